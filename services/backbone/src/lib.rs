@@ -1,0 +1,76 @@
+//! The backbone: what connectors and registrars say to each other through.
+//!
+//! The job: one ordered registry log for each instance (and one for the fleet), a queue of requests with their rulings,
+//! rejected attempts, device messages, presence. Three implementations behind the same traits: `nats`, `embedded`,
+//! `memory`; one suite, `conformance`, that all three pass. Not its job: what a record means; that is the domain's,
+//! and [`codec`] is the only file where domain and wire types meet.
+//!
+//! The trust boundary: what is read from a broker may be forged or damaged; every record is decoded strictly, and an
+//! unknown one is an error for the reader to stop at.
+//!
+//! Read [`log`], [`requests`], [`messages`], [`presence`], [`attempts`] (the traits), then [`codec`], then one
+//! implementation.
+
+pub mod attempts;
+pub mod codec;
+pub mod log;
+pub mod messages;
+pub mod presence;
+pub mod requests;
+
+use std::sync::Arc;
+
+/// All of a backbone, as the composition root hands it out. Cheap to clone.
+#[derive(Clone)]
+pub struct Backbone {
+    /// Registry logs.
+    pub log: Arc<dyn log::RegistryLog>,
+    /// Requests and rulings.
+    pub requests: Arc<dyn requests::RequestQueue>,
+    /// Rejected attempts.
+    pub attempts: Arc<dyn attempts::Attempts>,
+    /// Device messages.
+    pub messages: Arc<dyn messages::DeviceMessages>,
+    /// Who is online.
+    pub presence: Arc<dyn presence::Presence>,
+}
+
+/// Why the backbone cannot do something. Every trait of this crate uses it; conflicts are a case of their own.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BackboneError {
+    /// It cannot be reached or did not answer in time; whether the operation took effect is not known.
+    #[error("{attempted}: the backbone is unavailable: {reason}")]
+    Unavailable {
+        /// What was attempted, and on what.
+        attempted: String,
+        /// What the client library said.
+        reason: String,
+    },
+    /// The live stream is configured differently from what this version declares: an operator must look.
+    #[error("stream {stream} differs from its declaration: {difference}")]
+    StreamDiffers {
+        /// The stream's name.
+        stream: String,
+        /// Which settings, found and wanted.
+        difference: String,
+    },
+    /// A named limit of this backbone is reached (queue full, message too large).
+    #[error("{what} is over its limit of {max}")]
+    LimitReached {
+        /// What.
+        what: String,
+        /// The limit.
+        max: u64,
+    },
+    /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// What.
+        what: String,
+        /// How it shows.
+        reason: String,
+    },
+    /// This backbone has been closed.
+    #[error("the backbone has been closed")]
+    Closed,
+}

@@ -1,0 +1,88 @@
+//! Who is online, where, since when. Kept in memory by the backbone: connectors announce again what they hold.
+//!
+//! Invariants: changes of one device have one order for all watchers, so that the newer of two sessions is the same
+//! everywhere; a connector whose lease has run out has no devices online.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId, InstanceId},
+    time::Timestamp,
+};
+use tokio::sync::mpsc;
+
+use crate::BackboneError;
+
+/// How often a connector renews its lease.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// A connector that has not renewed for this long is gone.
+pub const LEASE: Duration = Duration::from_secs(8);
+
+/// One connection of one device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// The connector that holds it.
+    pub connector: ConnectorId,
+    /// Unique within the connector's life.
+    pub number: u64,
+}
+
+/// A change of presence, as every watcher sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceChange {
+    /// The device is online with this session; any other session of it is over.
+    Online {
+        /// Which device.
+        device: DeviceId,
+        /// Which session.
+        session: Session,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// This session is over. Watchers ignore it when a newer one is online.
+    Offline {
+        /// Which device.
+        device: DeviceId,
+        /// Which session.
+        session: Session,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A connector's lease has run out: all its devices are offline.
+    ConnectorLost {
+        /// Which connector.
+        connector: ConnectorId,
+    },
+    /// Everything known when watching began has been handed over.
+    CaughtUp,
+}
+
+/// Presence of a fleet.
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Declares what presence of an instance needs, or checks it against its declaration.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done.
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError>;
+
+    /// Announces [`PresenceChange::Online`] or [`PresenceChange::Offline`]; the other kinds are the backbone's own.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if it could not be announced.
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError>;
+
+    /// Renews a connector's lease; to be called every [`HEARTBEAT`].
+    ///
+    /// # Errors
+    /// [`BackboneError`] if it could not be renewed.
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError>;
+
+    /// What is online now, as `Online` changes, then `CaughtUp`, then every change. Ends when the connection is lost:
+    /// watch again.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if watching cannot start.
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError>;
+}

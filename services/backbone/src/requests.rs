@@ -1,0 +1,94 @@
+//! The request queue of each log, and the rulings on its requests.
+//!
+//! Invariants: a key waits at most once in a queue, however often it is submitted; a request that was taken and not
+//! finished within its lease is handed out again; rulings are announced to whoever listens and kept by nobody (the log
+//! is the truth: who misses one asks again).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_domain::ids::{LogId, RequestId};
+use tokio::sync::mpsc;
+
+use crate::BackboneError;
+
+/// Most requests waiting in one queue.
+pub const WAITING_MAX: u64 = 1_000_000;
+/// How long a taken request may stay unfinished before it is handed out again.
+pub const LEASE: Duration = Duration::from_secs(10);
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It waits now.
+    Queued,
+    /// The same request waits already.
+    AlreadyQueued,
+}
+
+/// A request that was taken.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its id, as submitted.
+    pub id: RequestId,
+    /// The request, as submitted.
+    pub request: Bytes,
+    /// What the implementation needs to finish it.
+    pub receipt: Receipt,
+}
+
+/// Names one delivery to the queue that made it. Opaque.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt(pub String);
+
+/// One announced ruling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncedRuling {
+    /// The request it answers.
+    pub id: RequestId,
+    /// The ruling, encoded by [`crate::codec`].
+    pub ruling: Bytes,
+}
+
+/// Requests in, rulings back.
+#[async_trait]
+pub trait RequestQueue: Send + Sync {
+    /// Declares the queue of a log, or checks it against its declaration.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done.
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError>;
+
+    /// Puts a request into the queue unless it waits there already; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`BackboneError::LimitReached`] when [`WAITING_MAX`] wait.
+    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError>;
+
+    /// Takes 1 to `max` requests under [`LEASE`], oldest first; waits up to `wait` for the first, then returns what is
+    /// there (so an empty answer means nothing came).
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the queue cannot be read.
+    async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError>;
+
+    /// Removes taken requests for good. One whose lease has run out is left alone.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done; they come again.
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError>;
+
+    /// Tells whoever listens how requests were ruled on.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done.
+    async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError>;
+
+    /// Every ruling of a log announced from now on. When this returns, nothing announced later is missed, except while
+    /// the connection to the backbone is down.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if listening cannot start.
+    async fn rulings(&self, log: &LogId) -> Result<mpsc::Receiver<AnnouncedRuling>, BackboneError>;
+}

@@ -1,0 +1,59 @@
+//! Every limit of the v5 service that a rule enforces, by name. Units last. Source: the IoTDA API reference and its
+//! limits page; where that names two figures, the newer.
+
+/// Self-registration templates in one instance.
+pub const TEMPLATES_PER_INSTANCE_MAX: usize = 10;
+/// Device CA certificates in one instance.
+pub const CA_CERTIFICATES_PER_INSTANCE_MAX: usize = 100;
+/// Topic policies in one instance.
+pub const POLICIES_PER_INSTANCE_MAX: usize = 50;
+/// Policies bound to one device, one product or one resource space.
+pub const POLICIES_PER_TARGET_MAX: usize = 5;
+/// Statements in one policy.
+pub const STATEMENTS_PER_POLICY_MAX: usize = 10;
+/// Resources in one statement.
+pub const RESOURCES_PER_STATEMENT_MAX: usize = 10;
+/// Size of one policy document.
+pub const POLICY_DOCUMENT_BYTES_MAX: usize = 10 * 1024;
+/// Resource spaces in one instance.
+pub const SPACES_PER_INSTANCE_MAX: usize = 10;
+/// Products in one instance.
+pub const PRODUCTS_PER_INSTANCE_MAX: usize = 1000;
+/// Tags on one device.
+pub const TAGS_PER_DEVICE_MAX: usize = 10;
+
+/// Characters in an instance id, a space id, a product id, a policy id, a template id or a CA certificate id.
+pub const SHORT_ID_CHARS_MAX: usize = 36;
+/// Characters in a device id.
+pub const DEVICE_ID_CHARS_MAX: usize = 128;
+/// Characters in a node id.
+pub const NODE_ID_CHARS_MAX: usize = 64;
+/// Characters in a device name.
+pub const DEVICE_NAME_CHARS_MAX: usize = 256;
+/// Characters in the description of a device or a template.
+pub const DESCRIPTION_CHARS_MAX: usize = 2048;
+/// Characters in a request id.
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
+/// Characters in the name of a resource space or a product.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Characters in the name of a template or a policy.
+pub const DOCUMENT_NAME_CHARS_MAX: usize = 128;
+/// Characters in a tag key.
+pub const TAG_KEY_CHARS_MAX: usize = 64;
+/// Characters in a tag value.
+pub const TAG_VALUE_CHARS_MAX: usize = 128;
+/// Size of a product's service capabilities, as JSON.
+pub const SERVICE_CAPABILITIES_BYTES_MAX: usize = 500 * 1024;
+/// Size of a device's extension info, as JSON.
+pub const EXTENSION_INFO_BYTES_MAX: usize = 1024;
+
+/// How long a CA verification code is good for, in seconds.
+pub const VERIFICATION_CODE_LIFETIME_S: i64 = 24 * 3600;
+/// Certificates in a chain that a device presents, the device's own included.
+pub const CHAIN_CERTIFICATES_MAX: usize = 6;
+/// Size of one certificate, DER.
+pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
+/// Smallest accepted RSA modulus.
+pub const RSA_BITS_MIN: usize = 2048;
+/// Largest accepted RSA modulus: a bigger one only buys the sender our CPU time.
+pub const RSA_BITS_MAX: usize = 8192;

@@ -1,0 +1,19 @@
+//! The registry of one instance: its state, what is asked of it, what happens to it.
+//!
+//! [`state`] is what is known, [`command`] what is asked, [`event`] what happened. [`decide`] may refuse and says which
+//! checks it made; [`evolve`] may not refuse, whatever history it is given. Both are pure: the same history gives the
+//! same registry everywhere.
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod evolve;
+pub mod state;
+
+pub use command::{Actor, Command, Request, RequestBody};
+pub use decide::{Check, Context, Decision, Judgement, decide};
+pub use event::Event;
+pub use state::{
+    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,
+    Space, Template,
+};

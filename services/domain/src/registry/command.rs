@@ -1,0 +1,185 @@
+//! What is asked of a registry: a certificate-connect event of a connector, or an operator's command.
+//!
+//! Ids of what is to be created are chosen by who asks, so that asking again asks for the same thing.
+
+use crate::{
+    ids::{CaId, DeviceId, Fingerprint, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
+    policy::Statement,
+    registry::{
+        event::{DeclaredCredential, DeviceProfile, PolicyTarget},
+        state::{ProductDetails, Slot},
+    },
+    template::{Tag, TemplateDraft},
+};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A device, by its certificate (SHA-256 over the DER).
+    Certificate([u8; 32]),
+    /// An operator, by name: 1 to 64 characters without control characters.
+    Operator(Box<str>),
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The same however often it is sent.
+    pub id: RequestId,
+    /// Who asks.
+    pub actor: Actor,
+    /// What is asked.
+    pub body: RequestBody,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// A certificate that belongs to no known device has connected. Only the chain is believed; not even that it holds.
+    CertificateConnect {
+        /// DER, the device's own first, as presented.
+        chain: Vec<Box<[u8]>>,
+    },
+    /// An operator wants something.
+    Command(Command),
+}
+
+/// What an operator wants. `None` in an update means "leave as it is".
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
+pub enum Command {
+    CreateSpace {
+        space: SpaceId,
+        name: Box<str>,
+        default_policy: PolicyId,
+    },
+    RenameSpace {
+        space: SpaceId,
+        name: Box<str>,
+    },
+    DeleteSpace {
+        space: SpaceId,
+    },
+    CreateProduct {
+        space: SpaceId,
+        product: ProductId,
+        details: ProductDetails,
+    },
+    UpdateProduct {
+        space: SpaceId,
+        product: ProductId,
+        details: ProductDetails,
+    },
+    DeleteProduct {
+        space: SpaceId,
+        product: ProductId,
+    },
+    CreatePolicy {
+        policy: PolicyId,
+        space: SpaceId,
+        name: Box<str>,
+        statements: Vec<Statement>,
+    },
+    UpdatePolicy {
+        policy: PolicyId,
+        name: Option<Box<str>>,
+        statements: Option<Vec<Statement>>,
+    },
+    DeletePolicy {
+        policy: PolicyId,
+    },
+    BindPolicy {
+        policy: PolicyId,
+        target: PolicyTarget,
+    },
+    UnbindPolicy {
+        policy: PolicyId,
+        target: PolicyTarget,
+    },
+    CreateTemplate {
+        template: TemplateId,
+        name: Box<str>,
+        description: Box<str>,
+        body: TemplateDraft,
+    },
+    UpdateTemplate {
+        template: TemplateId,
+        description: Option<Box<str>>,
+        body: Option<TemplateDraft>,
+    },
+    DeleteTemplate {
+        template: TemplateId,
+    },
+    UploadCa {
+        ca: CaId,
+        space: SpaceId,
+        der: Box<[u8]>,
+    },
+    IssueCaCode {
+        ca: CaId,
+    },
+    VerifyCa {
+        ca: CaId,
+        proof: Box<[u8]>,
+    },
+    ConfigureCa {
+        ca: CaId,
+        template: TemplateChange,
+        self_registration: Option<bool>,
+    },
+    DeleteCa {
+        ca: CaId,
+    },
+    PreRegisterDevice {
+        profile: DeviceProfile,
+        credential: DeclaredCredential,
+    },
+    UpdateDevice {
+        device: DeviceId,
+        name: Option<Box<str>>,
+        description: Option<Box<str>>,
+        extension_info: Option<Box<str>>,
+    },
+    TagDevice {
+        device: DeviceId,
+        tags: Vec<Tag>,
+    },
+    UntagDevice {
+        device: DeviceId,
+        keys: Vec<Box<str>>,
+    },
+    FreezeDevice {
+        device: DeviceId,
+    },
+    UnfreezeDevice {
+        device: DeviceId,
+    },
+    ResetFingerprint {
+        device: DeviceId,
+        slot: Slot,
+        fingerprint: Option<Fingerprint>,
+    },
+    SwitchCertificate {
+        device: DeviceId,
+        fingerprint: Fingerprint,
+        active: bool,
+    },
+    DeleteDevice {
+        device: DeviceId,
+    },
+    ReadmitDevice {
+        device: DeviceId,
+    },
+}
+
+/// What to do with a CA certificate's template.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TemplateChange {
+    /// Leave it as it is.
+    #[default]
+    Keep,
+    /// Bind this one in place of whatever is bound.
+    Bind(TemplateId),
+    /// Bind none; self-registration must then be off.
+    Unbind,
+}

@@ -1,0 +1,206 @@
+//! What happened to a registry. One event is one decision; its meaning never changes once released.
+
+use crate::{
+    ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
+    policy::Statement,
+    registry::state::{ProductDetails, Slot},
+    template::{Tag, TemplateBody},
+    time::Timestamp,
+};
+
+/// What a policy is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyTarget {
+    /// One device.
+    Device(DeviceId),
+    /// Every device of a product.
+    Product(SpaceId, ProductId),
+    /// Every device of a resource space.
+    Space(SpaceId),
+}
+
+/// The certificate that a device was registered, pinned or renewed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentedCertificate {
+    /// SHA-256 over the DER.
+    pub sha256: [u8; 32],
+    /// The certificate itself.
+    pub der: Box<[u8]>,
+    /// Its notBefore.
+    pub not_before: Timestamp,
+    /// The CA certificate that it was proven by.
+    pub ca: CaId,
+}
+
+/// How a pre-registered device will prove who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredCredential {
+    /// By a secret.
+    Secret,
+    /// By the certificates with these fingerprints; without a primary, the first that connects is pinned.
+    Certificates {
+        /// The first.
+        primary: Option<Fingerprint>,
+        /// The spare.
+        secondary: Option<Fingerprint>,
+    },
+}
+
+/// What is said of a device beside how it proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceProfile {
+    /// Its id.
+    pub device: DeviceId,
+    /// What its owner calls it.
+    pub node_id: NodeId,
+    /// The resource space it belongs to.
+    pub space: SpaceId,
+    /// Its product.
+    pub product: ProductId,
+    /// Its name.
+    pub name: Option<Box<str>>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// Policies bound to it.
+    pub policies: Vec<PolicyId>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
+pub enum Event {
+    /// A resource space exists, with the policy that every new one gets.
+    SpaceCreated { space: SpaceId, name: Box<str>, default_space: bool, default_policy: PolicyId },
+    /// It has another name.
+    SpaceRenamed { space: SpaceId, name: Box<str> },
+    /// It is gone, and its policies with it. It was empty of products, devices and CA certificates.
+    SpaceDeleted { space: SpaceId },
+    /// A product exists.
+    ProductCreated { space: SpaceId, product: ProductId, details: ProductDetails },
+    /// The whole of what it says now.
+    ProductUpdated { space: SpaceId, product: ProductId, details: ProductDetails },
+    /// It is gone; no device belonged to it.
+    ProductDeleted { space: SpaceId, product: ProductId },
+    /// A policy exists.
+    PolicyCreated { policy: PolicyId, space: SpaceId, name: Box<str>, statements: Vec<Statement> },
+    /// The whole of what it says now.
+    PolicyUpdated { policy: PolicyId, name: Box<str>, statements: Vec<Statement> },
+    /// It is gone, and bound to nothing any more.
+    PolicyDeleted { policy: PolicyId },
+    /// It applies to a target.
+    PolicyBound { policy: PolicyId, target: PolicyTarget },
+    /// It no longer does.
+    PolicyUnbound { policy: PolicyId, target: PolicyTarget },
+    /// A template exists.
+    TemplateCreated { template: TemplateId, name: Box<str>, description: Box<str>, body: TemplateBody },
+    /// The whole of what it says now.
+    TemplateUpdated { template: TemplateId, description: Box<str>, body: TemplateBody },
+    /// It is gone; it was bound to no CA certificate.
+    TemplateDeleted { template: TemplateId },
+    /// A CA certificate was uploaded and found good; proof of possession is awaited.
+    CaUploaded { ca: CaId, space: SpaceId, certificate: CaCertificate, code: Box<str>, code_expires_at: Timestamp },
+    /// It has a new verification code; the old one is spent.
+    CaCodeIssued { ca: CaId, code: Box<str>, code_expires_at: Timestamp },
+    /// Its owner has proven to hold the key.
+    CaVerified { ca: CaId },
+    /// Its template and its self-registration switch, as they are now.
+    CaConfigured { ca: CaId, template: Option<TemplateId>, self_registration: bool },
+    /// It is gone; what it issued is no longer let in.
+    CaDeleted { ca: CaId },
+    /// A device registered itself by connecting.
+    DeviceRegistered {
+        profile: DeviceProfile,
+        certificate: PresentedCertificate,
+        template: TemplateId,
+        template_version: u32,
+    },
+    /// An operator entered a device before it first connected.
+    DevicePreRegistered { profile: DeviceProfile, credential: DeclaredCredential },
+    /// A device's certificate is pinned: the first that came after pre-registration or reset.
+    DeviceCertificatePinned { device: DeviceId, certificate: PresentedCertificate },
+    /// A newer certificate of the same CA took the place of its primary one.
+    DeviceCertificateReplaced { device: DeviceId, certificate: PresentedCertificate },
+    /// What an operator may change, as it is now.
+    DeviceUpdated {
+        device: DeviceId,
+        name: Option<Box<str>>,
+        description: Option<Box<str>>,
+        extension_info: Option<Box<str>>,
+    },
+    /// All its tags, as they are now.
+    DeviceTagsChanged { device: DeviceId, tags: Vec<Tag> },
+    /// It may not connect.
+    DeviceFrozen { device: DeviceId },
+    /// It may again.
+    DeviceUnfrozen { device: DeviceId },
+    /// A fingerprint of it is another, or none: then the next certificate is pinned.
+    DeviceFingerprintReset { device: DeviceId, slot: Slot, fingerprint: Option<Fingerprint> },
+    /// One of its certificates is active or inactive.
+    DeviceCertificateSwitched { device: DeviceId, fingerprint: Fingerprint, active: bool },
+    /// It is gone and does not come back by itself.
+    DeviceDeleted { device: DeviceId },
+    /// A deleted id may register again.
+    DeviceReadmitted { device: DeviceId },
+}
+
+/// A CA certificate with what its upload checks read from it, so that `evolve` parses nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaCertificate {
+    /// The certificate.
+    pub der: Box<[u8]>,
+    /// For people.
+    pub cn_name: Box<str>,
+    /// SHA-256 over the DER.
+    pub sha256: [u8; 32],
+    /// SHA-256 over subject and key.
+    pub name_and_key_sha256: [u8; 32],
+    /// First instant of validity.
+    pub not_before: Timestamp,
+    /// Last instant of validity.
+    pub not_after: Timestamp,
+}
+
+impl Event {
+    /// The device that this is about, if it is about one.
+    pub fn device(&self) -> Option<&DeviceId> {
+        match self {
+            Self::DeviceRegistered { profile, .. } | Self::DevicePreRegistered { profile, .. } => Some(&profile.device),
+            Self::DeviceCertificatePinned { device, .. }
+            | Self::DeviceCertificateReplaced { device, .. }
+            | Self::DeviceUpdated { device, .. }
+            | Self::DeviceTagsChanged { device, .. }
+            | Self::DeviceFrozen { device }
+            | Self::DeviceUnfrozen { device }
+            | Self::DeviceFingerprintReset { device, .. }
+            | Self::DeviceCertificateSwitched { device, .. }
+            | Self::DeviceDeleted { device }
+            | Self::DeviceReadmitted { device }
+            | Self::PolicyBound { target: PolicyTarget::Device(device), .. }
+            | Self::PolicyUnbound { target: PolicyTarget::Device(device), .. } => Some(device),
+            Self::SpaceCreated { .. }
+            | Self::SpaceRenamed { .. }
+            | Self::SpaceDeleted { .. }
+            | Self::ProductCreated { .. }
+            | Self::ProductUpdated { .. }
+            | Self::ProductDeleted { .. }
+            | Self::PolicyCreated { .. }
+            | Self::PolicyUpdated { .. }
+            | Self::PolicyDeleted { .. }
+            | Self::PolicyBound { .. }
+            | Self::PolicyUnbound { .. }
+            | Self::TemplateCreated { .. }
+            | Self::TemplateUpdated { .. }
+            | Self::TemplateDeleted { .. }
+            | Self::CaUploaded { .. }
+            | Self::CaCodeIssued { .. }
+            | Self::CaVerified { .. }
+            | Self::CaConfigured { .. }
+            | Self::CaDeleted { .. } => None,
+        }
+    }
+
+    /// Whether this changes the [`Configuration`](super::Configuration) (else only devices).
+    pub fn changes_configuration(&self) -> bool {
+        self.device().is_none()
+    }
+}

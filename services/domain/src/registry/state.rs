@@ -1,0 +1,281 @@
+//! What is known of one instance at one position of its log.
+//!
+//! Configuration (small, read at every connect) is apart from devices (many, looked up one at a time), so that a reader
+//! can hold the one in memory and the other in a store.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
+    policy::Policy,
+    template::{Tag, TemplateBody},
+    time::Timestamp,
+};
+
+/// Everything of an instance but its devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Resource spaces.
+    pub spaces: BTreeMap<SpaceId, Space>,
+    /// Products: an id is unique within its space.
+    pub products: BTreeMap<(SpaceId, ProductId), Product>,
+    /// Topic policies.
+    pub policies: BTreeMap<PolicyId, Policy>,
+    /// Self-registration templates.
+    pub templates: BTreeMap<TemplateId, Template>,
+    /// CA certificates.
+    pub cas: BTreeMap<CaId, Ca>,
+}
+
+/// A resource space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Its id.
+    pub id: SpaceId,
+    /// Its name.
+    pub name: Box<str>,
+    /// Whether requests without a space mean this one; the first space of an instance is.
+    pub default_space: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Policies bound to every device of the space.
+    pub policies: Vec<PolicyId>,
+}
+
+/// What the v5 API keeps of a product beside its id and space.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductDetails {
+    /// Name, up to 64 characters.
+    pub name: Box<str>,
+    /// Device type, up to 32 characters.
+    pub device_type: Box<str>,
+    /// `MQTT`, `CoAP`, ….
+    pub protocol_type: Box<str>,
+    /// `json` or `binary`.
+    pub data_format: Box<str>,
+    /// Manufacturer, up to 32 characters.
+    pub manufacturer_name: Option<Box<str>>,
+    /// Industry, up to 64 characters.
+    pub industry: Option<Box<str>>,
+    /// Description, up to 128 characters.
+    pub description: Option<Box<str>>,
+    /// The service capabilities as JSON text; opaque here.
+    pub service_capabilities: Box<str>,
+}
+
+/// A product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// The resource space it belongs to.
+    pub space: SpaceId,
+    /// What the API shows.
+    pub details: ProductDetails,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Policies bound to every device of the product.
+    pub policies: Vec<PolicyId>,
+}
+
+/// A self-registration template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Its id.
+    pub id: TemplateId,
+    /// Its name; never changes.
+    pub name: Box<str>,
+    /// Its description.
+    pub description: Box<str>,
+    /// What it makes of a certificate.
+    pub body: TemplateBody,
+    /// 1 when created, one more at each update.
+    pub version: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How far a CA certificate is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaStatus {
+    /// Uploaded; a verification certificate with this code as its CN is awaited.
+    AwaitingProof {
+        /// The code.
+        code: Box<str>,
+        /// After this instant the code is no longer good.
+        expires_at: Timestamp,
+    },
+    /// Its owner has proven to hold the key.
+    Verified {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// An uploaded CA certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ca {
+    /// Its id.
+    pub id: CaId,
+    /// The resource space it belongs to; its devices are registered there.
+    pub space: SpaceId,
+    /// The certificate.
+    pub der: Box<[u8]>,
+    /// For people.
+    pub cn_name: Box<str>,
+    /// SHA-256 over the DER.
+    pub sha256: [u8; 32],
+    /// SHA-256 over subject and key: equal for a renewed certificate of the same CA.
+    pub name_and_key_sha256: [u8; 32],
+    /// First instant of validity.
+    pub not_before: Timestamp,
+    /// Last instant of validity.
+    pub not_after: Timestamp,
+    /// Verified or not.
+    pub status: CaStatus,
+    /// The template bound to it.
+    pub template: Option<TemplateId>,
+    /// Whether unknown devices may register themselves with it.
+    pub self_registration: bool,
+    /// When it was uploaded.
+    pub created_at: Timestamp,
+}
+
+impl Ca {
+    /// Whether its owner has proven to hold the key.
+    pub fn is_verified(&self) -> bool {
+        matches!(self.status, CaStatus::Verified { .. })
+    }
+}
+
+/// Which of a device's two fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// The one that a first connection pins.
+    Primary,
+    /// The spare, for a certificate change without interruption.
+    Secondary,
+}
+
+/// A certificate that a device may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The CA certificate that it was proven by, once it has connected or registered.
+    pub ca: Option<CaId>,
+    /// Its notBefore, once known; what `replace` compares.
+    pub not_before: Option<Timestamp>,
+    /// `false`: an operator has made this certificate INACTIVE.
+    pub active: bool,
+}
+
+/// How a device proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// By a secret. Rollcall keeps such a device in the registry and does not let it in.
+    Secret,
+    /// By certificates; no primary means "the next certificate of a fitting CA is pinned".
+    Certificates {
+        /// The first.
+        primary: Option<Pin>,
+        /// The spare.
+        secondary: Option<Pin>,
+    },
+}
+
+impl Credential {
+    /// The pins there are, primary first.
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        let (primary, secondary) = match self {
+            Self::Secret => (None, None),
+            Self::Certificates { primary, secondary } => (primary.as_ref(), secondary.as_ref()),
+        };
+        primary.into_iter().chain(secondary)
+    }
+}
+
+/// A device that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// What its owner calls it.
+    pub node_id: NodeId,
+    /// The resource space it belongs to.
+    pub space: SpaceId,
+    /// Its product.
+    pub product: ProductId,
+    /// Its name.
+    pub name: Option<Box<str>>,
+    /// Its description.
+    pub description: Option<Box<str>>,
+    /// Operator's own JSON, as text; opaque here.
+    pub extension_info: Option<Box<str>>,
+    /// Its tags, by key.
+    pub tags: Vec<Tag>,
+    /// Policies bound to this device. One that has been deleted stays here and means nothing.
+    pub policies: Vec<PolicyId>,
+    /// How it proves who it is.
+    pub credential: Credential,
+    /// Whether an operator has frozen it.
+    pub frozen: bool,
+    /// When it was registered or pre-registered.
+    pub registered_at: Timestamp,
+}
+
+/// What an id of a device means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceEntry {
+    /// It exists.
+    Live(Device),
+    /// It was deleted and does not come back by itself.
+    Deleted {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Looking up devices, wherever they are kept. A lookup reflects exactly the position of the configuration beside it.
+pub trait Devices {
+    /// The entry of an id.
+    fn entry(&self, id: &DeviceId) -> Option<DeviceEntry>;
+    /// The live device that has a fingerprint pinned, in either slot.
+    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId>;
+    /// Whether any live device belongs to the product.
+    fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool;
+    /// Live devices in the instance.
+    fn count(&self) -> u64;
+}
+
+/// A whole registry in memory: what tests, simulations and a registrar's look-ahead fold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// Everything but devices.
+    pub configuration: Configuration,
+    pub(crate) devices: BTreeMap<DeviceId, DeviceEntry>,
+    pub(crate) holders: HashMap<Fingerprint, DeviceId>,
+    pub(crate) live: u64,
+}
+
+impl Devices for Registry {
+    fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
+        self.devices.get(id).cloned()
+    }
+
+    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
+        self.holders.get(fingerprint).cloned()
+    }
+
+    fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {
+        self.devices
+            .values()
+            .any(|entry| matches!(entry, DeviceEntry::Live(device) if device.space == *space && device.product == *product))
+    }
+
+    fn count(&self) -> u64 {
+        self.live
+    }
+}

@@ -1,0 +1,253 @@
+//! Why a request is refused by the registrar. Each has one stable code and a page in `docs/operate/codes`.
+
+use crate::{
+    certificate::{
+        authority::{AuthorityFault, ProofFault},
+        path::PathError,
+    },
+    ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
+    policy::PolicyFault,
+    template::{EvaluationFault, TemplateFault},
+};
+
+/// What kind of thing a rejection speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An instance.
+    Instance(InstanceId),
+    /// A resource space.
+    Space(SpaceId),
+    /// A product.
+    Product(ProductId),
+    /// A policy.
+    Policy(PolicyId),
+    /// A template.
+    Template(TemplateId),
+    /// A CA certificate.
+    Ca(CaId),
+    /// A device.
+    Device(DeviceId),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Instance(id) => write!(f, "instance {id}"),
+            Self::Space(id) => write!(f, "resource space {id}"),
+            Self::Product(id) => write!(f, "product {id}"),
+            Self::Policy(id) => write!(f, "policy {id}"),
+            Self::Template(id) => write!(f, "template {id}"),
+            Self::Ca(id) => write!(f, "CA certificate {id}"),
+            Self::Device(id) => write!(f, "device {id}"),
+        }
+    }
+}
+
+/// Why a request is refused. The variants are what a caller would act on differently.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// What is named does not exist.
+    #[error("{0} does not exist")]
+    NotFound(Subject),
+    /// What is to be created exists, with other content.
+    #[error("{0} exists already")]
+    AlreadyExists(Subject),
+    /// Something else has that name.
+    #[error("the name {name:?} is taken by {holder}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        holder: Subject,
+    },
+    /// The access domain belongs to another instance.
+    #[error("the access domain {domain:?} belongs to {holder}")]
+    AccessDomainTaken {
+        /// The access domain.
+        domain: String,
+        /// Who has it.
+        holder: Subject,
+    },
+    /// A field breaks a limit or a character set.
+    #[error("{field}: {rule}")]
+    InvalidField {
+        /// Path of the field.
+        field: String,
+        /// The rule, and what would satisfy it.
+        rule: String,
+    },
+    /// A limit of the instance, space or device is reached.
+    #[error("the limit of {max} {what} is reached")]
+    LimitReached {
+        /// What there are too many of, plural, such as `templates in this instance`.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
+    /// It cannot be removed while something uses it.
+    #[error("{subject} is still used by {user}")]
+    InUse {
+        /// What was to be removed.
+        subject: Subject,
+        /// What uses it.
+        user: String,
+    },
+    /// A template body with faults.
+    #[error("the template is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    InvalidTemplate(Vec<TemplateFault>),
+    /// A policy with a fault.
+    #[error("the policy is not valid: {0}")]
+    InvalidPolicy(#[source] PolicyFault),
+    /// A CA certificate that fails its upload checks.
+    #[error("the CA certificate is refused: {0}")]
+    CaRefused(#[source] AuthorityFault),
+    /// The same CA (name and key) is verified in this instance already.
+    #[error("this CA is verified in this instance already")]
+    CaAlreadyVerified,
+    /// Proof of possession failed.
+    #[error("proof of possession failed: {0}")]
+    ProofRefused(#[source] ProofFault),
+    /// The verification code has expired; issue another.
+    #[error("the verification code has expired: ask for a new one")]
+    CodeExpired,
+    /// The CA certificate is not verified yet.
+    #[error("the CA certificate is not verified")]
+    CaNotVerified,
+    /// Self-registration needs a bound template.
+    #[error("self-registration needs a template bound to the CA certificate")]
+    TemplateRequired,
+    /// The edition and region have no self-registration.
+    #[error("self-registration is not available in edition {edition}, region {region}")]
+    SelfRegistrationUnavailable {
+        /// Edition name.
+        edition: &'static str,
+        /// Region.
+        region: String,
+    },
+    /// Self-registration is off for the CA certificate.
+    #[error("self-registration is switched off for the CA certificate")]
+    SelfRegistrationDisabled,
+    /// The CA certificate has no template.
+    #[error("the CA certificate has no template bound")]
+    TemplateNotBound,
+    /// The chain does not hold.
+    #[error("the certificate chain does not hold: {0}")]
+    ChainRefused(#[source] PathError),
+    /// The device certificate cannot be read.
+    #[error("the device certificate cannot be read: {0}")]
+    CertificateUnreadable(String),
+    /// The template makes no device of the certificate.
+    #[error("the template makes no device of this certificate: {0}")]
+    TemplateNotApplicable(#[source] EvaluationFault),
+    /// The product exists, but in another resource space than the CA certificate.
+    #[error("product {product} is not in the resource space of the CA certificate")]
+    ProductInAnotherSpace {
+        /// The product.
+        product: ProductId,
+    },
+    /// The policy exists, but in another resource space.
+    #[error("policy {policy} is not in the resource space it is to be used in")]
+    PolicyInAnotherSpace {
+        /// The policy.
+        policy: PolicyId,
+    },
+    /// The device id belongs to a device with another certificate.
+    #[error("device {0} is registered with another certificate")]
+    DeviceHasOtherCertificate(DeviceId),
+    /// `replace` is on, but the certificate is of another CA or not newer.
+    #[error("device {0} may only change to a newer certificate of the same CA")]
+    CertificateNotNewer(DeviceId),
+    /// The device id belongs to another space or product.
+    #[error("device {0} exists in another resource space or product")]
+    DeviceElsewhere(DeviceId),
+    /// The device id belongs to a device with a secret.
+    #[error("device {0} is registered with a secret")]
+    DeviceHasSecret(DeviceId),
+    /// The device id was deleted.
+    #[error("device {0} was deleted: readmit it first")]
+    DeviceDeleted(DeviceId),
+    /// The fingerprint belongs to another device: one certificate, one device.
+    #[error("the certificate belongs to device {0} already")]
+    CertificateHeldByOther(DeviceId),
+    /// The device is frozen.
+    #[error("device {0} is frozen")]
+    DeviceFrozen(DeviceId),
+}
+
+impl Rejection {
+    /// The stable code; its page is `docs/operate/codes/<code>.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::AlreadyExists(_) => "already_exists",
+            Self::NameTaken { .. } => "name_taken",
+            Self::AccessDomainTaken { .. } => "access_domain_taken",
+            Self::InvalidField { .. } => "invalid_field",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::InUse { .. } => "in_use",
+            Self::InvalidTemplate(_) => "invalid_template",
+            Self::InvalidPolicy(_) => "invalid_policy",
+            Self::CaRefused(fault) => fault.code(),
+            Self::CaAlreadyVerified => "ca_already_verified",
+            Self::ProofRefused(fault) => fault.code(),
+            Self::CodeExpired => "verification_code_expired",
+            Self::CaNotVerified => "ca_not_verified",
+            Self::TemplateRequired => "template_required",
+            Self::SelfRegistrationUnavailable { .. } => "self_registration_unavailable",
+            Self::SelfRegistrationDisabled => "self_registration_disabled",
+            Self::TemplateNotBound => "template_not_bound",
+            Self::ChainRefused(_) => "chain_refused",
+            Self::CertificateUnreadable(_) => "certificate_unreadable",
+            Self::TemplateNotApplicable(fault) => fault.code(),
+            Self::ProductInAnotherSpace { .. } => "product_in_another_space",
+            Self::PolicyInAnotherSpace { .. } => "policy_in_another_space",
+            Self::DeviceHasOtherCertificate(_) => "certificate_mismatch",
+            Self::CertificateNotNewer(_) => "certificate_not_newer",
+            Self::DeviceElsewhere(_) => "device_elsewhere",
+            Self::DeviceHasSecret(_) => "secret_authenticated",
+            Self::DeviceDeleted(_) => "device_deleted",
+            Self::CertificateHeldByOther(_) => "certificate_held_by_other",
+            Self::DeviceFrozen(_) => "device_frozen",
+        }
+    }
+}
+
+impl AuthorityFault {
+    /// The stable code of this failed upload check.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "ca_malformed",
+            Self::NotVersion3 => "ca_not_version_3",
+            Self::NotAnAuthority => "ca_not_an_authority",
+            Self::MayNotSign => "ca_may_not_sign",
+            Self::NotValidNow => "ca_not_valid_now",
+            Self::UnknownCriticalExtension { .. } => "ca_unknown_critical_extension",
+            Self::EmptySubject => "ca_empty_subject",
+            Self::WeakKey { .. } => "ca_weak_key",
+            Self::WeakSignature { .. } => "ca_weak_signature",
+            Self::NameConstraints { .. } => "ca_name_constraints",
+        }
+    }
+}
+
+impl ProofFault {
+    /// The stable code of this failed proof.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "proof_malformed",
+            Self::NotSignedByCa => "proof_not_signed_by_ca",
+            Self::WrongCode => "proof_wrong_code",
+            Self::NotValidNow => "proof_not_valid_now",
+        }
+    }
+}
+
+impl EvaluationFault {
+    /// The stable code of this failed evaluation.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Attribute { .. } => "certificate_attribute",
+            Self::Field { .. } => "derived_field",
+        }
+    }
+}
