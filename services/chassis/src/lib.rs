@@ -6,4 +6,8 @@
 //! Read [`clock`] and [`entropy`] first: everything else in the workspace takes them as arguments.
 
 pub mod clock;
+pub mod config;
 pub mod entropy;
+pub mod keys;
+pub mod shutdown;
+pub mod telemetry;

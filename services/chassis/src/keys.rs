@@ -1,0 +1,179 @@
+//! The process's own TLS keys: a platform CA, and server certificates issued by it.
+//!
+//! For `rollcall up` on one machine. Whoever has certificates of their own puts them where the connector looks and this
+//! never runs. Invariant: an existing file is never overwritten, and a private key is readable by its owner only.
+
+use std::{
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use time::{Duration, OffsetDateTime};
+
+/// How long the platform CA lasts, days.
+pub const CA_LIFETIME_DAYS: i64 = 3650;
+/// How long a server certificate lasts, days.
+pub const SERVER_LIFETIME_DAYS: i64 = 825;
+/// How far before now validity begins, so that a device whose clock is behind accepts it; hours.
+const BACKDATED_HOURS: i64 = 24;
+
+/// Why keys cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// A file cannot be read or written.
+    #[error("cannot {doing} {file}")]
+    File {
+        /// `read`, `write` or `make`.
+        doing: &'static str,
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key or certificate cannot be made or understood.
+    #[error("cannot {doing}")]
+    Certificate {
+        /// What was attempted.
+        doing: String,
+        /// Why.
+        #[source]
+        source: rcgen::Error,
+    },
+}
+
+/// The platform CA of a data folder.
+pub struct PlatformCa {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: PathBuf,
+    now: OffsetDateTime,
+}
+
+impl PlatformCa {
+    /// Reads `platform-ca.crt` and `platform-ca.key` in `folder`, or makes them. `unix_ms` is the injected clock's.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn open_or_make(folder: &Path, unix_ms: i64) -> Result<Self, KeysError> {
+        let now = OffsetDateTime::from_unix_timestamp(unix_ms.div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (certificate, key) = (folder.join("platform-ca.crt"), folder.join("platform-ca.key"));
+        std::fs::create_dir_all(folder).map_err(|source| file("make", folder, source))?;
+        if !(certificate.exists() && key.exists()) {
+            make_ca(&certificate, &key, now)?;
+        }
+        let issuer = read_issuer(&certificate, &key)?;
+        Ok(Self { issuer, certificate, now })
+    }
+
+    /// The CA's certificate file, for clients to verify servers with.
+    pub fn certificate_file(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// Makes `<name>.crt` and `<name>.key` in `folder` for a DNS name, unless both are there.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn issue_server(&self, folder: &Path, name: &str, dns_name: &str) -> Result<(), KeysError> {
+        let (certificate, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
+        if certificate.exists() && key.exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(folder).map_err(|source| file("make", folder, source))?;
+        let failed = |source| KeysError::Certificate { doing: format!("make a server certificate for {dns_name}"), source };
+        let mut params = CertificateParams::new(vec![dns_name.to_owned()]).map_err(failed)?;
+        params.distinguished_name.push(DnType::CommonName, dns_name);
+        params.not_before = self.now - Duration::hours(BACKDATED_HOURS);
+        params.not_after = self.now + Duration::days(SERVER_LIFETIME_DAYS);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let pair = KeyPair::generate().map_err(failed)?;
+        let made = params.signed_by(&pair, &self.issuer).map_err(failed)?;
+        write_private(&key, &pair.serialize_pem())?;
+        write_public(&certificate, &made.pem())
+    }
+}
+
+fn make_ca(certificate: &Path, key: &Path, now: OffsetDateTime) -> Result<(), KeysError> {
+    let failed = |source| KeysError::Certificate { doing: "make the platform CA".to_owned(), source };
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "Rollcall platform CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_before = now - Duration::hours(BACKDATED_HOURS);
+    params.not_after = now + Duration::days(CA_LIFETIME_DAYS);
+    let pair = KeyPair::generate().map_err(failed)?;
+    let made = params.self_signed(&pair).map_err(failed)?;
+    write_private(key, &pair.serialize_pem())?;
+    write_public(certificate, &made.pem())
+}
+
+fn read_issuer(certificate: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, KeysError> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|source| file("read", path, source));
+    let (certificate_pem, key_pem) = (read(certificate)?, read(key)?);
+    let failed = |source| KeysError::Certificate { doing: format!("use {} and its key", certificate.display()), source };
+    let pair = KeyPair::from_pem(&key_pem).map_err(failed)?;
+    Issuer::from_ca_cert_pem(&certificate_pem, pair).map_err(failed)
+}
+
+/// Writes a private key that only its owner may read; refuses to overwrite.
+///
+/// # Errors
+/// [`KeysError::File`].
+pub fn write_private(path: &Path, pem: &str) -> Result<(), KeysError> {
+    write_new(path, pem, 0o600)
+}
+
+/// Writes a certificate that everybody may read; refuses to overwrite.
+///
+/// # Errors
+/// [`KeysError::File`].
+pub fn write_public(path: &Path, pem: &str) -> Result<(), KeysError> {
+    write_new(path, pem, 0o644)
+}
+
+fn write_new(path: &Path, pem: &str, mode: u32) -> Result<(), KeysError> {
+    let mut options = std::fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).mode(mode).open(path).and_then(|mut file| {
+        file.write_all(pem.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| file("write", path, source))
+}
+
+fn file(doing: &'static str, path: &Path, source: std::io::Error) -> KeysError {
+    KeysError::File { doing, file: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_ca_and_its_certificates_are_made_once_and_keys_are_private() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let issue = || {
+            let ca = PlatformCa::open_or_make(folder.path(), 1_764_000_000_000).expect("a CA");
+            ca.issue_server(&folder.path().join("tls"), "north", "north.example").expect("a server certificate");
+            std::fs::read(ca.certificate_file()).expect("the CA certificate")
+        };
+        assert_eq!(issue(), issue(), "a second start must find what the first made");
+        for key in ["platform-ca.key", "tls/north.key"] {
+            let mode = std::fs::metadata(folder.path().join(key)).expect(key).permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_broken_ca_file_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("platform-ca.crt"), "nonsense").expect("written");
+        std::fs::write(folder.path().join("platform-ca.key"), "nonsense").expect("written");
+        let error = PlatformCa::open_or_make(folder.path(), 0).err().expect("must be refused");
+        assert!(error.to_string().contains("platform-ca.crt"), "{error}");
+    }
+}
