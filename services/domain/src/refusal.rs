@@ -58,9 +58,17 @@ pub enum Refusal {
     /// The template, as it stands now, does not make this device of this certificate.
     #[error("the template no longer derives this device from the certificate")]
     TemplateNoLongerDerives,
-    /// The registrar, or the same rule at the edge, said no.
+    /// The registrar's rule, applied at the edge, said no.
     #[error("registration was rejected: {0}")]
     RegistrationRejected(#[source] Box<Rejection>),
+    /// The registrar said no: its rejection as it travelled.
+    #[error("registration was rejected: {text}")]
+    RegistrationRuledOut {
+        /// [`Rejection::code`].
+        code: Box<str>,
+        /// The rejection's text.
+        text: Box<str>,
+    },
     /// The device is one that proves itself by a secret.
     #[error("the device is registered with a secret, not with a certificate")]
     SecretAuthenticated,
@@ -119,7 +127,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The stable code; its page is `docs/operate/codes/<code>.md`.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::CaNotTrusted => "ca_not_trusted",
             Self::CaExpired => "ca_expired",
@@ -135,6 +143,7 @@ impl Refusal {
             Self::SelfRegistrationUnavailable => "self_registration_unavailable",
             Self::TemplateNoLongerDerives => "template_no_longer_derives",
             Self::RegistrationRejected(rejection) => rejection.code(),
+            Self::RegistrationRuledOut { code, .. } => code,
             Self::SecretAuthenticated => "secret_authenticated",
             Self::RegistrationTimedOut => "registration_timed_out",
             Self::RegistryUnavailable => "registry_unavailable",
