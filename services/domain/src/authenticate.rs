@@ -52,10 +52,13 @@ pub struct Recognised {
 pub enum Verdict {
     /// Let in as this device.
     Accept(Recognised),
-    /// Unknown, but this CA's template makes a device of it: ask the registrar, then judge again.
+    /// The certificate is nobody's yet, but the registrar may make it somebody's (register, pin, replace): ask it, then
+    /// judge again.
     Register {
-        /// What the template derives now; for logs and limits only, the registrar derives its own.
+        /// The device that it would be now; for logs and limits only, the registrar derives its own.
         derived: DeviceId,
+        /// Goes into the request as it is: the device that the CONNECT names, where no template names one.
+        claimed: Option<DeviceId>,
     },
     /// Not let in.
     Refuse(Refusal),

@@ -5,6 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
+use sha2::{Digest, Sha256};
+
 use crate::{limits, text};
 
 /// Why a text is not an identifier.
@@ -120,6 +122,13 @@ impl RequestId {
     /// The id of the certificate-connect event of one certificate: the same however often and wherever it connects.
     pub fn of_certificate(sha256: &[u8; 32]) -> Self {
         Self(format!("connect-{}", hex::encode(sha256)).into())
+    }
+
+    /// The id of the certificate-connect event of one certificate whose CONNECT claims a device: another request than
+    /// the same certificate without the claim, or the one would get the other's ruling.
+    pub fn of_claim(sha256: &[u8; 32], claimed: &DeviceId) -> Self {
+        let claim = Sha256::digest(claimed.as_str());
+        Self(format!("connect-{}-{}", hex::encode(sha256), hex::encode(&claim[..16])).into())
     }
 }
 

@@ -39,6 +39,10 @@ pub enum RequestBody {
     CertificateConnect {
         /// DER, the device's own first, as presented.
         chain: Vec<Box<[u8]>>,
+        /// The device that the client says it is, from a CONNECT in the standard form; only set where no template says
+        /// which device the certificate is. A claim, never proof: it can do no more than pin the certificate to a device
+        /// of the CA certificate's own resource space that was pre-registered and still waits for its first certificate.
+        claimed: Option<DeviceId>,
     },
     /// An operator wants something.
     Command(Command),

@@ -1,6 +1,7 @@
 //! `decide`: whether a request is granted, and every check that was made on the way.
 
 use crate::{
+    certificate::path::TrustStore,
     fleet::{AvailabilityRules, Instance},
     registry::{
         command::Request,
@@ -20,6 +21,10 @@ pub struct Context<'a> {
     pub instance: &'a Instance,
     /// Where self-registration is available.
     pub availability: &'a AvailabilityRules,
+    /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again whenever an
+    /// event [changes trust](crate::registry::Event::changes_trust). A store that lags behind is harmless: the CA
+    /// certificate that it names is looked up in the configuration again.
+    pub trust: &'a TrustStore,
     /// A fresh, unpredictable verification code (UUID v4 text), used if the decision issues one.
     pub verification_code: &'a str,
     /// The most live devices that this instance may hold.

@@ -199,6 +199,11 @@ impl Event {
         }
     }
 
+    /// Whether the set of verified CA certificates is another after this.
+    pub fn changes_trust(&self) -> bool {
+        matches!(self, Self::CaVerified { .. } | Self::CaDeleted { .. })
+    }
+
     /// Whether this changes the [`Configuration`](super::Configuration) (else only devices).
     pub fn changes_configuration(&self) -> bool {
         self.device().is_none()

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    certificate::path::TrustStore,
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Policy,
     template::{Tag, TemplateBody},
@@ -25,6 +26,25 @@ pub struct Configuration {
     pub templates: BTreeMap<TemplateId, Template>,
     /// CA certificates.
     pub cas: BTreeMap<CaId, Ca>,
+}
+
+impl Configuration {
+    /// The verified CA certificates, ready for path building.
+    pub fn trust_store(&self) -> TrustStore {
+        let verified = self.cas.values().filter(|ca| ca.is_verified());
+        TrustStore::new(verified.map(|ca| (ca.id.clone(), &*ca.der)))
+    }
+
+    /// The policies that apply to a device: its own, its product's, its resource space's. A policy of another space never
+    /// does, even if its id was once bound here: ids may be used again after a deletion.
+    pub fn policies_of<'a>(&'a self, device: &'a Device) -> impl Iterator<Item = &'a Policy> {
+        let product = self.products.get(&(device.space.clone(), device.product.clone()));
+        let space = self.spaces.get(&device.space);
+        let ids = device.policies.iter();
+        let ids = ids.chain(product.into_iter().flat_map(|product| &product.policies));
+        let ids = ids.chain(space.into_iter().flat_map(|space| &space.policies));
+        ids.filter_map(|id| self.policies.get(id)).filter(|policy| policy.space == device.space)
+    }
 }
 
 /// A resource space.
