@@ -1,0 +1,23 @@
+//! The server side of MQTT 3.1, 3.1.1 and 5.0 for one connection, as a state machine without I/O, clock or runtime.
+//!
+//! Bytes that came in, the owner's decisions and the time go in; bytes to write and [`Effect`]s come out. Its job is the
+//! standard: packets, their order, limits, acknowledgements, aliases, subscriptions. Not its job: who may connect, which
+//! topics a device may use, where messages go; it asks the owner, which asks the domain.
+//!
+//! Invariants: nothing received makes it panic; it never holds more than its [`Limits`] name, and never because of a
+//! length that was only announced; cutting the same bytes elsewhere gives the same effects and the same output.
+//!
+//! Read [`exchange`] (what is said between the machine and its owner), then [`protocol`], then `session`.
+
+pub mod exchange;
+pub mod limits;
+pub mod protocol;
+pub mod violation;
+
+pub use exchange::{
+    Closing, Connect, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome,
+    PublishRef, Subscribe, Undelivered, Version,
+};
+pub use limits::Limits;
+pub use protocol::Protocol;
+pub use violation::Violation;

@@ -1,0 +1,102 @@
+//! How a client breaks the standard. Each ends the connection; MQTT 5 clients are told with the reason code here.
+//!
+//! Not a [`Refusal`] each: an operator does nothing different for one or the other, the developer of the client does,
+//! and reads the text.
+
+use rmqtt_codec::v5::DisconnectReasonCode as Reason;
+use rollcall_domain::refusal::Refusal;
+
+/// What the client did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Violation {
+    /// The first packet is something else.
+    #[error("the first packet is not CONNECT")]
+    FirstPacketNotConnect,
+    /// No CONNECT in time.
+    #[error("no CONNECT came in time")]
+    ConnectTooSlow,
+    /// CONNECT again.
+    #[error("CONNECT came a second time")]
+    SecondConnect,
+    /// A packet that only a server sends, or that nothing asked for, or AUTH.
+    #[error("{packet} is not for a client to send here")]
+    UnexpectedPacket {
+        /// Name of the packet.
+        packet: &'static str,
+    },
+    /// A packet that cannot be read.
+    #[error("{packet} cannot be read: {rule}")]
+    Malformed {
+        /// Name of the packet.
+        packet: &'static str,
+        /// What is wrong with it.
+        rule: &'static str,
+    },
+    /// A larger packet than announced.
+    #[error("a packet or payload is larger than this server accepts")]
+    TooLarge,
+    /// PUBLISH at QoS 2.
+    #[error("QoS 2 is not supported")]
+    Qos2,
+    /// PUBLISH with the retain flag, MQTT 5 (where CONNACK said that it is not available).
+    #[error("retained messages are not supported")]
+    Retain,
+    /// PUBLISH to something that is not a topic name.
+    #[error("the topic name is empty, or holds a wildcard or a control character")]
+    TopicName,
+    /// SUBSCRIBE or UNSUBSCRIBE with something that is not a topic filter.
+    #[error("a topic filter is empty, or has a wildcard out of place, or holds a control character")]
+    TopicFilter,
+    /// A topic alias that is over the maximum, or was not set.
+    #[error("the topic alias is over the maximum or has not been set")]
+    TopicAlias,
+    /// SUBSCRIBE with a subscription identifier, MQTT 5 (where CONNACK said that they are not available).
+    #[error("subscription identifiers are not supported")]
+    SubscriptionIdentifier,
+    /// More QoS 1 messages at a time than the Receive Maximum, MQTT 5.
+    #[error("more messages are unacknowledged than the Receive Maximum")]
+    ReceiveMaximum,
+    /// Sends on and on although nothing is read while it waits for an answer.
+    #[error("more was sent ahead than may wait")]
+    SentTooFarAhead,
+}
+
+impl Violation {
+    /// The refusal that it counts as.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::TooLarge => Refusal::PacketTooLarge,
+            Self::SentTooFarAhead => Refusal::RateExceeded,
+            Self::FirstPacketNotConnect
+            | Self::ConnectTooSlow
+            | Self::SecondConnect
+            | Self::UnexpectedPacket { .. }
+            | Self::Malformed { .. }
+            | Self::Qos2
+            | Self::Retain
+            | Self::TopicName
+            | Self::TopicFilter
+            | Self::TopicAlias
+            | Self::SubscriptionIdentifier
+            | Self::ReceiveMaximum => Refusal::ProtocolError,
+        }
+    }
+
+    /// The reason code of MQTT 5 DISCONNECT.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Self::FirstPacketNotConnect | Self::SecondConnect | Self::UnexpectedPacket { .. } => Reason::ProtocolError,
+            Self::ConnectTooSlow => Reason::MaximumConnectTime,
+            Self::Malformed { .. } => Reason::MalformedPacket,
+            Self::TooLarge => Reason::PacketTooLarge,
+            Self::Qos2 => Reason::QosNotSupported,
+            Self::Retain => Reason::RetainNotSupported,
+            Self::TopicName => Reason::TopicNameInvalid,
+            Self::TopicFilter => Reason::TopicFilterInvalid,
+            Self::TopicAlias => Reason::TopicAliasInvalid,
+            Self::SubscriptionIdentifier => Reason::SubscriptionIdentifiersNotSupported,
+            Self::ReceiveMaximum => Reason::ReceiveMaximumExceeded,
+            Self::SentTooFarAhead => Reason::MessageRateTooHigh,
+        }
+    }
+}
