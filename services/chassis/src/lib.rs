@@ -11,3 +11,4 @@ pub mod entropy;
 pub mod keys;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls_client;

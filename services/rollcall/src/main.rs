@@ -1,2 +1,17 @@
-//! The one binary.
-fn main() {}
+//! The `rollcall` command: parse, hand over, exit code. Everything else is in the library beside it.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rollcall::cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match cli::run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            cli::explain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `rollcall pki`: certificates for development. A CA as an enterprise would have it, device certificates, and the
+//! certificate that proves to hold a CA's key.
+//!
+//! Not a production CA: keys lie in files and nothing is revoked. Existing files are never overwritten.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, RsaKeySize, SignatureAlgorithm,
+};
+use rollcall_chassis::{
+    clock::{Clock, SystemClock},
+    keys::{write_private, write_public},
+};
+use time::{Duration, OffsetDateTime};
+
+/// How far before now validity begins, so that a server whose clock is behind accepts it; hours.
+const BACKDATED_HOURS: i64 = 1;
+
+/// What to make.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A CA: NAME.crt and NAME.key
+    Ca(CaArguments),
+    /// A device certificate signed by a CA: NAME.crt (with the CA's own behind it where that is an intermediate) and NAME.key
+    Device(DeviceArguments),
+    /// The certificate that proves to hold a CA's key: its CN is the verification code
+    Verification(VerificationArguments),
+}
+
+/// Which kind of key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeyKind {
+    /// ECDSA P-256
+    #[default]
+    P256,
+    /// ECDSA P-384
+    P384,
+    /// Ed25519
+    Ed25519,
+    /// RSA, 2048 bits
+    Rsa2048,
+}
+
+/// What every certificate needs.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Folder to write to; made if absent
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    /// Kind of key
+    #[arg(long, value_enum, default_value_t)]
+    pub key: KeyKind,
+    /// Validity in days from now
+    #[arg(long, value_name = "DAYS", default_value_t = 825)]
+    pub days: u32,
+}
+
+/// Arguments of `pki ca`.
+#[derive(Debug, Args)]
+pub struct CaArguments {
+    /// Name of the files
+    #[arg(long, default_value = "ca")]
+    pub name: String,
+    /// Subject, such as `CN=Acme Device CA,O=Acme`
+    #[arg(long, default_value = "CN=Rollcall development CA")]
+    pub subject: String,
+    /// Sign it with this CA (makes an intermediate): its certificate
+    #[arg(long, value_name = "FILE", requires = "issuer_key")]
+    pub issuer: Option<PathBuf>,
+    /// The issuing CA's key
+    #[arg(long, value_name = "FILE", requires = "issuer")]
+    pub issuer_key: Option<PathBuf>,
+    /// Where and how
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Arguments of `pki device`.
+#[derive(Debug, Args)]
+pub struct DeviceArguments {
+    /// The CA's certificate
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// The CA's key
+    #[arg(long, value_name = "FILE")]
+    pub ca_key: PathBuf,
+    /// Subject, such as `CN=truck-0001,serialNumber=WDB963`; C, O, OU, ST, CN, serialNumber, dnQualifier
+    #[arg(long)]
+    pub subject: String,
+    /// Name of the files; the CN if it will do
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Put the CA's certificate behind the device's, for a CA that is an intermediate
+    #[arg(long)]
+    pub with_chain: bool,
+    /// Where and how
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Arguments of `pki verification`.
+#[derive(Debug, Args)]
+pub struct VerificationArguments {
+    /// The CA's certificate
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// The CA's key
+    #[arg(long, value_name = "FILE")]
+    pub ca_key: PathBuf,
+    /// The verification code that was issued for the CA certificate
+    #[arg(long)]
+    pub code: String,
+    /// File to write
+    #[arg(long, value_name = "FILE", default_value = "verification.crt")]
+    pub out: PathBuf,
+}
+
+/// Makes what was asked for and names the files on standard output.
+///
+/// # Errors
+/// Files that cannot be read or exist already, a subject that cannot be understood.
+pub fn run(command: &Command) -> anyhow::Result<Vec<PathBuf>> {
+    match command {
+        Command::Ca(arguments) => make_ca(arguments),
+        Command::Device(arguments) => make_device(arguments),
+        Command::Verification(arguments) => {
+            let pem = verification_certificate(&arguments.ca, &arguments.ca_key, &arguments.code)?;
+            write_public(&arguments.out, &pem)?;
+            Ok(vec![arguments.out.clone()])
+        }
+    }
+}
+
+/// The PEM certificate that proves to hold the key of `ca`: its CN is `code`.
+///
+/// # Errors
+/// Files that cannot be read, or a key that is not the certificate's.
+pub fn verification_certificate(ca: &Path, ca_key: &Path, code: &str) -> anyhow::Result<String> {
+    let issuer = read_issuer(ca, ca_key)?;
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, code);
+    let params = valid_for(name, 1);
+    let pair = KeyPair::generate().context("cannot make a key")?;
+    Ok(params.signed_by(&pair, &issuer).context("cannot sign the verification certificate")?.pem())
+}
+
+fn make_ca(arguments: &CaArguments) -> anyhow::Result<Vec<PathBuf>> {
+    let mut params = valid_for(distinguished_name(&arguments.subject)?, arguments.common.days);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let pair = key_pair(arguments.common.key)?;
+    let made = match (&arguments.issuer, &arguments.issuer_key) {
+        (Some(issuer), Some(key)) => params.signed_by(&pair, &read_issuer(issuer, key)?),
+        _ => params.self_signed(&pair),
+    };
+    let made = made.context("cannot sign the CA certificate")?;
+    write_pair(&arguments.common.out, &arguments.name, &made.pem(), &pair)
+}
+
+fn make_device(arguments: &DeviceArguments) -> anyhow::Result<Vec<PathBuf>> {
+    let name = distinguished_name(&arguments.subject)?;
+    let files = match (&arguments.name, name.get(&DnType::CommonName)) {
+        (Some(files), _) => files.clone(),
+        (None, Some(DnValue::Utf8String(cn))) => cn.clone(),
+        (None, _) => "device".to_owned(),
+    };
+    let mut params = valid_for(name, arguments.common.days);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let pair = key_pair(arguments.common.key)?;
+    let issuer = read_issuer(&arguments.ca, &arguments.ca_key)?;
+    let mut pem = params.signed_by(&pair, &issuer).context("cannot sign the device certificate")?.pem();
+    if arguments.with_chain {
+        pem.push_str(&read(&arguments.ca)?);
+    }
+    write_pair(&arguments.common.out, &files, &pem, &pair)
+}
+
+fn write_pair(folder: &Path, name: &str, certificate: &str, pair: &KeyPair) -> anyhow::Result<Vec<PathBuf>> {
+    if name.is_empty() || name.contains('/') {
+        bail!("{name:?} cannot be a file name: give --name");
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let (certificate_file, key_file) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
+    write_private(&key_file, &pair.serialize_pem())?;
+    write_public(&certificate_file, certificate)?;
+    Ok(vec![certificate_file, key_file])
+}
+
+fn valid_for(name: DistinguishedName, days: u32) -> CertificateParams {
+    let now = OffsetDateTime::from_unix_timestamp(SystemClock.unix_ms() / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name;
+    params.not_before = now - Duration::hours(BACKDATED_HOURS);
+    params.not_after = now + Duration::days(i64::from(days));
+    params
+}
+
+/// `CN=a,O=b`: a value may hold a comma as `\,` and a backslash as `\\`.
+fn distinguished_name(subject: &str) -> anyhow::Result<DistinguishedName> {
+    let mut name = DistinguishedName::new();
+    for part in split_unescaped(subject) {
+        let Some((key, value)) = part.split_once('=') else {
+            bail!("{part:?} in the subject is not TYPE=value");
+        };
+        let kind = match key.trim() {
+            "C" => DnType::CountryName,
+            "O" => DnType::OrganizationName,
+            "OU" => DnType::OrganizationalUnitName,
+            "ST" => DnType::StateOrProvinceName,
+            "CN" => DnType::CommonName,
+            "serialNumber" => DnType::CustomDnType(vec![2, 5, 4, 5]),
+            "dnQualifier" => DnType::CustomDnType(vec![2, 5, 4, 46]),
+            other => bail!("{other:?} in the subject: only C, O, OU, ST, CN, serialNumber and dnQualifier are known"),
+        };
+        if name.get(&kind).is_some() {
+            bail!("{} stands twice in the subject", key.trim());
+        }
+        name.push(kind, value);
+    }
+    Ok(name)
+}
+
+fn split_unescaped(subject: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut characters = subject.chars();
+    while let Some(character) = characters.next() {
+        match (character, parts.last_mut()) {
+            ('\\', Some(part)) => part.extend(characters.next()),
+            (',', _) => parts.push(String::new()),
+            (other, Some(part)) => part.push(other),
+            (_, None) => {}
+        }
+    }
+    parts
+}
+
+fn key_pair(kind: KeyKind) -> anyhow::Result<KeyPair> {
+    let algorithm: &'static SignatureAlgorithm = match kind {
+        KeyKind::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+        KeyKind::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+        KeyKind::Ed25519 => &rcgen::PKCS_ED25519,
+        KeyKind::Rsa2048 => {
+            return KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048).context("cannot make an RSA key");
+        }
+    };
+    KeyPair::generate_for(algorithm).context("cannot make a key")
+}
+
+fn read_issuer(certificate: &Path, key: &Path) -> anyhow::Result<Issuer<'static, KeyPair>> {
+    let pair = KeyPair::from_pem(&read(key)?).with_context(|| format!("cannot use the key in {}", key.display()))?;
+    Issuer::from_ca_cert_pem(&read(certificate)?, pair)
+        .with_context(|| format!("cannot use the CA certificate in {}", certificate.display()))
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_may_hold_escaped_commas() {
+        let name = distinguished_name(r"CN=a\, b,O=c\\d").expect("a subject");
+        assert_eq!(name.get(&DnType::CommonName), Some(&DnValue::Utf8String("a, b".into())));
+        assert_eq!(name.get(&DnType::OrganizationName), Some(&DnValue::Utf8String(r"c\d".into())));
+    }
+
+    #[test]
+    fn a_subject_that_cannot_be_understood_is_refused_by_name() {
+        for (subject, said) in [("CN", "not TYPE=value"), ("X=1", "only C, O, OU"), ("CN=a,CN=b", "stands twice")] {
+            let error = distinguished_name(subject).expect_err(subject).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
