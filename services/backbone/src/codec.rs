@@ -1,4 +1,18 @@
 //! Where domain types and wire types meet, and nowhere else.
+//!
+//! Decoding is strict and total: any bytes give a value that keeps the domain's own invariants, or a [`CodecError`] that
+//! names the field; never a panic and never a guess. Encoding cannot fail, and what it makes decodes to what it was made
+//! of. Limits that a rule may change one day (name lengths, counts) are not checked here: a record that was good when it
+//! was written must stay readable.
+//!
+//! [`event`] and [`request`] go between bodies, [`template`] between template bodies, [`part`] between what they share.
+
+mod event;
+mod part;
+mod request;
+mod template;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use rollcall_domain::{
@@ -8,6 +22,13 @@ use rollcall_domain::{
     rejection::Rejection,
     time::Timestamp,
 };
+use rollcall_schemas::{WireError, attempt as wire_attempt, record as wire_record, ruling as wire_ruling};
+
+pub use template::{
+    statements_from_json, statements_to_json, template_body_to_json, template_draft_from_json, template_draft_to_json,
+};
+
+use part::{Fault, id};
 
 /// What a record of a log says: one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,16 +131,42 @@ pub struct Attempt {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what} cannot be read: {reason}")]
 pub struct CodecError {
-    /// `record`, `request`, `ruling` or `attempt`.
+    /// `record`, `request`, `ruling`, `attempt`, `template_body` or `statement`.
     pub what: &'static str,
     /// Which field or version, and why.
     pub reason: String,
 }
 
+impl CodecError {
+    fn wire(what: &'static str) -> impl Fn(WireError) -> Self {
+        move |error| Self { what, reason: error.to_string() }
+    }
+
+    fn fault(what: &'static str) -> impl Fn(Fault) -> Self {
+        move |fault| Self { what, reason: fault.to_string() }
+    }
+}
+
 /// Encodes a record (JSON, latest version).
 pub fn encode_record(record: &Record) -> Bytes {
-    let _ = record;
-    todo!()
+    let event = match &record.event {
+        AnyEvent::Fleet(event) => event::fleet_to_wire(event),
+        AnyEvent::Registry(event) => event::to_wire(event),
+    };
+    let instance = match &record.log {
+        LogId::Fleet => None,
+        LogId::Instance(instance) => Some(instance.to_string()),
+    };
+    let record = wire_record::Record {
+        id: record.id,
+        instance,
+        time: part::time(record.time),
+        cause: record.cause.to_string(),
+        actor: part::actor_to_wire(&record.actor),
+        traceparent: part::traceparent_to_wire(record.traceparent.as_deref()),
+        event,
+    };
+    record.to_json().into()
 }
 
 /// Decodes a record of `log`.
@@ -127,14 +174,43 @@ pub fn encode_record(record: &Record) -> Bytes {
 /// # Errors
 /// [`CodecError`]: unknown type or version, another log's record, a value that breaks its rules.
 pub fn decode_record(log: &LogId, bytes: &[u8]) -> Result<Record, CodecError> {
-    let _ = (log, bytes);
-    todo!()
+    let record = wire_record::Record::from_json(bytes).map_err(CodecError::wire("record"))?;
+    read_record(log, record).map_err(CodecError::fault("record"))
+}
+
+fn read_record(log: &LogId, record: wire_record::Record) -> Result<Record, Fault> {
+    let written_for = match &record.instance {
+        None => LogId::Fleet,
+        Some(instance) => LogId::Instance(id("instance", instance)?),
+    };
+    if written_for != *log {
+        return Err(Fault::new(
+            "instance",
+            format!("this is a record of the log of {written_for}, read from that of {log}"),
+        ));
+    }
+    let kind = record.event.kind();
+    let event = event::from_wire(record.event)?;
+    match (&event, log) {
+        (AnyEvent::Fleet(_), LogId::Fleet) | (AnyEvent::Registry(_), LogId::Instance(_)) => {}
+        (AnyEvent::Fleet(_), LogId::Instance(_)) | (AnyEvent::Registry(_), LogId::Fleet) => {
+            return Err(Fault::new("type", format!("{kind} has no place in the log of {log}")));
+        }
+    }
+    Ok(Record {
+        id: record.id,
+        log: written_for,
+        time: part::timestamp(record.time),
+        cause: id("cause", &record.cause)?,
+        actor: part::actor_from_wire(record.actor)?,
+        traceparent: part::traceparent_from_wire(record.traceparent)?,
+        event,
+    })
 }
 
 /// Encodes a request.
 pub fn encode_request(request: &QueuedRequest) -> Bytes {
-    let _ = request;
-    todo!()
+    request::to_wire(request).to_json().into()
 }
 
 /// Decodes a request.
@@ -142,14 +218,17 @@ pub fn encode_request(request: &QueuedRequest) -> Bytes {
 /// # Errors
 /// [`CodecError`].
 pub fn decode_request(bytes: &[u8]) -> Result<QueuedRequest, CodecError> {
-    let _ = bytes;
-    todo!()
+    let request = rollcall_schemas::request::Request::from_json(bytes).map_err(CodecError::wire("request"))?;
+    request::from_wire(request).map_err(CodecError::fault("request"))
 }
 
 /// Encodes a ruling.
 pub fn encode_ruling(ruling: &Ruling) -> Bytes {
-    let _ = ruling;
-    todo!()
+    let ruling = match ruling {
+        Ruling::Accepted { position } => wire_ruling::Ruling::Accepted { position: position.0 },
+        Ruling::Rejected(rejected) => wire_ruling::Ruling::Rejected(rejection_to_wire(rejected)),
+    };
+    ruling.to_json().into()
 }
 
 /// Decodes a ruling.
@@ -157,14 +236,34 @@ pub fn encode_ruling(ruling: &Ruling) -> Bytes {
 /// # Errors
 /// [`CodecError`].
 pub fn decode_ruling(bytes: &[u8]) -> Result<Ruling, CodecError> {
-    let _ = bytes;
-    todo!()
+    let ruling = wire_ruling::Ruling::from_json(bytes).map_err(CodecError::wire("ruling"))?;
+    Ok(match ruling {
+        wire_ruling::Ruling::Accepted { position } => Ruling::Accepted { position: Position(position) },
+        wire_ruling::Ruling::Rejected(rejected) => Ruling::Rejected(rejection_from_wire(rejected)),
+    })
 }
 
 /// Encodes an attempt.
 pub fn encode_attempt(attempt: &Attempt) -> Bytes {
-    let _ = attempt;
-    todo!()
+    let attempt = wire_attempt::Attempt {
+        time: part::time(attempt.time),
+        request: request::to_wire(&attempt.request),
+        rejection: rejection_to_wire(&attempt.rejection),
+        template: attempt
+            .template
+            .as_ref()
+            .map(|(id, version)| wire_attempt::ConsultedTemplate { id: id.to_string(), version: *version }),
+        checks: attempt
+            .checks
+            .iter()
+            .map(|(name, passed, detail)| wire_attempt::Check {
+                name: name.clone(),
+                passed: *passed,
+                detail: detail.clone(),
+            })
+            .collect(),
+    };
+    attempt.to_json().into()
 }
 
 /// Decodes an attempt.
@@ -172,6 +271,28 @@ pub fn encode_attempt(attempt: &Attempt) -> Bytes {
 /// # Errors
 /// [`CodecError`].
 pub fn decode_attempt(bytes: &[u8]) -> Result<Attempt, CodecError> {
-    let _ = bytes;
-    todo!()
+    let attempt = wire_attempt::Attempt::from_json(bytes).map_err(CodecError::wire("attempt"))?;
+    read_attempt(attempt).map_err(CodecError::fault("attempt"))
+}
+
+fn read_attempt(attempt: wire_attempt::Attempt) -> Result<Attempt, Fault> {
+    let template = match attempt.template {
+        Some(template) => Some((id("template.id", &template.id)?, template.version)),
+        None => None,
+    };
+    Ok(Attempt {
+        time: part::timestamp(attempt.time),
+        request: request::from_wire(attempt.request)?,
+        rejection: rejection_from_wire(attempt.rejection),
+        template,
+        checks: attempt.checks.into_iter().map(|check| (check.name, check.passed, check.detail)).collect(),
+    })
+}
+
+fn rejection_to_wire(rejected: &RejectedRuling) -> wire_ruling::Rejection {
+    wire_ruling::Rejection { code: rejected.code.clone(), message: rejected.message.clone() }
+}
+
+fn rejection_from_wire(rejected: wire_ruling::Rejection) -> RejectedRuling {
+    RejectedRuling { code: rejected.code, message: rejected.message }
 }

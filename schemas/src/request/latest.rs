@@ -1,0 +1,53 @@
+//! The latest version of every request: what other code imports.
+
+use crate::catalogue::catalogue;
+
+pub use super::v1::{
+    BindPolicy, CertificateConnect, ConfigureCa, CreateInstance, CreatePolicy, CreateProduct, CreateSpace, CreateTemplate,
+    DeleteCa, DeleteDevice, DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice,
+    IssueCaCode, PreRegisterDevice, ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice,
+    UnbindPolicy, UnfreezeDevice, UntagDevice, UpdateDevice, UpdateInstance, UpdatePolicy, UpdateProduct, UpdateTemplate,
+    UploadCa, VerifyCa,
+};
+pub use super::v1::{
+    DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateChange, TemplateDraft,
+};
+
+catalogue! {
+    /// What is asked, in its latest version.
+    Ask {
+        CertificateConnect 1,
+        CreateInstance 1,
+        UpdateInstance 1,
+        DeleteInstance 1,
+        CreateSpace 1,
+        RenameSpace 1,
+        DeleteSpace 1,
+        CreateProduct 1,
+        UpdateProduct 1,
+        DeleteProduct 1,
+        CreatePolicy 1,
+        UpdatePolicy 1,
+        DeletePolicy 1,
+        BindPolicy 1,
+        UnbindPolicy 1,
+        CreateTemplate 1,
+        UpdateTemplate 1,
+        DeleteTemplate 1,
+        UploadCa 1,
+        IssueCaCode 1,
+        VerifyCa 1,
+        ConfigureCa 1,
+        DeleteCa 1,
+        PreRegisterDevice 1,
+        UpdateDevice 1,
+        TagDevice 1,
+        UntagDevice 1,
+        FreezeDevice 1,
+        UnfreezeDevice 1,
+        ResetFingerprint 1,
+        SwitchCertificate 1,
+        DeleteDevice 1,
+        ReadmitDevice 1,
+    }
+}

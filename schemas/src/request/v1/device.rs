@@ -1,0 +1,113 @@
+//! What an operator asks about devices, version 1. Absent in an update: leave as it is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    encoding::Fingerprint,
+    event::v1::{CertificateSlot, DeclaredCredential, DeviceProfile, Tag},
+};
+
+/// Enter a device before it first connects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreRegisterDevice {
+    /// The device.
+    pub profile: DeviceProfile,
+    /// How it will prove who it is.
+    pub credential: DeclaredCredential,
+}
+
+/// Change what is said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateDevice {
+    /// The device.
+    pub device: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Operator's own JSON, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension_info: Option<String>,
+}
+
+/// Set some tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagDevice {
+    /// The device.
+    pub device: String,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+
+/// Remove some tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UntagDevice {
+    /// The device.
+    pub device: String,
+    /// Their keys.
+    pub keys: Vec<String>,
+}
+
+/// Keep it from connecting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeDevice {
+    /// The device.
+    pub device: String,
+}
+
+/// Let it connect again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnfreezeDevice {
+    /// The device.
+    pub device: String,
+}
+
+/// Replace one of its fingerprints, or clear it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetFingerprint {
+    /// The device.
+    pub device: String,
+    /// Which fingerprint.
+    pub slot: CertificateSlot,
+    /// What it is to be; absent: the next certificate is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Make one of its certificates active or inactive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchCertificate {
+    /// The device.
+    pub device: String,
+    /// Which certificate.
+    pub fingerprint: Fingerprint,
+    /// Whether it may be used.
+    pub active: bool,
+}
+
+/// Remove it; it does not come back by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteDevice {
+    /// The device.
+    pub device: String,
+}
+
+/// Let a deleted id register again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadmitDevice {
+    /// The device.
+    pub device: String,
+}
