@@ -1,14 +1,25 @@
 //! Who may connect: a pure function of configuration, device, certificate, CONNECT and the instant.
 //!
 //! Judged at every connection, resumed TLS sessions included, and again for every live session when a record changes
-//! what it depends on. A stale view may refuse more, never admit more than the log at its position allows.
+//! what it depends on ([`crate::registry::Event::touches`] says which); expiry comes without a record, so sessions are
+//! also judged from time to time. A stale view may refuse more, never admit more than the log at its position allows.
+//!
+//! Two ways to be known. With client id and user name in the platform's standard form, the named device's own record and
+//! fingerprint decide, and no template is asked. With anything else, the template that is bound to the CA certificate
+//! must be in force and must, as it stands now, derive the device: so editing a template changes who gets in.
 
 use crate::{
     certificate::CertificateFacts,
     fleet::{AvailabilityRules, Instance},
     ids::{CaId, DeviceId, ProductId, SpaceId},
+    limits,
     refusal::Refusal,
-    registry::{Configuration, Devices},
+    registry::{
+        Configuration, Device, DeviceEntry, Devices,
+        collision::{Claimant, Standing, succeeds},
+    },
+    rejection::Rejection,
+    template::{DerivedDevice, OnCertificateChange},
     time::Timestamp,
 };
 
@@ -30,9 +41,16 @@ pub struct StandardForm {
 
 impl StandardForm {
     /// Reads client id and user name; `None` when they are anything else. Parsed from the right: ids may hold `_`.
+    /// Sign 1 asks the platform to check the hour; that guards a password, and a certificate has none, so it is not.
     pub fn of(identification: &Identification<'_>) -> Option<Self> {
-        let _ = identification;
-        todo!()
+        let mut fields = identification.client_id.rsplitn(4, '_');
+        let (hour, sign, device_type, device_id) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let is_hour = hour.len() == limits::STANDARD_FORM_HOUR_DIGITS && hour.bytes().all(|digit| digit.is_ascii_digit());
+        let is_standard = is_hour && matches!(sign, "0" | "1") && device_type == "0";
+        if !is_standard || identification.user_name != Some(device_id) {
+            return None;
+        }
+        DeviceId::parse(device_id).ok().map(|device_id| Self { device_id })
     }
 }
 
@@ -75,12 +93,18 @@ pub fn authenticate(
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Verdict {
-    let _ = (configuration, devices.count(), instance, availability, facts, ca, identification, now);
-    todo!()
+    match judge(configuration, devices, facts, ca, identification, now) {
+        Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
+        Ok(Known::Not(Candidate { unknown: true, .. })) if !availability.allow(instance) => {
+            Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
+        }
+        Ok(Known::Not(Candidate { derived, claimed, .. })) => Verdict::Register { derived, claimed },
+        Err(refusal) => Verdict::Refuse(refusal),
+    }
 }
 
-/// Judges a live session again: `None` while it keeps its right.
-/// The same rules as [`authenticate`], except that an unknown device is no longer welcome to register.
+/// Judges a live session again: `None` while it keeps its right, that is, while [`authenticate`] would accept the same
+/// device. What would have to be asked of the registrar first has no right any more.
 pub fn lost_right(
     configuration: &Configuration,
     devices: &dyn Devices,
@@ -90,6 +114,160 @@ pub fn lost_right(
     device: &DeviceId,
     now: Timestamp,
 ) -> Option<Refusal> {
-    let _ = (configuration, devices.count(), facts, ca, identification, device, now);
-    todo!()
+    match judge(configuration, devices, facts, ca, identification, now) {
+        Ok(Known::Recognised(recognised)) if recognised.device == *device => None,
+        Ok(Known::Recognised(_)) => Some(Refusal::TemplateNoLongerDerives),
+        Ok(Known::Not(_)) => Some(match devices.entry(device) {
+            Some(DeviceEntry::Live(_)) => Refusal::CertificateMismatch,
+            Some(DeviceEntry::Deleted { .. }) | None => Refusal::DeviceDeleted,
+        }),
+        Err(refusal) => Some(refusal),
+    }
+}
+
+/// What a certificate that may come in is to the registry.
+enum Known {
+    /// This device's.
+    Recognised(Recognised),
+    /// Nobody's; the registrar could change that.
+    Not(Candidate),
+}
+
+struct Candidate {
+    derived: DeviceId,
+    claimed: Option<DeviceId>,
+    /// Whether the device itself would be new: only then does it matter where self-registration is available.
+    unknown: bool,
+}
+
+fn judge(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    facts: &CertificateFacts,
+    ca: &CaId,
+    identification: &Identification<'_>,
+    now: Timestamp,
+) -> Result<Known, Refusal> {
+    let ca = configuration.cas.get(ca).filter(|ca| ca.is_verified()).ok_or(Refusal::CaNotTrusted)?;
+    if !ca.is_valid_at(now) {
+        return Err(Refusal::CaExpired);
+    }
+    if now.unix_s() < facts.not_before.unix_s() {
+        return Err(Refusal::CertificateNotYetValid);
+    }
+    if now.unix_s() > facts.not_after.unix_s() {
+        return Err(Refusal::CertificateExpired);
+    }
+    let desk = Desk { configuration, devices, claimant: Claimant { facts, ca } };
+    match StandardForm::of(identification) {
+        Some(form) => desk.by_own_record(form.device_id),
+        None => desk.by_template(),
+    }
+}
+
+/// What both ways look at.
+struct Desk<'a> {
+    configuration: &'a Configuration,
+    devices: &'a dyn Devices,
+    claimant: Claimant<'a>,
+}
+
+impl Desk<'_> {
+    /// The standard form: the named device's own record decides; the template only where there is nothing to compare.
+    fn by_own_record(&self, named: DeviceId) -> Result<Known, Refusal> {
+        let standing = self.claimant.standing(self.devices, &named, None).map_err(|rejection| match rejection {
+            Rejection::CertificateHeldByOther(_) | Rejection::DeviceElsewhere(_) => Refusal::DeviceMismatch,
+            other => refusal(other),
+        })?;
+        match standing {
+            Standing::Same { device, active } => recognise(*device, active),
+            Standing::Unpinned(device) => self.unpinned(&device),
+            Standing::Other(device) => {
+                let mismatch = |_| Refusal::CertificateMismatch;
+                let (derived, change) = self.derive().map_err(mismatch)?;
+                if derived.device_id != named || derived.product_id != device.product {
+                    return Err(Refusal::CertificateMismatch);
+                }
+                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+                Ok(candidate(named, None, false))
+            }
+            Standing::Unknown => {
+                let (derived, _) = self.derive()?;
+                if derived.device_id != named {
+                    return Err(Refusal::DeviceMismatch);
+                }
+                Ok(candidate(named, None, true))
+            }
+        }
+    }
+
+    /// A pre-registered device that waits for its first certificate, named by the CONNECT. Where a template says which
+    /// device a certificate is, the name may not contradict it. Where none does, the name is all there is, as with the
+    /// service: whoever has a certificate of a CA of that space may be the first. Who cannot live with that gives the
+    /// fingerprint when pre-registering.
+    fn unpinned(&self, device: &Device) -> Result<Known, Refusal> {
+        match self.derive() {
+            Err(_) => Ok(candidate(device.id.clone(), Some(device.id.clone()), false)),
+            Ok((derived, _)) if derived.device_id == device.id && derived.product_id == device.product => {
+                Ok(candidate(device.id.clone(), None, false))
+            }
+            Ok(_) => Err(Refusal::DeviceMismatch),
+        }
+    }
+
+    /// Anything but the standard form: the template decides which device this is, if it is one at all.
+    fn by_template(&self) -> Result<Known, Refusal> {
+        let (derived, change) = self.derive()?;
+        let standing = self.claimant.standing(self.devices, &derived.device_id, Some(&derived.product_id));
+        let standing = standing.map_err(|rejection| match rejection {
+            Rejection::CertificateHeldByOther(_) => Refusal::TemplateNoLongerDerives,
+            Rejection::DeviceElsewhere(_) if self.claimant.owner(self.devices).is_some() => Refusal::TemplateNoLongerDerives,
+            other => refusal(other),
+        })?;
+        match standing {
+            Standing::Same { device, active } => recognise(*device, active),
+            Standing::Unpinned(_) => Ok(candidate(derived.device_id, None, false)),
+            Standing::Other(device) => {
+                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+                Ok(candidate(derived.device_id, None, false))
+            }
+            Standing::Unknown => Ok(candidate(derived.device_id, None, true)),
+        }
+    }
+
+    /// What the template in force makes of the certificate.
+    fn derive(&self) -> Result<(DerivedDevice, OnCertificateChange), Refusal> {
+        let Claimant { facts, ca } = self.claimant;
+        let body = &self.configuration.template_in_force(ca).map_err(refusal)?.body;
+        match body.evaluate(facts) {
+            Ok(derived) => Ok((derived, body.on_certificate_change)),
+            Err(_) if self.claimant.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
+            Err(fault) => Err(refusal(Rejection::TemplateNotApplicable(fault))),
+        }
+    }
+}
+
+fn recognise(device: Device, active: bool) -> Result<Known, Refusal> {
+    if !active {
+        return Err(Refusal::CertificateInactive);
+    }
+    Ok(Known::Recognised(Recognised { device: device.id, space: device.space, product: device.product }))
+}
+
+fn candidate(derived: DeviceId, claimed: Option<DeviceId>, unknown: bool) -> Known {
+    Known::Not(Candidate { derived, claimed, unknown })
+}
+
+/// A rule's no, as a connection gets it. Those that have a refusal of their own take it; the rest keep the rule's words.
+fn refusal(rejection: Rejection) -> Refusal {
+    match rejection {
+        Rejection::TemplateNotBound => Refusal::TemplateNotBound,
+        Rejection::SelfRegistrationDisabled => Refusal::SelfRegistrationDisabled,
+        Rejection::DeviceHasOtherCertificate(_) => Refusal::CertificateMismatch,
+        Rejection::DeviceHasSecret(_) => Refusal::SecretAuthenticated,
+        Rejection::DeviceDeleted(_) => Refusal::DeviceDeleted,
+        Rejection::DeviceFrozen(_) => Refusal::DeviceFrozen,
+        Rejection::DeviceMismatch(_) => Refusal::DeviceMismatch,
+        other => Refusal::RegistrationRejected(Box::new(other)),
+    }
 }

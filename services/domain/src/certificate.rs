@@ -1,10 +1,17 @@
 //! What a certificate says, and whether it may say so. Parsed from DER, never through a DN string.
 //!
 //! [`facts`] reads one certificate; [`path`] proves a chain up to one verified CA certificate; [`authority`] checks a CA
-//! certificate at upload and its proof of possession. Reading is not trusting: only [`path`] decides who is genuine.
+//! certificate at upload and its proof of possession. All three start from `outline`, the strict reader of the parts.
+//! Reading is not trusting: only [`path`] decides who is genuine.
 
 pub mod authority;
+mod der;
+mod extensions;
 pub mod facts;
+mod keys;
+mod name;
+mod outline;
 pub mod path;
+mod validity;
 
 pub use facts::{AttributeFault, CertificateFacts, FactsError, SubjectAttribute, X509Version};

@@ -3,9 +3,13 @@
 //! Folded from the fleet log by the same `decide` and `evolve` discipline as a registry. Invariant: an access domain
 //! belongs to one instance, whatever its case.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::{ids::InstanceId, rejection::Rejection};
+use crate::{
+    ids::InstanceId,
+    limits,
+    rejection::{Rejection, Subject},
+};
 
 /// What an instance was bought as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,18 +104,102 @@ impl Fleet {
     /// # Errors
     /// [`Rejection`]: why not.
     pub fn decide(&self, command: &FleetCommand) -> Result<Option<FleetEvent>, Rejection> {
-        let _ = command;
-        todo!()
+        match command {
+            FleetCommand::CreateInstance(wanted) => {
+                let wanted = self.admissible(wanted)?;
+                match self.instances.get(&wanted.id) {
+                    Some(existing) if *existing == wanted => Ok(None),
+                    Some(existing) => Err(Rejection::AlreadyExists(Subject::Instance(existing.id.clone()))),
+                    None => Ok(Some(FleetEvent::InstanceCreated(wanted))),
+                }
+            }
+            FleetCommand::UpdateInstance(wanted) => {
+                let existing = self.existing(&wanted.id)?;
+                let wanted = self.admissible(wanted)?;
+                Ok((*existing != wanted).then_some(FleetEvent::InstanceUpdated(wanted)))
+            }
+            FleetCommand::DeleteInstance(id) => {
+                self.existing(id)?;
+                Ok(Some(FleetEvent::InstanceDeleted(id.clone())))
+            }
+        }
     }
 
-    /// Applies what happened.
+    /// Applies what happened. What exists is not made again, what does not exist is not changed.
     pub fn evolve(&mut self, event: &FleetEvent) {
-        let _ = event;
-        todo!()
+        match event {
+            FleetEvent::InstanceCreated(instance) => {
+                self.instances.entry(instance.id.clone()).or_insert_with(|| instance.clone());
+            }
+            FleetEvent::InstanceUpdated(instance) => {
+                if let Some(existing) = self.instances.get_mut(&instance.id) {
+                    *existing = instance.clone();
+                }
+            }
+            FleetEvent::InstanceDeleted(id) => {
+                self.instances.remove(id);
+            }
+        }
     }
 
     /// The instance whose access domain is `server_name` (any case).
     pub fn by_access_domain(&self, server_name: &str) -> Option<&Instance> {
         self.instances.values().find(|instance| instance.access_domain.eq_ignore_ascii_case(server_name))
     }
+
+    fn existing(&self, id: &InstanceId) -> Result<&Instance, Rejection> {
+        self.instances.get(id).ok_or_else(|| Rejection::NotFound(Subject::Instance(id.clone())))
+    }
+
+    /// The instance as it would be kept: its access domain in lower case, valid, and nobody else's.
+    fn admissible(&self, wanted: &Instance) -> Result<Instance, Rejection> {
+        let access_domain = wanted.access_domain.to_ascii_lowercase().into_boxed_str();
+        check_access_domain(&access_domain).map_err(|rule| invalid("access_domain", rule))?;
+        check_region(&wanted.region).map_err(|rule| invalid("region", rule))?;
+        match self.by_access_domain(&access_domain) {
+            Some(other) if other.id != wanted.id => Err(Rejection::AccessDomainTaken {
+                domain: access_domain.into(),
+                holder: Subject::Instance(other.id.clone()),
+            }),
+            _ => Ok(Instance { access_domain, ..wanted.clone() }),
+        }
+    }
+}
+
+fn invalid(field: &str, rule: String) -> Rejection {
+    Rejection::InvalidField { field: field.into(), rule }
+}
+
+/// A host name as SNI can carry it (RFC 6066 section 3: no IP literal, no trailing dot), in lower case.
+fn check_access_domain(domain: &str) -> Result<(), String> {
+    if domain.is_empty() || domain.len() > limits::ACCESS_DOMAIN_CHARS_MAX {
+        return Err(format!("give 1 to {} characters", limits::ACCESS_DOMAIN_CHARS_MAX));
+    }
+    if domain.parse::<IpAddr>().is_ok() {
+        return Err("an IP address cannot be sent as SNI: give a DNS name".into());
+    }
+    let is_label = |label: &str| {
+        (1..=limits::DOMAIN_LABEL_CHARS_MAX).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if let Some(label) = domain.split('.').find(|label| !is_label(label)) {
+        let max = limits::DOMAIN_LABEL_CHARS_MAX;
+        return Err(format!(
+            "{label:?} is not a DNS label: 1 to {max} letters, digits and inner '-', separated by single dots"
+        ));
+    }
+    // A name that ends in digits is read as an IPv4 address by some resolvers and clients, which then send no SNI.
+    if domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("the last label must not be a number: clients take such a name for an IP address".into());
+    }
+    Ok(())
+}
+
+fn check_region(region: &str) -> Result<(), String> {
+    let max = limits::REGION_CHARS_MAX;
+    let is_region = (1..=max).contains(&region.len())
+        && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if is_region { Ok(()) } else { Err(format!("give 1 to {max} lower-case letters, digits and '-', such as cn-north-4")) }
 }

@@ -32,6 +32,24 @@ pub const NODE_ID_CHARS_MAX: usize = 64;
 pub const DEVICE_NAME_CHARS_MAX: usize = 256;
 /// Characters in the description of a device or a template.
 pub const DESCRIPTION_CHARS_MAX: usize = 2048;
+/// Digits of the hour (`YYYYMMDDHH`) that ends a client id in the standard form.
+pub const STANDARD_FORM_HOUR_DIGITS: usize = 10;
+/// Characters in the region of an instance.
+pub const REGION_CHARS_MAX: usize = 32;
+/// Characters in a product's device type or manufacturer name.
+pub const PRODUCT_LABEL_CHARS_MAX: usize = 32;
+/// Characters in a product's industry.
+pub const PRODUCT_INDUSTRY_CHARS_MAX: usize = 64;
+/// Characters in a product's description.
+pub const PRODUCT_DESCRIPTION_CHARS_MAX: usize = 128;
+/// Characters in an operator's name.
+pub const OPERATOR_NAME_CHARS_MAX: usize = 64;
+/// Characters in an access domain (RFC 1035 2.3.4, without the root's dot).
+pub const ACCESS_DOMAIN_CHARS_MAX: usize = 253;
+/// Characters between two dots of an access domain (RFC 1035 2.3.4).
+pub const DOMAIN_LABEL_CHARS_MAX: usize = 63;
+/// Characters of what a check found, as kept with an attempt.
+pub const CHECK_DETAIL_CHARS_MAX: usize = 240;
 /// Characters in a request id.
 pub const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Characters in the name of a resource space or a product.

@@ -46,10 +46,11 @@ pub enum Refusal {
     /// The device exists with another certificate.
     #[error("the device is registered with another certificate")]
     CertificateMismatch,
-    /// Unknown device; the CA certificate has no template.
-    #[error("the device is unknown and the CA certificate has no template bound")]
+    /// The CA certificate has no template: only registered devices that use the standard client id and user name get in.
+    #[error("the CA certificate has no template bound: only a registered device with the standard client id gets in")]
     TemplateNotBound,
-    /// Unknown device; self-registration is switched off for the CA certificate.
+    /// Self-registration is switched off for the CA certificate: nobody new, and of those registered only who uses the
+    /// standard client id and user name.
     #[error("self-registration is switched off for the CA certificate")]
     SelfRegistrationDisabled,
     /// Unknown device; this edition and region has no self-registration.
@@ -125,43 +126,97 @@ pub enum Refusal {
     RateExceeded,
 }
 
+/// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
+macro_rules! codes {
+    ($($own:pat => $code:literal,)*) => {
+        impl Refusal {
+            /// The codes of this enum's own variants, in their order.
+            const OWN_CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The stable code; its page is `docs/operate/codes/<code>.md`.
+            pub fn code(&self) -> &str {
+                match self {
+                    $($own => $code,)*
+                    Self::RegistrationRejected(rejection) => rejection.code(),
+                    Self::RegistrationRuledOut { code, .. } => code,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Refusal::CaNotTrusted => "ca_not_trusted",
+    Refusal::CaExpired => "ca_expired",
+    Refusal::CertificateExpired => "certificate_expired",
+    Refusal::CertificateNotYetValid => "certificate_not_yet_valid",
+    Refusal::CertificateInactive => "certificate_inactive",
+    Refusal::DeviceFrozen => "device_frozen",
+    Refusal::DeviceDeleted => "device_deleted",
+    Refusal::DeviceMismatch => "device_mismatch",
+    Refusal::CertificateMismatch => "certificate_mismatch",
+    Refusal::TemplateNotBound => "template_not_bound",
+    Refusal::SelfRegistrationDisabled => "self_registration_disabled",
+    Refusal::SelfRegistrationUnavailable => "self_registration_unavailable",
+    Refusal::TemplateNoLongerDerives => "template_no_longer_derives",
+    Refusal::SecretAuthenticated => "secret_authenticated",
+    Refusal::RegistrationTimedOut => "registration_timed_out",
+    Refusal::RegistryUnavailable => "registry_unavailable",
+    Refusal::RegistrationShed => "registration_shed",
+    Refusal::NotReady => "not_ready",
+    Refusal::ShuttingDown => "shutting_down",
+    Refusal::ConnectionLimit => "connection_limit",
+    Refusal::KeepAliveOutOfRange => "keep_alive_out_of_range",
+    Refusal::ProtocolVersion => "protocol_version",
+    Refusal::ClientId => "client_id",
+    Refusal::WillUnsupported => "will_unsupported",
+    Refusal::AuthenticationMethod => "authentication_method",
+    Refusal::ProtocolError => "protocol_error",
+    Refusal::PacketTooLarge => "packet_too_large",
+    Refusal::KeepAliveTimedOut => "keep_alive_timed_out",
+    Refusal::TakenOver => "taken_over",
+    Refusal::SlowConsumer => "slow_consumer",
+    Refusal::RateExceeded => "rate_exceeded",
+}
+
 impl Refusal {
-    /// The stable code; its page is `docs/operate/codes/<code>.md`.
-    pub fn code(&self) -> &str {
+    /// Every code that [`Self::code`] can give, the registrar's rejections included; some are in both.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        Self::OWN_CODES.iter().copied().chain(Rejection::codes())
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
         match self {
-            Self::CaNotTrusted => "ca_not_trusted",
-            Self::CaExpired => "ca_expired",
-            Self::CertificateExpired => "certificate_expired",
-            Self::CertificateNotYetValid => "certificate_not_yet_valid",
-            Self::CertificateInactive => "certificate_inactive",
-            Self::DeviceFrozen => "device_frozen",
-            Self::DeviceDeleted => "device_deleted",
-            Self::DeviceMismatch => "device_mismatch",
-            Self::CertificateMismatch => "certificate_mismatch",
-            Self::TemplateNotBound => "template_not_bound",
-            Self::SelfRegistrationDisabled => "self_registration_disabled",
-            Self::SelfRegistrationUnavailable => "self_registration_unavailable",
-            Self::TemplateNoLongerDerives => "template_no_longer_derives",
-            Self::RegistrationRejected(rejection) => rejection.code(),
-            Self::RegistrationRuledOut { code, .. } => code,
-            Self::SecretAuthenticated => "secret_authenticated",
-            Self::RegistrationTimedOut => "registration_timed_out",
-            Self::RegistryUnavailable => "registry_unavailable",
-            Self::RegistrationShed => "registration_shed",
-            Self::NotReady => "not_ready",
-            Self::ShuttingDown => "shutting_down",
-            Self::ConnectionLimit => "connection_limit",
-            Self::KeepAliveOutOfRange => "keep_alive_out_of_range",
-            Self::ProtocolVersion => "protocol_version",
-            Self::ClientId => "client_id",
-            Self::WillUnsupported => "will_unsupported",
-            Self::AuthenticationMethod => "authentication_method",
-            Self::ProtocolError => "protocol_error",
-            Self::PacketTooLarge => "packet_too_large",
-            Self::KeepAliveTimedOut => "keep_alive_timed_out",
-            Self::TakenOver => "taken_over",
-            Self::SlowConsumer => "slow_consumer",
-            Self::RateExceeded => "rate_exceeded",
+            Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::DeviceMismatch
+            | Self::CertificateMismatch
+            | Self::SecretAuthenticated
+            | Self::RegistrationRuledOut { .. }
+            | Self::KeepAliveOutOfRange
+            | Self::ProtocolVersion
+            | Self::ClientId
+            | Self::WillUnsupported
+            | Self::AuthenticationMethod
+            | Self::ProtocolError
+            | Self::PacketTooLarge
+            | Self::KeepAliveTimedOut
+            | Self::TakenOver
+            | Self::SlowConsumer
+            | Self::RateExceeded => Fault::Device,
+            Self::CaNotTrusted
+            | Self::CaExpired
+            | Self::CertificateInactive
+            | Self::DeviceFrozen
+            | Self::DeviceDeleted
+            | Self::TemplateNotBound
+            | Self::SelfRegistrationDisabled
+            | Self::SelfRegistrationUnavailable
+            | Self::TemplateNoLongerDerives => Fault::Operator,
+            Self::RegistrationRejected(rejection) => rejection.fault(),
+            Self::RegistrationShed | Self::NotReady | Self::ShuttingDown | Self::ConnectionLimit => Fault::Service,
+            Self::RegistrationTimedOut | Self::RegistryUnavailable => Fault::Dependency,
         }
     }
 }

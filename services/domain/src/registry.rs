@@ -2,8 +2,9 @@
 //!
 //! [`state`] is what is known, [`command`] what is asked, [`event`] what happened. [`decide`] may refuse and says which
 //! checks it made; [`evolve`] may not refuse, whatever history it is given. Both are pure: the same history gives the
-//! same registry everywhere.
+//! same registry everywhere. `collision` is the table of what a certificate is to a device id; the edge judges by it too.
 
+pub(crate) mod collision;
 pub mod command;
 pub mod decide;
 pub mod event;
@@ -12,7 +13,8 @@ pub mod state;
 
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{Check, Context, Decision, Judgement, decide};
-pub use event::Event;
+pub use event::{Event, Touches};
+pub use evolve::evolve_device;
 pub use state::{
     Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,
     Space, Template,

@@ -7,6 +7,7 @@ use crate::{
     },
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
+    refusal::Fault,
     template::{EvaluationFault, TemplateFault},
 };
 
@@ -169,85 +170,134 @@ pub enum Rejection {
     /// The fingerprint belongs to another device: one certificate, one device.
     #[error("the certificate belongs to device {0} already")]
     CertificateHeldByOther(DeviceId),
+    /// The client says that it is this device, but the template says that the certificate is another's.
+    #[error("the certificate is not that of device {0}: the template makes another device of it")]
+    DeviceMismatch(DeviceId),
     /// The device is frozen.
     #[error("device {0} is frozen")]
     DeviceFrozen(DeviceId),
 }
 
+/// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
+macro_rules! codes {
+    ($name:ident { $($own:pat => $code:literal,)* } nested { $($nested:ident => $inner:ty,)* }) => {
+        impl $name {
+            /// The codes of this enum's own variants, in their order.
+            const OWN_CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The stable code; its page is `docs/operate/codes/<code>.md`.
+            pub fn code(&self) -> &'static str {
+                match self {
+                    $($own => $code,)*
+                    $(Self::$nested(inner) => inner.code(),)*
+                }
+            }
+
+            /// Every code that [`Self::code`] can give.
+            pub fn codes() -> impl Iterator<Item = &'static str> {
+                let own = Self::OWN_CODES.iter().copied();
+                $(let own = own.chain(<$inner>::codes());)*
+                own
+            }
+        }
+    };
+}
+
+codes!(Rejection {
+    Self::NotFound(_) => "not_found",
+    Self::AlreadyExists(_) => "already_exists",
+    Self::NameTaken { .. } => "name_taken",
+    Self::AccessDomainTaken { .. } => "access_domain_taken",
+    Self::InvalidField { .. } => "invalid_field",
+    Self::LimitReached { .. } => "limit_reached",
+    Self::InUse { .. } => "in_use",
+    Self::InvalidTemplate(_) => "invalid_template",
+    Self::InvalidPolicy(_) => "invalid_policy",
+    Self::CaAlreadyVerified => "ca_already_verified",
+    Self::CodeExpired => "verification_code_expired",
+    Self::CaNotVerified => "ca_not_verified",
+    Self::TemplateRequired => "template_required",
+    Self::SelfRegistrationUnavailable { .. } => "self_registration_unavailable",
+    Self::SelfRegistrationDisabled => "self_registration_disabled",
+    Self::TemplateNotBound => "template_not_bound",
+    Self::ChainRefused(_) => "chain_refused",
+    Self::CertificateUnreadable(_) => "certificate_unreadable",
+    Self::ProductInAnotherSpace { .. } => "product_in_another_space",
+    Self::PolicyInAnotherSpace { .. } => "policy_in_another_space",
+    Self::DeviceHasOtherCertificate(_) => "certificate_mismatch",
+    Self::CertificateNotNewer(_) => "certificate_not_newer",
+    Self::DeviceElsewhere(_) => "device_elsewhere",
+    Self::DeviceHasSecret(_) => "secret_authenticated",
+    Self::DeviceDeleted(_) => "device_deleted",
+    Self::CertificateHeldByOther(_) => "certificate_held_by_other",
+    Self::DeviceMismatch(_) => "device_mismatch",
+    Self::DeviceFrozen(_) => "device_frozen",
+} nested {
+    CaRefused => AuthorityFault,
+    ProofRefused => ProofFault,
+    TemplateNotApplicable => EvaluationFault,
+});
+
+codes!(AuthorityFault {
+    Self::Malformed { .. } => "ca_malformed",
+    Self::NotVersion3 => "ca_not_version_3",
+    Self::NotAnAuthority => "ca_not_an_authority",
+    Self::MayNotSign => "ca_may_not_sign",
+    Self::NotValidNow => "ca_not_valid_now",
+    Self::UnknownCriticalExtension { .. } => "ca_unknown_critical_extension",
+    Self::EmptySubject => "ca_empty_subject",
+    Self::WeakKey { .. } => "ca_weak_key",
+    Self::WeakSignature { .. } => "ca_weak_signature",
+    Self::NameConstraints { .. } => "ca_name_constraints",
+} nested {});
+
+codes!(ProofFault {
+    Self::Malformed { .. } => "proof_malformed",
+    Self::NotSignedByCa => "proof_not_signed_by_ca",
+    Self::WrongCode => "proof_wrong_code",
+    Self::NotValidNow => "proof_not_valid_now",
+} nested {});
+
+codes!(EvaluationFault {
+    Self::Attribute { .. } => "certificate_attribute",
+    Self::Field { .. } => "derived_field",
+} nested {});
+
 impl Rejection {
-    /// The stable code; its page is `docs/operate/codes/<code>.md`.
-    pub fn code(&self) -> &'static str {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
         match self {
-            Self::NotFound(_) => "not_found",
-            Self::AlreadyExists(_) => "already_exists",
-            Self::NameTaken { .. } => "name_taken",
-            Self::AccessDomainTaken { .. } => "access_domain_taken",
-            Self::InvalidField { .. } => "invalid_field",
-            Self::LimitReached { .. } => "limit_reached",
-            Self::InUse { .. } => "in_use",
-            Self::InvalidTemplate(_) => "invalid_template",
-            Self::InvalidPolicy(_) => "invalid_policy",
-            Self::CaRefused(fault) => fault.code(),
-            Self::CaAlreadyVerified => "ca_already_verified",
-            Self::ProofRefused(fault) => fault.code(),
-            Self::CodeExpired => "verification_code_expired",
-            Self::CaNotVerified => "ca_not_verified",
-            Self::TemplateRequired => "template_required",
-            Self::SelfRegistrationUnavailable { .. } => "self_registration_unavailable",
-            Self::SelfRegistrationDisabled => "self_registration_disabled",
-            Self::TemplateNotBound => "template_not_bound",
-            Self::ChainRefused(_) => "chain_refused",
-            Self::CertificateUnreadable(_) => "certificate_unreadable",
-            Self::TemplateNotApplicable(fault) => fault.code(),
-            Self::ProductInAnotherSpace { .. } => "product_in_another_space",
-            Self::PolicyInAnotherSpace { .. } => "policy_in_another_space",
-            Self::DeviceHasOtherCertificate(_) => "certificate_mismatch",
-            Self::CertificateNotNewer(_) => "certificate_not_newer",
-            Self::DeviceElsewhere(_) => "device_elsewhere",
-            Self::DeviceHasSecret(_) => "secret_authenticated",
-            Self::DeviceDeleted(_) => "device_deleted",
-            Self::CertificateHeldByOther(_) => "certificate_held_by_other",
-            Self::DeviceFrozen(_) => "device_frozen",
-        }
-    }
-}
-
-impl AuthorityFault {
-    /// The stable code of this failed upload check.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed { .. } => "ca_malformed",
-            Self::NotVersion3 => "ca_not_version_3",
-            Self::NotAnAuthority => "ca_not_an_authority",
-            Self::MayNotSign => "ca_may_not_sign",
-            Self::NotValidNow => "ca_not_valid_now",
-            Self::UnknownCriticalExtension { .. } => "ca_unknown_critical_extension",
-            Self::EmptySubject => "ca_empty_subject",
-            Self::WeakKey { .. } => "ca_weak_key",
-            Self::WeakSignature { .. } => "ca_weak_signature",
-            Self::NameConstraints { .. } => "ca_name_constraints",
-        }
-    }
-}
-
-impl ProofFault {
-    /// The stable code of this failed proof.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed { .. } => "proof_malformed",
-            Self::NotSignedByCa => "proof_not_signed_by_ca",
-            Self::WrongCode => "proof_wrong_code",
-            Self::NotValidNow => "proof_not_valid_now",
-        }
-    }
-}
-
-impl EvaluationFault {
-    /// The stable code of this failed evaluation.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Attribute { .. } => "certificate_attribute",
-            Self::Field { .. } => "derived_field",
+            Self::ChainRefused(_)
+            | Self::CertificateUnreadable(_)
+            | Self::TemplateNotApplicable(_)
+            | Self::DeviceHasOtherCertificate(_)
+            | Self::CertificateNotNewer(_)
+            | Self::DeviceElsewhere(_)
+            | Self::DeviceHasSecret(_)
+            | Self::CertificateHeldByOther(_)
+            | Self::DeviceMismatch(_) => Fault::Device,
+            Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::NameTaken { .. }
+            | Self::AccessDomainTaken { .. }
+            | Self::InvalidField { .. }
+            | Self::LimitReached { .. }
+            | Self::InUse { .. }
+            | Self::InvalidTemplate(_)
+            | Self::InvalidPolicy(_)
+            | Self::CaRefused(_)
+            | Self::CaAlreadyVerified
+            | Self::ProofRefused(_)
+            | Self::CodeExpired
+            | Self::CaNotVerified
+            | Self::TemplateRequired
+            | Self::SelfRegistrationUnavailable { .. }
+            | Self::SelfRegistrationDisabled
+            | Self::TemplateNotBound
+            | Self::ProductInAnotherSpace { .. }
+            | Self::PolicyInAnotherSpace { .. }
+            | Self::DeviceDeleted(_)
+            | Self::DeviceFrozen(_) => Fault::Operator,
         }
     }
 }

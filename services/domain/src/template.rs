@@ -1,12 +1,15 @@
 //! Self-registration templates: which certificate attributes become which device fields.
 //!
 //! A [`TemplateDraft`] is what somebody wrote; [`TemplateDraft::validate`] makes a [`TemplateBody`] of it or says what is
-//! wrong and where. Evaluation is single-pass: a value taken from a certificate is data and is never expanded again.
+//! wrong and where. Evaluation ([`TemplateBody::evaluate`]) is single-pass: a value taken from a certificate is data and is never expanded again.
 
 use crate::{
-    certificate::{AttributeFault, CertificateFacts, SubjectAttribute},
+    certificate::{AttributeFault, SubjectAttribute},
     ids::{DeviceId, NodeId, PolicyId, ProductId},
 };
+
+mod evaluate;
+mod validate;
 
 /// A field as written: static text, or the name of a declared parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,30 +138,4 @@ pub enum EvaluationFault {
         /// The rule that it breaks.
         rule: String,
     },
-}
-
-impl TemplateDraft {
-    /// Checks everything that needs no registry.
-    ///
-    /// # Errors
-    /// Every fault found, in the order of the fields.
-    pub fn validate(&self) -> Result<TemplateBody, Vec<TemplateFault>> {
-        todo!()
-    }
-}
-
-impl TemplateBody {
-    /// The device that this template makes of a certificate.
-    ///
-    /// # Errors
-    /// The first [`EvaluationFault`].
-    pub fn evaluate(&self, facts: &CertificateFacts) -> Result<DerivedDevice, EvaluationFault> {
-        let _ = facts;
-        todo!()
-    }
-
-    /// This body as a draft, as somebody would have written it.
-    pub fn to_draft(&self) -> TemplateDraft {
-        todo!()
-    }
 }

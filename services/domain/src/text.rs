@@ -19,3 +19,12 @@ pub fn is_tag(text: &str) -> bool {
 fn is_chinese(c: char) -> bool {
     ('\u{4e00}'..='\u{9fa5}').contains(&c)
 }
+
+/// A text for people and logs: at most `chars_max` characters of it, with everything that is not printable escaped.
+pub fn shown(text: &str, chars_max: usize) -> String {
+    let mut shown: String = text.chars().take(chars_max).flat_map(char::escape_debug).collect();
+    if text.chars().nth(chars_max).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,13 +1,25 @@
 //! CA certificates: the checks at upload that path building will not make for us, and proof of possession.
 
-use crate::time::Timestamp;
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+
+use super::{
+    extensions::{self, BasicConstraints, Extensions, NameConstraintFault},
+    facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute, X509Version},
+    keys,
+    outline::{Outline, OutlineFault},
+};
+use crate::{text, time::Timestamp};
+
+/// Characters of a CA certificate's name for people.
+const CN_NAME_CHARS_MAX: usize = 64;
 
 /// What a CA certificate says that the registry keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityFacts {
     /// SHA-256 over the DER.
     pub sha256: [u8; 32],
-    /// SHA-256 over subject DN (DER) and SubjectPublicKeyInfo (DER): the same for a renewed certificate of one CA.
+    /// SHA-256 over SubjectPublicKeyInfo (DER) and subject DN (DER): the same for a renewed certificate of one CA.
     pub name_and_key_sha256: [u8; 32],
     /// Subject CN, or the whole Subject shortened where there is none; for people, escaped and bounded.
     pub cn_name: String,
@@ -89,11 +101,48 @@ pub enum ProofFault {
 
 /// Makes every check of an upload.
 ///
+/// A certificate of an intermediate CA is welcome: an anchor need not be a root. Only one that is issued to its own name
+/// can show that its signature is genuine, and then has to.
+///
 /// # Errors
 /// The first [`AuthorityFault`].
 pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFault> {
-    let _ = (der, now);
-    todo!()
+    let outline = Outline::read(der).map_err(|fault| match fault {
+        OutlineFault::Version => AuthorityFault::NotVersion3,
+        fault => malformed(FactsError::from(fault)),
+    })?;
+    if outline.version != X509Version::V3 {
+        return Err(AuthorityFault::NotVersion3);
+    }
+    let attributes = facts::attributes(outline.subject).map_err(malformed)?;
+    let extensions = Extensions::read(outline.extensions).map_err(|fault| malformed(fault.0))?;
+    may_issue(&extensions)?;
+    if now < outline.not_before || now > outline.not_after {
+        return Err(AuthorityFault::NotValidNow);
+    }
+    if let Some(oid) = extensions.unknown_critical {
+        return Err(AuthorityFault::UnknownCriticalExtension { oid: extensions::dotted(oid) });
+    }
+    if outline.subject.is_empty() {
+        return Err(AuthorityFault::EmptySubject);
+    }
+    keys::check(outline.public_key).map_err(|reason| AuthorityFault::WeakKey { reason })?;
+    check_signature(&outline)?;
+    if let Some(constraints) = extensions.name_constraints {
+        extensions::check_name_constraints(constraints).map_err(|fault| match fault {
+            NameConstraintFault::Kind(kind) => AuthorityFault::NameConstraints { kind: kind.into() },
+            NameConstraintFault::Malformed(reason) => malformed(reason),
+        })?;
+    }
+    // Last, that path building can use it at all: nothing that passed above should fail here.
+    webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).map_err(malformed)?;
+    Ok(AuthorityFacts {
+        sha256: Sha256::digest(der).into(),
+        name_and_key_sha256: name_and_key(&outline),
+        cn_name: cn_name(&attributes),
+        not_before: outline.not_before,
+        not_after: outline.not_after,
+    })
 }
 
 /// Checks a proof of possession: `proof` (DER, v1 or v3) is signed directly by `ca` (DER), its CN is exactly `code`.
@@ -101,6 +150,61 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 /// # Errors
 /// The first [`ProofFault`].
 pub fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
-    let _ = (ca, proof, code, now);
-    todo!()
+    let malformed = |fault: FactsError| ProofFault::Malformed { reason: fault.to_string() };
+    let outline = Outline::read(proof).map_err(|fault| malformed(fault.into()))?;
+    let facts = CertificateFacts::from_der(proof).map_err(malformed)?;
+    // The registry keeps only CA certificates that were read before; one that cannot be read now signs nothing.
+    let ca = Outline::read(ca).map_err(|_| ProofFault::NotSignedByCa)?;
+    if outline.issuer != ca.subject || keys::verify(&outline, ca.public_key).is_err() {
+        return Err(ProofFault::NotSignedByCa);
+    }
+    if facts.attribute(SubjectAttribute::CommonName) != Ok(code) {
+        return Err(ProofFault::WrongCode);
+    }
+    if now < facts.not_before || now > facts.not_after {
+        return Err(ProofFault::NotValidNow);
+    }
+    Ok(())
+}
+
+fn malformed(reason: impl ToString) -> AuthorityFault {
+    AuthorityFault::Malformed { reason: reason.to_string() }
+}
+
+fn may_issue(extensions: &Extensions<'_>) -> Result<(), AuthorityFault> {
+    match extensions.basic_constraints {
+        Some(BasicConstraints { critical: true, ca: true, .. }) => {}
+        Some(_) | None => return Err(AuthorityFault::NotAnAuthority),
+    }
+    match extensions.key_usage {
+        Some(usage) if !usage.key_cert_sign() => Err(AuthorityFault::MayNotSign),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_signature(outline: &Outline<'_>) -> Result<(), AuthorityFault> {
+    let weak = |reason: &str| AuthorityFault::WeakSignature { reason: reason.into() };
+    if !keys::is_accepted_signature(outline.signature_algorithm) {
+        return Err(weak("its algorithm is none of RSA, ECDSA (P-256, P-384) and Ed25519 with SHA-256 or better"));
+    }
+    if outline.issuer == outline.subject && keys::verify(outline, outline.public_key).is_err() {
+        return Err(weak("it is issued to its own name, but not signed with its own key"));
+    }
+    Ok(())
+}
+
+fn name_and_key(outline: &Outline<'_>) -> [u8; 32] {
+    // The key's length is inside its DER, so no other name and key give the same bytes.
+    Sha256::new().chain_update(outline.public_key).chain_update(outline.subject).finalize().into()
+}
+
+/// The CN; where there is no usable one, all attributes that are.
+fn cn_name(attributes: &[Found]) -> String {
+    let usable = || attributes.iter().filter_map(|(attribute, value)| Some((attribute, value.as_deref().ok()?)));
+    let cn = usable().find(|(attribute, _)| **attribute == SubjectAttribute::CommonName);
+    let name = match cn {
+        Some((_, cn)) => cn.to_owned(),
+        None => usable().map(|(attribute, value)| format!("{attribute}={value}")).collect::<Vec<_>>().join(", "),
+    };
+    text::shown(&name, CN_NAME_CHARS_MAX)
 }

@@ -5,7 +5,14 @@
 
 use std::fmt;
 
-use crate::time::Timestamp;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::{name, outline::Outline};
+use crate::{text, time::Timestamp};
+
+/// Characters of a Subject CN that people and logs get to see.
+const DISPLAY_CHARS_MAX: usize = 64;
 
 /// The seven Subject attributes that a template may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +44,20 @@ impl SubjectAttribute {
         Self::CommonName,
         Self::SerialNumber,
     ];
+
+    /// The attribute of an OBJECT IDENTIFIER (its content).
+    const fn from_oid(oid: &[u8]) -> Option<Self> {
+        match oid {
+            [0x55, 0x04, 3] => Some(Self::CommonName),
+            [0x55, 0x04, 5] => Some(Self::SerialNumber),
+            [0x55, 0x04, 6] => Some(Self::Country),
+            [0x55, 0x04, 8] => Some(Self::StateName),
+            [0x55, 0x04, 10] => Some(Self::Organization),
+            [0x55, 0x04, 11] => Some(Self::OrganizationalUnit),
+            [0x55, 0x04, 46] => Some(Self::DistinguishedNameQualifier),
+            _ => None,
+        }
+    }
 
     /// The parameter name of the v5 API: `iotda::certificate::…`.
     pub const fn parameter(self) -> &'static str {
@@ -95,6 +116,9 @@ pub enum X509Version {
     V3,
 }
 
+/// An attribute that is there, and its text if it has one that can be used.
+pub(crate) type Found = (SubjectAttribute, Result<Box<str>, AttributeFault>);
+
 /// What one certificate says, read once from its DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
@@ -108,8 +132,9 @@ pub struct CertificateFacts {
     pub not_before: Timestamp,
     /// Last instant of validity.
     pub not_after: Timestamp,
-    /// The seven attributes as found: one entry for each occurrence, in the Subject's order.
-    pub(crate) subject: Vec<(SubjectAttribute, Result<Box<str>, AttributeFault>)>,
+    /// Those of the seven attributes that are there, one entry each, in the Subject's order: what is repeated holds
+    /// [`AttributeFault::Repeated`] and no text, because every live session keeps this.
+    pub(crate) subject: Vec<Found>,
 }
 
 /// Why bytes are not a certificate that Rollcall reads.
@@ -143,8 +168,15 @@ impl CertificateFacts {
     /// # Errors
     /// [`FactsError`] if the bytes are not exactly one certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, FactsError> {
-        let _ = der;
-        todo!()
+        let outline = Outline::read(der)?;
+        Ok(Self {
+            sha256: Sha256::digest(der).into(),
+            sha1: Sha1::digest(der).into(),
+            version: outline.version,
+            not_before: outline.not_before,
+            not_after: outline.not_after,
+            subject: attributes(outline.subject)?,
+        })
     }
 
     /// The one usable value of an attribute.
@@ -152,12 +184,31 @@ impl CertificateFacts {
     /// # Errors
     /// [`AttributeFault`] says why there is none.
     pub fn attribute(&self, attribute: SubjectAttribute) -> Result<&str, AttributeFault> {
-        let _ = attribute;
-        todo!()
+        let mut found = self.subject.iter().filter(|(found, _)| *found == attribute);
+        match (found.next(), found.next()) {
+            (None, _) => Err(AttributeFault::Absent),
+            (Some((_, value)), None) => value.as_deref().map_err(|fault| *fault),
+            (Some(_), Some(_)) => Err(AttributeFault::Repeated),
+        }
     }
 
-    /// The Subject CN for people and logs: escaped, bounded to 64 characters, empty if there is none.
+    /// The Subject CN for people and logs: escaped, bounded to 64 characters, empty if there is no usable one.
     pub fn display_name(&self) -> String {
-        todo!()
+        self.attribute(SubjectAttribute::CommonName).map_or_else(|_| String::new(), |cn| text::shown(cn, DISPLAY_CHARS_MAX))
     }
+}
+
+/// The attributes of a Subject (the content of its Name) that templates may use.
+pub(super) fn attributes(subject: &[u8]) -> Result<Vec<Found>, FactsError> {
+    let mut attributes: Vec<Found> = Vec::new();
+    name::walk(subject, |found| {
+        let Some(attribute) = SubjectAttribute::from_oid(found.oid) else { return };
+        match attributes.iter_mut().find(|(known, _)| *known == attribute) {
+            None => attributes.push((attribute, found.text())),
+            Some((_, value)) => *value = Err(AttributeFault::Repeated),
+        }
+    })
+    .map_err(|fault| FactsError::Malformed { reason: fault.0.into() })?;
+    attributes.shrink_to_fit();
+    Ok(attributes)
 }

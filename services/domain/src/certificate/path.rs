@@ -2,14 +2,35 @@
 //!
 //! Invariant: what is proven and what is identified are the same certificate, the first of the chain; an anchor is a
 //! name *and* a key, so another CA with the same DN is another CA. When several anchors would do, the nearest to the
-//! device wins: the most specific owner.
+//! device wins: the most specific owner. The order of the other certificates, and such as do not belong, do not matter.
+//!
+//! webpki builds and verifies the path. It takes an anchor for a name and a key, so dates and path length of a CA
+//! certificate are checked here, as is every keyUsage, and X.509 v1 device certificates (`unversioned`).
 
-use crate::{ids::CaId, time::Timestamp};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+use super::{
+    facts::{FactsError, X509Version},
+    keys,
+    outline::Outline,
+};
+use crate::{ids::CaId, limits, time::Timestamp};
+
+mod anchor;
+mod fault;
+mod presented;
+mod unversioned;
+
+use anchor::Anchor;
+use presented::Presented;
 
 /// The verified CA certificates of one instance, ready for path building. Build one per trust epoch.
 #[derive(Debug)]
 pub struct TrustStore {
-    anchors: Vec<(CaId, Box<[u8]>)>,
+    /// Each beside what webpki needs of it, in one order.
+    anchors: Vec<Anchor>,
+    trusted: Vec<TrustAnchor<'static>>,
 }
 
 /// A chain that holds.
@@ -79,7 +100,11 @@ impl TrustStore {
     /// From the verified CA certificates (DER) of one instance. A certificate that cannot be an anchor is left out: it
     /// was checked at upload, so this only ever happens to a damaged one.
     pub fn new<'a>(anchors: impl IntoIterator<Item = (CaId, &'a [u8])>) -> Self {
-        Self { anchors: anchors.into_iter().map(|(ca, der)| (ca, der.into())).collect() }
+        let mut read: Vec<_> = anchors.into_iter().filter_map(|(ca, der)| Anchor::read(ca, der)).collect();
+        // Of two certificates of one CA (same name and key) the one that is good for longer comes first.
+        read.sort_by_key(|(anchor, _)| std::cmp::Reverse(anchor.not_after));
+        let (anchors, trusted) = read.into_iter().unzip();
+        Self { anchors, trusted }
     }
 
     /// Whether no chain can hold.
@@ -92,7 +117,96 @@ impl TrustStore {
     /// # Errors
     /// [`PathError`]: the chain does not hold.
     pub fn prove(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, PathError> {
-        let _ = (chain, now);
-        todo!()
+        let presented = Presented::read(chain)?;
+        keys::check(presented.device.public_key).map_err(|reason| PathError::WeakKey { reason })?;
+        let v1 = match presented.device.version {
+            X509Version::V1 => true,
+            X509Version::V3 => false,
+        };
+        let anchor =
+            if v1 { unversioned::prove(&presented.device, &self.anchors, now)? } else { self.build(&presented, now)? };
+        within(anchor.not_before, anchor.not_after, now)?;
+        within(presented.device.not_before, presented.device.not_after, now)?;
+        Ok(Proven { ca: anchor.ca.clone(), v1 })
+    }
+
+    /// Builds and verifies the path of a v3 certificate, and gives the anchor it ends at.
+    fn build(&self, presented: &Presented<'_>, now: Timestamp) -> Result<&Anchor, PathError> {
+        let der = CertificateDer::from(presented.device_der);
+        let device = EndEntityCert::try_from(&der).map_err(|error| fault::of_certificate(0, &error))?;
+        presented.check_purpose()?;
+        let mut intermediates_max = limits::CHAIN_CERTIFICATES_MAX;
+        let mut nearest = None;
+        // webpki follows one issuer to the end before it tries the next, so the first path found need not be the shortest:
+        // ask again for a shorter one until there is none. Nearly all chains have none or one intermediate and end at once.
+        loop {
+            match self.shortest(&device, presented, intermediates_max, now) {
+                Ok((anchor, intermediates)) => {
+                    nearest = Some(anchor);
+                    if intermediates < 2 {
+                        break;
+                    }
+                    intermediates_max = intermediates - 1;
+                }
+                Err(_) if nearest.is_some() => break,
+                Err(error) => return Err(presented.explain(&error)),
+            }
+        }
+        nearest.ok_or(PathError::UnknownIssuer)
+    }
+
+    /// A path with at most `intermediates_max` intermediates: its anchor, and how many it has.
+    fn shortest(
+        &self,
+        device: &EndEntityCert<'_>,
+        presented: &Presented<'_>,
+        intermediates_max: usize,
+        now: Timestamp,
+    ) -> Result<(&Anchor, usize), webpki::Error> {
+        let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(now.unix_s()).unwrap_or(0)));
+        let acceptable = |path: &VerifiedPath<'_>| {
+            if path.intermediate_certificates().count() > intermediates_max {
+                return Err(webpki::Error::UnknownIssuer);
+            }
+            match self.anchor_of(path) {
+                Some((anchor, _)) => anchor.permits(path),
+                None => Err(webpki::Error::UnknownIssuer),
+            }
+        };
+        let path = device.verify_for_usage(
+            keys::ACCEPTED,
+            &self.trusted,
+            &presented.issuers,
+            time,
+            KeyUsage::client_auth(),
+            None,
+            Some(&acceptable),
+        )?;
+        self.anchor_of(&path).ok_or(webpki::Error::UnknownIssuer)
+    }
+
+    /// The anchor that a path ends at, and the number of its intermediates. The very entry of `trusted`, not an equal one.
+    fn anchor_of(&self, path: &VerifiedPath<'_>) -> Option<(&Anchor, usize)> {
+        let at = self.trusted.iter().position(|trusted| std::ptr::addr_eq(trusted, path.anchor()))?;
+        Some((self.anchors.get(at)?, path.intermediate_certificates().count()))
+    }
+}
+
+/// The SubjectPublicKeyInfo (DER) of a device certificate: for the signature of a handshake with an X.509 v1 certificate,
+/// which TLS libraries only verify with the key alone.
+///
+/// # Errors
+/// [`FactsError`] if the bytes are not exactly one certificate.
+pub fn raw_public_key(device: &[u8]) -> Result<&[u8], FactsError> {
+    Ok(Outline::read(device)?.public_key)
+}
+
+fn within(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<(), PathError> {
+    if now < not_before {
+        Err(PathError::NotYetValid)
+    } else if now > not_after {
+        Err(PathError::Expired)
+    } else {
+        Ok(())
     }
 }

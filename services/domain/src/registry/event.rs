@@ -160,6 +160,40 @@ pub struct CaCertificate {
     pub not_after: Timestamp,
 }
 
+/// Which live sessions an event may take the right to be connected from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Touches {
+    /// None.
+    Nothing,
+    /// Those of this device.
+    Device(DeviceId),
+    /// Those of this device, and those of whatever device with one of these certificates (SHA-256 over the DER): an
+    /// operator has typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
+    Certificates(DeviceId, Vec<[u8; 32]>),
+    /// Any of the instance.
+    Instance,
+}
+
+impl Touches {
+    /// Whether the session of `device`, connected with the certificate `sha256`, is to be judged again.
+    pub fn session(&self, device: &DeviceId, sha256: &[u8; 32]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Device(touched) => touched == device,
+            Self::Certificates(touched, certificates) => touched == device || certificates.contains(sha256),
+            Self::Instance => true,
+        }
+    }
+
+    fn pins<'a>(device: &DeviceId, fingerprints: impl Iterator<Item = &'a Fingerprint>) -> Self {
+        let sha256 = fingerprints.filter_map(|fingerprint| match fingerprint {
+            Fingerprint::Sha256(digest) => Some(*digest),
+            Fingerprint::Sha1(_) => None,
+        });
+        Self::Certificates(device.clone(), sha256.collect())
+    }
+}
+
 impl Event {
     /// The device that this is about, if it is about one.
     pub fn device(&self) -> Option<&DeviceId> {
@@ -196,6 +230,49 @@ impl Event {
             | Self::CaVerified { .. }
             | Self::CaConfigured { .. }
             | Self::CaDeleted { .. } => None,
+        }
+    }
+
+    /// Which live sessions may lose their right by this, so that only those are judged again. Topic rights are another
+    /// matter: policies are looked up at each use.
+    pub fn touches(&self) -> Touches {
+        match self {
+            Self::TemplateUpdated { .. }
+            | Self::TemplateDeleted { .. }
+            | Self::CaConfigured { .. }
+            | Self::CaDeleted { .. } => Touches::Instance,
+            Self::DeviceCertificatePinned { device, .. }
+            | Self::DeviceCertificateReplaced { device, .. }
+            | Self::DeviceFrozen { device }
+            | Self::DeviceCertificateSwitched { device, .. }
+            | Self::DeviceDeleted { device }
+            | Self::DeviceReadmitted { device } => Touches::Device(device.clone()),
+            Self::DeviceFingerprintReset { device, fingerprint, .. } => Touches::pins(device, fingerprint.iter()),
+            Self::DevicePreRegistered { profile, credential } => match credential {
+                DeclaredCredential::Secret => Touches::Nothing,
+                DeclaredCredential::Certificates { primary, secondary } => {
+                    Touches::pins(&profile.device, primary.iter().chain(secondary))
+                }
+            },
+            Self::SpaceCreated { .. }
+            | Self::SpaceRenamed { .. }
+            | Self::SpaceDeleted { .. }
+            | Self::ProductCreated { .. }
+            | Self::ProductUpdated { .. }
+            | Self::ProductDeleted { .. }
+            | Self::PolicyCreated { .. }
+            | Self::PolicyUpdated { .. }
+            | Self::PolicyDeleted { .. }
+            | Self::PolicyBound { .. }
+            | Self::PolicyUnbound { .. }
+            | Self::TemplateCreated { .. }
+            | Self::CaUploaded { .. }
+            | Self::CaCodeIssued { .. }
+            | Self::CaVerified { .. }
+            | Self::DeviceRegistered { .. }
+            | Self::DeviceUpdated { .. }
+            | Self::DeviceTagsChanged { .. }
+            | Self::DeviceUnfrozen { .. } => Touches::Nothing,
         }
     }
 

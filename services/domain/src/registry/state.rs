@@ -9,6 +9,7 @@ use crate::{
     certificate::path::TrustStore,
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Policy,
+    rejection::Rejection,
     template::{Tag, TemplateBody},
     time::Timestamp,
 };
@@ -33,6 +34,17 @@ impl Configuration {
     pub fn trust_store(&self) -> TrustStore {
         let verified = self.cas.values().filter(|ca| ca.is_verified());
         TrustStore::new(verified.map(|ca| (ca.id.clone(), &*ca.der)))
+    }
+
+    /// The template that makes devices of this CA certificate's certificates now; one that is bound but switched off, or
+    /// is gone, does not.
+    ///
+    /// # Errors
+    /// [`Rejection::TemplateNotBound`] or [`Rejection::SelfRegistrationDisabled`].
+    pub fn template_in_force(&self, ca: &Ca) -> Result<&Template, Rejection> {
+        let bound = ca.template.as_ref().and_then(|template| self.templates.get(template));
+        let template = bound.ok_or(Rejection::TemplateNotBound)?;
+        if ca.self_registration { Ok(template) } else { Err(Rejection::SelfRegistrationDisabled) }
     }
 
     /// The policies that apply to a device: its own, its product's, its resource space's. A policy of another space never
@@ -167,6 +179,11 @@ impl Ca {
     /// Whether its owner has proven to hold the key.
     pub fn is_verified(&self) -> bool {
         matches!(self.status, CaStatus::Verified { .. })
+    }
+
+    /// Whether `now` is within its validity, to the second, both ends included (RFC 5280 4.1.2.5).
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        (self.not_before.unix_s()..=self.not_after.unix_s()).contains(&now.unix_s())
     }
 }
 

@@ -1,0 +1,98 @@
+//! Names (RFC 5280 §4.1.2.4): their attributes one by one, and the text that an attribute's value spells.
+//!
+//! Invariant: text comes from the value's own ASN.1 tag and bytes, never from a DN string, and never from a guess: bytes
+//! that could mean two texts mean none.
+
+use super::{
+    der::{self, DerFault, Reader},
+    facts::AttributeFault,
+};
+
+/// One AttributeTypeAndValue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute<'a> {
+    /// Content of the OBJECT IDENTIFIER.
+    pub(super) oid: &'a [u8],
+    tag: u8,
+    value: &'a [u8],
+}
+
+/// Calls `each` for every attribute of a Name (its content), in order, those of multi-valued RDNs included.
+pub(super) fn walk<'a>(name: &'a [u8], mut each: impl FnMut(Attribute<'a>)) -> Result<(), DerFault> {
+    let mut rdns = Reader::new(name);
+    while !rdns.at_end() {
+        let mut attributes = rdns.expect(der::SET, "a part of its name is not a SET")?.inside();
+        if attributes.at_end() {
+            return Err(DerFault("a part of its name is empty"));
+        }
+        while !attributes.at_end() {
+            let mut attribute = attributes.expect(der::SEQUENCE, "an attribute of its name is not a SEQUENCE")?.inside();
+            let oid = attribute.expect(der::OBJECT_IDENTIFIER, "an attribute of its name has no type")?;
+            let value = attribute.next()?;
+            attribute.end("something follows the value of an attribute of its name")?;
+            each(Attribute { oid: oid.content, tag: value.tag, value: value.content });
+        }
+    }
+    Ok(())
+}
+
+impl Attribute<'_> {
+    /// The text of the value, fit for use.
+    ///
+    /// # Errors
+    /// `Undecodable`, `Empty` or `ControlCharacter`.
+    pub(super) fn text(&self) -> Result<Box<str>, AttributeFault> {
+        let text = decode(self.tag, self.value).ok_or(AttributeFault::Undecodable)?;
+        if text.is_empty() {
+            Err(AttributeFault::Empty)
+        } else if text.chars().any(is_unseen) {
+            Err(AttributeFault::ControlCharacter)
+        } else {
+            Ok(text)
+        }
+    }
+}
+
+fn decode(tag: u8, bytes: &[u8]) -> Option<Box<str>> {
+    match tag {
+        // UTF8String.
+        0x0c => std::str::from_utf8(bytes).ok().map(Into::into),
+        // NumericString.
+        0x12 => ascii(bytes, |byte| byte.is_ascii_digit() || byte == b' '),
+        // PrintableString (X.680 §41.4).
+        0x13 => ascii(bytes, |byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)),
+        // TeletexString: only what T.61 and Latin-1, which most software writes into it, have in common.
+        0x14 => ascii(bytes, |byte| byte.is_ascii() && !b"#$\\^`{}~".contains(&byte)),
+        // IA5String.
+        0x16 => ascii(bytes, |byte| byte.is_ascii()),
+        // VisibleString.
+        0x1a => ascii(bytes, |byte| (0x20..=0x7e).contains(&byte)),
+        // UniversalString: UCS-4. BMPString: UCS-2, in which a surrogate is no character.
+        0x1c => characters::<4>(bytes, u32::from_be_bytes),
+        0x1e => characters::<2>(bytes, |pair| u32::from(u16::from_be_bytes(pair))),
+        _ => None,
+    }
+}
+
+fn ascii(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> Option<Box<str>> {
+    if bytes.iter().all(|byte| allowed(*byte)) { std::str::from_utf8(bytes).ok().map(Into::into) } else { None }
+}
+
+fn characters<const N: usize>(bytes: &[u8], code: impl Fn([u8; N]) -> u32) -> Option<Box<str>> {
+    let (units, rest) = bytes.as_chunks::<N>();
+    if !rest.is_empty() {
+        return None;
+    }
+    units.iter().map(|unit| char::from_u32(code(*unit))).collect::<Option<String>>().map(Into::into)
+}
+
+/// Controls, line and paragraph separators, bidirectional formatting and what has no width: all that makes a text look
+/// other than it is, or end a line where it is written.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}

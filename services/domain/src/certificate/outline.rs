@@ -1,0 +1,137 @@
+//! The parts of one certificate (RFC 5280 §4.1), found but not judged.
+//!
+//! Every reader of certificates starts here, so that facts, path and authority speak of the same bytes. Invariant: an
+//! [`Outline`] is of exactly one v1 or v3 certificate in strict DER, whose two signature algorithms are the same.
+
+use super::{
+    der::{self, DerFault, Element, Reader},
+    facts::{FactsError, X509Version},
+    validity,
+};
+use crate::{limits, time::Timestamp};
+
+/// The parts of a certificate, borrowed from its DER.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outline<'a> {
+    pub(super) version: X509Version,
+    /// What is signed, with tag and length.
+    pub(super) signed: &'a [u8],
+    /// Content of the AlgorithmIdentifier.
+    pub(super) signature_algorithm: &'a [u8],
+    pub(super) signature: &'a [u8],
+    /// Content of the issuer's Name.
+    pub(super) issuer: &'a [u8],
+    /// Content of the subject's Name.
+    pub(super) subject: &'a [u8],
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+    /// SubjectPublicKeyInfo, with tag and length.
+    pub(super) public_key: &'a [u8],
+    /// Content of Extensions; empty where there are none.
+    pub(super) extensions: &'a [u8],
+}
+
+/// Why bytes are not a certificate that Rollcall reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutlineFault {
+    TooLarge {
+        bytes: usize,
+    },
+    TrailingBytes {
+        bytes: usize,
+    },
+    /// X.509 v2, or a version that does not exist.
+    Version,
+    Malformed(&'static str),
+}
+
+impl From<DerFault> for OutlineFault {
+    fn from(DerFault(reason): DerFault) -> Self {
+        Self::Malformed(reason)
+    }
+}
+
+impl From<OutlineFault> for FactsError {
+    fn from(fault: OutlineFault) -> Self {
+        match fault {
+            OutlineFault::TooLarge { bytes } => Self::TooLarge { bytes, max: limits::CERTIFICATE_BYTES_MAX },
+            OutlineFault::TrailingBytes { bytes } => Self::TrailingBytes { bytes },
+            OutlineFault::Version => Self::Malformed { reason: "it is neither X.509 v1 nor v3".into() },
+            OutlineFault::Malformed(reason) => Self::Malformed { reason: reason.into() },
+        }
+    }
+}
+
+impl<'a> Outline<'a> {
+    /// Finds the parts of one certificate.
+    pub(super) fn read(der: &'a [u8]) -> Result<Self, OutlineFault> {
+        if der.len() > limits::CERTIFICATE_BYTES_MAX {
+            return Err(OutlineFault::TooLarge { bytes: der.len() });
+        }
+        let mut reader = Reader::new(der);
+        let certificate = reader.expect(der::SEQUENCE, "it does not begin with a SEQUENCE")?;
+        if !reader.at_end() {
+            return Err(OutlineFault::TrailingBytes { bytes: reader.rest().len() });
+        }
+        let mut inside = certificate.inside();
+        let signed = inside.expect(der::SEQUENCE, "it has no TBSCertificate")?;
+        let algorithm = inside.expect(der::SEQUENCE, "it has no signature algorithm")?;
+        let signature = inside.expect(der::BIT_STRING, "it has no signature")?.whole_bytes()?;
+        inside.end("something follows its signature")?;
+        Self::read_signed(&signed, &algorithm, signature)
+    }
+
+    fn read_signed(signed: &Element<'a>, algorithm: &Element<'a>, signature: &'a [u8]) -> Result<Self, OutlineFault> {
+        let mut inside = signed.inside();
+        let version = version(&mut inside)?;
+        // A negative serial number is refused like any other INTEGER that may not be negative (RFC 5280 §4.1.2.2).
+        inside.expect(der::INTEGER, "it has no serial number")?.magnitude()?;
+        let inner = inside.expect(der::SEQUENCE, "its signed part names no signature algorithm")?;
+        if inner.content != algorithm.content {
+            return Err(OutlineFault::Malformed("it names two different signature algorithms"));
+        }
+        let issuer = inside.expect(der::SEQUENCE, "it has no issuer")?;
+        let validity = inside.expect(der::SEQUENCE, "it has no validity")?;
+        let subject = inside.expect(der::SEQUENCE, "it has no subject")?;
+        let public_key = inside.expect(der::SEQUENCE, "it has no public key")?;
+        let extensions = match inside.optional(der::context_constructed(3))? {
+            None => &[][..],
+            Some(_) if version == X509Version::V1 => {
+                return Err(OutlineFault::Malformed("it is X.509 v1 and has extensions"));
+            }
+            Some(tagged) => {
+                let mut tagged = tagged.inside();
+                let extensions = tagged.expect(der::SEQUENCE, "its extensions are not a SEQUENCE")?;
+                tagged.end("something follows its extensions")?;
+                extensions.content
+            }
+        };
+        // Unique identifiers ([1] and [2]) are among what is refused here: RFC 5280 §4.1.2.8 forbids them.
+        inside.end("its signed part holds something that is not known")?;
+        let (not_before, not_after) = validity::read(&validity)?;
+        Ok(Self {
+            version,
+            signed: signed.whole,
+            signature_algorithm: algorithm.content,
+            signature,
+            issuer: issuer.content,
+            subject: subject.content,
+            not_before,
+            not_after,
+            public_key: public_key.whole,
+            extensions,
+        })
+    }
+}
+
+/// `[0] EXPLICIT INTEGER`; absent means v1, which DER does not allow to be written.
+fn version(reader: &mut Reader<'_>) -> Result<X509Version, OutlineFault> {
+    let Some(tagged) = reader.optional(der::context_constructed(0))? else { return Ok(X509Version::V1) };
+    let mut tagged = tagged.inside();
+    let number = tagged.expect(der::INTEGER, "its version is not an INTEGER")?;
+    tagged.end("something follows its version")?;
+    match number.content {
+        [2] => Ok(X509Version::V3),
+        _ => Err(OutlineFault::Version),
+    }
+}

@@ -1,0 +1,48 @@
+//! One verified CA certificate, as path building needs it.
+
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use webpki::VerifiedPath;
+
+use super::super::{extensions::Extensions, outline::Outline};
+use crate::{ids::CaId, time::Timestamp};
+
+/// What webpki does not know of an anchor.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    pub(super) ca: CaId,
+    /// Content of the subject's Name.
+    pub(super) subject: Box<[u8]>,
+    /// SubjectPublicKeyInfo, DER.
+    pub(super) public_key: Box<[u8]>,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+    path_length: Option<u64>,
+}
+
+impl Anchor {
+    pub(super) fn read(ca: CaId, der: &[u8]) -> Option<(Self, TrustAnchor<'static>)> {
+        let outline = Outline::read(der).ok()?;
+        let extensions = Extensions::read(outline.extensions).ok()?;
+        let der = CertificateDer::from(der);
+        let trusted = webpki::anchor_from_trusted_cert(&der).ok()?.to_owned();
+        let anchor = Self {
+            ca,
+            subject: outline.subject.into(),
+            public_key: outline.public_key.into(),
+            not_before: outline.not_before,
+            not_after: outline.not_after,
+            path_length: extensions.basic_constraints.and_then(|constraints| constraints.path_length),
+        };
+        Some((anchor, trusted))
+    }
+
+    /// Whether the anchor's path length (RFC 5280 §4.2.1.9) allows the intermediates of a path. Those issued to their own
+    /// name do not count.
+    pub(super) fn permits(&self, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+        let counted = path.intermediate_certificates().filter(|issuer| issuer.issuer() != issuer.subject()).count();
+        match self.path_length {
+            Some(max) if u64::try_from(counted).unwrap_or(u64::MAX) > max => Err(webpki::Error::PathLenConstraintViolated),
+            Some(_) | None => Ok(()),
+        }
+    }
+}

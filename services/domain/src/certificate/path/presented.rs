@@ -1,0 +1,113 @@
+//! What a device presents, sorted before any signature is verified: its own certificate, and those that may be issuers.
+//!
+//! Invariant: the work that a chain can cause is bounded here. A name has at most two issuers, and webpki never goes
+//! twice through one name and key, so a handful of signatures is all that anybody can make us verify.
+
+use rustls_pki_types::CertificateDer;
+use webpki::EndEntityCert;
+
+use super::{
+    super::{extensions::Extensions, facts::FactsError, facts::X509Version, keys, outline::Outline},
+    PathError, fault,
+};
+use crate::limits;
+
+/// Issuers presented under one name: an old and a new one, or one that is cross-signed. More only cost signatures.
+const ISSUERS_OF_ONE_NAME_MAX: usize = 2;
+
+/// A chain, read but not proven.
+pub(super) struct Presented<'a> {
+    pub(super) device: Outline<'a>,
+    pub(super) device_der: &'a [u8],
+    /// Certificates that may have issued another.
+    pub(super) issuers: Vec<CertificateDer<'a>>,
+    /// Subjects of those that may not, and why.
+    unfit: Vec<(&'a [u8], PathError)>,
+}
+
+impl<'a> Presented<'a> {
+    pub(super) fn read(chain: &[&'a [u8]]) -> Result<Self, PathError> {
+        let (&device_der, others) = chain.split_first().ok_or(PathError::Empty)?;
+        if chain.len() > limits::CHAIN_CERTIFICATES_MAX {
+            return Err(PathError::TooLong { certificates: chain.len(), max: limits::CHAIN_CERTIFICATES_MAX });
+        }
+        let mut presented = Self { device: outline(0, device_der)?, device_der, issuers: Vec::new(), unfit: Vec::new() };
+        // Everything is read before anything is used: a chain with one broken certificate is broken.
+        let others: Vec<_> =
+            (1..).zip(others).map(|(n, der)| Ok((n, *der, outline(n, der)?))).collect::<Result<_, PathError>>()?;
+        // A v1 certificate is proven by an anchor itself, whatever comes with it.
+        if presented.device.version == X509Version::V3 {
+            let mut names: Vec<&[u8]> = Vec::with_capacity(others.len());
+            for (n, der, outline) in others {
+                presented.sort(n, der, &outline, &mut names)?;
+            }
+        }
+        Ok(presented)
+    }
+
+    fn sort(&mut self, n: usize, der: &'a [u8], outline: &Outline<'a>, names: &mut Vec<&'a [u8]>) -> Result<(), PathError> {
+        if der == self.device_der || self.issuers.iter().any(|known| known.as_ref() == der) {
+            return Ok(());
+        }
+        if let Err(error) = fit_to_issue(n, der, outline) {
+            self.unfit.push((outline.subject, error));
+            return Ok(());
+        }
+        if names.iter().filter(|name| **name == outline.subject).count() == ISSUERS_OF_ONE_NAME_MAX {
+            let reason = "more certificates of one name than a chain can need".into();
+            return Err(PathError::Malformed { index: n, reason });
+        }
+        names.push(outline.subject);
+        self.issuers.push(CertificateDer::from(der));
+        Ok(())
+    }
+
+    /// A keyUsage of the device's certificate must allow what TLS does with it: sign.
+    pub(super) fn check_purpose(&self) -> Result<(), PathError> {
+        let extensions = Extensions::read(self.device.extensions).map_err(|fault| malformed(0, fault.0))?;
+        match extensions.key_usage {
+            Some(usage) if !usage.digital_signature() => {
+                Err(PathError::WrongPurpose { reason: "its keyUsage does not allow digitalSignature".into() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What to say when no path was found: where the device's issuer is there but unfit, why it is.
+    pub(super) fn explain(&self, error: &webpki::Error) -> PathError {
+        let unfit = self.unfit.iter().find(|(subject, _)| *subject == self.device.issuer);
+        match (fault::of_path(error), unfit) {
+            (PathError::UnknownIssuer, Some((_, reason))) => reason.clone(),
+            (error, _) => error,
+        }
+    }
+}
+
+fn outline(index: usize, der: &[u8]) -> Result<Outline<'_>, PathError> {
+    Outline::read(der).map_err(|fault| malformed(index, FactsError::from(fault)))
+}
+
+fn malformed(index: usize, reason: impl ToString) -> PathError {
+    PathError::Malformed { index, reason: reason.to_string() }
+}
+
+/// Whether a certificate may issue others at all.
+fn fit_to_issue(n: usize, der: &[u8], outline: &Outline<'_>) -> Result<(), PathError> {
+    let not_permitted = |rule: &str| Err(PathError::NotPermitted { reason: format!("certificate {n} {rule}") });
+    if outline.version != X509Version::V3 {
+        return not_permitted("is X.509 v1 and cannot be a CA certificate");
+    }
+    let extensions = Extensions::read(outline.extensions).map_err(|fault| malformed(n, fault.0))?;
+    if !extensions.basic_constraints.is_some_and(|constraints| constraints.ca) {
+        return not_permitted("is not a CA certificate (basicConstraints)");
+    }
+    if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
+        return not_permitted("may not sign certificates (keyUsage has no keyCertSign)");
+    }
+    keys::check(outline.public_key).map_err(|reason| PathError::WeakKey { reason })?;
+    // Whatever else webpki would not read, such as a critical extension that it does not process.
+    match EndEntityCert::try_from(&CertificateDer::from(der)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(fault::of_certificate(n, &error)),
+    }
+}

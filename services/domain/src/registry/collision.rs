@@ -1,0 +1,129 @@
+//! The collision table: what a certificate is to the device id that it comes to, and whether it may change that.
+//!
+//! One file for the registrar and for the edge, so that both judge alike. Invariant: a certificate belongs to at most one
+//! device, and a device to one resource space; whatever contradicts that is refused here, before anything is written.
+//!
+//! | the device id is … | then |
+//! | --- | --- |
+//! | unknown, and so is the certificate | [`Standing::Unknown`]: it may be registered |
+//! | a device with this certificate | [`Standing::Same`]: nothing to do |
+//! | pre-registered, still without a certificate | [`Standing::Unpinned`]: it may be pinned |
+//! | a device with another certificate | [`Standing::Other`]: [`succeeds`] decides |
+//! | a device of another space or product, or with a secret | refused |
+//! | deleted earlier | refused until readmitted |
+//! | any, but the certificate is another device's | refused |
+
+use crate::{
+    certificate::CertificateFacts,
+    ids::{DeviceId, Fingerprint, ProductId},
+    registry::state::{Ca, Configuration, Credential, Device, DeviceEntry, Devices, Pin},
+    rejection::Rejection,
+    template::OnCertificateChange,
+};
+
+/// A certificate, and the CA certificate that it was proven by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claimant<'a> {
+    pub(crate) facts: &'a CertificateFacts,
+    pub(crate) ca: &'a Ca,
+}
+
+/// What a certificate is to a device id.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// Neither is known.
+    Unknown,
+    /// It is pinned there. `active`: no operator has switched it off.
+    Same { device: Box<Device>, active: bool },
+    /// The device waits for its first certificate.
+    Unpinned(Box<Device>),
+    /// The device has another certificate.
+    Other(Box<Device>),
+}
+
+impl Claimant<'_> {
+    /// The device that this certificate is pinned to. SHA-256 before SHA-1: what Rollcall has proven outranks what an
+    /// operator has typed, so a careless pre-registration by SHA-1 cannot lock out the device that has the certificate.
+    pub(crate) fn owner(&self, devices: &dyn Devices) -> Option<DeviceId> {
+        let [sha256, sha1] = self.fingerprints();
+        devices.holder(&sha256).or_else(|| devices.holder(&sha1))
+    }
+
+    fn fingerprints(&self) -> [Fingerprint; 2] {
+        [Fingerprint::Sha256(self.facts.sha256), Fingerprint::Sha1(self.facts.sha1)]
+    }
+
+    /// What this certificate is to the device `id`; `product` is what its template derives, if one does.
+    ///
+    /// # Errors
+    /// [`Rejection`]: a row of the table that refuses.
+    pub(crate) fn standing(
+        &self,
+        devices: &dyn Devices,
+        id: &DeviceId,
+        product: Option<&ProductId>,
+    ) -> Result<Standing, Rejection> {
+        if let Some(owner) = self.owner(devices)
+            && owner != *id
+        {
+            return Err(Rejection::CertificateHeldByOther(owner));
+        }
+        let device = match devices.entry(id) {
+            None => return Ok(Standing::Unknown),
+            Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
+            Some(DeviceEntry::Live(device)) => Box::new(device),
+        };
+        let unpinned = match &device.credential {
+            Credential::Secret => return Err(Rejection::DeviceHasSecret(id.clone())),
+            Credential::Certificates { primary, .. } => primary.is_none(),
+        };
+        if device.space != self.ca.space || product.is_some_and(|product| *product != device.product) {
+            return Err(Rejection::DeviceElsewhere(id.clone()));
+        }
+        match self.pins_of(&device) {
+            // Only to somebody who shows another certificate is it no business whether the device is frozen.
+            None if !unpinned => Ok(Standing::Other(device)),
+            _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
+            Some(active) => Ok(Standing::Same { device, active }),
+            None => Ok(Standing::Unpinned(device)),
+        }
+    }
+
+    /// Whether this certificate is pinned to the device, and then whether no matching pin is switched off.
+    fn pins_of(&self, device: &Device) -> Option<bool> {
+        let fingerprints = self.fingerprints();
+        let matching = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint));
+        matching.map(|pin| pin.active).reduce(|all, active| all && active)
+    }
+}
+
+/// Whether the certificate may take the place of the device's primary one.
+///
+/// # Errors
+/// [`Rejection`]: the template does not replace, the device is frozen, or the certificate is not a newer one of the same CA.
+pub(crate) fn succeeds(
+    configuration: &Configuration,
+    claimant: &Claimant<'_>,
+    device: &Device,
+    change: OnCertificateChange,
+) -> Result<(), Rejection> {
+    match change {
+        OnCertificateChange::Reject => Err(Rejection::DeviceHasOtherCertificate(device.id.clone())),
+        OnCertificateChange::Replace if device.frozen => Err(Rejection::DeviceFrozen(device.id.clone())),
+        OnCertificateChange::Replace => match &device.credential {
+            Credential::Certificates { primary: Some(primary), .. } if is_successor(configuration, claimant, primary) => {
+                Ok(())
+            }
+            Credential::Certificates { .. } | Credential::Secret => Err(Rejection::CertificateNotNewer(device.id.clone())),
+        },
+    }
+}
+
+/// Same CA (the certificate itself, or one of the same name and key: a renewed one) and a newer notBefore. A pin that an
+/// operator typed has neither, so nothing succeeds it: whose it was cannot be told.
+fn is_successor(configuration: &Configuration, claimant: &Claimant<'_>, primary: &Pin) -> bool {
+    let Some((ca, not_before)) = primary.ca.as_ref().zip(primary.not_before) else { return false };
+    let same_ca = *ca == claimant.ca.id
+        || configuration.cas.get(ca).is_some_and(|old| old.name_and_key_sha256 == claimant.ca.name_and_key_sha256);
+    same_ca && claimant.facts.not_before > not_before
+}

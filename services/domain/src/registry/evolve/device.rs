@@ -1,0 +1,123 @@
+//! `evolve` for one device: its entry before and after an event.
+
+use crate::{
+    ids::Fingerprint,
+    registry::{
+        event::{DeclaredCredential, DeviceProfile, Event, PolicyTarget, PresentedCertificate},
+        state::{Credential, Device, DeviceEntry, Pin, Slot},
+    },
+    time::Timestamp,
+};
+
+/// The entry of the event's device after the event: `None` when there is none (readmitted, or never was).
+/// Only called for events that are about a device; for others the entry is returned unchanged.
+pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -> Option<DeviceEntry> {
+    match (entry, event) {
+        (None, Event::DeviceRegistered { profile, certificate, .. }) => {
+            let credential = Credential::Certificates { primary: Some(pin(certificate)), secondary: None };
+            Some(DeviceEntry::Live(born(profile, credential, at)))
+        }
+        (None, Event::DevicePreRegistered { profile, credential }) => {
+            Some(DeviceEntry::Live(born(profile, declared(credential), at)))
+        }
+        (None, _) => None,
+        (Some(DeviceEntry::Deleted { .. }), Event::DeviceReadmitted { .. }) => None,
+        (Some(deleted @ DeviceEntry::Deleted { .. }), _) => Some(deleted),
+        (Some(DeviceEntry::Live(_)), Event::DeviceDeleted { .. }) => Some(DeviceEntry::Deleted { at }),
+        (Some(DeviceEntry::Live(mut device)), event) => {
+            change(&mut device, event);
+            Some(DeviceEntry::Live(device))
+        }
+    }
+}
+
+fn change(device: &mut Device, event: &Event) {
+    match event {
+        Event::DeviceCertificatePinned { certificate, .. } => {
+            if let Credential::Certificates { primary: primary @ None, .. } = &mut device.credential {
+                *primary = Some(pin(certificate));
+            }
+        }
+        Event::DeviceCertificateReplaced { certificate, .. } => {
+            if let Credential::Certificates { primary: Some(primary), .. } = &mut device.credential {
+                *primary = pin(certificate);
+            }
+        }
+        Event::DeviceUpdated { name, description, extension_info, .. } => {
+            device.name = name.clone();
+            device.description = description.clone();
+            device.extension_info = extension_info.clone();
+        }
+        Event::DeviceTagsChanged { tags, .. } => device.tags = tags.clone(),
+        Event::DeviceFrozen { .. } => device.frozen = true,
+        Event::DeviceUnfrozen { .. } => device.frozen = false,
+        Event::DeviceFingerprintReset { slot, fingerprint, .. } => reset(device, *slot, *fingerprint),
+        Event::DeviceCertificateSwitched { fingerprint, active, .. } => switch(device, fingerprint, *active),
+        Event::PolicyBound { policy, target: PolicyTarget::Device(_) } => {
+            if !device.policies.contains(policy) {
+                device.policies.push(policy.clone());
+            }
+        }
+        Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
+            device.policies.retain(|other| other != policy);
+        }
+        // Registered again, readmitted without having been deleted, or not about a device: nothing to change.
+        _ => {}
+    }
+}
+
+fn reset(device: &mut Device, slot: Slot, fingerprint: Option<Fingerprint>) {
+    let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    let place = match slot {
+        Slot::Primary => primary,
+        Slot::Secondary => secondary,
+    };
+    *place = fingerprint.map(unproven);
+}
+
+fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
+    let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    for pin in [primary, secondary].into_iter().flatten().filter(|pin| pin.fingerprint == *fingerprint) {
+        pin.active = active;
+    }
+}
+
+fn born(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
+    Device {
+        id: profile.device.clone(),
+        node_id: profile.node_id.clone(),
+        space: profile.space.clone(),
+        product: profile.product.clone(),
+        name: profile.name.clone(),
+        description: None,
+        extension_info: None,
+        tags: profile.tags.clone(),
+        policies: profile.policies.clone(),
+        credential,
+        frozen: false,
+        registered_at: at,
+    }
+}
+
+fn declared(credential: &DeclaredCredential) -> Credential {
+    match credential {
+        DeclaredCredential::Secret => Credential::Secret,
+        DeclaredCredential::Certificates { primary, secondary } => {
+            Credential::Certificates { primary: primary.map(unproven), secondary: secondary.map(unproven) }
+        }
+    }
+}
+
+/// A fingerprint that an operator gave: nobody has shown its certificate yet.
+fn unproven(fingerprint: Fingerprint) -> Pin {
+    Pin { fingerprint, ca: None, not_before: None, active: true }
+}
+
+fn pin(certificate: &PresentedCertificate) -> Pin {
+    Pin {
+        fingerprint: Fingerprint::Sha256(certificate.sha256),
+        ca: Some(certificate.ca.clone()),
+        not_before: Some(certificate.not_before),
+        active: true,
+    }
+}
