@@ -9,10 +9,21 @@
 //!
 //! Read [`exchange`] (what is said between the machine and its owner), then [`protocol`], then `session`.
 
+pub mod answer;
 pub mod exchange;
 pub mod limits;
 pub mod protocol;
+pub mod subscriptions;
+pub mod topic;
 pub mod violation;
+
+mod connect;
+mod downlink;
+mod frame;
+mod inbound;
+mod outbound;
+mod session;
+mod uplink;
 
 pub use exchange::{
     Closing, Connect, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome,

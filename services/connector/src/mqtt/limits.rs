@@ -6,7 +6,8 @@ use rollcall_backbone::messages::PAYLOAD_BYTES_MAX;
 pub const KEEP_ALIVE_S_MIN: u16 = 30;
 /// Longest keep-alive, seconds.
 pub const KEEP_ALIVE_S_MAX: u16 = 1200;
-/// A CONNECT packet. Small, because it comes from somebody who has not been judged yet.
+/// A CONNECT packet. Small, because it comes from somebody who has not been judged yet. Also every other packet but
+/// PUBLISH, none of which has a reason to be larger.
 pub const CONNECT_BYTES_MAX: u32 = 64 * 1024;
 /// Topic, packet id and properties of a PUBLISH with the largest payload.
 pub const PUBLISH_HEADER_BYTES_MAX: u32 = 64 * 1024;
@@ -18,13 +19,17 @@ pub const TOPIC_BYTES_MAX: usize = 128;
 pub const SYSTEM_TOPIC_BYTES_MAX: usize = 512;
 /// Reason String of MQTT 5, bytes.
 pub const REASON_BYTES_MAX: usize = 512;
-/// Packet that is held together while the machine waits for its owner; what is over that is not read.
+/// Bytes that are held while the machine waits for its owner; past that it asks for no more input.
 pub const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Output that the client has not taken; more is not added, and nothing more is read.
 pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one packet that count as a sign of life before the packet is whole: a large message on a slow link takes
 /// longer than a keep-alive.
 pub const PROGRESS_BYTES: usize = 1024;
+/// Capacity that an empty buffer may keep: an idle connection is to cost next to nothing.
+pub const IDLE_BUFFER_BYTES_MAX: usize = 512;
+/// Entries that an empty queue may keep room for.
+pub const IDLE_QUEUE_LEN_MAX: usize = 8;
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

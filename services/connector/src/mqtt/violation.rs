@@ -56,9 +56,6 @@ pub enum Violation {
     /// More QoS 1 messages at a time than the Receive Maximum, MQTT 5.
     #[error("more messages are unacknowledged than the Receive Maximum")]
     ReceiveMaximum,
-    /// Sends on and on although nothing is read while it waits for an answer.
-    #[error("more was sent ahead than may wait")]
-    SentTooFarAhead,
 }
 
 impl Violation {
@@ -66,7 +63,6 @@ impl Violation {
     pub fn refusal(self) -> Refusal {
         match self {
             Self::TooLarge => Refusal::PacketTooLarge,
-            Self::SentTooFarAhead => Refusal::RateExceeded,
             Self::FirstPacketNotConnect
             | Self::ConnectTooSlow
             | Self::SecondConnect
@@ -96,7 +92,6 @@ impl Violation {
             Self::TopicAlias => Reason::TopicAliasInvalid,
             Self::SubscriptionIdentifier => Reason::SubscriptionIdentifiersNotSupported,
             Self::ReceiveMaximum => Reason::ReceiveMaximumExceeded,
-            Self::SentTooFarAhead => Reason::MessageRateTooHigh,
         }
     }
 }

@@ -1,0 +1,252 @@
+//! Reads every packet after CONNECT into one form for all versions, or says how it breaks the standard.
+//!
+//! The codec does the reading. What it lets pass is checked here, beside the packet that it concerns: packets that only
+//! a server sends, bodies where there must be none, reserved bits of a 3.1.1 SUBSCRIBE, DUP at QoS 0, malformed names
+//! and filters, control characters, subscription identifiers from a client.
+
+use std::num::NonZeroU16;
+
+use bytes::Bytes;
+use rmqtt_codec::{error::DecodeError, types, v3, v5};
+use rollcall_backbone::messages::MessageProperties;
+use tokio_util::codec::Decoder;
+
+use super::{exchange::Version, frame::Frame, topic, violation::Violation};
+
+/// A packet of a client.
+#[derive(Debug)]
+pub(super) enum Packet {
+    Publish(Box<Published>),
+    Puback { packet_id: NonZeroU16 },
+    Subscribe { packet_id: NonZeroU16, filters: Vec<Filter> },
+    Unsubscribe { packet_id: NonZeroU16, filters: Vec<String> },
+    Pingreq,
+    Disconnect,
+}
+
+/// A PUBLISH, its alias not resolved yet.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// `None` at QoS 0.
+    pub(super) packet_id: Option<NonZeroU16>,
+    /// Empty only with an alias.
+    pub(super) topic: String,
+    pub(super) alias: Option<NonZeroU16>,
+    pub(super) payload: Bytes,
+    pub(super) properties: MessageProperties,
+}
+
+/// One filter of a SUBSCRIBE, well-formed; QoS 2 has become 1.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) filter: String,
+    pub(super) qos: u8,
+    pub(super) no_local: bool,
+}
+
+/// Reads a packet.
+pub(super) fn read(version: Version, mut frame: Frame) -> Result<Packet, Violation> {
+    let packet = name(version, frame.first_byte())?;
+    let malformed = |rule| Violation::Malformed { packet, rule };
+    if version == Version::V5 && !frame.is_minimal() {
+        return Err(malformed("its length is not written in as few bytes as possible"));
+    }
+    match version {
+        Version::V3_1 | Version::V3_1_1 => {
+            check_body_v3(packet, frame.body())?;
+            let decoded = v3::Codec::default().decode(&mut frame.bytes);
+            match decoded.map_err(|error| fault(packet, &error))? {
+                Some((decoded, _)) => from_v3(packet, decoded),
+                None => Err(malformed("it ends too early")),
+            }
+        }
+        Version::V5 => {
+            if packet == PINGREQ && !frame.body().is_empty() {
+                return Err(malformed(EMPTY_BODY));
+            }
+            let decoded = v5::Codec::default().decode(&mut frame.bytes);
+            match decoded.map_err(|error| fault(packet, &error))? {
+                Some((decoded, _)) => from_v5(packet, decoded),
+                None => Err(malformed("it ends too early")),
+            }
+        }
+    }
+}
+
+const SUBSCRIBE: &str = "SUBSCRIBE";
+const PINGREQ: &str = "PINGREQ";
+const DISCONNECT: &str = "DISCONNECT";
+const EMPTY_BODY: &str = "it must have no body";
+
+/// The name of a packet that a client may send now.
+fn name(version: Version, first_byte: u8) -> Result<&'static str, Violation> {
+    match (first_byte >> 4, version) {
+        (1, _) => Err(Violation::SecondConnect),
+        (3, _) => Ok("PUBLISH"),
+        (4, _) => Ok("PUBACK"),
+        (8, _) => Ok(SUBSCRIBE),
+        (10, _) => Ok("UNSUBSCRIBE"),
+        (12, _) => Ok(PINGREQ),
+        (14, _) => Ok(DISCONNECT),
+        (2, _) => Err(Violation::UnexpectedPacket { packet: "CONNACK" }),
+        (5, _) => Err(Violation::UnexpectedPacket { packet: "PUBREC" }),
+        (6, _) => Err(Violation::UnexpectedPacket { packet: "PUBREL" }),
+        (7, _) => Err(Violation::UnexpectedPacket { packet: "PUBCOMP" }),
+        (9, _) => Err(Violation::UnexpectedPacket { packet: "SUBACK" }),
+        (11, _) => Err(Violation::UnexpectedPacket { packet: "UNSUBACK" }),
+        (13, _) => Err(Violation::UnexpectedPacket { packet: "PINGRESP" }),
+        (15, Version::V5) => Err(Violation::UnexpectedPacket { packet: "AUTH" }),
+        _ => Err(Violation::Malformed { packet: "packet", rule: "its type is reserved" }),
+    }
+}
+
+/// What the 3.1.1 codec does not look at.
+fn check_body_v3(packet: &'static str, body: &[u8]) -> Result<(), Violation> {
+    let malformed = |rule| Err(Violation::Malformed { packet, rule });
+    match packet {
+        PINGREQ | DISCONNECT if !body.is_empty() => malformed(EMPTY_BODY),
+        SUBSCRIBE if !has_plain_qos(body) => malformed("a requested QoS is cut off or uses reserved bits"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether every filter of a 3.1.1 SUBSCRIBE is followed by a byte that is a QoS and nothing else (§3.8.3).
+fn has_plain_qos(body: &[u8]) -> bool {
+    let mut rest = body.get(2..).unwrap_or(&[]);
+    while let [high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        match after.get(length) {
+            Some(0..=2) => rest = &after[length + 1..],
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+fn fault(packet: &'static str, error: &DecodeError) -> Violation {
+    let rule = match error {
+        DecodeError::InvalidTopicFilter => return Violation::TopicFilter,
+        DecodeError::InvalidTopicName => return Violation::TopicName,
+        DecodeError::MaxSizeExceeded { .. } => return Violation::TooLarge,
+        DecodeError::Utf8Error => "a text is not UTF-8",
+        DecodeError::InvalidLength => "a length does not fit",
+        DecodeError::UnsupportedPacketType => "its flags are not the ones reserved for it",
+        DecodeError::PacketIdRequired => "it needs a packet id",
+        DecodeError::MalformedPacket
+        | DecodeError::InvalidProtocol
+        | DecodeError::UnsupportedProtocolLevel
+        | DecodeError::ConnectReservedFlagSet
+        | DecodeError::InvalidConnectFlags
+        | DecodeError::ConnAckReservedFlagSet
+        | DecodeError::InvalidClientId
+        | DecodeError::Io(_) => "a value is not one that the standard allows",
+    };
+    Violation::Malformed { packet, rule }
+}
+
+fn from_v3(packet: &'static str, decoded: v3::Packet) -> Result<Packet, Violation> {
+    match decoded {
+        v3::Packet::Publish(publish) => published(*publish, false),
+        v3::Packet::PublishAck { packet_id } => Ok(Packet::Puback { packet_id }),
+        v3::Packet::Subscribe { packet_id, topic_filters } => Ok(Packet::Subscribe {
+            packet_id,
+            filters: topic_filters.iter().map(|(filter, qos)| well_formed(filter, *qos, false)).collect::<Result<_, _>>()?,
+        }),
+        v3::Packet::Unsubscribe { packet_id, topic_filters } => Ok(Packet::Unsubscribe {
+            packet_id,
+            filters: topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
+        }),
+        v3::Packet::PingRequest => Ok(Packet::Pingreq),
+        v3::Packet::Disconnect => Ok(Packet::Disconnect),
+        v3::Packet::Connect(_)
+        | v3::Packet::ConnectAck(_)
+        | v3::Packet::PublishReceived { .. }
+        | v3::Packet::PublishRelease { .. }
+        | v3::Packet::PublishComplete { .. }
+        | v3::Packet::SubscribeAck { .. }
+        | v3::Packet::UnsubscribeAck { .. }
+        | v3::Packet::PingResponse => Err(Violation::UnexpectedPacket { packet }),
+    }
+}
+
+fn from_v5(packet: &'static str, decoded: v5::Packet) -> Result<Packet, Violation> {
+    match decoded {
+        v5::Packet::Publish(publish) => published(*publish, true),
+        v5::Packet::PublishAck(ack) => Ok(Packet::Puback { packet_id: ack.packet_id }),
+        v5::Packet::Subscribe(subscribe) if subscribe.id.is_some() => Err(Violation::SubscriptionIdentifier),
+        v5::Packet::Subscribe(subscribe) => Ok(Packet::Subscribe {
+            packet_id: subscribe.packet_id,
+            filters: subscribe
+                .topic_filters
+                .iter()
+                .map(|(filter, options)| well_formed(filter, options.qos, options.no_local))
+                .collect::<Result<_, _>>()?,
+        }),
+        v5::Packet::Unsubscribe(unsubscribe) => Ok(Packet::Unsubscribe {
+            packet_id: unsubscribe.packet_id,
+            filters: unsubscribe.topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
+        }),
+        v5::Packet::PingRequest => Ok(Packet::Pingreq),
+        v5::Packet::Disconnect(_) => Ok(Packet::Disconnect),
+        v5::Packet::Connect(_)
+        | v5::Packet::ConnectAck(_)
+        | v5::Packet::PublishReceived(_)
+        | v5::Packet::PublishRelease(_)
+        | v5::Packet::PublishComplete(_)
+        | v5::Packet::SubscribeAck(_)
+        | v5::Packet::UnsubscribeAck(_)
+        | v5::Packet::PingResponse
+        | v5::Packet::Auth(_) => Err(Violation::UnexpectedPacket { packet }),
+    }
+}
+
+fn well_formed(filter: &str, qos: types::QoS, no_local: bool) -> Result<Filter, Violation> {
+    Ok(Filter { filter: well_formed_text(filter)?, qos: qos.value().min(1), no_local })
+}
+
+fn well_formed_text(filter: &str) -> Result<String, Violation> {
+    if topic::is_topic_filter(filter) { Ok(filter.to_owned()) } else { Err(Violation::TopicFilter) }
+}
+
+/// `retain_told`: the client knows that there is no retain. A 3.1.1 client cannot be told; its message still goes
+/// through as an ordinary one, which helps it more than a closed connection without a reason.
+fn published(publish: types::Publish, retain_told: bool) -> Result<Packet, Violation> {
+    let malformed = |rule| Violation::Malformed { packet: "PUBLISH", rule };
+    match publish.qos {
+        types::QoS::AtMostOnce if publish.dup => return Err(malformed("DUP at QoS 0")),
+        types::QoS::AtMostOnce | types::QoS::AtLeastOnce => {}
+        types::QoS::ExactlyOnce => return Err(Violation::Qos2),
+    }
+    if publish.retain && retain_told {
+        return Err(Violation::Retain);
+    }
+    let given = publish.properties.unwrap_or_default();
+    if !given.subscription_ids.is_empty() {
+        return Err(malformed("a subscription identifier from a client"));
+    }
+    let name_is_in_alias = publish.topic.is_empty() && given.topic_alias.is_some();
+    if !name_is_in_alias && !topic::is_topic_name(&publish.topic) {
+        return Err(Violation::TopicName);
+    }
+    if given.response_topic.as_ref().is_some_and(|name| !topic::is_topic_name(name)) {
+        return Err(Violation::TopicName);
+    }
+    let texts = given.user_properties.iter().flat_map(|(name, value)| [name, value]).chain(&given.content_type);
+    if texts.into_iter().any(|text| text.contains('\0')) {
+        return Err(malformed("a text holds U+0000"));
+    }
+    Ok(Packet::Publish(Box::new(Published {
+        packet_id: publish.packet_id,
+        topic: publish.topic.to_string(),
+        alias: given.topic_alias,
+        payload: publish.payload,
+        properties: MessageProperties {
+            payload_format: given.is_utf8_payload.then_some(1),
+            expiry_s: given.message_expiry_interval.map(std::num::NonZeroU32::get),
+            content_type: given.content_type.map(|text| text.to_string()),
+            response_topic: given.response_topic.map(|text| text.to_string()),
+            correlation_data: given.correlation_data,
+            user: given.user_properties.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        },
+    })))
+}
