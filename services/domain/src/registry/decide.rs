@@ -1,10 +1,23 @@
 //! `decide`: whether a request is granted, and every check that was made on the way.
+//!
+//! One room for each kind of thing: [`connect`] rules on certificate-connect events, the others on operators' commands.
+//! [`membership`] holds what must be in one resource space, [`fields`] what a field may hold.
+
+mod cas;
+mod connect;
+mod devices;
+mod fields;
+mod membership;
+mod policies;
+mod products;
+mod spaces;
+mod templates;
 
 use crate::{
     certificate::path::TrustStore,
     fleet::{AvailabilityRules, Instance},
     registry::{
-        command::Request,
+        command::{Actor, Command, Request, RequestBody},
         event::Event,
         state::{Configuration, Devices},
     },
@@ -61,7 +74,92 @@ pub struct Judgement {
 }
 
 /// Rules on one request. Pure; re-derives everything from the certificate's DER and the state.
+///
+/// Commands are idempotent: to create what exists with the same content, or to set what is set, is
+/// [`Decision::AlreadySo`]; to create what exists with other content is refused.
 pub fn decide(configuration: &Configuration, devices: &dyn Devices, request: &Request, context: &Context<'_>) -> Judgement {
-    let _ = (configuration, devices, request, context);
-    todo!()
+    match &request.body {
+        RequestBody::CertificateConnect { chain, claimed } => {
+            connect::decide(configuration, devices, &request.actor, chain, claimed.as_ref(), context)
+        }
+        RequestBody::Command(command) => {
+            let permitted = check_operator(&request.actor);
+            let outcome = permitted.and_then(|()| decide_command(configuration, devices, command, context));
+            Judgement { outcome, checks: Vec::new() }
+        }
+    }
+}
+
+/// What every room of this house answers with.
+type Outcome = Result<Decision, Rejection>;
+
+/// A certificate asks for nothing but to be let in: a connector that was broken into still cannot give commands.
+fn check_operator(actor: &Actor) -> Result<(), Rejection> {
+    match actor {
+        Actor::Certificate(_) => Err(fields::invalid("actor", "only an operator may give a command".into())),
+        Actor::Operator(name) => fields::operator_name(name),
+    }
+}
+
+fn decide_command(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    command: &Command,
+    context: &Context<'_>,
+) -> Outcome {
+    match command {
+        Command::CreateSpace { space, name, default_policy } => spaces::create(configuration, space, name, default_policy),
+        Command::RenameSpace { space, name } => spaces::rename(configuration, space, name),
+        Command::DeleteSpace { space } => spaces::delete(configuration, space),
+        Command::CreateProduct { space, product, details } => products::create(configuration, space, product, details),
+        Command::UpdateProduct { space, product, details } => products::update(configuration, space, product, details),
+        Command::DeleteProduct { space, product } => products::delete(configuration, devices, space, product),
+        Command::CreatePolicy { policy, space, name, statements } => {
+            policies::create(configuration, policy, space, name, statements)
+        }
+        Command::UpdatePolicy { policy, name, statements } => {
+            policies::update(configuration, policy, name.as_deref(), statements.as_deref())
+        }
+        Command::DeletePolicy { policy } => policies::delete(configuration, policy),
+        Command::BindPolicy { policy, target } => policies::bind(configuration, devices, policy, target),
+        Command::UnbindPolicy { policy, target } => policies::unbind(configuration, devices, policy, target),
+        Command::CreateTemplate { template, name, description, body } => {
+            templates::create(configuration, template, name, description, body)
+        }
+        Command::UpdateTemplate { template, description, body } => {
+            templates::update(configuration, template, description.as_deref(), body.as_ref())
+        }
+        Command::DeleteTemplate { template } => templates::delete(configuration, template),
+        Command::UploadCa { ca, space, der } => cas::upload(configuration, ca, space, der, context),
+        Command::IssueCaCode { ca } => cas::issue_code(configuration, ca, context),
+        Command::VerifyCa { ca, proof } => cas::verify(configuration, ca, proof, context.now),
+        Command::ConfigureCa { ca, template, self_registration } => {
+            cas::configure(configuration, ca, template, *self_registration, context)
+        }
+        Command::DeleteCa { ca } => cas::delete(configuration, ca),
+        Command::PreRegisterDevice { profile, credential } => {
+            devices::pre_register(configuration, devices, profile, credential, context.devices_max)
+        }
+        Command::UpdateDevice { device, name, description, extension_info } => {
+            let (name, description) = (name.as_deref(), description.as_deref());
+            devices::update(devices, device, name, description, extension_info.as_deref())
+        }
+        Command::TagDevice { device, tags } => devices::tag(devices, device, tags),
+        Command::UntagDevice { device, keys } => devices::untag(devices, device, keys),
+        Command::FreezeDevice { device } => devices::freeze(devices, device),
+        Command::UnfreezeDevice { device } => devices::unfreeze(devices, device),
+        Command::ResetFingerprint { device, slot, fingerprint } => {
+            devices::reset_fingerprint(devices, device, *slot, *fingerprint)
+        }
+        Command::SwitchCertificate { device, fingerprint, active } => {
+            devices::switch_certificate(devices, device, fingerprint, *active)
+        }
+        Command::DeleteDevice { device } => devices::delete(devices, device),
+        Command::ReadmitDevice { device } => devices::readmit(devices, device),
+    }
+}
+
+/// Grants `event` if it changes something.
+fn record_if(changes: bool, event: Event) -> Outcome {
+    Ok(if changes { Decision::Record(event) } else { Decision::AlreadySo })
 }

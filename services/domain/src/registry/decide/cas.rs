@@ -1,0 +1,137 @@
+//! Rules on CA certificates: upload, proof of possession, binding a template, self-registration.
+//!
+//! Two certificates are "the same CA" when name and key are equal: one of them is a renewal. Invariant: one CA is verified
+//! in one resource space at most, or the devices of one tenant would be another's. An upload that nobody has proven blocks
+//! nobody, so a public CA certificate cannot be squatted.
+
+use super::{Context, Decision, Outcome, membership, record_if, templates};
+use crate::{
+    certificate::authority::{self, AuthorityFault},
+    ids::{CaId, SpaceId},
+    limits,
+    registry::{
+        command::TemplateChange,
+        event::{CaCertificate, Event},
+        state::{Ca, CaStatus, Configuration},
+    },
+    rejection::{Rejection, Subject},
+    time::Timestamp,
+};
+
+pub(super) fn upload(
+    configuration: &Configuration,
+    id: &CaId,
+    space: &SpaceId,
+    der: &[u8],
+    context: &Context<'_>,
+) -> Outcome {
+    membership::space(configuration, space)?;
+    if let Some(existing) = configuration.cas.get(id) {
+        return if *existing.der == *der && existing.space == *space {
+            Ok(Decision::AlreadySo)
+        } else {
+            Err(Rejection::AlreadyExists(Subject::Ca(id.clone())))
+        };
+    }
+    if let Some(twin) = configuration.cas.values().find(|other| other.space == *space && *other.der == *der) {
+        return Err(Rejection::AlreadyExists(Subject::Ca(twin.id.clone())));
+    }
+    let (cas, max) = (configuration.cas.len() + 1, limits::CA_CERTIFICATES_PER_INSTANCE_MAX);
+    super::fields::limit(cas, max, "CA certificates in this instance")?;
+    let facts = authority::examine(der, context.now).map_err(Rejection::CaRefused)?;
+    let certificate = CaCertificate {
+        der: der.into(),
+        cn_name: facts.cn_name.into(),
+        sha256: facts.sha256,
+        name_and_key_sha256: facts.name_and_key_sha256,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+    };
+    let (code, code_expires_at) = new_code(context);
+    Ok(Decision::Record(Event::CaUploaded { ca: id.clone(), space: space.clone(), certificate, code, code_expires_at }))
+}
+
+/// A new code for a CA certificate that still awaits its proof; the old one is worth nothing from then on.
+pub(super) fn issue_code(configuration: &Configuration, id: &CaId, context: &Context<'_>) -> Outcome {
+    let ca = existing(configuration, id)?;
+    let (code, code_expires_at) = new_code(context);
+    record_if(!ca.is_verified(), Event::CaCodeIssued { ca: id.clone(), code, code_expires_at })
+}
+
+fn new_code(context: &Context<'_>) -> (Box<str>, Timestamp) {
+    (context.verification_code.into(), context.now.plus_s(limits::VERIFICATION_CODE_LIFETIME_S))
+}
+
+/// Spends the code: a verified CA certificate has none, so a proof that is sent again proves nothing anew.
+pub(super) fn verify(configuration: &Configuration, id: &CaId, proof: &[u8], now: Timestamp) -> Outcome {
+    let ca = existing(configuration, id)?;
+    let (code, expires_at) = match &ca.status {
+        CaStatus::Verified { .. } => return Ok(Decision::AlreadySo),
+        CaStatus::AwaitingProof { code, expires_at } => (code, *expires_at),
+    };
+    if now > expires_at {
+        return Err(Rejection::CodeExpired);
+    }
+    if !ca.is_valid_at(now) {
+        return Err(Rejection::CaRefused(AuthorityFault::NotValidNow));
+    }
+    authority::prove_possession(&ca.der, proof, code, now).map_err(Rejection::ProofRefused)?;
+    let elsewhere =
+        |other: &&Ca| other.is_verified() && other.space != ca.space && other.name_and_key_sha256 == ca.name_and_key_sha256;
+    if configuration.cas.values().any(|other| elsewhere(&other)) {
+        return Err(Rejection::CaAlreadyVerified);
+    }
+    Ok(Decision::Record(Event::CaVerified { ca: id.clone() }))
+}
+
+pub(super) fn configure(
+    configuration: &Configuration,
+    id: &CaId,
+    change: &TemplateChange,
+    self_registration: Option<bool>,
+    context: &Context<'_>,
+) -> Outcome {
+    let ca = existing(configuration, id)?;
+    let template = match change {
+        TemplateChange::Keep => ca.template.clone(),
+        TemplateChange::Bind(template) => Some(template.clone()),
+        TemplateChange::Unbind => None,
+    };
+    let self_registration = self_registration.unwrap_or(ca.self_registration);
+    if template == ca.template && self_registration == ca.self_registration {
+        return Ok(Decision::AlreadySo);
+    }
+    if let Some(template) = &template {
+        let template = templates::existing(configuration, template)?;
+        membership::template(configuration, &ca.space, &template.body)?;
+    }
+    if self_registration {
+        if template.is_none() {
+            return Err(Rejection::TemplateRequired);
+        }
+        if !ca.is_verified() {
+            return Err(Rejection::CaNotVerified);
+        }
+        available(context)?;
+    }
+    Ok(Decision::Record(Event::CaConfigured { ca: id.clone(), template, self_registration }))
+}
+
+/// Devices may register themselves in this edition and region.
+pub(super) fn available(context: &Context<'_>) -> Result<(), Rejection> {
+    if context.availability.allow(context.instance) {
+        return Ok(());
+    }
+    let (edition, region) = (context.instance.edition.name(), context.instance.region.to_string());
+    Err(Rejection::SelfRegistrationUnavailable { edition, region })
+}
+
+/// Always granted, also while devices use it: taking trust away must never have to wait. They are not let in any more.
+pub(super) fn delete(configuration: &Configuration, id: &CaId) -> Outcome {
+    existing(configuration, id)?;
+    Ok(Decision::Record(Event::CaDeleted { ca: id.clone() }))
+}
+
+fn existing<'a>(configuration: &'a Configuration, id: &CaId) -> Result<&'a Ca, Rejection> {
+    configuration.cas.get(id).ok_or_else(|| Rejection::NotFound(Subject::Ca(id.clone())))
+}

@@ -1,0 +1,290 @@
+//! Rules on certificate-connect events: what becomes of a certificate that belongs to no known device.
+//!
+//! Nothing that the connector says is believed but the DER, and that only as far as it proves itself: which CA, which
+//! resource space, which device are all derived here again. The one thing taken from the CONNECT is the claimed device
+//! id, and it can do no more than choose among devices of the CA certificate's own space that still wait for their first
+//! certificate. Whoever holds a certificate of that CA can be that first: the service works so, and an operator who wants
+//! more gives the fingerprint when pre-registering.
+//!
+//! Every check is kept, in order, with what it found: people read them to understand why a device was refused.
+
+use super::{Check, Context, Decision, Judgement, Outcome, cas, devices as device_rules, fields, membership};
+use crate::{
+    certificate::{CertificateFacts, path::PathError},
+    ids::{DeviceId, Fingerprint},
+    limits,
+    registry::{
+        collision::{Claimant, Standing, succeeds},
+        command::Actor,
+        event::{DeviceProfile, Event, PresentedCertificate},
+        state::{Ca, Configuration, Device, Devices, Template},
+    },
+    rejection::Rejection,
+    template::DerivedDevice,
+};
+
+pub(super) fn decide(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    actor: &Actor,
+    chain: &[Box<[u8]>],
+    claimed: Option<&DeviceId>,
+    context: &Context<'_>,
+) -> Judgement {
+    let mut checks = Checks(Vec::new());
+    let outcome = prove(configuration, actor, chain, context, &mut checks).and_then(|(claimant, der)| {
+        let hearing = Hearing { configuration, devices, claimant, der, claimed, context };
+        hearing.rule(&mut checks)
+    });
+    Judgement { outcome, checks: checks.0 }
+}
+
+/// From bytes to facts and the CA certificate that vouches for them.
+fn prove<'a>(
+    configuration: &'a Configuration,
+    actor: &Actor,
+    chain: &'a [Box<[u8]>],
+    context: &Context<'_>,
+    checks: &mut Checks,
+) -> Result<(Proven<'a>, &'a [u8]), Rejection> {
+    let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
+    let proven = context.trust.prove(&presented, context.now);
+    let ca = checks.note("chain_leads_to_verified_ca", || {
+        let ca = proven.map_err(Rejection::ChainRefused)?.ca;
+        let ca = configuration.cas.get(&ca).filter(|ca| ca.is_verified());
+        let ca = ca.ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
+        Ok((ca, format!("CA certificate {} of resource space {}", ca.id, ca.space)))
+    })?;
+    checks.note("ca_certificate_within_validity", || {
+        if !ca.is_valid_at(context.now) {
+            return Err(Rejection::ChainRefused(PathError::Expired));
+        }
+        Ok(((), format!("until {}", ca.not_after)))
+    })?;
+    let der: &[u8] = presented.first().copied().unwrap_or_default();
+    let facts = checks.note("certificate_readable", || {
+        let facts = CertificateFacts::from_der(der).map_err(|error| Rejection::CertificateUnreadable(error.to_string()))?;
+        let detail = format!("{}, SHA-256 {}", facts.display_name(), Fingerprint::Sha256(facts.sha256));
+        Ok((facts, detail))
+    })?;
+    checks.note("request_is_of_this_certificate", || match actor {
+        Actor::Certificate(sha256) if *sha256 != facts.sha256 => {
+            Err(fields::invalid("actor", "the request names another certificate than it carries".into()))
+        }
+        Actor::Certificate(_) => Ok(((), "presented by the device".into())),
+        Actor::Operator(name) => {
+            fields::operator_name(name)?;
+            Ok(((), format!("presented by operator {name}")))
+        }
+    })?;
+    Ok((Proven { facts, ca }, der))
+}
+
+/// A certificate whose chain holds.
+struct Proven<'a> {
+    facts: CertificateFacts,
+    ca: &'a Ca,
+}
+
+/// All that the rules on one proven certificate look at.
+struct Hearing<'a> {
+    configuration: &'a Configuration,
+    devices: &'a dyn Devices,
+    claimant: Proven<'a>,
+    der: &'a [u8],
+    claimed: Option<&'a DeviceId>,
+    context: &'a Context<'a>,
+}
+
+impl Hearing<'_> {
+    fn rule(&self, checks: &mut Checks) -> Outcome {
+        self.check_validity(checks)?;
+        match self.derive(checks)? {
+            Some((template, derived)) => self.rule_on_derived(template, derived, checks),
+            None => self.rule_on_claimed(checks),
+        }
+    }
+
+    /// The path was proven at this instant; that the certificate itself is within its dates is too cheap to take on trust.
+    fn check_validity(&self, checks: &mut Checks) -> Result<(), Rejection> {
+        let (facts, now) = (&self.claimant.facts, self.context.now.unix_s());
+        checks.note("certificate_within_validity", || {
+            if now < facts.not_before.unix_s() {
+                return Err(Rejection::ChainRefused(PathError::NotYetValid));
+            }
+            if now > facts.not_after.unix_s() {
+                return Err(Rejection::ChainRefused(PathError::Expired));
+            }
+            Ok(((), format!("from {} until {}", facts.not_before, facts.not_after)))
+        })
+    }
+
+    /// What the template in force makes of the certificate; `None` when no template says, but the CONNECT claims a device.
+    fn derive(&self, checks: &mut Checks) -> Result<Option<(&Template, DerivedDevice)>, Rejection> {
+        let Proven { facts, ca } = &self.claimant;
+        let template = match self.configuration.template_in_force(ca) {
+            Err(_) if self.claimed.is_some() => return Ok(None),
+            outcome => checks.note("template_in_force", || {
+                let template = outcome?;
+                Ok((template, format!("template {} version {}", template.id, template.version)))
+            })?,
+        };
+        let derived = match template.body.evaluate(facts) {
+            Err(_) if self.claimed.is_some() => return Ok(None),
+            outcome => checks.note("template_makes_a_device", || {
+                let derived = outcome.map_err(Rejection::TemplateNotApplicable)?;
+                let detail = format!("device {} of product {}", derived.device_id, derived.product_id);
+                Ok((derived, detail))
+            })?,
+        };
+        if let Some(claimed) = self.claimed {
+            checks.note("claim_agrees_with_template", || {
+                if *claimed != derived.device_id {
+                    return Err(Rejection::DeviceMismatch(claimed.clone()));
+                }
+                Ok(((), format!("both say {claimed}")))
+            })?;
+        }
+        Ok(Some((template, derived)))
+    }
+
+    /// The collision table, for a device that the template names.
+    fn rule_on_derived(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
+        let claimant = self.claimant.as_claimant();
+        let id = &derived.device_id;
+        let standing = checks.note("no_collision", || {
+            let standing = claimant.standing(self.devices, id, Some(&derived.product_id))?;
+            Ok(standing_detail(standing))
+        })?;
+        match standing {
+            Standing::Same { .. } => Ok(Decision::AlreadySo),
+            Standing::Unpinned(device) => Ok(self.pin(&device)),
+            Standing::Other(device) => {
+                let change = template.body.on_certificate_change;
+                checks.note("certificate_may_replace_the_old_one", || {
+                    succeeds(self.configuration, &claimant, &device, change)?;
+                    Ok(((), "same CA, newer notBefore, and the template says replace".into()))
+                })?;
+                let (device, certificate) = (device.id, self.certificate());
+                Ok(Decision::Record(Event::DeviceCertificateReplaced { device, certificate }))
+            }
+            Standing::Unknown => self.register(template, derived, checks),
+        }
+    }
+
+    /// The collision table, for a device that only the CONNECT names: it may be pinned, and nothing else.
+    fn rule_on_claimed(&self, checks: &mut Checks) -> Outcome {
+        let Some(claimed) = self.claimed else { return Err(Rejection::TemplateNotBound) };
+        let claimant = self.claimant.as_claimant();
+        let standing = checks.note("no_collision", || {
+            let standing = claimant.standing(self.devices, claimed, None)?;
+            Ok(standing_detail(standing))
+        })?;
+        match standing {
+            Standing::Same { .. } => Ok(Decision::AlreadySo),
+            Standing::Unpinned(device) => Ok(self.pin(&device)),
+            Standing::Other(device) => checks.note("device_awaits_its_first_certificate", || {
+                Err(Rejection::DeviceHasOtherCertificate(device.id.clone()))
+            }),
+            Standing::Unknown => checks.note("device_awaits_its_first_certificate", || {
+                let Proven { facts, ca } = &self.claimant;
+                let template = self.configuration.template_in_force(ca)?;
+                template.body.evaluate(facts).map_err(Rejection::TemplateNotApplicable)?;
+                Err(Rejection::DeviceMismatch(claimed.clone()))
+            }),
+        }
+    }
+
+    fn pin(&self, device: &Device) -> Decision {
+        let (device, certificate) = (device.id.clone(), self.certificate());
+        Decision::Record(Event::DeviceCertificatePinned { device, certificate })
+    }
+
+    fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
+        let (configuration, space) = (self.configuration, &self.claimant.ca.space);
+        checks.note("self_registration_available", || {
+            cas::available(self.context)?;
+            let instance = self.context.instance;
+            Ok(((), format!("edition {}, region {}", instance.edition.name(), instance.region)))
+        })?;
+        checks.note("product_in_space_of_ca", || {
+            membership::product(configuration, space, &derived.product_id)?;
+            Ok(((), format!("product {} in resource space {space}", derived.product_id)))
+        })?;
+        checks.note("policies_in_space_of_ca", || {
+            membership::policies(configuration, space, &derived.policy_ids)?;
+            Ok(((), format!("{} policies", derived.policy_ids.len())))
+        })?;
+        let tags = checks.note("tags_within_limits", || {
+            let tags = fields::tags(&derived.tags)?;
+            fields::tags_per_device(&tags)?;
+            let detail = format!("{} tags", tags.len());
+            Ok((tags, detail))
+        })?;
+        checks.note("device_quota", || {
+            device_rules::quota(self.devices, self.context.devices_max)?;
+            Ok(((), format!("{} of {}", self.devices.count(), self.context.devices_max)))
+        })?;
+        let profile = DeviceProfile {
+            device: derived.device_id,
+            node_id: derived.node_id,
+            space: space.clone(),
+            product: derived.product_id,
+            name: derived.device_name,
+            tags,
+            policies: derived.policy_ids,
+        };
+        let certificate = self.certificate();
+        let (template, template_version) = (template.id.clone(), template.version);
+        Ok(Decision::Record(Event::DeviceRegistered { profile, certificate, template, template_version }))
+    }
+
+    fn certificate(&self) -> PresentedCertificate {
+        let Proven { facts, ca } = &self.claimant;
+        PresentedCertificate { sha256: facts.sha256, der: self.der.into(), not_before: facts.not_before, ca: ca.id.clone() }
+    }
+}
+
+impl Proven<'_> {
+    fn as_claimant(&self) -> Claimant<'_> {
+        Claimant { facts: &self.facts, ca: self.ca }
+    }
+}
+
+fn standing_detail(standing: Standing) -> (Standing, String) {
+    let detail = match &standing {
+        Standing::Unknown => "neither the device id nor the certificate is known".into(),
+        Standing::Same { device, .. } => format!("device {} has this certificate already", device.id),
+        Standing::Unpinned(device) => format!("device {} awaits its first certificate", device.id),
+        Standing::Other(device) => format!("device {} has another certificate", device.id),
+    };
+    (standing, detail)
+}
+
+/// The checks made so far.
+struct Checks(Vec<Check>);
+
+impl Checks {
+    /// Makes one check and keeps how it came out. Details may quote certificates, so they are escaped and cut.
+    fn note<T>(
+        &mut self,
+        name: &'static str,
+        check: impl FnOnce() -> Result<(T, String), Rejection>,
+    ) -> Result<T, Rejection> {
+        let (outcome, detail) = match check() {
+            Ok((found, detail)) => (Ok(found), detail),
+            Err(rejection) => {
+                let detail = rejection.to_string();
+                (Err(rejection), detail)
+            }
+        };
+        let detail = detail.chars().take(limits::CHECK_DETAIL_CHARS_MAX).map(printable).collect();
+        self.0.push(Check { name, passed: outcome.is_ok(), detail });
+        outcome
+    }
+}
+
+/// What a terminal or a page would not show as it is becomes an escape.
+fn printable(c: char) -> String {
+    if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_debug().to_string() }
+}

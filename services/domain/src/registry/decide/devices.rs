@@ -1,0 +1,209 @@
+//! Rules on what operators do with devices.
+
+use super::{Decision, Outcome, fields, membership, record_if};
+use crate::{
+    ids::{DeviceId, Fingerprint},
+    registry::{
+        event::{DeclaredCredential, DeviceProfile, Event},
+        state::{Configuration, Credential, Device, DeviceEntry, Devices, Slot},
+    },
+    rejection::{Rejection, Subject},
+    template::Tag,
+};
+
+pub(super) fn pre_register(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    profile: &DeviceProfile,
+    credential: &DeclaredCredential,
+    devices_max: u64,
+) -> Outcome {
+    let id = &profile.device;
+    membership::space(configuration, &profile.space)?;
+    membership::product(configuration, &profile.space, &profile.product)?;
+    membership::policies(configuration, &profile.space, &profile.policies)?;
+    let profile = DeviceProfile {
+        name: tidied(profile.name.as_deref(), fields::device_name)?,
+        tags: fields::tags(&profile.tags)?,
+        ..profile.clone()
+    };
+    fields::tags_per_device(&profile.tags)?;
+    match devices.entry(id) {
+        None => {}
+        Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
+        Some(DeviceEntry::Live(device)) if is_as_declared(&device, &profile, credential) => return Ok(Decision::AlreadySo),
+        Some(DeviceEntry::Live(_)) => return Err(Rejection::AlreadyExists(Subject::Device(id.clone()))),
+    }
+    if let DeclaredCredential::Certificates { primary, secondary } = credential {
+        for fingerprint in primary.iter().chain(secondary) {
+            free(devices, id, fingerprint)?;
+        }
+        distinct(primary.as_ref(), secondary.as_ref())?;
+    }
+    quota(devices, devices_max)?;
+    Ok(Decision::Record(Event::DevicePreRegistered { profile, credential: credential.clone() }))
+}
+
+/// Whether a device is what the same command made of it: what has been bound or tagged since would make it another.
+fn is_as_declared(device: &Device, profile: &DeviceProfile, credential: &DeclaredCredential) -> bool {
+    let same_credential = match (&device.credential, credential) {
+        (Credential::Secret, DeclaredCredential::Secret) => true,
+        (
+            Credential::Certificates { primary, secondary },
+            DeclaredCredential::Certificates { primary: first, secondary: spare },
+        ) => {
+            // Declared without a primary, the device has pinned its own by now: that is what was asked for.
+            let first_matches = first.is_none() || primary.as_ref().map(|pin| pin.fingerprint) == *first;
+            first_matches && secondary.as_ref().map(|pin| pin.fingerprint) == *spare
+        }
+        (Credential::Secret, DeclaredCredential::Certificates { .. })
+        | (Credential::Certificates { .. }, DeclaredCredential::Secret) => false,
+    };
+    same_credential
+        && device.node_id == profile.node_id
+        && device.space == profile.space
+        && device.product == profile.product
+        && device.name == profile.name
+        && device.tags == profile.tags
+        && device.policies == profile.policies
+}
+
+/// One more device fits into the instance.
+pub(super) fn quota(devices: &dyn Devices, max: u64) -> Result<(), Rejection> {
+    if devices.count() >= max { Err(Rejection::LimitReached { what: "devices in this instance", max }) } else { Ok(()) }
+}
+
+/// What is left out stays; an empty text takes it away.
+pub(super) fn update(
+    devices: &dyn Devices,
+    id: &DeviceId,
+    name: Option<&str>,
+    description: Option<&str>,
+    extension_info: Option<&str>,
+) -> Outcome {
+    let device = existing(devices, id)?;
+    let name = changed(name, &device.name, fields::device_name)?;
+    let description = changed(description, &device.description, fields::description)?;
+    let extension_info = changed(extension_info, &device.extension_info, fields::extension_info)?;
+    let changes = name != device.name || description != device.description || extension_info != device.extension_info;
+    record_if(changes, Event::DeviceUpdated { device: id.clone(), name, description, extension_info })
+}
+
+type Rule = fn(&str) -> Result<(), Rejection>;
+
+fn changed(wanted: Option<&str>, current: &Option<Box<str>>, rule: Rule) -> Result<Option<Box<str>>, Rejection> {
+    match wanted {
+        None => Ok(current.clone()),
+        Some(_) => tidied(wanted, rule),
+    }
+}
+
+fn tidied(value: Option<&str>, rule: Rule) -> Result<Option<Box<str>>, Rejection> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    rule(value)?;
+    Ok(Some(value.into()))
+}
+
+/// Adds tags; a key that is there already takes the new value.
+pub(super) fn tag(devices: &dyn Devices, id: &DeviceId, tags: &[Tag]) -> Outcome {
+    let device = existing(devices, id)?;
+    let mut merged = fields::tags(tags)?;
+    merged.extend(device.tags.iter().filter(|old| !tags.iter().any(|new| new.key == old.key)).cloned());
+    merged.sort();
+    fields::tags_per_device(&merged)?;
+    record_if(merged != device.tags, Event::DeviceTagsChanged { device: id.clone(), tags: merged })
+}
+
+/// Takes tags away by key; a key that is not there is no error.
+pub(super) fn untag(devices: &dyn Devices, id: &DeviceId, keys: &[Box<str>]) -> Outcome {
+    let device = existing(devices, id)?;
+    let kept: Vec<Tag> = device.tags.iter().filter(|tag| !keys.contains(&tag.key)).cloned().collect();
+    record_if(kept != device.tags, Event::DeviceTagsChanged { device: id.clone(), tags: kept })
+}
+
+pub(super) fn freeze(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+    let device = existing(devices, id)?;
+    record_if(!device.frozen, Event::DeviceFrozen { device: id.clone() })
+}
+
+pub(super) fn unfreeze(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+    let device = existing(devices, id)?;
+    record_if(device.frozen, Event::DeviceUnfrozen { device: id.clone() })
+}
+
+pub(super) fn reset_fingerprint(
+    devices: &dyn Devices,
+    id: &DeviceId,
+    slot: Slot,
+    fingerprint: Option<Fingerprint>,
+) -> Outcome {
+    let device = existing(devices, id)?;
+    let Credential::Certificates { primary, secondary } = &device.credential else {
+        return Err(Rejection::DeviceHasSecret(id.clone()));
+    };
+    let (current, other) = match slot {
+        Slot::Primary => (primary, secondary),
+        Slot::Secondary => (secondary, primary),
+    };
+    if let Some(fingerprint) = &fingerprint {
+        free(devices, id, fingerprint)?;
+    }
+    distinct(fingerprint.as_ref(), other.as_ref().map(|pin| &pin.fingerprint))?;
+    let changes = current.as_ref().map(|pin| pin.fingerprint) != fingerprint;
+    record_if(changes, Event::DeviceFingerprintReset { device: id.clone(), slot, fingerprint })
+}
+
+/// No other device has it pinned: one certificate, one device.
+fn free(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint) -> Result<(), Rejection> {
+    match devices.holder(fingerprint) {
+        Some(holder) if holder != *id => Err(Rejection::CertificateHeldByOther(holder)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn distinct(one: Option<&Fingerprint>, other: Option<&Fingerprint>) -> Result<(), Rejection> {
+    if one.is_some() && one == other {
+        return Err(fields::invalid("fingerprint", "primary and secondary must be different certificates".into()));
+    }
+    Ok(())
+}
+
+pub(super) fn switch_certificate(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint, active: bool) -> Outcome {
+    let device = existing(devices, id)?;
+    let Some(pin) = device.credential.pins().find(|pin| pin.fingerprint == *fingerprint) else {
+        return Err(fields::invalid(
+            "fingerprint",
+            format!("device {id} has no certificate with fingerprint {fingerprint}"),
+        ));
+    };
+    let event = Event::DeviceCertificateSwitched { device: id.clone(), fingerprint: *fingerprint, active };
+    record_if(pin.active != active, event)
+}
+
+pub(super) fn delete(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+    match devices.entry(id) {
+        Some(DeviceEntry::Live(_)) => Ok(Decision::Record(Event::DeviceDeleted { device: id.clone() })),
+        Some(DeviceEntry::Deleted { .. }) => Ok(Decision::AlreadySo),
+        None => Err(not_found(id)),
+    }
+}
+
+pub(super) fn readmit(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+    match devices.entry(id) {
+        Some(DeviceEntry::Deleted { .. }) => Ok(Decision::Record(Event::DeviceReadmitted { device: id.clone() })),
+        Some(DeviceEntry::Live(_)) => Ok(Decision::AlreadySo),
+        None => Err(not_found(id)),
+    }
+}
+
+/// The live device; one that was deleted is not found.
+pub(super) fn existing(devices: &dyn Devices, id: &DeviceId) -> Result<Device, Rejection> {
+    match devices.entry(id) {
+        Some(DeviceEntry::Live(device)) => Ok(device),
+        Some(DeviceEntry::Deleted { .. }) | None => Err(not_found(id)),
+    }
+}
+
+fn not_found(id: &DeviceId) -> Rejection {
+    Rejection::NotFound(Subject::Device(id.clone()))
+}

@@ -1,0 +1,63 @@
+//! Rules on products.
+
+use super::{Decision, Outcome, fields, membership, record_if};
+use crate::{
+    ids::{ProductId, SpaceId},
+    limits,
+    registry::{
+        event::Event,
+        state::{Configuration, Devices, Product, ProductDetails},
+    },
+    rejection::{Rejection, Subject},
+};
+
+pub(super) fn create(
+    configuration: &Configuration,
+    space: &SpaceId,
+    product: &ProductId,
+    details: &ProductDetails,
+) -> Outcome {
+    membership::space(configuration, space)?;
+    fields::product_details(details)?;
+    if let Some(existing) = find(configuration, space, product) {
+        return if existing.details == *details {
+            Ok(Decision::AlreadySo)
+        } else {
+            Err(Rejection::AlreadyExists(Subject::Product(product.clone())))
+        };
+    }
+    fields::limit(configuration.products.len() + 1, limits::PRODUCTS_PER_INSTANCE_MAX, "products in this instance")?;
+    let (space, product, details) = (space.clone(), product.clone(), details.clone());
+    Ok(Decision::Record(Event::ProductCreated { space, product, details }))
+}
+
+pub(super) fn update(
+    configuration: &Configuration,
+    space: &SpaceId,
+    product: &ProductId,
+    details: &ProductDetails,
+) -> Outcome {
+    let existing = existing(configuration, space, product)?;
+    fields::product_details(details)?;
+    let changes = existing.details != *details;
+    let (space, product, details) = (space.clone(), product.clone(), details.clone());
+    record_if(changes, Event::ProductUpdated { space, product, details })
+}
+
+/// Only devices keep a product: a template that names it registers nobody afterwards, and says so to each that tries.
+pub(super) fn delete(configuration: &Configuration, devices: &dyn Devices, space: &SpaceId, product: &ProductId) -> Outcome {
+    existing(configuration, space, product)?;
+    if devices.any_of_product(space, product) {
+        return Err(Rejection::InUse { subject: Subject::Product(product.clone()), user: "devices".into() });
+    }
+    Ok(Decision::Record(Event::ProductDeleted { space: space.clone(), product: product.clone() }))
+}
+
+fn find<'a>(configuration: &'a Configuration, space: &SpaceId, product: &ProductId) -> Option<&'a Product> {
+    configuration.products.get(&(space.clone(), product.clone()))
+}
+
+fn existing<'a>(configuration: &'a Configuration, space: &SpaceId, product: &ProductId) -> Result<&'a Product, Rejection> {
+    membership::space(configuration, space)?;
+    find(configuration, space, product).ok_or_else(|| Rejection::NotFound(Subject::Product(product.clone())))
+}

@@ -1,0 +1,78 @@
+//! Rules on self-registration templates.
+
+use super::{Decision, Outcome, fields, membership, record_if};
+use crate::{
+    ids::TemplateId,
+    limits,
+    registry::{
+        event::Event,
+        state::{Ca, Configuration, Template},
+    },
+    rejection::{Rejection, Subject},
+    template::TemplateDraft,
+};
+
+/// Products and policies that the body names are not looked up yet: which space they must be in is known once a CA
+/// certificate is bound.
+pub(super) fn create(
+    configuration: &Configuration,
+    id: &TemplateId,
+    name: &str,
+    description: &str,
+    draft: &TemplateDraft,
+) -> Outcome {
+    fields::template_name(name)?;
+    fields::description(description)?;
+    let body = draft.validate().map_err(Rejection::InvalidTemplate)?;
+    if let Some(existing) = configuration.templates.get(id) {
+        let same = *existing.name == *name && *existing.description == *description && existing.body == body;
+        return if same { Ok(Decision::AlreadySo) } else { Err(Rejection::AlreadyExists(Subject::Template(id.clone()))) };
+    }
+    if let Some(holder) = configuration.templates.values().find(|other| *other.name == *name) {
+        return Err(Rejection::NameTaken { name: name.into(), holder: Subject::Template(holder.id.clone()) });
+    }
+    fields::limit(configuration.templates.len() + 1, limits::TEMPLATES_PER_INSTANCE_MAX, "templates in this instance")?;
+    let (name, description) = (name.into(), description.into());
+    Ok(Decision::Record(Event::TemplateCreated { template: id.clone(), name, description, body }))
+}
+
+pub(super) fn update(
+    configuration: &Configuration,
+    id: &TemplateId,
+    description: Option<&str>,
+    draft: Option<&TemplateDraft>,
+) -> Outcome {
+    let existing = existing(configuration, id)?;
+    let description: Box<str> = description.unwrap_or(&existing.description).into();
+    fields::description(&description)?;
+    let body = match draft {
+        Some(draft) => draft.validate().map_err(Rejection::InvalidTemplate)?,
+        None => existing.body.clone(),
+    };
+    if existing.description == description && existing.body == body {
+        return Ok(Decision::AlreadySo);
+    }
+    if existing.body != body {
+        for ca in bound_to(configuration, id) {
+            membership::template(configuration, &ca.space, &body)?;
+        }
+    }
+    record_if(true, Event::TemplateUpdated { template: id.clone(), description, body })
+}
+
+pub(super) fn delete(configuration: &Configuration, id: &TemplateId) -> Outcome {
+    existing(configuration, id)?;
+    if let Some(ca) = bound_to(configuration, id).next() {
+        let user = Subject::Ca(ca.id.clone()).to_string();
+        return Err(Rejection::InUse { subject: Subject::Template(id.clone()), user });
+    }
+    Ok(Decision::Record(Event::TemplateDeleted { template: id.clone() }))
+}
+
+fn bound_to<'a>(configuration: &'a Configuration, id: &'a TemplateId) -> impl Iterator<Item = &'a Ca> {
+    configuration.cas.values().filter(move |ca| ca.template.as_ref() == Some(id))
+}
+
+pub(super) fn existing<'a>(configuration: &'a Configuration, id: &TemplateId) -> Result<&'a Template, Rejection> {
+    configuration.templates.get(id).ok_or_else(|| Rejection::NotFound(Subject::Template(id.clone())))
+}
