@@ -15,6 +15,7 @@ pub mod attempts;
 pub mod codec;
 pub mod log;
 pub mod messages;
+pub mod nats;
 pub mod petition;
 pub mod presence;
 pub mod requests;

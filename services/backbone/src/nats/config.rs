@@ -1,0 +1,107 @@
+//! How to reach NATS. Plain data; it touches nothing.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use async_nats::ServerAddr;
+
+use crate::requests;
+
+/// How long an operation may take before the backbone counts as unavailable.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the first connection is tried for.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most replicas that JetStream keeps.
+pub const REPLICAS_MAX: usize = 5;
+
+/// Who we are to NATS.
+#[derive(Clone, Default)]
+pub enum Credentials {
+    /// Nobody: the server asks for nothing, or the URL says it.
+    #[default]
+    None,
+    /// User and password.
+    User {
+        /// The user's name.
+        name: String,
+        /// The password.
+        password: String,
+    },
+    /// A `.creds` file with a JWT and its seed.
+    File(PathBuf),
+}
+
+/// Where NATS is and how it is used.
+#[derive(Clone)]
+pub struct NatsConfig {
+    /// `nats://host:port` or `tls://host:port`; several, with commas between, for a cluster.
+    pub url: String,
+    /// Who we are.
+    pub credentials: Credentials,
+    /// PEM file with the certificate authorities that the server's certificate may come from. Given, TLS is required.
+    pub ca_file: Option<PathBuf>,
+    /// What the server's monitoring calls this connection.
+    pub name: String,
+    /// Copies of each stream, 1 to [`REPLICAS_MAX`]; 3 in a cluster.
+    pub replicas: usize,
+    /// How long the first connection is tried for.
+    pub connect_timeout: Duration,
+    /// How long an operation may take.
+    pub operation_timeout: Duration,
+    /// How long a taken request may stay unfinished; [`requests::LEASE`] outside tests.
+    pub request_lease: Duration,
+    /// How long a connector may be silent; [`crate::presence::LEASE`] outside tests.
+    pub presence_lease: Duration,
+}
+
+impl NatsConfig {
+    /// One replica, no credentials, the usual times.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            credentials: Credentials::None,
+            ca_file: None,
+            name: "rollcall".to_owned(),
+            replicas: 1,
+            connect_timeout: CONNECT_TIMEOUT,
+            operation_timeout: OPERATION_TIMEOUT,
+            request_lease: requests::LEASE,
+            presence_lease: crate::presence::LEASE,
+        }
+    }
+
+    pub(super) fn servers(&self) -> Result<Vec<ServerAddr>, String> {
+        let parse = |url: &str| url.trim().parse().map_err(|error| format!("{} is not a NATS URL: {error}", shown(url)));
+        self.url.split(',').map(parse).collect()
+    }
+
+    /// The URLs without the user and password that they may carry.
+    pub(super) fn shown_urls(&self) -> String {
+        self.url.split(',').map(|url| shown(url.trim())).collect::<Vec<_>>().join(",")
+    }
+}
+
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    }
+}
+
+impl fmt::Debug for NatsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsConfig").field("url", &self.shown_urls()).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NatsConfig;
+
+    #[test]
+    fn a_password_in_a_url_is_never_shown() {
+        let config = NatsConfig::new("nats://ann:secret@a:4222, tls://b:4222");
+        assert_eq!(config.shown_urls(), "nats://a:4222,tls://b:4222");
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,165 @@
+//! The registry log on JetStream: a stream for each, appended to in atomic batches at an expected last sequence.
+//!
+//! Invariants: a position is a stream sequence; a follower checks that each is the one after the last and that the stream
+//! is still the one it began with, and stops with [`BackboneError::Damaged`] when it is not. Whether an append that got no
+//! answer took place is not decided here: the caller reads the log.
+
+use std::sync::Arc;
+
+use async_nats::{HeaderMap, header, jetstream::stream::Info};
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_domain::ids::{LogId, Position};
+
+use super::{
+    atomic::{self, StoreError},
+    connection::Connection,
+    follow::{self, Reader},
+    replay::Stored,
+    streams, subjects,
+};
+use crate::{
+    BackboneError,
+    log::{AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, RECORD_BYTES_MAX, RegistryLog, StreamIdentity},
+};
+
+/// See [`RegistryLog`].
+pub(super) struct NatsLog {
+    connection: Arc<Connection>,
+}
+
+impl NatsLog {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+
+    /// After a batch that the server says it never had whole: did it refuse it at the first message, because the log ends
+    /// elsewhere, and was that answer lost for want of a reply subject?
+    async fn explain(&self, log: &LogId, expected: Position) -> AppendError {
+        match self.last(log).await {
+            Ok(last) if last != expected => AppendError::Conflict { expected },
+            Ok(_) => AppendError::Backbone(BackboneError::Unavailable {
+                attempted: attempted(log, expected),
+                reason: "the server lost a part of the batch".to_owned(),
+            }),
+            Err(error) => AppendError::Backbone(error),
+        }
+    }
+}
+
+fn attempted(log: &LogId, expected: Position) -> String {
+    format!("appending to the log of {log} after {expected}")
+}
+
+#[async_trait]
+impl RegistryLog for NatsLog {
+    async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
+        let wanted = streams::registry(log, self.connection.config.replicas);
+        let info = streams::declare(&self.connection, wanted).await?;
+        Ok(streams::identity(&info))
+    }
+
+    async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
+        let name = subjects::registry_stream(log);
+        let attempted = || format!("looking for the end of the log of {log}");
+        match streams::info(&self.connection, &name, attempted).await? {
+            Some(info) => Ok(Position(info.state.last_sequence)),
+            None => Err(BackboneError::Damaged {
+                what: format!("the log of {log}"),
+                reason: format!("there is no stream {name}: open it first"),
+            }),
+        }
+    }
+
+    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
+        check(&records)?;
+        let subject = subjects::registry_record(log);
+        let mut messages: Vec<_> = records
+            .into_iter()
+            .map(|payload| atomic::Message { subject: subject.clone(), headers: HeaderMap::new(), payload })
+            .collect();
+        if let Some(first) = messages.first_mut() {
+            first.headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, expected.to_string());
+        }
+        match atomic::store(&self.connection, || attempted(log, expected), messages).await {
+            Ok(last) => Ok(Position(last)),
+            Err(StoreError::WrongLastSequence) => Err(AppendError::Conflict { expected }),
+            Err(StoreError::Incomplete) => Err(self.explain(log, expected).await),
+            Err(StoreError::StreamLimit(reason)) => {
+                Err(BackboneError::Unavailable { attempted: attempted(log, expected), reason }.into())
+            }
+            Err(StoreError::Backbone(error)) => Err(error.into()),
+        }
+    }
+
+    async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        let stream = subjects::registry_stream(log);
+        let reader = LogReader { stream: stream.clone(), last: after, identity: None, caught_up: false };
+        follow::follow(&self.connection, stream, subjects::registry_all(log), reader).await
+    }
+}
+
+/// A batch is never split: its records are one decision together, all or none.
+fn check(records: &[Bytes]) -> Result<(), BackboneError> {
+    let limit = |what: &str, max: usize| BackboneError::LimitReached { what: what.to_owned(), max: max as u64 };
+    if records.is_empty() || records.len() > BATCH_RECORDS_MAX.min(atomic::MESSAGES_MAX) {
+        return Err(limit("the number of records in one append (and at least one)", BATCH_RECORDS_MAX));
+    }
+    if records.iter().any(|record| record.len() > RECORD_BYTES_MAX) {
+        return Err(limit("a record's size in bytes", RECORD_BYTES_MAX));
+    }
+    Ok(())
+}
+
+/// Sees to it that a log is read without a gap, and that it stays the log that it was.
+struct LogReader {
+    stream: String,
+    last: Position,
+    identity: Option<StreamIdentity>,
+    caught_up: bool,
+}
+
+impl LogReader {
+    fn damaged(&self, reason: String) -> BackboneError {
+        BackboneError::Damaged { what: format!("stream {}", self.stream), reason }
+    }
+}
+
+impl Reader for LogReader {
+    type Item = Followed;
+
+    fn last(&self) -> u64 {
+        self.last.0
+    }
+
+    fn opened(&mut self, info: &Info) -> Result<(), BackboneError> {
+        let found = streams::identity(info);
+        let begun = self.identity.get_or_insert_with(|| found.clone());
+        if *begun == found {
+            return Ok(());
+        }
+        Err(self.damaged(format!("it was deleted and made again after {} had been read", self.last)))
+    }
+
+    fn waiting(&mut self, pending: u64, end: u64) -> Result<Option<Followed>, BackboneError> {
+        if pending == 0 && self.last.0 < end {
+            let (last, next) = (self.last, self.last.next());
+            return Err(self.damaged(format!("it ends at {end}, but nothing follows on {last}: {next} to {end} are gone")));
+        }
+        if self.caught_up || self.last.0 < end {
+            return Ok(None);
+        }
+        self.caught_up = true;
+        Ok(Some(Followed::CaughtUp(self.last)))
+    }
+
+    fn read(&mut self, stored: Stored) -> Result<Option<Followed>, BackboneError> {
+        let next = self.last.next();
+        if stored.sequence != next.0 {
+            let (last, found) = (self.last, stored.sequence);
+            return Err(self.damaged(format!("{found} follows on {last}: everything from {next} to before {found} is gone")));
+        }
+        self.last = next;
+        Ok(Some(Followed::Entry(Entry { position: next, record: stored.message.payload })))
+    }
+}

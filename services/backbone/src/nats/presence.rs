@@ -1,0 +1,202 @@
+//! Presence on JetStream: a stream in memory that holds the last change of each device and the last heartbeat of each
+//! connector.
+//!
+//! Invariant: the last message of a device's subject says where it is. So `Offline` is stored only over the `Online` of
+//! the same session (expected last sequence of the subject); an `Offline` that comes late finds a newer session there and
+//! changes nothing, for watchers of today and of tomorrow alike.
+//!
+//! What is over goes away by itself: heartbeats and `Offline` carry a time to live, and the `Online` of a connector that
+//! is gone is made `Offline` by whoever sees its lease run out.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{HeaderMap, header};
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId, InstanceId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::{
+    atomic::{self, StoreError},
+    connection::Connection,
+    direct, presence_watch, streams, subjects,
+};
+use crate::{
+    BackboneError,
+    presence::{Presence, PresenceChange, Session},
+};
+
+/// How long an `Offline` is kept: it only has to reach those that watch now.
+const OFFLINE_KEPT: Duration = Duration::from_secs(60);
+/// How often an `Offline` is tried again when its device's subject has changed meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// A device's change as stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredChange {
+    online: bool,
+    device: String,
+    connector: String,
+    number: u64,
+    at_ms: i64,
+}
+
+/// The same with its values checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) online: bool,
+    pub(super) device: DeviceId,
+    pub(super) session: Session,
+    pub(super) at: Timestamp,
+}
+
+impl Change {
+    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
+        let stored: StoredChange = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+        Ok(Self {
+            online: stored.online,
+            device: DeviceId::parse(&stored.device).map_err(|error| error.to_string())?,
+            session: Session {
+                connector: ConnectorId::parse(&stored.connector).map_err(|error| error.to_string())?,
+                number: stored.number,
+            },
+            at: Timestamp::from_unix_ms(stored.at_ms),
+        })
+    }
+
+    fn write(&self) -> Result<Bytes, String> {
+        let stored = StoredChange {
+            online: self.online,
+            device: self.device.to_string(),
+            connector: self.session.connector.to_string(),
+            number: self.session.number,
+            at_ms: self.at.unix_ms(),
+        };
+        serde_json::to_vec(&stored).map(Bytes::from).map_err(|error| error.to_string())
+    }
+
+    /// As watchers see it.
+    pub(super) fn shown(self) -> PresenceChange {
+        let Self { online, device, session, at } = self;
+        if online { PresenceChange::Online { device, session, at } } else { PresenceChange::Offline { device, session, at } }
+    }
+}
+
+/// See [`Presence`].
+pub(super) struct NatsPresence {
+    connection: Arc<Connection>,
+}
+
+impl NatsPresence {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+}
+
+#[async_trait]
+impl Presence for NatsPresence {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        let wanted = streams::presence(instance, self.connection.config.replicas);
+        streams::declare(&self.connection, wanted).await.map(|_info| ())
+    }
+
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        match change {
+            PresenceChange::Online { device, session, at } => {
+                let change = Change { online: true, device, session, at };
+                let stored = store(&self.connection, instance, &change, HeaderMap::new()).await;
+                stored.map_err(|error| unavailable(instance, error))
+            }
+            PresenceChange::Offline { device, session, at } => {
+                self.end(instance, Change { online: false, device, session, at }).await
+            }
+            // The backbone's own: it says them to watchers, nobody says them to it.
+            PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => Ok(()),
+        }
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+        let attempted = || format!("renewing the lease of connector {connector} on instance {instance}");
+        let subject = subjects::presence_connector(instance, connector);
+        let headers = time_to_live(self.connection.config.presence_lease);
+        let message = atomic::Message { subject, headers, payload: Bytes::copy_from_slice(connector.as_str().as_bytes()) };
+        let stored = atomic::store(&self.connection, attempted, vec![message]).await;
+        stored.map(|_sequence| ()).map_err(|error| unavailable(instance, error))
+    }
+
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        presence_watch::watch(&self.connection, instance).await
+    }
+}
+
+impl NatsPresence {
+    /// Puts an `Offline` over the `Online` of its own session.
+    async fn end(&self, instance: &InstanceId, change: Change) -> Result<(), BackboneError> {
+        let (stream, subject) = (subjects::presence_stream(instance), subjects::presence_device(instance, &change.device));
+        for _ in 0..TRIES_MAX {
+            let Some(held) = direct::last(&self.connection, &stream, &subject).await? else { return Ok(()) };
+            match Change::read(&held.payload) {
+                Ok(found) if !found.online || found.session != change.session => return Ok(()),
+                // What cannot be read says nothing of a newer session: it is written over.
+                Ok(_) | Err(_) => {}
+            }
+            match offline_over(&self.connection, instance, &change, held.sequence).await {
+                Err(StoreError::WrongLastSequence) => {}
+                Err(error) => return Err(unavailable(instance, error)),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(unavailable(instance, StoreError::WrongLastSequence))
+    }
+}
+
+/// Stores an `Offline` if the device's subject still holds the message at `sequence`.
+pub(super) async fn offline_over(
+    connection: &Connection,
+    instance: &InstanceId,
+    change: &Change,
+    sequence: u64,
+) -> Result<(), StoreError> {
+    let mut headers = time_to_live(OFFLINE_KEPT);
+    headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string());
+    store(connection, instance, change, headers).await
+}
+
+async fn store(
+    connection: &Connection,
+    instance: &InstanceId,
+    change: &Change,
+    headers: HeaderMap,
+) -> Result<(), StoreError> {
+    let attempted = || announcing(instance);
+    let payload = change.write().map_err(|reason| BackboneError::Unavailable { attempted: announcing(instance), reason })?;
+    let message = atomic::Message { subject: subjects::presence_device(instance, &change.device), headers, payload };
+    atomic::store(connection, attempted, vec![message]).await.map(|_sequence| ())
+}
+
+fn time_to_live(time: Duration) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // Whole seconds, at least one: the server's own unit and minimum.
+    let seconds = time.as_millis().div_ceil(1000).max(1);
+    headers.insert(header::NATS_MESSAGE_TTL, format!("{seconds}s").as_str());
+    headers
+}
+
+fn announcing(instance: &InstanceId) -> String {
+    format!("announcing presence on instance {instance}")
+}
+
+fn unavailable(instance: &InstanceId, error: StoreError) -> BackboneError {
+    let reason = match error {
+        StoreError::Backbone(error) => return error,
+        StoreError::StreamLimit(reason) => reason,
+        StoreError::WrongLastSequence => "the device's presence keeps changing".to_owned(),
+        StoreError::Incomplete => "the server refused the message".to_owned(),
+    };
+    BackboneError::Unavailable { attempted: announcing(instance), reason }
+}

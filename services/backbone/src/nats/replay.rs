@@ -1,0 +1,254 @@
+//! Reading a stream from a position onward, in order: one push consumer with flow control, for as long as it holds.
+//!
+//! A [`Replay`] is not a follower. It ends at the first thing that is not as it should be (a missed heartbeat, a lost
+//! message, another connection), and whoever follows opens the next one after the last position it has. So there is one
+//! way to recover, the same for a deleted consumer, a restarted server and a slow reader, and it is the way that every
+//! follower starts by. The client library's own ordered consumer mends itself out of sight; a log that was lost and
+//! made again under it would go unnoticed.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{
+    StatusCode, Subscriber,
+    jetstream::{
+        consumer::{AckPolicy, DeliverPolicy, push},
+        stream::Info,
+    },
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    connection::{Connection, Link},
+    streams,
+};
+use crate::BackboneError;
+
+/// How often the server says that it is there when it has nothing to send.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Silence after which a consumer counts as gone.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long the server keeps a consumer whose reader has vanished.
+const ABANDONED_AFTER: Duration = Duration::from_secs(30);
+/// Says in a heartbeat how many messages were delivered.
+const LAST_CONSUMER: &str = "Nats-Last-Consumer";
+/// Names the subject of a flow control request in a heartbeat to a stalled consumer.
+const CONSUMER_STALLED: &str = "Nats-Consumer-Stalled";
+
+/// A message as the stream holds it.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) sequence: u64,
+    pub(super) stored_at_ns: i128,
+    /// How many messages the consumer still has to deliver after this one.
+    pub(super) pending: u64,
+    pub(super) message: async_nats::Message,
+}
+
+/// Why a replay is over.
+#[derive(Debug)]
+pub(super) enum ReplayEnd {
+    /// Open another after the last position.
+    Again(String),
+    /// Reading on would be wrong.
+    Final(BackboneError),
+}
+
+impl From<BackboneError> for ReplayEnd {
+    fn from(error: BackboneError) -> Self {
+        match error {
+            BackboneError::Unavailable { reason, .. } => Self::Again(reason),
+            other => Self::Final(other),
+        }
+    }
+}
+
+/// One consumer's worth of a stream.
+pub(super) struct Replay {
+    connection: Arc<Connection>,
+    subscription: Subscriber,
+    link: watch::Receiver<Link>,
+    epoch: u64,
+    stream: String,
+    consumer: String,
+    delivered: u64,
+    /// What the stream was just before this replay was opened.
+    pub(super) info: Info,
+    /// How many messages there were to deliver when it was opened.
+    pub(super) pending: u64,
+}
+
+impl Replay {
+    /// Starts after `after`, with the messages that match `filter`.
+    ///
+    /// Fails for good if there is no such stream, or if it ends before `after`: then it is not the stream that was read.
+    pub(super) async fn open(
+        connection: &Arc<Connection>,
+        stream: &str,
+        filter: &str,
+        after: u64,
+    ) -> Result<Self, BackboneError> {
+        let attempted = || format!("reading stream {stream} after {after}");
+        let link = connection.link();
+        let epoch = link.borrow().epoch;
+        let info = streams::info(connection, stream, attempted).await?.ok_or_else(|| BackboneError::Damaged {
+            what: format!("stream {stream}"),
+            reason: "it does not exist: open it first; if it was there before, it has been deleted".to_owned(),
+        })?;
+        if after > info.state.last_sequence {
+            return Err(BackboneError::Damaged {
+                what: format!("stream {stream}"),
+                reason: format!("it ends at {}, but {after} has been read of it", info.state.last_sequence),
+            });
+        }
+        let inbox = connection.client.new_inbox();
+        let consumer = connection.unique();
+        let wanted = push::Config {
+            deliver_subject: inbox.clone(),
+            name: Some(consumer.clone()),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
+            ack_policy: AckPolicy::None,
+            max_deliver: 1,
+            filter_subject: filter.to_owned(),
+            flow_control: true,
+            idle_heartbeat: HEARTBEAT,
+            inactive_threshold: ABANDONED_AFTER,
+            num_replicas: 1,
+            memory_storage: true,
+            ..push::Config::default()
+        };
+        let opening = async {
+            let subscription = connection.client.subscribe(inbox).await.map_err(|error| error.to_string())?;
+            let made = connection.jetstream.create_consumer_on_stream(wanted, stream).await;
+            let made = made.map_err(|error| error.to_string())?;
+            Ok::<_, String>((subscription, made.cached_info().num_pending))
+        };
+        let (subscription, pending) = connection.within(attempted, opening).await?;
+        let connection = connection.clone();
+        Ok(Self { connection, subscription, link, epoch, stream: stream.to_owned(), consumer, delivered: 0, info, pending })
+    }
+
+    /// The next message. Safe to drop while waiting.
+    pub(super) async fn next(&mut self) -> Result<Stored, ReplayEnd> {
+        loop {
+            let message = self.receive().await?;
+            if message.status.is_some() {
+                self.answer(&message).await?;
+                continue;
+            }
+            let place = message
+                .reply
+                .as_deref()
+                .and_then(Place::read)
+                .ok_or_else(|| ReplayEnd::Again(format!("a message without its place came in: {:?}", message.reply)))?;
+            if place.delivered != self.delivered + 1 {
+                return Err(ReplayEnd::Again(format!("delivery {} came after {}", place.delivered, self.delivered)));
+            }
+            self.delivered = place.delivered;
+            let Place { sequence, stored_at_ns, pending, .. } = place;
+            return Ok(Stored { sequence, stored_at_ns, pending, message });
+        }
+    }
+
+    async fn receive(&mut self) -> Result<async_nats::Message, ReplayEnd> {
+        let again = |reason: &str| ReplayEnd::Again(reason.to_owned());
+        loop {
+            tokio::select! {
+                biased;
+                message = timeout(SILENCE_MAX, self.subscription.next()) => {
+                    return match message {
+                        Ok(Some(message)) => Ok(message),
+                        Ok(None) => Err(again("the subscription ended")),
+                        Err(_elapsed) => Err(again("the server has fallen silent")),
+                    };
+                }
+                changed = self.link.changed() => {
+                    if changed.is_err() {
+                        return Err(ReplayEnd::Final(BackboneError::Closed));
+                    }
+                    if self.link.borrow_and_update().epoch != self.epoch {
+                        return Err(again("the connection was made again"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Heartbeats say how much was delivered, flow control asks whether it has arrived.
+    async fn answer(&mut self, message: &async_nats::Message) -> Result<(), ReplayEnd> {
+        if message.status != Some(StatusCode::IDLE_HEARTBEAT) {
+            return Err(ReplayEnd::Again(format!("the server ended the consumer: {:?}", message.description)));
+        }
+        let value = |name: &str| message.headers.as_ref()?.get(name).map(ToString::to_string);
+        let asked = message.reply.as_ref().map(ToString::to_string).or_else(|| value(CONSUMER_STALLED));
+        if let Some(subject) = asked {
+            let attempted = || format!("answering flow control of stream {}", self.stream);
+            self.connection.within(attempted, self.connection.client.publish(subject, Bytes::new())).await?;
+            return Ok(());
+        }
+        match value(LAST_CONSUMER).and_then(|delivered| delivered.parse::<u64>().ok()) {
+            Some(delivered) if delivered != self.delivered => {
+                Err(ReplayEnd::Again(format!("{delivered} were delivered, {} came in", self.delivered)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Replay {
+    /// The server would drop the consumer by itself in [`ABANDONED_AFTER`]; a busy reader should not leave a tail of them.
+    fn drop(&mut self) {
+        let (connection, stream) = (self.connection.clone(), std::mem::take(&mut self.stream));
+        let consumer = std::mem::take(&mut self.consumer);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let deletion = connection.jetstream.delete_consumer_from_stream(&consumer, &stream);
+            let attempted = || format!("deleting consumer {consumer}");
+            if let Err(error) = connection.within(attempted, deletion).await {
+                tracing::trace!(%error, "left to the server");
+            }
+        });
+    }
+}
+
+/// What the reply subject of a delivered message says (JetStream ADR-15):
+/// `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>`,
+/// in short form without domain and account, and with whatever may follow.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    sequence: u64,
+    delivered: u64,
+    stored_at_ns: i128,
+    pending: u64,
+}
+
+impl Place {
+    fn read(reply: &str) -> Option<Self> {
+        let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+        let numbers = if tokens.len() >= 9 { tokens.get(5..9) } else { tokens.get(3..7) }?;
+        let [sequence, delivered, stored_at_ns, pending] = numbers else { return None };
+        Some(Self {
+            sequence: sequence.parse().ok()?,
+            delivered: delivered.parse().ok()?,
+            stored_at_ns: stored_at_ns.parse().ok()?,
+            pending: pending.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn places_are_read_in_all_their_forms() {
+        let place = Some(Place { sequence: 22, delivered: 33, stored_at_ns: 44, pending: 5 });
+        assert_eq!(Place::read("$JS.ACK.s.c.1.22.33.44.5"), place);
+        assert_eq!(Place::read("$JS.ACK._.hash.s.c.1.22.33.44.5"), place);
+        assert_eq!(Place::read("$JS.ACK.domain.hash.s.c.1.22.33.44.5.token.more"), place);
+        assert_eq!(Place::read("$JS.ACK.s.c.1"), None);
+        assert_eq!(Place::read("$JS.ACK.s.c.1.x.33.44.5"), None);
+        assert_eq!(Place::read("_INBOX.a"), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! The request queue on JetStream: a work queue stream with one subject for each request id.
+//!
+//! Invariants: a request is stored only if its subject is empty (expected last sequence of the subject: 0), so a key waits
+//! at most once, whatever the connector remembers; what was taken by a caller who has gone away is handed back at once.
+//! Taking and finishing are the registrar's; a connector's account can do neither.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rollcall_domain::ids::{LogId, RequestId};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{
+    connection::Connection,
+    group::Group,
+    pull::{Pulled, pull},
+    rulings, streams, subjects,
+    submit::{self, Submission},
+};
+use crate::{
+    BackboneError,
+    requests::{AnnouncedRuling, Delivery, Receipt, RequestQueue, Submitted},
+};
+
+/// The consumer that all registrars share.
+pub(super) const CONSUMER: &str = "registrar";
+/// Requests that may be taken and unfinished at a time, over all registrars.
+const TAKEN_MAX: i64 = 50_000;
+/// Largest request, bytes: a chain of certificates and what surrounds it is far below.
+const REQUEST_BYTES_MAX: usize = 900 * 1024;
+/// Acknowledgements under way at a time.
+const FINISHING_MAX: usize = 256;
+/// What removes a message from a work queue.
+const ACK: &[u8] = b"+ACK";
+/// What hands a message out again at once.
+const NAK: &[u8] = b"-NAK";
+
+/// See [`RequestQueue`].
+pub(super) struct NatsRequests {
+    connection: Arc<Connection>,
+    groups: Mutex<HashMap<LogId, Arc<Group<Submission, Submitted>>>>,
+    consumers: Mutex<HashSet<LogId>>,
+    /// What receipts count their time from.
+    began: Instant,
+}
+
+impl NatsRequests {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, groups: Mutex::default(), consumers: Mutex::default(), began: Instant::now() }
+    }
+
+    fn group(&self, log: &LogId) -> Arc<Group<Submission, Submitted>> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.entry(log.clone()).or_insert_with(|| Arc::new(self.start_group(log))).clone()
+    }
+
+    fn start_group(&self, log: &LogId) -> Group<Submission, Submitted> {
+        let (connection, log) = (self.connection.clone(), log.clone());
+        Group::start(self.connection.config.operation_timeout, move |batch| {
+            let (connection, log) = (connection.clone(), log.clone());
+            async move { submit::store(&connection, &log, batch).await }
+        })
+    }
+
+    /// Makes the registrars' consumer, or gives it this program's lease.
+    async fn declare_consumer(&self, log: &LogId) -> Result<(), BackboneError> {
+        if self.consumers.lock().unwrap_or_else(PoisonError::into_inner).contains(log) {
+            return Ok(());
+        }
+        let wanted = pull::Config {
+            durable_name: Some(CONSUMER.to_owned()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.connection.config.request_lease,
+            max_deliver: -1,
+            max_ack_pending: TAKEN_MAX,
+            ..pull::Config::default()
+        };
+        let stream = subjects::requests_stream(log);
+        let making = self.connection.jetstream.create_consumer_on_stream(wanted, stream);
+        self.connection.within(|| format!("declaring the consumer of the requests of {log}"), making).await?;
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).insert(log.clone());
+        Ok(())
+    }
+
+    fn forget_consumer(&self, log: &LogId) {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).remove(log);
+    }
+
+    fn receipt(&self, acknowledge_to: &str) -> Receipt {
+        Receipt(format!("{}:{acknowledge_to}", self.began.elapsed().as_millis()))
+    }
+
+    /// The subject to acknowledge to, unless the lease has run out: the request may be another's by now.
+    fn within_lease<'a>(&self, receipt: &'a Receipt) -> Option<&'a str> {
+        let (taken_ms, subject) = receipt.0.split_once(':')?;
+        let taken = Duration::from_millis(taken_ms.parse().ok()?);
+        (self.began.elapsed() < taken + self.connection.config.request_lease).then_some(subject)
+    }
+
+    fn delivery(&self, log: &LogId, message: async_nats::Message) -> Result<Delivery, BackboneError> {
+        let damaged = |reason: String| BackboneError::Damaged { what: format!("the request queue of {log}"), reason };
+        let id = message.subject.rsplit('.').next().unwrap_or_default();
+        let id = RequestId::parse(id).map_err(|error| damaged(error.to_string()))?;
+        let reply = message.reply.ok_or_else(|| damaged(format!("request {id} came without a reply subject")))?;
+        Ok(Delivery { id, request: message.payload, receipt: self.receipt(&reply) })
+    }
+}
+
+#[async_trait]
+impl RequestQueue for NatsRequests {
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        let wanted = streams::requests(log, self.connection.config.replicas);
+        streams::declare(&self.connection, wanted).await.map(|_info| ())
+    }
+
+    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
+        let bytes = request.len();
+        if bytes > REQUEST_BYTES_MAX {
+            return Err(BackboneError::LimitReached {
+                what: "a request's size in bytes".to_owned(),
+                max: REQUEST_BYTES_MAX as u64,
+            });
+        }
+        let submission = Submission { id: id.clone(), request };
+        self.group(log).commit(|| submit::attempted(log), submission, bytes).await
+    }
+
+    async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {
+        self.declare_consumer(log).await?;
+        let (sender, pulled) = oneshot::channel();
+        let (connection, stream) = (self.connection.clone(), subjects::requests_stream(log));
+        // In a task of its own: the server leases what it sends, so a caller who stops waiting must not make it vanish
+        // until the lease runs out.
+        tokio::spawn(async move {
+            let pulled = pull(&connection, &stream, CONSUMER, max.max(1), wait).await;
+            if let Err(Ok(Pulled { messages, .. })) = sender.send(pulled) {
+                for subject in messages.into_iter().filter_map(|message| message.reply) {
+                    // Not handed back, it comes again when its lease has run out.
+                    let _ = connection.client.publish(subject, Bytes::from_static(NAK)).await;
+                }
+            }
+        });
+        let pulled = pulled.await.map_err(|_| BackboneError::Closed)??;
+        if pulled.consumer_is_gone {
+            self.forget_consumer(log);
+        }
+        pulled.messages.into_iter().map(|message| self.delivery(log, message)).collect()
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+        let attempted = || format!("finishing requests of {log}");
+        // Answered acknowledgements, so that the same id can be queued again when this returns.
+        let subjects: Vec<String> =
+            receipts.iter().filter_map(|receipt| self.within_lease(receipt)).map(str::to_owned).collect();
+        stream::iter(subjects)
+            .map(|subject| {
+                let answered = self.connection.client.request(subject, Bytes::from_static(ACK));
+                self.connection.within(attempted, answered)
+            })
+            .buffer_unordered(FINISHING_MAX)
+            .try_for_each(|_answer| std::future::ready(Ok(())))
+            .await
+    }
+
+    async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {
+        rulings::announce(&self.connection, log, &rulings).await
+    }
+
+    async fn rulings(&self, log: &LogId) -> Result<mpsc::Receiver<AnnouncedRuling>, BackboneError> {
+        rulings::listen(&self.connection, log).await
+    }
+}

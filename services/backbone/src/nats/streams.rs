@@ -1,0 +1,216 @@
+//! Every stream, declared once. A live stream that differs from its declaration is an error at start: a limit or a
+//! retention policy that somebody changed by hand decides what is lost, so a person must look.
+//!
+//! What is compared is what is declared here; what a server adds by itself (metadata, defaults) is not.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    ErrorCode,
+    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
+};
+use rollcall_domain::ids::{InstanceId, LogId};
+
+use super::{connection::Connection, subjects};
+use crate::{
+    BackboneError,
+    attempts::{ATTEMPTS_AGE_S_MAX, ATTEMPTS_BYTES_MAX, ATTEMPTS_MAX},
+    log::StreamIdentity,
+    messages::{MESSAGES_AGE_S_MAX, MESSAGES_BYTES_MAX},
+    requests::WAITING_MAX,
+};
+
+/// Devices and connectors of one instance whose presence is kept.
+const PRESENCE_ENTRIES_MAX: i64 = 4_000_000;
+/// Bytes of requests that one queue holds: what [`WAITING_MAX`] requests with a chain of a few kB take.
+const REQUESTS_BYTES_MAX: i64 = 8 * 1024 * 1024 * 1024;
+/// Unlimited, as JetStream says it.
+const NONE: i64 = -1;
+
+/// A registry log: kept for ever, written in atomic batches, and closed to every kind of deletion.
+pub(super) fn registry(log: &LogId, replicas: usize) -> Config {
+    Config {
+        name: subjects::registry_stream(log),
+        subjects: vec![subjects::registry_all(log)],
+        deny_delete: true,
+        deny_purge: true,
+        allow_direct: true,
+        allow_atomic_publish: true,
+        // A full log must refuse, never forget.
+        discard: DiscardPolicy::New,
+        ..stored(replicas)
+    }
+}
+
+/// A request queue: a message is there until it is finished, and a subject holds one message at most.
+pub(super) fn requests(log: &LogId, replicas: usize) -> Config {
+    Config {
+        name: subjects::requests_stream(log),
+        subjects: vec![subjects::requests_all(log)],
+        retention: RetentionPolicy::WorkQueue,
+        discard: DiscardPolicy::New,
+        discard_new_per_subject: true,
+        max_messages_per_subject: 1,
+        max_messages: i64::try_from(WAITING_MAX).unwrap_or(i64::MAX),
+        max_bytes: REQUESTS_BYTES_MAX,
+        allow_direct: true,
+        allow_atomic_publish: true,
+        ..stored(replicas)
+    }
+}
+
+/// Rejected attempts: bounded by age, number and size, the oldest go first.
+pub(super) fn attempts(log: &LogId, replicas: usize) -> Config {
+    Config {
+        name: subjects::attempts_stream(log),
+        subjects: vec![subjects::attempts(log)],
+        max_messages: i64::try_from(ATTEMPTS_MAX).unwrap_or(i64::MAX),
+        max_bytes: i64::try_from(ATTEMPTS_BYTES_MAX).unwrap_or(i64::MAX),
+        max_age: Duration::from_secs(ATTEMPTS_AGE_S_MAX),
+        allow_direct: true,
+        allow_atomic_publish: true,
+        ..stored(replicas)
+    }
+}
+
+/// Device messages: bounded by age and size, the oldest go first.
+pub(super) fn messages(instance: &InstanceId, replicas: usize) -> Config {
+    Config {
+        name: subjects::messages_stream(instance),
+        subjects: vec![subjects::messages_all(instance)],
+        max_bytes: i64::try_from(MESSAGES_BYTES_MAX).unwrap_or(i64::MAX),
+        max_age: Duration::from_secs(MESSAGES_AGE_S_MAX),
+        allow_direct: true,
+        allow_atomic_publish: true,
+        ..stored(replicas)
+    }
+}
+
+/// Presence: the last change of each device and the last heartbeat of each connector, in memory. What outlives its use
+/// carries a time to live of its own.
+pub(super) fn presence(instance: &InstanceId, replicas: usize) -> Config {
+    Config {
+        name: subjects::presence_stream(instance),
+        subjects: vec![subjects::presence_all(instance)],
+        storage: StorageType::Memory,
+        discard: DiscardPolicy::New,
+        max_messages: PRESENCE_ENTRIES_MAX,
+        max_messages_per_subject: 1,
+        allow_direct: true,
+        allow_message_ttl: true,
+        ..stored(replicas)
+    }
+}
+
+/// What all have in common: on disk, unlimited unless said otherwise.
+fn stored(replicas: usize) -> Config {
+    Config {
+        storage: StorageType::File,
+        retention: RetentionPolicy::Limits,
+        max_messages: NONE,
+        max_bytes: NONE,
+        max_messages_per_subject: NONE,
+        num_replicas: replicas,
+        ..Config::default()
+    }
+}
+
+/// Makes the stream if it is not there, compares it with its declaration if it is.
+pub(super) async fn declare(connection: &Connection, wanted: Config) -> Result<Info, BackboneError> {
+    let attempted = || format!("declaring stream {}", wanted.name);
+    let found = match info(connection, &wanted.name, attempted).await? {
+        Some(found) => found,
+        None => create(connection, &wanted, attempted).await?,
+    };
+    let difference = differences(&found.config, &wanted);
+    if difference.is_empty() {
+        return Ok(found);
+    }
+    Err(BackboneError::StreamDiffers { stream: wanted.name, difference: difference.join("; ") })
+}
+
+/// What a stream is now; `None` if there is none.
+pub(super) async fn info(
+    connection: &Connection,
+    name: &str,
+    attempted: impl Fn() -> String,
+) -> Result<Option<Info>, BackboneError> {
+    let lookup = async {
+        match connection.jetstream.get_stream(name).await {
+            Ok(stream) => Ok(Some(stream.cached_info().clone())),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(cause) if cause.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+                _ => Err(error),
+            },
+        }
+    };
+    connection.within(attempted, lookup).await
+}
+
+async fn create(connection: &Connection, wanted: &Config, attempted: impl Fn() -> String) -> Result<Info, BackboneError> {
+    let creation = async {
+        match connection.jetstream.create_stream(wanted.clone()).await {
+            Ok(stream) => Ok(Some(stream.cached_info().clone())),
+            Err(error) => match error.kind() {
+                // Somebody else was faster, with other settings: look at theirs.
+                CreateStreamErrorKind::JetStream(cause) if cause.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(None),
+                _ => Err(error),
+            },
+        }
+    };
+    let gone = || BackboneError::Unavailable {
+        attempted: attempted(),
+        reason: "it was made and deleted again by somebody else meanwhile".to_owned(),
+    };
+    match connection.within(&attempted, creation).await? {
+        Some(created) => Ok(created),
+        None => info(connection, &wanted.name, &attempted).await?.ok_or_else(gone),
+    }
+}
+
+/// Tells this stream from a later one of the same name.
+pub(super) fn identity(info: &Info) -> StreamIdentity {
+    StreamIdentity(format!("{}@{}", info.config.name, info.created.unix_timestamp_nanos()))
+}
+
+fn differences(found: &Config, wanted: &Config) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut compare = |setting: &str, found: String, wanted: String| {
+        if found != wanted {
+            differences.push(format!("{setting} is {found}, wanted {wanted}"));
+        }
+    };
+    macro_rules! settings {
+        ($($field:ident),+) => { $( compare(stringify!($field), format!("{:?}", found.$field), format!("{:?}", wanted.$field)); )+ };
+    }
+    settings!(
+        subjects,
+        retention,
+        discard,
+        discard_new_per_subject,
+        max_messages,
+        max_bytes,
+        max_messages_per_subject,
+        max_age,
+        storage,
+        num_replicas,
+        deny_delete,
+        deny_purge,
+        allow_direct,
+        allow_atomic_publish,
+        allow_message_ttl,
+        allow_rollup,
+        no_ack,
+        sealed,
+        mirror,
+        sources,
+        subject_transform
+    );
+    compare(
+        "persist_mode",
+        format!("{:?}", found.persist_mode.unwrap_or_default()),
+        format!("{:?}", wanted.persist_mode.unwrap_or_default()),
+    );
+    differences
+}
