@@ -16,6 +16,8 @@ use time::{Duration, OffsetDateTime};
 pub const CA_LIFETIME_DAYS: i64 = 3650;
 /// How long a server certificate lasts, days.
 pub const SERVER_LIFETIME_DAYS: i64 = 825;
+/// A server certificate is made again when it has less than this to go, days.
+pub const RENEW_BEFORE_DAYS: i64 = 30;
 /// How far before now validity begins, so that a device whose clock is behind accepts it; hours.
 const BACKDATED_HOURS: i64 = 24;
 
@@ -72,13 +74,17 @@ impl PlatformCa {
         &self.certificate
     }
 
-    /// Makes `<name>.crt` and `<name>.key` in `folder` for a DNS name, unless both are there.
+    /// Makes `<name>.crt` and `<name>.key` in `folder` for a DNS name: if they are not there, and again when what was made
+    /// here is for another name or will soon expire. Files that somebody else put there are left alone. Whether they are
+    /// ours is written in `<name>.issued`: the DNS name and the last second of validity.
     ///
     /// # Errors
     /// [`KeysError`].
     pub fn issue_server(&self, folder: &Path, name: &str, dns_name: &str) -> Result<(), KeysError> {
-        let (certificate, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
-        if certificate.exists() && key.exists() {
+        let at = |extension: &str| folder.join(format!("{name}.{extension}"));
+        let (certificate, key, issued) = (at("crt"), at("key"), at("issued"));
+        let is_there = certificate.exists() && key.exists();
+        if is_there && !self.is_due(&issued, dns_name) {
             return Ok(());
         }
         std::fs::create_dir_all(folder).map_err(|source| file("make", folder, source))?;
@@ -91,8 +97,26 @@ impl PlatformCa {
         params.use_authority_key_identifier_extension = true;
         let pair = KeyPair::generate().map_err(failed)?;
         let made = params.signed_by(&pair, &self.issuer).map_err(failed)?;
-        write_private(&key, &pair.serialize_pem())?;
-        write_public(&certificate, &made.pem())
+        let note = format!("{dns_name} {}\n", params.not_after.unix_timestamp());
+        // The certificate comes last: a reader that polls it finds the key that belongs to it.
+        for (path, text, mode) in
+            [(&issued, note, 0o644), (&key, pair.serialize_pem(), 0o600), (&certificate, made.pem(), 0o644)]
+        {
+            let fresh = path.with_extension("new");
+            drop(std::fs::remove_file(&fresh));
+            write_new(&fresh, &text, mode)?;
+            std::fs::rename(&fresh, path).map_err(|source| file("write", path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Whether what was issued here is for another name or has less than [`RENEW_BEFORE_DAYS`] to go.
+    fn is_due(&self, issued: &Path, dns_name: &str) -> bool {
+        let Ok(note) = std::fs::read_to_string(issued) else { return false };
+        let mut words = note.split_whitespace();
+        let same_name = words.next() == Some(dns_name);
+        let expires_s: i64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        !same_name || expires_s < (self.now + Duration::days(RENEW_BEFORE_DAYS)).unix_timestamp()
     }
 }
 
@@ -166,6 +190,22 @@ mod tests {
             let mode = std::fs::metadata(folder.path().join(key)).expect(key).permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{key}");
         }
+    }
+
+    #[test]
+    fn a_server_certificate_follows_its_name_and_an_operators_own_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ca = PlatformCa::open_or_make(folder.path(), 1_764_000_000_000).expect("a CA");
+        let issue = |dns_name: &str| {
+            ca.issue_server(folder.path(), "north", dns_name).expect("issued");
+            std::fs::read(folder.path().join("north.crt")).expect("the certificate")
+        };
+        let first = issue("a.example");
+        assert_eq!(first, issue("a.example"));
+        assert_ne!(first, issue("b.example"), "another access domain needs another certificate");
+        std::fs::remove_file(folder.path().join("north.issued")).expect("removed");
+        std::fs::write(folder.path().join("north.crt"), "an operator's").expect("written");
+        assert_eq!(issue("c.example"), b"an operator's");
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! Real processes, real certificates, clients that are not ours: what the acceptance tests are made of.
+//!
+//! Everything listens on 127.0.0.1 with ports from the operating system, lives in a temporary folder, and is stopped by its
+//! process id when its value is dropped. Waits are for a state, with a bound; a wait that fails says what was last seen, and
+//! the folder of a failed test is kept. Not for use outside tests: it panics rather than returns errors, because a broken
+//! test environment is a failed test.
+//!
+//! Read [`process`] and [`wait`], then [`up`], [`certificates`] and [`clients`].
+
+pub mod certificates;
+pub mod clients;
+pub mod fleet;
+pub mod nats;
+pub mod process;
+pub mod up;
+pub mod wait;

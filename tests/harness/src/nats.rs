@@ -1,0 +1,82 @@
+//! A nats-server of the test's own: JetStream on, every acknowledged write synced, a port from the operating system.
+
+use std::{path::PathBuf, process::Command};
+
+use tempfile::TempDir;
+
+use crate::{process::Process, wait};
+
+/// A running nats-server and its store.
+pub struct NatsServer {
+    folder: TempDir,
+    port: u16,
+    process: Process,
+}
+
+/// The nats-server to use: `ROLLCALL_NATS_SERVER`, or the one on the path.
+fn program() -> PathBuf {
+    std::env::var_os("ROLLCALL_NATS_SERVER").map_or_else(|| "nats-server".into(), PathBuf::from)
+}
+
+impl NatsServer {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When there is no nats-server: `tests/run` installs it.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut process = spawn(&folder, -1);
+        let port = wait::until("nats-server to listen", || {
+            process.assert_running();
+            port(&folder, &process)
+        });
+        Self { folder, port, process }
+    }
+
+    /// Its URL; the same after [`NatsServer::restart`].
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it at once, without a chance to write anything.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Stops reading and writing, without closing anything; `CONT` goes on.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Starts it again on the same port and store.
+    pub fn restart(&mut self) {
+        self.process = spawn(&self.folder, i32::from(self.port));
+        wait::until("nats-server to listen again", || {
+            self.process.assert_running();
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).map(drop)
+        });
+    }
+}
+
+fn spawn(folder: &TempDir, port: i32) -> Process {
+    let config = folder.path().join("nats.conf");
+    let store = folder.path().join("store");
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\nports_file_dir: {:?}\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n",
+        folder.path()
+    );
+    std::fs::write(&config, text).expect("written");
+    Process::start("nats-server", Command::new(program()).arg("-c").arg(&config), folder.path())
+}
+
+/// nats-server writes `<program>_<pid>.ports` with its URLs once it listens.
+fn port(folder: &TempDir, process: &Process) -> Result<u16, String> {
+    let ending = format!("_{}.ports", process.pid());
+    let files = std::fs::read_dir(folder.path()).map_err(|error| error.to_string())?;
+    let file =
+        files.flatten().find(|file| file.file_name().to_string_lossy().ends_with(&ending)).ok_or("no ports file yet")?;
+    let text = std::fs::read_to_string(file.path()).map_err(|error| error.to_string())?;
+    let ports: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let url = ports["nats"][0].as_str().ok_or("no URL in the ports file")?;
+    url.rsplit(':').next().and_then(|port| port.parse().ok()).ok_or_else(|| format!("no port in {url}"))
+}

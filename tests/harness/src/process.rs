@@ -1,0 +1,146 @@
+//! A child process with its output in files, stopped by its id.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use crate::wait;
+
+/// The `rollcall` program under test: `ROLLCALL_BIN`, or the one built beside the test binary.
+///
+/// # Panics
+/// When it has not been built.
+pub fn rollcall() -> PathBuf {
+    if let Some(named) = std::env::var_os("ROLLCALL_BIN") {
+        return named.into();
+    }
+    let test = std::env::current_exe().expect("a test has a path");
+    // target/<profile>/deps/<test binary> → target/<profile>/rollcall
+    let built = test.ancestors().nth(2).expect("a test binary lies in target/<profile>/deps").join("rollcall");
+    assert!(built.exists(), "{} has not been built: run tests/run, or cargo build -p rollcall", built.display());
+    built
+}
+
+/// A running child.
+pub struct Process {
+    name: String,
+    child: Child,
+    output: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with standard output and error in `<folder>/<name>.out` and `.err`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
+        let file = |extension: &str| {
+            let path = folder.join(format!("{name}.{extension}"));
+            (File::options().create(true).append(true).open(&path).expect("an output file"), path)
+        };
+        let ((stdout, output), (stderr, _)) = (file("out"), file("err"));
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
+        let child = child.unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
+        Self { name: name.to_owned(), child, output }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that it has written to standard output so far.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    /// Everything that it has written to standard error so far.
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(self.output.with_extension("err")).unwrap_or_default()
+    }
+
+    /// Its exit status, if it has ended.
+    ///
+    /// # Panics
+    /// When the operating system does not know.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
+    /// Sends a signal by name, such as `TERM`, `HUP`, `STOP`, `KILL`.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().expect("kill runs");
+        assert!(status.success(), "cannot send SIG{name} to {}", self.name);
+    }
+
+    /// Kills it at once and waits until it is gone.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a killed child ends");
+    }
+
+    /// Asks it to stop and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        wait::until(&format!("{} to stop", self.name), || self.ended().ok_or_else(|| self.errors()))
+    }
+
+    /// Panics with its last words when it has ended.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[track_caller]
+    pub fn assert_running(&mut self) {
+        if let Some(status) = self.ended() {
+            panic!("{} has ended with {status}:\n{}", self.name, self.errors());
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            // Ended by itself between the two calls: fine.
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+        if std::thread::panicking() {
+            let tail: String = self
+                .errors()
+                .lines()
+                .rev()
+                .take(30)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .fold(String::new(), |text, line| text + line + "\n");
+            #[expect(clippy::print_stderr, reason = "the last words of a failed test's process")]
+            {
+                eprintln!("--- last words of {} ---\n{tail}", self.name);
+            }
+        }
+    }
+}
+
+/// Runs a command to its end and returns its standard output.
+///
+/// # Panics
+/// When it fails; with its standard error.
+#[track_caller]
+pub fn run(command: &mut Command) -> String {
+    let done = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{command:?} failed with {}:\n{errors}", done.status);
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
