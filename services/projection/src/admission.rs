@@ -1,37 +1,27 @@
 //! The admission view of one instance: devices by id and by fingerprint, the configuration, how far the log was read.
 //!
 //! Invariant: what a reader sees is the log's state at the view's position or a stale one that refuses more, never one
-//! that admits more.
+//! that admits more. A lookup that meets damage finds nothing, and the view is built again.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use rollcall_backbone::{codec::Record, log::RegistryLog};
+use rollcall_backbone::codec::Record;
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, InstanceId, Position, ProductId, RequestId, SpaceId},
+    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, DeviceEntry, Devices},
 };
 use tokio::sync::{broadcast, watch};
-use tokio_util::sync::CancellationToken;
 
-/// Where a process keeps its views, and how much memory they may take.
-#[derive(Clone, Debug)]
-pub struct StoreConfig {
-    /// The folder of the database; made if absent.
-    pub folder: PathBuf,
-    /// sled's cache, bytes; the whole set should fit.
-    pub cache_bytes_max: u64,
-}
-
-/// One sled database: the views of one process.
-#[derive(Clone)]
-pub struct Store {}
+use crate::follow::Shared;
+pub use crate::store::{Store, StoreConfig, ViewError};
 
 /// How a view stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewStatus {
     /// How far the log has been folded.
     pub position: Position,
-    /// Whether everything that was in the log when following began has been folded.
+    /// Whether everything that was in the log when following began has been folded. A view that was opened again and
+    /// cannot reach the log has `caught_up: false`, its earlier position and [`ViewHealth::Stale`]: it may be used.
     pub caught_up: bool,
     /// Running digest over (position, record), for comparing views at one position.
     pub digest: [u8; 32],
@@ -44,7 +34,7 @@ pub struct ViewStatus {
 pub enum ViewHealth {
     /// It follows the log.
     Following,
-    /// The log cannot be reached; what is known stays in use.
+    /// The log cannot be reached, or the view is being built again; what is known stays in use.
     Stale {
         /// Why.
         reason: String,
@@ -58,22 +48,6 @@ pub enum ViewHealth {
     },
 }
 
-/// Why a store cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ViewError {
-    /// The folder or database cannot be opened, even after quarantine.
-    #[error("the view store in {folder} cannot be opened: {reason}")]
-    Open {
-        /// The folder.
-        folder: String,
-        /// Why.
-        reason: String,
-    },
-    /// The view has been closed.
-    #[error("the view has been closed")]
-    Closed,
-}
-
 /// A record that has just been folded.
 #[derive(Clone, Debug)]
 pub struct Applied {
@@ -83,50 +57,31 @@ pub struct Applied {
     pub record: Arc<Record>,
 }
 
-impl Store {
-    /// Opens the database; a damaged one is moved aside (`quarantine-<n>`) and an empty one takes its place.
-    ///
-    /// # Errors
-    /// [`ViewError::Open`].
-    pub fn open(config: &StoreConfig) -> Result<Self, ViewError> {
-        let _ = config;
-        todo!()
-    }
-
-    /// Opens the view of an instance and follows its log until `shutdown`.
-    ///
-    /// # Errors
-    /// [`ViewError`].
-    pub fn admission(
-        &self,
-        instance: &InstanceId,
-        log: Arc<dyn RegistryLog>,
-        shutdown: CancellationToken,
-    ) -> Result<AdmissionView, ViewError> {
-        let _ = (instance, log, shutdown);
-        todo!()
-    }
-}
-
 /// What a connector or registrar knows of one instance. Cheap to clone; reads take no lock.
 #[derive(Clone)]
-pub struct AdmissionView {}
+pub struct AdmissionView {
+    shared: Arc<Shared>,
+}
 
 impl AdmissionView {
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// The latest configuration.
     pub fn configuration(&self) -> Arc<Configuration> {
-        todo!()
+        Arc::clone(&self.shared.served().configuration)
     }
 
     /// How the view stands; changes with every folded batch.
     pub fn status(&self) -> watch::Receiver<ViewStatus> {
-        todo!()
+        self.shared.status()
     }
 
     /// Every record folded from now on, live ones and those of a catch-up alike. A reader that lags gets
     /// `RecvError::Lagged` and must look at the whole state again.
     pub fn applied(&self) -> broadcast::Receiver<Applied> {
-        todo!()
+        self.shared.applied()
     }
 
     /// Returns once the view has folded `position`.
@@ -134,35 +89,37 @@ impl AdmissionView {
     /// # Errors
     /// [`ViewError::Closed`] if it will not any more.
     pub async fn reached(&self, position: Position) -> Result<(), ViewError> {
-        let _ = position;
-        todo!()
+        self.shared.reached(position).await
     }
 
     /// The position of the record that an operator's request came to, if it came to one: how a request seen again gets
     /// its earlier ruling.
     pub fn ruled(&self, request: &RequestId) -> Option<Position> {
-        let _ = request;
-        todo!()
+        self.shared.look(|rows| rows.ruled(request)).flatten()
+    }
+
+    /// How many lookups have met damage since the view was opened. Whoever decides on "there is none" compares this
+    /// before and after: a lookup that met damage found nothing, which is not the same as nothing being there.
+    pub fn lookups_damaged(&self) -> u64 {
+        self.shared.lookups_damaged()
     }
 }
 
 impl Devices for AdmissionView {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
-        let _ = id;
-        todo!()
+        self.shared.look(|rows| rows.entry(id)).flatten().map(|(_, entry)| entry)
     }
 
     fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        let _ = fingerprint;
-        todo!()
+        self.shared.look(|rows| rows.holder(fingerprint)).flatten()
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {
-        let _ = (space, product);
-        todo!()
+        // Damage counts as "yes": whoever asks wants to delete the product.
+        self.shared.look(|rows| rows.any_of_product(space, product)).unwrap_or(true)
     }
 
     fn count(&self) -> u64 {
-        todo!()
+        self.shared.count()
     }
 }

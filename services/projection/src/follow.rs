@@ -1,0 +1,479 @@
+//! Following an instance's log: what readers share, and the task that keeps it up.
+//!
+//! Not for how a record becomes rows. One generation is folded at a time. Usually that is the one being served; after
+//! damage or a change of schema it is a new one, and the old one is served as it stands until the new one has reached
+//! it. Invariants: what is served was folded from this log's own stream; nothing is served of a generation that is
+//! being built for the first time until it has caught up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use rollcall_backbone::{
+    BackboneError,
+    codec::{CodecError, decode_record},
+    log::{Entry, Followed, RegistryLog, StreamIdentity},
+};
+use rollcall_domain::{
+    ids::{InstanceId, LogId, Position},
+    registry::Configuration,
+};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admission::{Applied, ViewHealth, ViewStatus},
+    fold::Fold,
+    rows::{self, Rows},
+    store::{Fault, Store, ViewError},
+    stored::{StoredGeneration, StoredGenerations},
+};
+
+/// Most records folded before readers are told and other tasks get their turn.
+const GROUP_RECORDS_MAX: usize = 64;
+/// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
+const APPLIED_WAITING_MAX: usize = 4096;
+/// First wait before following is tried again.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+/// Longest wait before following is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Keys of an old generation that are removed at a time.
+const ERASED_AT_ONCE_MAX: usize = 1000;
+/// How often it is looked whether an old generation still has readers.
+const RETIRE_LOOK: Duration = Duration::from_millis(100);
+
+/// What readers of one view share with the task that keeps it up.
+pub(crate) struct Shared {
+    served: ArcSwap<Served>,
+    live: AtomicU64,
+    lookups_damaged: AtomicU64,
+    status: watch::Sender<ViewStatus>,
+    applied: broadcast::Sender<Applied>,
+    /// Cancelled when the task has ended.
+    ended: CancellationToken,
+    /// Dropped last: closing the store marks it clean.
+    store: Store,
+}
+
+/// What lookups are made in.
+pub(crate) struct Served {
+    rows: Option<Arc<Rows>>,
+    /// The stream that it was folded from.
+    stream: Option<StreamIdentity>,
+    pub(crate) configuration: Arc<Configuration>,
+}
+
+impl Shared {
+    pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
+        self.served.load()
+    }
+
+    pub(crate) fn status(&self) -> watch::Receiver<ViewStatus> {
+        self.status.subscribe()
+    }
+
+    pub(crate) fn applied(&self) -> broadcast::Receiver<Applied> {
+        self.applied.subscribe()
+    }
+
+    pub(crate) fn is_following(&self) -> bool {
+        !self.ended.is_cancelled()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.live.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lookups_damaged(&self) -> u64 {
+        self.lookups_damaged.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn reached(&self, position: Position) -> Result<(), ViewError> {
+        let mut status = self.status.subscribe();
+        tokio::select! {
+            biased;
+            found = status.wait_for(|status| status.position >= position) => found.map(drop).map_err(|_| ViewError::Closed),
+            () = self.ended.cancelled() => Err(ViewError::Closed),
+        }
+    }
+
+    /// Looks something up. Damage makes it `None`, is counted, and has the view built again.
+    pub(crate) fn look<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
+        let served = self.served.load();
+        let rows = served.rows.as_ref()?;
+        lookup(rows)
+            .inspect_err(|fault| {
+                self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
+                if let Err(fault) = self.store.replace(&rows.database, fault) {
+                    tracing::error!(%fault, "the views cannot be rebuilt yet; trying again when they are next used");
+                }
+            })
+            .ok()
+    }
+
+    fn publish(&self, fold: &Fold, caught_up: bool) {
+        self.live.store(fold.tally.live, Ordering::Release);
+        self.status.send_modify(|status| {
+            status.position = fold.position;
+            status.digest = fold.digest;
+            status.caught_up |= caught_up;
+            if caught_up || status.caught_up {
+                status.health = ViewHealth::Following;
+            }
+        });
+    }
+
+    fn serve(&self, fold: &Fold) {
+        self.served.store(Arc::new(Served {
+            rows: Some(Arc::clone(&fold.rows)),
+            stream: Some(fold.stream.clone()),
+            configuration: Arc::clone(&fold.configuration),
+        }));
+    }
+
+    fn serve_nothing(&self) {
+        self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
+        self.live.store(0, Ordering::Release);
+        self.status.send_replace(new_status());
+    }
+
+    fn stale(&self, reason: String) {
+        self.status.send_modify(|status| status.health = ViewHealth::Stale { reason });
+    }
+}
+
+fn new_status() -> ViewStatus {
+    ViewStatus { position: Position::START, caught_up: false, digest: [0; 32], health: ViewHealth::Following }
+}
+
+/// Keeps one view up.
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    store: Store,
+    instance: InstanceId,
+    log_id: LogId,
+    log: Arc<dyn RegistryLog>,
+    /// What is being folded, if that is settled.
+    fold: Option<Fold>,
+    /// Whether `fold` is what is served.
+    serving: bool,
+    /// Whether the rows of `fold` have been read through.
+    audited: bool,
+    retry: Duration,
+}
+
+/// Why following stopped.
+enum Stopped {
+    /// The log went away; try again.
+    Lost(String),
+    /// The database cannot be believed.
+    Fault(Fault),
+    /// Another database is in use.
+    Replaced,
+    /// A record cannot be read.
+    Parked(Position, CodecError),
+}
+
+impl From<BackboneError> for Stopped {
+    fn from(error: BackboneError) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Opens the view as it was left, to be served at once; the follower takes it on from there.
+pub(crate) fn open(store: Store, instance: InstanceId, log: Arc<dyn RegistryLog>) -> (Arc<Shared>, Follower) {
+    let shared = Arc::new(Shared {
+        served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
+        live: AtomicU64::new(0),
+        lookups_damaged: AtomicU64::new(0),
+        status: watch::Sender::new(new_status()),
+        applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
+        ended: CancellationToken::new(),
+        store: store.clone(),
+    });
+    let log_id = LogId::Instance(instance.clone());
+    let mut follower = Follower {
+        shared: Arc::clone(&shared),
+        store,
+        instance,
+        log_id,
+        log,
+        fold: None,
+        serving: false,
+        audited: false,
+        retry: RETRY_MIN,
+    };
+    if let Err(fault) = follower.serve_what_was_left() {
+        follower.give_up_database(&fault);
+    }
+    (shared, follower)
+}
+
+impl Follower {
+    /// Follows until `shutdown`.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let ended = self.shared.ended.clone();
+        while let Some(Err(stopped)) = shutdown.run_until_cancelled(self.follow()).await {
+            if shutdown.run_until_cancelled(self.recover(stopped)).await.is_none() {
+                break;
+            }
+        }
+        drop(self);
+        ended.cancel();
+    }
+
+    /// One session with the log; returns only with a reason to stop.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Stopped> {
+        let mut databases = self.store.changes();
+        let current = databases.borrow_and_update().number;
+        let stream = self.log.open(&self.log_id).await?;
+        let last = self.log.last(&self.log_id).await?;
+        self.settle(&stream, last, current)?;
+        self.audit().await?;
+        let position = self.fold.as_ref().map_or(Position::START, |fold| fold.position);
+        let mut entries = self.log.follow(&self.log_id, position).await?;
+        let mut group = Vec::with_capacity(GROUP_RECORDS_MAX);
+        loop {
+            tokio::select! {
+                biased;
+                _ = databases.changed() => return Err(Stopped::Replaced),
+                received = entries.recv_many(&mut group, GROUP_RECORDS_MAX) => if received == 0 {
+                    return Err(Stopped::Lost("following the log has ended".into()));
+                },
+            }
+            self.fold_group(&mut group)?;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn recover(&mut self, stopped: Stopped) {
+        match stopped {
+            Stopped::Replaced => {}
+            Stopped::Lost(reason) => {
+                tracing::warn!(instance = %self.instance, reason, "the registry log is out of reach; trying again");
+                self.shared.stale(reason);
+                self.wait().await;
+            }
+            Stopped::Fault(fault) => {
+                self.give_up_database(&fault);
+                self.wait().await;
+            }
+            Stopped::Parked(at, error) => {
+                tracing::error!(instance = %self.instance, position = %at, %error, "the view is parked before a record");
+                let health = ViewHealth::Parked { at, reason: error.to_string() };
+                self.shared.status.send_modify(|status| status.health = health);
+                // Another database means that this view has to be built again, up to here.
+                let number = self.fold.as_ref().map_or(0, |fold| fold.rows.database.number);
+                let _ = self.store.changes().wait_for(|database| database.number != number).await;
+            }
+        }
+    }
+
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.retry).await;
+        self.retry = (self.retry * 2).min(RETRY_MAX);
+    }
+
+    fn give_up_database(&mut self, fault: &Fault) {
+        self.shared.stale(format!("rebuilding the view: {fault}"));
+        let database = self.fold.as_ref().map_or_else(|| self.store.current(), |fold| Arc::clone(&fold.rows.database));
+        if let Err(fault) = self.store.replace(&database, fault) {
+            self.shared.stale(format!("the view cannot be rebuilt: {fault}"));
+        }
+    }
+
+    /// Serves the generation that was served before the process stopped.
+    fn serve_what_was_left(&mut self) -> Result<(), Fault> {
+        let database = self.store.current();
+        let Some(generation) = rows::generations(&database, &self.instance)?.serving else { return Ok(()) };
+        if !self.store.serves(generation.schema) {
+            return Ok(());
+        }
+        if let Some(fold) = Fold::load(Arc::new(Rows { database, generation }))? {
+            self.shared.serve(&fold);
+            self.shared.publish(&fold, false);
+            if generation.schema == self.store.schema() {
+                self.fold = Some(fold);
+                self.serving = true;
+            } else {
+                self.shared.stale("rebuilding the view for this version".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles what is folded, now that the log has said which stream it is and where it ends.
+    fn settle(&mut self, stream: &StreamIdentity, last: Position, database: u64) -> Result<(), Fault> {
+        let served_stream = self.shared.served().stream.clone();
+        let served_position = self.shared.status.borrow().position;
+        if served_stream.is_some_and(|served| served != *stream) || served_position > last {
+            tracing::error!(instance = %self.instance, position = %served_position, %last,
+                "the log is not the one that the view was made from, or has lost records: building the view again");
+            self.shared.serve_nothing();
+            self.fold = None;
+        }
+        if self.fold.as_ref().is_some_and(|fold| fold.rows.database.number != database) {
+            self.shared.stale("rebuilding the view: its files were damaged".into());
+            self.fold = None;
+        }
+        if self.fold.as_ref().is_some_and(|fold| fold.stream != *stream || fold.position > last) {
+            self.fold = None;
+        }
+        if self.fold.is_none() {
+            self.fold = Some(self.begin(stream, last)?);
+            self.serving = false;
+            self.audited = false;
+        }
+        Ok(())
+    }
+
+    /// A generation to build: the one that was being built when the process stopped, or a new one.
+    fn begin(&self, stream: &StreamIdentity, last: Position) -> Result<Fold, Fault> {
+        let _one_at_a_time = self.store.generations();
+        let database = self.store.current();
+        let StoredGenerations { serving, building } = rows::generations(&database, &self.instance)?;
+        if let Some(generation) = building
+            && generation.schema == self.store.schema()
+            && let Some(fold) = Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }))?
+            && fold.stream == *stream
+            && fold.position <= last
+        {
+            return Ok(fold);
+        }
+        let generation = StoredGeneration { number: rows::next_generation(&database)?, schema: self.store.schema() };
+        rows::put_generations(&database, &self.instance, StoredGenerations { serving, building: Some(generation) })?;
+        let mut fold = Fold::fresh(Arc::new(Rows { database, generation }), stream.clone());
+        fold.commit()?;
+        Ok(fold)
+    }
+
+    /// Reads every row once, off the runtime's threads; lookups go on meanwhile.
+    async fn audit(&mut self) -> Result<(), Stopped> {
+        if self.audited {
+            return Ok(());
+        }
+        let Some(mut fold) = self.fold.take() else { return Ok(()) };
+        let clean = self.store.was_clean();
+        let (fold, audited) = tokio::task::spawn_blocking(move || {
+            let audited = fold.audit(clean);
+            (fold, audited)
+        })
+        .await
+        .map_err(|error| Stopped::Lost(format!("reading the view through was interrupted: {error}")))?;
+        let fold = self.fold.insert(fold);
+        audited?;
+        self.audited = true;
+        if self.serving {
+            self.shared.live.store(fold.tally.live, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn fold_group(&mut self, group: &mut Vec<Result<Followed, BackboneError>>) -> Result<(), Stopped> {
+        let Some(fold) = self.fold.as_mut() else { return Ok(()) };
+        let mut applied = Vec::with_capacity(group.len());
+        let mut caught_up = false;
+        let mut stopped = None;
+        for followed in group.drain(..) {
+            let outcome = match followed {
+                Ok(Followed::Entry(entry)) => fold_entry(&self.shared, &self.log_id, fold, entry, self.serving),
+                Ok(Followed::CaughtUp(_)) => {
+                    caught_up = true;
+                    continue;
+                }
+                Err(error) => Err(error.into()),
+            };
+            match outcome {
+                Ok(record) => applied.push(record),
+                Err(reason) => {
+                    stopped = Some(reason);
+                    break;
+                }
+            }
+        }
+        if let Some(Stopped::Fault(fault)) = stopped {
+            return Err(fault.into());
+        }
+        fold.commit()?;
+        if caught_up {
+            self.retry = RETRY_MIN;
+        }
+        self.show(applied, caught_up, matches!(stopped, Some(Stopped::Parked(..))))?;
+        stopped.map_or(Ok(()), Err)
+    }
+
+    /// Lets readers see what was folded, and the new generation once it has reached what they have.
+    fn show(&mut self, mut applied: Vec<Applied>, caught_up: bool, parked: bool) -> Result<(), Fault> {
+        let Some(fold) = self.fold.as_ref() else { return Ok(()) };
+        let seen = self.shared.status.borrow().position;
+        if !self.serving {
+            let serves_an_old_one = self.shared.served().rows.is_some();
+            let reached = if serves_an_old_one { fold.position >= seen } else { caught_up };
+            if !reached && !parked {
+                return Ok(());
+            }
+            switch(&self.store, &self.shared, &self.instance, fold)?;
+            self.serving = true;
+            applied.retain(|applied| applied.position > seen);
+        }
+        self.shared.publish(fold, caught_up);
+        for record in applied {
+            // Nobody listening is fine.
+            let _ = self.shared.applied.send(record);
+        }
+        Ok(())
+    }
+}
+
+fn fold_entry(shared: &Shared, log: &LogId, fold: &mut Fold, entry: Entry, serving: bool) -> Result<Applied, Stopped> {
+    let expected = fold.position.next();
+    if entry.position != expected {
+        return Err(Stopped::Lost(format!("the log went on with record {} after {}", entry.position, fold.position)));
+    }
+    let record = decode_record(log, &entry.record).map_err(|error| Stopped::Parked(expected, error))?;
+    // Readers see a change of configuration before any later record's rows: never a mix that the log never was.
+    if fold.fold(&record, &entry.record, serving)? && serving {
+        shared.serve(fold);
+    }
+    Ok(Applied { position: entry.position, record: Arc::new(record) })
+}
+
+/// Serves a generation that was being built, and forgets the one that was served.
+fn switch(store: &Store, shared: &Shared, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
+    let database = &fold.rows.database;
+    let generations = StoredGenerations { serving: Some(fold.rows.generation), building: None };
+    rows::put_generations(database, instance, generations)?;
+    let old = shared.served().rows.clone();
+    shared.serve(fold);
+    tracing::info!(%instance, position = %fold.position, devices = fold.tally.live, "the view has been built");
+    if let Some(old) = old.filter(|old| old.database.number == database.number) {
+        tokio::spawn(retire(store.clone(), old));
+    }
+    Ok(())
+}
+
+/// Removes a generation that is not served any more, once its last reader is gone.
+async fn retire(store: Store, old: Arc<Rows>) {
+    while Arc::strong_count(&old) > 1 {
+        tokio::time::sleep(RETIRE_LOOK).await;
+    }
+    let erased = tokio::task::spawn_blocking(move || {
+        while old.erase(ERASED_AT_ONCE_MAX)?.is_continue() {}
+        Ok::<_, Fault>(())
+    });
+    if let Ok(Err(fault)) = erased.await {
+        tracing::warn!(%fault, "an old generation of a view was not wholly removed; the next start goes on");
+    }
+    drop(store);
+}

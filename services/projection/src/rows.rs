@@ -1,0 +1,305 @@
+//! The rows of one generation of one instance: which keys there are, and in which order they are written.
+//!
+//! Not for deciding what a record changes. Invariants: a device's row is the truth about it and every index is checked
+//! against the row it leads to, so an index entry that is stale or missing can only make a lookup find nothing; index
+//! entries that no longer lead to a row go before the row changes and new ones come after, so that stopping between any
+//! two writes is such a case and nothing worse.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use rollcall_domain::{
+    ids::{DeviceId, Fingerprint, InstanceId, Position, ProductId, RequestId, SpaceId},
+    registry::{Configuration, Device, DeviceEntry},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    store::{Database, Fault, Scan, Value},
+    stored::{
+        StoredGeneration, StoredGenerations, StoredProgress,
+        configuration::{decode_configuration, encode_configuration},
+        decode,
+        device::{decode_row, encode_row},
+        encode,
+    },
+};
+
+/// Keys of no generation: the table of generations itself.
+const META: u32 = 0;
+const META_INSTANCE: u8 = b'I';
+const META_NEXT: u8 = b'N';
+const DEVICE: u8 = b'D';
+const FINGERPRINT: u8 = b'F';
+const MEMBER: u8 = b'M';
+const RULED: u8 = b'R';
+const CONFIGURATION: u8 = b'C';
+const PROGRESS: u8 = b'P';
+/// Between the parts of a key; no id can hold it.
+const SEPARATOR: u8 = 0;
+
+/// One generation of one instance.
+pub(crate) struct Rows {
+    pub(crate) database: Arc<Database>,
+    pub(crate) generation: StoredGeneration,
+}
+
+/// The effect of writing one device's row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Live devices.
+    pub(crate) live: u64,
+    /// Wrapping sum of the rows' hashes.
+    pub(crate) sum: u64,
+}
+
+impl Rows {
+    /// The entry of a device, with the position of the record that it is the outcome of.
+    pub(crate) fn entry(&self, id: &DeviceId) -> Result<Option<(Position, DeviceEntry)>, Fault> {
+        let row = self.database.get(&self.key(DEVICE, &[id.as_str().as_bytes()]))?;
+        row.map(|row| decode_row(id, row.as_ref())).transpose()
+    }
+
+    /// The live device that has a fingerprint pinned.
+    pub(crate) fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<DeviceId>, Fault> {
+        let Some(found) = self.database.get(&self.fingerprint_key(fingerprint))? else { return Ok(None) };
+        let id = device_id(found.as_ref())?;
+        let holds = matches!(self.entry(&id)?, Some((_, DeviceEntry::Live(device)))
+            if device.credential.pins().any(|pin| pin.fingerprint == *fingerprint));
+        Ok(holds.then_some(id))
+    }
+
+    /// Whether any live device belongs to a product.
+    pub(crate) fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> Result<bool, Fault> {
+        let mut prefix = self.key(MEMBER, &[space.as_str().as_bytes(), product.as_str().as_bytes()]);
+        prefix.push(SEPARATOR);
+        let mut found = false;
+        self.database.scan(&prefix, |key, _| {
+            let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
+            found = matches!(self.entry(&id)?, Some((_, DeviceEntry::Live(device)))
+                if device.space == *space && device.product == *product);
+            Ok(if found { Scan::Stop } else { Scan::Next })
+        })?;
+        Ok(found)
+    }
+
+    /// Where an operator's request came to a record.
+    pub(crate) fn ruled(&self, request: &RequestId) -> Result<Option<Position>, Fault> {
+        let found = self.database.get(&self.key(RULED, &[request.as_str().as_bytes()]))?;
+        found.map(|found| decode::<u64>(found.as_ref()).map(Position)).transpose()
+    }
+
+    /// Remembers where an operator's request came to a record.
+    pub(crate) fn put_ruled(&self, request: &RequestId, position: Position) -> Result<(), Fault> {
+        self.database.put(&self.key(RULED, &[request.as_str().as_bytes()]), &encode(&position.0)?)
+    }
+
+    /// The configuration, with the position of the record that changed it last.
+    pub(crate) fn configuration(&self) -> Result<Option<(Position, Configuration)>, Fault> {
+        let stored = self.database.get(&self.key(CONFIGURATION, &[]))?;
+        stored.map(|stored| decode_configuration(stored.as_ref())).transpose()
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn put_configuration(&self, applied: Position, configuration: &Configuration) -> Result<(), Fault> {
+        self.database.put(&self.key(CONFIGURATION, &[]), &encode_configuration(applied, configuration)?)
+    }
+
+    /// How far this generation has been folded, encoded as [`StoredProgress`].
+    pub(crate) fn progress(&self) -> Result<Option<Value>, Fault> {
+        self.database.get(&self.key(PROGRESS, &[]))
+    }
+
+    /// Says how far this generation has been folded. To be written last.
+    pub(crate) fn put_progress(&self, progress: &StoredProgress<'_>) -> Result<(), Fault> {
+        self.database.put(&self.key(PROGRESS, &[]), &encode(progress)?)
+    }
+
+    /// Makes `new` the entry of a device, as the outcome of the record at `applied`.
+    pub(crate) fn put_entry(
+        &self,
+        id: &DeviceId,
+        old: Option<&(Position, DeviceEntry)>,
+        new: Option<&DeviceEntry>,
+        applied: Position,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        let keys = new.map_or_else(Vec::new, |new| self.index_keys(id, new));
+        if let Some((_, old)) = old {
+            for (key, _) in self.index_keys(id, old) {
+                if !keys.iter().any(|(kept, _)| *kept == key) {
+                    self.remove_index(&key, id)?;
+                }
+            }
+        }
+        let row = self.key(DEVICE, &[id.as_str().as_bytes()]);
+        match new {
+            Some(new) => {
+                let value = encode_row(applied, new)?;
+                self.database.put(&row, &value)?;
+                tally.add(&row, &value, new);
+            }
+            None if old.is_some() => self.database.remove(&row)?,
+            None => {}
+        }
+        if let Some((position, old)) = old {
+            tally.subtract(&row, &encode_row(*position, old)?, old);
+        }
+        keys.iter().try_for_each(|(key, value)| self.database.put(key, value))
+    }
+
+    /// Writes the index entries of a row again: those that a stop between two writes may have left out.
+    pub(crate) fn put_index(&self, id: &DeviceId, entry: &DeviceEntry) -> Result<(), Fault> {
+        for (key, value) in self.index_keys(id, entry) {
+            if self.database.get(&key)?.is_none_or(|found| found.as_ref() != value) {
+                self.database.put(&key, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every device row: counts them, and puts right the indexes that lead to them.
+    pub(crate) fn audit(&self) -> Result<Tally, Fault> {
+        let mut tally = Tally::default();
+        let prefix = self.key(DEVICE, &[]);
+        self.database.scan(&prefix, |key, value| {
+            let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
+            let (_, entry) = decode_row(&id, value)?;
+            tally.add(key, value, &entry);
+            self.put_index(&id, &entry)?;
+            Ok(Scan::Next)
+        })?;
+        Ok(tally)
+    }
+
+    /// Removes up to `max` keys of this generation; `Continue` when there may be more.
+    pub(crate) fn erase(&self, max: usize) -> Result<ControlFlow<()>, Fault> {
+        erase(&self.database, self.generation.number, max)
+    }
+
+    fn remove_index(&self, key: &[u8], id: &DeviceId) -> Result<(), Fault> {
+        // Another device may have come to hold the fingerprint; what leads there stays.
+        let mine = match self.database.get(key)? {
+            Some(value) => value.as_ref().is_empty() || value.as_ref() == id.as_str().as_bytes(),
+            None => false,
+        };
+        if mine { self.database.remove(key) } else { Ok(()) }
+    }
+
+    fn index_keys(&self, id: &DeviceId, entry: &DeviceEntry) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let device: &Device = match entry {
+            DeviceEntry::Live(device) => device,
+            DeviceEntry::Deleted { .. } => return Vec::new(),
+        };
+        let holds = device.credential.pins().map(|pin| {
+            let key = self.fingerprint_key(&pin.fingerprint);
+            (key, id.as_str().as_bytes().to_vec())
+        });
+        let parts = [device.space.as_str().as_bytes(), device.product.as_str().as_bytes(), id.as_str().as_bytes()];
+        holds.chain(std::iter::once((self.key(MEMBER, &parts), Vec::new()))).collect()
+    }
+
+    fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {
+        let kind: &[u8] = match fingerprint {
+            Fingerprint::Sha256(_) => &[1],
+            Fingerprint::Sha1(_) => &[2],
+        };
+        let mut key = self.key(FINGERPRINT, &[kind]);
+        key.extend_from_slice(fingerprint.as_bytes());
+        key
+    }
+
+    fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+        key(self.generation.number, kind, parts)
+    }
+}
+
+impl Tally {
+    fn add(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
+        self.sum = self.sum.wrapping_add(row_hash(row, value));
+        self.live += u64::from(matches!(entry, DeviceEntry::Live(_)));
+    }
+
+    fn subtract(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
+        self.sum = self.sum.wrapping_sub(row_hash(row, value));
+        self.live = self.live.saturating_sub(u64::from(matches!(entry, DeviceEntry::Live(_))));
+    }
+}
+
+/// The generations of an instance.
+pub(crate) fn generations(database: &Database, instance: &InstanceId) -> Result<StoredGenerations, Fault> {
+    let stored = database.get(&key(META, META_INSTANCE, &[instance.as_str().as_bytes()]))?;
+    stored.map_or(Ok(StoredGenerations::default()), |stored| decode(stored.as_ref()))
+}
+
+/// Says which generations an instance has.
+pub(crate) fn put_generations(
+    database: &Database,
+    instance: &InstanceId,
+    generations: StoredGenerations,
+) -> Result<(), Fault> {
+    database.put(&key(META, META_INSTANCE, &[instance.as_str().as_bytes()]), &encode(&generations)?)
+}
+
+/// A number that no generation of this database has had. To be called by one thread at a time.
+pub(crate) fn next_generation(database: &Database) -> Result<u32, Fault> {
+    let counter = key(META, META_NEXT, &[]);
+    let next = match database.get(&counter)? {
+        Some(stored) => decode::<u32>(stored.as_ref())?,
+        None => META + 1,
+    };
+    database.put(&counter, &encode(&(next + 1))?)?;
+    Ok(next)
+}
+
+/// Removes keys of generations that no instance has, at most `max`: what a stop left of an earlier removal.
+pub(crate) fn erase_orphans(database: &Database, max: usize) -> Result<(), Fault> {
+    let mut kept = Vec::new();
+    database.scan(&key(META, META_INSTANCE, &[]), |_, value| {
+        let StoredGenerations { serving, building } = decode(value)?;
+        kept.extend(serving.into_iter().chain(building).map(|generation| generation.number));
+        Ok(Scan::Next)
+    })?;
+    let mut from = META + 1;
+    while let Some(found) = database.first_key_from(&from.to_be_bytes())? {
+        let Some(number) = found.first_chunk().copied().map(u32::from_be_bytes) else { return Ok(()) };
+        if !kept.contains(&number) && erase(database, number, max)?.is_continue() {
+            return Ok(());
+        }
+        let Some(next) = number.checked_add(1) else { return Ok(()) };
+        from = next;
+    }
+    Ok(())
+}
+
+fn erase(database: &Database, number: u32, max: usize) -> Result<ControlFlow<()>, Fault> {
+    for _ in 0..max {
+        match database.first_key_from(&number.to_be_bytes())? {
+            Some(found) if found.starts_with(&number.to_be_bytes()) => database.remove(&found)?,
+            Some(_) | None => return Ok(ControlFlow::Break(())),
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn key(generation: u32, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = generation.to_be_bytes().to_vec();
+    key.push(kind);
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            key.push(SEPARATOR);
+        }
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+fn device_id(bytes: &[u8]) -> Result<DeviceId, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault("a device id of the view is not UTF-8".into()))?;
+    crate::stored::id(text)
+}
+
+fn row_hash(row: &[u8], value: &[u8]) -> u64 {
+    // Without the generation: equal rows have equal sums in every view.
+    let hash = Sha256::new().chain_update(row.get(size_of::<u32>()..).unwrap_or_default()).chain_update(value).finalize();
+    hash.first_chunk().copied().map_or(0, u64::from_be_bytes)
+}

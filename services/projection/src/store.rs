@@ -1,0 +1,265 @@
+//! The folder of a process's views: opened once, believed only with reason, replaced when it turns out damaged.
+//!
+//! Not for what is in a view. Layout: `lock` (one process at a time), `marker`, `db-<n>` (sled), `quarantine-<n>`.
+//! Invariant: nothing in here is worth keeping at the price of a doubt; the log has it all.
+
+mod database;
+mod marker;
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+pub(crate) use database::{Database, Fault, Scan, Value};
+use database::{folder as database_folder, quarantine, remove_folder};
+use marker::{Marker, current_boot};
+use rollcall_backbone::log::RegistryLog;
+use rollcall_domain::ids::InstanceId;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admission::AdmissionView,
+    follow::{self, Shared},
+    rows, stored,
+};
+
+/// Keys of forgotten generations that opening removes; the rest waits for the next opening.
+const ORPHANS_ERASED_MAX: usize = 100_000;
+
+/// Where a process keeps its views, and how much memory they may take.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The folder of the database; made if absent.
+    pub folder: PathBuf,
+    /// sled's cache, bytes; the whole set should fit.
+    pub cache_bytes_max: u64,
+}
+
+/// Why a store cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ViewError {
+    /// The folder or database cannot be opened, even after quarantine.
+    #[error("the view store in {folder} cannot be opened: {reason}")]
+    Open {
+        /// The folder.
+        folder: String,
+        /// Why.
+        reason: String,
+    },
+    /// The view has been closed.
+    #[error("the view has been closed")]
+    Closed,
+}
+
+/// One sled database: the views of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    config: StoreConfig,
+    /// The [`stored::SCHEMA`] of this process; a test may be of another version.
+    schema: u32,
+    /// Which older schemas are served while they are rebuilt.
+    served_schemas: Vec<u32>,
+    /// Whether the database was closed in order before it was opened now.
+    clean: bool,
+    current: watch::Sender<Arc<Database>>,
+    views: Mutex<HashMap<InstanceId, Weak<Shared>>>,
+    tasks: TaskTracker,
+    generations: Mutex<()>,
+    /// Held for as long as the folder is in use, and let go last.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the database; a damaged one is moved aside (`quarantine-<n>`) and an empty one takes its place.
+    ///
+    /// # Errors
+    /// [`ViewError::Open`]: the folder cannot be made, written or locked.
+    pub fn open(config: &StoreConfig) -> Result<Self, ViewError> {
+        Self::open_as(config, stored::SCHEMA, stored::SERVED_SCHEMAS)
+    }
+
+    /// Opens the database as a process of another version would.
+    pub(crate) fn open_as(config: &StoreConfig, schema: u32, served_schemas: &[u32]) -> Result<Self, ViewError> {
+        let refused = |reason: String| ViewError::Open { folder: config.folder.display().to_string(), reason };
+        let lock = lock(&config.folder).map_err(refused)?;
+        let (database, clean) = believe(config).map_err(refused)?;
+        Ok(Self(Arc::new(Inner {
+            config: config.clone(),
+            schema,
+            served_schemas: served_schemas.to_vec(),
+            clean,
+            current: watch::Sender::new(Arc::new(database)),
+            views: Mutex::default(),
+            tasks: TaskTracker::new(),
+            generations: Mutex::default(),
+            _lock: lock,
+        })))
+    }
+
+    /// The view of an instance, following its log until `shutdown`. Called again for the same instance while that view
+    /// follows, it is the same view, whichever `log` and `shutdown` are given then.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// None today: a view that cannot be read starts empty and is built again.
+    pub fn admission(
+        &self,
+        instance: &InstanceId,
+        log: Arc<dyn RegistryLog>,
+        shutdown: CancellationToken,
+    ) -> Result<AdmissionView, ViewError> {
+        let mut views = locked(&self.0.views);
+        if let Some(shared) = views.get(instance).and_then(Weak::upgrade)
+            && shared.is_following()
+        {
+            return Ok(AdmissionView::of(shared));
+        }
+        let (shared, follower) = follow::open(self.clone(), instance.clone(), log);
+        views.insert(instance.clone(), Arc::downgrade(&shared));
+        self.0.tasks.spawn(follower.run(shutdown));
+        Ok(AdmissionView::of(shared))
+    }
+
+    /// Waits until every view has stopped following (their `shutdown` must have been cancelled), then marks the folder
+    /// clean, so that the next start believes it even after a power cut.
+    pub async fn close(self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        let marked = tokio::task::spawn_blocking(move || self.0.mark_clean()).await;
+        if let Err(error) = marked {
+            tracing::warn!(%error, "the view store was not marked clean");
+        }
+    }
+
+    /// The database in use.
+    pub(crate) fn current(&self) -> Arc<Database> {
+        Arc::clone(&self.0.current.borrow())
+    }
+
+    /// Tells when another database comes into use.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Database>> {
+        self.0.current.subscribe()
+    }
+
+    /// Whether the database was closed in order before this process opened it.
+    pub(crate) fn was_clean(&self) -> bool {
+        self.0.clean
+    }
+
+    pub(crate) fn schema(&self) -> u32 {
+        self.0.schema
+    }
+
+    pub(crate) fn serves(&self, schema: u32) -> bool {
+        schema == self.0.schema || self.0.served_schemas.contains(&schema)
+    }
+
+    /// Generations are made by one thread at a time.
+    pub(crate) fn generations(&self) -> MutexGuard<'_, ()> {
+        locked(&self.0.generations)
+    }
+
+    /// Puts an empty database in the place of a damaged one. Views move when they notice, and serve the old one as far
+    /// as it can be read until they have built again.
+    pub(crate) fn replace(&self, damaged: &Database, reason: &Fault) -> Result<(), Fault> {
+        damaged.condemn();
+        let _one_at_a_time = self.generations();
+        let current = self.current();
+        if current.number != damaged.number {
+            return Ok(());
+        }
+        tracing::error!(database = damaged.number, %reason, "the views are damaged: rebuilding them from the log");
+        let number = damaged.number + 1;
+        write_marker(&self.0.config.folder, number, false).map_err(Fault)?;
+        let fresh = Database::open(&self.0.config.folder, number, self.0.config.cache_bytes_max)?;
+        self.0.current.send_replace(Arc::new(fresh));
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn mark_clean(&self) {
+        let current = Arc::clone(&self.current.borrow());
+        if current.is_condemned() {
+            return;
+        }
+        let marked = current.sync().map_err(|fault| fault.0);
+        let marked = marked.and_then(|()| write_marker(&self.config.folder, current.number, true));
+        if let Err(reason) = marked {
+            tracing::warn!(folder = %self.config.folder.display(), reason, "the view store was not marked clean");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Every follower holds the store, so nothing writes any more.
+        self.mark_clean();
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, String> {
+    fs::create_dir_all(folder).map_err(|error| format!("making the folder: {error}"))?;
+    let lock = File::create(folder.join("lock")).map_err(|error| format!("making its lock file: {error}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err("another process uses it: give each process a folder of its own".into()),
+        Err(TryLockError::Error(error)) => Err(format!("locking it: {error}")),
+    }
+}
+
+/// Opens what the marker says, if that can be believed, or an empty database. The flag says whether it was clean.
+fn believe(config: &StoreConfig) -> Result<(Database, bool), String> {
+    let folder = &config.folder;
+    let marker = Marker::read(folder);
+    let number = marker.as_ref().map_or(1, |marker| marker.database);
+    let believable = marker.as_ref().is_some_and(Marker::is_believable);
+    clear_away(folder, believable.then_some(number));
+    write_marker(folder, number, false)?;
+    match open_checked(config, number) {
+        Ok(database) => Ok((database, believable && marker.is_some_and(|marker| marker.clean))),
+        Err(fault) => {
+            tracing::error!(folder = %folder.display(), reason = %fault, "the views are damaged: starting empty");
+            quarantine(folder, &database_folder(folder, number));
+            write_marker(folder, number + 1, false)?;
+            let database = open_checked(config, number + 1).map_err(|fault| fault.0)?;
+            Ok((database, true))
+        }
+    }
+}
+
+fn open_checked(config: &StoreConfig, number: u64) -> Result<Database, Fault> {
+    let database = Database::open(&config.folder, number, config.cache_bytes_max)?;
+    rows::erase_orphans(&database, ORPHANS_ERASED_MAX)?;
+    Ok(database)
+}
+
+/// Databases other than the believed one: one that a power cut may have torn, one that was being replaced.
+fn clear_away(folder: &Path, kept: Option<u64>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("db-")).map(str::parse::<u64>);
+        match number {
+            Some(Ok(number)) if Some(number) == kept => {}
+            Some(_) => remove_folder(&entry.path()),
+            None => {}
+        }
+    }
+}
+
+fn write_marker(folder: &Path, database: u64, clean: bool) -> Result<(), String> {
+    let marker = Marker { boot: current_boot(), clean, database };
+    marker.write(folder).map_err(|error| format!("writing its marker: {error}"))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these protect is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,68 @@
+//! What a view writes: the domain's state in a compact form of its own, so that the domain needs no serialisation and
+//! can change its types without every view on disk becoming garbage unnoticed.
+//!
+//! Not a wire format and never sent: a change here raises [`SCHEMA`], and views are rebuilt. Invariant: what cannot be
+//! read back as exactly a valid value is a [`Fault`], not a guess.
+
+pub(crate) mod configuration;
+pub(crate) mod device;
+
+use rollcall_domain::ids::IdError;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Fault;
+
+/// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
+/// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
+pub(crate) const SCHEMA: u32 = 1;
+/// The older versions whose rows this code still reads as they are.
+pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
+
+/// Encodes a stored value.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
+    postcard::to_stdvec(value).map_err(|error| Fault(format!("a view's value cannot be encoded: {error}")))
+}
+
+/// Decodes a stored value; borrows its texts.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Fault> {
+    postcard::from_bytes(bytes).map_err(|error| Fault(format!("a view's value cannot be decoded: {error}")))
+}
+
+/// Reads an identifier back.
+pub(crate) fn id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error: IdError| Fault(format!("a view's value holds a bad id: {error}")))
+}
+
+/// How far a generation has been folded. Written last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredProgress<'a> {
+    /// The last position that is wholly in the rows.
+    pub(crate) position: u64,
+    /// Running digest over (position, record).
+    pub(crate) digest: [u8; 32],
+    /// Live devices.
+    pub(crate) live: u64,
+    /// Wrapping sum of a hash of every device row: a row that silently went back to an older value shows.
+    pub(crate) rows_sum: u64,
+    /// Which stream was folded.
+    #[serde(borrow)]
+    pub(crate) stream: &'a str,
+}
+
+/// Which generations an instance has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredGenerations {
+    /// The one that is looked things up in.
+    pub(crate) serving: Option<StoredGeneration>,
+    /// The one being built to take its place.
+    pub(crate) building: Option<StoredGeneration>,
+}
+
+/// One generation of an instance's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredGeneration {
+    /// Prefix of its keys; unique in the database, never 0.
+    pub(crate) number: u32,
+    /// The [`SCHEMA`] that it was written with.
+    pub(crate) schema: u32,
+}

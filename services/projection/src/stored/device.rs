@@ -1,0 +1,161 @@
+//! A device row as stored: the entry and the position of the record that it is the outcome of.
+//!
+//! Not for the indexes that lead to it. The position lets a record that is folded again (after a stop between two
+//! writes) leave rows alone that have it already.
+
+use rollcall_domain::{
+    ids::{DeviceId, Fingerprint, Position},
+    registry::{Credential, Device, DeviceEntry, Pin},
+    template::Tag,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{decode, encode, id};
+use crate::store::Fault;
+
+#[derive(Serialize, Deserialize)]
+struct StoredRow<'a> {
+    applied: u64,
+    #[serde(borrow)]
+    entry: StoredEntry<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredEntry<'a> {
+    #[serde(borrow)]
+    Live(StoredDevice<'a>),
+    Deleted {
+        at_ms: i64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDevice<'a> {
+    node: &'a str,
+    space: &'a str,
+    product: &'a str,
+    name: Option<&'a str>,
+    description: Option<&'a str>,
+    extension_info: Option<&'a str>,
+    #[serde(borrow)]
+    tags: Vec<(&'a str, &'a str)>,
+    #[serde(borrow)]
+    policies: Vec<&'a str>,
+    #[serde(borrow)]
+    credential: StoredCredential<'a>,
+    frozen: bool,
+    registered_at_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredCredential<'a> {
+    Secret,
+    Certificates {
+        #[serde(borrow)]
+        primary: Option<StoredPin<'a>>,
+        #[serde(borrow)]
+        secondary: Option<StoredPin<'a>>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPin<'a> {
+    fingerprint: StoredFingerprint,
+    ca: Option<&'a str>,
+    not_before_ms: Option<i64>,
+    active: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredFingerprint {
+    Sha256([u8; 32]),
+    Sha1([u8; 20]),
+}
+
+/// Encodes an entry as the outcome of the record at `applied`.
+pub(crate) fn encode_row(applied: Position, entry: &DeviceEntry) -> Result<Vec<u8>, Fault> {
+    let entry = match entry {
+        DeviceEntry::Deleted { at } => StoredEntry::Deleted { at_ms: at.unix_ms() },
+        DeviceEntry::Live(device) => StoredEntry::Live(StoredDevice {
+            node: device.node_id.as_str(),
+            space: device.space.as_str(),
+            product: device.product.as_str(),
+            name: device.name.as_deref(),
+            description: device.description.as_deref(),
+            extension_info: device.extension_info.as_deref(),
+            tags: device.tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect(),
+            policies: device.policies.iter().map(|policy| policy.as_str()).collect(),
+            credential: stored_credential(&device.credential),
+            frozen: device.frozen,
+            registered_at_ms: device.registered_at.unix_ms(),
+        }),
+    };
+    encode(&StoredRow { applied: applied.0, entry })
+}
+
+/// Reads the row of `device` back.
+pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<(Position, DeviceEntry), Fault> {
+    let row: StoredRow<'_> = decode(bytes)?;
+    let entry = match row.entry {
+        StoredEntry::Deleted { at_ms } => DeviceEntry::Deleted { at: Timestamp::from_unix_ms(at_ms) },
+        StoredEntry::Live(stored) => DeviceEntry::Live(Device {
+            id: device.clone(),
+            node_id: id(stored.node)?,
+            space: id(stored.space)?,
+            product: id(stored.product)?,
+            name: stored.name.map(Into::into),
+            description: stored.description.map(Into::into),
+            extension_info: stored.extension_info.map(Into::into),
+            tags: stored.tags.iter().map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() }).collect(),
+            policies: stored.policies.iter().map(|policy| id(policy)).collect::<Result<_, _>>()?,
+            credential: credential(stored.credential)?,
+            frozen: stored.frozen,
+            registered_at: Timestamp::from_unix_ms(stored.registered_at_ms),
+        }),
+    };
+    Ok((Position(row.applied), entry))
+}
+
+fn stored_credential(credential: &Credential) -> StoredCredential<'_> {
+    match credential {
+        Credential::Secret => StoredCredential::Secret,
+        Credential::Certificates { primary, secondary } => StoredCredential::Certificates {
+            primary: primary.as_ref().map(stored_pin),
+            secondary: secondary.as_ref().map(stored_pin),
+        },
+    }
+}
+
+fn stored_pin(pin: &Pin) -> StoredPin<'_> {
+    StoredPin {
+        fingerprint: match pin.fingerprint {
+            Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
+            Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
+        },
+        ca: pin.ca.as_ref().map(|ca| ca.as_str()),
+        not_before_ms: pin.not_before.map(Timestamp::unix_ms),
+        active: pin.active,
+    }
+}
+
+fn credential(stored: StoredCredential<'_>) -> Result<Credential, Fault> {
+    Ok(match stored {
+        StoredCredential::Secret => Credential::Secret,
+        StoredCredential::Certificates { primary, secondary } => {
+            Credential::Certificates { primary: primary.map(pin).transpose()?, secondary: secondary.map(pin).transpose()? }
+        }
+    })
+}
+
+fn pin(stored: StoredPin<'_>) -> Result<Pin, Fault> {
+    Ok(Pin {
+        fingerprint: match stored.fingerprint {
+            StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
+            StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
+        },
+        ca: stored.ca.map(id).transpose()?,
+        not_before: stored.not_before_ms.map(Timestamp::from_unix_ms),
+        active: stored.active,
+    })
+}
