@@ -8,6 +8,8 @@ pub mod authority;
 mod der;
 mod extensions;
 pub mod facts;
+#[cfg(test)]
+pub(crate) mod forge;
 mod keys;
 mod name;
 mod outline;

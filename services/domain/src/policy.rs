@@ -10,6 +10,9 @@ mod pattern;
 mod topic;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use topic::{TopicScope, topic_scope};
 pub use validate::validate;
 

@@ -11,6 +11,9 @@ use crate::{
 mod evaluate;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 /// A field as written: static text, or the name of a declared parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DraftValue {

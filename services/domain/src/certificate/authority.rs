@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{text, time::Timestamp};
 
+#[cfg(test)]
+mod tests;
+
 /// Characters of a CA certificate's name for people.
 const CN_NAME_CHARS_MAX: usize = 64;
 

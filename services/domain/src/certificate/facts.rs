@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 use super::{name, outline::Outline};
 use crate::{text, time::Timestamp};
 
+#[cfg(test)]
+mod tests;
+
 /// Characters of a Subject CN that people and logs get to see.
 const DISPLAY_CHARS_MAX: usize = 64;
 

@@ -75,7 +75,7 @@ const P384_PARAMETERS: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 ///
 /// Looks at sizes and identifiers only, so that an oversized key costs nothing.
 pub(super) fn check(public_key: &[u8]) -> Result<(), String> {
-    let Parts { algorithm, parameters, key } = parts(public_key).map_err(|fault| fault.0.to_owned())?;
+    let Parts { algorithm, parameters, key } = parts(public_key).map_err(unreadable)?;
     match algorithm {
         RSA if parameters == NULL_PARAMETERS => check_rsa(key),
         RSA_PSS => Err("RSA for PSS only; accepted is RSA with the usual identifier".into()),
@@ -87,6 +87,10 @@ pub(super) fn check(public_key: &[u8]) -> Result<(), String> {
     }
 }
 
+fn unreadable(fault: DerFault) -> String {
+    format!("a public key that cannot be read: {}", fault.0)
+}
+
 struct Parts<'a> {
     /// Content of the OBJECT IDENTIFIER.
     algorithm: &'a [u8],
@@ -95,7 +99,7 @@ struct Parts<'a> {
 }
 
 fn parts(public_key: &[u8]) -> Result<Parts<'_>, DerFault> {
-    const MALFORMED: &str = "a public key that cannot be read";
+    const MALFORMED: &str = "it is no SubjectPublicKeyInfo";
     let mut inside = Reader::new(public_key).expect(der::SEQUENCE, MALFORMED)?.inside();
     let mut identifier = inside.expect(der::SEQUENCE, MALFORMED)?.inside();
     let algorithm = identifier.expect(der::OBJECT_IDENTIFIER, MALFORMED)?.content;
@@ -106,7 +110,7 @@ fn parts(public_key: &[u8]) -> Result<Parts<'_>, DerFault> {
 
 fn check_rsa(key: &[u8]) -> Result<(), String> {
     let modulus = || -> Result<&[u8], DerFault> {
-        const MALFORMED: &str = "an RSA key that cannot be read";
+        const MALFORMED: &str = "it is no RSA key";
         let mut outer = Reader::new(key);
         let mut inside = outer.expect(der::SEQUENCE, MALFORMED)?.inside();
         outer.end(MALFORMED)?;
@@ -115,7 +119,7 @@ fn check_rsa(key: &[u8]) -> Result<(), String> {
         inside.end(MALFORMED)?;
         Ok(modulus)
     };
-    let modulus = modulus().map_err(|fault| fault.0.to_owned())?;
+    let modulus = modulus().map_err(unreadable)?;
     let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
     let (min, max) = (limits::RSA_BITS_MIN, limits::RSA_BITS_MAX);
     if (min..=max).contains(&bits) { Ok(()) } else { Err(format!("RSA of {bits} bits; accepted are {min} to {max}")) }

@@ -22,6 +22,9 @@ mod fault;
 mod presented;
 mod unversioned;
 
+#[cfg(test)]
+mod tests;
+
 use anchor::Anchor;
 use presented::Presented;
 
@@ -118,7 +121,8 @@ impl TrustStore {
     /// [`PathError`]: the chain does not hold.
     pub fn prove(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, PathError> {
         let presented = Presented::read(chain)?;
-        keys::check(presented.device.public_key).map_err(|reason| PathError::WeakKey { reason })?;
+        keys::check(presented.device.public_key)
+            .map_err(|found| PathError::WeakKey { reason: format!("the device certificate has {found}") })?;
         let v1 = match presented.device.version {
             X509Version::V1 => true,
             X509Version::V3 => false,

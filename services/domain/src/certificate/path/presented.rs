@@ -104,7 +104,8 @@ fn fit_to_issue(n: usize, der: &[u8], outline: &Outline<'_>) -> Result<(), PathE
     if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return not_permitted("may not sign certificates (keyUsage has no keyCertSign)");
     }
-    keys::check(outline.public_key).map_err(|reason| PathError::WeakKey { reason })?;
+    keys::check(outline.public_key)
+        .map_err(|found| PathError::WeakKey { reason: format!("certificate {n} has {found}") })?;
     // Whatever else webpki would not read, such as a critical extension that it does not process.
     match EndEntityCert::try_from(&CertificateDer::from(der)) {
         Ok(_) => Ok(()),
