@@ -118,6 +118,12 @@ impl Downlink {
         }
     }
 
+    /// Forgets what waits on other topics than these.
+    pub(super) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.queue.retain(|queued| wanted(&queued.topic));
+        self.queued_bytes = self.queue.iter().map(|queued| queued.payload.len()).sum();
+    }
+
     fn has_room(&self, output: &BytesMut, peer: &Peer, limits: &Limits) -> bool {
         let in_flight_max = peer.receive_maximum.min(limits.in_flight_max);
         output.len() <= OUTPUT_BYTES_MAX && self.in_flight.len() < usize::from(in_flight_max)

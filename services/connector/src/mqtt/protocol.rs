@@ -200,6 +200,15 @@ impl Protocol {
         delivered
     }
 
+    /// Takes subscriptions away that the device may no longer have; what waits because of them is not sent. The client is
+    /// not told: MQTT has no word for it.
+    pub fn withdraw(&mut self, filters: &[Box<str>]) {
+        self.with_session(|session, _| {
+            session.withdraw(filters);
+            Ok(())
+        });
+    }
+
     /// Ends the session: DISCONNECT with the reason for MQTT 5, then close. Before CONNACK the same as `refuse`.
     pub fn close(&mut self, refusal: Refusal) {
         self.refuse(refusal, None);

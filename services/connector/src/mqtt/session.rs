@@ -246,6 +246,16 @@ impl Session {
         }
     }
 
+    /// Takes subscriptions away, and what waits because of them and nothing else.
+    pub(super) fn withdraw(&mut self, filters: &[Box<str>]) {
+        for filter in filters {
+            self.subscriptions.remove(filter);
+        }
+        let subscriptions = &self.subscriptions;
+        // System topics need no subscription; only custom ones are ever withdrawn.
+        self.downlink.keep(|topic| topic.starts_with('$') || subscriptions.qos_for(topic, false).is_some());
+    }
+
     pub(super) fn send_queued(&mut self, sink: &mut Sink<'_>) {
         self.downlink.send_queued(sink.output, &self.peer, sink.limits, sink.now_ms);
     }

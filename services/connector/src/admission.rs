@@ -1,0 +1,103 @@
+//! Judges a connection by the instance's view: let in, registered first, or refused.
+//!
+//! Not its job: the rules (the domain's) and the registration (the registrar's). Invariant: whoever is let in was found
+//! in the view. A ruling is never believed: after it, the view is waited for and asked again.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rollcall_domain::{
+    authenticate::{Identification, Recognised, Verdict, authenticate},
+    ids::{DeviceId, Position},
+    refusal::Refusal,
+    time::Timestamp,
+};
+use rollcall_projection::admission::{ViewHealth, ViewStatus};
+
+use crate::{
+    instance::Instance,
+    prover::Proof,
+    registration::{CertificateConnect, Chain},
+};
+
+/// Who wants to be let in.
+pub(crate) struct Applicant<'a> {
+    /// The chain that holds, and what the device's certificate says.
+    pub(crate) proof: &'a Proof,
+    /// What of CONNECT matters to who somebody is.
+    pub(crate) identification: Identification<'a>,
+    /// Where the connection comes from.
+    pub(crate) source: IpAddr,
+}
+
+/// Somebody to let in.
+pub(crate) struct Admitted {
+    /// As whom.
+    pub(crate) device: Recognised,
+    /// How far the view was at least when it said so: who comes from an older position is judged again.
+    pub(crate) at: Position,
+}
+
+/// Whether a view may be judged by. One that is still reading for the first time knows too few devices; one that has
+/// lost the log, or stands before an unreadable record, knows what was true, and goes on admitting by that.
+pub(crate) fn ready(status: &ViewStatus) -> bool {
+    let known_something = status.position > Position::START;
+    match status.health {
+        ViewHealth::Following => status.caught_up,
+        ViewHealth::Stale { .. } | ViewHealth::Parked { .. } => status.caught_up || known_something,
+    }
+}
+
+/// Judges one connection; `chain` is asked for only if the device must be registered first.
+///
+/// # Errors
+/// The [`Refusal`] to answer CONNECT with.
+pub(crate) async fn admit(
+    instance: &Arc<Instance>,
+    applicant: &Applicant<'_>,
+    chain: impl FnOnce() -> Chain,
+) -> Result<Admitted, Refusal> {
+    match judge(instance, applicant)? {
+        (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
+        (Verdict::Refuse(refusal), _) => Err(refusal),
+        (Verdict::Register { claimed, .. }, _) => {
+            instance.registration.apply(certificate_connect(applicant, claimed, chain())).await?;
+            match judge(instance, applicant)? {
+                (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
+                (Verdict::Refuse(refusal), _) => Err(refusal),
+                // Registered and deleted and readmitted meanwhile, or the like: the next attempt starts afresh.
+                (Verdict::Register { .. }, _) => Err(Refusal::RegistrationTimedOut),
+            }
+        }
+    }
+}
+
+fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, Position), Refusal> {
+    let at = {
+        let status = instance.status.borrow();
+        if !ready(&status) {
+            return Err(Refusal::NotReady);
+        }
+        status.position
+    };
+    let verdict = authenticate(
+        &instance.view.configuration(),
+        &instance.view,
+        &instance.profile.load(),
+        &instance.availability,
+        &applicant.proof.facts,
+        &applicant.proof.proven.ca,
+        &applicant.identification,
+        Timestamp::from_unix_ms(instance.clock.unix_ms()),
+    );
+    Ok((verdict, at))
+}
+
+fn certificate_connect(applicant: &Applicant<'_>, claimed: Option<DeviceId>, chain: Chain) -> CertificateConnect {
+    CertificateConnect {
+        claimed,
+        sha256: applicant.proof.facts.sha256,
+        ca: applicant.proof.proven.ca.clone(),
+        source: applicant.source,
+        chain,
+    }
+}

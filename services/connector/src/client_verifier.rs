@@ -1,0 +1,114 @@
+//! What rustls asks about client certificates, answered by the domain's path building.
+//!
+//! Not its job: who the device is; a chain that holds here is judged again by admission on every connection, because
+//! rustls never asks about a resumed session. Invariant: what is proven is a chain up to a verified CA certificate of
+//! the one instance that the SNI named, or nothing at all.
+
+use std::sync::Arc;
+
+use rollcall_domain::certificate::path::PathError;
+use rollcall_projection::admission::ViewStatus;
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerMisbehaved, SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::{
+        WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+    },
+    pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime},
+    server::danger::{ClientCertVerified, ClientCertVerifier},
+};
+use tokio::sync::watch;
+use webpki::RawPublicKeyEntity;
+
+use crate::{admission::ready, prover::Prover, v1_key::v1_key};
+
+/// Asks for a client certificate and proves it.
+#[derive(Debug)]
+pub(crate) struct ClientVerifier {
+    prover: Arc<Prover>,
+    view: watch::Receiver<ViewStatus>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientVerifier {
+    /// For one instance and trust epoch.
+    pub(crate) fn new(
+        prover: Arc<Prover>,
+        view: watch::Receiver<ViewStatus>,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Self {
+        Self { prover, view, algorithms }
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    /// None: the list would tell every anonymous client of an access domain who its owner's suppliers are.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    /// The time is the prover's own, injected one.
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        match self.prover.prove(std::iter::once(end_entity).chain(intermediates)) {
+            Ok(_) => Ok(ClientCertVerified::assertion()),
+            // Which CA certificates are trusted is not known yet. "Unknown CA" would be wrong, and final to some
+            // clients; so the handshake goes on, and admission, which has no proof either, says "not ready".
+            Err(_) if !ready(&self.view.borrow()) => Ok(ClientCertVerified::assertion()),
+            Err(fault) => Err(Error::InvalidCertificate(alerting(fault))),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let Some(key) = v1_key(cert) else { return verify_tls12_signature(message, cert, dss, &self.algorithms) };
+        let spki = SubjectPublicKeyInfoDer::from(key);
+        let key = RawPublicKeyEntity::try_from(&spki).map_err(|_| CertificateError::BadEncoding)?;
+        let candidates = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == dss.scheme);
+        let (_, candidates) = candidates.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        // A TLS 1.2 scheme names no curve: whichever of its algorithms fits the key decides.
+        let genuine = candidates.iter().any(|algorithm| key.verify_signature(*algorithm, message, dss.signature()).is_ok());
+        if genuine { Ok(HandshakeSignatureValid::assertion()) } else { Err(CertificateError::BadSignature.into()) }
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match v1_key(cert) {
+            None => verify_tls13_signature(message, cert, dss, &self.algorithms),
+            Some(key) => {
+                verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(key), dss, &self.algorithms)
+            }
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The rustls error whose alert tells the device what is wrong with its chain (RFC 8446 §6.2).
+fn alerting(fault: PathError) -> CertificateError {
+    match fault {
+        PathError::UnknownIssuer => CertificateError::UnknownIssuer,
+        PathError::Expired => CertificateError::Expired,
+        PathError::NotYetValid => CertificateError::NotValidYet,
+        PathError::BadSignature => CertificateError::BadSignature,
+        PathError::WrongPurpose { .. } => CertificateError::InvalidPurpose,
+        PathError::Malformed { .. } => CertificateError::BadEncoding,
+        PathError::Empty | PathError::TooLong { .. } | PathError::NotPermitted { .. } | PathError::WeakKey { .. } => {
+            CertificateError::Other(OtherError(Arc::new(fault)))
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
+//! unit last; the defaults are the service's own figures where it states one.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use rollcall_domain::fleet::{AvailabilityRules, Edition};
+use serde::{Deserialize, Serialize};
+
+use crate::mqtt;
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where MQTT over TLS is accepted.
+    pub listen: SocketAddr,
+    /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
+    pub tls_folder: PathBuf,
+    /// What is limited, and to how much.
+    pub limits: Limits,
+    /// Where self-registration is not available: any row that matches forbids.
+    pub unavailable: Vec<UnavailableRow>,
+}
+
+/// One row of the availability table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnavailableRow {
+    /// Which edition.
+    pub edition: EditionName,
+    /// Which region; absent means every region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// An edition as it is written in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EditionName {
+    /// Shared.
+    Basic,
+    /// Logical multi-tenant.
+    Standard,
+    /// Dedicated.
+    Enterprise,
+}
+
+/// Every limit of the edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// TCP connections at a time, from SYN to last byte; more are closed at once.
+    pub connections_max: u32,
+    /// Connections that the kernel may hold before they are accepted.
+    pub backlog_max: u32,
+    /// TLS handshakes at a time after their ClientHello has come; more wait, within their deadline.
+    pub handshakes_max: u32,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_ms_max: u64,
+    /// From the end of the handshake to a whole CONNECT.
+    pub connect_ms_max: u64,
+    /// From a certificate-connect event to a view that knows the device.
+    pub registration_ms_max: u64,
+    /// Registrations at a time, per instance; more are shed with a retry hint.
+    pub registrations_max: u32,
+    /// Registrations a second under one CA certificate, on average; twice as many in a burst.
+    pub registrations_per_ca_per_s_max: u32,
+    /// Registrations a second from one source (IPv4 address, IPv6 /64), on average; twice as many in a burst.
+    pub registrations_per_source_per_s_max: u32,
+    /// What a shed or timed-out client is told to wait at least; it is told up to twice this, at random.
+    pub retry_after_s: u32,
+    /// Bytes of all certificates that a client presents, together.
+    pub chain_bytes_max: u32,
+    /// TLS sessions kept for resumption, per instance and trust epoch.
+    pub resumable_sessions_max: u32,
+    /// Subscriptions of one device.
+    pub subscriptions_max: u16,
+    /// QoS 1 messages under way from one device (MQTT 5: Receive Maximum).
+    pub uplinks_in_flight_max: u16,
+    /// QoS 1 messages under way to one device.
+    pub downlinks_in_flight_max: u16,
+    /// Messages waiting for one device.
+    pub queue_messages_max: u32,
+    /// Bytes waiting for one device.
+    pub queue_bytes_max: u32,
+    /// Messages a second from one device, on average; twice as many in a burst.
+    pub uplinks_per_s_max: u32,
+    /// Largest payload of an MQTT message, bytes; a packet may have 64 KB more, for its topic and properties.
+    pub payload_bytes_max: u32,
+    /// How long a stopping connector goes on saying goodbye.
+    pub drain_ms_max: u64,
+    /// How long a refused client has for reading why.
+    pub linger_ms_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8883)),
+            tls_folder: "tls".into(),
+            limits: Limits::default(),
+            unavailable: vec![
+                UnavailableRow { edition: EditionName::Basic, region: None },
+                UnavailableRow { edition: EditionName::Standard, region: Some("cn-east-3".into()) },
+            ],
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            backlog_max: 4096,
+            handshakes_max: 4096,
+            handshake_ms_max: 10_000,
+            connect_ms_max: 10_000,
+            registration_ms_max: 5_000,
+            registrations_max: 4096,
+            registrations_per_ca_per_s_max: 5_000,
+            registrations_per_source_per_s_max: 2_500,
+            retry_after_s: 5,
+            chain_bytes_max: 32 * 1024,
+            resumable_sessions_max: 4096,
+            subscriptions_max: 100,
+            uplinks_in_flight_max: 64,
+            downlinks_in_flight_max: 64,
+            queue_messages_max: 1000,
+            queue_bytes_max: 4 * 1024 * 1024,
+            uplinks_per_s_max: 50,
+            payload_bytes_max: 1024 * 1024,
+            drain_ms_max: 10_000,
+            linger_ms_max: 1_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The part of them that the MQTT state machine keeps.
+    pub fn protocol(&self) -> mqtt::Limits {
+        mqtt::Limits {
+            connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
+            payload_bytes_max: self.payload_bytes_max,
+            receive_maximum: self.uplinks_in_flight_max,
+            subscriptions_max: self.subscriptions_max,
+            in_flight_max: self.downlinks_in_flight_max,
+            queued_messages_max: u16::try_from(self.queue_messages_max).unwrap_or(u16::MAX),
+            queued_bytes_max: self.queue_bytes_max,
+            ..mqtt::Limits::default()
+        }
+    }
+
+    /// [`Self::handshake_ms_max`].
+    pub fn handshake(&self) -> Duration {
+        Duration::from_millis(self.handshake_ms_max)
+    }
+
+    /// [`Self::registration_ms_max`].
+    pub fn registration(&self) -> Duration {
+        Duration::from_millis(self.registration_ms_max)
+    }
+
+    /// [`Self::drain_ms_max`].
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms_max)
+    }
+
+    /// [`Self::linger_ms_max`].
+    pub fn linger(&self) -> Duration {
+        Duration::from_millis(self.linger_ms_max)
+    }
+}
+
+impl Config {
+    /// The availability table as the rules want it.
+    pub fn availability(&self) -> AvailabilityRules {
+        let row = |row: &UnavailableRow| (row.edition.into(), row.region.as_deref().map(Into::into));
+        AvailabilityRules { unavailable: self.unavailable.iter().map(row).collect() }
+    }
+}
+
+impl From<EditionName> for Edition {
+    fn from(name: EditionName) -> Self {
+        match name {
+            EditionName::Basic => Self::Basic,
+            EditionName::Standard => Self::Standard,
+            EditionName::Enterprise => Self::Enterprise,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_table_is_the_services_own() {
+        assert_eq!(Config::default().availability(), AvailabilityRules::default());
+    }
+
+    #[test]
+    fn an_unknown_limit_is_refused() {
+        let said = serde_json::from_str::<Config>(r#"{"limits":{"connections":5}}"#).unwrap_err().to_string();
+        assert!(said.starts_with("unknown field `connections`"), "{said}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Answers CONNECT: judges, opens the session, or says why not.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rollcall_domain::{authenticate::Identification, refusal::Refusal};
+
+use crate::{
+    admission::{Admitted, Applicant, admit},
+    edge::Edge,
+    instance::Instance,
+    judge::judge_one,
+    metrics::metrics,
+    mqtt::Connect,
+    prover::Proof,
+    registration::Chain,
+    sessions::{Opening, Session},
+};
+
+/// A session that is left when its connection ends, however it ends.
+pub(crate) struct Held {
+    instance: Arc<Instance>,
+    pub(crate) session: Arc<Session>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.instance.leave(&self.session);
+    }
+}
+
+/// Lets somebody in, or says why not; `chain` is asked for only if the device must be registered first.
+///
+/// # Errors
+/// The [`Refusal`] to answer with.
+pub(crate) async fn enter(
+    edge: &Edge,
+    instance: &Arc<Instance>,
+    proof: &Result<Arc<Proof>, Refusal>,
+    connect: &Connect,
+    source: IpAddr,
+    chain: impl FnOnce() -> Chain,
+) -> Result<Held, Refusal> {
+    let proof = proof.as_ref().map_err(Clone::clone)?;
+    let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
+    let admitted = admit(instance, &Applicant { proof, identification, source }, chain).await?;
+    let held = open(instance, proof, identification, &admitted);
+    if edge.stopping.is_cancelled() {
+        return Err(Refusal::ShuttingDown);
+    }
+    // A record that was folded since the judgement may have come before the session was there to be judged again.
+    if instance.status.borrow().position != admitted.at {
+        judge_one(instance, &held.session);
+    }
+    match held.session.mailbox.closed() {
+        Some(refusal) => Err(refusal),
+        None => {
+            instance.announcements.online(&instance.connector, &held.session);
+            metrics().accepted();
+            Ok(held)
+        }
+    }
+}
+
+fn open(instance: &Arc<Instance>, proof: &Proof, identification: Identification<'_>, admitted: &Admitted) -> Held {
+    let session = instance.sessions.open(Opening {
+        device: admitted.device.clone(),
+        identification,
+        facts: proof.facts.clone(),
+        ca: proof.proven.ca.clone(),
+        since: instance.now(),
+    });
+    Held { instance: instance.clone(), session }
+}
+
+/// Says to operators who was refused. Certificate and CONNECT are hostile text and stay out of it, except as the
+/// refusal quotes them, escaped.
+pub(crate) fn report(instance: &Instance, source: IpAddr, refusal: &Refusal) {
+    metrics().refused(refusal);
+    let (code, reason) = (refusal.code(), refusal.to_string());
+    tracing::info!(instance = %instance.id, %source, code, ?reason, "connection refused");
+}

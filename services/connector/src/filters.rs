@@ -1,0 +1,140 @@
+//! Who has subscribed to a custom topic: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
+//!
+//! Not its job: whether somebody may, and system topics, which need no subscription. A filter has at most
+//! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds how deep the tree is.
+
+use std::collections::HashMap;
+
+/// A tree of filters, each with its holders.
+#[derive(Debug)]
+pub(crate) struct Filters<H> {
+    root: Node<H>,
+}
+
+#[derive(Debug)]
+struct Node<H> {
+    levels: HashMap<Box<str>, Node<H>>,
+    /// Holders of the filter that ends here.
+    here: Vec<H>,
+    /// Holders of the filter that ends with `#` below here.
+    below: Vec<H>,
+}
+
+impl<H> Default for Filters<H> {
+    fn default() -> Self {
+        Self { root: Node::default() }
+    }
+}
+
+impl<H> Default for Node<H> {
+    fn default() -> Self {
+        Self { levels: HashMap::new(), here: Vec::new(), below: Vec::new() }
+    }
+}
+
+impl<H: Clone + PartialEq> Filters<H> {
+    /// `holder` holds `filter`; again is once.
+    pub(crate) fn insert(&mut self, filter: &str, holder: &H) {
+        let mut node = &mut self.root;
+        for level in filter.split('/') {
+            if level == "#" {
+                return add(&mut node.below, holder);
+            }
+            node = node.levels.entry(level.into()).or_default();
+        }
+        add(&mut node.here, holder);
+    }
+
+    /// `holder` no longer holds `filter`.
+    pub(crate) fn remove(&mut self, filter: &str, holder: &H) {
+        self.root.remove(&mut filter.split('/'), holder);
+    }
+
+    /// Whether nobody holds anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.is_empty()
+    }
+
+    /// The holders of all filters that match a topic; one that holds several is there several times.
+    pub(crate) fn holders(&self, topic: &str) -> Vec<H> {
+        let mut found = Vec::new();
+        self.root.collect(Some(topic), &mut found);
+        found
+    }
+}
+
+fn add<H: Clone + PartialEq>(holders: &mut Vec<H>, holder: &H) {
+    if !holders.contains(holder) {
+        holders.push(holder.clone());
+    }
+}
+
+impl<H: Clone + PartialEq> Node<H> {
+    fn is_empty(&self) -> bool {
+        self.levels.is_empty() && self.here.is_empty() && self.below.is_empty()
+    }
+
+    fn remove<'a>(&mut self, levels: &mut impl Iterator<Item = &'a str>, holder: &H) {
+        match levels.next() {
+            None => self.here.retain(|other| other != holder),
+            Some("#") => self.below.retain(|other| other != holder),
+            Some(level) => {
+                let Some(node) = self.levels.get_mut(level) else { return };
+                node.remove(levels, holder);
+                if node.is_empty() {
+                    self.levels.remove(level);
+                }
+            }
+        }
+    }
+
+    /// `rest` is what of the topic is below this node; `None` at its end.
+    fn collect(&self, rest: Option<&str>, found: &mut Vec<H>) {
+        // `a/#` matches `a` too (MQTT 5 §4.7.1.2).
+        found.extend_from_slice(&self.below);
+        let Some(rest) = rest else { return found.extend_from_slice(&self.here) };
+        let (level, rest) = rest.split_once('/').map_or((rest, None), |(level, rest)| (level, Some(rest)));
+        for name in [level, "+"] {
+            if let Some(node) = self.levels.get(name) {
+                node.collect(rest, found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matching(filters: &[&str], topic: &str) -> Vec<usize> {
+        let mut tree = Filters::default();
+        filters.iter().enumerate().for_each(|(n, filter)| tree.insert(filter, &n));
+        let mut found = tree.holders(topic);
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn wildcards_match_as_the_standard_says() {
+        let filters = ["a/b", "a/+", "a/#", "#", "+/+", "+", "a/b/#", "/a", "+/"];
+        assert_eq!(matching(&filters, "a/b"), [0, 1, 2, 3, 4, 6]);
+        assert_eq!(matching(&filters, "a"), [2, 3, 5]);
+        assert_eq!(matching(&filters, "/a"), [3, 4, 7]);
+        assert_eq!(matching(&filters, "a/"), [1, 2, 3, 4, 8]);
+    }
+
+    #[test]
+    fn what_is_removed_leaves_nothing_behind() {
+        let mut tree = Filters::default();
+        for filter in ["a/b/c", "a/#", "+/b"] {
+            tree.insert(filter, &1);
+            tree.insert(filter, &1);
+        }
+        tree.remove("a/x", &1);
+        for filter in ["a/b/c", "a/#", "+/b"] {
+            assert!(!tree.is_empty());
+            tree.remove(filter, &1);
+        }
+        assert!(tree.is_empty());
+    }
+}

@@ -1,0 +1,135 @@
+//! One TLS handshake, from ClientHello to a connection whose chain has been looked at.
+//!
+//! Not its job: who the device is. Invariant: whoever fails is told by an alert that it can read: after one the
+//! connection is half-closed and drained, because a reset would overtake it.
+
+use std::{io, sync::Arc};
+
+use rollcall_domain::{certificate::path::PathError, refusal::Refusal};
+use rustls::HandshakeKind;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{
+    admission::ready,
+    edge::Edge,
+    instance::Instance,
+    metrics::{HandshakeEnd, metrics},
+    prover::{Proof, Prover},
+    sni::{self, Hello},
+};
+
+/// Bytes that are read from somebody who has been told to go.
+const DRAINED_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection after its handshake.
+pub(crate) struct Shaken {
+    /// The instance that the SNI named.
+    pub(crate) instance: Arc<Instance>,
+    /// The connection.
+    pub(crate) tls: TlsStream<TcpStream>,
+    /// The chain, which holds; or why CONNECT will be refused whatever it says.
+    pub(crate) proof: Result<Arc<Proof>, Refusal>,
+}
+
+/// Shakes hands within the deadline; `None` when that failed, and all is said and counted.
+pub(crate) async fn shake(edge: &Edge, socket: TcpStream) -> Option<Shaken> {
+    let deadline = Instant::now() + edge.config.limits.handshake();
+    match timeout_at(deadline, within_deadline(edge, socket)).await {
+        Ok(Ok(shaken)) => {
+            let resumed = shaken.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+            metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
+            Some(shaken)
+        }
+        Ok(Err(failed)) => {
+            metrics().handshake(failed.end);
+            if let Some(socket) = failed.socket {
+                linger(edge, socket).await;
+            }
+            None
+        }
+        Err(_) => {
+            metrics().handshake(HandshakeEnd::TimedOut);
+            None
+        }
+    }
+}
+
+/// A handshake that failed, with the socket to drain if there is somebody to read an alert.
+struct Failed {
+    end: HandshakeEnd,
+    socket: Option<TcpStream>,
+}
+
+async fn within_deadline(edge: &Edge, socket: TcpStream) -> Result<Shaken, Failed> {
+    let (start, name) = match sni::read_hello(socket).await {
+        Ok(Hello::Named(start, name)) => (start, name),
+        Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
+        Err(unreadable) => {
+            tracing::debug!(error = %unreadable.error, "not a ClientHello");
+            return Err(Failed { end: HandshakeEnd::Failed, socket: unreadable.socket });
+        }
+    };
+    let Some(instance) = edge.instances.of(&name) else {
+        return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME).await);
+    };
+    let Some(trust) = instance.trust.load_full() else {
+        return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR).await);
+    };
+    // Only now does it cost CPU time: silent connections must not keep others from it.
+    let _turn = edge.handshakes.acquire().await;
+    match start.into_stream(trust.tls.clone()).into_fallible().await {
+        Ok(tls) => {
+            let proof = prove_again(&instance, &trust.prover, &tls);
+            Ok(Shaken { instance, tls, proof })
+        }
+        Err((error, socket)) => {
+            tracing::debug!(instance = %instance.id, epoch = trust.epoch, error = ?error.to_string(), "handshake failed");
+            Err(Failed { end: HandshakeEnd::Failed, socket: Some(socket) })
+        }
+    }
+}
+
+/// What the handshake has proven is remembered; what it resumed is proven here.
+fn prove_again(instance: &Instance, prover: &Prover, tls: &TlsStream<TcpStream>) -> Result<Arc<Proof>, Refusal> {
+    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    prover.prove(chain.iter()).map_err(|fault| match fault {
+        _ if !ready(&instance.status.borrow()) => Refusal::NotReady,
+        PathError::Expired => Refusal::CertificateExpired,
+        PathError::NotYetValid => Refusal::CertificateNotYetValid,
+        PathError::Empty
+        | PathError::TooLong { .. }
+        | PathError::Malformed { .. }
+        | PathError::UnknownIssuer
+        | PathError::BadSignature
+        | PathError::NotPermitted { .. }
+        | PathError::WeakKey { .. }
+        | PathError::WrongPurpose { .. } => Refusal::CaNotTrusted,
+    })
+}
+
+async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8]) -> Failed {
+    // Who is gone already does not mind.
+    let _: io::Result<()> = socket.write_all(record).await;
+    Failed { end, socket: Some(socket) }
+}
+
+/// Half-closes and reads on until the client has closed its side, so that it gets what was sent last.
+pub(crate) async fn linger(edge: &Edge, mut socket: TcpStream) {
+    let drained = async {
+        socket.shutdown().await?;
+        let (mut scratch, mut total) = ([0; 1024], 0);
+        while total < DRAINED_BYTES_MAX {
+            match socket.read(&mut scratch).await? {
+                0 => break,
+                bytes => total += bytes,
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    drop(tokio::time::timeout(edge.config.limits.linger(), drained).await);
+}

@@ -1,0 +1,160 @@
+//! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that keep them true.
+//!
+//! Instances share nothing but the connector's sockets and limits. Invariant: what a connection needs is read from here
+//! at each use, never kept by the connection.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    fleet::{self, AvailabilityRules},
+    ids::{ConnectorId, InstanceId, LogId},
+    refusal::Refusal,
+    time::Timestamp,
+};
+use rollcall_projection::admission::{AdmissionView, Store, ViewError, ViewStatus};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    judge,
+    mailbox::Bounds,
+    presence::{self, Announcements},
+    registration::Registration,
+    router,
+    sessions::{Session, Sessions},
+    trust::{Trust, TrustKeeper},
+};
+
+/// How long to wait before opening a queue again that could not be opened.
+const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// What all instances of a connector are made with.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) config: Arc<Config>,
+    pub(crate) backbone: Backbone,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) connector: ConnectorId,
+}
+
+/// One instance.
+pub(crate) struct Instance {
+    pub(crate) id: InstanceId,
+    /// Access domain, edition and region, as the fleet has them now.
+    pub(crate) profile: ArcSwap<fleet::Instance>,
+    pub(crate) availability: AvailabilityRules,
+    pub(crate) view: AdmissionView,
+    pub(crate) status: watch::Receiver<ViewStatus>,
+    /// `None` until the first trust epoch: nobody shakes hands before.
+    pub(crate) trust: ArcSwapOption<Trust>,
+    pub(crate) sessions: Sessions,
+    pub(crate) registration: Registration,
+    pub(crate) announcements: Announcements,
+    /// Whether messages are being followed.
+    pub(crate) routing: watch::Sender<bool>,
+    pub(crate) backbone: Backbone,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) connector: ConnectorId,
+    stop: CancellationToken,
+}
+
+impl Instance {
+    /// Opens the view and starts the tasks.
+    ///
+    /// # Errors
+    /// [`ViewError`]: the view cannot be opened.
+    pub(crate) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Self>, ViewError> {
+        let (stop, limits) = (CancellationToken::new(), &around.config.limits);
+        let id = profile.id.clone();
+        let view = around.store.admission(&id, around.backbone.log.clone(), stop.clone())?;
+        let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
+        let queue = around.backbone.requests.clone();
+        let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
+        let instance = Arc::new(Self {
+            profile: ArcSwap::from_pointee(profile),
+            availability: around.config.availability(),
+            status: view.status(),
+            trust: ArcSwapOption::empty(),
+            sessions: Sessions::new(bounds),
+            registration,
+            announcements: Announcements::default(),
+            routing: watch::Sender::new(false),
+            backbone: around.backbone.clone(),
+            clock: around.clock.clone(),
+            connector: around.connector.clone(),
+            view,
+            id,
+            stop,
+        });
+        instance.clone().spawn_tasks(around);
+        Ok(instance)
+    }
+
+    fn spawn_tasks(self: Arc<Self>, around: &Surroundings) {
+        let (config, clock) = (around.config.clone(), self.clock.clone());
+        let keeper = TrustKeeper::new(self.id.clone(), self.view.clone(), clock, config.limits.clone(), &config.tls_folder);
+        self.spawn(async move |instance| keeper.run(&instance.trust).await);
+        self.spawn(async |instance| judge::run(&instance).await);
+        self.spawn(async |instance| router::run(&instance).await);
+        self.spawn(async |instance| presence::announce(&instance).await);
+        self.spawn(async |instance| presence::watch(&instance).await);
+        self.spawn(async |instance| presence::beat(&instance).await);
+        self.spawn(async |instance| instance.open_queue().await);
+    }
+
+    fn spawn<F>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, running) = (self.stop.clone(), task(self.clone()));
+        tokio::spawn(async move { stop.run_until_cancelled(running).await });
+    }
+
+    async fn open_queue(&self) {
+        let log = LogId::Instance(self.id.clone());
+        while let Err(error) = self.backbone.requests.open(&log).await {
+            report(&self.id, &error);
+            tokio::time::sleep(OPEN_AGAIN).await;
+        }
+    }
+
+    /// Now, by the injected clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.clock.unix_ms())
+    }
+
+    /// The connection of a session has ended.
+    pub(crate) fn leave(&self, session: &Arc<Session>) {
+        if self.sessions.leave(session) {
+            self.announcements.offline(&self.connector, session, self.now());
+        }
+    }
+
+    /// Has every session closed.
+    pub(crate) fn close_all(&self, refusal: &Refusal) {
+        for session in self.sessions.all() {
+            session.mailbox.close(refusal.clone());
+        }
+    }
+
+    /// Ends the tasks. Sessions should be closed and announced before.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+fn report(instance: &InstanceId, error: &BackboneError) {
+    match error {
+        BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => {
+            tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
+        }
+        BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => {
+            tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
+        }
+    }
+}

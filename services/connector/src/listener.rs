@@ -1,0 +1,76 @@
+//! Accepts connections under the limit of connections, each into a task of its own.
+//!
+//! Over the limit a connection is accepted and closed at once: left in the backlog it would look like a dead server and
+//! keep out the ones that come after it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{connection::serve, edge::Edge, metrics::metrics};
+
+/// How long to wait when the process can open no more sockets.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Binds; port 0 lets the operating system choose.
+///
+/// # Errors
+/// The operating system's.
+pub(crate) fn bind(address: SocketAddr, backlog_max: u32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog_max).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until the connector is stopping. The tasks are `connections`'.
+pub(crate) async fn accept(listener: TcpListener, edge: Arc<Edge>, connections: &TaskTracker) {
+    let room = Arc::new(Semaphore::new(edge.config.limits.connections_max as usize));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = edge.stopping.cancelled() => return,
+        };
+        let (socket, source) = match accepted {
+            Ok((socket, peer)) => (socket, peer.ip()),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(EXHAUSTED).await;
+                continue;
+            }
+        };
+        match room.clone().try_acquire_owned() {
+            Ok(permit) => {
+                let edge = edge.clone();
+                connections.spawn(async move {
+                    metrics().connections(1);
+                    converse(edge, socket, source).await;
+                    metrics().connections(-1);
+                    drop(permit);
+                });
+            }
+            Err(_) => metrics().turned_away(),
+        }
+    }
+}
+
+async fn converse(edge: Arc<Edge>, socket: TcpStream, source: IpAddr) {
+    // Answers are small and somebody waits for each of them.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it was served");
+        return;
+    }
+    serve(edge, socket, source).await;
+}

@@ -1,0 +1,139 @@
+//! What the edge counts, through the process's global meter. Labels are refusal codes and fixed words, never anything
+//! that a client has sent.
+
+use std::sync::LazyLock;
+
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Histogram, Meter, UpDownCounter},
+};
+use rollcall_domain::refusal::Refusal;
+
+static METER: LazyLock<Meter> = LazyLock::new(|| global::meter("rollcall.connector"));
+
+/// The instruments. One set for the process: a meter hands out the same instrument for the same name anyway.
+pub(crate) struct Metrics {
+    connections: UpDownCounter<i64>,
+    sessions: UpDownCounter<i64>,
+    turned_away: Counter<u64>,
+    handshakes: Counter<u64>,
+    accepted: Counter<u64>,
+    refused: Counter<u64>,
+    closed: Counter<u64>,
+    registrations: Counter<u64>,
+    registration_ms: Histogram<f64>,
+    uplinks: Counter<u64>,
+    denied: Counter<u64>,
+    delivered: Counter<u64>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
+    connections: METER.i64_up_down_counter("rollcall.connector.connections").build(),
+    sessions: METER.i64_up_down_counter("rollcall.connector.sessions").build(),
+    turned_away: METER.u64_counter("rollcall.connector.turned_away").build(),
+    handshakes: METER.u64_counter("rollcall.connector.handshakes").build(),
+    accepted: METER.u64_counter("rollcall.connector.accepted").build(),
+    refused: METER.u64_counter("rollcall.connector.refused").build(),
+    closed: METER.u64_counter("rollcall.connector.closed").build(),
+    registrations: METER.u64_counter("rollcall.connector.registrations").build(),
+    registration_ms: METER.f64_histogram("rollcall.connector.registration").with_unit("ms").build(),
+    uplinks: METER.u64_counter("rollcall.connector.uplinks").build(),
+    denied: METER.u64_counter("rollcall.connector.denied").build(),
+    delivered: METER.u64_counter("rollcall.connector.delivered").build(),
+});
+
+/// The instruments of this process.
+pub(crate) fn metrics() -> &'static Metrics {
+    &METRICS
+}
+
+/// How a TLS handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandshakeEnd {
+    /// Complete, proven from scratch.
+    Full,
+    /// Complete, resumed.
+    Resumed,
+    /// No SNI, or an IP literal in its place.
+    NameAbsent,
+    /// An SNI that is no instance's access domain.
+    NameUnknown,
+    /// The instance has no server certificate that can be used.
+    NoServerCertificate,
+    /// Not within its deadline.
+    TimedOut,
+    /// Anything else: no common parameters, no or a refused certificate, garbage, gone away.
+    Failed,
+}
+
+impl HandshakeEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Resumed => "resumed",
+            Self::NameAbsent => "name_absent",
+            Self::NameUnknown => "name_unknown",
+            Self::NoServerCertificate => "no_server_certificate",
+            Self::TimedOut => "timed_out",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Metrics {
+    /// A connection came (`1`) or went (`-1`).
+    pub(crate) fn connections(&self, change: i64) {
+        self.connections.add(change, &[]);
+    }
+
+    /// A session came or went.
+    pub(crate) fn sessions(&self, change: i64) {
+        self.sessions.add(change, &[]);
+    }
+
+    /// A connection was closed unheard: over the limit of connections.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.add(1, &[]);
+    }
+
+    /// A handshake ended.
+    pub(crate) fn handshake(&self, end: HandshakeEnd) {
+        self.handshakes.add(1, &[KeyValue::new("end", end.name())]);
+    }
+
+    /// A device was let in.
+    pub(crate) fn accepted(&self) {
+        self.accepted.add(1, &[]);
+    }
+
+    /// A CONNECT was refused.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        self.refused.add(1, &[KeyValue::new("code", refusal.code().to_owned())]);
+    }
+
+    /// A session was closed by us.
+    pub(crate) fn closed(&self, refusal: &Refusal) {
+        self.closed.add(1, &[KeyValue::new("code", refusal.code().to_owned())]);
+    }
+
+    /// A registration ended: `applied`, or a refusal's code.
+    pub(crate) fn registration(&self, outcome: &str, took_ms: f64) {
+        self.registrations.add(1, &[KeyValue::new("outcome", outcome.to_owned())]);
+        self.registration_ms.record(took_ms, &[]);
+    }
+
+    /// A message was taken from a device.
+    pub(crate) fn uplink(&self) {
+        self.uplinks.add(1, &[]);
+    }
+
+    /// A publish (`publish`) or subscribe (`subscribe`) was denied.
+    pub(crate) fn denied(&self, action: &'static str) {
+        self.denied.add(1, &[KeyValue::new("action", action)]);
+    }
+
+    /// A message was put into a device's queue.
+    pub(crate) fn delivered(&self) {
+        self.delivered.add(1, &[]);
+    }
+}

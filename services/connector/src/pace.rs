@@ -1,0 +1,56 @@
+//! How fast one device may send: a bucket of tokens that may go into debt.
+//!
+//! Whoever is too fast is not read from until the debt is paid, which slows it down without losing anything.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Seconds' worth of messages that may come at once.
+const BURST_S: f32 = 2.0;
+
+/// The bucket of one connection.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    per_s: f32,
+    tokens: f32,
+    at: Instant,
+}
+
+impl Pace {
+    /// Full.
+    pub(crate) fn per_s(per_s_max: u32, now: Instant) -> Self {
+        let per_s = per_s_max.max(1) as f32;
+        Self { per_s, tokens: per_s * BURST_S, at: now }
+    }
+
+    /// A message has come.
+    pub(crate) fn spend(&mut self, now: Instant) {
+        let earned = now.saturating_duration_since(self.at).as_secs_f32() * self.per_s;
+        self.tokens = (self.tokens + earned).min(self.per_s * BURST_S) - 1.0;
+        self.at = now;
+    }
+
+    /// Until when to wait, if that is after `now`.
+    pub(crate) fn resumes_at(&self, now: Instant) -> Option<Instant> {
+        let debt = (self.tokens < 0.0).then(|| self.at + Duration::from_secs_f32(-self.tokens / self.per_s));
+        debt.filter(|at| now < *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_passes_and_a_debt_is_waited_for() {
+        let now = Instant::now();
+        let mut pace = Pace::per_s(50, now);
+        (0..100).for_each(|_| pace.spend(now));
+        assert_eq!(pace.resumes_at(now), None);
+        (0..50).for_each(|_| pace.spend(now));
+        assert_eq!(pace.resumes_at(now), Some(now + Duration::from_secs(1)));
+        pace.spend(now + Duration::from_secs(2));
+        assert_eq!(pace.resumes_at(now + Duration::from_secs(2)), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! The innermost service: submits the certificate-connect event and waits until the view has applied the ruling.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use rollcall_backbone::{
+    BackboneError,
+    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    petition::{PetitionError, Petitioner},
+};
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    refusal::Refusal,
+    registry::{Actor, Request, RequestBody},
+    time::Timestamp,
+};
+use rollcall_projection::admission::AdmissionView;
+use tower::{BoxError, Service};
+
+use super::{Arrivals, CertificateConnect};
+
+/// Asks the registrar.
+#[derive(Clone)]
+pub(super) struct Petition(Arc<Inner>);
+
+struct Inner {
+    petitioner: Petitioner,
+    view: AdmissionView,
+    arrivals: Arc<Arrivals>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+}
+
+impl Petition {
+    pub(super) fn new(
+        petitioner: Petitioner,
+        view: AdmissionView,
+        arrivals: Arc<Arrivals>,
+        clock: Arc<dyn Clock>,
+        deadline: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner { petitioner, view, arrivals, clock, deadline }))
+    }
+}
+
+impl Service<CertificateConnect> for Petition {
+    type Response = ();
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, event: CertificateConnect) -> Self::Future {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.apply(event).await.map_err(Into::into) })
+    }
+}
+
+impl Inner {
+    async fn apply(&self, event: CertificateConnect) -> Result<(), Refusal> {
+        let id = event.id();
+        let request = QueuedRequest {
+            submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()),
+            traceparent: None,
+            request: AnyRequest::Registry(Request {
+                id: id.clone(),
+                actor: Actor::Certificate(event.sha256),
+                body: RequestBody::CertificateConnect { chain: event.chain, claimed: event.claimed },
+            }),
+        };
+        tokio::select! {
+            ruled = self.petitioner.ask(&id, encode_request(&request), self.deadline) => self.follow(ruled).await,
+            () = self.arrivals.wait(&id) => Ok(()),
+        }
+    }
+
+    async fn follow(&self, ruled: Result<Ruling, PetitionError>) -> Result<(), Refusal> {
+        match ruled {
+            Ok(Ruling::Accepted { position }) => self.view.reached(position).await.map_err(|_| Refusal::ShuttingDown),
+            Ok(Ruling::Rejected(rejected)) => {
+                Err(Refusal::RegistrationRuledOut { code: rejected.code.into(), text: rejected.message.into() })
+            }
+            Err(PetitionError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
+            Err(PetitionError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
+            Err(PetitionError::Backbone(error)) => {
+                tracing::warn!(%error, "a certificate-connect event could not be queued");
+                Err(Refusal::RegistryUnavailable)
+            }
+        }
+    }
+}

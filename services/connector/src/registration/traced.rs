@@ -1,0 +1,69 @@
+//! The outermost layer: a span and the metrics of one registration.
+
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use rollcall_domain::{ids::InstanceId, refusal::Refusal};
+use tokio::time::Instant;
+use tower::{BoxError, Layer, Service};
+use tracing::Instrument;
+
+use super::CertificateConnect;
+use crate::metrics::metrics;
+
+/// Traces what is below it.
+#[derive(Clone)]
+pub(super) struct TracedLayer(InstanceId);
+
+impl TracedLayer {
+    pub(super) fn new(instance: InstanceId) -> Self {
+        Self(instance)
+    }
+}
+
+impl<S> Layer<S> for TracedLayer {
+    type Service = Traced<S>;
+
+    fn layer(&self, inner: S) -> Traced<S> {
+        Traced { instance: self.0.clone(), inner }
+    }
+}
+
+/// A service that is traced.
+#[derive(Clone)]
+pub(super) struct Traced<S> {
+    instance: InstanceId,
+    inner: S,
+}
+
+impl<S> Service<CertificateConnect> for Traced<S>
+where
+    S: Service<CertificateConnect, Response = (), Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = ();
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, event: CertificateConnect) -> Self::Future {
+        let span = tracing::info_span!("registration", instance = %self.instance, ca = %event.ca);
+        let (started, applied) = (Instant::now(), self.inner.call(event));
+        let traced = async move {
+            let applied = applied.await;
+            metrics().registration(outcome(&applied), started.elapsed().as_secs_f64() * 1000.0);
+            applied
+        };
+        Box::pin(traced.instrument(span))
+    }
+}
+
+fn outcome(applied: &Result<(), BoxError>) -> &str {
+    match applied {
+        Ok(()) => "applied",
+        Err(error) => error.downcast_ref::<Refusal>().map_or("unanswered", Refusal::code),
+    }
+}

@@ -1,0 +1,87 @@
+//! Takes messages from the instance's message stream to the sessions that are to get them: from the platform to one
+//! device, and between devices of one resource space.
+//!
+//! Every connector follows the same stream, so a message reaches each subscriber exactly once, wherever it is connected.
+//! Invariant: a device gets no message of another device's topics, of another resource space, or from before its session.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_backbone::{
+    BackboneError,
+    messages::{Lane, StoredMessage},
+};
+use rollcall_domain::{ids::Position, policy::TopicScope};
+
+use crate::{instance::Instance, metrics::metrics, sessions::Session};
+
+/// How long to wait before following again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
+/// than a session by more was not meant for it.
+const CLOCKS_APART_MS_MAX: i64 = 5_000;
+
+/// Routes until the future is dropped.
+pub(crate) async fn run(instance: &Instance) {
+    // After an interruption the rest follows, not only what comes from then on: subscribers at QoS 1 are owed it.
+    let mut after = None;
+    loop {
+        if let Err(error) = follow(instance, &mut after).await {
+            tracing::warn!(instance = %instance.id, %error, "messages cannot be followed; trying again");
+            // A stream that was made anew has other positions.
+            if matches!(error, BackboneError::Damaged { .. }) {
+                after = None;
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn follow(instance: &Instance, after: &mut Option<Position>) -> Result<(), BackboneError> {
+    instance.backbone.messages.open(&instance.id).await?;
+    let mut messages = instance.backbone.messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await?;
+    instance.routing.send_replace(true);
+    let ended = async {
+        while let Some(message) = messages.recv().await {
+            let message = message?;
+            *after = Some(message.position);
+            route(instance, Arc::new(message));
+        }
+        Ok(())
+    };
+    let ended = ended.await;
+    instance.routing.send_replace(false);
+    ended
+}
+
+fn route(instance: &Instance, stored: Arc<StoredMessage>) {
+    let message = &stored.message;
+    match message.lane {
+        Lane::Down => match instance.sessions.of(&message.device) {
+            Some(session) if is_own(&session, &stored) => put(&session, &stored),
+            Some(_) => tracing::warn!(
+                instance = %instance.id, device = %message.device, position = %stored.position,
+                "a message was addressed to a topic that is not the device's own; dropped"
+            ),
+            None => {}
+        },
+        Lane::Lateral => {
+            for session in instance.sessions.subscribers(&message.space, &message.topic) {
+                put(&session, &stored);
+            }
+        }
+        Lane::Up => {}
+    }
+}
+
+fn is_own(session: &Session, stored: &StoredMessage) -> bool {
+    session.device.space == stored.message.space && matches!(session.scope(&stored.message.topic), TopicScope::OwnSystem(_))
+}
+
+fn put(session: &Arc<Session>, stored: &Arc<StoredMessage>) {
+    if stored.stored_at_ms.saturating_add(CLOCKS_APART_MS_MAX) < session.since.unix_ms() {
+        return;
+    }
+    if session.mailbox.put(stored.clone()) {
+        metrics().delivered();
+    }
+}

@@ -1,0 +1,135 @@
+//! The composition root: binds, starts what everything else needs, serves, drains.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use rollcall_backbone::Backbone;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::ConnectorId;
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use tokio::sync::{oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Config,
+    edge::Edge,
+    instance::Surroundings,
+    instances::retire,
+    listener,
+    status::{ConnectorStatus, report},
+};
+
+/// How often the status is brought up to date.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// What a connector works with.
+pub struct Parts {
+    /// The log, requests, messages and presence.
+    pub backbone: Backbone,
+    /// Where the views are.
+    pub store: Store,
+    /// Which instances there are.
+    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Gets the bound address, once, before anything else happens.
+    pub bound: oneshot::Sender<SocketAddr>,
+    /// Gets how the connector stands, again and again.
+    pub status: watch::Sender<ConnectorStatus>,
+}
+
+/// Why a connector cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The port cannot be had.
+    #[error("cannot listen on {address}: choose another `listen`, or stop what listens there")]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A limit that makes no sense.
+    #[error("{limit}: {rule}")]
+    Limit {
+        /// Its key in the configuration.
+        limit: &'static str,
+        /// What would do.
+        rule: &'static str,
+    },
+}
+
+/// Serves devices until `shutdown`; then drains, within [`crate::config::Limits::drain_ms_max`].
+///
+/// # Errors
+/// [`RunError`]: it could not start.
+pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> Result<(), RunError> {
+    check(&config)?;
+    let bind = |source| RunError::Bind { address: config.listen, source };
+    let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    // Whoever started this may not care where.
+    let _ = parts.bound.send(address);
+    let connector = connector_id(&*parts.entropy);
+    tracing::info!(%address, %connector, "accepting MQTT over TLS");
+
+    let edge = Arc::new(Edge::new(Arc::new(config), parts.entropy));
+    let around = Surroundings {
+        config: edge.config.clone(),
+        backbone: parts.backbone,
+        store: parts.store,
+        clock: parts.clock,
+        connector,
+    };
+    let connections = TaskTracker::new();
+    {
+        let serving = async {
+            tokio::join!(
+                edge.instances.follow(parts.fleet, &around),
+                listener::accept(listener, edge.clone(), &connections),
+                report(&edge, &parts.status, STATUS_EVERY),
+            )
+        };
+        shutdown.run_until_cancelled(serving).await;
+    }
+    drain(&edge, &connections).await;
+    Ok(())
+}
+
+/// Nothing new is taken; who is connected is told to go elsewhere; presence says so.
+async fn drain(edge: &Edge, connections: &TaskTracker) {
+    edge.stopping.cancel();
+    connections.close();
+    let limit = edge.config.limits.drain();
+    tracing::info!(connections = connections.len(), "draining");
+    let retired = edge.instances.all().into_iter().map(|instance| retire(instance, limit));
+    let (_, waited) = tokio::join!(futures_util::future::join_all(retired), tokio::time::timeout(limit, connections.wait()));
+    if waited.is_err() {
+        tracing::warn!(connections = connections.len(), "some connections did not end in time");
+    }
+}
+
+fn check(config: &Config) -> Result<(), RunError> {
+    let limits = &config.limits;
+    let positive = [
+        ("limits.connections_max", u64::from(limits.connections_max)),
+        ("limits.handshakes_max", u64::from(limits.handshakes_max)),
+        ("limits.registrations_max", u64::from(limits.registrations_max)),
+        ("limits.handshake_ms_max", limits.handshake_ms_max),
+        ("limits.connect_ms_max", limits.connect_ms_max),
+        ("limits.registration_ms_max", limits.registration_ms_max),
+        ("limits.uplinks_in_flight_max", u64::from(limits.uplinks_in_flight_max)),
+        ("limits.downlinks_in_flight_max", u64::from(limits.downlinks_in_flight_max)),
+        ("limits.uplinks_per_s_max", u64::from(limits.uplinks_per_s_max)),
+    ];
+    match positive.into_iter().find(|(_, value)| *value == 0) {
+        Some((limit, _)) => Err(RunError::Limit { limit, rule: "0 would let nobody in: give at least 1" }),
+        None => Ok(()),
+    }
+}
+
+fn connector_id(entropy: &dyn Entropy) -> ConnectorId {
+    ConnectorId::parse(&entropy.uuid_v4().to_string()).expect("a UUID is hexadecimal digits and '-'")
+}

@@ -1,0 +1,76 @@
+//! How a connector stands, for readiness and for people.
+
+use std::time::Duration;
+
+use rollcall_domain::ids::InstanceId;
+use rollcall_projection::admission::ViewStatus;
+use tokio::sync::watch;
+
+use crate::{admission::ready, edge::Edge};
+
+/// How a connector stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectorStatus {
+    /// Every instance served, by id.
+    pub instances: Vec<InstanceStatus>,
+    /// Whether it has begun to stop.
+    pub stopping: bool,
+}
+
+/// How one instance stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceStatus {
+    /// Which.
+    pub instance: InstanceId,
+    /// Its view.
+    pub view: ViewStatus,
+    /// Whether the view may be judged by.
+    pub view_ready: bool,
+    /// The trust epoch; `None` without a usable server certificate.
+    pub trust_epoch: Option<u64>,
+    /// Whether downlinks and messages between devices are being followed.
+    pub routing: bool,
+    /// Live sessions.
+    pub sessions: usize,
+}
+
+impl ConnectorStatus {
+    /// Whether devices of every instance can be let in.
+    pub fn ready(&self) -> bool {
+        !self.stopping && self.instances.iter().all(|instance| instance.view_ready && instance.trust_epoch.is_some())
+    }
+}
+
+/// Publishes the status until the future is dropped.
+pub(crate) async fn report(edge: &Edge, status: &watch::Sender<ConnectorStatus>, every: Duration) {
+    let mut again = tokio::time::interval(every);
+    loop {
+        again.tick().await;
+        let latest = look(edge);
+        status.send_if_modified(|known| {
+            let changed = *known != latest;
+            *known = latest;
+            changed
+        });
+    }
+}
+
+fn look(edge: &Edge) -> ConnectorStatus {
+    let instances = edge.instances.all();
+    let mut instances: Vec<_> = instances
+        .iter()
+        .map(|instance| {
+            let view = instance.status.borrow().clone();
+            InstanceStatus {
+                instance: instance.id.clone(),
+                view_ready: ready(&view),
+                view,
+                trust_epoch: instance.trust.load().as_ref().map(|trust| trust.epoch),
+                routing: *instance.routing.borrow(),
+                sessions: instance.sessions.count(),
+            }
+        })
+        .collect();
+    instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
+    ConnectorStatus { instances, stopping: edge.stopping.is_cancelled() }
+}

@@ -1,0 +1,148 @@
+//! What TLS trusts and shows at one instance, and its owner, which keeps that true.
+//!
+//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each epoch has a `ServerConfig`
+//! of its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be
+//! resumed. The owner publishes, every handshake reads the latest once; nothing is trusted until the first value.
+
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    ids::{CaId, InstanceId},
+    registry::Configuration,
+};
+use rollcall_projection::admission::AdmissionView;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::ServerSessionMemoryCache,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+use tokio::time::MissedTickBehavior;
+
+use crate::{client_verifier::ClientVerifier, config::Limits, prover::Prover, server_certificate::ServerCertificate};
+
+/// How often the server certificate's files are looked at, and the longest that a change of CA certificates waits.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// TLS 1.3 tickets for each handshake. rustls sends two; a device has one connection, so the second is only work.
+const TICKETS_PER_HANDSHAKE: usize = 1;
+
+/// aws-lc-rs as it comes: rustls has no cipher suites but ECDHE with AEAD.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+
+/// One trust epoch of one instance.
+pub(crate) struct Trust {
+    /// Rises with every change; for people.
+    pub(crate) epoch: u64,
+    /// For handshakes.
+    pub(crate) tls: Arc<ServerConfig>,
+    /// For admission.
+    pub(crate) prover: Arc<Prover>,
+}
+
+/// The CA certificates that an epoch stands on: ids and SHA-256 of the verified ones.
+type Anchors = Vec<(CaId, [u8; 32])>;
+
+/// Keeps the trust of one instance; runs until the view is closed or the future is dropped.
+pub(crate) struct TrustKeeper {
+    instance: InstanceId,
+    view: AdmissionView,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    certificate: ServerCertificate,
+    anchors: Anchors,
+    epoch: u64,
+}
+
+impl TrustKeeper {
+    /// For one instance.
+    pub(crate) fn new(
+        instance: InstanceId,
+        view: AdmissionView,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        folder: &Path,
+    ) -> Self {
+        let certificate = ServerCertificate::of(&instance, folder);
+        Self { instance, view, clock, limits, certificate, anchors: Anchors::new(), epoch: 0 }
+    }
+
+    /// Publishes every epoch.
+    pub(crate) async fn run(mut self, published: &ArcSwapOption<Trust>) {
+        let mut status = self.view.status();
+        let mut again = tokio::time::interval(LOOK_AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut configuration: Option<Arc<Configuration>> = None;
+        loop {
+            let ticked = tokio::select! {
+                changed = status.changed() => if changed.is_err() { return } else { false },
+                _ = again.tick() => true,
+            };
+            let latest = self.view.configuration();
+            let same = configuration.as_ref().is_some_and(|known| Arc::ptr_eq(known, &latest));
+            let replaced = ticked && self.server_certificate_replaced();
+            let anchors_changed = !same && self.anchors_changed(&latest);
+            if replaced || anchors_changed {
+                self.publish(&latest, published);
+            }
+            configuration = Some(latest);
+        }
+    }
+
+    fn server_certificate_replaced(&mut self) -> bool {
+        match self.certificate.refresh(&PROVIDER) {
+            Ok(replaced) => replaced,
+            Err(error) => {
+                let kept = self.certificate.current().is_some();
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::error!(instance = %self.instance, kept, %error, reason, "the server certificate cannot be used");
+                false
+            }
+        }
+    }
+
+    fn anchors_changed(&mut self, configuration: &Configuration) -> bool {
+        let verified = configuration.cas.values().filter(|ca| ca.is_verified());
+        let anchors: Anchors = verified.map(|ca| (ca.id.clone(), ca.sha256)).collect();
+        let changed = anchors != self.anchors;
+        self.anchors = anchors;
+        changed
+    }
+
+    fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<Trust>) {
+        // Without a server certificate there is nothing to shake hands with; the first good one comes back here.
+        let Some(key) = self.certificate.current().cloned() else { return };
+        let prover =
+            Arc::new(Prover::new(configuration.trust_store(), self.clock.clone(), self.limits.chain_bytes_max as usize));
+        self.epoch += 1;
+        match self.server_config(key, prover.clone()) {
+            Ok(tls) => {
+                tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.anchors.len(), "trust changed");
+                published.store(Some(Arc::new(Trust { epoch: self.epoch, tls: Arc::new(tls), prover })));
+            }
+            // Closed rather than outdated: the epoch before may trust a CA certificate that is gone.
+            Err(error) => {
+                tracing::error!(instance = %self.instance, %error, "TLS cannot be configured; nothing is let in");
+                published.store(None);
+            }
+        }
+    }
+
+    fn server_config(&self, key: Arc<CertifiedKey>, prover: Arc<Prover>) -> Result<ServerConfig, rustls::Error> {
+        let algorithms = PROVIDER.signature_verification_algorithms;
+        let verifier = Arc::new(ClientVerifier::new(prover, self.view.status(), algorithms));
+        let mut tls = ServerConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        tls.session_storage = ServerSessionMemoryCache::new(self.limits.resumable_sessions_max as usize);
+        tls.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
+        tls.max_early_data_size = 0;
+        Ok(tls)
+    }
+}

@@ -1,0 +1,142 @@
+//! Messages of one device on their way to the message stream: several at a time, answered when they are on disk.
+//!
+//! A QoS 1 message that could not be stored is tried again until it is or the connection ends: the device's own window
+//! of unacknowledged messages is what holds it back meanwhile. Invariant: a message is not started while an earlier one
+//! waits to be tried again, so what is stored keeps the device's order as far as failures allow.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use rollcall_backbone::{BackboneError, messages::DeviceMessage};
+use tokio::time::Instant;
+
+use crate::{
+    instance::Instance,
+    mqtt::{PublishOutcome, PublishRef},
+};
+
+/// How long after a failure the first retry comes; doubled up to [`AGAIN_MAX`].
+const AGAIN_MIN: Duration = Duration::from_millis(250);
+/// The longest wait between retries.
+const AGAIN_MAX: Duration = Duration::from_secs(4);
+
+/// One message on its way.
+struct Uplink {
+    number: u64,
+    publish: PublishRef,
+    message: DeviceMessage,
+}
+
+/// One attempt that has ended; `uplink` is there if it may be tried again.
+struct Attempt {
+    publish: PublishRef,
+    uplink: Option<Uplink>,
+    stored: Result<(), BackboneError>,
+}
+
+/// The messages of one connection. How many there may be is the state machine's to limit.
+#[derive(Default)]
+pub(crate) struct Uplinks {
+    number: u64,
+    waiting: VecDeque<Uplink>,
+    under_way: FuturesUnordered<BoxFuture<'static, Attempt>>,
+    failed: Vec<Uplink>,
+    again: Option<(Instant, Duration)>,
+}
+
+impl Uplinks {
+    /// Takes a message.
+    pub(crate) fn push(&mut self, publish: PublishRef, message: DeviceMessage) {
+        self.number += 1;
+        self.waiting.push_back(Uplink { number: self.number, publish, message });
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty() && self.failed.is_empty()
+    }
+
+    /// When to look again at the latest, if something failed.
+    pub(crate) fn again_at(&self) -> Option<Instant> {
+        self.again.filter(|_| !self.failed.is_empty() && self.under_way.is_empty()).map(|(at, _)| at)
+    }
+
+    /// The next answer. Also starts what waits.
+    pub(crate) fn poll_answer(
+        &mut self,
+        instance: &Arc<Instance>,
+        now: Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<(PublishRef, PublishOutcome)> {
+        loop {
+            self.try_failed_again(now);
+            if self.failed.is_empty() {
+                self.under_way.extend(self.waiting.drain(..).map(|uplink| attempt(instance.clone(), uplink)));
+            }
+            match self.under_way.poll_next_unpin(context) {
+                Poll::Ready(Some(attempt)) => {
+                    if let Some(answer) = self.settle(instance, attempt) {
+                        return Poll::Ready(answer);
+                    }
+                }
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn settle(&mut self, instance: &Instance, attempt: Attempt) -> Option<(PublishRef, PublishOutcome)> {
+        match (attempt.stored, attempt.uplink) {
+            (Ok(()), _) => {
+                if self.failed.is_empty() {
+                    self.again = None;
+                }
+                Some((attempt.publish, PublishOutcome::Stored))
+            }
+            (Err(error), Some(uplink)) if passes(&error) => {
+                if self.failed.is_empty() {
+                    tracing::debug!(instance = %instance.id, %error, "a message could not be stored; trying again");
+                    let wait = self.again.map_or(AGAIN_MIN, |(_, before)| (before * 2).min(AGAIN_MAX));
+                    self.again = Some((Instant::now() + wait, wait));
+                }
+                self.failed.push(uplink);
+                None
+            }
+            (Err(error), _) => {
+                tracing::warn!(instance = %instance.id, %error, "a message could not be stored");
+                Some((attempt.publish, PublishOutcome::Failed))
+            }
+        }
+    }
+
+    fn try_failed_again(&mut self, now: Instant) {
+        if self.again_at().is_some_and(|at| at <= now) {
+            self.failed.sort_unstable_by_key(|uplink| uplink.number);
+            for uplink in self.failed.drain(..).rev() {
+                self.waiting.push_front(uplink);
+            }
+        }
+    }
+}
+
+/// Whether trying again may help.
+fn passes(error: &BackboneError) -> bool {
+    match error {
+        BackboneError::Unavailable { .. } | BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => true,
+        BackboneError::LimitReached { .. } | BackboneError::Closed => false,
+    }
+}
+
+fn attempt(instance: Arc<Instance>, uplink: Uplink) -> BoxFuture<'static, Attempt> {
+    Box::pin(async move {
+        let Uplink { number, publish, message } = uplink;
+        // At QoS 0 nobody waits for an answer: it is lost with the first failure.
+        let kept = (message.qos > 0).then(|| Uplink { number, publish, message: message.clone() });
+        let stored = instance.backbone.messages.publish(&instance.id, message).await.map(drop);
+        Attempt { publish, uplink: kept, stored }
+    })
+}
