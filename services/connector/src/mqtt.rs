@@ -25,6 +25,9 @@ mod outbound;
 mod session;
 mod uplink;
 
+#[cfg(test)]
+mod tests;
+
 pub use exchange::{
     Closing, Connect, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome,
     PublishRef, Subscribe, Undelivered, Version,

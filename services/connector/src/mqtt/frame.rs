@@ -142,3 +142,39 @@ fn header(bytes: &[u8], limits: &Limits) -> Result<Option<Header>, Violation> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn f26_an_announced_length_allocates_nothing() {
+        let mut frames = Frames::default();
+        let limits = Limits::default();
+        let announced = limits.packet_bytes_max() - 4;
+        let length = [announced, announced >> 7, announced >> 14].map(|part| (part & 0x7f) as u8);
+        let bytes = [PUBLISH, length[0] | 0x80, length[1] | 0x80, length[2], 0];
+        assert!(frames.next(&mut &bytes[..], &limits).is_ok_and(|frame| frame.is_none()));
+        assert!(frames.held.capacity() < 256, "{}", frames.held.capacity());
+        assert_eq!(frames.held_bytes(), bytes.len());
+    }
+
+    proptest! {
+        #[test]
+        fn f26_what_is_held_is_what_has_come(pieces in vec(vec(any::<u8>(), 0..600), 0..30)) {
+            let mut frames = Frames::default();
+            let mut come = 0;
+            for piece in pieces {
+                come += piece.len();
+                let mut fresh = &*piece;
+                while let Ok(Some(frame)) = frames.next(&mut fresh, &Limits::default()) {
+                    come -= frame.bytes.len();
+                }
+                prop_assert!(frames.held_bytes() <= come);
+                prop_assert!(frames.held.capacity() <= 2 * come + 64);
+            }
+        }
+    }
+}

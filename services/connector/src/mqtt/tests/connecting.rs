@@ -1,0 +1,305 @@
+//! CONNECT and its answers.
+
+use rollcall_domain::refusal::Refusal;
+
+use super::*;
+use crate::mqtt::{Violation, limits::CONNECT_BYTES_MAX};
+
+/// A raw CONNECT: name, level, flags, keep-alive, then what follows.
+fn raw(name: &str, level: u8, flags: u8, keep_alive_s: u16, rest: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, name.len() as u8];
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(&[level, flags]);
+    body.extend_from_slice(&keep_alive_s.to_be_bytes());
+    body.extend_from_slice(rest);
+    [&[0x10, body.len() as u8], &*body].concat()
+}
+
+/// What the client is told and why, for a CONNECT that the owner never sees.
+fn refused(bytes: &[u8]) -> (Vec<u8>, Closing) {
+    let mut bench = Bench::new(Version::V3_1_1);
+    bench.send(bytes);
+    let effects = bench.effects();
+    let [Effect::Close(closing)] = effects.as_slice() else { panic!("expected the end alone, got {effects:?}") };
+    (bench.output(), closing.clone())
+}
+
+fn refused_5(settings: v5::Connect) -> (v5::ConnectAck, Closing) {
+    let mut bench = Bench::new(Version::V5);
+    bench.send_5(settings.into());
+    let closing = bench.closing();
+    match bench.output_5().pop() {
+        Some(v5::Packet::ConnectAck(ack)) => (*ack, closing),
+        other => panic!("expected CONNACK, got {other:?}"),
+    }
+}
+
+fn connect_5() -> v5::Connect {
+    v5::Connect { client_id: "any".into(), keep_alive: 60, clean_start: true, ..v5::Connect::default() }
+}
+
+#[test]
+fn each_version_is_recognised() {
+    for (name, level, version) in [("MQIsdp", 3, Version::V3_1), ("MQTT", 4, Version::V3_1_1)] {
+        let mut bench = Bench::new(version);
+        bench.send(&raw(name, level, 0x82, 60, b"\0\x01c\0\x01u"));
+        let effects = bench.effects();
+        let [Effect::Connect(connect)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(connect.version, version);
+        assert_eq!((connect.client_id.as_str(), connect.user_name.as_deref(), connect.keep_alive_s), ("c", Some("u"), 60));
+        bench.protocol.accept(&grant(), 0);
+        assert_eq!(bench.output(), [0x20, 2, 0, 0]);
+        assert!(bench.is_open());
+    }
+}
+
+#[test]
+fn mqtt_5_is_told_what_there_is_and_who_it_is() {
+    let mut bench = Bench::new(Version::V5);
+    bench.send_5(v5::Connect { session_expiry_interval_secs: 60, ..connect_5() }.into());
+    bench.effects();
+    bench.protocol.accept(&grant(), 0);
+    let packets = bench.output_5();
+    let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+    assert_eq!(ack.reason_code, v5::ConnectAckReason::Success);
+    assert_eq!((ack.session_present, ack.session_expiry_interval_secs), (false, Some(0)));
+    assert_eq!((ack.max_qos, ack.retain_available), (types::QoS::AtLeastOnce, false));
+    assert!(ack.wildcard_subscription_available);
+    assert!(!ack.shared_subscription_available && !ack.subscription_identifiers_available);
+    assert_eq!((ack.receive_max.get(), ack.topic_alias_max), (32, 16));
+    assert_eq!(ack.max_packet_size, Some(Limits::default().packet_bytes_max()));
+    assert_eq!((&ack.assigned_client_id, ack.server_keepalive_sec), (&None, None));
+    let told: Vec<_> = ack.user_properties.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(told, [("device_id", "dev1"), ("space_id", "space1"), ("product_id", "product1")]);
+}
+
+#[test]
+fn an_empty_client_id_is_the_servers_to_choose() {
+    for clean_start in [true, false] {
+        let mut bench = Bench::new(Version::V5);
+        bench.send_5(v5::Connect { client_id: "".into(), clean_start: true, ..connect_5() }.into());
+        bench = if clean_start {
+            bench
+        } else {
+            // The codec cannot write this one: MQTT 5 allows it.
+            let mut other = Bench::new(Version::V5);
+            other.send(&raw("MQTT", 5, 0, 60, &[0, 0, 0]));
+            other
+        };
+        let effects = bench.effects();
+        let [Effect::Connect(connect)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!((connect.client_id.as_str(), connect.clean_start), ("", clean_start));
+        bench.protocol.accept(&grant(), 0);
+        let packets = bench.output_5();
+        let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+        assert_eq!(ack.assigned_client_id.as_deref(), Some("dev1"));
+    }
+    let identifier = Closing::Refused(Refusal::ClientId);
+    assert_eq!(refused(&raw("MQTT", 4, 0, 60, &[0, 0])), (vec![0x20, 2, 0, 2], identifier.clone()));
+    assert_eq!(refused(&raw("MQIsdp", 3, 2, 60, &[0, 0])), (vec![0x20, 2, 0, 2], identifier));
+}
+
+#[test]
+fn f25_a_long_client_id_or_user_name_is_refused() {
+    let (ack, closing) = refused_5(v5::Connect { client_id: "c".repeat(257).into(), ..connect_5() });
+    assert_eq!(
+        (ack.reason_code, closing),
+        (v5::ConnectAckReason::ClientIdentifierNotValid, Closing::Refused(Refusal::ClientId))
+    );
+    let (ack, _) = refused_5(v5::Connect { username: Some("u".repeat(257).into()), ..connect_5() });
+    assert_eq!(ack.reason_code, v5::ConnectAckReason::ClientIdentifierNotValid);
+}
+
+#[test]
+fn keep_alive_has_the_services_range() {
+    for keep_alive_s in [0, 1, 29, 1201, u16::MAX] {
+        let (output, closing) = refused(&raw("MQTT", 4, 2, keep_alive_s, b"\0\x01c"));
+        assert_eq!((output, closing), (vec![0x20, 2, 0, 2], Closing::Refused(Refusal::KeepAliveOutOfRange)));
+        let (ack, _) = refused_5(v5::Connect { keep_alive: keep_alive_s, ..connect_5() });
+        assert_eq!(ack.reason_code, v5::ConnectAckReason::ImplementationSpecificError);
+        let reason = "keep_alive_out_of_range: the keep-alive must be between 30 and 1200 seconds";
+        assert_eq!(ack.reason_string.as_deref(), Some(reason));
+    }
+    for keep_alive_s in [30, 1200] {
+        let mut bench = Bench::new(Version::V3_1_1);
+        bench.send(&raw("MQTT", 4, 2, keep_alive_s, b"\0\x01c"));
+        assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]));
+    }
+}
+
+#[test]
+fn other_versions_are_told_so() {
+    let version = Closing::Refused(Refusal::ProtocolVersion);
+    for (name, level, answer) in [
+        ("MQTT", 0, &[0x20, 2, 0, 1][..]),
+        ("MQTT", 3, &[0x20, 2, 0, 1]),
+        ("MQIsdp", 4, &[0x20, 2, 0, 1]),
+        ("MQTT", 0x84, &[0x20, 2, 0, 1]),
+        ("MQTT", 6, &[0x20, 3, 0, 0x84, 0]),
+    ] {
+        assert_eq!(refused(&raw(name, level, 2, 60, b"\0\x01c")), (answer.to_vec(), version.clone()), "{name} {level}");
+    }
+}
+
+#[test]
+fn a_will_is_refused() {
+    let (output, closing) = refused(&raw("MQTT", 4, 0x06, 60, b"\0\x01c\0\x01t\0\x01m"));
+    assert_eq!((output, closing), (vec![0x20, 2, 0, 5], Closing::Refused(Refusal::WillUnsupported)));
+    let will = v5::LastWill {
+        qos: types::QoS::AtMostOnce,
+        retain: false,
+        topic: "t".into(),
+        message: Bytes::new(),
+        will_delay_interval_sec: None,
+        correlation_data: None,
+        message_expiry_interval: None,
+        content_type: None,
+        user_properties: Vec::new(),
+        is_utf8_payload: None,
+        response_topic: None,
+    };
+    let (ack, _) = refused_5(v5::Connect { last_will: Some(will), ..connect_5() });
+    assert_eq!(ack.reason_code, v5::ConnectAckReason::ImplementationSpecificError);
+    assert_eq!(ack.reason_string.as_deref(), Some("will_unsupported: will messages are not supported"));
+}
+
+#[test]
+fn enhanced_authentication_is_refused_and_a_password_ignored() {
+    let (ack, closing) = refused_5(v5::Connect { auth_method: Some("SCRAM".into()), ..connect_5() });
+    assert_eq!(ack.reason_code, v5::ConnectAckReason::BadAuthenticationMethod);
+    assert_eq!(closing, Closing::Refused(Refusal::AuthenticationMethod));
+    for (flags, level, rest) in [(0xc2, 4, &b"\0\x01c\0\x01u\0\x01p"[..]), (0x42, 5, b"\0\0\x01c\0\x01p")] {
+        let mut bench = Bench::new(Version::V3_1_1);
+        bench.send(&raw("MQTT", level, flags, 60, rest));
+        assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]), "level {level}");
+    }
+}
+
+#[test]
+fn a_connect_that_breaks_the_standard_gets_no_answer_before_mqtt_5() {
+    for (what, bytes) in [
+        ("password without user name", raw("MQTT", 4, 0x42, 60, b"\0\x01c\0\x01p")),
+        ("reserved flag", raw("MQTT", 4, 0x03, 60, b"\0\x01c")),
+        ("will QoS without will", raw("MQTT", 4, 0x0a, 60, b"\0\x01c")),
+        ("will retain without will", raw("MQTT", 4, 0x22, 60, b"\0\x01c")),
+        ("will QoS 3", raw("MQTT", 4, 0x1e, 60, b"\0\x01c\0\x01t\0\x01m")),
+        ("bytes after its end", raw("MQTT", 4, 2, 60, b"\0\x01c\0")),
+        ("user name missing", raw("MQTT", 4, 0x82, 60, b"\0\x01c")),
+        ("client id cut off", raw("MQTT", 4, 2, 60, b"\0\x02c")),
+        ("client id not UTF-8", raw("MQTT", 4, 2, 60, b"\0\x03\xed\xa0\x80")),
+        ("control character in client id", raw("MQTT", 4, 2, 60, b"\0\x03a\nb")),
+        ("U+0000 in user name", raw("MQTT", 4, 0x82, 60, b"\0\x01c\0\x01\0")),
+        ("another protocol", raw("MQTU", 4, 2, 60, b"\0\x01c")),
+        ("nothing in it", vec![0x10, 0]),
+    ] {
+        let (output, closing) = refused(&bytes);
+        assert!(output.is_empty(), "{what}: {output:?}");
+        assert!(matches!(closing, Closing::Violated(Violation::Malformed { packet: "CONNECT", .. })), "{what}: {closing:?}");
+    }
+    let (output, _) = refused(&raw("MQTT", 5, 2, 60, b"\0\0\x01c\0"));
+    assert_eq!(&output[2..4], [0, 0x81]);
+}
+
+#[test]
+fn the_first_packet_must_be_connect() {
+    for first in [0x00, 0x11, 0x20, 0x30, 0x82, 0xc0, 0xe0, 0xf0, 0x16] {
+        let (output, closing) = refused(&[first]);
+        assert_eq!((output, closing), (Vec::new(), Closing::Violated(Violation::FirstPacketNotConnect)), "{first:#x}");
+    }
+}
+
+#[test]
+fn f26_a_connect_that_announces_too_much_ends_at_once() {
+    let announced = CONNECT_BYTES_MAX;
+    let length = [0x80 | (announced & 0x7f) as u8, 0x80 | (announced >> 7 & 0x7f) as u8, (announced >> 14) as u8];
+    assert_eq!(refused(&[&[0x10][..], &length].concat()).1, Closing::Violated(Violation::TooLarge));
+    assert!(matches!(refused(&[0x10, 0xff, 0xff, 0xff, 0xff]).1, Closing::Violated(Violation::Malformed { .. })));
+}
+
+#[test]
+fn a_second_connect_ends_the_session() {
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_3(connect_3("any").into());
+    assert_eq!(bench.closing(), Closing::Violated(Violation::SecondConnect));
+    let mut bench = Bench::open(Version::V5);
+    bench.send_5(connect_5().into());
+    assert_eq!(bench.disconnect_5().0.reason_code, v5::DisconnectReasonCode::ProtocolError);
+}
+
+#[test]
+fn f14_an_owners_refusal_says_why_and_when_to_come_back() {
+    let mut bench = Bench::new(Version::V5);
+    bench.send_5(connect_5().into());
+    bench.effects();
+    bench.protocol.refuse(Refusal::RegistrationShed, Some(7));
+    let packets = bench.output_5();
+    let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+    assert_eq!(ack.reason_code, v5::ConnectAckReason::ServerBusy);
+    assert!(ack.reason_string.as_deref().is_some_and(|reason| reason.starts_with("registration_shed: ")));
+    assert_eq!(ack.user_properties, [("retry_after_s".into(), "7".into())]);
+    assert_eq!(bench.closing(), Closing::Refused(Refusal::RegistrationShed));
+
+    let mut bench = Bench::new(Version::V3_1_1);
+    bench.send_3(connect_3("any").into());
+    bench.effects();
+    bench.protocol.refuse(Refusal::DeviceFrozen, None);
+    assert_eq!(bench.output(), [0x20, 2, 0, 5]);
+}
+
+#[test]
+fn a_rejection_is_named_by_its_own_code() {
+    let mut bench = Bench::new(Version::V5);
+    bench.send_5(connect_5().into());
+    bench.effects();
+    let (code, text) = ("product_in_another_space".into(), "product p is not in the resource space".into());
+    bench.protocol.refuse(Refusal::RegistrationRuledOut { code, text }, None);
+    let packets = bench.output_5();
+    let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+    let reason = ack.reason_string.as_deref().expect("a reason");
+    assert!(reason.starts_with("product_in_another_space: ") && reason.ends_with("product p is not in the resource space"));
+}
+
+#[test]
+fn a_client_that_wants_no_reasons_or_has_no_room_gets_the_code_alone() {
+    for settings in [
+        v5::Connect { request_problem_info: false, ..connect_5() },
+        v5::Connect { max_packet_size: std::num::NonZeroU32::new(20), ..connect_5() },
+    ] {
+        let (ack, _) = refused_5(v5::Connect { keep_alive: 5, ..settings });
+        assert_eq!((ack.reason_code, ack.reason_string), (v5::ConnectAckReason::ImplementationSpecificError, None));
+    }
+    for bytes in 1..8 {
+        let mut bench = Bench::new(Version::V5);
+        bench.send_5(v5::Connect { max_packet_size: std::num::NonZeroU32::new(bytes), ..connect_5() }.into());
+        bench.effects();
+        bench.protocol.accept(&grant(), 0);
+        assert!(bench.output().len() <= bytes as usize);
+        assert_eq!(bench.closing(), Closing::Refused(Refusal::PacketTooLarge));
+    }
+}
+
+#[test]
+fn what_is_sent_ahead_of_connack_waits_for_it() {
+    let mut bench = Bench::new(Version::V3_1_1);
+    let ahead = [encoded_3(connect_3("any").into()), encoded_3(publish_packet("a", "early", Some(1)).into())].concat();
+    bench.send(&ahead);
+    assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]));
+    bench.protocol.accept(&grant(), 0);
+    let publish = bench.published();
+    assert_eq!((publish.topic.as_str(), &*publish.payload), ("a", &b"early"[..]));
+}
+
+#[test]
+fn answers_that_nobody_asked_for_change_nothing() {
+    let mut bench = Bench::new(Version::V3_1_1);
+    bench.protocol.accept(&grant(), 0);
+    bench.protocol.subscribed(&[]);
+    bench.protocol.published(PublishRef(7), PublishOutcome::Stored);
+    assert_eq!((bench.effects(), bench.output()), (vec![], vec![]));
+    bench.protocol.refuse(Refusal::ConnectionLimit, None);
+    assert_eq!((bench.closing(), bench.output()), (Closing::Refused(Refusal::ConnectionLimit), vec![]));
+    bench.send_3(connect_3("any").into());
+    bench.protocol.accept(&grant(), 0);
+    bench.protocol.close(Refusal::ShuttingDown);
+    assert_eq!((bench.effects(), bench.output(), bench.protocol.wants_input()), (vec![], vec![], false));
+}

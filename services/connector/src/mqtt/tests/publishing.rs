@@ -1,0 +1,232 @@
+//! Messages from the client.
+
+use rollcall_domain::refusal::Refusal;
+
+use super::*;
+use crate::mqtt::{Dropped, Violation};
+
+const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
+
+fn with_properties(topic: &str, properties: v5::PublishProperties) -> v5::Packet {
+    types::Publish { properties: Some(properties), ..publish_packet(topic, "m", None) }.into()
+}
+
+/// The reason code that an MQTT 5 client is told, and why.
+fn violated_5(packet: v5::Packet) -> (v5::DisconnectReasonCode, Closing) {
+    let mut bench = Bench::open(Version::V5);
+    bench.send_5(packet);
+    let (disconnect, closing) = bench.disconnect_5();
+    assert!(disconnect.reason_string.as_deref().is_some_and(|reason| reason.starts_with("protocol_error: ")));
+    (disconnect.reason_code, closing)
+}
+
+#[test]
+fn a_message_is_acknowledged_when_it_is_stored_and_not_before() {
+    for version in VERSIONS {
+        let mut bench = Bench::open(version);
+        bench.send_publish("$oc/devices/dev1/sys/messages/up", "hello", Some(0x1234));
+        let publish = bench.published();
+        assert_eq!((publish.topic.as_str(), publish.qos), ("$oc/devices/dev1/sys/messages/up", 1));
+        assert_eq!(publish.payload, "hello");
+        assert!(bench.output().is_empty());
+        bench.stored(publish.publish);
+        assert_eq!(bench.output()[..4], [0x40, if version == Version::V5 { 4 } else { 2 }, 0x12, 0x34]);
+    }
+}
+
+#[test]
+fn qos_0_gets_no_acknowledgement() {
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_publish("a", "m", None);
+    let publish = bench.published();
+    assert_eq!(publish.qos, 0);
+    bench.stored(publish.publish);
+    assert!(bench.output().is_empty());
+}
+
+#[test]
+fn acknowledgements_keep_the_order_of_the_messages() {
+    let mut bench = Bench::open(Version::V3_1_1);
+    for id in [5, 3, 9] {
+        bench.send_publish("a", "m", Some(id));
+    }
+    let references = bench.references();
+    bench.stored(references[2]);
+    bench.stored(references[1]);
+    assert!(bench.output().is_empty());
+    bench.stored(references[0]);
+    assert_eq!(bench.output(), [0x40, 2, 0, 5, 0x40, 2, 0, 3, 0x40, 2, 0, 9]);
+}
+
+#[test]
+fn a_denied_message_is_refused_where_the_version_can_say_so() {
+    let mut bench = Bench::open(Version::V5);
+    bench.send_publish("a", "m", Some(1));
+    let publish = bench.published().publish;
+    bench.protocol.published(publish, PublishOutcome::Denied);
+    let packets = bench.output_5();
+    let [v5::Packet::PublishAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+    assert_eq!(ack.reason_code, v5::PublishAckReason::NotAuthorized);
+    assert!(ack.reason_string.as_deref().is_some_and(|reason| reason.starts_with("denied: ")));
+
+    let settings = v5::Connect { request_problem_info: false, ..v5::Connect::default() };
+    let mut bench = Bench::open_as(Version::V5, Limits::default(), settings);
+    bench.send_publish("a", "m", Some(1));
+    let publish = bench.published().publish;
+    bench.protocol.published(publish, PublishOutcome::Denied);
+    assert_eq!(bench.output(), [0x40, 4, 0, 1, 0x87, 0]);
+
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_publish("a", "m", Some(1));
+    let publish = bench.published().publish;
+    bench.protocol.published(publish, PublishOutcome::Denied);
+    assert_eq!(bench.output(), [0x40, 2, 0, 1]);
+    assert!(bench.is_open());
+}
+
+#[test]
+fn f16_a_message_that_could_not_be_stored_is_never_acknowledged() {
+    for version in VERSIONS {
+        let mut bench = Bench::open(version);
+        bench.send_publish("a", "m", Some(1));
+        let publish = bench.published().publish;
+        bench.protocol.published(publish, PublishOutcome::Failed);
+        assert_eq!(bench.closing(), Closing::Refused(Refusal::RegistryUnavailable));
+        assert!(bench.output().first().is_none_or(|byte| *byte == 0xe0));
+    }
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_publish("a", "m", None);
+    let publish = bench.published().publish;
+    bench.protocol.published(publish, PublishOutcome::Failed);
+    assert!(bench.is_open());
+}
+
+#[test]
+fn qos_2_is_refused() {
+    let publish = types::Publish { qos: types::QoS::ExactlyOnce, ..publish_packet("a", "m", Some(1)) };
+    let (code, closing) = violated_5(publish.clone().into());
+    assert_eq!((code, closing), (v5::DisconnectReasonCode::QosNotSupported, Closing::Violated(Violation::Qos2)));
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_3(publish.into());
+    assert_eq!((bench.closing(), bench.output()), (Closing::Violated(Violation::Qos2), vec![]));
+}
+
+#[test]
+fn retain_is_refused_where_it_was_said_and_ignored_where_it_could_not_be() {
+    let publish = types::Publish { retain: true, ..publish_packet("a", "m", None) };
+    assert_eq!(violated_5(publish.clone().into()).0, v5::DisconnectReasonCode::RetainNotSupported);
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send_3(publish.into());
+    assert_eq!(bench.published().payload, "m");
+}
+
+#[test]
+fn f10_a_wildcard_is_no_topic_name() {
+    for topic in ["a/+", "#", "a/#/b", "a\u{0}b", "a\nb"] {
+        let (code, closing) = violated_5(publish_packet(topic, "m", None).into());
+        assert_eq!((code, closing), (v5::DisconnectReasonCode::TopicNameInvalid, Closing::Violated(Violation::TopicName)));
+    }
+    let properties = v5::PublishProperties { response_topic: Some("a/#".into()), ..Default::default() };
+    assert_eq!(violated_5(with_properties("a", properties)).0, v5::DisconnectReasonCode::TopicNameInvalid);
+    assert_eq!(violated_5(publish_packet("", "m", None).into()).0, v5::DisconnectReasonCode::TopicNameInvalid);
+}
+
+#[test]
+fn a_topic_over_the_limit_is_dropped_and_the_session_kept() {
+    for version in VERSIONS {
+        let mut bench = Bench::open(version);
+        bench.send_publish(&"t".repeat(129), "m", Some(1));
+        assert_eq!(bench.effects(), [Effect::Dropped(Dropped::TopicTooLong)]);
+        let output = bench.output();
+        assert_eq!(output[..1], [0x40]);
+        assert_eq!(output.get(4).copied(), (version == Version::V5).then_some(0x90));
+        assert!(bench.is_open());
+    }
+}
+
+#[test]
+fn topic_aliases_are_followed_up_to_the_announced_maximum() {
+    let alias = |alias| v5::PublishProperties { topic_alias: Some(packet_id(alias)), ..Default::default() };
+    let mut bench = Bench::open(Version::V5);
+    bench.send_5(with_properties("a/b", alias(16)));
+    bench.send_5(with_properties("", alias(16)));
+    let of = |effect| if let Effect::Publish(publish) = effect { publish.topic } else { String::new() };
+    assert_eq!(bench.effects().into_iter().map(of).collect::<Vec<_>>(), ["a/b", "a/b"]);
+    for packet in [with_properties("a", alias(17)), with_properties("", alias(1))] {
+        assert_eq!(violated_5(packet).0, v5::DisconnectReasonCode::TopicAliasInvalid);
+    }
+}
+
+#[test]
+fn properties_travel_with_the_message() {
+    let properties = v5::PublishProperties {
+        correlation_data: Some(Bytes::from_static(b"\x01\x02")),
+        message_expiry_interval: std::num::NonZeroU32::new(60),
+        content_type: Some("application/json".into()),
+        user_properties: vec![("a".into(), "1".into()), ("a".into(), "2".into())],
+        is_utf8_payload: true,
+        response_topic: Some("r".into()),
+        ..Default::default()
+    };
+    let mut bench = Bench::open(Version::V5);
+    bench.send_5(with_properties("a", properties));
+    let expected = MessageProperties {
+        payload_format: Some(1),
+        expiry_s: Some(60),
+        content_type: Some("application/json".into()),
+        response_topic: Some("r".into()),
+        correlation_data: Some(Bytes::from_static(b"\x01\x02")),
+        user: vec![("a".into(), "1".into()), ("a".into(), "2".into())],
+    };
+    assert_eq!(bench.published().properties, expected);
+}
+
+#[test]
+fn a_subscription_identifier_from_a_client_breaks_the_standard() {
+    let properties = v5::PublishProperties { subscription_ids: vec![std::num::NonZeroU32::MIN], ..Default::default() };
+    assert_eq!(violated_5(with_properties("a", properties)).0, v5::DisconnectReasonCode::MalformedPacket);
+}
+
+#[test]
+fn the_services_payload_limit_is_exact() {
+    let limits = Limits { payload_bytes_max: 1000, ..Limits::default() };
+    for version in VERSIONS {
+        let mut bench = Bench::open_as(version, limits, v5::Connect::default());
+        bench.send_publish("a", &"x".repeat(1000), None);
+        assert_eq!(bench.published().payload.len(), 1000);
+        bench.send_publish("a", &"x".repeat(1001), None);
+        assert_eq!(bench.closing(), Closing::Violated(Violation::TooLarge));
+        assert_eq!(Closing::Violated(Violation::TooLarge).refusal(), Some(Refusal::PacketTooLarge));
+    }
+}
+
+#[test]
+fn mqtt_5_must_keep_to_the_receive_maximum() {
+    let mut bench = Bench::open(Version::V5);
+    for id in 1..=32 {
+        bench.send_publish("a", "m", Some(id));
+    }
+    assert_eq!(bench.references().len(), 32);
+    bench.send_publish("a", "m", Some(33));
+    assert_eq!(bench.disconnect_5().0.reason_code, v5::DisconnectReasonCode::ReceiveMaximumExceeded);
+}
+
+#[test]
+fn more_messages_than_the_owner_answers_are_not_read() {
+    let limits = Limits { receive_maximum: 2, ..Limits::default() };
+    let mut bench = Bench::open_as(Version::V3_1_1, limits, v5::Connect::default());
+    for id in 1..=7 {
+        bench.send_publish("a", &id.to_string(), Some(id));
+    }
+    let first = bench.references();
+    assert_eq!(first.len(), 4);
+    let pings = [0xc0, 0].repeat(40_000);
+    bench.send(&pings);
+    assert!(!bench.protocol.wants_input());
+    for publish in first {
+        bench.stored(publish);
+    }
+    assert_eq!(bench.references().len(), 3);
+    assert!(bench.protocol.wants_input());
+    assert_eq!(bench.output().len(), 4 * 4 + pings.len());
+}
