@@ -141,13 +141,13 @@ impl TrustStore {
         presented.check_purpose()?;
         let mut intermediates_max = limits::CHAIN_CERTIFICATES_MAX;
         let mut nearest = None;
-        // webpki follows one issuer to the end before it tries the next, so the first path found need not be the shortest:
-        // ask again for a shorter one until there is none. Nearly all chains have none or one intermediate and end at once.
+        // Where no two issuers share a name there is one way to go, anchors first, and the first path is the shortest. Where
+        // they do, webpki follows one to the end before it tries the other: ask again for a shorter path until there is none.
         loop {
             match self.shortest(&device, presented, intermediates_max, now) {
                 Ok((anchor, intermediates)) => {
                     nearest = Some(anchor);
-                    if intermediates < 2 {
+                    if intermediates < 2 || !presented.branches {
                         break;
                     }
                     intermediates_max = intermediates - 1;

@@ -21,6 +21,8 @@ pub(super) struct Presented<'a> {
     pub(super) device_der: &'a [u8],
     /// Certificates that may have issued another.
     pub(super) issuers: Vec<CertificateDer<'a>>,
+    /// Whether two of them have one name, so that there may be more than one path.
+    pub(super) branches: bool,
     /// Subjects of those that may not, and why.
     unfit: Vec<(&'a [u8], PathError)>,
 }
@@ -31,7 +33,8 @@ impl<'a> Presented<'a> {
         if chain.len() > limits::CHAIN_CERTIFICATES_MAX {
             return Err(PathError::TooLong { certificates: chain.len(), max: limits::CHAIN_CERTIFICATES_MAX });
         }
-        let mut presented = Self { device: outline(0, device_der)?, device_der, issuers: Vec::new(), unfit: Vec::new() };
+        let mut presented =
+            Self { device: outline(0, device_der)?, device_der, issuers: Vec::new(), branches: false, unfit: Vec::new() };
         // Everything is read before anything is used: a chain with one broken certificate is broken.
         let others: Vec<_> =
             (1..).zip(others).map(|(n, der)| Ok((n, *der, outline(n, der)?))).collect::<Result<_, PathError>>()?;
@@ -53,10 +56,12 @@ impl<'a> Presented<'a> {
             self.unfit.push((outline.subject, error));
             return Ok(());
         }
-        if names.iter().filter(|name| **name == outline.subject).count() == ISSUERS_OF_ONE_NAME_MAX {
+        let of_this_name = names.iter().filter(|name| **name == outline.subject).count();
+        if of_this_name == ISSUERS_OF_ONE_NAME_MAX {
             let reason = "more certificates of one name than a chain can need".into();
             return Err(PathError::Malformed { index: n, reason });
         }
+        self.branches |= of_this_name > 0;
         names.push(outline.subject);
         self.issuers.push(CertificateDer::from(der));
         Ok(())
