@@ -1,0 +1,404 @@
+//! Any domain value that the domain itself could hold: ids and names with every character class, every variant.
+
+use proptest::{
+    collection::{btree_set, vec},
+    option,
+    prelude::*,
+};
+use rollcall_domain::{
+    certificate::SubjectAttribute,
+    fleet::{Edition, FleetCommand, FleetEvent, Instance},
+    ids::{Fingerprint, IdError, InstanceId, LogId, Position, RequestId},
+    policy::{Action, Effect, Statement},
+    registry::{
+        Actor, Command, Event, ProductDetails, Request, RequestBody, Slot,
+        command::TemplateChange,
+        event::{CaCertificate, DeclaredCredential, DeviceProfile, PolicyTarget, PresentedCertificate},
+    },
+    template::{DraftValue, OnCertificateChange, Tag, TemplateBody, TemplateDraft, Value},
+    time::Timestamp,
+};
+
+use crate::codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, RejectedRuling, Ruling};
+
+fn id<T: std::str::FromStr<Err = IdError> + std::fmt::Debug + Clone>() -> impl Strategy<Value = T> + Clone {
+    "[A-Za-z0-9_-]{1,36}".prop_map(|text| text.parse().expect("an id"))
+}
+
+/// Anything, quotes, controls and other planes included: what is data must come back as it went.
+fn text() -> impl Strategy<Value = Box<str>> + Clone {
+    prop_oneof![3 => ".{0,24}", 1 => any::<String>()].prop_map(Into::into)
+}
+
+fn optional() -> impl Strategy<Value = Option<Box<str>>> + Clone {
+    option::of(text())
+}
+
+fn der() -> impl Strategy<Value = Box<[u8]>> + Clone {
+    vec(any::<u8>(), 0..64).prop_map(Into::into)
+}
+
+/// The years 0000 to 9999, which is all that a certificate and RFC 3339 can say.
+fn at() -> impl Strategy<Value = Timestamp> + Clone {
+    (-62_167_219_200_000i64..=253_402_300_799_999).prop_map(Timestamp::from_unix_ms)
+}
+
+fn fingerprint() -> impl Strategy<Value = Fingerprint> + Clone {
+    prop_oneof![any::<[u8; 32]>().prop_map(Fingerprint::Sha256), any::<[u8; 20]>().prop_map(Fingerprint::Sha1)]
+}
+
+fn tags() -> impl Strategy<Value = Vec<Tag>> + Clone {
+    vec((text(), text()).prop_map(|(key, value)| Tag { key, value }), 0..3)
+}
+
+fn slot() -> impl Strategy<Value = Slot> + Clone {
+    prop_oneof![Just(Slot::Primary), Just(Slot::Secondary)]
+}
+
+fn details() -> impl Strategy<Value = ProductDetails> + Clone {
+    ((text(), text(), text(), text()), (optional(), optional(), optional(), text())).prop_map(
+        |((name, device_type, protocol_type, data_format), (manufacturer_name, industry, description, capabilities))| {
+            ProductDetails {
+                name,
+                device_type,
+                protocol_type,
+                data_format,
+                manufacturer_name,
+                industry,
+                description,
+                service_capabilities: capabilities,
+            }
+        },
+    )
+}
+
+fn statements() -> impl Strategy<Value = Vec<Statement>> + Clone {
+    let effect = prop_oneof![Just(Effect::Allow), Just(Effect::Deny)];
+    let actions = btree_set(prop_oneof![Just(Action::Publish), Just(Action::Subscribe)], 0..3);
+    let statement = (effect, actions, vec(text(), 0..3)).prop_map(|(effect, actions, resources)| Statement {
+        effect,
+        actions: actions.into_iter().collect(),
+        resources,
+    });
+    vec(statement, 0..3)
+}
+
+fn target() -> impl Strategy<Value = PolicyTarget> + Clone {
+    prop_oneof![
+        id().prop_map(PolicyTarget::Device),
+        (id(), id()).prop_map(|(space, product)| PolicyTarget::Product(space, product)),
+        id().prop_map(PolicyTarget::Space),
+    ]
+}
+
+fn profile() -> impl Strategy<Value = DeviceProfile> + Clone {
+    (id(), id(), id(), id(), optional(), tags(), vec(id(), 0..3)).prop_map(
+        |(device, node_id, space, product, name, tags, policies)| DeviceProfile {
+            device,
+            node_id,
+            space,
+            product,
+            name,
+            tags,
+            policies,
+        },
+    )
+}
+
+fn credential() -> impl Strategy<Value = DeclaredCredential> + Clone {
+    prop_oneof![
+        Just(DeclaredCredential::Secret),
+        (option::of(fingerprint()), option::of(fingerprint()))
+            .prop_map(|(primary, secondary)| DeclaredCredential::Certificates { primary, secondary }),
+    ]
+}
+
+fn presented() -> impl Strategy<Value = PresentedCertificate> + Clone {
+    (any::<[u8; 32]>(), der(), at(), id()).prop_map(|(sha256, der, not_before, ca)| PresentedCertificate {
+        sha256,
+        der,
+        not_before,
+        ca,
+    })
+}
+
+fn ca_certificate() -> impl Strategy<Value = CaCertificate> + Clone {
+    (der(), text(), any::<[u8; 32]>(), any::<[u8; 32]>(), at(), at()).prop_map(
+        |(der, cn_name, sha256, name_and_key_sha256, not_before, not_after)| CaCertificate {
+            der,
+            cn_name,
+            sha256,
+            name_and_key_sha256,
+            not_before,
+            not_after,
+        },
+    )
+}
+
+fn attribute() -> impl Strategy<Value = SubjectAttribute> + Clone {
+    prop::sample::select(&SubjectAttribute::ALL[..])
+}
+
+fn template_body() -> impl Strategy<Value = TemplateBody> + Clone {
+    let value = prop_oneof![text().prop_map(Value::Static), attribute().prop_map(Value::Attribute)];
+    let change = prop_oneof![Just(OnCertificateChange::Reject), Just(OnCertificateChange::Replace)];
+    let device = (option::of(attribute()), option::of(attribute()), attribute(), value.clone());
+    (btree_set(attribute(), 0..7), device, vec((value.clone(), value), 0..3), vec(id(), 0..3), change).prop_map(
+        |(parameters, (device_name, device_id, node_id, product_id), tags, policy_ids, on_certificate_change)| {
+            TemplateBody {
+                parameters: parameters.into_iter().collect(),
+                device_name,
+                device_id,
+                node_id,
+                product_id,
+                tags,
+                policy_ids,
+                on_certificate_change,
+            }
+        },
+    )
+}
+
+/// Drafts as bad as anybody may write them: undeclared references, repeated parameters, nothing at all.
+pub(super) fn template_draft() -> impl Strategy<Value = TemplateDraft> + Clone {
+    let string = || text().prop_map(String::from);
+    let value = prop_oneof![string().prop_map(DraftValue::Static), string().prop_map(DraftValue::Ref)];
+    let field = option::of(value.clone());
+    let device = (field.clone(), field.clone(), field.clone(), field);
+    let lists = (vec((string(), string()), 0..3), vec((value.clone(), value), 0..3), vec(string(), 0..3));
+    (device, lists, option::of(string())).prop_map(
+        |((device_name, device_id, node_id, product_id), (parameters, tags, policy_ids), on_certificate_change)| {
+            TemplateDraft {
+                parameters,
+                device_name,
+                device_id,
+                node_id,
+                product_id,
+                tags,
+                policy_ids,
+                on_certificate_change,
+            }
+        },
+    )
+}
+
+fn instance() -> impl Strategy<Value = Instance> + Clone {
+    let edition = prop_oneof![Just(Edition::Basic), Just(Edition::Standard), Just(Edition::Enterprise)];
+    (id(), text(), edition, text()).prop_map(|(id, access_domain, edition, region)| Instance {
+        id,
+        access_domain,
+        edition,
+        region,
+    })
+}
+
+fn fleet_event() -> impl Strategy<Value = FleetEvent> {
+    prop_oneof![
+        instance().prop_map(FleetEvent::InstanceCreated),
+        instance().prop_map(FleetEvent::InstanceUpdated),
+        id().prop_map(FleetEvent::InstanceDeleted),
+    ]
+}
+
+fn configuration_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (id(), text(), any::<bool>(), id()).prop_map(|(space, name, default_space, default_policy)| {
+            Event::SpaceCreated { space, name, default_space, default_policy }
+        }),
+        (id(), text()).prop_map(|(space, name)| Event::SpaceRenamed { space, name }),
+        id().prop_map(|space| Event::SpaceDeleted { space }),
+        (id(), id(), details()).prop_map(|(space, product, details)| Event::ProductCreated { space, product, details }),
+        (id(), id(), details()).prop_map(|(space, product, details)| Event::ProductUpdated { space, product, details }),
+        (id(), id()).prop_map(|(space, product)| Event::ProductDeleted { space, product }),
+        (id(), id(), text(), statements()).prop_map(|(policy, space, name, statements)| Event::PolicyCreated {
+            policy,
+            space,
+            name,
+            statements
+        }),
+        (id(), text(), statements()).prop_map(|(policy, name, statements)| Event::PolicyUpdated {
+            policy,
+            name,
+            statements
+        }),
+        id().prop_map(|policy| Event::PolicyDeleted { policy }),
+        (id(), target()).prop_map(|(policy, target)| Event::PolicyBound { policy, target }),
+        (id(), target()).prop_map(|(policy, target)| Event::PolicyUnbound { policy, target }),
+        (id(), text(), text(), template_body()).prop_map(|(template, name, description, body)| {
+            Event::TemplateCreated { template, name, description, body }
+        }),
+        (id(), text(), template_body()).prop_map(|(template, description, body)| Event::TemplateUpdated {
+            template,
+            description,
+            body
+        }),
+        id().prop_map(|template| Event::TemplateDeleted { template }),
+        (id(), id(), ca_certificate(), text(), at()).prop_map(|(ca, space, certificate, code, code_expires_at)| {
+            Event::CaUploaded { ca, space, certificate, code, code_expires_at }
+        }),
+        (id(), text(), at()).prop_map(|(ca, code, code_expires_at)| Event::CaCodeIssued { ca, code, code_expires_at }),
+        id().prop_map(|ca| Event::CaVerified { ca }),
+        (id(), option::of(id()), any::<bool>()).prop_map(|(ca, template, self_registration)| Event::CaConfigured {
+            ca,
+            template,
+            self_registration
+        }),
+        id().prop_map(|ca| Event::CaDeleted { ca }),
+    ]
+}
+
+fn device_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (profile(), presented(), id(), any::<u32>()).prop_map(|(profile, certificate, template, template_version)| {
+            Event::DeviceRegistered { profile, certificate, template, template_version }
+        }),
+        (profile(), credential()).prop_map(|(profile, credential)| Event::DevicePreRegistered { profile, credential }),
+        (id(), presented()).prop_map(|(device, certificate)| Event::DeviceCertificatePinned { device, certificate }),
+        (id(), presented()).prop_map(|(device, certificate)| Event::DeviceCertificateReplaced { device, certificate }),
+        (id(), optional(), optional(), optional()).prop_map(|(device, name, description, extension_info)| {
+            Event::DeviceUpdated { device, name, description, extension_info }
+        }),
+        (id(), tags()).prop_map(|(device, tags)| Event::DeviceTagsChanged { device, tags }),
+        id().prop_map(|device| Event::DeviceFrozen { device }),
+        id().prop_map(|device| Event::DeviceUnfrozen { device }),
+        (id(), slot(), option::of(fingerprint()))
+            .prop_map(|(device, slot, fingerprint)| { Event::DeviceFingerprintReset { device, slot, fingerprint } }),
+        (id(), fingerprint(), any::<bool>())
+            .prop_map(|(device, fingerprint, active)| { Event::DeviceCertificateSwitched { device, fingerprint, active } }),
+        id().prop_map(|device| Event::DeviceDeleted { device }),
+        id().prop_map(|device| Event::DeviceReadmitted { device }),
+    ]
+}
+
+fn configuration_command() -> impl Strategy<Value = Command> {
+    let change = prop_oneof![Just(TemplateChange::Keep), id().prop_map(TemplateChange::Bind), Just(TemplateChange::Unbind)];
+    prop_oneof![
+        (id(), text(), id()).prop_map(|(space, name, default_policy)| Command::CreateSpace { space, name, default_policy }),
+        (id(), text()).prop_map(|(space, name)| Command::RenameSpace { space, name }),
+        id().prop_map(|space| Command::DeleteSpace { space }),
+        (id(), id(), details()).prop_map(|(space, product, details)| Command::CreateProduct { space, product, details }),
+        (id(), id(), details()).prop_map(|(space, product, details)| Command::UpdateProduct { space, product, details }),
+        (id(), id()).prop_map(|(space, product)| Command::DeleteProduct { space, product }),
+        (id(), id(), text(), statements()).prop_map(|(policy, space, name, statements)| Command::CreatePolicy {
+            policy,
+            space,
+            name,
+            statements
+        }),
+        (id(), optional(), option::of(statements())).prop_map(|(policy, name, statements)| Command::UpdatePolicy {
+            policy,
+            name,
+            statements
+        }),
+        id().prop_map(|policy| Command::DeletePolicy { policy }),
+        (id(), target()).prop_map(|(policy, target)| Command::BindPolicy { policy, target }),
+        (id(), target()).prop_map(|(policy, target)| Command::UnbindPolicy { policy, target }),
+        (id(), text(), text(), template_draft()).prop_map(|(template, name, description, body)| {
+            Command::CreateTemplate { template, name, description, body }
+        }),
+        (id(), optional(), option::of(template_draft())).prop_map(|(template, description, body)| Command::UpdateTemplate {
+            template,
+            description,
+            body
+        }),
+        id().prop_map(|template| Command::DeleteTemplate { template }),
+        (id(), id(), der()).prop_map(|(ca, space, der)| Command::UploadCa { ca, space, der }),
+        id().prop_map(|ca| Command::IssueCaCode { ca }),
+        (id(), der()).prop_map(|(ca, proof)| Command::VerifyCa { ca, proof }),
+        (id(), change, option::of(any::<bool>())).prop_map(|(ca, template, self_registration)| Command::ConfigureCa {
+            ca,
+            template,
+            self_registration
+        }),
+        id().prop_map(|ca| Command::DeleteCa { ca }),
+    ]
+}
+
+fn device_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (profile(), credential()).prop_map(|(profile, credential)| Command::PreRegisterDevice { profile, credential }),
+        (id(), optional(), optional(), optional()).prop_map(|(device, name, description, extension_info)| {
+            Command::UpdateDevice { device, name, description, extension_info }
+        }),
+        (id(), tags()).prop_map(|(device, tags)| Command::TagDevice { device, tags }),
+        (id(), vec(text(), 0..3)).prop_map(|(device, keys)| Command::UntagDevice { device, keys }),
+        id().prop_map(|device| Command::FreezeDevice { device }),
+        id().prop_map(|device| Command::UnfreezeDevice { device }),
+        (id(), slot(), option::of(fingerprint())).prop_map(|(device, slot, fingerprint)| Command::ResetFingerprint {
+            device,
+            slot,
+            fingerprint
+        }),
+        (id(), fingerprint(), any::<bool>()).prop_map(|(device, fingerprint, active)| Command::SwitchCertificate {
+            device,
+            fingerprint,
+            active
+        }),
+        id().prop_map(|device| Command::DeleteDevice { device }),
+        id().prop_map(|device| Command::ReadmitDevice { device }),
+    ]
+}
+
+fn actor() -> impl Strategy<Value = Actor> + Clone {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(Actor::Certificate),
+        "[^\\p{Cc}]{1,64}".prop_map(|name| Actor::Operator(name.into())),
+    ]
+}
+
+fn traceparent() -> impl Strategy<Value = Option<String>> + Clone {
+    option::of("00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
+}
+
+pub(super) fn record() -> impl Strategy<Value = Record> {
+    let fleet = fleet_event().prop_map(|event| (LogId::Fleet, AnyEvent::Fleet(event)));
+    let registry = (id::<InstanceId>(), prop_oneof![configuration_event(), device_event()])
+        .prop_map(|(instance, event)| (LogId::Instance(instance), AnyEvent::Registry(event)));
+    let envelope = (any::<u128>(), at(), id::<RequestId>(), actor(), traceparent());
+    (envelope, prop_oneof![1 => fleet, 9 => registry]).prop_map(
+        |((number, time, cause, actor, traceparent), (log, event))| Record {
+            id: uuid::Uuid::from_u128(number),
+            log,
+            time,
+            cause,
+            actor,
+            traceparent,
+            event,
+        },
+    )
+}
+
+pub(super) fn request() -> impl Strategy<Value = QueuedRequest> {
+    let fleet_command = prop_oneof![
+        instance().prop_map(FleetCommand::CreateInstance),
+        instance().prop_map(FleetCommand::UpdateInstance),
+        id().prop_map(FleetCommand::DeleteInstance),
+    ];
+    let fleet = (id(), actor(), fleet_command).prop_map(|(id, actor, command)| AnyRequest::Fleet { id, actor, command });
+    let body = prop_oneof![
+        1 => (vec(der(), 0..4), option::of(id()))
+            .prop_map(|(chain, claimed)| RequestBody::CertificateConnect { chain, claimed }),
+        6 => configuration_command().prop_map(RequestBody::Command),
+        3 => device_command().prop_map(RequestBody::Command),
+    ];
+    let registry = (id(), actor(), body).prop_map(|(id, actor, body)| AnyRequest::Registry(Request { id, actor, body }));
+    (at(), traceparent(), prop_oneof![1 => fleet, 9 => registry])
+        .prop_map(|(submitted_at, traceparent, request)| QueuedRequest { submitted_at, traceparent, request })
+}
+
+fn rejected() -> impl Strategy<Value = RejectedRuling> {
+    (text(), text()).prop_map(|(code, message)| RejectedRuling { code: code.into(), message: message.into() })
+}
+
+pub(super) fn ruling() -> impl Strategy<Value = Ruling> {
+    prop_oneof![
+        any::<u64>().prop_map(|position| Ruling::Accepted { position: Position(position) }),
+        rejected().prop_map(Ruling::Rejected),
+    ]
+}
+
+pub(super) fn attempt() -> impl Strategy<Value = Attempt> {
+    let check = (text(), any::<bool>(), text()).prop_map(|(name, passed, detail)| (name.into(), passed, detail.into()));
+    (at(), request(), rejected(), option::of((id(), any::<u32>())), vec(check, 0..4))
+        .prop_map(|(time, request, rejection, template, checks)| Attempt { time, request, rejection, template, checks })
+}
