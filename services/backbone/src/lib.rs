@@ -10,10 +10,18 @@
 //!
 //! Read [`log`], [`requests`], [`messages`], [`presence`], [`attempts`] (the traits), then [`codec`], then one
 //! implementation.
+//!
+//! A [`Backbone`] is made by [`embedded::open`] (one machine, on disk) or [`memory::new`] (tests and simulation, with
+//! seeded faults); its five parts are shared by clones, and whatever a part's `open` declares must be opened before use.
 
 pub mod attempts;
 pub mod codec;
+pub mod conformance;
+pub mod embedded;
+pub mod limits;
+mod local;
 pub mod log;
+pub mod memory;
 pub mod messages;
 pub mod nats;
 pub mod petition;

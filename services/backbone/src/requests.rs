@@ -15,6 +15,8 @@ use crate::BackboneError;
 
 /// Most requests waiting in one queue.
 pub const WAITING_MAX: u64 = 1_000_000;
+/// Largest request, bytes.
+pub const REQUEST_BYTES_MAX: usize = 900 * 1024;
 /// How long a taken request may stay unfinished before it is handed out again.
 pub const LEASE: Duration = Duration::from_secs(10);
 

@@ -1,0 +1,159 @@
+//! Presence in one process: rooms, one per instance, under one lock, so that all watchers see one order.
+//!
+//! Invariants: a watcher sees every change, or its channel ends (one that is [`BEHIND_MAX`] behind is cut off: it
+//! watches again and is told what is current); a connector that was heard of and falls silent loses its devices.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId, InstanceId},
+    time::Timestamp,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    BackboneError,
+    presence::{Presence, PresenceChange, Session},
+};
+
+/// Most changes that wait for one watcher, beyond what was online when it began.
+const BEHIND_MAX: usize = 65_536;
+
+#[derive(Default)]
+struct Room {
+    online: BTreeMap<DeviceId, (Session, Timestamp)>,
+    leases: BTreeMap<ConnectorId, Instant>,
+    watchers: Vec<mpsc::Sender<PresenceChange>>,
+    /// Whether a task waits for the next lease to run out.
+    timed: bool,
+}
+
+/// [`Presence`] in memory.
+pub(crate) struct PresenceHub {
+    lease: Duration,
+    rooms: Mutex<BTreeMap<InstanceId, Room>>,
+    this: Weak<Self>,
+}
+
+impl PresenceHub {
+    pub(crate) fn new(lease: Duration) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self { lease, rooms: Mutex::default(), this: Weak::clone(this) })
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Room>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renew(&self, instance: &InstanceId, connector: &ConnectorId, room: &mut Room) {
+        room.leases.insert(connector.clone(), Instant::now() + self.lease);
+        if !room.timed {
+            room.timed = true;
+            tokio::spawn(run_out(Weak::clone(&self.this), instance.clone()));
+        }
+    }
+}
+
+#[async_trait]
+impl Presence for PresenceHub {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.rooms().entry(instance.clone()).or_default();
+        Ok(())
+    }
+
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        let mut rooms = self.rooms();
+        let room = rooms.entry(instance.clone()).or_default();
+        match &change {
+            PresenceChange::Online { device, session, at } => {
+                // The first word from a connector starts its lease; only heartbeats renew it.
+                if !room.leases.contains_key(&session.connector) {
+                    self.renew(instance, &session.connector, room);
+                }
+                room.online.insert(device.clone(), (session.clone(), *at));
+            }
+            PresenceChange::Offline { device, session, .. } => {
+                if room.online.get(device).is_some_and(|(current, _)| current == session) {
+                    room.online.remove(device);
+                }
+            }
+            PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => {
+                return Err(BackboneError::Unavailable {
+                    attempted: format!("announcing {change:?} in instance {instance}"),
+                    reason: "only the backbone itself announces it".to_owned(),
+                });
+            }
+        }
+        room.tell(&change);
+        Ok(())
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+        let mut rooms = self.rooms();
+        let room = rooms.entry(instance.clone()).or_default();
+        self.renew(instance, connector, room);
+        Ok(())
+    }
+
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        let mut rooms = self.rooms();
+        let room = rooms.entry(instance.clone()).or_default();
+        let (watcher, changes) = mpsc::channel(room.online.len() + 1 + BEHIND_MAX);
+        let current = room.online.iter().map(|(device, (session, at))| PresenceChange::Online {
+            device: device.clone(),
+            session: session.clone(),
+            at: *at,
+        });
+        for change in current.chain([PresenceChange::CaughtUp]) {
+            // The channel has room for all of these, and its receiver is still here.
+            let _ = watcher.try_send(change);
+        }
+        room.watchers.retain(|watcher| !watcher.is_closed());
+        room.watchers.push(watcher);
+        Ok(changes)
+    }
+}
+
+impl Room {
+    fn tell(&mut self, change: &PresenceChange) {
+        self.watchers.retain(|watcher| watcher.try_send(change.clone()).is_ok());
+    }
+
+    /// Ends the leases that have run out by `now`; returns when the next one does.
+    fn end_leases(&mut self, now: Instant) -> Option<Instant> {
+        let silent: Vec<ConnectorId> =
+            self.leases.iter().filter(|(_, until)| **until <= now).map(|(connector, _)| connector.clone()).collect();
+        for connector in silent {
+            self.leases.remove(&connector);
+            self.online.retain(|_, (session, _)| session.connector != connector);
+            self.tell(&PresenceChange::ConnectorLost { connector });
+        }
+        self.leases.values().min().copied()
+    }
+}
+
+/// Waits for the leases of an instance to run out, one after the other; ends with the last of them or with the hub.
+async fn run_out(hub: Weak<PresenceHub>, instance: InstanceId) {
+    loop {
+        let next = {
+            let Some(hub) = hub.upgrade() else { return };
+            let mut rooms = hub.rooms();
+            let Some(room) = rooms.get_mut(&instance) else { return };
+            match room.end_leases(Instant::now()) {
+                Some(next) => next,
+                None => {
+                    room.timed = false;
+                    return;
+                }
+            }
+        };
+        sleep_until(next).await;
+    }
+}

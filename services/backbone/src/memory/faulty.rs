@@ -1,0 +1,47 @@
+//! A backbone that fails as a network and a broker fail, round one that does not.
+//!
+//! Invariant: no fault breaks a promise of the traits; each is something that a correct caller must live with.
+
+mod requests;
+mod streams;
+
+use std::sync::Arc;
+
+use self::{
+    requests::FaultyRequests,
+    streams::{FaultyAttempts, FaultyLog, FaultyMessages, FaultyPresence},
+};
+use super::dice::Dice;
+use crate::{Backbone, BackboneError, local::core::Parts};
+
+/// Puts the faults round an in-process backbone.
+pub(crate) fn wrap(parts: Parts, dice: &Arc<Dice>) -> Backbone {
+    let dice = || Arc::clone(dice);
+    Backbone {
+        log: Arc::new(FaultyLog { inner: parts.log, dice: dice() }),
+        requests: Arc::new(FaultyRequests { inner: parts.requests, dice: dice() }),
+        attempts: Arc::new(FaultyAttempts { inner: parts.attempts, dice: dice() }),
+        messages: Arc::new(FaultyMessages { inner: parts.messages, dice: dice() }),
+        presence: Arc::new(FaultyPresence { inner: parts.presence, dice: dice() }),
+    }
+}
+
+impl Dice {
+    /// Fails before anything is done.
+    fn reach(&self, attempted: &str) -> Result<(), BackboneError> {
+        self.fail_if(self.roll(|faults| faults.unavailable), attempted, "it could not be reached")
+    }
+
+    /// Fails after it was done.
+    fn acknowledge(&self, attempted: &str) -> Result<(), BackboneError> {
+        self.fail_if(self.roll(|faults| faults.lost_ack), attempted, "no answer came")
+    }
+
+    fn fail_if(&self, fails: bool, attempted: &str, reason: &str) -> Result<(), BackboneError> {
+        if !fails {
+            return Ok(());
+        }
+        let (attempted, reason) = (attempted.to_owned(), format!("injected fault: {reason}"));
+        Err(BackboneError::Unavailable { attempted, reason })
+    }
+}
