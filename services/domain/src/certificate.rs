@@ -14,6 +14,7 @@ mod keys;
 mod name;
 mod outline;
 pub mod path;
+mod second_reader;
 mod validity;
 
 pub use facts::{AttributeFault, CertificateFacts, FactsError, SubjectAttribute, X509Version};

@@ -139,6 +139,7 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
     }
     // Last, that path building can use it at all: nothing that passed above should fail here.
     webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).map_err(malformed)?;
+    CertificateFacts::confirmed_from_der(der).map_err(malformed)?;
     Ok(AuthorityFacts {
         sha256: Sha256::digest(der).into(),
         name_and_key_sha256: name_and_key(&outline),

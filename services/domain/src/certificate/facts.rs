@@ -8,7 +8,7 @@ use std::fmt;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{name, outline::Outline};
+use super::{name, outline::Outline, second_reader};
 use crate::{text, time::Timestamp};
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ impl SubjectAttribute {
     ];
 
     /// The attribute of an OBJECT IDENTIFIER (its content).
-    const fn from_oid(oid: &[u8]) -> Option<Self> {
+    pub(super) const fn from_oid(oid: &[u8]) -> Option<Self> {
         match oid {
             [0x55, 0x04, 3] => Some(Self::CommonName),
             [0x55, 0x04, 5] => Some(Self::SerialNumber),
@@ -180,6 +180,17 @@ impl CertificateFacts {
             not_after: outline.not_after,
             subject: attributes(outline.subject)?,
         })
+    }
+
+    /// As [`CertificateFacts::from_der`], for a certificate that is about to be written down: x509-parser must read the
+    /// same.
+    ///
+    /// # Errors
+    /// [`FactsError`] if either cannot read it, or they disagree.
+    pub fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
+        let facts = Self::from_der(der)?;
+        second_reader::confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
+        Ok(facts)
     }
 
     /// The one usable value of an attribute.

@@ -268,3 +268,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn f31_what_is_written_down_is_read_alike_by_two_readers() {
+    let ca = Authority::root("ca");
+    let genuine = ca.issue(&Blank::device(forge::cn("device")), &forge::key());
+    assert_eq!(CertificateFacts::confirmed_from_der(&genuine), CertificateFacts::from_der(&genuine));
+    // Of this Subject x509-parser sees no CN: it stops at the attribute before, whose tag it does not know.
+    let mut subject = rdn(forge::O, 0x1f, b"x");
+    subject.extend(rdn(CN, UTF8, b"device"));
+    let ambiguous = ca.issue(&Blank::device(subject), &forge::key());
+    assert!(CertificateFacts::confirmed_from_der(&ambiguous).is_err());
+}
+
+#[test]
+fn the_second_reader_notices_other_facts() {
+    let ca = Authority::root("ca");
+    let der = ca.issue(&Blank::device(forge::cn("device")), &forge::key());
+    let facts = CertificateFacts::from_der(&der).unwrap();
+    let other = |change: fn(&mut CertificateFacts)| {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        second_reader::confirm(&der, &facts).unwrap_err()
+    };
+    assert!(other(|facts| facts.subject[0].1 = Ok("another".into())).ends_with("its CN"));
+    assert!(other(|facts| facts.subject.clear()).ends_with("its CN"));
+    assert!(other(|facts| facts.not_after = facts.not_after.plus_s(1)).ends_with("its validity"));
+    assert!(other(|facts| facts.version = X509Version::V1).ends_with("its version"));
+}

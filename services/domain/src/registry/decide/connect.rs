@@ -63,7 +63,8 @@ fn prove<'a>(
     })?;
     let der: &[u8] = presented.first().copied().unwrap_or_default();
     let facts = checks.note("certificate_readable", || {
-        let facts = CertificateFacts::from_der(der).map_err(|error| Rejection::CertificateUnreadable(error.to_string()))?;
+        let facts = CertificateFacts::confirmed_from_der(der)
+            .map_err(|error| Rejection::CertificateUnreadable(error.to_string()))?;
         let detail = format!("{}, SHA-256 {}", facts.display_name(), Fingerprint::Sha256(facts.sha256));
         Ok((facts, detail))
     })?;
