@@ -1,0 +1,111 @@
+//! Time to rebuild the view of many devices from zero, beside only reading and decoding the same log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Args;
+use rollcall_backbone::{
+    codec::{self, AnyEvent, Record},
+    embedded::{self, EmbeddedConfig},
+    log::{BATCH_RECORDS_MAX, Followed, RegistryLog},
+};
+use rollcall_domain::{
+    ids::{CaId, DeviceId, InstanceId, LogId, NodeId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
+    registry::{
+        Actor, Event,
+        event::{DeviceProfile, PresentedCertificate},
+    },
+    template::Tag,
+    time::Timestamp,
+};
+use rollcall_projection::admission::{Store, StoreConfig};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::register::now;
+
+/// How much to measure.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Devices in the log.
+    #[arg(long, default_value_t = 1_000_000)]
+    devices: u64,
+    /// sled's cache, MiB.
+    #[arg(long, default_value_t = 1024)]
+    cache_mib: u64,
+}
+
+#[expect(clippy::print_stdout, reason = "figures are this program's output")]
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let backbone = embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
+    let instance = InstanceId::parse("north")?;
+    fill(backbone.log.as_ref(), &instance, arguments.devices).await?;
+    let begun = now();
+    read(backbone.log.as_ref(), &instance).await?;
+    let reading = begun.elapsed().as_secs_f64();
+    let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: arguments.cache_mib * 1024 * 1024 };
+    let begun = now();
+    let store = Store::open(&config)?;
+    let view = store.admission(&instance, backbone.log.clone(), CancellationToken::new())?;
+    view.status().wait_for(|status| status.caught_up).await?;
+    let rebuilding = begun.elapsed().as_secs_f64();
+    println!(
+        "{} devices: rebuilt in {rebuilding:.1} s, read and decoded in {reading:.1} s, ratio {:.2}; {} MB resident",
+        arguments.devices,
+        rebuilding / reading,
+        crate::proc::resident_bytes(std::process::id())? / 1_000_000
+    );
+    Ok(())
+}
+
+async fn fill(log: &dyn RegistryLog, instance: &InstanceId, devices: u64) -> anyhow::Result<()> {
+    let id = LogId::Instance(instance.clone());
+    log.open(&id).await?;
+    let mut position = Position::START;
+    let all: Vec<u64> = (0..devices).collect();
+    for batch in all.chunks(BATCH_RECORDS_MAX) {
+        let records = batch.iter().map(|n| record(&id, *n)).collect::<anyhow::Result<Vec<Bytes>>>()?;
+        position = log.append(&id, position, records).await?;
+    }
+    Ok(())
+}
+
+/// A registration as the registrar writes it, with a certificate of the usual size.
+fn record(log: &LogId, n: u64) -> anyhow::Result<Bytes> {
+    let mut sha256 = [0; 32];
+    sha256[..8].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    let profile = DeviceProfile {
+        device: DeviceId::parse(&format!("truck_{n:09}"))?,
+        node_id: NodeId::parse(&format!("{n:09}"))?,
+        space: SpaceId::parse("vehicles")?,
+        product: ProductId::parse("truck")?,
+        name: Some(format!("truck {n}").into()),
+        tags: vec![Tag { key: "kind".into(), value: "truck".into() }],
+        policies: vec![PolicyId::parse("truck-topics")?],
+    };
+    let not_before = Timestamp::from_unix_s(1_700_000_000);
+    let certificate = PresentedCertificate { sha256, der: vec![0x30; 420].into(), not_before, ca: CaId::parse("ca")? };
+    let event = Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 };
+    Ok(codec::encode_record(&Record {
+        id: Uuid::from_u128(u128::from(n)),
+        log: log.clone(),
+        time: not_before,
+        cause: RequestId::of_certificate(&sha256),
+        actor: Actor::Certificate(sha256),
+        traceparent: None,
+        event: AnyEvent::Registry(event),
+    }))
+}
+
+async fn read(log: &dyn RegistryLog, instance: &InstanceId) -> anyhow::Result<()> {
+    let id = LogId::Instance(instance.clone());
+    let mut follower = log.follow(&id, Position::START).await?;
+    while let Some(followed) = follower.recv().await {
+        match followed? {
+            Followed::Entry(entry) => drop(codec::decode_record(&id, &entry.record)?),
+            Followed::CaughtUp(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
