@@ -5,7 +5,7 @@
 //! topics a device may use, where messages go; it asks the owner, which asks the domain.
 //!
 //! Invariants: nothing received makes it panic; it never holds more than its [`Limits`] name, and never because of a
-//! length that was only announced; cutting the same bytes elsewhere gives the same effects and the same output.
+//! length that was only announced; where the same bytes are cut makes no difference.
 //!
 //! Read [`exchange`] (what is said between the machine and its owner), then [`protocol`], then `session`.
 

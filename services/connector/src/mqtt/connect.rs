@@ -1,7 +1,9 @@
 //! Reads a CONNECT: which version, whether it keeps the standard, whether the service's limits allow it.
 //!
-//! The codec reads the contents; the structure is walked here first, because the codec stops where it has what it needs
+//! The codec reads the contents; the structure is walked first (`shape`), because the codec stops where it has what it needs
 //! and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail unexplained.
+
+mod shape;
 
 use rmqtt_codec::{v3, v5};
 use rollcall_domain::refusal::Refusal;
@@ -58,11 +60,11 @@ pub(super) enum Failure {
 
 /// Reads a CONNECT packet.
 pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
-    let shape = walk(frame.body())?;
+    let shape = shape::walk(frame.body())?;
     match shape.version {
         Version::V3_1 | Version::V3_1_1 => {
             let nobody = Peer::unknown(shape.version);
-            if shape.client_id_empty && (shape.flags & flag::CLEAN == 0 || shape.version == Version::V3_1) {
+            if shape.client_id_empty && (shape.flags & shape::flag::CLEAN == 0 || shape.version == Version::V3_1) {
                 return Err(Failure::Refused(Refusal::ClientId, nobody));
             }
             match v3::Codec::default().decode(&mut frame.bytes) {
@@ -74,10 +76,10 @@ pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
             // MQTT 5 lets an empty client id come without Clean Start; the codec does not. What the flag says is in
             // `shape`, and for this server it makes no difference.
             if let Some(flags) = frame.bytes.get_mut(frame.header_bytes + shape.flags_at) {
-                *flags |= flag::CLEAN;
+                *flags |= shape::flag::CLEAN;
             }
             match v5::Codec::default().decode(&mut frame.bytes) {
-                Ok(Some((v5::Packet::Connect(connect), _))) => judge_v5(shape.flags & flag::CLEAN != 0, *connect),
+                Ok(Some((v5::Packet::Connect(connect), _))) => judge_v5(shape.flags & shape::flag::CLEAN != 0, *connect),
                 Ok(_) | Err(_) => Err(malformed("a field or property cannot be read", Some(Peer::unknown(Version::V5)))),
             }
         }
@@ -149,114 +151,4 @@ fn judge(peer: Peer, will_topic: Option<String>, connect: Connect) -> Result<(Co
 
 fn malformed(rule: &'static str, peer: Option<Peer>) -> Failure {
     Failure::Violated(Violation::Malformed { packet: "CONNECT", rule }, peer)
-}
-
-/// The bits of the connect flags (MQTT 5 §3.1.2.3).
-mod flag {
-    pub(super) const RESERVED: u8 = 0x01;
-    pub(super) const CLEAN: u8 = 0x02;
-    pub(super) const WILL: u8 = 0x04;
-    pub(super) const WILL_QOS_AND_RETAIN: u8 = 0x38;
-    pub(super) const PASSWORD: u8 = 0x40;
-    pub(super) const USER_NAME: u8 = 0x80;
-}
-
-struct Shape {
-    version: Version,
-    flags: u8,
-    /// Where the flags are in the body.
-    flags_at: usize,
-    client_id_empty: bool,
-}
-
-/// Walks the structure to its end.
-fn walk(body: &[u8]) -> Result<Shape, Failure> {
-    let mut rest = Walk(body);
-    let version = rest.version()?;
-    let cut = || malformed("it ends too early", Some(Peer::unknown(version)));
-    let wrong = |rule| malformed(rule, Some(Peer::unknown(version)));
-
-    let flags_at = body.len() - rest.0.len();
-    let flags = rest.byte().ok_or_else(cut)?;
-    if flags & flag::RESERVED != 0 {
-        return Err(wrong("the reserved flag is set"));
-    }
-    if flags & flag::WILL == 0 && flags & flag::WILL_QOS_AND_RETAIN != 0 {
-        return Err(wrong("will QoS or will retain without a will"));
-    }
-    if version != Version::V5 && flags & flag::PASSWORD != 0 && flags & flag::USER_NAME == 0 {
-        return Err(wrong("a password without a user name"));
-    }
-    rest.take(2).ok_or_else(cut)?;
-    rest.properties(version).ok_or_else(cut)?;
-    let client_id = rest.field().ok_or_else(cut)?;
-    if flags & flag::WILL != 0 {
-        rest.properties(version).ok_or_else(cut)?;
-        rest.field().ok_or_else(cut)?;
-        rest.field().ok_or_else(cut)?;
-    }
-    for present in [flag::USER_NAME, flag::PASSWORD] {
-        if flags & present != 0 {
-            rest.field().ok_or_else(cut)?;
-        }
-    }
-    if !rest.0.is_empty() {
-        return Err(wrong("bytes follow its end"));
-    }
-    Ok(Shape { version, flags, flags_at, client_id_empty: client_id.is_empty() })
-}
-
-struct Walk<'a>(&'a [u8]);
-
-impl<'a> Walk<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1).map(|byte| byte[0])
-    }
-
-    /// A two-byte length and that many bytes.
-    fn field(&mut self) -> Option<&'a [u8]> {
-        let length = self.take(2)?;
-        self.take(usize::from(u16::from_be_bytes([length[0], length[1]])))
-    }
-
-    /// Skips the properties, which only MQTT 5 has.
-    fn properties(&mut self, version: Version) -> Option<()> {
-        if version != Version::V5 {
-            return Some(());
-        }
-        let mut length = 0_usize;
-        for index in 0..4 {
-            let byte = self.byte()?;
-            length |= usize::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return self.take(length).map(|_| ());
-            }
-        }
-        None
-    }
-
-    /// Protocol name and level.
-    fn version(&mut self) -> Result<Version, Failure> {
-        let name = self.field().ok_or_else(|| malformed("it has no protocol name", None))?;
-        let level = self.byte().ok_or_else(|| malformed("it has no protocol level", None))?;
-        match (name, level) {
-            (b"MQIsdp", 3) => Ok(Version::V3_1),
-            (b"MQTT", 4) => Ok(Version::V3_1_1),
-            (b"MQTT", 5) => Ok(Version::V5),
-            // A client from the future is answered in the newest form, as short as it gets, because nothing is known of
-            // how it reads it; a bridge sets the highest bit and falls back to an older version.
-            (b"MQTT", 6..0x80) => {
-                let future = Peer { problem_information: false, ..Peer::unknown(Version::V5) };
-                Err(Failure::Refused(Refusal::ProtocolVersion, future))
-            }
-            (b"MQTT" | b"MQIsdp", _) => Err(Failure::Refused(Refusal::ProtocolVersion, Peer::unknown(Version::V3_1_1))),
-            _ => Err(malformed("its protocol name is not MQTT", None)),
-        }
-    }
 }

@@ -56,7 +56,7 @@ pub enum Effect {
 pub struct Connect {
     /// The client's MQTT version.
     pub version: Version,
-    /// Client identifier as sent; empty if the client leaves the choice to the server.
+    /// Client identifier as sent; empty if the client leaves the choice to the server, which then chooses the device id.
     pub client_id: String,
     /// User name as sent.
     pub user_name: Option<String>,

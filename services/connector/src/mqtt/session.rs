@@ -109,14 +109,16 @@ impl Session {
         {
             return Err(Closing::Violated(Violation::ReceiveMaximum));
         }
-        let topic =
-            self.aliases.resolve(published.topic, published.alias, limits.topic_alias_maximum).map_err(Closing::Violated)?;
-        let publish = self.unanswered.push(published.packet_id);
-        if !topic::is_within_limit(&topic) {
+        // Before aliases: what they keep is within the limit too.
+        if !topic::is_within_limit(&published.topic) {
+            let publish = self.unanswered.push(published.packet_id);
             sink.effects.push_back(Effect::Dropped(Dropped::TopicTooLong));
             self.unanswered.answer(publish, Answer::TopicTooLong);
             return self.acknowledge(sink);
         }
+        let topic = self.aliases.resolve(published.topic, published.alias, limits.topic_alias_maximum);
+        let topic = topic.map_err(Closing::Violated)?;
+        let publish = self.unanswered.push(published.packet_id);
         sink.effects.push_back(Effect::Publish(Box::new(Publish {
             publish,
             qos: u8::from(published.packet_id.is_some()),

@@ -207,3 +207,19 @@ fn a_closed_session_says_why_to_mqtt_5() {
     bench.protocol.close(Refusal::TakenOver);
     assert_eq!((bench.output(), bench.closing()), (vec![], Closing::Refused(Refusal::TakenOver)));
 }
+
+#[test]
+fn a_withdrawn_subscription_takes_what_waits_for_it_along() {
+    let limits = Limits { in_flight_max: 1, ..Limits::default() };
+    let settings = v5::Connect::default();
+    let mut bench = subscribed(Version::V3_1_1, limits, settings, "a", types::QoS::AtLeastOnce, false);
+    let payload = Bytes::new();
+    bench.protocol.deliver(&delivery("a", &payload, 1));
+    assert_eq!(bench.protocol.deliver(&delivery("a", &payload, 1)), Delivered::Queued);
+    bench.output();
+    bench.protocol.withdraw(&["a".into()]);
+    acknowledge(&mut bench, 1);
+    assert!(bench.output().is_empty());
+    assert_eq!(bench.protocol.deliver(&delivery("a", &payload, 1)), Delivered::Not(Undelivered::NotSubscribed));
+    assert!(bench.is_open());
+}

@@ -152,6 +152,11 @@ fn topic_aliases_are_followed_up_to_the_announced_maximum() {
     bench.send_5(with_properties("", alias(16)));
     let of = |effect| if let Effect::Publish(publish) = effect { publish.topic } else { String::new() };
     assert_eq!(bench.effects().into_iter().map(of).collect::<Vec<_>>(), ["a/b", "a/b"]);
+    let mut bench = Bench::open(Version::V5);
+    bench.send_5(with_properties(&"t".repeat(129), alias(2)));
+    assert_eq!(bench.effects(), [Effect::Dropped(Dropped::TopicTooLong)]);
+    bench.send_5(with_properties("", alias(2)));
+    assert_eq!(bench.closing(), Closing::Violated(Violation::TopicAlias));
     for packet in [with_properties("a", alias(17)), with_properties("", alias(1))] {
         assert_eq!(violated_5(packet).0, v5::DisconnectReasonCode::TopicAliasInvalid);
     }

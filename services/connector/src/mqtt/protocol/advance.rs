@@ -1,0 +1,140 @@
+//! How the machine moves on: reads packets while it is the client's turn, and comes to its end.
+
+use super::{Protocol, State};
+use crate::mqtt::{
+    answer,
+    connect::{self, Failure},
+    exchange::{Closing, Effect},
+    frame::Frame,
+    inbound,
+    limits::{OUTPUT_BYTES_MAX, PROGRESS_BYTES},
+    outbound,
+    session::{Session, Sink},
+    violation::Violation,
+};
+
+/// First byte of a CONNECT.
+const CONNECT: u8 = 0x10;
+
+impl Protocol {
+    /// Acts on an answer of the owner, then reads on. If everything waited for it, the client's time starts anew.
+    pub(super) fn answered(&mut self, act: impl FnOnce(&mut Session, &mut Sink<'_>) -> Result<(), Closing>) {
+        if self.is_paused() {
+            self.alive_ms = None;
+        }
+        self.with_session(act);
+        self.read(&[]);
+    }
+
+    pub(super) fn tell(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.alive_ms.get_or_insert(self.now_ms);
+    }
+
+    /// Whether packets stay unread for now.
+    pub(super) fn is_paused(&self) -> bool {
+        match &self.state {
+            State::Fresh => false,
+            State::Judged(_) | State::Closed => true,
+            State::Open(session) => self.output.len() > OUTPUT_BYTES_MAX || session.waits_for_owner(&self.limits),
+        }
+    }
+
+    /// Reads packets until there is no whole one left, or it is somebody else's turn.
+    pub(super) fn read(&mut self, mut bytes: &[u8]) {
+        while !self.is_paused() {
+            match self.next_frame(&mut bytes) {
+                Ok(Some(frame)) => {
+                    self.alive_ms = Some(self.now_ms);
+                    self.progress_bytes = 0;
+                    self.packet(frame);
+                }
+                Ok(None) => return self.note_progress(),
+                Err(violation) => return self.end(Closing::Violated(violation)),
+            }
+        }
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.frames.hold(bytes);
+    }
+
+    fn next_frame(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
+        if matches!(self.state, State::Fresh) && self.frames.first_byte(bytes).is_some_and(|byte| byte != CONNECT) {
+            return Err(Violation::FirstPacketNotConnect);
+        }
+        self.frames.next(bytes, &self.limits)
+    }
+
+    fn note_progress(&mut self) {
+        if matches!(self.state, State::Open(_)) && self.frames.held_bytes() >= self.progress_bytes + PROGRESS_BYTES {
+            self.progress_bytes = self.frames.held_bytes();
+            self.alive_ms = Some(self.now_ms);
+        }
+    }
+
+    fn packet(&mut self, frame: Frame) {
+        match &self.state {
+            State::Fresh => self.connect(frame),
+            State::Open(session) => match inbound::read(session.peer.version, frame) {
+                Ok(packet) => self.with_session(|session, sink| session.packet(packet, sink)),
+                Err(violation) => self.end(Closing::Violated(violation)),
+            },
+            State::Judged(_) | State::Closed => {}
+        }
+    }
+
+    fn connect(&mut self, frame: Frame) {
+        match connect::read(frame) {
+            Ok((connect, peer)) => {
+                self.state = State::Judged(Box::new(peer));
+                self.effects.push_back(Effect::Connect(Box::new(connect)));
+            }
+            Err(Failure::Refused(refusal, peer)) => {
+                outbound::refused(&mut self.output, &peer, &refusal, None);
+                self.finish(Closing::Refused(refusal));
+            }
+            Err(Failure::Violated(violation, peer)) => {
+                if let Some(peer) = peer {
+                    outbound::violated(&mut self.output, &peer, violation);
+                }
+                self.finish(Closing::Violated(violation));
+            }
+        }
+    }
+
+    pub(super) fn with_session(&mut self, act: impl FnOnce(&mut Session, &mut Sink<'_>) -> Result<(), Closing>) {
+        let State::Open(session) = &mut self.state else { return };
+        let mut sink =
+            Sink { output: &mut self.output, effects: &mut self.effects, limits: &self.limits, now_ms: self.now_ms };
+        if let Err(closing) = act(session, &mut sink) {
+            self.end(closing);
+        }
+    }
+
+    /// Ends with a last word, if the session is open and the version has one.
+    pub(super) fn end(&mut self, closing: Closing) {
+        if let State::Open(session) = &self.state {
+            match &closing {
+                Closing::Client => {}
+                Closing::Refused(refusal) => {
+                    let reason = answer::reason_string(refusal.code(), refusal);
+                    outbound::disconnect(&mut self.output, &session.peer, answer::codes(refusal).disconnect_5, reason);
+                }
+                Closing::Violated(violation) => {
+                    let reason = answer::reason_string(violation.refusal().code(), violation);
+                    outbound::disconnect(&mut self.output, &session.peer, violation.reason(), reason);
+                }
+            }
+        }
+        self.finish(closing);
+    }
+
+    pub(super) fn finish(&mut self, closing: Closing) {
+        if !matches!(self.state, State::Closed) {
+            self.state = State::Closed;
+            self.frames.clear();
+            self.effects.push_back(Effect::Close(closing));
+        }
+    }
+}
