@@ -140,7 +140,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>, tail: Vec<u8>) {
             let _ = read(&Bytes::from(bytes.clone()));
-            let _ = read(&Bytes::from([&[1, 0, 0, 0, 2], b"{}", &tail[..]].concat()));
+            let _ = read(&Bytes::from([&[1, 0, 0, 0, 2, b'{', b'}'][..], &tail].concat()));
         }
     }
 

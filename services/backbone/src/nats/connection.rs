@@ -120,22 +120,26 @@ impl Connection {
         attempted: impl Fn() -> String,
         operation: impl Future<Output = Result<T, E>>,
     ) -> Result<T, BackboneError> {
-        self.standing(deadline, &attempted).await?;
-        match timeout_at(deadline, operation).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(BackboneError::Unavailable { attempted: attempted(), reason: error.to_string() }),
-            Err(_elapsed) => {
-                Err(BackboneError::Unavailable { attempted: attempted(), reason: "no answer in time".to_owned() })
-            }
+        let epoch = self.standing(deadline, &attempted).await?;
+        let unavailable = |reason| Err(BackboneError::Unavailable { attempted: attempted(), reason });
+        tokio::select! {
+            biased;
+            done = timeout_at(deadline, operation) => match done {
+                Ok(Ok(done)) => Ok(done),
+                Ok(Err(error)) => unavailable(error.to_string()),
+                Err(_elapsed) => unavailable("no answer in time".to_owned()),
+            },
+            // The answer went to the old connection: waiting on would only be slower to say so.
+            () = lost(self.link(), epoch) => unavailable("the connection was lost before the answer came".to_owned()),
         }
     }
 
     /// Waits until the connection stands. While it is down the client would queue what it is given and send it later, long
     /// after the caller was told that it had failed.
-    async fn standing(&self, deadline: Instant, attempted: &impl Fn() -> String) -> Result<(), BackboneError> {
+    async fn standing(&self, deadline: Instant, attempted: &impl Fn() -> String) -> Result<u64, BackboneError> {
         let mut link = self.link.clone();
         match timeout_at(deadline, link.wait_for(|link| link.up)).await {
-            Ok(Ok(_up)) => Ok(()),
+            Ok(Ok(up)) => Ok(up.epoch),
             Ok(Err(_ended)) => Err(BackboneError::Closed),
             Err(_elapsed) => Err(BackboneError::Unavailable {
                 attempted: attempted(),
@@ -161,6 +165,12 @@ impl Connection {
         let inbox = self.client.new_inbox();
         inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()
     }
+}
+
+/// Returns when the connection of this epoch is down, or is another by now.
+pub(super) async fn lost(mut link: watch::Receiver<Link>, epoch: u64) {
+    // An error means that the client has ended, and with it the connection.
+    let _ = link.wait_for(|link| !link.up || link.epoch != epoch).await;
 }
 
 async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, deadline: Instant) -> Result<Client, String> {

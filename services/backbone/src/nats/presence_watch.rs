@@ -5,7 +5,7 @@
 //! connectors have a heartbeat.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -57,7 +57,7 @@ pub(super) async fn watch(
         start: Some(BTreeMap::new()),
         online: HashMap::new(),
         connectors: HashMap::new(),
-        dead: Vec::new(),
+        dead: VecDeque::new(),
         burial: None,
         sender,
     };
@@ -95,6 +95,14 @@ struct Lease {
     heard: Timestamp,
 }
 
+/// A device that a lost connector has left online in the stream.
+struct Dead {
+    change: Change,
+    sequence: u64,
+    /// Not before: by then every other watcher has seen the lease run out too, and hears of no device twice.
+    bury_at: Instant,
+}
+
 struct Watch {
     connection: Arc<Connection>,
     instance: InstanceId,
@@ -105,7 +113,7 @@ struct Watch {
     start: Option<BTreeMap<u64, (Change, i128)>>,
     online: HashMap<DeviceId, Online>,
     connectors: HashMap<ConnectorId, Lease>,
-    dead: Vec<(Change, u64)>,
+    dead: VecDeque<Dead>,
     burial: Option<JoinHandle<()>>,
     sender: mpsc::Sender<PresenceChange>,
 }
@@ -208,7 +216,7 @@ impl Watch {
             let connector = &change.session.connector;
             if !self.connectors.contains_key(connector) {
                 if self.now_ns - stored_at_ns > lease_ns {
-                    self.dead.push((change, sequence));
+                    self.dead.push_back(Dead { change, sequence, bury_at: Instant::now() });
                     continue;
                 }
                 self.renew(connector.clone(), change.at);
@@ -226,7 +234,8 @@ impl Watch {
         for (connector, lease) in lost {
             let theirs = self.online.extract_if(|_, online| online.change.session.connector == connector);
             for (_, Online { change, sequence }) in theirs {
-                self.dead.push((Change { online: false, at: lease.heard, ..change }, sequence));
+                let change = Change { online: false, at: lease.heard, ..change };
+                self.dead.push_back(Dead { change, sequence, bury_at: now + self.lease });
             }
             if self.start.is_none() {
                 self.say(PresenceChange::ConnectorLost { connector }).await?;
@@ -239,13 +248,15 @@ impl Watch {
     /// Makes some devices of lost connectors offline for those that watch later. Each only over the message that is
     /// known to be stale: when several watchers do it, or the device is back, nothing happens.
     fn bury(&mut self) {
-        if self.dead.is_empty() || self.burial.as_ref().is_some_and(|burial| !burial.is_finished()) {
+        let now = Instant::now();
+        let due = self.dead.iter().take(BURIED_AT_ONCE).take_while(|dead| dead.bury_at <= now).count();
+        if due == 0 || self.burial.as_ref().is_some_and(|burial| !burial.is_finished()) {
             return;
         }
-        let some = self.dead.split_off(self.dead.len().saturating_sub(BURIED_AT_ONCE));
+        let some: Vec<_> = self.dead.drain(..due).collect();
         let (connection, instance) = (self.connection.clone(), self.instance.clone());
         self.burial = Some(tokio::spawn(async move {
-            for (change, sequence) in some {
+            for Dead { change, sequence, .. } in some {
                 let change = Change { online: false, ..change };
                 if let Err(super::atomic::StoreError::Backbone(error)) =
                     offline_over(&connection, &instance, &change, sequence).await

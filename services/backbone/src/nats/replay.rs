@@ -17,10 +17,10 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::{sync::watch, time::timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
-    connection::{Connection, Link},
+    connection::{Connection, lost},
     streams,
 };
 use crate::BackboneError;
@@ -68,8 +68,10 @@ impl From<BackboneError> for ReplayEnd {
 pub(super) struct Replay {
     connection: Arc<Connection>,
     subscription: Subscriber,
-    link: watch::Receiver<Link>,
     epoch: u64,
+    /// Since when a message or heartbeat is waited for, over all calls that did not live to see it: a caller that looks
+    /// after other things in between must not make the silence longer, nor one that was slow to ask.
+    waiting_since: Option<Instant>,
     stream: String,
     consumer: String,
     delivered: u64,
@@ -90,8 +92,6 @@ impl Replay {
         after: u64,
     ) -> Result<Self, BackboneError> {
         let attempted = || format!("reading stream {stream} after {after}");
-        let link = connection.link();
-        let epoch = link.borrow().epoch;
         let info = streams::info(connection, stream, attempted).await?.ok_or_else(|| BackboneError::Damaged {
             what: format!("stream {stream}"),
             reason: "it does not exist: open it first; if it was there before, it has been deleted".to_owned(),
@@ -102,6 +102,7 @@ impl Replay {
                 reason: format!("it ends at {}, but {after} has been read of it", info.state.last_sequence),
             });
         }
+        let epoch = connection.link().borrow().epoch;
         let inbox = connection.client.new_inbox();
         let consumer = connection.unique();
         let wanted = push::Config {
@@ -126,7 +127,8 @@ impl Replay {
         };
         let (subscription, pending) = connection.within(attempted, opening).await?;
         let connection = connection.clone();
-        Ok(Self { connection, subscription, link, epoch, stream: stream.to_owned(), consumer, delivered: 0, info, pending })
+        let stream = stream.to_owned();
+        Ok(Self { connection, subscription, epoch, waiting_since: None, stream, consumer, delivered: 0, info, pending })
     }
 
     /// The next message. Safe to drop while waiting.
@@ -152,26 +154,20 @@ impl Replay {
     }
 
     async fn receive(&mut self) -> Result<async_nats::Message, ReplayEnd> {
-        let again = |reason: &str| ReplayEnd::Again(reason.to_owned());
-        loop {
-            tokio::select! {
-                biased;
-                message = timeout(SILENCE_MAX, self.subscription.next()) => {
-                    return match message {
-                        Ok(Some(message)) => Ok(message),
-                        Ok(None) => Err(again("the subscription ended")),
-                        Err(_elapsed) => Err(again("the server has fallen silent")),
-                    };
-                }
-                changed = self.link.changed() => {
-                    if changed.is_err() {
-                        return Err(ReplayEnd::Final(BackboneError::Closed));
-                    }
-                    if self.link.borrow_and_update().epoch != self.epoch {
-                        return Err(again("the connection was made again"));
-                    }
-                }
+        let again = |reason: &str| Err(ReplayEnd::Again(reason.to_owned()));
+        let silent_at = *self.waiting_since.get_or_insert_with(Instant::now) + SILENCE_MAX;
+        let message = tokio::select! {
+            biased;
+            message = timeout_at(silent_at, self.subscription.next()) => message,
+            () = lost(self.connection.link(), self.epoch) => return again("the connection was lost"),
+        };
+        match message {
+            Ok(Some(message)) => {
+                self.waiting_since = None;
+                Ok(message)
             }
+            Ok(None) => again("the subscription ended"),
+            Err(_elapsed) => again("the server has fallen silent"),
         }
     }
 

@@ -121,11 +121,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rulings_come_back_as_they_were(bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..90_000), 0..8)) {
+        fn rulings_come_back_as_they_were(bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..8), padding in 0..200_000_usize) {
             let rulings: Vec<_> = (0..).zip(bodies).map(|(number, body)| AnnouncedRuling {
                 id: RequestId::parse(&format!("r{number}")).unwrap(),
                 ruling: body.into(),
             }).collect();
+            let mut rulings = rulings;
+            rulings.push(AnnouncedRuling { id: RequestId::parse("large").unwrap(), ruling: vec![0; padding].into() });
             let read_back: Vec<_> = messages(&rulings).into_iter().flat_map(|message| read(message).0).collect();
             prop_assert_eq!(read_back, rulings);
         }

