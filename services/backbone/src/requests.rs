@@ -62,7 +62,8 @@ pub trait RequestQueue: Send + Sync {
     /// [`BackboneError`] if that cannot be done.
     async fn open(&self, log: &LogId) -> Result<(), BackboneError>;
 
-    /// Puts a request into the queue unless it waits there already; it is on disk when this returns.
+    /// Puts a request into the queue unless it waits there already. It is kept when this returns, if perhaps not synced yet: a
+    /// request that a crash loses is one that is made again.
     ///
     /// # Errors
     /// [`BackboneError::LimitReached`] when [`WAITING_MAX`] wait.

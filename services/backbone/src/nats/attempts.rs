@@ -27,7 +27,7 @@ impl NatsAttempts {
 
     /// The trait has no `open`: the stream is declared when the first attempt is kept.
     async fn declare(&self, log: &LogId) -> Result<(), BackboneError> {
-        let wanted = streams::attempts(log, self.connection.config.replicas);
+        let wanted = streams::attempts(log, &self.connection.config);
         streams::declare(&self.connection, wanted).await.map(|_info| ())
     }
 }

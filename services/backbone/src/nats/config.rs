@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use async_nats::ServerAddr;
 
-use crate::requests;
+use crate::limits::Limits;
 
 /// How long an operation may take before the backbone counts as unavailable.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,10 +47,8 @@ pub struct NatsConfig {
     pub connect_timeout: Duration,
     /// How long an operation may take.
     pub operation_timeout: Duration,
-    /// How long a taken request may stay unfinished; [`requests::LEASE`] outside tests.
-    pub request_lease: Duration,
-    /// How long a connector may be silent; [`crate::presence::LEASE`] outside tests.
-    pub presence_lease: Duration,
+    /// Leases and bounds; as they are, outside tests.
+    pub limits: Limits,
 }
 
 impl NatsConfig {
@@ -64,8 +62,7 @@ impl NatsConfig {
             replicas: 1,
             connect_timeout: CONNECT_TIMEOUT,
             operation_timeout: OPERATION_TIMEOUT,
-            request_lease: requests::LEASE,
-            presence_lease: crate::presence::LEASE,
+            limits: Limits::default(),
         }
     }
 

@@ -54,7 +54,7 @@ fn attempted(log: &LogId, expected: Position) -> String {
 #[async_trait]
 impl RegistryLog for NatsLog {
     async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
-        let wanted = streams::registry(log, self.connection.config.replicas);
+        let wanted = streams::registry(log, &self.connection.config);
         let info = streams::declare(&self.connection, wanted).await?;
         Ok(streams::identity(&info))
     }

@@ -30,6 +30,9 @@ use crate::{
 
 /// How often a batch that the server has lost is sent.
 const ATTEMPTS_MAX: usize = 3;
+/// So many messages are stored one by one: the server makes a store of its own for a batch, with its files, which takes
+/// as long as some six syncs.
+const SINGLY_MAX: usize = 6;
 
 /// See [`DeviceMessages`].
 pub(super) struct NatsMessages {
@@ -60,7 +63,16 @@ fn attempted(instance: &InstanceId) -> String {
     format!("storing messages of instance {instance}")
 }
 
+/// Stores a batch and answers everyone in it.
 async fn store(connection: &Connection, instance: &InstanceId, batch: Vec<Waiting<atomic::Message, u64>>) {
+    if batch.len() > SINGLY_MAX {
+        return store_together(connection, instance, batch).await;
+    }
+    let singly = batch.into_iter().map(|waiting| store_together(connection, instance, vec![waiting]));
+    futures_util::future::join_all(singly).await;
+}
+
+async fn store_together(connection: &Connection, instance: &InstanceId, batch: Vec<Waiting<atomic::Message, u64>>) {
     let mut tries = 0;
     let stored = loop {
         tries += 1;
@@ -87,7 +99,7 @@ async fn store(connection: &Connection, instance: &InstanceId, batch: Vec<Waitin
 #[async_trait]
 impl DeviceMessages for NatsMessages {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        let wanted = streams::messages(instance, self.connection.config.replicas);
+        let wanted = streams::messages(instance, &self.connection.config);
         streams::declare(&self.connection, wanted).await.map(|_info| ())
     }
 

@@ -101,7 +101,7 @@ impl NatsPresence {
 #[async_trait]
 impl Presence for NatsPresence {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        let wanted = streams::presence(instance, self.connection.config.replicas);
+        let wanted = streams::presence(instance, &self.connection.config);
         streams::declare(&self.connection, wanted).await.map(|_info| ())
     }
 
@@ -123,7 +123,7 @@ impl Presence for NatsPresence {
     async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
         let attempted = || format!("renewing the lease of connector {connector} on instance {instance}");
         let subject = subjects::presence_connector(instance, connector);
-        let headers = time_to_live(self.connection.config.presence_lease);
+        let headers = time_to_live(self.connection.config.limits.presence_lease);
         let message = atomic::Message { subject, headers, payload: Bytes::copy_from_slice(connector.as_str().as_bytes()) };
         let stored = atomic::store(&self.connection, attempted, vec![message]).await;
         stored.map(|_sequence| ()).map_err(|error| unavailable(instance, error))

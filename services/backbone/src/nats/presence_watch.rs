@@ -52,7 +52,7 @@ pub(super) async fn watch(
     let watch = Watch {
         connection: connection.clone(),
         instance: instance.clone(),
-        lease: connection.config.presence_lease,
+        lease: connection.config.limits.presence_lease,
         now_ns,
         start: Some(BTreeMap::new()),
         online: HashMap::new(),

@@ -5,7 +5,7 @@
 //! Taking and finishing are the registrar's; a connector's account can do neither.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -22,22 +22,18 @@ use tokio::{
 
 use super::{
     connection::Connection,
-    group::Group,
     pull::{Pulled, pull},
-    rulings, streams, subjects,
-    submit::{self, Submission},
+    rulings, streams, subjects, submit,
 };
 use crate::{
     BackboneError,
-    requests::{AnnouncedRuling, Delivery, Receipt, RequestQueue, Submitted},
+    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestQueue, Submitted},
 };
 
 /// The consumer that all registrars share.
 pub(super) const CONSUMER: &str = "registrar";
 /// Requests that may be taken and unfinished at a time, over all registrars.
 const TAKEN_MAX: i64 = 50_000;
-/// Largest request, bytes: a chain of certificates and what surrounds it is far below.
-const REQUEST_BYTES_MAX: usize = 900 * 1024;
 /// Acknowledgements under way at a time.
 const FINISHING_MAX: usize = 256;
 /// What removes a message from a work queue.
@@ -48,7 +44,6 @@ const NAK: &[u8] = b"-NAK";
 /// See [`RequestQueue`].
 pub(super) struct NatsRequests {
     connection: Arc<Connection>,
-    groups: Mutex<HashMap<LogId, Arc<Group<Submission, Submitted>>>>,
     consumers: Mutex<HashSet<LogId>>,
     /// What receipts count their time from.
     began: Instant,
@@ -56,20 +51,7 @@ pub(super) struct NatsRequests {
 
 impl NatsRequests {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, groups: Mutex::default(), consumers: Mutex::default(), began: Instant::now() }
-    }
-
-    fn group(&self, log: &LogId) -> Arc<Group<Submission, Submitted>> {
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.entry(log.clone()).or_insert_with(|| Arc::new(self.start_group(log))).clone()
-    }
-
-    fn start_group(&self, log: &LogId) -> Group<Submission, Submitted> {
-        let (connection, log) = (self.connection.clone(), log.clone());
-        Group::start(self.connection.config.operation_timeout, move |batch| {
-            let (connection, log) = (connection.clone(), log.clone());
-            async move { submit::store(&connection, &log, batch).await }
-        })
+        Self { connection, consumers: Mutex::default(), began: Instant::now() }
     }
 
     /// Makes the registrars' consumer, or gives it this program's lease.
@@ -81,7 +63,7 @@ impl NatsRequests {
             durable_name: Some(CONSUMER.to_owned()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
-            ack_wait: self.connection.config.request_lease,
+            ack_wait: self.connection.config.limits.request_lease,
             max_deliver: -1,
             max_ack_pending: TAKEN_MAX,
             ..pull::Config::default()
@@ -105,7 +87,7 @@ impl NatsRequests {
     fn within_lease<'a>(&self, receipt: &'a Receipt) -> Option<&'a str> {
         let (taken_ms, subject) = receipt.0.split_once(':')?;
         let taken = Duration::from_millis(taken_ms.parse().ok()?);
-        (self.began.elapsed() < taken + self.connection.config.request_lease).then_some(subject)
+        (self.began.elapsed() < taken + self.connection.config.limits.request_lease).then_some(subject)
     }
 
     fn delivery(&self, log: &LogId, message: async_nats::Message) -> Result<Delivery, BackboneError> {
@@ -120,20 +102,18 @@ impl NatsRequests {
 #[async_trait]
 impl RequestQueue for NatsRequests {
     async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
-        let wanted = streams::requests(log, self.connection.config.replicas);
+        let wanted = streams::requests(log, &self.connection.config);
         streams::declare(&self.connection, wanted).await.map(|_info| ())
     }
 
     async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
-        let bytes = request.len();
-        if bytes > REQUEST_BYTES_MAX {
+        if request.len() > REQUEST_BYTES_MAX {
             return Err(BackboneError::LimitReached {
                 what: "a request's size in bytes".to_owned(),
                 max: REQUEST_BYTES_MAX as u64,
             });
         }
-        let submission = Submission { id: id.clone(), request };
-        self.group(log).commit(|| submit::attempted(log), submission, bytes).await
+        submit::store(&self.connection, log, id, request).await
     }
 
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {

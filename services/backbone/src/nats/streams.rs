@@ -8,28 +8,22 @@ use std::time::Duration;
 use async_nats::jetstream::{
     ErrorCode,
     context::{CreateStreamErrorKind, GetStreamErrorKind},
-    stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
+    stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType},
 };
 use rollcall_domain::ids::{InstanceId, LogId};
 
-use super::{connection::Connection, subjects};
-use crate::{
-    BackboneError,
-    attempts::{ATTEMPTS_AGE_S_MAX, ATTEMPTS_BYTES_MAX, ATTEMPTS_MAX},
-    log::StreamIdentity,
-    messages::{MESSAGES_AGE_S_MAX, MESSAGES_BYTES_MAX},
-    requests::WAITING_MAX,
-};
+use super::{config::NatsConfig, connection::Connection, subjects};
+use crate::{BackboneError, log::StreamIdentity};
 
 /// Devices and connectors of one instance whose presence is kept.
 const PRESENCE_ENTRIES_MAX: i64 = 4_000_000;
-/// Bytes of requests that one queue holds: what [`WAITING_MAX`] requests with a chain of a few kB take.
+/// Bytes of requests that one queue holds: what a full queue of requests with a chain of a few kB take.
 const REQUESTS_BYTES_MAX: i64 = 8 * 1024 * 1024 * 1024;
 /// Unlimited, as JetStream says it.
 const NONE: i64 = -1;
 
 /// A registry log: kept for ever, written in atomic batches, and closed to every kind of deletion.
-pub(super) fn registry(log: &LogId, replicas: usize) -> Config {
+pub(super) fn registry(log: &LogId, config: &NatsConfig) -> Config {
     Config {
         name: subjects::registry_stream(log),
         subjects: vec![subjects::registry_all(log)],
@@ -39,12 +33,13 @@ pub(super) fn registry(log: &LogId, replicas: usize) -> Config {
         allow_atomic_publish: true,
         // A full log must refuse, never forget.
         discard: DiscardPolicy::New,
-        ..stored(replicas)
+        ..stored(config)
     }
 }
 
-/// A request queue: a message is there until it is finished, and a subject holds one message at most.
-pub(super) fn requests(log: &LogId, replicas: usize) -> Config {
+/// A request queue: a message is there until it is finished, and a subject holds one message at most. Not synced one by
+/// one: see `submit`.
+pub(super) fn requests(log: &LogId, config: &NatsConfig) -> Config {
     Config {
         name: subjects::requests_stream(log),
         subjects: vec![subjects::requests_all(log)],
@@ -52,44 +47,45 @@ pub(super) fn requests(log: &LogId, replicas: usize) -> Config {
         discard: DiscardPolicy::New,
         discard_new_per_subject: true,
         max_messages_per_subject: 1,
-        max_messages: i64::try_from(WAITING_MAX).unwrap_or(i64::MAX),
+        max_messages: limit(config.limits.requests_waiting),
         max_bytes: REQUESTS_BYTES_MAX,
-        allow_direct: true,
-        allow_atomic_publish: true,
-        ..stored(replicas)
+        // A server that has copies elsewhere has no such mode.
+        persist_mode: (config.replicas == 1).then_some(PersistenceMode::Async),
+        ..stored(config)
     }
 }
 
 /// Rejected attempts: bounded by age, number and size, the oldest go first.
-pub(super) fn attempts(log: &LogId, replicas: usize) -> Config {
+pub(super) fn attempts(log: &LogId, config: &NatsConfig) -> Config {
     Config {
         name: subjects::attempts_stream(log),
         subjects: vec![subjects::attempts(log)],
-        max_messages: i64::try_from(ATTEMPTS_MAX).unwrap_or(i64::MAX),
-        max_bytes: i64::try_from(ATTEMPTS_BYTES_MAX).unwrap_or(i64::MAX),
-        max_age: Duration::from_secs(ATTEMPTS_AGE_S_MAX),
+        max_messages: limit(config.limits.attempts.entries),
+        max_bytes: limit(config.limits.attempts.bytes),
+        max_age: age(config.limits.attempts.age_ms),
         allow_direct: true,
         allow_atomic_publish: true,
-        ..stored(replicas)
+        ..stored(config)
     }
 }
 
 /// Device messages: bounded by age and size, the oldest go first.
-pub(super) fn messages(instance: &InstanceId, replicas: usize) -> Config {
+pub(super) fn messages(instance: &InstanceId, config: &NatsConfig) -> Config {
     Config {
         name: subjects::messages_stream(instance),
         subjects: vec![subjects::messages_all(instance)],
-        max_bytes: i64::try_from(MESSAGES_BYTES_MAX).unwrap_or(i64::MAX),
-        max_age: Duration::from_secs(MESSAGES_AGE_S_MAX),
+        max_messages: limit(config.limits.messages.entries),
+        max_bytes: limit(config.limits.messages.bytes),
+        max_age: age(config.limits.messages.age_ms),
         allow_direct: true,
         allow_atomic_publish: true,
-        ..stored(replicas)
+        ..stored(config)
     }
 }
 
 /// Presence: the last change of each device and the last heartbeat of each connector, in memory. What outlives its use
 /// carries a time to live of its own.
-pub(super) fn presence(instance: &InstanceId, replicas: usize) -> Config {
+pub(super) fn presence(instance: &InstanceId, config: &NatsConfig) -> Config {
     Config {
         name: subjects::presence_stream(instance),
         subjects: vec![subjects::presence_all(instance)],
@@ -99,21 +95,30 @@ pub(super) fn presence(instance: &InstanceId, replicas: usize) -> Config {
         max_messages_per_subject: 1,
         allow_direct: true,
         allow_message_ttl: true,
-        ..stored(replicas)
+        ..stored(config)
     }
 }
 
 /// What all have in common: on disk, unlimited unless said otherwise.
-fn stored(replicas: usize) -> Config {
+fn stored(config: &NatsConfig) -> Config {
     Config {
         storage: StorageType::File,
         retention: RetentionPolicy::Limits,
         max_messages: NONE,
         max_bytes: NONE,
         max_messages_per_subject: NONE,
-        num_replicas: replicas,
+        num_replicas: config.replicas,
         ..Config::default()
     }
+}
+
+/// A limit as JetStream says it: what is beyond its range is none.
+fn limit(max: u64) -> i64 {
+    i64::try_from(max).unwrap_or(NONE)
+}
+
+fn age(max_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(max_ms).unwrap_or(0))
 }
 
 /// Makes the stream if it is not there, compares it with its declaration if it is.

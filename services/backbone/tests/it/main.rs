@@ -2,3 +2,5 @@
 
 mod embedded;
 mod memory;
+mod nats;
+mod nats_server;

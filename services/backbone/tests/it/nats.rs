@@ -1,5 +1,7 @@
 //! What only a real nats-server can show: a server that is killed, connections that break, streams that others touch.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -93,7 +95,7 @@ async fn a_log_is_appended_to_and_followed() {
 async fn requests_wait_once_and_come_again_until_finished() {
     let server = NatsServer::start().await;
     let mut config = NatsConfig::new(server.url());
-    config.request_lease = Duration::from_secs(1);
+    config.limits.request_lease = Duration::from_secs(1);
     let requests = connect(config).await.unwrap().requests;
     requests.open(&log()).await.unwrap();
     let id = |n: usize| RequestId::parse(&format!("request-{n}")).unwrap();
@@ -188,7 +190,7 @@ fn offline(device: &str, session: Session) -> PresenceChange {
 async fn a_lost_connector_takes_its_devices_with_it() {
     let server = NatsServer::start().await;
     let mut config = NatsConfig::new(server.url());
-    config.presence_lease = Duration::from_secs(1);
+    config.limits.presence_lease = Duration::from_secs(1);
     let presence = connect(config).await.unwrap().presence;
     presence.open(&instance()).await.unwrap();
     let next = async |watch: &mut tokio::sync::mpsc::Receiver<PresenceChange>| {
@@ -468,7 +470,7 @@ async fn without_a_server_everything_ends_in_unavailable_and_resumes() {
 async fn what_a_caller_who_went_away_had_taken_is_handed_back() {
     let server = NatsServer::start().await;
     let mut config = NatsConfig::new(server.url());
-    config.request_lease = Duration::from_secs(3600);
+    config.limits.request_lease = Duration::from_secs(3600);
     let requests = connect(config).await.unwrap().requests;
     requests.open(&log()).await.unwrap();
     assert!(requests.take(&log(), 10, Duration::ZERO).await.unwrap().is_empty());
