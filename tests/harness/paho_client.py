@@ -83,6 +83,8 @@ for line in sys.stdin:
     command = json.loads(line)
     if command["do"] == "publish":
         client.publish(command["topic"], command["payload"], qos=command["qos"], retain=command.get("retain", False))
+    elif command["do"] == "publish_zeros":
+        client.publish(command["topic"], bytes(command["bytes"]), qos=1)
     elif command["do"] == "subscribe":
         _, mid = client.subscribe(command["filter"], command["qos"])
         filters[mid] = command["filter"]

@@ -57,10 +57,20 @@ pub struct Authority {
 impl Authority {
     /// A self-signed CA made by openssl.
     pub fn root(folder: &Path, name: &str, key: Key) -> Self {
+        Self::root_called(folder, name, &format!("/O=Acme/CN={name}"), key)
+    }
+
+    /// A CA that is there already.
+    pub fn from_pair(pair: Pair) -> Self {
+        Self { pair, chain: Vec::new() }
+    }
+
+    /// As [`Authority::root`], with a subject as openssl takes it: two of them with one name are twins.
+    pub fn root_called(folder: &Path, name: &str, subject: &str, key: Key) -> Self {
         let pair = Pair::at(folder, name);
         make_key(&pair.key, key);
         run(Command::new("openssl")
-            .args(["req", "-x509", "-new", "-sha256", "-days", "3650", "-subj", &format!("/O=Acme/CN={name}"), "-key"])
+            .args(["req", "-x509", "-new", "-sha256", "-days", "3650", "-subj", subject, "-key"])
             .arg(&pair.key)
             .args([
                 "-addext",
@@ -71,6 +81,17 @@ impl Authority {
             ])
             .arg(&pair.certificate));
         Self { pair, chain: Vec::new() }
+    }
+
+    /// The certificate of a server with this DNS name, for one instance's files in a `tls_folder`; made by openssl.
+    pub fn server(&self, folder: &Path, name: &str, domain: &str) -> Pair {
+        let extensions = format!("subjectAltName=DNS:{domain}\nextendedKeyUsage=serverAuth\n");
+        self.sign(folder, name, &format!("/CN={name}"), Key::P256, Some(&extensions))
+    }
+
+    /// A certificate with extensions as openssl's `-extfile` takes them; `None`: X.509 v1.
+    pub fn issue(&self, folder: &Path, name: &str, subject: &str, key: Key, extensions: Option<&str>) -> Pair {
+        self.sign(folder, name, subject, key, extensions)
     }
 
     /// An intermediate CA below this one, made by openssl; its devices present it.
@@ -99,13 +120,20 @@ impl Authority {
 
     /// A P-256 v3 device certificate with only a CN: what most tests want. Many at little cost.
     pub fn quick_device(&self, folder: &Path, common_name: &str) -> Pair {
-        let pair = Pair::at(folder, common_name);
+        self.rcgen_device(folder, common_name, |params| {
+            params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+        })
+    }
+
+    /// A P-256 v3 device certificate made by rcgen, with an empty subject until `fill` has changed that.
+    pub fn rcgen_device(&self, folder: &Path, name: &str, fill: impl FnOnce(&mut rcgen::CertificateParams)) -> Pair {
+        let pair = Pair::at(folder, name);
         let read = |path: &Path| std::fs::read_to_string(path).expect("the CA's files");
         let ca_key = rcgen::KeyPair::from_pem(&read(&self.pair.key)).expect("the CA's key");
         let issuer = rcgen::Issuer::from_ca_cert_pem(&read(&self.pair.certificate), ca_key).expect("the CA's certificate");
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+        fill(&mut params);
         let key = rcgen::KeyPair::generate().expect("a key");
         let mut pem = params.signed_by(&key, &issuer).expect("a certificate").pem();
         for intermediate in &self.chain {
@@ -126,7 +154,8 @@ impl Authority {
             .arg("-out")
             .arg(&request));
         let mut sign = Command::new("openssl");
-        sign.args(["x509", "-req", "-sha256", "-days", "365", "-CAcreateserial", "-in"]).arg(&request);
+        sign.args(["x509", "-req", "-sha256", "-days", "365", "-in"]).arg(&request);
+        sign.args(["-set_serial", &format!("0x{}", serial())]);
         sign.arg("-CA").arg(&self.pair.certificate).arg("-CAkey").arg(&self.pair.key).arg("-out").arg(&pair.certificate);
         if let Some(text) = extensions {
             let file = folder.join(format!("{name}.ext"));
@@ -136,6 +165,11 @@ impl Authority {
         run(&mut sign);
         pair
     }
+}
+
+/// A random positive serial number, hex.
+fn serial() -> String {
+    format!("01{}", run(Command::new("openssl").args(["rand", "-hex", "8"])).trim())
 }
 
 fn make_key(file: &Path, key: Key) {

@@ -3,6 +3,7 @@
 //! Names of access domains are resolved by nss_wrapper, so that a test needs no entry in `/etc/hosts`.
 
 use std::{
+    fs::File,
     io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -57,6 +58,39 @@ impl Target {
             command.arg("-cert_chain").arg(&device.certificate);
         }
         command.args(extra).stdin(Stdio::null()).output().expect("openssl is installed by tests/run")
+    }
+
+    /// `openssl s_client` that sends `input` and reads on until `enough` says that what came is enough, or the server closes.
+    /// For what openssl alone can do: keep a TLS session in a file (`-sess_out`) and resume it (`-sess_in`).
+    ///
+    /// # Panics
+    /// When neither happens.
+    #[track_caller]
+    pub fn s_client_says(&self, device: &Pair, input: &[u8], extra: &[&str], enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-connect", &self.address.to_string(), "-servername", &self.host, "-nocommands"]);
+        command.arg("-CAfile").arg(&self.server_ca).arg("-cert").arg(&device.certificate).arg("-key").arg(&device.key);
+        command.args(extra);
+        let said = tempfile::Builder::new().prefix("s_client-").tempfile_in(&self.folder).expect("a file");
+        let output = || File::options().append(true).open(said.path()).expect("the same file");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(output())
+            .stderr(output())
+            .spawn()
+            .expect("openssl is installed by tests/run");
+        let mut stdin = child.stdin.take().expect("piped");
+        // A server that has closed already does not take it.
+        drop(stdin.write_all(input).and_then(|()| stdin.flush()));
+        let seen = wait::until("openssl s_client to hear the server", || {
+            let ended = child.try_wait().expect("a child can be asked").is_some();
+            let seen = std::fs::read(said.path()).expect("the file");
+            if ended || enough(&seen) { Ok(seen) } else { Err(String::from_utf8_lossy(&seen).into_owned()) }
+        });
+        // The end of its input makes it say goodbye and write the session file.
+        drop(stdin);
+        drop(child.wait());
+        seen
     }
 
     /// Starts a paho client; see [`Paho`].
@@ -154,6 +188,22 @@ impl Paho {
         self.command(&json!({"do": "publish", "topic": topic, "payload": payload, "qos": 1}));
     }
 
+    /// As [`Paho::publish`], with a QoS and retain flag of the test's choice.
+    ///
+    /// # Panics
+    /// When the client is gone.
+    pub fn publish_as(&mut self, topic: &str, payload: &str, qos: u8, retain: bool) {
+        self.command(&json!({"do": "publish", "topic": topic, "payload": payload, "qos": qos, "retain": retain}));
+    }
+
+    /// Publishes `bytes` zeros at QoS 1.
+    ///
+    /// # Panics
+    /// When the client is gone.
+    pub fn publish_zeros(&mut self, topic: &str, bytes: usize) {
+        self.command(&json!({"do": "publish_zeros", "topic": topic, "bytes": bytes}));
+    }
+
     /// Publishes at QoS 1 and waits for the acknowledgement.
     ///
     /// # Panics
@@ -179,6 +229,26 @@ impl Paho {
         self.expect_that("suback", |event| event["filter"] == filter)
     }
 
+    /// Waits for CONNACK 0 and returns the device id that MQTT 5's user property says.
+    ///
+    /// # Panics
+    /// When it is refused, or nothing comes.
+    #[track_caller]
+    pub fn accepted(&self) -> Option<String> {
+        let connack = self.expect("connack");
+        assert_eq!(connack["code"], 0, "{connack}");
+        user_property(&connack, "device_id")
+    }
+
+    /// Waits for the message with this payload.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[track_caller]
+    pub fn message(&self, payload: &str) -> Value {
+        self.expect_that("message", |event| event["payload"] == payload)
+    }
+
     /// Disconnects and ends.
     pub fn disconnect(&mut self) {
         self.command(&json!({"do": "disconnect"}));
@@ -196,6 +266,18 @@ impl Drop for Paho {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The user property of this name that MQTT 5 carried.
+pub fn user_property(event: &Value, name: &str) -> Option<String> {
+    let pairs = event["properties"]["UserProperty"].as_array()?;
+    let found = pairs.iter().find(|pair| pair[0] == name)?;
+    found[1].as_str().map(ToOwned::to_owned)
+}
+
+/// The reason string that MQTT 5 carried; empty if there was none.
+pub fn reason_string(event: &Value) -> String {
+    event["properties"]["ReasonString"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Whether a finished client was let in, with its words if it was not.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::certificates::{Authority, Pair};
+
 /// One instance with one resource space, one product, one CA certificate and one template; what most tests want.
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -45,6 +47,13 @@ impl Instance {
             body: String::new(),
             policies: String::new(),
         }
+    }
+
+    /// A device certificate of this instance's CA for trying whether it is trusted; TLS only, so it is never registered.
+    pub fn probe(&self, folder: &Path) -> Pair {
+        let ca = Path::new(&self.ca);
+        let pair = Pair { certificate: ca.to_owned(), key: ca.with_extension("key") };
+        Authority::from_pair(pair).quick_device(folder, &format!("probe-of-{}", self.id))
     }
 
     /// The id that a device with this CN gets.

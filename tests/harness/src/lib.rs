@@ -5,12 +5,18 @@
 //! the folder of a failed test is kept. Not for use outside tests: it panics rather than returns errors, because a broken
 //! test environment is a failed test.
 //!
-//! Read [`process`] and [`wait`], then [`up`], [`certificates`] and [`clients`].
+//! Read [`process`] and [`wait`], then [`up`] and [`deployment`] (Rollcall whole, and in separate processes),
+//! [`certificates`], [`clients`] (those that are not ours), and [`raw`] and [`storm`] for what these do not do.
 
 pub mod certificates;
 pub mod clients;
+pub mod deployment;
 pub mod fleet;
 pub mod nats;
+pub mod operator;
 pub mod process;
+pub mod raw;
+pub mod storm;
 pub mod up;
 pub mod wait;
+pub mod wire;

@@ -10,9 +10,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
+    clients::{self, Target},
     fleet::{self, Instance},
     process::{Process, rollcall},
-    wait,
+    raw, wait,
 };
 
 /// A running `rollcall up`.
@@ -41,11 +42,38 @@ impl Up {
     }
 
     fn start(folder: TempDir, instances: &[Instance], nats: Option<String>) -> Self {
-        std::fs::write(folder.path().join("fleet.yaml"), fleet::yaml(instances)).expect("the fleet file");
+        let up = Self::start_text(folder, &fleet::yaml(instances), nats);
+        up.trusted(instances);
+        up
+    }
+
+    /// Starts one with a fleet file of this text; on the embedded log if `nats` is `None`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_text(folder: TempDir, yaml: &str, nats: Option<String>) -> Self {
+        std::fs::write(folder.path().join("fleet.yaml"), yaml).expect("the fleet file");
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut process = spawn(folder.path(), any_port, nats.as_deref());
         let address = ready(folder.path(), &mut process);
         Self { folder, nats, process, address }
+    }
+
+    /// Waits until new handshakes are accepted for the CA certificate of each instance.
+    fn trusted(&self, instances: &[Instance]) {
+        for instance in instances {
+            raw::trusted(&self.target(&instance.access_domain), &instance.probe(self.folder()));
+        }
+    }
+
+    /// How a client reaches the instance with this access domain.
+    pub fn target(&self, host: &str) -> Target {
+        clients::target(host, self.address, &self.server_ca(), self.folder())
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Its folder: certificates of the test may go there.
@@ -74,6 +102,7 @@ impl Up {
     /// When it is not applied.
     pub fn apply(&mut self, instances: &[Instance]) {
         self.apply_text(&fleet::yaml(instances));
+        self.trusted(instances);
     }
 
     /// As [`Up::apply`], from text.

@@ -1,0 +1,203 @@
+//! Rollcall as separate processes on NATS: a registrar, and as many connectors as a test wants.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    certificates::{Authority, Key},
+    clients::{Target, target},
+    fleet::{self, Instance},
+    nats::NatsServer,
+    operator::Operator,
+    process::{Process, rollcall},
+    raw, wait,
+};
+
+/// A deployment of separate processes.
+pub struct Deployment {
+    folder: TempDir,
+    server_ca: PathBuf,
+    instances: Vec<Instance>,
+    connectors: Vec<Connector>,
+    registrar: Option<Process>,
+    /// The broker; last, so that it outlives the others.
+    pub nats: NatsServer,
+}
+
+/// One connector process.
+pub struct Connector {
+    /// The process.
+    pub process: Process,
+    /// Where it accepts MQTT over TLS.
+    pub address: SocketAddr,
+    name: String,
+    limits: String,
+}
+
+impl Deployment {
+    /// Starts a broker, a registrar and one connector, and applies a fleet file of these instances.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub fn start(folder: TempDir, instances: &[Instance]) -> Self {
+        Self::with_limits(folder, instances, "")
+    }
+
+    /// As [`Deployment::start`]; `limits` are lines of the connector's `[connector.limits]`.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub fn with_limits(folder: TempDir, instances: &[Instance], limits: &str) -> Self {
+        let nats = NatsServer::start();
+        let tls = folder.path().join("tls");
+        std::fs::create_dir_all(&tls).expect("a folder");
+        let ca = Authority::root(folder.path(), "server-ca", Key::P256);
+        for instance in instances {
+            ca.server(&tls, &instance.id, &instance.access_domain);
+        }
+        let server_ca = ca.pair.certificate.clone();
+        let mut deployment =
+            Self { folder, server_ca, instances: instances.to_vec(), connectors: Vec::new(), registrar: None, nats };
+        deployment.start_registrar();
+        deployment.add_connector(limits);
+        deployment.apply();
+        deployment
+    }
+
+    /// Its folder: certificates of the test may go there.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Applies the instances of the start; returns once every connector trusts their CA certificates.
+    fn apply(&self) {
+        let done = self.apply_text(&fleet::yaml(&self.instances));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        for connector in 0..self.connectors.len() {
+            for instance in &self.instances {
+                let probe = instance.probe(self.folder());
+                raw::trusted(&self.target(&instance.access_domain, connector), &probe);
+            }
+        }
+    }
+
+    /// `rollcall apply` of a fleet file with this text.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn apply_text(&self, yaml: &str) -> Output {
+        let file = self.folder().join("fleet.yaml");
+        std::fs::write(&file, yaml).expect("the fleet file");
+        let mut command = Command::new(rollcall());
+        command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
+        command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
+    }
+
+    /// How a client reaches a connector.
+    pub fn target(&self, host: &str, connector: usize) -> Target {
+        target(host, self.connectors[connector].address, &self.server_ca, self.folder())
+    }
+
+    /// An operator.
+    pub fn operator(&self) -> Operator {
+        Operator::on_nats(&self.nats.url())
+    }
+
+    /// The folder where the registrar keeps its views.
+    pub fn registrar_data(&self) -> PathBuf {
+        self.folder().join("registrar")
+    }
+
+    /// The folder where a connector keeps its views.
+    pub fn connector_data(&self, connector: usize) -> PathBuf {
+        self.folder().join(&self.connectors[connector].name)
+    }
+
+    /// The registrar; it must be running.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn registrar(&mut self) -> &mut Process {
+        self.registrar.as_mut().expect("a registrar")
+    }
+
+    /// A connector.
+    pub fn connector(&mut self, number: usize) -> &mut Connector {
+        &mut self.connectors[number]
+    }
+
+    /// Starts the registrar (again).
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_registrar(&mut self) {
+        let config = self.folder().join("registrar.toml");
+        let text = format!("data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n", self.registrar_data(), self.nats.url());
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(rollcall());
+        command.arg("registrar").arg("--config").arg(&config);
+        self.registrar = Some(Process::start("registrar", &mut command, self.folder()));
+    }
+
+    /// Starts one more connector; `limits` are lines of its `[connector.limits]`. Returns its number.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn add_connector(&mut self, limits: &str) -> usize {
+        let name = format!("connector-{}", self.connectors.len());
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let connector = self.spawn_connector(name, any, limits.to_owned());
+        self.connectors.push(connector);
+        self.connectors.len() - 1
+    }
+
+    /// As [`Deployment::add_connector`], and waits until it serves every instance.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn add_serving_connector(&mut self) -> usize {
+        let number = self.add_connector("");
+        for instance in &self.instances {
+            raw::trusted(&self.target(&instance.access_domain, number), &instance.probe(self.folder()));
+        }
+        number
+    }
+
+    /// Starts a connector that has ended again, on the same port and data.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart_connector(&mut self, number: usize) {
+        let Connector { name, address, limits, .. } = &self.connectors[number];
+        let (name, address, limits) = (name.clone(), *address, limits.clone());
+        self.connectors[number] = self.spawn_connector(name, address, limits);
+    }
+
+    fn spawn_connector(&self, name: String, listen: SocketAddr, limits: String) -> Connector {
+        let config = self.folder().join(format!("{name}.toml"));
+        let text = format!(
+            "data = {:?}\n[nats]\nurl = {:?}\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
+            self.folder().join(&name),
+            self.nats.url(),
+            self.folder().join("tls"),
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(rollcall());
+        command.arg("connector").arg("--config").arg(&config);
+        // A connector that is started again appends to the output of the one before.
+        drop(std::fs::remove_file(self.folder().join(format!("{name}.out"))));
+        let mut process = Process::start(&name, &mut command, self.folder());
+        let address = wait::until(&format!("{name} to listen"), || {
+            process.assert_running();
+            let output = process.output();
+            let line = output.lines().find_map(|line| line.strip_prefix("listening on ")).map(str::parse);
+            line.and_then(Result::ok).ok_or_else(|| format!("{output}{}", process.errors()))
+        });
+        Connector { process, address, name, limits }
+    }
+}

@@ -1,0 +1,242 @@
+//! The operator's and the platform's side of a deployment, through the backbone: commands, records, device messages.
+//!
+//! What an operator does through the backbone here is ruled on by the registrar under test like any other request; nothing
+//! in this file writes to a log.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rollcall_backbone::{
+    Backbone,
+    codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
+    embedded::{self, EmbeddedConfig},
+    log::Followed,
+    messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
+    nats::{self, NatsConfig},
+    petition::Petitioner,
+};
+use rollcall_chassis::{
+    clock::{Clock as _, SystemClock},
+    entropy::{Entropy as _, SystemEntropy},
+};
+use rollcall_domain::{
+    fleet::FleetCommand,
+    ids::{DeviceId, InstanceId, LogId, Position, RequestId, SpaceId},
+    registry::{Actor, Command, Event, Request, RequestBody},
+    time::Timestamp,
+};
+use tokio::{runtime::Runtime, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::wait;
+
+/// The name that commands carry.
+const OPERATOR: &str = "acceptance-test";
+/// The resource space of [`crate::fleet::Instance`].
+const SPACE: &str = "vehicles";
+
+/// An operator, and what a platform behind the message stream sees.
+pub struct Operator {
+    runtime: Runtime,
+    backbone: Backbone,
+    petitioners: HashMap<LogId, Petitioner>,
+    shutdown: CancellationToken,
+}
+
+impl Operator {
+    /// At a NATS server.
+    ///
+    /// # Panics
+    /// When it cannot be reached.
+    pub fn on_nats(url: &str) -> Self {
+        let runtime = runtime();
+        let backbone = runtime.block_on(nats::connect(NatsConfig::new(url))).expect("the broker can be reached");
+        Self { runtime, backbone, petitioners: HashMap::new(), shutdown: CancellationToken::new() }
+    }
+
+    /// At the embedded log of a data folder whose process has ended; only for reading.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub fn embedded(data: &Path) -> Self {
+        let runtime = runtime();
+        let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
+        let guard = runtime.enter();
+        let backbone = embedded::open(&data.join("log"), config).expect("the log of a process that has ended can be opened");
+        drop(guard);
+        Self { runtime, backbone, petitioners: HashMap::new(), shutdown: CancellationToken::new() }
+    }
+
+    /// Every record of an instance's log, from its first to the last there is now.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    pub fn records(&self, instance: &str) -> Vec<Record> {
+        let log = instance_log(instance);
+        self.runtime.block_on(async {
+            self.backbone.log.open(&log).await.expect("the log can be opened");
+            let mut follower = self.backbone.log.follow(&log, Position::START).await.expect("the log can be followed");
+            let mut records = Vec::new();
+            loop {
+                match follower.recv().await.expect("a follower says when it has caught up").expect("the log can be read") {
+                    Followed::Entry(entry) => {
+                        records.push(codec::decode_record(&log, &entry.record).expect("a record can be read"));
+                    }
+                    Followed::CaughtUp(_) => return records,
+                }
+            }
+        })
+    }
+
+    /// How often each device is registered in an instance's log.
+    pub fn registrations(&self, instance: &str) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for record in self.records(instance) {
+            if let AnyEvent::Registry(Event::DeviceRegistered { profile, .. }) = record.event {
+                *found.entry(profile.device.to_string()).or_default() += 1;
+            }
+        }
+        found
+    }
+
+    /// Has an instance's registrar rule on a command.
+    ///
+    /// # Panics
+    /// When nobody rules.
+    pub fn ask(&mut self, instance: &str, command: Command) -> Ruling {
+        let id = request_id();
+        let body = RequestBody::Command(command);
+        let request = AnyRequest::Registry(Request { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), body });
+        self.petition(instance_log(instance), &id, request)
+    }
+
+    /// As [`Operator::ask`]; it must be accepted.
+    ///
+    /// # Panics
+    /// When it is rejected.
+    #[track_caller]
+    pub fn command(&mut self, instance: &str, command: Command) {
+        let asked = format!("{command:?}");
+        match self.ask(instance, command) {
+            Ruling::Accepted { .. } => {}
+            Ruling::Rejected(rejected) => panic!("{asked} was rejected: {rejected:?}"),
+        }
+    }
+
+    /// Has the registrar rule on a command about the fleet.
+    ///
+    /// # Panics
+    /// When nobody rules.
+    pub fn ask_fleet(&mut self, command: FleetCommand) -> Ruling {
+        let id = request_id();
+        let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
+        self.petition(LogId::Fleet, &id, request)
+    }
+
+    fn petition(&mut self, log: LogId, id: &RequestId, request: AnyRequest) -> Ruling {
+        let now = Timestamp::from_unix_ms(SystemClock.unix_ms());
+        let queued = codec::encode_request(&QueuedRequest { submitted_at: now, traceparent: None, request });
+        let Self { runtime, backbone, petitioners, shutdown } = self;
+        runtime.block_on(async {
+            backbone.requests.open(&log).await.expect("the request queue can be opened");
+            let start = || Petitioner::start(log.clone(), backbone.requests.clone(), shutdown.clone());
+            let petitioner = petitioners.entry(log.clone()).or_insert_with(start).clone();
+            petitioner.ask(id, queued, wait::BOUND).await.expect("the registrar rules on a command")
+        })
+    }
+
+    /// The rejected attempts kept for an instance, oldest first.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub fn attempts(&self, instance: &str) -> Vec<codec::Attempt> {
+        let log = instance_log(instance);
+        let read = self.backbone.attempts.read(&log, Position::START, 1000);
+        let entries = self.runtime.block_on(read).expect("attempts can be read");
+        entries.iter().map(|entry| codec::decode_attempt(&entry.record).expect("an attempt can be read")).collect()
+    }
+
+    /// What devices of an instance have sent to the platform, from the first message kept.
+    ///
+    /// # Panics
+    /// When the stream cannot be followed.
+    pub fn uplinks(&self, instance: &str) -> Uplinks {
+        let instance = InstanceId::parse(instance).expect("an instance id");
+        let messages = self.backbone.messages.clone();
+        let receiver = self.runtime.block_on(async {
+            messages.open(&instance).await.expect("the message stream can be opened");
+            messages.follow(&instance, &[Lane::Up], Some(Position::START)).await.expect("the message stream can be followed")
+        });
+        Uplinks { receiver, seen: Vec::new() }
+    }
+
+    /// Sends a message to a device, as the platform does.
+    ///
+    /// # Panics
+    /// When it cannot be stored.
+    pub fn send_down(&self, instance: &str, device: &str, topic: &str, payload: &str) {
+        let message = DeviceMessage {
+            lane: Lane::Down,
+            space: SpaceId::parse(SPACE).expect("a space id"),
+            device: DeviceId::parse(device).expect("a device id"),
+            topic: topic.to_owned(),
+            payload: Bytes::copy_from_slice(payload.as_bytes()),
+            qos: 0,
+            properties: MessageProperties::default(),
+        };
+        let instance = InstanceId::parse(instance).expect("an instance id");
+        self.runtime.block_on(self.backbone.messages.publish(&instance, message)).expect("the message is stored");
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Messages of devices to the platform.
+pub struct Uplinks {
+    receiver: mpsc::Receiver<Result<StoredMessage, rollcall_backbone::BackboneError>>,
+    seen: Vec<StoredMessage>,
+}
+
+impl Uplinks {
+    /// Waits for a message of a device with this payload.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[track_caller]
+    pub fn expect(&mut self, device: &str, payload: &str) -> StoredMessage {
+        wait::until(&format!("{payload:?} of {device} in the message stream"), || {
+            while let Ok(message) = self.receiver.try_recv() {
+                self.seen.push(message.expect("the message stream can be read"));
+            }
+            let is_it = |stored: &&StoredMessage| {
+                stored.message.device.as_str() == device && stored.message.payload == payload.as_bytes()
+            };
+            self.seen.iter().find(is_it).cloned().ok_or_else(|| format!("{:?}", self.seen))
+        })
+    }
+
+    /// Everything seen by [`Uplinks::expect`] so far.
+    pub fn seen(&self) -> &[StoredMessage] {
+        &self.seen
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+fn instance_log(instance: &str) -> LogId {
+    LogId::Instance(InstanceId::parse(instance).expect("an instance id"))
+}
+
+fn request_id() -> RequestId {
+    RequestId::parse(&format!("test-{}", SystemEntropy.uuid_v4())).expect("a UUID holds hex digits and dashes only")
+}
