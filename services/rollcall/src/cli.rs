@@ -1,10 +1,17 @@
 //! The command line: what there is, and which part does it. Data on standard output, the rest on standard error.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
 
-use crate::{device, pki};
+use crate::{
+    device,
+    fleet_file::Document,
+    pki,
+    process_config::{AnyProcess, ConnectorProcess, RegistrarProcess},
+    processes, up,
+};
 
 /// Rollcall registers a device the moment it first connects.
 #[derive(Debug, Parser)]
@@ -16,6 +23,16 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run everything in one process
+    Up(Box<up::Arguments>),
+    /// Run one connector on NATS
+    Connector(ConfigFile),
+    /// Run one registrar on NATS
+    Registrar(ConfigFile),
+    /// Check a process's configuration file, or a fleet file (.yaml, .yml), without starting anything
+    CheckConfig(ConfigFile),
+    /// Print a process's configuration with every default filled in
+    PrintConfig(ConfigFile),
     /// Make a development CA, device certificates and the verification certificate
     #[command(subcommand)]
     Pki(pki::Command),
@@ -25,6 +42,16 @@ enum Command {
     Version,
 }
 
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The file
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_CONFIG")]
+    config: PathBuf,
+    /// What $DATA means in a fleet file
+    #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
+    data: PathBuf,
+}
+
 /// Does what the arguments say.
 ///
 /// # Errors
@@ -32,6 +59,17 @@ enum Command {
 #[expect(clippy::print_stdout, reason = "data goes to standard output")]
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
+        Command::Up(arguments) => runtime()?.block_on(up::run(*arguments))?,
+        Command::Connector(file) => {
+            let config: ConnectorProcess = rollcall_chassis::config::load(&file.config)?;
+            runtime()?.block_on(processes::connector(config))?;
+        }
+        Command::Registrar(file) => {
+            let config: RegistrarProcess = rollcall_chassis::config::load(&file.config)?;
+            runtime()?.block_on(processes::registrar(config))?;
+        }
+        Command::CheckConfig(file) => println!("{}", check(&file)?),
+        Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),
         Command::Pki(command) => {
             for file in pki::run(&command)? {
                 println!("{}", file.display());
@@ -41,6 +79,21 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Version => println!("rollcall {}", env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn check(file: &ConfigFile) -> anyhow::Result<String> {
+    let name = file.config.display();
+    match file.config.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => {
+            let document = Document::read(&file.config, &file.data)?;
+            Ok(format!("{name}: a fleet file with {} instance(s), without fault", document.instances.len()))
+        }
+        Some("toml") => match AnyProcess::read(&file.config)? {
+            AnyProcess::Connector(_) => Ok(format!("{name}: a connector's configuration, without fault")),
+            AnyProcess::Registrar(_) => Ok(format!("{name}: a registrar's configuration, without fault")),
+        },
+        _ => bail!("{name} is neither a process's configuration (.toml) nor a fleet file (.yaml, .yml)"),
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

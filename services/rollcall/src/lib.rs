@@ -4,8 +4,15 @@
 //! operators' commands, show what happens, make development certificates (`pki`), connect as a device would (`device`).
 //! Not its job: deciding anything; that is the domain's, through the registrar.
 //!
-//! Read [`cli`] first.
+//! Read [`cli`] first, then [`up`], then [`fleet_file`].
 
+pub mod announce;
 pub mod cli;
+pub mod demo;
 pub mod device;
+pub mod events;
+pub mod fleet_file;
 pub mod pki;
+pub mod process_config;
+pub mod processes;
+pub mod up;

@@ -1,0 +1,120 @@
+//! What `rollcall up` says once it is ready: where each instance listens, and how to register a device.
+//!
+//! The same for people on standard output and for programs in `up.json` in the data folder. The file is there only while
+//! what it says is true: it appears, whole, when everything is ready, and goes when the process stops.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// Name of the file in the data folder.
+pub const FILE: &str = "up.json";
+
+/// All of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Announcement {
+    /// The process, for whoever wants to stop it.
+    pub pid: u32,
+    /// The data folder.
+    pub data: PathBuf,
+    /// `embedded`, or the broker's URL without credentials.
+    pub log: String,
+    /// Every instance of the fleet.
+    pub instances: Vec<InstanceAnnouncement>,
+    /// The demo's files and lines, with `--demo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demo: Option<Demo>,
+}
+
+/// Where one instance is.
+#[derive(Clone, Debug, Serialize)]
+pub struct InstanceAnnouncement {
+    /// Its id.
+    pub id: String,
+    /// What SNI must carry.
+    pub access_domain: String,
+    /// Its region.
+    pub region: String,
+    /// Its edition.
+    pub edition: String,
+    /// `ip:port` of MQTT over TLS.
+    pub mqtts_address: SocketAddr,
+    /// The CA certificate that its server certificate leads to.
+    pub server_ca_file: PathBuf,
+}
+
+/// A CA and a device that nobody has registered, and the lines that register it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Demo {
+    /// The demo CA's certificate.
+    pub ca_certificate_file: PathBuf,
+    /// Its key, to make more devices.
+    pub ca_key_file: PathBuf,
+    /// A device certificate that nobody has registered.
+    pub device_certificate_file: PathBuf,
+    /// Its key.
+    pub device_key_file: PathBuf,
+    /// The id that the device will have at the first instance.
+    pub device_id: String,
+    /// Registers it with mosquitto's client.
+    pub mosquitto_pub: String,
+    /// Registers it with Rollcall's own.
+    pub rollcall_device: String,
+}
+
+impl Announcement {
+    /// Writes `up.json`: whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, data: &Path) -> anyhow::Result<()> {
+        let (fresh, file) = (data.join("up.json.new"), data.join(FILE));
+        let text = serde_json::to_string_pretty(self).context("cannot describe what is up")?;
+        std::fs::write(&fresh, text + "\n")
+            .and_then(|()| std::fs::rename(&fresh, &file))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Removes `up.json`, if it is there.
+    pub fn remove(data: &Path) {
+        // Nothing to do about a file that is not there or cannot be removed: readers check the process too.
+        drop(std::fs::remove_file(data.join(FILE)));
+    }
+
+    /// The text for people.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!("Rollcall is up on the {} log; data in {}", self.log, self.data.display())];
+        for instance in &self.instances {
+            lines.push(format!(
+                "  instance {:<12} {:<12} {:<10} mqtts://{}:{} at {}",
+                instance.id,
+                instance.region,
+                instance.edition,
+                instance.access_domain,
+                instance.mqtts_address.port(),
+                instance.mqtts_address.ip()
+            ));
+        }
+        if let Some(instance) = self.instances.first() {
+            lines.push(format!("  server CA {}", instance.server_ca_file.display()));
+        }
+        if let Some(demo) = &self.demo {
+            lines.push(format!("\nRegister device {} by connecting, with mosquitto_pub:\n", demo.device_id));
+            lines.push(demo.mosquitto_pub.clone());
+            lines.push("\nor step by step, with rollcall device:\n".to_owned());
+            lines.push(demo.rollcall_device.clone());
+        }
+        lines.push("\nWhat happens is shown below; Ctrl-C stops everything.\n".to_owned());
+        lines.join("\n")
+    }
+}
+
+/// A word as a POSIX shell reads it back.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}

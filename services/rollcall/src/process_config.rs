@@ -1,0 +1,144 @@
+//! Configuration of the separate processes on NATS: one TOML file for each, checked whole before anything starts.
+//!
+//! File, then environment (`ROLLCALL_NATS_URL`), then flags. Secrets are named by path, never held in the file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use rollcall_backbone::nats::{Credentials, NatsConfig};
+use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
+use serde::{Deserialize, Serialize};
+
+/// Memory that views may take by default, bytes.
+const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// What `rollcall connector --config` reads.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorProcess {
+    /// Where the process keeps its views; disposable.
+    pub data: PathBuf,
+    /// Memory that its views may take, bytes.
+    #[serde(default = "default_cache")]
+    pub view_cache_bytes_max: u64,
+    /// The broker.
+    pub nats: NatsTable,
+    /// The connector itself.
+    #[serde(default)]
+    pub connector: rollcall_connector::Config,
+    /// Logs, traces, metrics.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// What `rollcall registrar --config` reads.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrarProcess {
+    /// Where the process keeps its views; disposable.
+    pub data: PathBuf,
+    /// Memory that its views may take, bytes.
+    #[serde(default = "default_cache")]
+    pub view_cache_bytes_max: u64,
+    /// The broker.
+    pub nats: NatsTable,
+    /// The registrar itself.
+    #[serde(default)]
+    pub registrar: rollcall_registrar::Config,
+    /// Logs, traces, metrics.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// How to reach the broker.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatsTable {
+    /// `nats://host:port` or `tls://host:port`; several, with commas between, for a cluster. The environment's
+    /// `ROLLCALL_NATS_URL` wins.
+    pub url: String,
+    /// A NATS credentials file (JWT and seed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_file: Option<PathBuf>,
+    /// User name, with `password_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A file that holds the user's password and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// PEM file with the authorities that the broker's certificate may come from; given, TLS is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Copies of each stream; 3 in a cluster.
+    #[serde(default = "NatsTable::one_replica")]
+    pub replicas: usize,
+}
+
+impl NatsTable {
+    const fn one_replica() -> usize {
+        1
+    }
+
+    /// As the backbone takes it. `name` is what the broker's monitoring calls the connection.
+    ///
+    /// # Errors
+    /// If the password file cannot be read, or user and password are not given together.
+    pub fn to_config(&self, name: &str) -> anyhow::Result<NatsConfig> {
+        let url = std::env::var("ROLLCALL_NATS_URL").unwrap_or_else(|_| self.url.clone());
+        let mut config = NatsConfig::new(url);
+        config.credentials = match (&self.credentials_file, &self.user, &self.password_file) {
+            (Some(file), None, None) => Credentials::File(file.clone()),
+            (None, Some(user), Some(file)) => {
+                let password = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read the broker's password from {}", file.display()))?;
+                Credentials::User { name: user.clone(), password: password.trim_end().to_owned() }
+            }
+            (None, None, None) => Credentials::None,
+            _ => bail!("[nats]: give credentials_file, or user together with password_file, or none of them"),
+        };
+        config.ca_file = self.ca_file.clone();
+        config.name = name.to_owned();
+        config.replicas = self.replicas;
+        Ok(config)
+    }
+}
+
+/// Memory that views may take when nothing is said, bytes.
+pub const fn default_cache() -> u64 {
+    VIEW_CACHE_BYTES
+}
+
+/// Either process's configuration, told apart by its `[connector]` or `[registrar]` table.
+#[derive(Debug)]
+pub enum AnyProcess {
+    /// A connector's.
+    Connector(Box<ConnectorProcess>),
+    /// A registrar's.
+    Registrar(Box<RegistrarProcess>),
+}
+
+impl AnyProcess {
+    /// Reads a file, whichever process it is for.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let tables: toml::Table = rollcall_chassis::config::load(file)?;
+        if tables.contains_key("registrar") {
+            rollcall_chassis::config::load(file).map(|config| Self::Registrar(Box::new(config)))
+        } else {
+            rollcall_chassis::config::load(file).map(|config| Self::Connector(Box::new(config)))
+        }
+    }
+
+    /// The whole configuration with every default filled in, as TOML.
+    ///
+    /// # Errors
+    /// If a value cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        match self {
+            Self::Connector(config) => toml::to_string_pretty(config),
+            Self::Registrar(config) => toml::to_string_pretty(config),
+        }
+    }
+}

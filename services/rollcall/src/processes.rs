@@ -1,0 +1,117 @@
+//! `rollcall connector` and `rollcall registrar`: one service in one process, on NATS.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use rollcall_backbone::{Backbone, nats};
+use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy, shutdown, telemetry};
+use rollcall_projection::{
+    admission::{Store, StoreConfig},
+    fleet::{self, FleetSnapshot},
+};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::process_config::{ConnectorProcess, NatsTable, RegistrarProcess};
+
+/// What every service stands on.
+pub(crate) struct Ground {
+    pub(crate) backbone: Backbone,
+    pub(crate) store: Store,
+    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+}
+
+/// Runs a connector until it is told to stop.
+///
+/// # Errors
+/// Configuration, broker, views or listener that cannot be used.
+pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
+    let shutdown = shutdown::on_signal()?;
+    let ground =
+        stand_on_nats(&config.nats, "rollcall-connector", &config.data, config.view_cache_bytes_max, &shutdown).await?;
+    let parts = connector_parts(&ground, announce_bound());
+    let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
+    finish(shutdown, telemetry).await;
+    outcome.context("the connector stopped")
+}
+
+/// Runs a registrar until it is told to stop.
+///
+/// # Errors
+/// Configuration, broker or views that cannot be used.
+pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
+    let shutdown = shutdown::on_signal()?;
+    let ground =
+        stand_on_nats(&config.nats, "rollcall-registrar", &config.data, config.view_cache_bytes_max, &shutdown).await?;
+    let outcome = rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
+    finish(shutdown, telemetry).await;
+    outcome.context("the registrar stopped")
+}
+
+pub(crate) fn connector_parts(ground: &Ground, bound: oneshot::Sender<SocketAddr>) -> rollcall_connector::Parts {
+    rollcall_connector::Parts {
+        backbone: ground.backbone.clone(),
+        store: ground.store.clone(),
+        fleet: ground.fleet.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        bound,
+        // Nobody reads it here: logs and metrics say the same.
+        status: watch::channel(rollcall_connector::ConnectorStatus::default()).0,
+    }
+}
+
+pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
+    rollcall_registrar::Parts {
+        backbone: ground.backbone.clone(),
+        store: ground.store.clone(),
+        fleet: ground.fleet.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    }
+}
+
+async fn stand_on_nats(
+    nats: &NatsTable,
+    name: &str,
+    data: &Path,
+    cache_bytes_max: u64,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Ground> {
+    let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
+    stand(backbone, data, cache_bytes_max, shutdown)
+}
+
+/// Opens the views of a process and follows the fleet.
+pub(crate) fn stand(
+    backbone: Backbone,
+    data: &Path,
+    cache_bytes_max: u64,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Ground> {
+    let store = Store::open(&StoreConfig { folder: data.join("views"), cache_bytes_max })?;
+    let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
+    Ok(Ground { backbone, store, fleet })
+}
+
+/// Prints the bound address once, on standard output: programs wait for this line.
+#[expect(clippy::print_stdout, reason = "the bound address is data for whoever started the process")]
+fn announce_bound() -> oneshot::Sender<SocketAddr> {
+    let (bound, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening on {address}");
+        }
+    });
+    bound
+}
+
+pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Telemetry) {
+    shutdown.cancel();
+    // Flushing blocks on exporters that need this runtime: not on one of its own threads.
+    if tokio::task::spawn_blocking(move || telemetry.flush()).await.is_err() {
+        tracing::warn!("telemetry could not be flushed");
+    }
+}

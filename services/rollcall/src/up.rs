@@ -1,0 +1,302 @@
+//! `rollcall up`: connector and registrar in one process, on the embedded log or on NATS.
+//!
+//! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
+//! when all is ready, shows what happens, and stops it all again.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use rollcall_backbone::{
+    Backbone,
+    embedded::{self, EmbeddedConfig},
+    nats::{self, NatsConfig},
+};
+use rollcall_chassis::{
+    clock::{Clock as _, SystemClock},
+    entropy::{Entropy as _, SystemEntropy},
+    keys::PlatformCa,
+    shutdown,
+    telemetry::{self, TelemetryConfig},
+};
+use rollcall_projection::fleet::FleetSnapshot;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    announce::{Announcement, Demo, InstanceAnnouncement},
+    demo,
+    events::{self, Output},
+    fleet_file::{Applier, Document, Outcome},
+    process_config,
+    processes::{self, Ground},
+};
+
+/// Arguments of `rollcall up`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Data folder: log, views, keys; made if absent
+    #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
+    pub data: PathBuf,
+    /// Fleet file (YAML): applied at start and at SIGHUP
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
+    pub fleet: Option<PathBuf>,
+    /// Use this NATS server (2.15 or newer, JetStream on) instead of the embedded log
+    #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
+    pub nats: Option<String>,
+    /// Where to accept MQTT over TLS; port 0: any free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8883", env = "ROLLCALL_LISTEN")]
+    pub listen: SocketAddr,
+    /// How registry events are shown on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Make a demo CA and device certificate and say how to register it; the fleet file must declare $DATA/demo/ca.crt
+    #[arg(long)]
+    pub demo: bool,
+    /// Log filter, such as `info` or `rollcall_connector=debug,warn`
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "warn,rollcall=info,rollcall_connector=info,rollcall_registrar=info"
+    )]
+    pub log: String,
+    /// OTLP/gRPC endpoint of an OpenTelemetry collector
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp: Option<String>,
+}
+
+/// Runs everything until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What cannot be opened, bound or read. A rejected line of the fleet file is reported and does not stop the rest.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = TelemetryConfig {
+        log_filter: Some(arguments.log.clone()),
+        otlp_endpoint: arguments.otlp.clone(),
+        ..TelemetryConfig::default()
+    };
+    let telemetry = telemetry::start("rollcall", &config)?;
+    let shutdown = shutdown::on_signal()?;
+    let outcome = serve(&arguments, &shutdown).await;
+    Announcement::remove(&arguments.data);
+    processes::finish(shutdown, telemetry).await;
+    outcome
+}
+
+async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
+    let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
+    // A file with faults stops everything before anything is touched.
+    let document = read_fleet_file(arguments)?;
+    let backbone = open_backbone(arguments).await?;
+    let ground = processes::stand(backbone, &arguments.data, process_config::default_cache(), shutdown)?;
+    let platform_ca = PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?;
+    let server_ca_file = platform_ca.certificate_file().to_owned();
+    let services = TaskTracker::new();
+    services.spawn(issue_server_certificates(
+        platform_ca,
+        arguments.data.join("tls"),
+        ground.fleet.clone(),
+        shutdown.clone(),
+    ));
+    services.spawn(events::show(ground.backbone.log.clone(), ground.fleet.clone(), arguments.output, shutdown.clone()));
+    let address = start_services(arguments, &ground, &services, shutdown).await?;
+    let mut applier = applier(&ground, shutdown);
+    if let Some(document) = document {
+        report(&document, applier.apply(&document).await.context("cannot apply the fleet file")?);
+    }
+    let announcement = announcement(arguments, &ground, address, server_ca_file, demo.as_ref(), shutdown)?;
+    announcement.write(&arguments.data)?;
+    print(arguments.output, &announcement)?;
+    reapply_on_hangup(arguments, applier, shutdown).await?;
+    services.close();
+    services.wait().await;
+    Ok(())
+}
+
+fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
+    arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose().map_err(Into::into)
+}
+
+async fn open_backbone(arguments: &Arguments) -> anyhow::Result<Backbone> {
+    match &arguments.nats {
+        Some(url) => {
+            nats::connect(NatsConfig::new(url.as_str())).await.with_context(|| format!("cannot use the broker at {url}"))
+        }
+        None => {
+            let folder = arguments.data.join("log");
+            let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
+            embedded::open(&folder, config).with_context(|| format!("cannot use the embedded log in {}", folder.display()))
+        }
+    }
+}
+
+/// Starts registrar and connector; returns the connector's bound address. Whichever ends first stops the other.
+async fn start_services(
+    arguments: &Arguments,
+    ground: &Ground,
+    services: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<SocketAddr> {
+    let (bound, address) = oneshot::channel();
+    let config = rollcall_connector::Config {
+        listen: arguments.listen,
+        tls_folder: arguments.data.join("tls"),
+        ..rollcall_connector::Config::default()
+    };
+    let registrar =
+        rollcall_registrar::run(rollcall_registrar::Config::default(), processes::registrar_parts(ground), shutdown.clone());
+    let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound), shutdown.clone());
+    let (stopping, failed) = (shutdown.clone(), shutdown.clone());
+    services.spawn(async move {
+        if let Err(error) = registrar.await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the registrar stopped");
+        }
+        stopping.cancel();
+    });
+    let (report, ended) = oneshot::channel();
+    services.spawn(async move {
+        let outcome = connector.await;
+        failed.cancel();
+        if let Err(Err(error)) = report.send(outcome) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the connector stopped");
+        }
+    });
+    tokio::select! {
+        Ok(address) = address => Ok(address),
+        Ok(outcome) = ended => {
+            outcome.context("the connector cannot start")?;
+            anyhow::bail!("stopped while starting")
+        }
+    }
+}
+
+/// Keeps a server certificate for every instance where the connector looks for it.
+async fn issue_server_certificates(
+    ca: PlatformCa,
+    folder: PathBuf,
+    mut fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let snapshot = fleet.borrow_and_update().clone();
+        for instance in snapshot.fleet.instances.values() {
+            if let Err(error) = ca.issue_server(&folder, instance.id.as_str(), &instance.access_domain) {
+                tracing::error!(instance = %instance.id, error = &error as &dyn std::error::Error, "no server certificate");
+            }
+        }
+        match shutdown.run_until_cancelled(fleet.changed()).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+fn applier(ground: &Ground, shutdown: &CancellationToken) -> Applier {
+    Applier {
+        backbone: ground.backbone.clone(),
+        store: ground.store.clone(),
+        fleet: ground.fleet.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        shutdown: shutdown.clone(),
+        petitioners: HashMap::new(),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
+fn report(document: &Document, outcome: Outcome) {
+    for fault in &outcome.faults {
+        eprintln!("rollcall: {}:{fault}", document.file.display());
+    }
+    for note in &outcome.notes {
+        eprintln!("rollcall: {note}");
+    }
+    tracing::info!(changes = outcome.changes, faults = outcome.faults.len(), "fleet file applied");
+}
+
+fn announcement(
+    arguments: &Arguments,
+    ground: &Ground,
+    address: SocketAddr,
+    server_ca_file: PathBuf,
+    demo: Option<&demo::Files>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Announcement> {
+    let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let snapshot = ground.fleet.borrow().clone();
+    let instances: Vec<_> = snapshot
+        .fleet
+        .instances
+        .values()
+        .map(|instance| InstanceAnnouncement {
+            id: instance.id.to_string(),
+            access_domain: instance.access_domain.to_string(),
+            region: instance.region.to_string(),
+            edition: instance.edition.name().to_owned(),
+            mqtts_address: address,
+            server_ca_file: absolute(&server_ca_file),
+        })
+        .collect();
+    let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
+    let log = arguments.nats.as_deref().map_or("embedded".to_owned(), without_credentials);
+    Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, demo })
+}
+
+fn describe_demo(
+    files: &demo::Files,
+    ground: &Ground,
+    instances: &[InstanceAnnouncement],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Demo> {
+    let instance = instances.first().context("--demo needs a fleet file with an instance")?;
+    let id = rollcall_domain::ids::InstanceId::parse(&instance.id)?;
+    let view = ground.store.admission(&id, ground.backbone.log.clone(), shutdown.clone())?;
+    let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
+    files.describe(&program, instance, &view.configuration())
+}
+
+/// A broker's URL for people: whoever stands before the `@` stays out of it.
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what is up is this command's output")]
+fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
+    match output {
+        Output::Text => println!("{}", announcement.text()),
+        Output::Json => {
+            let mut line = serde_json::to_value(announcement)?;
+            line["type"] = "up".into();
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+/// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.
+async fn reapply_on_hangup(arguments: &Arguments, mut applier: Applier, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
+        match read_fleet_file(arguments) {
+            Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
+            Ok(Some(document)) => match applier.apply(&document).await {
+                Ok(outcome) => report(&document, outcome),
+                Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
+            },
+            Err(error) => crate::cli::explain(&error.context("the fleet file was not applied")),
+        }
+    }
+    Ok(())
+}
