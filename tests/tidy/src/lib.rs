@@ -1,1 +1,17 @@
-//! Checks on the repository itself: see `tests/tidy.rs`. Nothing here is compiled into anything else.
+//! Checks on the repository itself, as ordinary tests: what a reviewer would otherwise have to remember.
+//!
+//! The job: arrows between crates, the form of sources, words that have no place here, pages of codes, links. Not its
+//! job: anything that a compiler, clippy or cargo-deny says better. A check names file, line and what to do.
+
+#[cfg(test)]
+mod arrows;
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod repository;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod words;
