@@ -28,6 +28,8 @@ pub struct InstanceStatus {
     pub view_ready: bool,
     /// The trust epoch; `None` without a usable server certificate.
     pub trust_epoch: Option<u64>,
+    /// Verified CA certificates that TLS trusts in this epoch.
+    pub trusted_cas: usize,
     /// Whether downlinks and messages between devices are being followed.
     pub routing: bool,
     /// Live sessions.
@@ -66,6 +68,7 @@ fn look(edge: &Edge) -> ConnectorStatus {
                 view_ready: ready(&view),
                 view,
                 trust_epoch: instance.trust.load().as_ref().map(|trust| trust.epoch),
+                trusted_cas: instance.trust.load().as_ref().map_or(0, |trust| trust.cas),
                 routing: *instance.routing.borrow(),
                 sessions: instance.sessions.count(),
             }

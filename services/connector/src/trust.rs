@@ -39,6 +39,8 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_l
 pub(crate) struct Trust {
     /// Rises with every change; for people.
     pub(crate) epoch: u64,
+    /// Verified CA certificates in it.
+    pub(crate) cas: usize,
     /// For handshakes.
     pub(crate) tls: Arc<ServerConfig>,
     /// For admission.
@@ -123,7 +125,12 @@ impl TrustKeeper {
         match self.server_config(key, prover.clone()) {
             Ok(tls) => {
                 tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.anchors.len(), "trust changed");
-                published.store(Some(Arc::new(Trust { epoch: self.epoch, tls: Arc::new(tls), prover })));
+                published.store(Some(Arc::new(Trust {
+                    epoch: self.epoch,
+                    cas: self.anchors.len(),
+                    tls: Arc::new(tls),
+                    prover,
+                })));
             }
             // Closed rather than outdated: the epoch before may trust a CA certificate that is gone.
             Err(error) => {

@@ -1,0 +1,17 @@
+//! The connector as a whole: real sockets, TLS and MQTT from a client, the backbone in memory, and a registrar in the
+//! test's own hands that decides by the domain's rules.
+//!
+//! Read `world` (what runs), `pki` (certificates), `registrar`, `client`; then the tests by subject.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
+
+mod client;
+mod drain;
+mod first_connection;
+mod messages;
+mod pki;
+mod registrar;
+mod sessions;
+mod storm;
+mod tls;
+mod world;

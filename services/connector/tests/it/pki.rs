@@ -1,0 +1,107 @@
+//! Certificates: CAs, devices, servers; and the X.509 v1 certificates that rcgen does not make.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SigningKey, string::PrintableString,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
+
+/// A certificate with its key; `chain` is what is presented.
+pub(crate) struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl Identity {
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
+    }
+}
+
+/// A CA.
+pub(crate) struct Authority {
+    pub(crate) der: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    name: String,
+}
+
+impl Authority {
+    pub(crate) fn root(name: &str) -> Self {
+        let (params, key) = (authority_params(name), KeyPair::generate().unwrap());
+        let der = params.self_signed(&key).unwrap().der().clone();
+        Self { der, issuer: Issuer::new(params, key), name: name.into() }
+    }
+
+    pub(crate) fn intermediate(&self, name: &str) -> Self {
+        let (params, key) = (authority_params(name), KeyPair::generate().unwrap());
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        Self { der, issuer: Issuer::new(params, key), name: name.into() }
+    }
+
+    pub(crate) fn device(&self, cn: &str) -> Identity {
+        self.issue(CertificateParams::default(), cn)
+    }
+
+    pub(crate) fn device_until(&self, cn: &str, not_after_unix_s: i64) -> Identity {
+        let mut params = CertificateParams::default();
+        params.not_after = OffsetDateTime::from_unix_timestamp(not_after_unix_s).unwrap();
+        self.issue(params, cn)
+    }
+
+    pub(crate) fn server(&self, domain: &str) -> Identity {
+        self.issue(CertificateParams::new([domain.to_owned()]).unwrap(), domain)
+    }
+
+    fn issue(&self, mut params: CertificateParams, cn: &str) -> Identity {
+        params.distinguished_name = subject(cn);
+        let key = KeyPair::generate().unwrap();
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        Identity { chain: vec![der], key: key.serialize_der() }
+    }
+
+    /// As `openssl x509 -req` makes it without an extension file: version 1.
+    pub(crate) fn device_v1(&self, cn: &str) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        // ecdsa-with-SHA256, 1.2.840.10045.4.3.2.
+        let algorithm = tlv(0x30, &tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
+        let validity = tlv(0x30, &[tlv(0x17, b"200101000000Z"), tlv(0x17, b"491231235959Z")].concat());
+        let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
+        let parts = [tlv(0x02, &[1]), algorithm.clone(), name(&self.name), validity, name(cn), spki];
+        let tbs = tlv(0x30, &parts.concat());
+        let signature = self.issuer.key().sign(&tbs).unwrap();
+        let signature = tlv(0x03, &[&[0], &*signature].concat());
+        let der = CertificateDer::from(tlv(0x30, &[tbs, algorithm, signature].concat()));
+        Identity { chain: vec![der], key: key.serialize_der() }
+    }
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn subject(cn: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, DnValue::PrintableString(PrintableString::try_from(cn).unwrap()));
+    subject
+}
+
+/// A Name with one CN as PrintableString.
+fn name(cn: &str) -> Vec<u8> {
+    let attribute = [tlv(0x06, &[0x55, 0x04, 0x03]), tlv(0x13, cn.as_bytes())].concat();
+    tlv(0x30, &tlv(0x31, &tlv(0x30, &attribute)))
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap();
+    let header = match length {
+        0..=0x7f => vec![tag, length as u8],
+        0x80..=0xff => vec![tag, 0x81, length as u8],
+        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+    };
+    [header, content.to_vec()].concat()
+}

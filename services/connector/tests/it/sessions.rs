@@ -1,0 +1,124 @@
+//! One session for each device, and only while it has the right to it.
+
+use rollcall_backbone::presence::PresenceChange;
+use rollcall_domain::{
+    ids::DeviceId,
+    registry::{Command, command::TemplateChange},
+};
+
+use crate::{
+    client::{Client, within},
+    world::{ALPHA, NOW_MS, World, id, instance_id},
+};
+
+/// Commands, and the code that a live session is closed with.
+fn rights() -> Vec<(&'static str, u8, Command)> {
+    let device = || -> DeviceId { id("truck_0001") };
+    let ca = || id("ca");
+    vec![
+        ("device_frozen", 0x98, Command::FreezeDevice { device: device() }),
+        ("device_deleted", 0x98, Command::DeleteDevice { device: device() }),
+        ("ca_not_trusted", 0x98, Command::DeleteCa { ca: ca() }),
+        (
+            "template_not_bound",
+            0x98,
+            Command::ConfigureCa { ca: ca(), template: TemplateChange::Unbind, self_registration: Some(false) },
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_lost_its_right_is_closed_with_the_reason() {
+    for (code, number, command) in rights() {
+        let (world, ca) = World::with_ca().await;
+        let connector = world.connector().await;
+        let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+        let mut other = world.connect(&connector, &ca.device("0002")).await.unwrap();
+        let only_one = command == Command::FreezeDevice { device: id("truck_0001") };
+        world.alpha.command(command).await;
+        let (said, reason) = client.disconnected().await;
+        assert_eq!(said, number, "{code}");
+        assert!(reason.starts_with(&format!("{code}: ")), "{reason}");
+        if only_one {
+            other.quiet().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f29_a_session_does_not_outlive_its_certificate() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = ca.device_until("0001", NOW_MS / 1000 + 60);
+    let mut client = world.connect(&connector, &device).await.unwrap();
+    client.quiet().await;
+    world.clock.set(NOW_MS + 62_000);
+    let (_, reason) = client.disconnected().await;
+    assert!(reason.starts_with("certificate_expired: "), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_the_newer_connection_of_a_device_wins() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = ca.device("0001");
+    let mut older = world.connect(&connector, &device).await.unwrap();
+    let mut newer = world.connect(&connector, &device).await.unwrap();
+    let (said, reason) = older.disconnected().await;
+    assert_eq!(said, 0x8e);
+    assert!(reason.starts_with("taken_over: "), "{reason}");
+    newer.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_the_newer_connection_wins_across_connectors() {
+    let (world, ca) = World::with_ca().await;
+    let (one, two) = (world.connector().await, world.connector().await);
+    let device = ca.device("0001");
+    let mut presence = world.backbone.presence.watch(&instance_id("alpha")).await.unwrap();
+    let mut older = world.connect(&one, &device).await.unwrap();
+    let online = within(async {
+        loop {
+            if let Some(PresenceChange::Online { device, .. }) = presence.recv().await {
+                return device;
+            }
+        }
+    });
+    assert_eq!(online.await, id("truck_0001"));
+    world.settled(&two).await;
+    let mut newer = world.connect(&two, &device).await.unwrap();
+    let (said, reason) = older.disconnected().await;
+    assert_eq!((said, reason.starts_with("taken_over: ")), (0x8e, true), "{reason}");
+    newer.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_another_devices_client_id_takes_nothing_over() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut victim = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    let config = world.config(&ca.device("0002"));
+    let mut thief = Client::handshake(connector.address, ALPHA, config).await.unwrap();
+    // The same client id, not in the standard form: the certificate alone says who it is.
+    thief.connect("any client").await.unwrap().unwrap();
+    victim.quiet().await;
+    thief.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_says_who_is_online_and_who_no_longer_is() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut presence = world.backbone.presence.watch(&instance_id("alpha")).await.unwrap();
+    let client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    let mut next = async || loop {
+        match within(presence.recv()).await.unwrap() {
+            PresenceChange::Online { device, .. } => return (device, true),
+            PresenceChange::Offline { device, .. } => return (device, false),
+            PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => {}
+        }
+    };
+    assert_eq!(next().await, (id("truck_0001"), true));
+    drop(client);
+    assert_eq!(next().await, (id("truck_0001"), false));
+}
