@@ -16,3 +16,6 @@ mod follow;
 mod rows;
 mod store;
 mod stored;
+
+#[cfg(test)]
+mod tests;

@@ -123,10 +123,10 @@ impl Rows {
         applied: Position,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        let keys = new.map_or_else(Vec::new, |new| self.index_keys(id, new));
+        let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, new));
         if let Some((_, old)) = old {
-            for (key, _) in self.index_keys(id, old) {
-                if !keys.iter().any(|(kept, _)| *kept == key) {
+            for key in self.index_keys(id, old) {
+                if !kept.contains(&key) {
                     self.remove_index(&key, id)?;
                 }
             }
@@ -144,17 +144,20 @@ impl Rows {
         if let Some((position, old)) = old {
             tally.subtract(&row, &encode_row(*position, old)?, old);
         }
-        keys.iter().try_for_each(|(key, value)| self.database.put(key, value))
+        new.map_or(Ok(()), |new| self.put_index(id, new))
     }
 
-    /// Writes the index entries of a row again: those that a stop between two writes may have left out.
+    /// Writes the index entries of a row that are not there: new ones, and those that a stop between two writes left out.
+    /// As in the domain, a fingerprint leads to whoever pinned it first.
     pub(crate) fn put_index(&self, id: &DeviceId, entry: &DeviceEntry) -> Result<(), Fault> {
-        for (key, value) in self.index_keys(id, entry) {
-            if self.database.get(&key)?.is_none_or(|found| found.as_ref() != value) {
-                self.database.put(&key, &value)?;
+        let DeviceEntry::Live(device) = entry else { return Ok(()) };
+        for pin in device.credential.pins() {
+            if self.holder(&pin.fingerprint)?.is_none() {
+                self.database.put(&self.fingerprint_key(&pin.fingerprint), id.as_str().as_bytes())?;
             }
         }
-        Ok(())
+        let member = self.member_key(id, device);
+        if self.database.get(&member)?.is_none() { self.database.put(&member, &[]) } else { Ok(()) }
     }
 
     /// Reads every device row: counts them, and puts right the indexes that lead to them.
@@ -176,6 +179,12 @@ impl Rows {
         erase(&self.database, self.generation.number, max)
     }
 
+    /// Damages a row below its CRC.
+    #[cfg(test)]
+    pub(crate) fn damage(&self, id: &DeviceId) {
+        self.database.put_unchecked(&self.key(DEVICE, &[id.as_str().as_bytes()]), b"damaged by a test");
+    }
+
     fn remove_index(&self, key: &[u8], id: &DeviceId) -> Result<(), Fault> {
         // Another device may have come to hold the fingerprint; what leads there stays.
         let mine = match self.database.get(key)? {
@@ -185,17 +194,18 @@ impl Rows {
         if mine { self.database.remove(key) } else { Ok(()) }
     }
 
-    fn index_keys(&self, id: &DeviceId, entry: &DeviceEntry) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn index_keys(&self, id: &DeviceId, entry: &DeviceEntry) -> Vec<Vec<u8>> {
         let device: &Device = match entry {
             DeviceEntry::Live(device) => device,
             DeviceEntry::Deleted { .. } => return Vec::new(),
         };
-        let holds = device.credential.pins().map(|pin| {
-            let key = self.fingerprint_key(&pin.fingerprint);
-            (key, id.as_str().as_bytes().to_vec())
-        });
-        let parts = [device.space.as_str().as_bytes(), device.product.as_str().as_bytes(), id.as_str().as_bytes()];
-        holds.chain(std::iter::once((self.key(MEMBER, &parts), Vec::new()))).collect()
+        let holds = device.credential.pins().map(|pin| self.fingerprint_key(&pin.fingerprint));
+        holds.chain(std::iter::once(self.member_key(id, device))).collect()
+    }
+
+    fn member_key(&self, id: &DeviceId, device: &Device) -> Vec<u8> {
+        let parts = [device.space.as_str(), device.product.as_str(), id.as_str()];
+        self.key(MEMBER, &parts.map(str::as_bytes))
     }
 
     fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {

@@ -122,6 +122,12 @@ impl Database {
         Ok(())
     }
 
+    /// Puts bytes as they are, without a CRC.
+    #[cfg(test)]
+    pub(crate) fn put_unchecked(&self, key: &[u8], stored: &[u8]) {
+        self.call(|db| db.insert(key, stored)).unwrap();
+    }
+
     #[cfg(test)]
     fn count_write(&self) -> Result<(), Fault> {
         match self.writes_left.fetch_sub(1, Ordering::SeqCst) {

@@ -1,0 +1,84 @@
+//! Views against the fold in memory: live, reopened, torn, damaged, of another version, of another log.
+
+mod damage;
+mod history;
+mod log;
+mod reopening;
+mod serving;
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_domain::{
+    ids::{InstanceId, Position},
+    registry::{Devices, Registry},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use self::{history::History, log::TestLog};
+use crate::admission::{AdmissionView, Store, StoreConfig, ViewStatus};
+
+/// Longest wait for a state; only ever waited out by a failing test.
+const BOUND: Duration = Duration::from_secs(60);
+
+fn config(folder: &TempDir) -> StoreConfig {
+    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20 }
+}
+
+fn instance() -> InstanceId {
+    InstanceId::parse("one").unwrap()
+}
+
+/// A store with one view that follows.
+struct Running {
+    store: Store,
+    view: AdmissionView,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    fn start(store: Store, log: &Arc<TestLog>) -> Self {
+        let shutdown = CancellationToken::new();
+        let view = store.admission(&instance(), log.clone(), shutdown.clone()).unwrap();
+        Self { store, view, shutdown }
+    }
+
+    fn open(folder: &TempDir, log: &Arc<TestLog>) -> Self {
+        Self::start(Store::open(&config(folder)).unwrap(), log)
+    }
+
+    async fn until(&self, what: &str, state: impl FnMut(&ViewStatus) -> bool) -> ViewStatus {
+        let mut status = self.view.status();
+        let waited = tokio::time::timeout(BOUND, status.wait_for(state)).await;
+        match waited {
+            Ok(found) => found.unwrap().clone(),
+            Err(_) => panic!("no view that {what}; the last status is {:?}", self.view.status().borrow()),
+        }
+    }
+
+    async fn reached(&self, position: Position) -> ViewStatus {
+        self.until("has reached the position and caught up", |status| status.position >= position && status.caught_up).await
+    }
+
+    async fn close(self) {
+        self.shutdown.cancel();
+        drop(self.view);
+        tokio::time::timeout(BOUND, self.store.close()).await.expect("the store closes");
+    }
+}
+
+/// The view knows exactly what the registry in memory knows.
+fn assert_equal(view: &AdmissionView, history: &History, registry: &Registry) {
+    assert_eq!(*view.configuration(), registry.configuration);
+    for device in history.device_ids() {
+        assert_eq!(view.entry(&device), registry.entry(&device), "the entry of {device}");
+    }
+    for fingerprint in history.fingerprints() {
+        assert_eq!(view.holder(&fingerprint), registry.holder(&fingerprint), "who holds {fingerprint}");
+    }
+    for (space, product) in history.products() {
+        let any = registry.any_of_product(&space, &product);
+        assert_eq!(view.any_of_product(&space, &product), any, "devices of {space} {product}");
+    }
+    assert_eq!(view.count(), registry.count());
+}

@@ -1,0 +1,115 @@
+//! A log in memory that a test can cut off, replace and shorten.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_backbone::{
+    BackboneError,
+    log::{AppendError, Entry, Followed, Follower, RegistryLog, StreamIdentity},
+};
+use rollcall_domain::ids::{LogId, Position};
+use tokio::sync::{mpsc, watch};
+
+/// What the log is at a moment.
+#[derive(Clone)]
+struct State {
+    records: Vec<Bytes>,
+    identity: u32,
+    reachable: bool,
+}
+
+/// See the file.
+pub(super) struct TestLog {
+    state: watch::Sender<State>,
+    _one_at_a_time: Mutex<()>,
+}
+
+impl TestLog {
+    pub(super) fn of(records: Vec<Bytes>) -> Self {
+        Self { state: watch::Sender::new(State { records, identity: 1, reachable: true }), _one_at_a_time: Mutex::default() }
+    }
+
+    pub(super) fn push(&self, records: impl IntoIterator<Item = Bytes>) {
+        self.state.send_modify(|state| state.records.extend(records));
+    }
+
+    pub(super) fn reachable(&self, reachable: bool) {
+        self.state.send_modify(|state| state.reachable = reachable);
+    }
+
+    /// Deleted and made again with these records.
+    pub(super) fn replace(&self, records: Vec<Bytes>) {
+        self.state.send_modify(|state| *state = State { records, identity: state.identity + 1, reachable: true });
+    }
+
+    /// Loses its last records, as a server does that had not synced them.
+    pub(super) fn truncate(&self, records: usize) {
+        self.state.send_modify(|state| state.records.truncate(records));
+    }
+
+    pub(super) fn len(&self) -> Position {
+        Position(self.state.borrow().records.len() as u64)
+    }
+
+    fn check(&self) -> Result<State, BackboneError> {
+        let state = self.state.borrow().clone();
+        if state.reachable { Ok(state) } else { Err(gone()) }
+    }
+}
+
+fn gone() -> BackboneError {
+    BackboneError::Unavailable { attempted: "the test".into(), reason: "it has cut the log off".into() }
+}
+
+#[async_trait]
+impl RegistryLog for TestLog {
+    async fn open(&self, _: &LogId) -> Result<StreamIdentity, BackboneError> {
+        Ok(StreamIdentity(format!("stream {}", self.check()?.identity)))
+    }
+
+    async fn last(&self, _: &LogId) -> Result<Position, BackboneError> {
+        self.check()?;
+        Ok(self.len())
+    }
+
+    async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
+        Err(AppendError::Conflict { expected })
+    }
+
+    async fn follow(&self, _: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        let begun = self.check()?;
+        let mut states = self.state.subscribe();
+        let (sender, follower) = mpsc::channel(64);
+        tokio::spawn(async move {
+            let mut position = after;
+            let mut state = begun.clone();
+            let end = Position(state.records.len() as u64);
+            loop {
+                while let Some(record) = state.records.get(usize::try_from(position.0).unwrap()) {
+                    position = position.next();
+                    let entry = Followed::Entry(Entry { position, record: record.clone() });
+                    if sender.send(Ok(entry)).await.is_err() {
+                        return;
+                    }
+                    if position == end {
+                        let _ = sender.send(Ok(Followed::CaughtUp(end))).await;
+                    }
+                }
+                if after == end && position == end {
+                    let _ = sender.send(Ok(Followed::CaughtUp(end))).await;
+                }
+                tokio::select! {
+                    () = sender.closed() => return,
+                    changed = states.changed() => if changed.is_err() { return },
+                }
+                state = states.borrow_and_update().clone();
+                if !state.reachable || state.identity != begun.identity || position.0 > state.records.len() as u64 {
+                    let _ = sender.send(Err(gone())).await;
+                    return;
+                }
+            }
+        });
+        Ok(follower)
+    }
+}
