@@ -4,7 +4,7 @@
 //! anyway. Invariant: a published snapshot is the fleet's log at its position; while the log is out of reach, or holds
 //! a record that cannot be read, the last one stays.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     BackboneError,
@@ -13,7 +13,7 @@ use rollcall_backbone::{
 };
 use rollcall_domain::{
     fleet::Fleet,
-    ids::{LogId, Position},
+    ids::{LogId, Position, RequestId},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ pub struct FleetSnapshot {
     pub position: Position,
     /// The instances.
     pub fleet: Fleet,
+    /// Where each request came to a record: how a request seen again gets its earlier ruling.
+    pub ruled: Arc<BTreeMap<RequestId, Position>>,
     /// Whether everything that the log held when following began has been read.
     pub caught_up: bool,
 }
@@ -121,6 +123,7 @@ impl Follower {
             AnyEvent::Registry(_) => {}
         }
         self.latest.position = entry.position;
+        Arc::make_mut(&mut self.latest.ruled).insert(record.cause, entry.position);
         Ok(())
     }
 }

@@ -1,1 +1,32 @@
-//! registrar
+//! The centre: takes requests from the queue of each log, decides them one after the other, appends what was decided
+//! as one batch, and answers.
+//!
+//! The job: at most one record for each request, whatever dies in between and however many registrars run. Not its job:
+//! the rules (`domain`'s `decide`), what is durable (`backbone`), what is known (`projection`).
+//!
+//! The trust boundary: a request is what somebody has put into the queue. Nothing of it is believed but a device
+//! certificate's DER, and that only as far as it proves itself; an operator's name was checked by whoever let the
+//! operator in.
+//!
+//! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `ruling` (a batch is
+//! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`.
+
+mod answer;
+mod append;
+pub mod config;
+mod desk;
+mod fleet;
+mod instance;
+mod intake;
+mod metrics;
+mod overlay;
+mod ruling;
+pub mod run;
+mod trace;
+mod trust;
+
+pub use config::Config;
+pub use run::{Parts, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Answering what the log has confirmed: rulings out, refused attempts kept, requests finished, in this order.
+//!
+//! Invariant: a request is finished only after everything else was done for it, so whatever fails or dies in between, it
+//! comes again and gets the same ruling.
+
+use rollcall_backbone::{
+    Backbone, BackboneError,
+    codec::{Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
+    requests::{AnnouncedRuling, Receipt},
+};
+use rollcall_domain::ids::{LogId, Position};
+
+use crate::{
+    intake::Taken,
+    metrics::metrics,
+    ruling::{Outcome, Rejected},
+};
+
+/// The code of a ruling on bytes that are no request of the log they were queued for.
+pub(crate) const UNREADABLE: &str = "malformed_request";
+
+/// Answers `outcomes`, those of the first requests of `taken`. `last` is where the log ends with them.
+pub(crate) async fn answer(backbone: &Backbone, log: &LogId, taken: &[Taken], outcomes: &[Outcome], last: Position) {
+    let answered = || taken.iter().zip(outcomes);
+    let rulings = answered().map(|(taken, outcome)| announced(log, taken, outcome, last)).collect();
+    if let Err(error) = backbone.requests.announce(log, rulings).await {
+        // Who waits asks again, and is told the same.
+        tracing::warn!(%log, %error, "rulings could not be announced");
+    }
+    let kept = keep_attempts(backbone, log, taken, outcomes).await;
+    let finished = answered().filter(|(_, outcome)| kept || !matches!(outcome, Outcome::Rejected(_)));
+    let receipts: Vec<Receipt> = finished.map(|(taken, _)| taken.receipt.clone()).collect();
+    if receipts.is_empty() {
+        return;
+    }
+    if let Err(error) = backbone.requests.finish(log, receipts).await {
+        tracing::warn!(%log, %error, "requests could not be finished; they come again");
+    }
+}
+
+fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> AnnouncedRuling {
+    metrics().ruled(outcome);
+    let ruling = match outcome {
+        Outcome::Recorded(position) | Outcome::RuledBefore(position) => Ruling::Accepted { position: *position },
+        // At the end of the log it is so, whether by a record of this batch or of long ago.
+        Outcome::AlreadySo => Ruling::Accepted { position: last },
+        Outcome::Rejected(rejected) => {
+            tracing::info!(%log, request = %taken.id, code = rejected.ruling.code, "a request is refused");
+            Ruling::Rejected(rejected.ruling.clone())
+        }
+        Outcome::Unreadable(reason) => {
+            tracing::warn!(%log, request = %taken.id, reason, "a request cannot be read");
+            let message = format!("the request cannot be read: {reason}");
+            Ruling::Rejected(RejectedRuling { code: UNREADABLE.to_owned(), message })
+        }
+    };
+    AnnouncedRuling { id: taken.id.clone(), ruling: encode_ruling(&ruling) }
+}
+
+/// Keeps the refused attempts; whether their requests may be finished.
+async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcomes: &[Outcome]) -> bool {
+    let attempts: Vec<_> = taken
+        .iter()
+        .zip(outcomes)
+        .filter_map(|(taken, outcome)| match (outcome, &taken.request) {
+            (Outcome::Rejected(rejected), Ok(queued)) => Some(encode_attempt(&attempt(queued, rejected))),
+            _ => None,
+        })
+        .collect();
+    let count = attempts.len();
+    if count == 0 {
+        return true;
+    }
+    let Err(error) = backbone.attempts.keep(log, attempts).await else { return true };
+    tracing::warn!(%log, count, %error, "refused attempts could not be kept");
+    match error {
+        // They come again, and are kept then.
+        BackboneError::Unavailable { .. } | BackboneError::Closed => false,
+        // Coming again would not help.
+        BackboneError::StreamDiffers { .. } | BackboneError::LimitReached { .. } | BackboneError::Damaged { .. } => {
+            metrics().attempts_lost(count);
+            true
+        }
+    }
+}
+
+fn attempt(queued: &QueuedRequest, rejected: &Rejected) -> Attempt {
+    let checks = rejected.checks.iter().map(|check| (check.name.to_owned(), check.passed, check.detail.clone()));
+    Attempt {
+        time: rejected.at,
+        request: queued.clone(),
+        rejection: rejected.ruling.clone(),
+        template: rejected.template.clone(),
+        checks: checks.collect(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The loop of one log: take, decide, append, answer.
+//!
+//! Why it is safe to die, or to be told nothing, between any two of these. Before the append nothing has happened. After
+//! it the records are the truth: the requests come again when their lease runs out, and are found to be ruled on
+//! (operators' commands, by the request's id in the record) or already so (certificates, by the device that is there).
+//! A conflict, or an append that got no answer, is met alike: wait until the view has everything that the log has, forget
+//! every assumption, decide again. An append that was given up and comes about late makes the next one conflict.
+//!
+//! Another registrar on the same log is no special case: it is whoever appended in between.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_backbone::Backbone;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::{LogId, Position};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    answer::answer,
+    append::confirm,
+    intake::{self, Taken},
+    metrics::{Again, metrics},
+    ruling::{Draft, Realm, draft},
+    run::Parts,
+};
+
+/// First wait before the backbone is asked again.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+/// Longest wait before the backbone is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+/// How long a desk that is told to stop goes on answering what it has taken.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What was judged against has been closed.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+/// See the file.
+pub(crate) struct Desk<R> {
+    log: LogId,
+    backbone: Backbone,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    realm: R,
+    /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
+    end: Option<Position>,
+    retry: Duration,
+}
+
+impl<R: Realm> Desk<R> {
+    pub(crate) fn new(log: LogId, parts: &Parts, realm: R) -> Self {
+        let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+        Self { log, backbone: parts.backbone.clone(), clock, entropy, realm, end: None, retry: RETRY_MIN }
+    }
+
+    /// Serves until `stop`.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Closed> {
+        if stop.run_until_cancelled(self.open()).await.is_none() {
+            return Ok(());
+        }
+        while let Some(taken) = stop.run_until_cancelled(self.take()).await {
+            let stopped_and_late = async {
+                stop.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            };
+            tokio::select! {
+                biased;
+                served = self.serve(taken) => served?,
+                () = stopped_and_late => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self) {
+        loop {
+            let opened = match self.backbone.log.open(&self.log).await {
+                Ok(_) => self.backbone.requests.open(&self.log).await,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(()) => break self.retry = RETRY_MIN,
+                Err(error) => tracing::warn!(log = %self.log, %error, "the log cannot be served yet; trying again"),
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn take(&mut self) -> Vec<Taken> {
+        loop {
+            match intake::take(&*self.backbone.requests, &self.log).await {
+                Ok(taken) => {
+                    self.retry = RETRY_MIN;
+                    return taken;
+                }
+                Err(error) => tracing::warn!(log = %self.log, %error, "requests cannot be taken; trying again"),
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Rules on everything that was taken, in as many appends as it needs.
+    async fn serve(&mut self, mut taken: Vec<Taken>) -> Result<(), Closed> {
+        while !taken.is_empty() {
+            let (draft, last) = self.settle(&taken).await?;
+            answer(&self.backbone, &self.log, &taken, &draft.outcomes, last).await;
+            taken.drain(..draft.outcomes.len());
+        }
+        Ok(())
+    }
+
+    /// Decides until the log confirms a draft. Returns it, and where the log ends with it.
+    async fn settle(&mut self, taken: &[Taken]) -> Result<(Draft, Position), Closed> {
+        loop {
+            let expected = self.known_end().await?;
+            let draft = self.draft(taken, expected).await?;
+            if !self.realm.is_sound() {
+                // The view is being built again; what it did not find may well be there.
+                self.doubt(Again::Damage).await;
+                continue;
+            }
+            match confirm(&*self.backbone.log, &self.log, expected, &draft).await {
+                Ok(last) => {
+                    (self.end, self.retry) = (Some(last), RETRY_MIN);
+                    return Ok((draft, last));
+                }
+                Err(why) => self.doubt(why).await,
+            }
+        }
+    }
+
+    async fn draft(&mut self, taken: &[Taken], expected: Position) -> Result<Draft, Closed> {
+        let first = draft(&mut self.realm, &self.log, taken, expected, &*self.clock, &*self.entropy).await;
+        if !first.outcomes.is_empty() {
+            return Ok(first);
+        }
+        // The first request can only be judged by a view that knows everything.
+        self.realm.catch_up(expected).await?;
+        Ok(draft(&mut self.realm, &self.log, taken, expected, &*self.clock, &*self.entropy).await)
+    }
+
+    /// Where the log ends, with a realm that knows everything up to there.
+    async fn known_end(&mut self) -> Result<Position, Closed> {
+        if let Some(end) = self.end
+            && self.realm.seen() <= end
+        {
+            return Ok(end);
+        }
+        loop {
+            match self.backbone.log.last(&self.log).await {
+                Ok(last) => {
+                    self.realm.catch_up(last).await?;
+                    self.end = Some(last);
+                    return Ok(last);
+                }
+                Err(error) => tracing::warn!(log = %self.log, %error, "the end of the log is not known; trying again"),
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn doubt(&mut self, why: Again) {
+        metrics().decided_again(why);
+        self.end = None;
+        match why {
+            // Somebody else got on: no reason to wait.
+            Again::Conflict => {}
+            Again::Unavailable | Again::Damage => self.wait().await,
+        }
+    }
+
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.retry).await;
+        self.retry = (self.retry * 2).min(RETRY_MAX);
+    }
+}

@@ -1,0 +1,183 @@
+//! What the requests of one instance are judged against: its view, with what was decided and not folded yet on top.
+//!
+//! Not for the rules. Everything that a connector says is derived here again, from the certificate's DER and this state.
+
+use std::sync::Arc;
+
+use rollcall_backbone::codec::{AnyEvent, AnyRequest, RejectedRuling};
+use rollcall_chassis::entropy::Entropy;
+use rollcall_domain::{
+    certificate::path::TrustStore,
+    fleet::{AvailabilityRules, Instance},
+    ids::{InstanceId, Position, RequestId, TemplateId},
+    registry::{Command, Configuration, Context, Decision, Devices, Request, RequestBody, decide},
+    time::Timestamp,
+};
+use rollcall_projection::{
+    admission::{AdmissionView, ViewHealth},
+    fleet::FleetSnapshot,
+};
+use tokio::sync::watch;
+
+use crate::{
+    config::Config,
+    desk::Closed,
+    overlay::{Overlaid, Overlay},
+    ruling::{Judged, Realm, Rejected},
+    run::Parts,
+    trust::Trust,
+};
+
+/// See the file.
+pub(crate) struct InstanceRealm {
+    view: AdmissionView,
+    fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// As the fleet had it last.
+    instance: Instance,
+    availability: AvailabilityRules,
+    devices_max: u64,
+    entropy: Arc<dyn Entropy>,
+    overlay: Overlay,
+    /// Everything known and assumed.
+    configuration: Arc<Configuration>,
+    /// The last assumed event that changed the configuration, while the view may not have it.
+    configured_at: Option<Position>,
+    trust: Trust,
+    /// Live devices, known and assumed.
+    live: u64,
+    damaged_before: u64,
+}
+
+impl InstanceRealm {
+    /// `None` when the fleet has no such instance.
+    pub(crate) fn new(id: &InstanceId, config: &Config, parts: &Parts, view: AdmissionView) -> Option<Self> {
+        let instance = parts.fleet.borrow().fleet.instances.get(id).cloned()?;
+        Some(Self {
+            fleet: parts.fleet.clone(),
+            instance,
+            availability: config.availability(),
+            devices_max: config.devices_max,
+            entropy: Arc::clone(&parts.entropy),
+            overlay: Overlay::default(),
+            configuration: view.configuration(),
+            configured_at: None,
+            trust: Trust::new(),
+            live: view.count(),
+            damaged_before: view.lookups_damaged(),
+            view,
+        })
+    }
+
+    fn judge_registry(&mut self, request: &Request, now: Timestamp) -> Judged {
+        match &request.body {
+            RequestBody::Command(command) => {
+                // An operator's request that was ruled on before gets that ruling. A certificate-connect event needs no
+                // memory: its device is there, which is "already so".
+                let earlier = self.overlay.ruled(&request.id).or_else(|| self.view.ruled(&request.id));
+                if let Some(position) = earlier {
+                    return Judged::RuledBefore(position);
+                }
+                if matches!(command, Command::DeleteProduct { .. }) && !self.overlay.is_empty() {
+                    return Judged::Wait;
+                }
+            }
+            RequestBody::CertificateConnect { .. } => {}
+        }
+        let trust = self.trust.of(&self.configuration);
+        let code = self.entropy.uuid_v4().to_string();
+        let context = Context {
+            now,
+            instance: &self.instance,
+            availability: &self.availability,
+            trust: &trust,
+            verification_code: &code,
+            devices_max: self.devices_max,
+        };
+        let devices = Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live };
+        let judgement = decide(&self.configuration, &devices, request, &context);
+        match judgement.outcome {
+            Ok(Decision::Record(event)) => Judged::Grant(AnyEvent::Registry(event)),
+            Ok(Decision::AlreadySo) => Judged::AlreadySo,
+            Err(rejection) => Judged::Reject(Box::new(Rejected {
+                at: now,
+                ruling: RejectedRuling::from(&rejection),
+                template: consulted(&self.configuration, &trust, request, now),
+                checks: judgement.checks,
+            })),
+        }
+    }
+}
+
+impl Realm for InstanceRealm {
+    async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
+        let mut status = self.view.status();
+        let parked = |health: &ViewHealth| matches!(health, ViewHealth::Parked { .. });
+        if let Ok(status) = status.wait_for(|status| status.position >= last || parked(&status.health)).await
+            && let ViewHealth::Parked { at, reason } = &status.health
+            && status.position < last
+        {
+            tracing::error!(instance = %self.instance.id, position = %at, reason,
+                "no request is ruled on: the log holds a record that this version cannot read");
+        }
+        drop(status);
+        self.view.reached(last).await.map_err(|_| Closed)?;
+        self.overlay.clear();
+        self.configured_at = None;
+        self.live = self.view.count();
+        Ok(())
+    }
+
+    fn seen(&self) -> Position {
+        self.view.status().borrow().position
+    }
+
+    fn begin(&mut self) {
+        if let Some(instance) = self.fleet.borrow_and_update().fleet.instances.get(&self.instance.id) {
+            self.instance = instance.clone();
+        }
+        self.damaged_before = self.view.lookups_damaged();
+        let position = self.seen();
+        self.overlay.forget(position);
+        if self.configured_at.is_none_or(|at| at <= position) {
+            self.configured_at = None;
+            self.configuration = self.view.configuration();
+        }
+    }
+
+    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
+        match request {
+            AnyRequest::Registry(request) => self.judge_registry(request, now),
+            // Intake has answered these; nothing is decided here.
+            AnyRequest::Fleet { .. } => Judged::AlreadySo,
+        }
+    }
+
+    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
+        self.overlay.rule(cause.clone(), position);
+        let AnyEvent::Registry(event) = event else { return };
+        if event.changes_configuration() {
+            Arc::make_mut(&mut self.configuration).evolve(event, at);
+            self.configured_at = Some(position);
+        } else {
+            Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live }.assume(event, at, position);
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.view.lookups_damaged() == self.damaged_before
+    }
+}
+
+/// The template that a refused certificate would have been registered by, for people who look at the attempt.
+fn consulted(
+    configuration: &Configuration,
+    trust: &TrustStore,
+    request: &Request,
+    now: Timestamp,
+) -> Option<(TemplateId, u32)> {
+    let RequestBody::CertificateConnect { chain, .. } = &request.body else { return None };
+    let chain: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
+    let ca = trust.prove(&chain, now).ok()?.ca;
+    let template = configuration.cas.get(&ca)?.template.as_ref()?;
+    configuration.templates.get(template).map(|template| (template.id.clone(), template.version))
+}

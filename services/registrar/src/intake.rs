@@ -1,0 +1,53 @@
+//! Taking requests from a queue and reading them.
+//!
+//! Not for judging them. Invariant: whatever was taken is answered or comes again; bytes that are no request of this
+//! log are answered too, or they would come for ever.
+
+use std::time::Duration;
+
+use rollcall_backbone::{
+    BackboneError,
+    codec::{AnyRequest, QueuedRequest, decode_request},
+    requests::{Delivery, Receipt, RequestQueue},
+};
+use rollcall_domain::ids::{LogId, RequestId};
+
+/// Most requests taken at a time: what fits into one append.
+const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
+/// How long to wait for the first request.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// One request that was taken.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Its id, as queued.
+    pub(crate) id: RequestId,
+    /// Names the delivery.
+    pub(crate) receipt: Receipt,
+    /// What it asks, or why that cannot be read.
+    pub(crate) request: Result<QueuedRequest, String>,
+}
+
+/// Takes what there is, up to one batch; waits a while for the first.
+pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId) -> Result<Vec<Taken>, BackboneError> {
+    let deliveries = queue.take(log, TAKEN_MAX, WAIT).await?;
+    Ok(deliveries.into_iter().map(|delivery| read(log, delivery)).collect())
+}
+
+fn read(log: &LogId, delivery: Delivery) -> Taken {
+    let request = decode_request(&delivery.request)
+        .map_err(|error| error.to_string())
+        .and_then(|request| belongs(log, &delivery.id, &request).map(|()| request));
+    Taken { id: delivery.id, receipt: delivery.receipt, request }
+}
+
+/// A request must be of the queue's kind and carry the id that it was queued under: its ruling goes to that id.
+fn belongs(log: &LogId, queued_as: &RequestId, request: &QueuedRequest) -> Result<(), String> {
+    let id = match (log, &request.request) {
+        (LogId::Fleet, AnyRequest::Fleet { id, .. }) => id,
+        (LogId::Instance(_), AnyRequest::Registry(request)) => &request.id,
+        (LogId::Fleet, AnyRequest::Registry(_)) => return Err("it is for an instance, not for the fleet".into()),
+        (LogId::Instance(_), AnyRequest::Fleet { .. }) => return Err("it is for the fleet, not for an instance".into()),
+    };
+    if id == queued_as { Ok(()) } else { Err(format!("it says that it is request {id}")) }
+}

@@ -1,0 +1,86 @@
+//! What the centre counts, through the process's global meter. Labels are codes and fixed words, never anything that a
+//! requester has sent.
+
+use std::{sync::LazyLock, time::Duration};
+
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Histogram},
+};
+
+use crate::ruling::Outcome;
+
+/// The instruments.
+pub(crate) struct Metrics {
+    rulings: Counter<u64>,
+    batch: Histogram<u64>,
+    append_ms: Histogram<f64>,
+    decided_again: Counter<u64>,
+    unreadable: Counter<u64>,
+    attempts_lost: Counter<u64>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
+    let meter = global::meter("rollcall.registrar");
+    Metrics {
+        rulings: meter.u64_counter("rollcall.registrar.rulings").build(),
+        batch: meter.u64_histogram("rollcall.registrar.batch").with_unit("{record}").build(),
+        append_ms: meter.f64_histogram("rollcall.registrar.append").with_unit("ms").build(),
+        decided_again: meter.u64_counter("rollcall.registrar.decided_again").build(),
+        unreadable: meter.u64_counter("rollcall.registrar.unreadable").build(),
+        attempts_lost: meter.u64_counter("rollcall.registrar.attempts_lost").build(),
+    }
+});
+
+/// The instruments of this process.
+pub(crate) fn metrics() -> &'static Metrics {
+    &METRICS
+}
+
+/// Why a batch is decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The log ended elsewhere.
+    Conflict,
+    /// The log did not answer.
+    Unavailable,
+    /// The view met damage.
+    Damage,
+}
+
+impl Metrics {
+    /// A request was ruled on.
+    pub(crate) fn ruled(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Recorded(_) => self.rulings.add(1, &[KeyValue::new("outcome", "recorded")]),
+            Outcome::AlreadySo => self.rulings.add(1, &[KeyValue::new("outcome", "already_so")]),
+            Outcome::RuledBefore(_) => self.rulings.add(1, &[KeyValue::new("outcome", "ruled_before")]),
+            Outcome::Rejected(rejected) => {
+                let code = rejected.ruling.code.clone();
+                self.rulings.add(1, &[KeyValue::new("outcome", "rejected"), KeyValue::new("code", code)]);
+            }
+            Outcome::Unreadable(_) => self.unreadable.add(1, &[]),
+        }
+    }
+
+    /// A batch is in the log.
+    pub(crate) fn appended(&self, records: usize, took: Duration) {
+        self.batch.record(records as u64, &[]);
+        self.append_ms.record(took.as_secs_f64() * 1000.0, &[]);
+    }
+
+    /// A batch is decided again.
+    pub(crate) fn decided_again(&self, why: Again) {
+        let why = match why {
+            Again::Conflict => "conflict",
+            Again::Unavailable => "unavailable",
+            Again::Damage => "damage",
+        };
+        self.decided_again.add(1, &[KeyValue::new("why", why)]);
+    }
+
+    /// Rejected attempts could not be kept.
+    pub(crate) fn attempts_lost(&self, attempts: usize) {
+        self.attempts_lost.add(attempts as u64, &[]);
+    }
+}

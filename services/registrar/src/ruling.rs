@@ -1,0 +1,185 @@
+//! Deciding a batch: one request after the other, each against what is known and what was decided before it.
+//!
+//! Not for making it so: a [`Draft`] means nothing until the log has confirmed it. Invariant: a draft is a function of the
+//! requests, the realm at `expected`, the clock and entropy; it is thrown away whole when the log ends elsewhere.
+
+use bytes::Bytes;
+use rollcall_backbone::{
+    codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record},
+    log::{BATCH_RECORDS_MAX, RECORD_BYTES_MAX},
+};
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::{
+    ids::{LogId, Position, RequestId, TemplateId},
+    registry::{Actor, Check},
+    rejection::Rejection,
+    time::Timestamp,
+};
+
+use crate::{desk::Closed, intake::Taken, trace};
+
+/// Most bytes of records in one append. One record may be larger than what is left, never larger than all of it.
+const BATCH_BYTES_MAX: usize = 8 * RECORD_BYTES_MAX;
+/// Requests judged before other tasks get their turn: some milliseconds of signature checks.
+const JUDGED_AT_ONCE_MAX: usize = 16;
+
+/// What requests of one log are judged against.
+pub(crate) trait Realm: Send {
+    /// Returns once everything up to `last` is known, and forgets what was only assumed.
+    fn catch_up(&mut self, last: Position) -> impl Future<Output = Result<(), Closed>> + Send;
+
+    /// How far the log is known to go, without asking it.
+    fn seen(&self) -> Position;
+
+    /// Looks at the latest state before a batch.
+    fn begin(&mut self);
+
+    /// Judges one request as of everything known and assumed.
+    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged;
+
+    /// From now on `event` has happened, at `position`.
+    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position);
+
+    /// Whether every lookup since [`begin`](Self::begin) can be believed.
+    fn is_sound(&self) -> bool;
+}
+
+/// What a realm says of one request.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// This is to happen.
+    Grant(AnyEvent),
+    /// It is already so.
+    AlreadySo,
+    /// It came to the record at this position before.
+    RuledBefore(Position),
+    /// It is refused.
+    Reject(Box<Rejected>),
+    /// It can only be judged once everything assumed is known.
+    Wait,
+}
+
+/// A refusal with what people want to see of it.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) at: Timestamp,
+    pub(crate) ruling: RejectedRuling,
+    /// The template that was consulted.
+    pub(crate) template: Option<(TemplateId, u32)>,
+    /// Every check made, in order.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// What becomes of one request if the log confirms the draft.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A record of the draft, at this position.
+    Recorded(Position),
+    /// Nothing to write.
+    AlreadySo,
+    /// The record of an earlier round.
+    RuledBefore(Position),
+    /// Refused.
+    Rejected(Box<Rejected>),
+    /// Not a request of this log.
+    Unreadable(String),
+}
+
+/// A decided batch that the log has not confirmed yet.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    /// For the first requests of the batch, in order; those after them wait for the next draft.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// The records that are to follow on the expected position.
+    pub(crate) records: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Draft {
+    /// Whether the outcomes say something that is only true if the log still ends where it was expected to.
+    pub(crate) fn depends_on_the_end(&self) -> bool {
+        self.outcomes.iter().any(|outcome| match outcome {
+            Outcome::Recorded(_) | Outcome::AlreadySo | Outcome::Rejected(_) => true,
+            Outcome::RuledBefore(_) | Outcome::Unreadable(_) => false,
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= BATCH_RECORDS_MAX || self.bytes + RECORD_BYTES_MAX > BATCH_BYTES_MAX
+    }
+}
+
+/// Decides as many of `taken` as one draft holds. Empty only if the first of them has to [wait](Judged::Wait).
+pub(crate) async fn draft<R: Realm>(
+    realm: &mut R,
+    log: &LogId,
+    taken: &[Taken],
+    expected: Position,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Draft {
+    let mut draft = Draft::default();
+    realm.begin();
+    for (count, taken) in taken.iter().enumerate() {
+        if draft.is_full() {
+            break;
+        }
+        if count % JUDGED_AT_ONCE_MAX == JUDGED_AT_ONCE_MAX - 1 {
+            tokio::task::yield_now().await;
+        }
+        let queued = match &taken.request {
+            Ok(queued) => queued,
+            Err(reason) => {
+                draft.outcomes.push(Outcome::Unreadable(reason.clone()));
+                continue;
+            }
+        };
+        let now = Timestamp::from_unix_ms(clock.unix_ms());
+        let _span = trace::ruling(log, &taken.id, queued.traceparent.as_deref()).entered();
+        let outcome = match realm.judge(&queued.request, now) {
+            Judged::Grant(event) => {
+                let id = entropy.uuid_v7(now.unix_ms());
+                let record = record(id, log, &taken.id, queued, event, now);
+                let position = Position(expected.0 + draft.records.len() as u64 + 1);
+                write(realm, &mut draft, &record, position)
+            }
+            Judged::AlreadySo => Outcome::AlreadySo,
+            Judged::RuledBefore(position) => Outcome::RuledBefore(position),
+            Judged::Reject(rejected) => Outcome::Rejected(rejected),
+            Judged::Wait => break,
+        };
+        draft.outcomes.push(outcome);
+    }
+    draft
+}
+
+/// Adds a record to the draft, unless no log would take it.
+fn write<R: Realm>(realm: &mut R, draft: &mut Draft, record: &Record, position: Position) -> Outcome {
+    let bytes = encode_record(record);
+    if bytes.len() > RECORD_BYTES_MAX {
+        // Found here and not by the log: there it would take the whole batch with it, for ever.
+        let rejection = Rejection::LimitReached { what: "bytes in one record", max: RECORD_BYTES_MAX as u64 };
+        let ruling = RejectedRuling::from(&rejection);
+        return Outcome::Rejected(Box::new(Rejected { at: record.time, ruling, template: None, checks: Vec::new() }));
+    }
+    draft.bytes += bytes.len();
+    draft.records.push(bytes);
+    realm.assume(&record.cause, &record.event, record.time, position);
+    Outcome::Recorded(position)
+}
+
+fn record(
+    id: uuid::Uuid,
+    log: &LogId,
+    cause: &RequestId,
+    queued: &QueuedRequest,
+    event: AnyEvent,
+    time: Timestamp,
+) -> Record {
+    let actor: &Actor = match &queued.request {
+        AnyRequest::Fleet { actor, .. } => actor,
+        AnyRequest::Registry(request) => &request.actor,
+    };
+    let traceparent = queued.traceparent.clone().filter(|text| trace::is_traceparent(text));
+    Record { id, log: log.clone(), time, cause: cause.clone(), actor: actor.clone(), traceparent, event }
+}

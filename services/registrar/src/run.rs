@@ -1,0 +1,114 @@
+//! Composition: one desk for each log, the fleet's and every instance's, for as long as the fleet has the instance.
+//!
+//! Not for what a desk does. Invariant: an instance that appears in the fleet gets its desk without a restart, one that
+//! is deleted loses it, and a desk that fails is put up again while the others work on.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use rollcall_backbone::Backbone;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Config,
+    desk::{Closed, Desk},
+    fleet::FleetRealm,
+    instance::InstanceRealm,
+    ruling::Realm,
+};
+
+/// How long to wait before a desk that ended by itself is put up again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What a registrar works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Logs, queues, attempts.
+    pub backbone: Backbone,
+    /// The process's views.
+    pub store: Store,
+    /// The fleet as it is folded: [`rollcall_projection::fleet::follow`].
+    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// The time of decisions.
+    pub clock: Arc<dyn Clock>,
+    /// Record ids and verification codes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Serves the fleet's log and every instance's until `shutdown`; what has been decided by then is answered first.
+pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
+    let config = Arc::new(config);
+    let desks = TaskTracker::new();
+    desks.spawn(keep_up(LogId::Fleet, parts.clone(), shutdown.child_token(), {
+        let fleet = parts.fleet.clone();
+        move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
+    }));
+    let mut open: HashMap<InstanceId, CancellationToken> = HashMap::new();
+    let mut fleet = parts.fleet.clone();
+    loop {
+        let snapshot = Arc::clone(&fleet.borrow_and_update());
+        open.retain(|instance, stop| {
+            let kept = snapshot.fleet.instances.contains_key(instance);
+            if !kept {
+                stop.cancel();
+            }
+            kept
+        });
+        for instance in snapshot.fleet.instances.values() {
+            open.entry(instance.id.clone()).or_insert_with(|| {
+                let stop = shutdown.child_token();
+                desks.spawn(serve_instance(instance.id.clone(), Arc::clone(&config), parts.clone(), stop.clone()));
+                stop
+            });
+        }
+        match shutdown.run_until_cancelled(fleet.changed()).await {
+            Some(Ok(())) => {}
+            // The fleet is not followed any more: serve the instances there are.
+            Some(Err(_)) => break shutdown.cancelled().await,
+            None => break,
+        }
+    }
+    desks.close();
+    desks.wait().await;
+}
+
+async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts, stop: CancellationToken) {
+    let (log, made) = (LogId::Instance(instance.clone()), parts.clone());
+    // The view follows for longer than its desk, which finishes what it has begun.
+    let (follow, stopped) = (CancellationToken::new(), stop.clone());
+    let view = follow.clone();
+    keep_up(log, parts, stop, move || {
+        let view = made.store.admission(&instance, Arc::clone(&made.backbone.log), view.clone());
+        let view = view.map_err(|_| Closed)?;
+        InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
+    })
+    .await;
+    debug_assert!(stopped.is_cancelled(), "a desk is kept up until it is told to stop");
+    follow.cancel();
+}
+
+/// Keeps a desk up until `stop`.
+async fn keep_up<R: Realm + 'static>(
+    log: LogId,
+    parts: Parts,
+    stop: CancellationToken,
+    realm: impl Fn() -> Result<R, Closed>,
+) {
+    while !stop.is_cancelled() {
+        let Ok(realm) = realm() else {
+            stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+            continue;
+        };
+        let desk = Desk::new(log.clone(), &parts, realm);
+        // A task of its own, so that a panic ends this desk's round and not the registrar.
+        match tokio::spawn(desk.run(stop.clone())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Closed)) => tracing::warn!(%log, "the desk lost its view; opening it again"),
+            Err(error) => tracing::error!(%log, %error, "the desk failed; putting it up again"),
+        }
+        stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+    }
+}
