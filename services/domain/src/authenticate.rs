@@ -152,10 +152,10 @@ fn judge(
     if !ca.is_valid_at(now) {
         return Err(Refusal::CaExpired);
     }
-    if now.unix_s() < facts.not_before.unix_s() {
+    if now < facts.not_before {
         return Err(Refusal::CertificateNotYetValid);
     }
-    if now.unix_s() > facts.not_after.unix_s() {
+    if now > facts.not_after {
         return Err(Refusal::CertificateExpired);
     }
     let desk = Desk { configuration, devices, claimant: Claimant { facts, ca } };
@@ -271,3 +271,6 @@ fn refusal(rejection: Rejection) -> Refusal {
         other => Refusal::RegistrationRejected(Box::new(other)),
     }
 }
+
+#[cfg(test)]
+mod tests;

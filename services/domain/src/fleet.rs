@@ -203,3 +203,6 @@ fn check_region(region: &str) -> Result<(), String> {
         && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if is_region { Ok(()) } else { Err(format!("give 1 to {max} lower-case letters, digits and '-', such as cn-north-4")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,6 @@ pub use state::{
     Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,
     Space, Template,
 };
+
+#[cfg(test)]
+pub(crate) mod tests;

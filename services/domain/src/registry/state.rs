@@ -181,9 +181,9 @@ impl Ca {
         matches!(self.status, CaStatus::Verified { .. })
     }
 
-    /// Whether `now` is within its validity, to the second, both ends included (RFC 5280 4.1.2.5).
+    /// Whether `now` is within its validity; both ends are inside (RFC 5280 section 4.1.2.5).
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        (self.not_before.unix_s()..=self.not_after.unix_s()).contains(&now.unix_s())
+        (self.not_before..=self.not_after).contains(&now)
     }
 }
 

@@ -108,12 +108,12 @@ impl Hearing<'_> {
 
     /// The path was proven at this instant; that the certificate itself is within its dates is too cheap to take on trust.
     fn check_validity(&self, checks: &mut Checks) -> Result<(), Rejection> {
-        let (facts, now) = (&self.claimant.facts, self.context.now.unix_s());
+        let (facts, now) = (&self.claimant.facts, self.context.now);
         checks.note("certificate_within_validity", || {
-            if now < facts.not_before.unix_s() {
+            if now < facts.not_before {
                 return Err(Rejection::ChainRefused(PathError::NotYetValid));
             }
-            if now > facts.not_after.unix_s() {
+            if now > facts.not_after {
                 return Err(Rejection::ChainRefused(PathError::Expired));
             }
             Ok(((), format!("from {} until {}", facts.not_before, facts.not_after)))

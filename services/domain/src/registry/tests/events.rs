@@ -1,0 +1,201 @@
+//! Whatever events come in whatever order, `evolve` neither panics nor lets anybody in who was not let in by a decision.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::world::{NOW, cn_template, details, id, pinned, profile};
+use crate::{
+    ids::{DeviceId, Fingerprint},
+    registry::{
+        Devices, Event, Registry, Slot,
+        event::{CaCertificate, DeclaredCredential, PolicyTarget, PresentedCertificate},
+        state::{DeviceEntry, Template},
+    },
+};
+
+fn name(prefix: &'static str) -> impl Strategy<Value = String> {
+    (0..3u8).prop_map(move |n| format!("{prefix}{n}"))
+}
+
+fn fingerprint() -> impl Strategy<Value = Fingerprint> {
+    prop_oneof![(0..4u8).prop_map(|n| Fingerprint::Sha256([n; 32])), (0..4u8).prop_map(|n| Fingerprint::Sha1([n; 20]))]
+}
+
+fn credential() -> impl Strategy<Value = DeclaredCredential> {
+    prop_oneof![
+        Just(DeclaredCredential::Secret),
+        (proptest::option::of(fingerprint()), proptest::option::of(fingerprint())).prop_map(|(a, b)| pinned(a, b)),
+    ]
+}
+
+fn certificate() -> impl Strategy<Value = PresentedCertificate> {
+    (0..4u8, name("ca")).prop_map(|(n, ca)| PresentedCertificate {
+        sha256: [n; 32],
+        der: Box::default(),
+        not_before: NOW.plus_s(i64::from(n)),
+        ca: id(&ca),
+    })
+}
+
+fn about_configuration() -> impl Strategy<Value = Event> {
+    let text = "text";
+    prop_oneof![
+        (name("s"), any::<bool>(), name("p")).prop_map(move |(space, default_space, policy)| Event::SpaceCreated {
+            space: id(&space),
+            name: text.into(),
+            default_space,
+            default_policy: id(&policy)
+        }),
+        name("s").prop_map(move |space| Event::SpaceRenamed { space: id(&space), name: text.into() }),
+        name("s").prop_map(|space| Event::SpaceDeleted { space: id(&space) }),
+        (name("s"), name("prod")).prop_map(|(space, product)| Event::ProductCreated {
+            space: id(&space),
+            product: id(&product),
+            details: details()
+        }),
+        (name("s"), name("prod"))
+            .prop_map(|(space, product)| Event::ProductDeleted { space: id(&space), product: id(&product) }),
+        (name("p"), name("s")).prop_map(move |(policy, space)| Event::PolicyCreated {
+            policy: id(&policy),
+            space: id(&space),
+            name: text.into(),
+            statements: Vec::new()
+        }),
+        name("p").prop_map(|policy| Event::PolicyDeleted { policy: id(&policy) }),
+        (name("p"), target()).prop_map(|(policy, target)| Event::PolicyBound { policy: id(&policy), target }),
+        (name("p"), target()).prop_map(|(policy, target)| Event::PolicyUnbound { policy: id(&policy), target }),
+        name("t").prop_map(move |template| Event::TemplateCreated {
+            template: id(&template),
+            name: text.into(),
+            description: text.into(),
+            body: cn_template("prod0").validate().unwrap()
+        }),
+        name("t").prop_map(move |template| Event::TemplateUpdated {
+            template: id(&template),
+            description: text.into(),
+            body: cn_template("prod1").validate().unwrap()
+        }),
+        name("t").prop_map(|template| Event::TemplateDeleted { template: id(&template) }),
+        (name("ca"), name("s")).prop_map(move |(ca, space)| Event::CaUploaded {
+            ca: id(&ca),
+            space: id(&space),
+            certificate: CaCertificate {
+                der: Box::default(),
+                cn_name: text.into(),
+                sha256: [0; 32],
+                name_and_key_sha256: [0; 32],
+                not_before: NOW,
+                not_after: NOW
+            },
+            code: text.into(),
+            code_expires_at: NOW
+        }),
+        name("ca").prop_map(move |ca| Event::CaCodeIssued { ca: id(&ca), code: text.into(), code_expires_at: NOW }),
+        name("ca").prop_map(|ca| Event::CaVerified { ca: id(&ca) }),
+        (name("ca"), proptest::option::of(name("t")), any::<bool>()).prop_map(|(ca, template, self_registration)| {
+            Event::CaConfigured { ca: id(&ca), template: template.map(|template| id(&template)), self_registration }
+        }),
+        name("ca").prop_map(|ca| Event::CaDeleted { ca: id(&ca) }),
+    ]
+}
+
+fn target() -> impl Strategy<Value = PolicyTarget> {
+    prop_oneof![
+        name("d").prop_map(|device| PolicyTarget::Device(id(&device))),
+        (name("s"), name("prod")).prop_map(|(space, product)| PolicyTarget::Product(id(&space), id(&product))),
+        name("s").prop_map(|space| PolicyTarget::Space(id(&space))),
+    ]
+}
+
+fn about_devices() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (name("d"), certificate()).prop_map(|(device, certificate)| Event::DeviceRegistered {
+            profile: profile(&device, "s0", "prod0"),
+            certificate,
+            template: id("t0"),
+            template_version: 1
+        }),
+        (name("d"), credential()).prop_map(|(device, credential)| Event::DevicePreRegistered {
+            profile: profile(&device, "s0", "prod0"),
+            credential
+        }),
+        (name("d"), certificate())
+            .prop_map(|(device, certificate)| Event::DeviceCertificatePinned { device: id(&device), certificate }),
+        (name("d"), certificate())
+            .prop_map(|(device, certificate)| Event::DeviceCertificateReplaced { device: id(&device), certificate }),
+        name("d").prop_map(|device| Event::DeviceUpdated {
+            device: id(&device),
+            name: None,
+            description: None,
+            extension_info: None
+        }),
+        name("d").prop_map(|device| Event::DeviceTagsChanged { device: id(&device), tags: Vec::new() }),
+        name("d").prop_map(|device| Event::DeviceFrozen { device: id(&device) }),
+        name("d").prop_map(|device| Event::DeviceUnfrozen { device: id(&device) }),
+        (name("d"), any::<bool>(), proptest::option::of(fingerprint())).prop_map(|(device, first, fingerprint)| {
+            let slot = if first { Slot::Primary } else { Slot::Secondary };
+            Event::DeviceFingerprintReset { device: id(&device), slot, fingerprint }
+        }),
+        (name("d"), fingerprint(), any::<bool>()).prop_map(|(device, fingerprint, active)| {
+            Event::DeviceCertificateSwitched { device: id(&device), fingerprint, active }
+        }),
+        name("d").prop_map(|device| Event::DeviceDeleted { device: id(&device) }),
+        name("d").prop_map(|device| Event::DeviceReadmitted { device: id(&device) }),
+    ]
+}
+
+fn live(registry: &Registry) -> HashMap<&DeviceId, Vec<Fingerprint>> {
+    let live = registry.devices.iter().filter_map(|(id, entry)| match entry {
+        DeviceEntry::Live(device) => Some((id, device.credential.pins().map(|pin| pin.fingerprint).collect())),
+        DeviceEntry::Deleted { .. } => None,
+    });
+    live.collect()
+}
+
+fn check(registry: &Registry) {
+    let live = live(registry);
+    assert_eq!(registry.count(), live.len() as u64, "live devices are counted");
+    for (fingerprint, holder) in &registry.holders {
+        assert!(live.get(holder).is_some_and(|pins| pins.contains(fingerprint)), "a holder has what it holds");
+    }
+    let configuration = &registry.configuration;
+    for ca in configuration.cas.values() {
+        assert!(configuration.spaces.contains_key(&ca.space), "a CA certificate has its space");
+        let template: Option<Option<&Template>> = ca.template.as_ref().map(|template| configuration.templates.get(template));
+        assert_ne!(template, Some(None), "a bound template exists");
+        assert!(!ca.self_registration || ca.template.is_some(), "self-registration has a template");
+    }
+    for space in configuration.spaces.values() {
+        assert!(space.policies.iter().all(|policy| configuration.policies.contains_key(policy)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn evolve_never_panics_and_keeps_its_own_order(
+        events in proptest::collection::vec(prop_oneof![about_configuration(), about_devices()], 0..120)
+    ) {
+        let mut registry = Registry::default();
+        for event in &events {
+            let before = registry.clone();
+            registry.evolve(event, NOW);
+            check(&registry);
+            let _ = (event.touches(), event.changes_trust());
+            let returned = before.devices.iter().find(|(id, entry)| {
+                let was_deleted = matches!(entry, DeviceEntry::Deleted { .. });
+                was_deleted && !matches!(registry.devices.get(id), Some(DeviceEntry::Deleted { .. }))
+            });
+            if let Some((device, _)) = returned {
+                let readmission = Event::DeviceReadmitted { device: device.clone() };
+                assert_eq!(event, &readmission, "f22: only a readmission lifts a tombstone");
+            }
+            if !event.changes_configuration() {
+                assert_eq!(before.configuration, registry.configuration);
+            }
+        }
+        let mut again = Registry::default();
+        events.iter().for_each(|event| again.evolve(event, NOW));
+        prop_assert_eq!(again, registry, "a replay gives the same registry");
+    }
+}

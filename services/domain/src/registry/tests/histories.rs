@@ -1,0 +1,399 @@
+//! Random histories: what connectors, devices and operators do in any order leaves the registry whole.
+//!
+//! Every request goes through `decide`, every event through `evolve`; connections take the connector's own way (judge, ask
+//! the registrar, judge again). proptest prints the seed of a failure and keeps it under `proptest-regressions`.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::world::{Leaf, World, any, authorities, cn_template, details, id, pinned, profile, replacing, standard, word};
+use crate::{
+    authenticate::Verdict,
+    certificate::SubjectAttribute,
+    ids::{DeviceId, Fingerprint},
+    limits,
+    registry::{
+        Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, Registry, Request, RequestBody, Slot,
+        command::TemplateChange,
+        event::{DeclaredCredential, PolicyTarget},
+    },
+    template::{DraftValue, TemplateDraft},
+};
+
+const SPACES: [&str; 2] = ["s0", "s1"];
+const PRODUCTS: [&str; 2] = ["p0", "p1"];
+const DEVICES: [&str; 4] = ["p0_a", "p0_b", "p1_a", "a"];
+const POLICIES: [&str; 3] = ["x0", "x1", "x2"];
+const TEMPLATES: [&str; 4] = ["t0", "t1", "t2", "t3"];
+/// CA certificate id, space, and which certificate: 0 acme, 1 acme before its renewal, 2 globex. Acme is in both spaces.
+const CAS: [(&str, &str, usize); 4] = [("c0", "s0", 0), ("c1", "s0", 1), ("c2", "s1", 0), ("c3", "s1", 2)];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Command(Command),
+    /// Prove possession of a CA key with the code that is awaited.
+    Prove(usize),
+    /// A device connects, naming that device in the standard form or nothing in particular.
+    Connect(usize, Option<usize>),
+    /// A certificate-connect event comes without the connector having judged first, as from one whose view is old.
+    Event(usize, Option<usize>),
+    /// Hours pass.
+    Wait(i64),
+}
+
+struct Stage {
+    world: World,
+    leaves: Vec<Leaf>,
+    sessions: Vec<Session>,
+}
+
+#[derive(Clone)]
+struct Session {
+    leaf: usize,
+    ca: String,
+    connect: (String, Option<String>),
+    device: String,
+}
+
+fn leaves() -> Vec<Leaf> {
+    use rcgen::DnType::CommonName;
+    let [acme, globex] = authorities();
+    vec![
+        acme.issue(&[(CommonName, "a")], (2025, 1)),
+        acme.issue(&[(CommonName, "a")], (2026, 1)),
+        acme.issue(&[(CommonName, "b")], (2025, 1)),
+        globex.issue(&[(CommonName, "a")], (2026, 1)),
+    ]
+}
+
+/// Device id, product and the rest of each template; the last takes the CN as the device id itself.
+fn draft(n: usize) -> TemplateDraft {
+    match n {
+        0 => cn_template("p0"),
+        1 => cn_template("p1"),
+        2 => replacing(cn_template("p0")),
+        _ => {
+            let cn = DraftValue::Ref(SubjectAttribute::CommonName.parameter().into());
+            TemplateDraft { device_id: Some(cn), ..cn_template("p1") }
+        }
+    }
+}
+
+// --- what may happen -----------------------------------------------------------------------------------------------
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0..4usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Connect(leaf, named)),
+        2 => (0..4usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Event(leaf, named)),
+        4 => (0..4usize).prop_map(Step::Prove),
+        1 => (1..30i64).prop_map(Step::Wait),
+        8 => ca_command().prop_map(Step::Command),
+        4 => device_command().prop_map(Step::Command),
+        2 => other_command().prop_map(Step::Command),
+    ]
+}
+
+fn ca_command() -> impl Strategy<Value = Command> {
+    let change = prop_oneof![
+        Just(TemplateChange::Keep),
+        (0..4usize).prop_map(|t| TemplateChange::Bind(id(TEMPLATES[t]))),
+        Just(TemplateChange::Unbind)
+    ];
+    prop_oneof![
+        4 => (0..4usize).prop_map(|c| Command::UploadCa { ca: id(CAS[c].0), space: id(CAS[c].1), der: der(CAS[c].2) }),
+        1 => (0..4usize).prop_map(|c| Command::IssueCaCode { ca: id(CAS[c].0) }),
+        6 => (0..4usize, change, proptest::option::of(proptest::bool::weighted(0.8))).prop_map(|(c, template, on)| {
+            Command::ConfigureCa { ca: id(CAS[c].0), template, self_registration: on }
+        }),
+        1 => (0..4usize).prop_map(|c| Command::DeleteCa { ca: id(CAS[c].0) }),
+        2 => (0..4usize).prop_map(|t| Command::CreateTemplate {
+            template: id(TEMPLATES[t]),
+            name: TEMPLATES[t].into(),
+            description: "".into(),
+            body: draft(t)
+        }),
+        2 => (0..4usize, 0..4usize).prop_map(|(t, body)| Command::UpdateTemplate {
+            template: id(TEMPLATES[t]),
+            description: None,
+            body: Some(draft(body))
+        }),
+        1 => (0..4usize).prop_map(|t| Command::DeleteTemplate { template: id(TEMPLATES[t]) }),
+    ]
+}
+
+fn der(n: usize) -> Box<[u8]> {
+    let [acme, globex] = authorities();
+    match n {
+        0 => acme.der.clone(),
+        1 => acme.before_renewal().der,
+        _ => globex.der.clone(),
+    }
+}
+
+/// A fingerprint of one of the leaves, by its place; resolved when the step is taken.
+fn fingerprint(n: usize) -> Fingerprint {
+    let mut digest = [0xff; 32];
+    digest[0] = u8::try_from(n).unwrap_or(0);
+    Fingerprint::Sha256(digest)
+}
+
+fn declared() -> impl Strategy<Value = DeclaredCredential> {
+    prop_oneof![
+        1 => Just(DeclaredCredential::Secret),
+        4 => (proptest::option::of(0..8usize), proptest::option::of(0..8usize))
+            .prop_map(|(first, spare)| pinned(first.map(fingerprint), spare.map(fingerprint))),
+    ]
+}
+
+fn device_command() -> impl Strategy<Value = Command> {
+    let device = || (0..4usize).prop_map(|d| id::<DeviceId>(DEVICES[d]));
+    prop_oneof![
+        4 => (0..4usize, 0..2usize, 0..2usize, declared()).prop_map(|(d, s, p, credential)| Command::PreRegisterDevice {
+            profile: profile(DEVICES[d], SPACES[s], PRODUCTS[p]),
+            credential
+        }),
+        1 => device().prop_map(|device| Command::FreezeDevice { device }),
+        1 => device().prop_map(|device| Command::UnfreezeDevice { device }),
+        2 => (device(), proptest::bool::ANY, proptest::option::of(0..8usize)).prop_map(|(device, first, n)| {
+            let slot = if first { Slot::Primary } else { Slot::Secondary };
+            Command::ResetFingerprint { device, slot, fingerprint: n.map(fingerprint) }
+        }),
+        1 => (device(), 0..8usize, proptest::bool::ANY)
+            .prop_map(|(device, n, active)| Command::SwitchCertificate { device, fingerprint: fingerprint(n), active }),
+        1 => device().prop_map(|device| Command::DeleteDevice { device }),
+        1 => device().prop_map(|device| Command::ReadmitDevice { device }),
+    ]
+}
+
+fn other_command() -> impl Strategy<Value = Command> {
+    let target = prop_oneof![
+        (0..4usize).prop_map(|d| PolicyTarget::Device(id(DEVICES[d]))),
+        (0..2usize, 0..2usize).prop_map(|(s, p)| PolicyTarget::Product(id(SPACES[s]), id(PRODUCTS[p]))),
+        (0..2usize).prop_map(|s| PolicyTarget::Space(id(SPACES[s]))),
+    ];
+    prop_oneof![
+        (0..2usize, 0..2usize).prop_map(|(s, p)| Command::CreateProduct {
+            space: id(SPACES[s]),
+            product: id(PRODUCTS[p]),
+            details: details()
+        }),
+        (0..2usize, 0..2usize).prop_map(|(s, p)| Command::DeleteProduct { space: id(SPACES[s]), product: id(PRODUCTS[p]) }),
+        (0..3usize, 0..2usize).prop_map(|(p, s)| {
+            let policy = crate::policy::system_default(id(POLICIES[p]), id(SPACES[s]));
+            Command::CreatePolicy {
+                policy: policy.id,
+                space: policy.space,
+                name: policy.name,
+                statements: policy.statements,
+            }
+        }),
+        (0..3usize).prop_map(|p| Command::DeletePolicy { policy: id(POLICIES[p]) }),
+        (0..3usize, target).prop_map(|(p, target)| Command::BindPolicy { policy: id(POLICIES[p]), target }),
+        (0..2usize).prop_map(|s| Command::DeleteSpace { space: id(SPACES[s]) }),
+        (0..2usize).prop_map(|s| create_space(SPACES[s])),
+    ]
+}
+
+fn create_space(space: &str) -> Command {
+    Command::CreateSpace { space: id(space), name: space.into(), default_policy: id(&format!("{space}-default")) }
+}
+
+// --- and what must hold then ---------------------------------------------------------------------------------------
+
+impl Stage {
+    fn new() -> Self {
+        let mut world = World::empty();
+        for space in SPACES {
+            world.grant(create_space(space));
+            for product in PRODUCTS {
+                world.grant(Command::CreateProduct { space: id(space), product: id(product), details: details() });
+            }
+        }
+        Self { world, leaves: leaves(), sessions: Vec::new() }
+    }
+
+    /// Templates there, two CAs verified, self-registration on: where most of the traffic is.
+    fn in_business() -> Self {
+        let mut stage = Self::new();
+        for (n, template) in TEMPLATES.into_iter().enumerate() {
+            let (template, name) = (id(template), template.into());
+            stage.world.grant(Command::CreateTemplate { template, name, description: "".into(), body: draft(n) });
+        }
+        for (ca, template) in [(0, "t2"), (3, "t0")] {
+            let (ca, space, certificate) = CAS[ca];
+            stage.world.verified_ca(ca, space, &authorities()[certificate / 2]);
+            stage.world.configure(ca, TemplateChange::Bind(id(template)), Some(true));
+        }
+        stage
+    }
+
+    fn take(&mut self, step: &Step) {
+        let (events, sessions) = (self.world.history.len(), self.sessions.clone());
+        match step {
+            Step::Command(command) => self.command(self.resolve(command.clone())),
+            Step::Prove(ca) => self.prove(*ca),
+            Step::Connect(leaf, named) => self.connect(*leaf, *named),
+            Step::Event(leaf, named) => {
+                let (leaf, claimed) = (self.leaves[*leaf].clone(), named.map(|device| id(DEVICES[device])));
+                self.world.connect_as(&leaf, claimed);
+            }
+            Step::Wait(hours) => self.world.now = self.world.now.plus_s(hours * 3600),
+        }
+        whole(&self.world.registry);
+        let happened = self.world.history[events..].to_vec();
+        for session in sessions {
+            self.check_session(&session, &happened);
+        }
+        let world = &self.world;
+        self.sessions.retain(|session| lost(world, &self.leaves, session).is_none());
+    }
+
+    /// Granted once, a command is not granted again: asked twice, it happens once (f13).
+    fn command(&mut self, command: Command) {
+        let outcome = self.world.command(command.clone());
+        let repeatable = matches!(command, Command::IssueCaCode { .. });
+        if matches!(outcome, Ok(Decision::Record(_))) && !repeatable {
+            let body = RequestBody::Command(command.clone());
+            let request = Request { id: id("again"), actor: Actor::Operator("olga".into()), body };
+            let again = self.world.judge(&request).outcome;
+            assert!(!matches!(again, Ok(Decision::Record(_))), "{command:?} asked again is {}", word(&again));
+        }
+    }
+
+    fn prove(&mut self, ca: usize) {
+        let (ca, _, certificate) = CAS[ca];
+        let awaited = self.world.registry.configuration.cas.get(&id(ca)).map(|ca| ca.status.clone());
+        let Some(CaStatus::AwaitingProof { code, .. }) = awaited else { return };
+        let proof = authorities()[certificate / 2].device(&code).der;
+        let _ = self.world.command(Command::VerifyCa { ca: id(ca), proof });
+    }
+
+    /// The connector's way: prove, judge, ask if there is something to ask, judge again.
+    fn connect(&mut self, leaf: usize, named: Option<usize>) {
+        let certificate = self.leaves[leaf].clone();
+        let trust = self.world.registry.configuration.trust_store();
+        let Ok(proven) = trust.prove(&[&certificate.der], self.world.now) else { return };
+        let ca = proven.ca.to_string();
+        let connect = named.map_or_else(any, |device| standard(DEVICES[device]));
+        let mut verdict = self.world.authenticate(&certificate, &ca, &connect);
+        if let Verdict::Register { derived, claimed } = verdict {
+            let granted = self.world.connect_as(&certificate, claimed).outcome.is_ok();
+            verdict = self.world.authenticate(&certificate, &ca, &connect);
+            if granted {
+                let Verdict::Accept(recognised) = &verdict else { panic!("granted, and then {verdict:?}") };
+                assert_eq!(recognised.device, derived, "the registrar makes the device that the edge foresaw");
+            }
+        }
+        if let Verdict::Accept(recognised) = verdict {
+            self.check_right(&certificate, &ca, &recognised.device);
+            let device = recognised.device.to_string();
+            self.sessions.push(Session { leaf, ca, connect, device });
+        }
+    }
+
+    /// Said again in other words: who is let in is live, not frozen, has this certificate active, alone, and in one space.
+    fn check_right(&self, leaf: &Leaf, ca: &str, device: &DeviceId) {
+        let registry = &self.world.registry;
+        let ca = &registry.configuration.cas[&id(ca)];
+        assert!(ca.is_verified() && ca.is_valid_at(self.world.now));
+        let Some(DeviceEntry::Live(found)) = registry.entry(device) else { panic!("{device} is not live") };
+        assert!(!found.frozen && found.space == ca.space);
+        let own: Vec<_> =
+            found.credential.pins().filter(|pin| [leaf.sha256(), leaf.sha1()].contains(&pin.fingerprint)).collect();
+        assert!(!own.is_empty() && own.iter().all(|pin| pin.active));
+        assert!(registry.holder(&leaf.sha256()).is_none_or(|holder| holder == *device));
+    }
+
+    /// A session that lost its right was touched by what happened, and whoever keeps it would be let in again.
+    fn check_session(&self, session: &Session, happened: &[Event]) {
+        let leaf = &self.leaves[session.leaf];
+        let lost = lost(&self.world, &self.leaves, session);
+        let verdict = self.world.authenticate(leaf, &session.ca, &session.connect);
+        let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
+        assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
+        let device = id(&session.device);
+        let touched = happened.iter().any(|event| event.touches().session(&device, &leaf.facts.sha256));
+        assert!(lost.is_none() || touched || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
+    }
+
+    /// Fingerprints in commands stand for those of the leaves: 0 to 3 their SHA-256, 4 to 7 their SHA-1.
+    fn resolve(&self, mut command: Command) -> Command {
+        let real = |fingerprint: &mut Fingerprint| {
+            let n = usize::from(fingerprint.as_bytes()[0]);
+            let leaf = &self.leaves[n % 4];
+            *fingerprint = if n < 4 { leaf.sha256() } else { leaf.sha1() };
+        };
+        match &mut command {
+            Command::PreRegisterDevice { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
+                [primary, secondary].into_iter().flatten().for_each(real);
+            }
+            Command::ResetFingerprint { fingerprint: Some(fingerprint), .. }
+            | Command::SwitchCertificate { fingerprint, .. } => real(fingerprint),
+            _ => {}
+        }
+        command
+    }
+}
+
+fn lost(world: &World, leaves: &[Leaf], session: &Session) -> Option<crate::refusal::Refusal> {
+    world.lost_right(&leaves[session.leaf], &session.ca, &session.connect, &session.device)
+}
+
+/// What is true of every registry that only decisions have made.
+fn whole(registry: &Registry) {
+    let configuration = &registry.configuration;
+    let mut holders: HashMap<Fingerprint, DeviceId> = HashMap::new();
+    let mut live = 0;
+    for (id, entry) in &registry.devices {
+        let DeviceEntry::Live(device) = entry else { continue };
+        live += 1;
+        let product = (device.space.clone(), device.product.clone());
+        assert!(configuration.products.contains_key(&product), "{id} has a product in its space");
+        for pin in device.credential.pins() {
+            let other = holders.insert(pin.fingerprint, id.clone());
+            assert_eq!(other, None, "f33: one certificate, one device");
+        }
+    }
+    assert_eq!(registry.count(), live);
+    assert_eq!(registry.holders, holders, "the index is what the devices say");
+    assert!(configuration.templates.len() <= limits::TEMPLATES_PER_INSTANCE_MAX);
+    for ca in configuration.cas.values() {
+        assert!(!ca.self_registration || (ca.is_verified() && ca.template.is_some()));
+        assert!(ca.template.iter().all(|template| configuration.templates.contains_key(template)));
+        let twins = configuration.cas.values().filter(|other| other.name_and_key_sha256 == ca.name_and_key_sha256);
+        let elsewhere = twins.filter(|other| other.is_verified() && other.space != ca.space).count();
+        assert!(!ca.is_verified() || elsewhere == 0, "f18: one CA is verified in one space");
+    }
+    let spaces = configuration.spaces.values().map(|space| (&space.id, &space.policies));
+    let products = configuration.products.values().map(|product| (&product.space, &product.policies));
+    for (space, bound) in spaces.chain(products) {
+        assert!(bound.len() <= limits::POLICIES_PER_TARGET_MAX);
+        assert!(bound.iter().all(|policy| configuration.policies[policy].space == *space), "bound within one space");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_registry_is_whole(
+        in_business in proptest::bool::weighted(0.8),
+        steps in proptest::collection::vec(step(), 1..120),
+    ) {
+        let mut stage = if in_business { Stage::in_business() } else { Stage::new() };
+        let start = stage.world.registry.clone();
+        let begun = stage.world.history.len();
+        let mut times = Vec::new();
+        for step in &steps {
+            let before = stage.world.history.len();
+            stage.take(step);
+            times.resize(times.len() + stage.world.history.len() - before, stage.world.now);
+        }
+        let mut replayed = start;
+        for (event, at) in stage.world.history[begun..].iter().zip(times) {
+            replayed.evolve(event, at);
+        }
+        prop_assert_eq!(&replayed, &stage.world.registry, "a replay gives what was live");
+    }
+}
