@@ -3,6 +3,8 @@
 //! [`state`] is what is known, [`command`] what is asked, [`event`] what happened. [`decide`] may refuse and says which
 //! checks it made; [`evolve`] may not refuse, whatever history it is given. Both are pure: the same history gives the
 //! same registry everywhere. `collision` is the table of what a certificate is to a device id; the edge judges by it too.
+//!
+//! What all of it says to every state and every request is in `golden/decisions.md`, written by a test.
 
 pub(crate) mod collision;
 pub mod command;

@@ -301,3 +301,25 @@ impl Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::refusal::Refusal;
+
+    #[test]
+    fn codes_are_snake_case_and_mean_one_thing() {
+        let rejections: Vec<_> = Rejection::codes().collect();
+        assert_eq!(rejections.iter().collect::<BTreeSet<_>>().len(), rejections.len(), "each once: {rejections:?}");
+        for nested in ["ca_weak_key", "proof_wrong_code", "derived_field"] {
+            assert!(rejections.contains(&nested), "{nested}");
+        }
+        let all: BTreeSet<_> = Refusal::codes().collect();
+        assert!(rejections.iter().all(|code| all.contains(code)), "a refusal may be any rejection");
+        for code in all {
+            assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{code}");
+        }
+    }
+}

@@ -34,6 +34,7 @@ pub struct Request {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "requests are made one at a time and passed by reference")]
 pub enum RequestBody {
     /// A certificate that belongs to no known device has connected. Only the chain is believed; not even that it holds.
     CertificateConnect {

@@ -4,6 +4,7 @@
 //! [`membership`] holds what must be in one resource space, [`fields`] what a field may hold.
 
 mod cas;
+mod checks;
 mod connect;
 mod devices;
 mod fields;
@@ -46,6 +47,7 @@ pub struct Context<'a> {
 
 /// What a granted request comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all decisions record something, and none is kept in bulk")]
 pub enum Decision {
     /// This happens.
     Record(Event),

@@ -8,11 +8,10 @@
 //!
 //! Every check is kept, in order, with what it found: people read them to understand why a device was refused.
 
-use super::{Check, Context, Decision, Judgement, Outcome, cas, devices as device_rules, fields, membership};
+use super::{Context, Decision, Judgement, Outcome, cas, checks::Checks, devices as device_rules, fields, membership};
 use crate::{
     certificate::{CertificateFacts, path::PathError},
     ids::{DeviceId, Fingerprint},
-    limits,
     registry::{
         collision::{Claimant, Standing, succeeds},
         command::Actor,
@@ -31,12 +30,12 @@ pub(super) fn decide(
     claimed: Option<&DeviceId>,
     context: &Context<'_>,
 ) -> Judgement {
-    let mut checks = Checks(Vec::new());
+    let mut checks = Checks::default();
     let outcome = prove(configuration, actor, chain, context, &mut checks).and_then(|(claimant, der)| {
         let hearing = Hearing { configuration, devices, claimant, der, claimed, context };
         hearing.rule(&mut checks)
     });
-    Judgement { outcome, checks: checks.0 }
+    Judgement { outcome, checks: checks.made() }
 }
 
 /// From bytes to facts and the CA certificate that vouches for them.
@@ -260,32 +259,4 @@ fn standing_detail(standing: Standing) -> (Standing, String) {
         Standing::Other(device) => format!("device {} has another certificate", device.id),
     };
     (standing, detail)
-}
-
-/// The checks made so far.
-struct Checks(Vec<Check>);
-
-impl Checks {
-    /// Makes one check and keeps how it came out. Details may quote certificates, so they are escaped and cut.
-    fn note<T>(
-        &mut self,
-        name: &'static str,
-        check: impl FnOnce() -> Result<(T, String), Rejection>,
-    ) -> Result<T, Rejection> {
-        let (outcome, detail) = match check() {
-            Ok((found, detail)) => (Ok(found), detail),
-            Err(rejection) => {
-                let detail = rejection.to_string();
-                (Err(rejection), detail)
-            }
-        };
-        let detail = detail.chars().take(limits::CHECK_DETAIL_CHARS_MAX).map(printable).collect();
-        self.0.push(Check { name, passed: outcome.is_ok(), detail });
-        outcome
-    }
-}
-
-/// What a terminal or a page would not show as it is becomes an escape.
-fn printable(c: char) -> String {
-    if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_debug().to_string() }
 }

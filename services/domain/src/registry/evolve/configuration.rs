@@ -190,10 +190,8 @@ impl Configuration {
                     template.updated_at = at;
                 }
             }
-            Event::TemplateDeleted { template } => {
-                if !self.cas.values().any(|ca| ca.template.as_ref() == Some(template)) {
-                    self.templates.remove(template);
-                }
+            Event::TemplateDeleted { template } if !self.cas.values().any(|ca| ca.template.as_ref() == Some(template)) => {
+                self.templates.remove(template);
             }
             _ => {}
         }

@@ -53,15 +53,13 @@ fn change(device: &mut Device, event: &Event) {
         Event::DeviceUnfrozen { .. } => device.frozen = false,
         Event::DeviceFingerprintReset { slot, fingerprint, .. } => reset(device, *slot, *fingerprint),
         Event::DeviceCertificateSwitched { fingerprint, active, .. } => switch(device, fingerprint, *active),
-        Event::PolicyBound { policy, target: PolicyTarget::Device(_) } => {
-            if !device.policies.contains(policy) {
-                device.policies.push(policy.clone());
-            }
+        Event::PolicyBound { policy, target: PolicyTarget::Device(_) } if !device.policies.contains(policy) => {
+            device.policies.push(policy.clone());
         }
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
             device.policies.retain(|other| other != policy);
         }
-        // Registered again, readmitted without having been deleted, or not about a device: nothing to change.
+        // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
         _ => {}
     }
 }
