@@ -60,15 +60,12 @@ impl Attempts for NatsAttempts {
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
         let stream = subjects::attempts_stream(log);
         let reading = || format!("reading rejected attempts of {log}");
-        let end = match streams::info(&self.connection, &stream, reading).await? {
-            Some(info) => info.state.last_sequence,
-            None => return Ok(Vec::new()),
-        };
+        let Some(info) = streams::info(&self.connection, &stream, reading).await? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
-        if max == 0 || after.0 >= end {
+        if max == 0 || after.0 >= info.state.last_sequence {
             return Ok(entries);
         }
-        let mut replay = Replay::open(&self.connection, &stream, &subjects::attempts(log), after.0).await?;
+        let mut replay = Replay::open(&self.connection, info, &subjects::attempts(log), after.0).await?;
         let mut pending = replay.pending;
         while pending > 0 && entries.len() < max {
             let stored = replay.next().await.map_err(|end| match end {

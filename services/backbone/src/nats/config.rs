@@ -19,7 +19,7 @@ pub enum Credentials {
     /// Nobody: the server asks for nothing, or the URL says it.
     #[default]
     None,
-    /// User and password.
+    /// User and password. Answers come to `_INBOX.<name>`, which is what the server's permissions have to name.
     User {
         /// The user's name.
         name: String,

@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::config::{Credentials, NatsConfig};
+use super::{
+    config::{Credentials, NatsConfig},
+    subjects,
+};
 use crate::BackboneError;
 
 /// Shortest pause between two attempts to connect.
@@ -223,7 +226,12 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
         });
     match &config.credentials {
         Credentials::None => {}
-        Credentials::User { name, password } => options = options.user_and_password(name.clone(), password.clone()),
+        Credentials::User { name, password } => {
+            // An inbox of the user's own: the server can then keep others from listening to what comes there.
+            options = options
+                .user_and_password(name.clone(), password.clone())
+                .custom_inbox_prefix(format!("_INBOX.{}", subjects::token(name)));
+        }
         Credentials::File(path) => {
             options = options
                 .credentials_file(path)

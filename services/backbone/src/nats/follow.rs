@@ -11,6 +11,7 @@ use tokio::{sync::mpsc, time::sleep};
 use super::{
     connection::Connection,
     replay::{Replay, ReplayEnd, Stored},
+    streams,
 };
 use crate::BackboneError;
 
@@ -24,11 +25,8 @@ pub(super) trait Reader: Send + 'static {
     /// What the follower gets.
     type Item: Send + 'static;
 
-    /// The last sequence that was read.
-    fn last(&self) -> u64;
-
-    /// Looks at the stream before it is read on.
-    fn opened(&mut self, info: &Info) -> Result<(), BackboneError>;
+    /// Looks at the stream before it is read on; says after which sequence to read.
+    fn start(&mut self, info: &Info) -> Result<u64, BackboneError>;
 
     /// What there is to say before waiting, when `pending` messages are still to come and the stream ended at `end` when
     /// it was opened.
@@ -68,9 +66,10 @@ struct Unread;
 
 impl<R: Reader> Following<R> {
     async fn open(&mut self) -> Result<Replay, BackboneError> {
-        let replay = Replay::open(&self.connection, &self.stream, &self.filter, self.reader.last()).await?;
-        self.reader.opened(&replay.info)?;
-        Ok(replay)
+        let attempted = || format!("following stream {}", self.stream);
+        let info = streams::existing(&self.connection, &self.stream, attempted).await?;
+        let after = self.reader.start(&info)?;
+        Replay::open(&self.connection, info, &self.filter, after).await
     }
 
     async fn run(mut self, first: Replay, sender: Sender<R::Item>) {
@@ -85,7 +84,7 @@ impl<R: Reader> Following<R> {
             };
             match end {
                 ReplayEnd::Again(reason) => {
-                    tracing::debug!(stream = self.stream, last = self.reader.last(), reason, "following again");
+                    tracing::debug!(stream = self.stream, reason, "following again");
                     tokio::select! {
                         () = sender.closed() => return,
                         () = sleep(AGAIN_PAUSE) => {}

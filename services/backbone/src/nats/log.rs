@@ -53,22 +53,24 @@ fn attempted(log: &LogId, expected: Position) -> String {
 
 #[async_trait]
 impl RegistryLog for NatsLog {
+    /// Declares with the log all other streams of its instance: a registrar opens logs, and only a registrar's account may
+    /// make streams. Whoever comes later finds them.
     async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
-        let wanted = streams::registry(log, &self.connection.config);
-        let info = streams::declare(&self.connection, wanted).await?;
+        let config = &self.connection.config;
+        let info = streams::declare(&self.connection, streams::registry(log, config)).await?;
+        streams::declare(&self.connection, streams::requests(log, config)).await?;
+        if let LogId::Instance(instance) = log {
+            streams::declare(&self.connection, streams::messages(instance, config)).await?;
+            streams::declare(&self.connection, streams::presence(instance, config)).await?;
+        }
         Ok(streams::identity(&info))
     }
 
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
         let name = subjects::registry_stream(log);
         let attempted = || format!("looking for the end of the log of {log}");
-        match streams::info(&self.connection, &name, attempted).await? {
-            Some(info) => Ok(Position(info.state.last_sequence)),
-            None => Err(BackboneError::Damaged {
-                what: format!("the log of {log}"),
-                reason: format!("there is no stream {name}: open it first"),
-            }),
-        }
+        let info = streams::existing(&self.connection, &name, attempted).await?;
+        Ok(Position(info.state.last_sequence))
     }
 
     async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
@@ -128,17 +130,16 @@ impl LogReader {
 impl Reader for LogReader {
     type Item = Followed;
 
-    fn last(&self) -> u64 {
-        self.last.0
-    }
-
-    fn opened(&mut self, info: &Info) -> Result<(), BackboneError> {
+    fn start(&mut self, info: &Info) -> Result<u64, BackboneError> {
+        let (last, end) = (self.last, info.state.last_sequence);
         let found = streams::identity(info);
-        let begun = self.identity.get_or_insert_with(|| found.clone());
-        if *begun == found {
-            return Ok(());
+        if *self.identity.get_or_insert_with(|| found.clone()) != found {
+            return Err(self.damaged(format!("it was deleted and made again after {last} had been read")));
         }
-        Err(self.damaged(format!("it was deleted and made again after {} had been read", self.last)))
+        if last.0 > end {
+            return Err(self.damaged(format!("it ends at {end}, but {last} has been read of it")));
+        }
+        Ok(last.0)
     }
 
     fn waiting(&mut self, pending: u64, end: u64) -> Result<Option<Followed>, BackboneError> {

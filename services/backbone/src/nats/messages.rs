@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     BackboneError,
+    log::StreamIdentity,
     messages::{DeviceMessage, DeviceMessages, Lane, PAYLOAD_BYTES_MAX, StoredMessage},
 };
 
@@ -133,23 +134,14 @@ impl DeviceMessages for NatsMessages {
         let stream = subjects::messages_stream(instance);
         let last = match after {
             Some(after) => after,
-            None => self.end(&stream).await?,
+            None => {
+                let attempted = || format!("looking for the end of stream {stream}");
+                let info = streams::existing(&self.connection, &stream, attempted).await?;
+                Position(info.state.last_sequence)
+            }
         };
-        let reader = MessageReader { stream: stream.clone(), lanes: lanes.to_vec(), last };
+        let reader = MessageReader { stream: stream.clone(), lanes: lanes.to_vec(), last, identity: None };
         follow::follow(&self.connection, stream, filter(instance, lanes), reader).await
-    }
-}
-
-impl NatsMessages {
-    async fn end(&self, stream: &str) -> Result<Position, BackboneError> {
-        let attempted = || format!("looking for the end of stream {stream}");
-        match streams::info(&self.connection, stream, attempted).await? {
-            Some(info) => Ok(Position(info.state.last_sequence)),
-            None => Err(BackboneError::Damaged {
-                what: format!("stream {stream}"),
-                reason: "it does not exist: open it first".to_owned(),
-            }),
-        }
     }
 }
 
@@ -171,17 +163,25 @@ struct MessageReader {
     stream: String,
     lanes: Vec<Lane>,
     last: Position,
+    identity: Option<StreamIdentity>,
 }
 
 impl Reader for MessageReader {
     type Item = StoredMessage;
 
-    fn last(&self) -> u64 {
-        self.last.0
-    }
-
-    fn opened(&mut self, _info: &Info) -> Result<(), BackboneError> {
-        Ok(())
+    /// A pipe goes on: a stream that was made again is read from its beginning, one that lost its end from where it ends
+    /// now. To stop would keep from devices what is sent to them today because of what was lost yesterday.
+    fn start(&mut self, info: &Info) -> Result<u64, BackboneError> {
+        let (stream, end, found) = (&self.stream, info.state.last_sequence, streams::identity(info));
+        if *self.identity.get_or_insert_with(|| found.clone()) != found {
+            tracing::warn!(stream, last = %self.last, "the message stream has been made again: following from its beginning");
+            self.last = Position::START;
+            self.identity = Some(found);
+        } else if self.last.0 > end {
+            tracing::warn!(stream, last = %self.last, end, "the message stream has lost its end: following from there");
+            self.last = Position(end);
+        }
+        Ok(self.last.0)
     }
 
     fn waiting(&mut self, _pending: u64, _end: u64) -> Result<Option<StoredMessage>, BackboneError> {

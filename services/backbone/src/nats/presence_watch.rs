@@ -27,7 +27,7 @@ use super::{
     connection::Connection,
     presence::{Change, offline_over},
     replay::{Replay, Stored},
-    subjects,
+    streams, subjects,
 };
 use crate::{BackboneError, presence::PresenceChange};
 
@@ -47,7 +47,8 @@ pub(super) async fn watch(
 ) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
     let stream = subjects::presence_stream(instance);
     let now_ns = server_time_ns(connection, &stream).await?;
-    let replay = Replay::open(connection, &stream, &subjects::presence_all(instance), 0).await?;
+    let info = streams::existing(connection, &stream, || format!("watching stream {stream}")).await?;
+    let replay = Replay::open(connection, info, &subjects::presence_all(instance), 0).await?;
     let (sender, receiver) = mpsc::channel(WATCHED_WAITING_MAX);
     let watch = Watch {
         connection: connection.clone(),

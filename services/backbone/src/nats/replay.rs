@@ -19,18 +19,16 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    connection::{Connection, lost},
-    streams,
-};
+use super::connection::{Connection, lost};
 use crate::BackboneError;
 
 /// How often the server says that it is there when it has nothing to send.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Silence after which a consumer counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
-/// How long the server keeps a consumer whose reader has vanished.
-const ABANDONED_AFTER: Duration = Duration::from_secs(30);
+/// How long the server keeps a consumer that nobody is subscribed to. Consumers are left to this and never deleted: a
+/// connector's account could not be let delete its own without being let delete the registrars'.
+const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 /// Says in a heartbeat how many messages were delivered.
 const LAST_CONSUMER: &str = "Nats-Last-Consumer";
 /// Names the subject of a flow control request in a heartbeat to a stalled consumer.
@@ -73,7 +71,6 @@ pub(super) struct Replay {
     /// after other things in between must not make the silence longer, nor one that was slow to ask.
     waiting_since: Option<Instant>,
     stream: String,
-    consumer: String,
     delivered: u64,
     /// What the stream was just before this replay was opened.
     pub(super) info: Info,
@@ -82,32 +79,20 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Starts after `after`, with the messages that match `filter`.
-    ///
-    /// Fails for good if there is no such stream, or if it ends before `after`: then it is not the stream that was read.
+    /// Starts after `after`, with the messages that match `filter`, of the stream that `info` has just been read of.
     pub(super) async fn open(
         connection: &Arc<Connection>,
-        stream: &str,
+        info: Info,
         filter: &str,
         after: u64,
     ) -> Result<Self, BackboneError> {
+        let stream = info.config.name.clone();
         let attempted = || format!("reading stream {stream} after {after}");
-        let info = streams::info(connection, stream, attempted).await?.ok_or_else(|| BackboneError::Damaged {
-            what: format!("stream {stream}"),
-            reason: "it does not exist: open it first; if it was there before, it has been deleted".to_owned(),
-        })?;
-        if after > info.state.last_sequence {
-            return Err(BackboneError::Damaged {
-                what: format!("stream {stream}"),
-                reason: format!("it ends at {}, but {after} has been read of it", info.state.last_sequence),
-            });
-        }
         let epoch = connection.link().borrow().epoch;
         let inbox = connection.client.new_inbox();
-        let consumer = connection.unique();
         let wanted = push::Config {
             deliver_subject: inbox.clone(),
-            name: Some(consumer.clone()),
+            name: Some(connection.unique()),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
             ack_policy: AckPolicy::None,
             max_deliver: 1,
@@ -121,14 +106,13 @@ impl Replay {
         };
         let opening = async {
             let subscription = connection.client.subscribe(inbox).await.map_err(|error| error.to_string())?;
-            let made = connection.jetstream.create_consumer_on_stream(wanted, stream).await;
+            let made = connection.jetstream.create_consumer_on_stream(wanted, &stream).await;
             let made = made.map_err(|error| error.to_string())?;
             Ok::<_, String>((subscription, made.cached_info().num_pending))
         };
         let (subscription, pending) = connection.within(attempted, opening).await?;
         let connection = connection.clone();
-        let stream = stream.to_owned();
-        Ok(Self { connection, subscription, epoch, waiting_since: None, stream, consumer, delivered: 0, info, pending })
+        Ok(Self { connection, subscription, epoch, waiting_since: None, stream, delivered: 0, info, pending })
     }
 
     /// The next message. Safe to drop while waiting.
@@ -189,22 +173,6 @@ impl Replay {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Drop for Replay {
-    /// The server would drop the consumer by itself in [`ABANDONED_AFTER`]; a busy reader should not leave a tail of them.
-    fn drop(&mut self) {
-        let (connection, stream) = (self.connection.clone(), std::mem::take(&mut self.stream));
-        let consumer = std::mem::take(&mut self.consumer);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            let deletion = connection.jetstream.delete_consumer_from_stream(&consumer, &stream);
-            let attempted = || format!("deleting consumer {consumer}");
-            if let Err(error) = connection.within(attempted, deletion).await {
-                tracing::trace!(%error, "left to the server");
-            }
-        });
     }
 }
 

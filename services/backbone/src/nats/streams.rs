@@ -153,6 +153,18 @@ pub(super) async fn info(
     connection.within(attempted, lookup).await
 }
 
+/// What a stream that must be there is now.
+pub(super) async fn existing(
+    connection: &Connection,
+    name: &str,
+    attempted: impl Fn() -> String,
+) -> Result<Info, BackboneError> {
+    info(connection, name, attempted).await?.ok_or_else(|| BackboneError::Damaged {
+        what: format!("stream {name}"),
+        reason: "it does not exist: open it first; if it was there before, it has been deleted".to_owned(),
+    })
+}
+
 async fn create(connection: &Connection, wanted: &Config, attempted: impl Fn() -> String) -> Result<Info, BackboneError> {
     let creation = async {
         match connection.jetstream.create_stream(wanted.clone()).await {

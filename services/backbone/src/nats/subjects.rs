@@ -13,7 +13,8 @@ const FLEET: &str = "~fleet";
 /// What stays as it is in a token. `.`, `*`, `>` and blanks are not among it.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
 
-fn token(id: &str) -> String {
+/// One token of a subject, whatever the text.
+pub(super) fn token(id: &str) -> String {
     utf8_percent_encode(id, ENCODED).to_string()
 }
 

