@@ -58,11 +58,16 @@ pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(QUOTED_CHARS_MAX).collect()
 }
 
-/// Reads exactly one JSON value.
+/// Reads exactly one JSON object.
+///
+/// Looks at the first byte itself, because serde would also take a list of a struct's values in their order.
 ///
 /// Reads twice when the first time fails: tracking the path costs about as much as reading, and a log of a million
 /// good records should not pay for it.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(WireError::Shape { path: "$".to_owned(), reason: NOT_AN_OBJECT.to_owned() });
+    }
     serde_json::from_slice(bytes).map_err(|plain| {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -71,6 +76,16 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
             Ok(_) => WireError::Shape { path: "$".to_owned(), reason: plain.to_string() },
         }
     })
+}
+
+const NOT_AN_OBJECT: &str = "not a JSON object";
+
+/// Reads a JSON object that has been parsed already.
+pub(crate) fn read_object<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, WireError> {
+    if !value.is_object() {
+        return Err(WireError::Shape { path: "$".to_owned(), reason: NOT_AN_OBJECT.to_owned() });
+    }
+    read_value(value)
 }
 
 /// Reads a JSON value that has been parsed already.

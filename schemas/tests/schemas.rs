@@ -221,6 +221,8 @@ fn errors_name_what_is_wrong() {
     assert!(missing.starts_with("body.profile: missing field `space`"), "{missing}");
     let wrong = refused(|record| record["body"]["profile"]["tags"][0]["value"] = json!(7));
     assert!(wrong.starts_with("body.profile.tags[0].value: invalid type"), "{wrong}");
+    let list = refused(|record| record["body"] = json!([1]));
+    assert_eq!(list, "body: not a JSON object");
     let wrong = refused(|record| record["time"] = json!("yesterday"));
     assert!(wrong.starts_with("time: "), "{wrong}");
     let wrong = refused(|record| record["body"]["certificate"]["sha256"] = json!("AB".repeat(32)));

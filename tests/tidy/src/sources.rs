@@ -31,7 +31,7 @@ fn names_say_the_job() {
         }
         let inline = source.text.lines().filter_map(|line| {
             let declared = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
-            declared.strip_prefix("mod ").map(|rest| rest.trim_end_matches([';', '{', ' ']))
+            declared.strip_prefix("mod ").and_then(|rest| rest.split([';', ' ', '{']).next())
         });
         parts.extend(inline);
         for name in parts {

@@ -110,6 +110,6 @@ impl TemplateDraft {
     /// # Errors
     /// [`crate::WireError::Shape`] with the path of the field.
     pub fn from_value(value: &serde_json::Value) -> Result<Self, crate::WireError> {
-        crate::error::read_value(value)
+        crate::error::read_object(value)
     }
 }

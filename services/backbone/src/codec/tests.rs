@@ -187,7 +187,7 @@ fn template_bodies_are_read_in_the_shape_of_the_v5_api() {
 #[test]
 fn what_is_wrong_with_a_template_body_is_named_by_its_path() {
     let cases = [
-        (json!("x"), "$: invalid type"),
+        (json!([]), "$: not a JSON object"),
         (json!({ "resources": { "device": {} } }), "$: missing field `parameters`"),
         (json!({ "parameters": {}, "resources": {} }), "resources: missing field `device`"),
         (
