@@ -3,6 +3,8 @@
 //! Standard output belongs to data. Nothing here names a device: which fields a span or metric carries is its author's
 //! choice, and certificate text is never one of them.
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::{
@@ -76,7 +78,7 @@ pub fn start(service: &'static str, config: &TelemetryConfig) -> Result<Telemetr
         Ok(filter) => filter,
         Err(_) => EnvFilter::try_new(&wanted).map_err(|source| TelemetryError::Filter { filter: wanted, source })?,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines = match config.log_format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().boxed(),

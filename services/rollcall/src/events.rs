@@ -12,7 +12,10 @@ use rollcall_backbone::{
 use rollcall_domain::{
     fleet::FleetEvent,
     ids::{LogId, Position},
-    registry::{Event, event::DeviceProfile},
+    registry::{
+        Event,
+        event::{DeviceProfile, PolicyTarget},
+    },
     template::Tag,
 };
 use rollcall_projection::fleet::FleetSnapshot;
@@ -156,8 +159,8 @@ fn registry_event(event: &Event) -> (&'static str, String) {
         Event::PolicyCreated { policy, space, name, .. } => ("PolicyCreated", format!("{policy} {name:?} in space {space}")),
         Event::PolicyUpdated { policy, .. } => ("PolicyUpdated", policy.to_string()),
         Event::PolicyDeleted { policy } => ("PolicyDeleted", policy.to_string()),
-        Event::PolicyBound { policy, target } => ("PolicyBound", format!("{policy} to {target:?}")),
-        Event::PolicyUnbound { policy, target } => ("PolicyUnbound", format!("{policy} from {target:?}")),
+        Event::PolicyBound { policy, target } => ("PolicyBound", format!("{policy} to {}", bound(target))),
+        Event::PolicyUnbound { policy, target } => ("PolicyUnbound", format!("{policy} from {}", bound(target))),
         Event::TemplateCreated { template, name, .. } => ("TemplateCreated", format!("{template} {name:?}")),
         Event::TemplateUpdated { template, .. } => ("TemplateUpdated", template.to_string()),
         Event::TemplateDeleted { template } => ("TemplateDeleted", template.to_string()),
@@ -189,6 +192,14 @@ fn registry_event(event: &Event) -> (&'static str, String) {
         }
         Event::DeviceDeleted { device } => ("DeviceDeleted", device.to_string()),
         Event::DeviceReadmitted { device } => ("DeviceReadmitted", device.to_string()),
+    }
+}
+
+fn bound(target: &PolicyTarget) -> String {
+    match target {
+        PolicyTarget::Device(device) => format!("device {device}"),
+        PolicyTarget::Product(space, product) => format!("product {product} of space {space}"),
+        PolicyTarget::Space(space) => format!("space {space}"),
     }
 }
 

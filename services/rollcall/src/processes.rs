@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context as _;
 use rollcall_backbone::{Backbone, nats};
 use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy, shutdown, telemetry};
+use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::{self, FleetSnapshot},
@@ -30,7 +31,7 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let ground =
         stand_on_nats(&config.nats, "rollcall-connector", &config.data, config.view_cache_bytes_max, &shutdown).await?;
-    let parts = connector_parts(&ground, announce_bound());
+    let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
     finish(shutdown, telemetry).await;
     outcome.context("the connector stopped")
@@ -45,12 +46,16 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let ground =
         stand_on_nats(&config.nats, "rollcall-registrar", &config.data, config.view_cache_bytes_max, &shutdown).await?;
-    let outcome = rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
+    rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
     finish(shutdown, telemetry).await;
-    outcome.context("the registrar stopped")
+    Ok(())
 }
 
-pub(crate) fn connector_parts(ground: &Ground, bound: oneshot::Sender<SocketAddr>) -> rollcall_connector::Parts {
+pub(crate) fn connector_parts(
+    ground: &Ground,
+    bound: oneshot::Sender<SocketAddr>,
+    status: watch::Sender<ConnectorStatus>,
+) -> rollcall_connector::Parts {
     rollcall_connector::Parts {
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
@@ -58,8 +63,7 @@ pub(crate) fn connector_parts(ground: &Ground, bound: oneshot::Sender<SocketAddr
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
-        // Nobody reads it here: logs and metrics say the same.
-        status: watch::channel(rollcall_connector::ConnectorStatus::default()).0,
+        status,
     }
 }
 

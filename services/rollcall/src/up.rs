@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -24,6 +25,8 @@ use rollcall_chassis::{
     shutdown,
     telemetry::{self, TelemetryConfig},
 };
+use rollcall_connector::ConnectorStatus;
+use rollcall_domain::ids::InstanceId;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -39,6 +42,9 @@ use crate::{
     process_config,
     processes::{self, Ground},
 };
+
+/// How long to wait for the connector to serve what the fleet file declares.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
@@ -100,6 +106,12 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let ground = processes::stand(backbone, &arguments.data, process_config::default_cache(), shutdown)?;
     let platform_ca = PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?;
     let server_ca_file = platform_ca.certificate_file().to_owned();
+    let tls_folder = arguments.data.join("tls");
+    // Before the connector looks for them; those of instances that come later follow the fleet.
+    for declared in document.iter().flat_map(|document| &document.instances) {
+        let instance = &declared.item.instance;
+        platform_ca.issue_server(&tls_folder, instance.id.as_str(), &instance.access_domain)?;
+    }
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
         platform_ca,
@@ -108,11 +120,14 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
         shutdown.clone(),
     ));
     services.spawn(events::show(ground.backbone.log.clone(), ground.fleet.clone(), arguments.output, shutdown.clone()));
-    let address = start_services(arguments, &ground, &services, shutdown).await?;
+    let status = watch::Sender::default();
+    let mut connector = status.subscribe();
+    let address = start_services(arguments, &ground, status, &services, shutdown).await?;
     let mut applier = applier(&ground, shutdown);
     if let Some(document) = document {
         report(&document, applier.apply(&document).await.context("cannot apply the fleet file")?);
     }
+    until_served(&ground, &mut connector, shutdown).await?;
     let announcement = announcement(arguments, &ground, address, server_ca_file, demo.as_ref(), shutdown)?;
     announcement.write(&arguments.data)?;
     print(arguments.output, &announcement)?;
@@ -143,6 +158,7 @@ async fn open_backbone(arguments: &Arguments) -> anyhow::Result<Backbone> {
 async fn start_services(
     arguments: &Arguments,
     ground: &Ground,
+    status: watch::Sender<ConnectorStatus>,
     services: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<SocketAddr> {
@@ -154,12 +170,10 @@ async fn start_services(
     };
     let registrar =
         rollcall_registrar::run(rollcall_registrar::Config::default(), processes::registrar_parts(ground), shutdown.clone());
-    let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound), shutdown.clone());
+    let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound, status), shutdown.clone());
     let (stopping, failed) = (shutdown.clone(), shutdown.clone());
     services.spawn(async move {
-        if let Err(error) = registrar.await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the registrar stopped");
-        }
+        registrar.await;
         stopping.cancel();
     });
     let (report, ended) = oneshot::channel();
@@ -177,6 +191,33 @@ async fn start_services(
             anyhow::bail!("stopped while starting")
         }
     }
+}
+
+/// Returns once the connector serves every instance of the fleet with all its verified CA certificates: what is announced
+/// as ready lets the first device in. An instance that does not get there is named, and the others are announced.
+async fn until_served(
+    ground: &Ground,
+    connector: &mut watch::Receiver<ConnectorStatus>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut verified = Vec::new();
+    for instance in ground.fleet.borrow().clone().fleet.instances.keys() {
+        let view = ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?;
+        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
+        verified.push((instance.clone(), cas));
+    }
+    let served = |status: &ConnectorStatus, (id, cas): &(InstanceId, usize)| {
+        let found = status.instances.iter().find(|found| found.instance == *id);
+        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == *cas)
+    };
+    let all = connector.wait_for(|status| verified.iter().all(|wanted| served(status, wanted)));
+    if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
+        let status = connector.borrow();
+        for (id, _) in verified.iter().filter(|wanted| !served(&status, wanted)) {
+            tracing::warn!(instance = %id, "not served yet; see the messages above");
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a server certificate for every instance where the connector looks for it.
@@ -258,7 +299,7 @@ fn describe_demo(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Demo> {
     let instance = instances.first().context("--demo needs a fleet file with an instance")?;
-    let id = rollcall_domain::ids::InstanceId::parse(&instance.id)?;
+    let id = InstanceId::parse(&instance.id)?;
     let view = ground.store.admission(&id, ground.backbone.log.clone(), shutdown.clone())?;
     let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
     files.describe(&program, instance, &view.configuration())
