@@ -85,6 +85,10 @@ pub struct Limits {
     pub queue_bytes_max: u32,
     /// Messages a second from one device, on average; twice as many in a burst.
     pub uplinks_per_s_max: u32,
+    /// Bytes a second from one device, on average; twice as many in a burst: the service's 1 MB/s.
+    pub uplink_bytes_per_s_max: u32,
+    /// Bytes of messages from one device that are not on disk yet; more are not read.
+    pub uplink_bytes_in_flight_max: u32,
     /// Largest payload of an MQTT message, bytes; a packet may have 64 KB more, for its topic and properties.
     pub payload_bytes_max: u32,
     /// How long a stopping connector goes on saying goodbye.
@@ -128,6 +132,8 @@ impl Default for Limits {
             queue_messages_max: 1000,
             queue_bytes_max: 4 * 1024 * 1024,
             uplinks_per_s_max: 50,
+            uplink_bytes_per_s_max: 1024 * 1024,
+            uplink_bytes_in_flight_max: 4 * 1024 * 1024,
             payload_bytes_max: 1024 * 1024,
             drain_ms_max: 10_000,
             linger_ms_max: 1_000,

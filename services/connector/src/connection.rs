@@ -34,6 +34,7 @@ use crate::{
     pace::Pace,
     prover::Proof,
     session::{delivery, rule_on_publish, rule_on_subscribe},
+    sessions::Session,
     uplinks::Uplinks,
 };
 
@@ -64,7 +65,8 @@ struct Connection {
     protocol: Protocol,
     stage: Stage,
     uplinks: Option<Box<Uplinks>>,
-    pace: Pace,
+    /// Messages, and bytes of whatever kind.
+    paces: [Pace; 2],
     timer: Pin<Box<Sleep>>,
     /// Output has been written that may still be in the TLS layer.
     unflushed: bool,
@@ -88,12 +90,13 @@ struct Outside {
 impl Connection {
     fn new(edge: Arc<Edge>, shaken: Shaken, source: IpAddr) -> Self {
         let (now, now_ms) = (Instant::now(), edge.now_ms());
+        let limits = &edge.config.limits;
         let stopping = Box::pin(edge.stopping.clone().cancelled_owned());
         Self {
-            protocol: Protocol::new(edge.config.limits.protocol(), now_ms),
+            protocol: Protocol::new(limits.protocol(), now_ms),
             stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, stopping })),
             uplinks: None,
-            pace: Pace::per_s(edge.config.limits.uplinks_per_s_max, now),
+            paces: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| Pace::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
             unflushed: false,
             backlogged: false,
@@ -148,7 +151,6 @@ impl Connection {
                 self.stage = Stage::Inside(held);
             }
             Err(refusal) => {
-                entrance::report(&self.instance, self.source, &refusal);
                 let retry_after_s = self.edge.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
             }
@@ -157,7 +159,7 @@ impl Connection {
 
     fn take_publish(&mut self, publish: Publish) {
         let Stage::Inside(held) = &self.stage else { return };
-        self.pace.spend(Instant::now());
+        self.paces[0].spend(1, Instant::now());
         let reference = publish.publish;
         match rule_on_publish(&self.instance, &held.session, publish) {
             Some(message) => {
@@ -237,7 +239,7 @@ impl Connection {
     }
 
     fn poll_read(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.protocol.wants_input() || self.pace.resumes_at(now).is_some() {
+        if !self.protocol.wants_input() || self.is_too_fast(now) {
             return Poll::Pending;
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
@@ -247,8 +249,16 @@ impl Connection {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.backlogged = false;
+        self.paces[1].spend(read.filled().len(), now);
         self.protocol.receive(read.filled(), self.edge.now_ms());
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether more is under way than the device may have: then it is not read from, and slows down by itself.
+    fn is_too_fast(&self, now: Instant) -> bool {
+        let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
+        in_flight >= self.edge.config.limits.uplink_bytes_in_flight_max as usize
+            || self.paces.iter().any(|pace| pace.resumes_at(now).is_some())
     }
 
     /// The timer is moved only when it would ring too late: each packet puts the keep-alive off, and a ring that is
@@ -261,9 +271,9 @@ impl Connection {
         }
         let deadline = deadline_ms.map(|at_ms| self.edge.instant(at_ms));
         let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
-        let Some(due) = [deadline, self.pace.resumes_at(now), again].into_iter().flatten().min() else {
-            return Poll::Pending;
-        };
+        let [messages, bytes] = &self.paces;
+        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
+        let Some(due) = all.into_iter().flatten().min() else { return Poll::Pending };
         if due < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(due);
         }
@@ -272,12 +282,11 @@ impl Connection {
 
     /// Says goodbye: what is left of the output, close_notify, and time to read both.
     async fn end(mut self, closing: Closing) {
-        if let (Stage::Inside(held), Some(refusal)) = (&self.stage, closing.refusal()) {
-            metrics().closed(&refusal);
-            let (code, reason) = (refusal.code(), refusal.to_string());
-            tracing::info!(
-                instance = %self.instance.id, device = %held.session.device.device, code, ?reason, "session closed"
-            );
+        match (&self.stage, &closing) {
+            (_, Closing::Client) => {}
+            (Stage::Outside(_), Closing::Refused(refusal)) => entrance::report(&self.instance, self.source, refusal),
+            (Stage::Outside(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
+            (Stage::Inside(held), closing) => report_closed(&self.instance, &held.session, closing),
         }
         let goodbye = async {
             while !self.protocol.output().is_empty() {
@@ -293,4 +302,16 @@ impl Connection {
             linger(&self.edge, self.tls.into_inner().0).await;
         }
     }
+}
+
+fn report_closed(instance: &Instance, session: &Session, closing: &Closing) {
+    let Some(refusal) = closing.refusal() else { return };
+    metrics().closed(&refusal);
+    let reason = match closing {
+        Closing::Client => String::new(),
+        Closing::Refused(refusal) => refusal.to_string(),
+        Closing::Violated(violation) => violation.to_string(),
+    };
+    let code = refusal.code();
+    tracing::info!(instance = %instance.id, device = %session.device.device, code, ?reason, "session closed");
 }

@@ -2,7 +2,14 @@
 //!
 //! Owner and reader: the owner publishes one immutable map, every handshake reads the latest.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
@@ -20,12 +27,18 @@ type ByDomain = HashMap<Box<str>, Arc<Instance>>;
 #[derive(Default)]
 pub(crate) struct Instances {
     by_domain: ArcSwap<ByDomain>,
+    complete: AtomicBool,
 }
 
 impl Instances {
     /// The instance whose access domain is this lower-case name.
     pub(crate) fn of(&self, server_name: &str) -> Option<Arc<Instance>> {
         self.by_domain.load().get(server_name).cloned()
+    }
+
+    /// Whether these are all that the fleet has.
+    pub(crate) fn complete(&self) -> bool {
+        self.complete.load(Ordering::SeqCst)
     }
 
     /// All of them.
@@ -41,6 +54,7 @@ impl Instances {
             let complete = update(&mut running, &snapshot.fleet, around);
             let by_domain = running.values().map(|instance| (domain(&instance.profile.load()), instance.clone()));
             self.by_domain.store(Arc::new(by_domain.collect()));
+            self.complete.store(complete && snapshot.caught_up, Ordering::SeqCst);
             let changed = async {
                 if complete {
                     fleet.changed().await

@@ -1,4 +1,4 @@
-//! How fast one device may send: a bucket of tokens that may go into debt.
+//! How fast one device may send, in messages or in bytes: a bucket of tokens that may go into debt.
 //!
 //! Whoever is too fast is not read from until the debt is paid, which slows it down without losing anything.
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Seconds' worth of messages that may come at once.
+/// Seconds' worth that may come at once.
 const BURST_S: f32 = 2.0;
 
 /// The bucket of one connection.
@@ -24,10 +24,10 @@ impl Pace {
         Self { per_s, tokens: per_s * BURST_S, at: now }
     }
 
-    /// A message has come.
-    pub(crate) fn spend(&mut self, now: Instant) {
+    /// So much has come.
+    pub(crate) fn spend(&mut self, amount: usize, now: Instant) {
         let earned = now.saturating_duration_since(self.at).as_secs_f32() * self.per_s;
-        self.tokens = (self.tokens + earned).min(self.per_s * BURST_S) - 1.0;
+        self.tokens = (self.tokens + earned).min(self.per_s * BURST_S) - amount as f32;
         self.at = now;
     }
 
@@ -46,11 +46,11 @@ mod tests {
     async fn a_burst_passes_and_a_debt_is_waited_for() {
         let now = Instant::now();
         let mut pace = Pace::per_s(50, now);
-        (0..100).for_each(|_| pace.spend(now));
+        (0..100).for_each(|_| pace.spend(1, now));
         assert_eq!(pace.resumes_at(now), None);
-        (0..50).for_each(|_| pace.spend(now));
+        pace.spend(50, now);
         assert_eq!(pace.resumes_at(now), Some(now + Duration::from_secs(1)));
-        pace.spend(now + Duration::from_secs(2));
+        pace.spend(1, now + Duration::from_secs(2));
         assert_eq!(pace.resumes_at(now + Duration::from_secs(2)), None);
     }
 }

@@ -94,13 +94,14 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         };
         shutdown.run_until_cancelled(serving).await;
     }
+    edge.stopping.cancel();
+    parts.status.send_modify(|status| status.stopping = true);
     drain(&edge, &connections).await;
     Ok(())
 }
 
 /// Nothing new is taken; who is connected is told to go elsewhere; presence says so.
 async fn drain(edge: &Edge, connections: &TaskTracker) {
-    edge.stopping.cancel();
     connections.close();
     let limit = edge.config.limits.drain();
     tracing::info!(connections = connections.len(), "draining");
@@ -123,6 +124,11 @@ fn check(config: &Config) -> Result<(), RunError> {
         ("limits.uplinks_in_flight_max", u64::from(limits.uplinks_in_flight_max)),
         ("limits.downlinks_in_flight_max", u64::from(limits.downlinks_in_flight_max)),
         ("limits.uplinks_per_s_max", u64::from(limits.uplinks_per_s_max)),
+        ("limits.uplink_bytes_per_s_max", u64::from(limits.uplink_bytes_per_s_max)),
+        ("limits.uplink_bytes_in_flight_max", u64::from(limits.uplink_bytes_in_flight_max)),
+        ("limits.queue_messages_max", u64::from(limits.queue_messages_max)),
+        ("limits.queue_bytes_max", u64::from(limits.queue_bytes_max)),
+        ("limits.chain_bytes_max", u64::from(limits.chain_bytes_max)),
     ];
     match positive.into_iter().find(|(_, value)| *value == 0) {
         Some((limit, _)) => Err(RunError::Limit { limit, rule: "0 would let nobody in: give at least 1" }),

@@ -13,6 +13,8 @@ use crate::{admission::ready, edge::Edge};
 pub struct ConnectorStatus {
     /// Every instance served, by id.
     pub instances: Vec<InstanceStatus>,
+    /// Whether these are all that the fleet has.
+    pub complete: bool,
     /// Whether it has begun to stop.
     pub stopping: bool,
 }
@@ -39,7 +41,8 @@ pub struct InstanceStatus {
 impl ConnectorStatus {
     /// Whether devices of every instance can be let in.
     pub fn ready(&self) -> bool {
-        !self.stopping && self.instances.iter().all(|instance| instance.view_ready && instance.trust_epoch.is_some())
+        let known = self.complete && !self.stopping;
+        known && self.instances.iter().all(|instance| instance.view_ready && instance.trust_epoch.is_some())
     }
 }
 
@@ -75,5 +78,5 @@ fn look(edge: &Edge) -> ConnectorStatus {
         })
         .collect();
     instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
-    ConnectorStatus { instances, stopping: edge.stopping.is_cancelled() }
+    ConnectorStatus { instances, complete: edge.instances.complete(), stopping: edge.stopping.is_cancelled() }
 }

@@ -35,6 +35,7 @@ struct Uplink {
 /// One attempt that has ended; `uplink` is there if it may be tried again.
 struct Attempt {
     publish: PublishRef,
+    bytes: usize,
     uplink: Option<Uplink>,
     stored: Result<(), BackboneError>,
 }
@@ -43,6 +44,7 @@ struct Attempt {
 #[derive(Default)]
 pub(crate) struct Uplinks {
     number: u64,
+    bytes: usize,
     waiting: VecDeque<Uplink>,
     under_way: FuturesUnordered<BoxFuture<'static, Attempt>>,
     failed: Vec<Uplink>,
@@ -53,7 +55,13 @@ impl Uplinks {
     /// Takes a message.
     pub(crate) fn push(&mut self, publish: PublishRef, message: DeviceMessage) {
         self.number += 1;
+        self.bytes += size(&message);
         self.waiting.push_back(Uplink { number: self.number, publish, message });
+    }
+
+    /// Bytes of payload and topic that are on their way.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether nothing is on its way.
@@ -89,12 +97,14 @@ impl Uplinks {
         }
     }
 
+    /// The answer to an attempt, unless it is tried again.
     fn settle(&mut self, instance: &Instance, attempt: Attempt) -> Option<(PublishRef, PublishOutcome)> {
         match (attempt.stored, attempt.uplink) {
             (Ok(()), _) => {
                 if self.failed.is_empty() {
                     self.again = None;
                 }
+                self.bytes -= attempt.bytes;
                 Some((attempt.publish, PublishOutcome::Stored))
             }
             (Err(error), Some(uplink)) if passes(&error) => {
@@ -108,6 +118,7 @@ impl Uplinks {
             }
             (Err(error), _) => {
                 tracing::warn!(instance = %instance.id, %error, "a message could not be stored");
+                self.bytes -= attempt.bytes;
                 Some((attempt.publish, PublishOutcome::Failed))
             }
         }
@@ -131,12 +142,17 @@ fn passes(error: &BackboneError) -> bool {
     }
 }
 
+fn size(message: &DeviceMessage) -> usize {
+    message.payload.len() + message.topic.len()
+}
+
 fn attempt(instance: Arc<Instance>, uplink: Uplink) -> BoxFuture<'static, Attempt> {
     Box::pin(async move {
         let Uplink { number, publish, message } = uplink;
+        let bytes = size(&message);
         // At QoS 0 nobody waits for an answer: it is lost with the first failure.
         let kept = (message.qos > 0).then(|| Uplink { number, publish, message: message.clone() });
         let stored = instance.backbone.messages.publish(&instance.id, message).await.map(drop);
-        Attempt { publish, uplink: kept, stored }
+        Attempt { publish, bytes, uplink: kept, stored }
     })
 }

@@ -14,4 +14,5 @@ mod registrar;
 mod sessions;
 mod storm;
 mod tls;
+mod view;
 mod world;

@@ -5,7 +5,10 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -59,6 +62,8 @@ pub(crate) struct World {
     pub(crate) beta: Arc<Registrar>,
     pub(crate) fleet: watch::Sender<Arc<FleetSnapshot>>,
     folder: TempDir,
+    /// Each connector has its own ids.
+    seeds: AtomicU64,
 }
 
 pub(crate) struct Connector {
@@ -96,6 +101,7 @@ impl World {
             clock,
             server_ca,
             folder,
+            seeds: AtomicU64::new(1_000_000),
         };
         world.write_server_certificate("alpha", &world.server_ca.server(ALPHA));
         world.write_server_certificate("beta", &world.server_ca.server(BETA));
@@ -129,27 +135,32 @@ impl World {
 
     /// A connector that is ready for what the registrars have decided so far.
     pub(crate) async fn connector_with(&self, change: impl FnOnce(&mut Limits)) -> Connector {
+        let number = fs::read_dir(self.folder.path()).unwrap().count();
+        let connector = self.start(self.backbone.clone(), &format!("views-{number}"), change).await;
+        self.settled(&connector).await;
+        connector
+    }
+
+    /// A connector that has begun, with its views in a folder of this name.
+    pub(crate) async fn start(&self, backbone: Backbone, views: &str, change: impl FnOnce(&mut Limits)) -> Connector {
         let mut limits = Limits { connections_max: 2000, linger_ms_max: 300, drain_ms_max: 5000, ..Limits::default() };
         change(&mut limits);
         let config =
             Config { listen: ([127, 0, 0, 1], 0).into(), tls_folder: self.tls_folder(), limits, ..Config::default() };
-        let number = fs::read_dir(self.folder.path()).unwrap().count();
         let ((bound, address), (status, seen), shutdown) =
             (oneshot::channel(), watch::channel(ConnectorStatus::default()), CancellationToken::new());
         let parts = Parts {
-            backbone: self.backbone.clone(),
-            store: open_store(&self.folder.path().join(format!("views-{number}"))),
+            backbone,
+            store: open_store(&self.folder.path().join(views)).await,
             fleet: self.fleet.subscribe(),
             clock: Arc::new(self.clock.clone()),
-            entropy: Arc::new(CountingEntropy::seeded(number as u64 * 1_000_000)),
+            entropy: Arc::new(CountingEntropy::seeded(self.seeds.fetch_add(1_000_000, Ordering::SeqCst))),
             bound,
             status,
         };
         let stop = shutdown.clone();
         let ended = tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
-        let connector = Connector { address: within(address).await.unwrap(), status: seen, shutdown, ended };
-        self.settled(&connector).await;
-        connector
+        Connector { address: within(address).await.unwrap(), status: seen, shutdown, ended }
     }
 
     /// Waits until a connector stands where the registrars stand.
@@ -213,8 +224,18 @@ impl Connector {
     }
 }
 
-fn open_store(folder: &Path) -> Store {
-    Store::open(&StoreConfig { folder: folder.into(), cache_bytes_max: 16 * 1024 * 1024 }).unwrap()
+/// A connector before may still be letting go of it.
+async fn open_store(folder: &Path) -> Store {
+    let config = StoreConfig { folder: folder.into(), cache_bytes_max: 16 * 1024 * 1024 };
+    within(async {
+        loop {
+            match Store::open(&config) {
+                Ok(store) => return store,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await
 }
 
 /// A resource space with a product `truck` and a template that makes `truck_<CN>` of a certificate.
