@@ -1,1 +1,10 @@
-//! Tests.
+//! Registrars on the backbone in memory: one, two in a race, with faults, killed between any two steps.
+//!
+//! Time is paused: leases and retries pass at once, and nothing here waits for a clock.
+
+mod answers;
+mod kills;
+mod mortal;
+mod pki;
+mod races;
+mod world;

@@ -53,7 +53,7 @@ async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
         }
         let running = Running::open(&folder, &log);
         running.reached(log.len()).await;
-        println!("stopped after {writes} writes");
+        eprintln!("stopped after {writes} writes");
         assert_equal(&running.view, &history, &reference);
         running.close().await;
     }

@@ -12,7 +12,7 @@ use crate::admission::{Store, ViewError, ViewHealth};
 #[tokio::test]
 async fn a_view_is_the_fold_of_its_log() {
     for seed in 0..20 {
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let history = History::random(seed, 300);
         let log = Arc::new(TestLog::of(Vec::new()));
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,178 @@
+//! One registrar: what is answered, what is written, what is kept.
+
+use rollcall_backbone::{codec::Ruling, requests::Submitted};
+use rollcall_domain::{
+    ids::{DeviceId, RequestId},
+    registry::{Actor, Command, Devices, Request, RequestBody},
+};
+
+use super::{
+    pki::Ca,
+    world::{World, accepted, certificate_connect, create_template, log, operator, product, rejected, space},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_first_connection_is_registered_once_however_often_it_is_asked_for() {
+    let world = World::new(1).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let certificate = world.ca.device("0001");
+    let first = accepted(world.connect(&certificate).await);
+    let again = accepted(world.connect(&certificate).await);
+    assert!(again >= first, "a view that has reached {again} knows what is at {first}");
+    assert_eq!(world.registered().await, ["sensor_0001"]);
+    world.assert_all_finished().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f13_the_nth_device_of_a_template_registers_like_the_first() {
+    let world = World::new(2).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let mut expected = Vec::new();
+    for n in 0..20 {
+        accepted(world.connect(&world.ca.device(&format!("{n:04}"))).await);
+        expected.push(format!("sensor_{n:04}"));
+    }
+    assert_eq!(world.registered().await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_seen_again_gets_its_earlier_ruling() {
+    let world = World::new(3).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    accepted(world.connect(&world.ca.device("0001")).await);
+    let device = DeviceId::parse("sensor_0001").unwrap();
+    let delete = || Command::DeleteDevice { device: device.clone() };
+    let first = world.grant("delete", delete()).await;
+    assert_eq!(world.grant("delete", delete()).await, first, "the same request, the same record");
+    let at = world.grant("readmit", Command::ReadmitDevice { device: device.clone() }).await;
+    assert_eq!(world.grant("delete", delete()).await, first, "even when it would be refused by now");
+    assert_eq!(world.grant("readmit", Command::ReadmitDevice { device: device.clone() }).await, at);
+    assert_eq!(world.registry().await.entry(&device), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_can_be_deleted_right_after_its_last_device() {
+    let world = World::new(4).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    accepted(world.connect(&world.ca.device("0001")).await);
+    // Both wait in the queue at once, so that they are judged in one batch.
+    let device = DeviceId::parse("sensor_0001").unwrap();
+    let (deleted, product_deleted) = tokio::join!(
+        world.command("delete", Command::DeleteDevice { device }),
+        world.command("delete-product", Command::DeleteProduct { space: space(), product: product() }),
+    );
+    accepted(deleted);
+    accepted(product_deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_a_refused_attempt_is_kept_with_every_check() {
+    let world = World::new(5).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let stranger = Ca::new("Enterprise CA").device("0001");
+    assert_eq!(rejected(world.connect(&stranger).await), "chain_refused");
+    let unfit = world.ca.device("not/an/id");
+    let code = rejected(world.connect(&unfit).await);
+    world.assert_all_finished().await;
+    let attempts = world.attempts().await;
+    assert_eq!(attempts.len(), 2);
+    assert_eq!((attempts[0].rejection.code.as_str(), &attempts[0].template), ("chain_refused", &None));
+    assert_eq!(attempts[1].rejection.code, code);
+    assert_eq!(attempts[1].template.as_ref().map(|(id, version)| (id.as_str(), *version)), Some(("template", 1)));
+    for attempt in &attempts {
+        let (last, before) = attempt.checks.split_last().expect("checks are listed");
+        assert!(!last.1, "the last check is the one that failed: {:?}", attempt.checks);
+        assert!(before.iter().all(|check| check.1), "{:?}", attempt.checks);
+    }
+    assert!(world.registered().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
+    let world = World::new(6).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let id = RequestId::parse("garbage").unwrap();
+    let mut rulings = world.backbone.requests.rulings(&log()).await.unwrap();
+    let submitted = world.backbone.requests.submit(&log(), &id, b"{\"what\":1}".as_slice().into()).await.unwrap();
+    assert_eq!(submitted, Submitted::Queued);
+    let announced = rulings.recv().await.unwrap();
+    assert_eq!(announced.id, id);
+    let ruling = rollcall_backbone::codec::decode_ruling(&announced.ruling).unwrap();
+    assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == crate::answer::UNREADABLE));
+    // Somebody else's id on the envelope would send the answer to the wrong requester.
+    let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
+    let inner = rollcall_backbone::codec::AnyRequest::Registry(inner);
+    let bytes = rollcall_backbone::codec::encode_request(&super::world::queued(inner));
+    world.backbone.requests.submit(&log(), &RequestId::parse("outer").unwrap(), bytes).await.unwrap();
+    let announced = rulings.recv().await.unwrap();
+    assert_eq!(announced.id.as_str(), "outer");
+    world.assert_all_finished().await;
+    assert!(world.registered().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_a_certificate_gives_no_commands() {
+    let world = World::new(7).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let id = RequestId::parse("template-by-device").unwrap();
+    let body = RequestBody::Command(create_template("mine", "mine"));
+    let ruling = world.ask(Request { id, actor: Actor::Certificate([1; 32]), body }).await;
+    assert_eq!(rejected(ruling), "invalid_field");
+    assert!(matches!(operator(), Actor::Operator(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_consistent_with_itself() {
+    let world = World::new(8).await;
+    let registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    // All of it waits before anybody looks.
+    registrar.shutdown.cancel();
+    registrar.task.await.unwrap();
+    let names: Vec<String> = (0..12).map(|n| format!("template-{n}")).collect();
+    let asked = async {
+        let one = |name: &String| {
+            let name = name.clone();
+            let world = &world;
+            async move { world.command(&name, create_template(&name, &name)).await }
+        };
+        let mut asking = Vec::new();
+        for name in &names {
+            asking.push(one(name));
+        }
+        join_all(asking).await
+    };
+    let later = async {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        world.registrar(1, world.backbone.clone())
+    };
+    let (rulings, _registrar) = tokio::join!(asked, later);
+    let granted = rulings.iter().filter(|ruling| matches!(ruling, Ruling::Accepted { .. })).count();
+    assert_eq!(granted, 9, "ten with the one that was there");
+    assert_eq!(world.registry().await.configuration.templates.len(), 10);
+}
+
+/// Polls all futures together.
+pub(super) async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if outputs.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
