@@ -157,3 +157,32 @@ async fn run_out(hub: Weak<PresenceHub>, instance: InstanceId) {
         sleep_until(next).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watcher_that_is_too_far_behind_is_cut_off_and_told_what_is_current_when_it_is_back() {
+        let hub = PresenceHub::new(Duration::from_secs(8));
+        let instance = InstanceId::parse("plant-1").unwrap();
+        let online = |number: u64| PresenceChange::Online {
+            device: DeviceId::parse("device-1").unwrap(),
+            session: Session { connector: ConnectorId::parse("c1").unwrap(), number },
+            at: Timestamp::from_unix_ms(0),
+        };
+        let mut slow = hub.watch(&instance).await.unwrap();
+        let last = BEHIND_MAX as u64 + 9;
+        for number in 0..=last {
+            hub.announce(&instance, online(number)).await.unwrap();
+        }
+        let mut seen = 0;
+        while slow.recv().await.is_some() {
+            seen += 1;
+        }
+        assert_eq!(seen, BEHIND_MAX + 1, "CaughtUp and as many changes as may wait");
+        let mut back = hub.watch(&instance).await.unwrap();
+        assert_eq!(back.recv().await, Some(online(last)));
+        assert_eq!(back.recv().await, Some(PresenceChange::CaughtUp));
+    }
+}

@@ -118,17 +118,21 @@ impl LocalRequests {
         let (name, leases) = (stream.clone(), held.leases().to_vec());
         let read = self.core.shared.store.read("reading queued requests", move |transaction| {
             let table = transaction.open_table(name.rows())?;
-            let mut deliveries = Vec::with_capacity(leases.len());
+            let (mut deliveries, mut removed) = (Vec::with_capacity(leases.len()), Vec::new());
             for lease in leases {
-                let Some(frame) = table.get(lease.position)? else { continue };
+                let Some(frame) = table.get(lease.position)? else {
+                    removed.push(lease.position);
+                    continue;
+                };
                 let row = frame::decode(&name, lease.position, frame.value())?;
                 let (id, request) = queue::decode(&name, &row)?;
                 deliveries.push(Delivery { id, request, receipt: receipt_of(lease) });
             }
-            Ok(deliveries)
+            Ok((deliveries, removed))
         });
-        let deliveries = read.await?;
+        let (deliveries, removed) = read.await?;
         held.keep();
+        self.core.shared.queues.removed(stream, &removed);
         Ok(deliveries)
     }
 }

@@ -37,3 +37,29 @@ impl Rulings {
         rulings
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rollcall_domain::ids::RequestId;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_is_too_far_behind_gets_what_it_has_then_its_end() {
+        let (hub, log) = (Rulings::default(), LogId::Fleet);
+        let (mut slow, mut quick) = (hub.listen(&log), hub.listen(&log));
+        let ruling = AnnouncedRuling { id: RequestId::parse("1").unwrap(), ruling: Bytes::new() };
+        for _ in 0..=BEHIND_MAX {
+            hub.announce(&log, std::slice::from_ref(&ruling));
+            assert!(quick.recv().await.is_some());
+        }
+        let mut heard = 0;
+        while slow.recv().await.is_some() {
+            heard += 1;
+        }
+        assert_eq!(heard, BEHIND_MAX, "all but the one that did not fit, and no more after it");
+        hub.announce(&log, &[ruling]);
+        assert!(quick.recv().await.is_some(), "the others are not cut off with it");
+    }
+}

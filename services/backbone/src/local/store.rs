@@ -149,6 +149,11 @@ pub(crate) fn explain(name: &str, attempted: &str, error: &redb::Error) -> Backb
             reason: format!("{attempted}: {error}: restore the data folder from a backup"),
         },
         redb::Error::DatabaseClosed => BackboneError::Closed,
+        // After one failed write redb takes no other: what is in memory and on disk may differ.
+        redb::Error::PreviousIo => BackboneError::Unavailable {
+            attempted: format!("{attempted} in {name}"),
+            reason: "an earlier write failed: see to the disk (is it full?), then start this process again".to_owned(),
+        },
         // The rest is the disk's (full, gone, failing) and means that the outcome is not known.
         error => BackboneError::Unavailable { attempted: format!("{attempted} in {name}"), reason: error.to_string() },
     }
