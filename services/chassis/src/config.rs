@@ -62,12 +62,13 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Serde says "unknown field `x`, expected one of `a`, `b`" (or "expected `a`"): the known key most like `x`, if any is
-/// like it at all.
+/// Serde says "unknown field `x`, expected one of `a`, `b`" (YAML without the backquotes round the known ones): the known
+/// key most like `x`, if any is like it at all.
 pub fn nearest_known_key(message: &str) -> Option<String> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    let (distance, nearest) = quoted.map(|known| (edit_distance(unknown, known), known)).min()?;
+    let (unknown, known) = message.strip_prefix("unknown field `")?.split_once("`, expected ")?;
+    let known = known.strip_prefix("one of ").unwrap_or(known);
+    let names = known.split(", ").map(|name| name.trim_matches('`'));
+    let (distance, nearest) = names.map(|name| (edit_distance(unknown, name), name)).min()?;
     (distance <= 1 + unknown.chars().count() / 3).then(|| nearest.to_owned())
 }
 

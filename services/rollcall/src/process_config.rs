@@ -142,3 +142,56 @@ impl AnyProcess {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &str) -> (PathBuf, toml::Table) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
+        let table = rollcall_chassis::config::load(&file).expect(name);
+        (file, table)
+    }
+
+    /// Every key that `print-config` would fill in stands in the sample, with that value.
+    fn is_complete(name: &str) {
+        let (file, written) = sample(name);
+        let filled = AnyProcess::read(&file).expect(name).to_toml().expect("TOML");
+        assert_eq!(written, filled.parse().expect("TOML"), "{name} must name every key");
+    }
+
+    #[test]
+    fn the_samples_name_every_key() {
+        is_complete("connector.toml");
+        is_complete("registrar.toml");
+    }
+
+    #[test]
+    fn the_samples_show_the_defaults() {
+        let (_, connector) = sample("connector.toml");
+        let limits = rollcall_connector::Config::default().limits;
+        assert_eq!(connector["connector"]["limits"], toml::Value::try_from(limits).expect("TOML"));
+        let (_, registrar) = sample("registrar.toml");
+        let defaults = rollcall_registrar::Config::default();
+        assert_eq!(registrar["registrar"], toml::Value::try_from(defaults).expect("TOML"));
+    }
+
+    #[test]
+    fn credentials_come_whole_or_not_at_all() {
+        let nats = |extra: &str| -> NatsTable { toml::from_str(&format!("url = \"nats://x:1\"\n{extra}")).expect("TOML") };
+        assert!(nats("").to_config("x").is_ok());
+        assert!(nats("credentials_file = \"a\"").to_config("x").is_ok());
+        let half = nats("user = \"a\"").to_config("x").err().expect("must be refused");
+        assert!(half.to_string().contains("user together with password_file"), "{half}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest() {
+        let text = "data = \"d\"\n[nats]\nurl = \"u\"\n[connector.limits]\nconnection_max = 1\n";
+        let error =
+            rollcall_chassis::config::parse::<ConnectorProcess>(Path::new("c.toml"), text).expect_err("must be refused");
+        let said = error.to_string();
+        assert!(said.starts_with("c.toml:5:1: unknown field `connection_max`"), "{said}");
+        assert!(said.ends_with("(did you mean `connections_max`?)"), "{said}");
+    }
+}

@@ -223,7 +223,9 @@ impl Document {
 
 fn shape(file: &Path, error: &serde_saphyr::Error) -> FleetFileError {
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-    let reason = error.without_snippet().to_string();
+    let said = error.without_snippet().to_string();
+    // The place stands before the reason already.
+    let reason = said.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&said).to_owned();
     let hint = rollcall_chassis::config::nearest_known_key(&reason);
     FleetFileError::Shape { file: file.into(), line, column, reason, hint }
 }
@@ -496,3 +498,6 @@ impl Checker<'_> {
 fn within(place: &Place, field: &str, line: u64) -> Place {
     Place { line, field: format!("{}.{field}", place.field) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Fleet files with faults: each is named with file, line, field and rule.
+
+use std::path::Path;
+
+use super::*;
+
+/// A data folder with a CA certificate in `ca.crt`.
+fn data() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let made = params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate");
+    std::fs::write(folder.path().join("ca.crt"), made.pem()).expect("written");
+    folder
+}
+
+fn parse(text: &str) -> Result<Document, String> {
+    let data = data();
+    Document::parse(Path::new("fleet.yaml"), text, data.path()).map_err(|error| error.to_string())
+}
+
+const GOOD: &str = r#"
+instances:
+  - id: north
+    access_domain: North.Example
+    edition: standard
+    region: cn-north-4
+    resource_spaces:
+      - id: vehicles
+        products: [{ id: truck }]
+        policies:
+          - id: topics
+            statement: [{ effect: ALLOW, actions: ["iotda:devices:publish"], resources: ["topic:a/*"] }]
+            bind: { resource_space: true, products: [truck] }
+        ca_certificates:
+          - id: ca
+            certificate: $DATA/ca.crt
+            template: by-cn
+    templates:
+      - id: by-cn
+        body:
+          parameters: { "iotda::certificate::common_name": { type: String } }
+          resources: { device: { node_id: { ref: "iotda::certificate::common_name" }, product_id: truck } }
+"#;
+
+#[test]
+fn a_good_file_is_read_whole() {
+    let document = parse(GOOD).expect("without fault");
+    let instance = &document.instances[0].item;
+    assert_eq!(&*instance.instance.access_domain, "north.example", "names are compared in lower case");
+    let space = &instance.spaces[0].item;
+    assert_eq!((&*space.name, space.products.len()), ("vehicles", 1), "an id does for a name");
+    let ca = &space.cas[0].item;
+    assert!(ca.self_registration, "a template without a word about self-registration means it");
+    assert_eq!(ca.proof, Proof::Later);
+    assert!(space.policies[0].item.bound_to_space);
+}
+
+#[test]
+fn the_demo_is_without_fault() {
+    let data = data();
+    std::fs::create_dir(data.path().join("demo")).expect("made");
+    std::fs::rename(data.path().join("ca.crt"), data.path().join("demo/ca.crt")).expect("moved");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo/fleet.yaml");
+    let document = Document::read(&file, data.path()).expect("without fault");
+    assert_eq!(document.instances.len(), 2);
+}
+
+#[test]
+fn every_fault_is_named_with_its_line_and_field() {
+    let faulty = GOOD
+        .replace("id: vehicles", "id: vehicles!")
+        .replace("topic:a/*", "a/*")
+        .replace("$DATA/ca.crt", "$DATA/none.crt")
+        .replace("product_id: truck }", "product_id: tru.ck }");
+    let said = parse(&faulty).expect_err("must be refused");
+    for expected in [
+        "4 faults",
+        "fleet.yaml:8: instances[0].resource_spaces[0].id: resource space id holds '!'",
+        "fleet.yaml:12: instances[0].resource_spaces[0].policies[0].statement[0].resources[0]: ",
+        "fleet.yaml:16: instances[0].resource_spaces[0].ca_certificates[0].certificate: no PEM certificate",
+        "instances[0].templates[0].body.resources.device.product_id: ",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in\n{said}");
+    }
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_its_place_and_the_nearest() {
+    let said = parse(&GOOD.replace("access_domain:", "acces_domain:")).expect_err("must be refused");
+    assert!(said.starts_with("fleet.yaml:4:"), "{said}");
+    assert!(said.ends_with("(did you mean `access_domain`?)"), "{said}");
+}
+
+#[test]
+fn an_unknown_edition_is_refused_with_its_place() {
+    let said = parse(&GOOD.replace("edition: standard", "edition: gold")).expect_err("must be refused");
+    assert!(said.starts_with("fleet.yaml:5:") && said.contains("gold"), "{said}");
+}
+
+#[test]
+fn self_registration_without_a_template_is_refused() {
+    let said = parse(&GOOD.replace("template: by-cn", "self_registration: true")).expect_err("must be refused");
+    assert!(said.contains("self_registration: needs a template"), "{said}");
+}
+
+#[test]
+fn what_is_no_yaml_is_refused_with_its_place() {
+    let said = parse("instances:\n  - id: [\n").expect_err("must be refused");
+    assert!(said.starts_with("fleet.yaml:"), "{said}");
+}
