@@ -21,6 +21,7 @@ mod group;
 mod log;
 mod messages;
 mod presence;
+mod presence_lease;
 mod presence_watch;
 mod pull;
 mod replay;

@@ -23,7 +23,9 @@ use tokio::sync::mpsc;
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
-    direct, presence_watch, streams, subjects,
+    direct,
+    presence_lease::Leases,
+    presence_watch, streams, subjects,
 };
 use crate::{
     BackboneError,
@@ -43,6 +45,7 @@ pub(super) struct StoredChange {
     device: String,
     connector: String,
     number: u64,
+    lease: String,
     at_ms: i64,
 }
 
@@ -52,6 +55,8 @@ pub(super) struct Change {
     pub(super) online: bool,
     pub(super) device: DeviceId,
     pub(super) session: Session,
+    /// Under which lease of its connector it was said.
+    pub(super) lease: String,
     pub(super) at: Timestamp,
 }
 
@@ -65,6 +70,7 @@ impl Change {
                 connector: ConnectorId::parse(&stored.connector).map_err(|error| error.to_string())?,
                 number: stored.number,
             },
+            lease: stored.lease,
             at: Timestamp::from_unix_ms(stored.at_ms),
         })
     }
@@ -75,6 +81,7 @@ impl Change {
             device: self.device.to_string(),
             connector: self.session.connector.to_string(),
             number: self.session.number,
+            lease: self.lease.clone(),
             at_ms: self.at.unix_ms(),
         };
         serde_json::to_vec(&stored).map(Bytes::from).map_err(|error| error.to_string())
@@ -82,7 +89,7 @@ impl Change {
 
     /// As watchers see it.
     pub(super) fn shown(self) -> PresenceChange {
-        let Self { online, device, session, at } = self;
+        let Self { online, device, session, at, lease: _ } = self;
         if online { PresenceChange::Online { device, session, at } } else { PresenceChange::Offline { device, session, at } }
     }
 }
@@ -90,11 +97,17 @@ impl Change {
 /// See [`Presence`].
 pub(super) struct NatsPresence {
     connection: Arc<Connection>,
+    leases: Leases,
 }
 
 impl NatsPresence {
-    pub(super) const fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        let leases = Leases::new(connection.config.limits.presence_lease);
+        Self { connection, leases }
+    }
+
+    fn lease(&self, instance: &InstanceId, connector: &ConnectorId) -> String {
+        self.leases.name(instance, connector, || self.connection.unique())
     }
 }
 
@@ -108,12 +121,16 @@ impl Presence for NatsPresence {
     async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
         match change {
             PresenceChange::Online { device, session, at } => {
-                let change = Change { online: true, device, session, at };
+                let lease = self.lease(instance, &session.connector);
+                let change = Change { online: true, device, session, lease, at };
                 let stored = store(&self.connection, instance, &change, HeaderMap::new()).await;
-                stored.map_err(|error| unavailable(instance, error))
+                stored.map_err(|error| unavailable(instance, error))?;
+                self.leases.renew(instance, &change.session.connector);
+                Ok(())
             }
             PresenceChange::Offline { device, session, at } => {
-                self.end(instance, Change { online: false, device, session, at }).await
+                let lease = self.lease(instance, &session.connector);
+                self.end(instance, Change { online: false, device, session, lease, at }).await
             }
             // The backbone's own: it says them to watchers, nobody says them to it.
             PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => Ok(()),
@@ -124,9 +141,12 @@ impl Presence for NatsPresence {
         let attempted = || format!("renewing the lease of connector {connector} on instance {instance}");
         let subject = subjects::presence_connector(instance, connector);
         let headers = time_to_live(self.connection.config.limits.presence_lease);
-        let message = atomic::Message { subject, headers, payload: Bytes::copy_from_slice(connector.as_str().as_bytes()) };
+        let payload = Bytes::from(self.lease(instance, connector));
+        let message = atomic::Message { subject, headers, payload };
         let stored = atomic::store(&self.connection, attempted, vec![message]).await;
-        stored.map(|_sequence| ()).map_err(|error| unavailable(instance, error))
+        stored.map_err(|error| unavailable(instance, error))?;
+        self.leases.renew(instance, connector);
+        Ok(())
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {

@@ -1,30 +1,34 @@
 //! One watcher of presence: what is online now, then every change, and the connectors whose lease runs out.
 //!
+//! What is online now is read from the stream, which holds the last change of each device. Changes come from where the
+//! server repeats what it stores: their sequences have no gaps, so one that is missing is noticed, and watching ends.
+//!
 //! Leases are kept by each watcher on its own clock, counted from when a heartbeat arrived, so that no two machines have
 //! to agree on the time. What is online at the start is held back until all of it is there: only then is it known which
 //! connectors have a heartbeat.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use async_nats::jetstream;
+use async_nats::{Message, Subscriber, jetstream};
+use futures_util::StreamExt;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
     time::Timestamp,
 };
 use serde::Deserialize;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    connection::Connection,
+    connection::{Connection, lost},
     presence::{Change, offline_over},
     replay::{Replay, Stored},
     streams, subjects,
@@ -35,8 +39,12 @@ use crate::{BackboneError, presence::PresenceChange};
 const WATCHED_WAITING_MAX: usize = 4096;
 /// How many looks at the leases there are in one lease.
 const LOOKS_PER_LEASE: u32 = 8;
-/// Looks without a message after which a start that still waits for some has waited enough: they have expired meanwhile.
-const QUIET_LOOKS_MAX: u32 = 2;
+/// Silence after which what the stream held when watching began is complete: the rest has expired meanwhile.
+const HELD_SILENCE_MAX: Duration = Duration::from_secs(1);
+/// Says of a repeated message where it stands in its stream.
+const SEQUENCE: &str = "Nats-Sequence";
+/// Says of a repeated message when it was stored (RFC 3339).
+const TIME_STAMP: &str = "Nats-Time-Stamp";
 /// Devices of lost connectors that are made offline at a time.
 const BURIED_AT_ONCE: usize = 256;
 
@@ -47,7 +55,12 @@ pub(super) async fn watch(
 ) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
     let stream = subjects::presence_stream(instance);
     let now_ns = server_time_ns(connection, &stream).await?;
-    let info = streams::existing(connection, &stream, || format!("watching stream {stream}")).await?;
+    let attempted = || format!("watching stream {stream}");
+    let epoch = connection.link().borrow().epoch;
+    let subscribing = connection.client.subscribe(subjects::presence_repeated(instance));
+    let repeated = connection.within(attempted, subscribing).await?;
+    connection.round_trip(attempted).await?;
+    let info = streams::existing(connection, &stream, attempted).await?;
     let replay = Replay::open(connection, info, &subjects::presence_all(instance), 0).await?;
     let (sender, receiver) = mpsc::channel(WATCHED_WAITING_MAX);
     let watch = Watch {
@@ -55,14 +68,14 @@ pub(super) async fn watch(
         instance: instance.clone(),
         lease: connection.config.limits.presence_lease,
         now_ns,
-        start: Some(BTreeMap::new()),
+        last: replay.info.state.last_sequence,
         online: HashMap::new(),
         connectors: HashMap::new(),
         dead: VecDeque::new(),
         burial: None,
         sender,
     };
-    tokio::spawn(watch.run(replay));
+    tokio::spawn(watch.run(replay, repeated, epoch));
     Ok(receiver)
 }
 
@@ -91,6 +104,8 @@ struct Online {
 
 /// A connector that has devices online or has sent a heartbeat.
 struct Lease {
+    /// As its last heartbeat says; `None` before the first.
+    name: Option<String>,
     until: Instant,
     /// When it was last heard of, by the server's clock.
     heard: Timestamp,
@@ -110,8 +125,8 @@ struct Watch {
     lease: Duration,
     /// The server's time when watching began.
     now_ns: i128,
-    /// What was online when watching began, by sequence, until all of it is here.
-    start: Option<BTreeMap<u64, (Change, i128)>>,
+    /// The last sequence that has been seen.
+    last: u64,
     online: HashMap<DeviceId, Online>,
     connectors: HashMap<ConnectorId, Lease>,
     dead: VecDeque<Dead>,
@@ -119,38 +134,49 @@ struct Watch {
     sender: mpsc::Sender<PresenceChange>,
 }
 
-/// Nobody is watching any more.
+/// Nobody is watching any more, or watching has to begin anew.
 struct Unwatched;
 
+/// What a message of the stream says.
+enum Said {
+    Alive { connector: ConnectorId, lease: String },
+    Change(Change),
+}
+
+/// `presence.<instance>.connector.<id>` and `presence.<instance>.device.<id>`; repeated, under another first token.
+fn said(message: &Message) -> Result<Said, String> {
+    let mut tokens = message.subject.as_str().split('.').skip(2);
+    match (tokens.next(), tokens.next()) {
+        (Some("connector"), Some(id)) => Ok(Said::Alive {
+            connector: ConnectorId::parse(id).map_err(|error| error.to_string())?,
+            lease: String::from_utf8_lossy(&message.payload).into_owned(),
+        }),
+        (Some("device"), Some(_)) => Change::read(&message.payload).map(Said::Change),
+        _ => Err(format!("nothing is said on {}", message.subject)),
+    }
+}
+
+fn timestamp(unix_ns: i128) -> Timestamp {
+    Timestamp::from_unix_ms(i64::try_from(unix_ns / 1_000_000).unwrap_or(i64::MAX))
+}
+
 impl Watch {
-    async fn run(mut self, mut replay: Replay) {
-        let end = replay.info.state.last_sequence;
+    async fn run(mut self, replay: Replay, mut repeated: Subscriber, epoch: u64) {
+        let Ok(held) = self.collect(replay).await else { return };
+        if self.begin(held).await.is_err() {
+            return;
+        }
         let mut looks = interval((self.lease / LOOKS_PER_LEASE).max(Duration::from_millis(1)));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut caught_up = replay.pending == 0;
-        let mut quiet_looks = 0;
         loop {
-            if caught_up && self.begin().await.is_err() {
-                return;
-            }
             let done = tokio::select! {
                 () = self.sender.closed() => return,
-                stored = replay.next() => match stored {
-                    Ok(stored) => {
-                        quiet_looks = 0;
-                        caught_up = stored.pending == 0 || stored.sequence >= end;
-                        self.take(&stored).await
-                    }
-                    Err(end) => {
-                        tracing::debug!(instance = %self.instance, ?end, "watching of presence ends");
-                        return;
-                    }
+                () = lost(self.connection.link(), epoch) => return,
+                message = repeated.next() => match message {
+                    Some(message) => self.follow(&message).await,
+                    None => return,
                 },
-                _now = looks.tick() => {
-                    quiet_looks += 1;
-                    caught_up = caught_up || quiet_looks > QUIET_LOOKS_MAX;
-                    self.look().await
-                }
+                _now = looks.tick() => self.look().await,
             };
             if done.is_err() {
                 return;
@@ -158,74 +184,113 @@ impl Watch {
         }
     }
 
-    async fn take(&mut self, stored: &Stored) -> Result<(), Unwatched> {
-        let heard = Timestamp::from_unix_ms(i64::try_from(stored.stored_at_ns / 1_000_000).unwrap_or(i64::MAX));
-        // presence.<instance>.<device|connector>.<id>
-        let mut tokens = stored.message.subject.as_str().split('.').skip(2);
-        match (tokens.next(), tokens.next()) {
-            (Some("connector"), Some(id)) => {
-                if let Ok(connector) = ConnectorId::parse(id) {
-                    self.renew(connector, heard);
+    /// Everything that the stream held when watching began. What is replaced or expires meanwhile does not come.
+    async fn collect(&mut self, mut replay: Replay) -> Result<Vec<Stored>, Unwatched> {
+        let mut held = Vec::new();
+        let mut pending = replay.pending;
+        while pending > 0 {
+            let stored = tokio::select! {
+                () = self.sender.closed() => return Err(Unwatched),
+                stored = timeout(HELD_SILENCE_MAX, replay.next()) => match stored {
+                    Ok(Ok(stored)) => stored,
+                    Ok(Err(end)) => {
+                        tracing::debug!(instance = %self.instance, ?end, "watching of presence ends");
+                        return Err(Unwatched);
+                    }
+                    Err(_elapsed) => break,
+                },
+            };
+            if stored.sequence > self.last {
+                break;
+            }
+            pending = stored.pending;
+            held.push(stored);
+        }
+        Ok(held)
+    }
+
+    /// Says what is online of what the stream held.
+    async fn begin(&mut self, held: Vec<Stored>) -> Result<(), Unwatched> {
+        let mut online = Vec::new();
+        for Stored { sequence, stored_at_ns, message, .. } in held {
+            let (heard, age_ns) = (timestamp(stored_at_ns), self.now_ns - stored_at_ns);
+            match said(&message) {
+                // The server forgets a heartbeat when its time is up, give or take a second.
+                Ok(Said::Alive { connector, lease }) if age_ns <= self.lease_ns() => {
+                    self.renew(connector, Some(lease), heard)
                 }
-                Ok(())
-            }
-            (Some("device"), Some(_)) => match Change::read(&stored.message.payload) {
-                Ok(change) => self.change(change, stored, heard).await,
-                Err(reason) => {
-                    tracing::warn!(instance = %self.instance, sequence = stored.sequence, reason, "presence cannot be read");
-                    Ok(())
-                }
-            },
-            _ => Ok(()),
-        }
-    }
-
-    fn renew(&mut self, connector: ConnectorId, heard: Timestamp) {
-        self.connectors.insert(connector, Lease { until: Instant::now() + self.lease, heard });
-    }
-
-    async fn change(&mut self, change: Change, stored: &Stored, heard: Timestamp) -> Result<(), Unwatched> {
-        if let Some(start) = &mut self.start {
-            if change.online {
-                start.insert(stored.sequence, (change, stored.stored_at_ns));
-            } else {
-                start.retain(|_, (online, _)| online.device != change.device);
-            }
-            return Ok(());
-        }
-        if change.online {
-            // A connector is alive when it says something, whatever it says.
-            self.renew(change.session.connector.clone(), heard);
-            self.online.insert(change.device.clone(), Online { change: change.clone(), sequence: stored.sequence });
-        } else {
-            let known = self.online.get(&change.device).is_some_and(|online| online.change.session == change.session);
-            if known {
-                self.online.remove(&change.device);
-            } else if !self.connectors.contains_key(&change.session.connector) {
-                // A lost connector's device, buried by another watcher: its loss was the news.
-                return Ok(());
+                Ok(Said::Change(change)) if change.online => online.push((sequence, change, age_ns)),
+                Ok(Said::Alive { .. } | Said::Change(_)) => {}
+                Err(reason) => self.unreadable(sequence, &reason),
             }
         }
-        self.say(change.shown()).await
-    }
-
-    /// All that was there when watching began is here.
-    async fn begin(&mut self) -> Result<(), Unwatched> {
-        let Some(start) = self.start.take() else { return Ok(()) };
-        let lease_ns = i128::try_from(self.lease.as_nanos()).unwrap_or(i128::MAX);
-        for (sequence, (change, stored_at_ns)) in start {
+        for (sequence, change, age_ns) in online {
             let connector = &change.session.connector;
+            let void = match self.connectors.get(connector) {
+                Some(lease) => lease.name.as_ref().is_some_and(|name| *name != change.lease),
+                None => age_ns > self.lease_ns(),
+            };
+            if void {
+                self.dead.push_back(Dead { change, sequence, bury_at: Instant::now() });
+                continue;
+            }
             if !self.connectors.contains_key(connector) {
-                if self.now_ns - stored_at_ns > lease_ns {
-                    self.dead.push_back(Dead { change, sequence, bury_at: Instant::now() });
-                    continue;
-                }
-                self.renew(connector.clone(), change.at);
+                self.renew(connector.clone(), None, change.at);
             }
             self.online.insert(change.device.clone(), Online { change: change.clone(), sequence });
             self.say(change.shown()).await?;
         }
         self.say(PresenceChange::CaughtUp).await
+    }
+
+    /// Takes what the server repeats.
+    async fn follow(&mut self, message: &Message) -> Result<(), Unwatched> {
+        let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str());
+        let Some(sequence) = header(SEQUENCE).and_then(|sequence| sequence.parse::<u64>().ok()) else { return Ok(()) };
+        if sequence <= self.last {
+            return Ok(());
+        }
+        if sequence != self.last + 1 {
+            tracing::debug!(instance = %self.instance, sequence, last = self.last, "changes of presence were missed");
+            return Err(Unwatched);
+        }
+        self.last = sequence;
+        let stored_at = header(TIME_STAMP).and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
+        let heard = timestamp(stored_at.map_or(self.now_ns, OffsetDateTime::unix_timestamp_nanos));
+        match said(message) {
+            Ok(Said::Alive { connector, lease }) => self.renew(connector, Some(lease), heard),
+            Ok(Said::Change(change)) => return self.change(change, sequence, heard).await,
+            Err(reason) => self.unreadable(sequence, &reason),
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, sequence: u64, reason: &str) {
+        tracing::warn!(instance = %self.instance, sequence, reason, "presence cannot be read");
+    }
+
+    fn renew(&mut self, connector: ConnectorId, name: Option<String>, heard: Timestamp) {
+        self.connectors.insert(connector, Lease { name, until: Instant::now() + self.lease, heard });
+    }
+
+    fn lease_ns(&self) -> i128 {
+        i128::try_from(self.lease.as_nanos()).unwrap_or(i128::MAX)
+    }
+
+    async fn change(&mut self, change: Change, sequence: u64, heard: Timestamp) -> Result<(), Unwatched> {
+        if change.online {
+            // A connector is alive when it says something, whatever it says.
+            self.renew(change.session.connector.clone(), Some(change.lease.clone()), heard);
+            self.online.insert(change.device.clone(), Online { change: change.clone(), sequence });
+            return self.say(change.shown()).await;
+        }
+        if self.online.get(&change.device).is_some_and(|online| online.change.session == change.session) {
+            self.online.remove(&change.device);
+        } else if !self.connectors.contains_key(&change.session.connector) {
+            // A lost connector's device, buried by another watcher: its loss was the news.
+            return Ok(());
+        }
+        self.say(change.shown()).await
     }
 
     /// Looks for leases that have run out.
@@ -238,9 +303,7 @@ impl Watch {
                 let change = Change { online: false, at: lease.heard, ..change };
                 self.dead.push_back(Dead { change, sequence, bury_at: now + self.lease });
             }
-            if self.start.is_none() {
-                self.say(PresenceChange::ConnectorLost { connector }).await?;
-            }
+            self.say(PresenceChange::ConnectorLost { connector }).await?;
         }
         self.bury();
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::{
     ErrorCode,
     context::{CreateStreamErrorKind, GetStreamErrorKind},
-    stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType},
+    stream::{Config, DiscardPolicy, Info, PersistenceMode, Republish, RetentionPolicy, StorageType},
 };
 use rollcall_domain::ids::{InstanceId, LogId};
 
@@ -95,6 +95,12 @@ pub(super) fn presence(instance: &InstanceId, config: &NatsConfig) -> Config {
         max_messages_per_subject: 1,
         allow_direct: true,
         allow_message_ttl: true,
+        // A consumer would skip a change that has been replaced before its turn.
+        republish: Some(Republish {
+            source: subjects::presence_all(instance),
+            destination: subjects::presence_repeated(instance),
+            headers_only: false,
+        }),
         ..stored(config)
     }
 }
@@ -222,7 +228,8 @@ fn differences(found: &Config, wanted: &Config) -> Vec<String> {
         sealed,
         mirror,
         sources,
-        subject_transform
+        subject_transform,
+        republish
     );
     compare(
         "persist_mode",

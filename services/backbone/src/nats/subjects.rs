@@ -115,6 +115,11 @@ pub(super) fn presence_all(instance: &InstanceId) -> String {
     format!("presence.{}.>", token(instance.as_str()))
 }
 
+/// Where the server repeats everything that it stores of an instance's presence, as it stores it.
+pub(super) fn presence_repeated(instance: &InstanceId) -> String {
+    format!("presence-repeated.{}.>", token(instance.as_str()))
+}
+
 /// The last change of one device.
 pub(super) fn presence_device(instance: &InstanceId, device: &DeviceId) -> String {
     format!("presence.{}.device.{}", token(instance.as_str()), token(device.as_str()))

@@ -11,6 +11,7 @@ use async_nats::jetstream::{self, stream};
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
+    conformance::UnderTest,
     log::{AppendError, Followed, Follower},
     messages::{DeviceMessage, Lane, MessageProperties},
     nats::{Credentials, NatsConfig, connect},
@@ -608,3 +609,20 @@ fn the_sample_configuration_is_one_that_a_server_takes() {
     let checked = NatsServer::program().args(["-t", "-c", file]).envs(passwords).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
+
+/// A server of its own for each check, with short leases.
+async fn under_test() -> (UnderTest, NatsServer) {
+    let server = NatsServer::start().await;
+    let mut config = NatsConfig::new(server.url());
+    config.limits.request_lease = Duration::from_secs(1);
+    config.limits.presence_lease = Duration::from_secs(1);
+    let under_test = UnderTest {
+        request_lease: config.limits.request_lease,
+        presence_lease: config.limits.presence_lease,
+        backbone: connect(config).await.unwrap(),
+        prefix: "check".to_owned(),
+    };
+    (under_test, server)
+}
+
+rollcall_backbone::conformance_tests!(under_test);
