@@ -13,11 +13,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::{HeaderMap, header};
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
-    time::Timestamp,
-};
-use serde::{Deserialize, Serialize};
+use rollcall_domain::ids::{ConnectorId, InstanceId};
 use tokio::sync::mpsc;
 
 use super::{
@@ -25,74 +21,18 @@ use super::{
     connection::Connection,
     direct,
     presence_lease::Leases,
+    presence_message::Change,
     presence_watch, streams, subjects,
 };
 use crate::{
     BackboneError,
-    presence::{Presence, PresenceChange, Session},
+    presence::{Presence, PresenceChange},
 };
 
 /// How long an `Offline` is kept: it only has to reach those that watch now.
 const OFFLINE_KEPT: Duration = Duration::from_secs(60);
 /// How often an `Offline` is tried again when its device's subject has changed meanwhile.
 const TRIES_MAX: usize = 5;
-
-/// A device's change as stored.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StoredChange {
-    online: bool,
-    device: String,
-    connector: String,
-    number: u64,
-    lease: String,
-    at_ms: i64,
-}
-
-/// The same with its values checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) online: bool,
-    pub(super) device: DeviceId,
-    pub(super) session: Session,
-    /// Under which lease of its connector it was said.
-    pub(super) lease: String,
-    pub(super) at: Timestamp,
-}
-
-impl Change {
-    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
-        let stored: StoredChange = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
-        Ok(Self {
-            online: stored.online,
-            device: DeviceId::parse(&stored.device).map_err(|error| error.to_string())?,
-            session: Session {
-                connector: ConnectorId::parse(&stored.connector).map_err(|error| error.to_string())?,
-                number: stored.number,
-            },
-            lease: stored.lease,
-            at: Timestamp::from_unix_ms(stored.at_ms),
-        })
-    }
-
-    fn write(&self) -> Result<Bytes, String> {
-        let stored = StoredChange {
-            online: self.online,
-            device: self.device.to_string(),
-            connector: self.session.connector.to_string(),
-            number: self.session.number,
-            lease: self.lease.clone(),
-            at_ms: self.at.unix_ms(),
-        };
-        serde_json::to_vec(&stored).map(Bytes::from).map_err(|error| error.to_string())
-    }
-
-    /// As watchers see it.
-    pub(super) fn shown(self) -> PresenceChange {
-        let Self { online, device, session, at, lease: _ } = self;
-        if online { PresenceChange::Online { device, session, at } } else { PresenceChange::Offline { device, session, at } }
-    }
-}
 
 /// See [`Presence`].
 pub(super) struct NatsPresence {

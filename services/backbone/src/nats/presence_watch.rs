@@ -7,11 +7,7 @@
 //! to agree on the time. What is online at the start is held back until all of it is there: only then is it known which
 //! connectors have a heartbeat.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_nats::{Message, Subscriber, jetstream};
 use futures_util::StreamExt;
@@ -23,13 +19,13 @@ use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{
     sync::mpsc,
-    task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::{
     connection::{Connection, lost},
-    presence::{Change, offline_over},
+    presence_burial::{Burials, Dead},
+    presence_message::{Change, Said, said},
     replay::{Replay, Stored},
     streams, subjects,
 };
@@ -45,8 +41,6 @@ const HELD_SILENCE_MAX: Duration = Duration::from_secs(1);
 const SEQUENCE: &str = "Nats-Sequence";
 /// Says of a repeated message when it was stored (RFC 3339).
 const TIME_STAMP: &str = "Nats-Time-Stamp";
-/// Devices of lost connectors that are made offline at a time.
-const BURIED_AT_ONCE: usize = 256;
 
 /// Starts watching.
 pub(super) async fn watch(
@@ -71,8 +65,7 @@ pub(super) async fn watch(
         last: replay.info.state.last_sequence,
         online: HashMap::new(),
         connectors: HashMap::new(),
-        dead: VecDeque::new(),
-        burial: None,
+        burials: Burials::default(),
         sender,
     };
     tokio::spawn(watch.run(replay, repeated, epoch));
@@ -111,14 +104,6 @@ struct Lease {
     heard: Timestamp,
 }
 
-/// A device that a lost connector has left online in the stream.
-struct Dead {
-    change: Change,
-    sequence: u64,
-    /// Not before: by then every other watcher has seen the lease run out too, and hears of no device twice.
-    bury_at: Instant,
-}
-
 struct Watch {
     connection: Arc<Connection>,
     instance: InstanceId,
@@ -129,32 +114,12 @@ struct Watch {
     last: u64,
     online: HashMap<DeviceId, Online>,
     connectors: HashMap<ConnectorId, Lease>,
-    dead: VecDeque<Dead>,
-    burial: Option<JoinHandle<()>>,
+    burials: Burials,
     sender: mpsc::Sender<PresenceChange>,
 }
 
 /// Nobody is watching any more, or watching has to begin anew.
 struct Unwatched;
-
-/// What a message of the stream says.
-enum Said {
-    Alive { connector: ConnectorId, lease: String },
-    Change(Change),
-}
-
-/// `presence.<instance>.connector.<id>` and `presence.<instance>.device.<id>`; repeated, under another first token.
-fn said(message: &Message) -> Result<Said, String> {
-    let mut tokens = message.subject.as_str().split('.').skip(2);
-    match (tokens.next(), tokens.next()) {
-        (Some("connector"), Some(id)) => Ok(Said::Alive {
-            connector: ConnectorId::parse(id).map_err(|error| error.to_string())?,
-            lease: String::from_utf8_lossy(&message.payload).into_owned(),
-        }),
-        (Some("device"), Some(_)) => Change::read(&message.payload).map(Said::Change),
-        _ => Err(format!("nothing is said on {}", message.subject)),
-    }
-}
 
 fn timestamp(unix_ns: i128) -> Timestamp {
     Timestamp::from_unix_ms(i64::try_from(unix_ns / 1_000_000).unwrap_or(i64::MAX))
@@ -231,7 +196,7 @@ impl Watch {
                 None => age_ns > self.lease_ns(),
             };
             if void {
-                self.dead.push_back(Dead { change, sequence, bury_at: Instant::now() });
+                self.burials.add(Dead { change, sequence, bury_at: Instant::now() });
                 continue;
             }
             if !self.connectors.contains_key(connector) {
@@ -301,36 +266,12 @@ impl Watch {
             let theirs = self.online.extract_if(|_, online| online.change.session.connector == connector);
             for (_, Online { change, sequence }) in theirs {
                 let change = Change { online: false, at: lease.heard, ..change };
-                self.dead.push_back(Dead { change, sequence, bury_at: now + self.lease });
+                self.burials.add(Dead { change, sequence, bury_at: now + self.lease });
             }
             self.say(PresenceChange::ConnectorLost { connector }).await?;
         }
-        self.bury();
+        self.burials.go_on(&self.connection, &self.instance);
         Ok(())
-    }
-
-    /// Makes some devices of lost connectors offline for those that watch later. Each only over the message that is
-    /// known to be stale: when several watchers do it, or the device is back, nothing happens.
-    fn bury(&mut self) {
-        let now = Instant::now();
-        let due = self.dead.iter().take(BURIED_AT_ONCE).take_while(|dead| dead.bury_at <= now).count();
-        if due == 0 || self.burial.as_ref().is_some_and(|burial| !burial.is_finished()) {
-            return;
-        }
-        let some: Vec<_> = self.dead.drain(..due).collect();
-        let (connection, instance) = (self.connection.clone(), self.instance.clone());
-        self.burial = Some(tokio::spawn(async move {
-            for Dead { change, sequence, .. } in some {
-                let change = Change { online: false, ..change };
-                if let Err(super::atomic::StoreError::Backbone(error)) =
-                    offline_over(&connection, &instance, &change, sequence).await
-                {
-                    // An account that may only watch, or no connection: others do it, or a later watcher.
-                    tracing::debug!(%instance, %error, "devices of a lost connector are left as they are");
-                    return;
-                }
-            }
-        }));
     }
 
     async fn say(&self, change: PresenceChange) -> Result<(), Unwatched> {

@@ -1,0 +1,101 @@
+//! What the messages of a presence stream say: that a connector is alive, or where a device is.
+
+use async_nats::Message;
+use bytes::Bytes;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::presence::{PresenceChange, Session};
+
+/// What a message of the stream says.
+pub(super) enum Said {
+    Alive { connector: ConnectorId, lease: String },
+    Change(Change),
+}
+
+/// Reads a message by its subject: `presence.<instance>.connector.<id>` and `presence.<instance>.device.<id>`; repeated, under another first token.
+pub(super) fn said(message: &Message) -> Result<Said, String> {
+    let mut tokens = message.subject.as_str().split('.').skip(2);
+    match (tokens.next(), tokens.next()) {
+        (Some("connector"), Some(id)) => Ok(Said::Alive {
+            connector: ConnectorId::parse(id).map_err(|error| error.to_string())?,
+            lease: String::from_utf8_lossy(&message.payload).into_owned(),
+        }),
+        (Some("device"), Some(_)) => Change::read(&message.payload).map(Said::Change),
+        _ => Err(format!("nothing is said on {}", message.subject)),
+    }
+}
+
+/// A device's change as stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredChange {
+    online: bool,
+    device: String,
+    connector: String,
+    number: u64,
+    lease: String,
+    at_ms: i64,
+}
+
+/// The same with its values checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) online: bool,
+    pub(super) device: DeviceId,
+    pub(super) session: Session,
+    /// Under which lease of its connector it was said.
+    pub(super) lease: String,
+    pub(super) at: Timestamp,
+}
+
+impl Change {
+    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
+        let stored: StoredChange = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+        Ok(Self {
+            online: stored.online,
+            device: DeviceId::parse(&stored.device).map_err(|error| error.to_string())?,
+            session: Session {
+                connector: ConnectorId::parse(&stored.connector).map_err(|error| error.to_string())?,
+                number: stored.number,
+            },
+            lease: stored.lease,
+            at: Timestamp::from_unix_ms(stored.at_ms),
+        })
+    }
+
+    pub(super) fn write(&self) -> Result<Bytes, String> {
+        let stored = StoredChange {
+            online: self.online,
+            device: self.device.to_string(),
+            connector: self.session.connector.to_string(),
+            number: self.session.number,
+            lease: self.lease.clone(),
+            at_ms: self.at.unix_ms(),
+        };
+        serde_json::to_vec(&stored).map(Bytes::from).map_err(|error| error.to_string())
+    }
+
+    /// As watchers see it.
+    pub(super) fn shown(self) -> PresenceChange {
+        let Self { online, device, session, at, lease: _ } = self;
+        if online { PresenceChange::Online { device, session, at } } else { PresenceChange::Offline { device, session, at } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Change;
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = Change::read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Who is let in, and what the sample configuration lets each user do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rollcall_backbone::{
+    Backbone, BackboneError,
+    log::AppendError,
+    messages::Lane,
+    nats::{Credentials, NatsConfig, connect},
+    presence::PresenceChange,
+    requests::{AnnouncedRuling, Submitted},
+};
+use rollcall_domain::ids::{Position, RequestId};
+use tokio::time::timeout;
+
+use super::{BOUND, follow_to, instance, log, message, offline, online, records, session};
+use crate::nats_server::NatsServer;
+
+#[tokio::test]
+async fn connecting_says_what_is_wrong() {
+    let server = NatsServer::with("authorization { user: ann, password: secret }").await;
+    let with = |password: &str| {
+        let mut config = NatsConfig::new(server.url());
+        config.credentials = Credentials::User { name: "ann".to_owned(), password: password.to_owned() };
+        config
+    };
+    connect(with("secret")).await.unwrap();
+    let error = connect(with("wrong")).await.err().unwrap().to_string();
+    assert!(error.contains("authorization violation") && !error.contains("wrong"), "{error}");
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut config = NatsConfig::new(format!("nats://{free}"));
+    config.connect_timeout = Duration::from_millis(300);
+    let error = connect(config).await.err().unwrap();
+    assert!(matches!(error, BackboneError::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains(&free.to_string()), "{error}");
+}
+
+/// The sample configuration's accounts, as in `deploy/nats`.
+async fn server_with_accounts() -> NatsServer {
+    let accounts = include_str!("../../../../../deploy/nats/accounts.conf");
+    let accounts = accounts
+        .replace("$ROLLCALL_NATS_CONNECTOR_PASSWORD", "connector-password")
+        .replace("$ROLLCALL_NATS_REGISTRAR_PASSWORD", "registrar-password")
+        .replace("$ROLLCALL_NATS_UP_PASSWORD", "up-password");
+    NatsServer::with(&accounts).await
+}
+
+async fn as_user(server: &NatsServer, name: &str) -> Backbone {
+    let mut config = NatsConfig::new(server.url());
+    config.credentials = Credentials::User { name: name.to_owned(), password: format!("{name}-password") };
+    // What is not permitted is not answered either.
+    config.operation_timeout = Duration::from_secs(1);
+    connect(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
+    let server = server_with_accounts().await;
+    let (connector, registrar) = (as_user(&server, "connector").await, as_user(&server, "registrar").await);
+    let id = RequestId::parse("request").unwrap();
+    assert!(connector.log.open(&log()).await.is_err(), "a connector makes no streams");
+    registrar.log.open(&log()).await.unwrap();
+
+    connector.log.open(&log()).await.unwrap();
+    connector.messages.open(&instance()).await.unwrap();
+    connector.presence.open(&instance()).await.unwrap();
+    let mut rulings = connector.requests.rulings(&log()).await.unwrap();
+    let mut follower = connector.log.follow(&log(), Position::START).await.unwrap();
+    assert_eq!(connector.requests.submit(&log(), &id, Bytes::new()).await.unwrap(), Submitted::Queued);
+    let error = connector.log.append(&log(), Position::START, records(1, 1)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Backbone(BackboneError::Unavailable { .. })), "{error}");
+    assert!(connector.log.append(&log(), Position::START, records(1, 5)).await.is_err());
+    assert!(connector.requests.take(&log(), 1, Duration::ZERO).await.is_err());
+    assert!(connector.attempts.keep(&log(), records(1, 1)).await.is_err());
+
+    let taken = registrar.requests.take(&log(), 10, BOUND).await.unwrap();
+    registrar.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
+    let ruling = AnnouncedRuling { id, ruling: Bytes::from_static(b"{}") };
+    registrar.requests.announce(&log(), vec![ruling.clone()]).await.unwrap();
+    registrar.requests.finish(&log(), taken.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
+    registrar.attempts.keep(&log(), records(1, 3)).await.unwrap();
+    assert_eq!(registrar.attempts.read(&log(), Position(1), 10).await.unwrap().len(), 2);
+    assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
+    assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling));
+
+    let lanes = [Lane::Down, Lane::Lateral];
+    let mut messages = connector.messages.follow(&instance(), &lanes, None).await.unwrap();
+    for lane in [Lane::Up, Lane::Lateral] {
+        connector.messages.publish(&instance(), message(lane, 1, Bytes::new())).await.unwrap();
+    }
+    assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, Lane::Lateral);
+    let mut watch = connector.presence.watch(&instance()).await.unwrap();
+    connector.presence.heartbeat(&instance(), &session("c", 1).connector).await.unwrap();
+    connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
+    connector.presence.announce(&instance(), offline("d", session("c", 1))).await.unwrap();
+    assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));
+    assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(online("d", session("c", 1))));
+    assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(offline("d", session("c", 1))));
+}
+
+#[tokio::test]
+async fn one_user_may_do_what_both_may() {
+    let server = server_with_accounts().await;
+    let backbone = as_user(&server, "up").await;
+    backbone.log.open(&log()).await.unwrap();
+    backbone.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
+    let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
+    assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
+    backbone.messages.publish(&instance(), message(Lane::Down, 1, Bytes::new())).await.unwrap();
+    backbone.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
+    let id = RequestId::parse("request").unwrap();
+    backbone.requests.submit(&log(), &id, Bytes::new()).await.unwrap();
+    assert_eq!(backbone.requests.take(&log(), 10, BOUND).await.unwrap().len(), 1);
+}
+
+#[test]
+fn the_sample_configuration_is_one_that_a_server_takes() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/nats-server.conf");
+    let passwords = ["CONNECTOR", "REGISTRAR", "UP"].map(|user| (format!("ROLLCALL_NATS_{user}_PASSWORD"), "secret"));
+    let checked = NatsServer::program().args(["-t", "-c", file]).envs(passwords).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
