@@ -110,6 +110,10 @@ pub(crate) async fn announce(instance: &Instance) {
 
 /// Renews the lease until the future is dropped.
 pub(crate) async fn beat(instance: &Instance) {
+    // Who watches says what is wrong with it.
+    while instance.backbone.presence.open(&instance.id).await.is_err() {
+        tokio::time::sleep(AGAIN).await;
+    }
     let mut beat = tokio::time::interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

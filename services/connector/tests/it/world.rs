@@ -90,7 +90,8 @@ impl World {
             memory::with_control(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
         let (alpha, beta) = (instance("alpha", ALPHA), instance("beta", BETA));
         let instances = [&alpha, &beta].map(|instance| (instance.id.clone(), instance.clone()));
-        let fleet = FleetSnapshot { position: Position(2), fleet: Fleet { instances: instances.into() }, caught_up: true };
+        let fleet = Fleet { instances: instances.into() };
+        let fleet = FleetSnapshot { position: Position(2), fleet, caught_up: true, ..FleetSnapshot::default() };
         let (folder, server_ca) = (TempDir::new().unwrap(), Authority::root("Server CA"));
         let world = Self {
             alpha: Registrar::start(backbone.clone(), alpha, clock.clone()).await,
