@@ -67,7 +67,7 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 pub fn nearest_known_key(message: &str) -> Option<String> {
     let (unknown, known) = message.strip_prefix("unknown field `")?.split_once("`, expected ")?;
     let known = known.strip_prefix("one of ").unwrap_or(known);
-    let names = known.split(", ").map(|name| name.trim_matches('`'));
+    let names = known.split(", ").flat_map(|names| names.split(" or ")).map(|name| name.trim_matches('`'));
     let (distance, nearest) = names.map(|name| (edit_distance(unknown, name), name)).min()?;
     (distance <= 1 + unknown.chars().count() / 3).then(|| nearest.to_owned())
 }
