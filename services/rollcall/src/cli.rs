@@ -6,11 +6,11 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    device,
+    apply, device,
     fleet_file::Document,
     pki,
     process_config::{AnyProcess, ConnectorProcess, RegistrarProcess},
-    processes, up,
+    processes, up, view,
 };
 
 /// Rollcall registers a device the moment it first connects.
@@ -29,6 +29,11 @@ enum Command {
     Connector(ConfigFile),
     /// Run one registrar on NATS
     Registrar(ConfigFile),
+    /// Apply a fleet file to a deployment on NATS, once
+    Apply(apply::Arguments),
+    /// Hold the views in a data folder against the log
+    #[command(subcommand)]
+    View(view::Command),
     /// Check a process's configuration file, or a fleet file (.yaml, .yml), without starting anything
     CheckConfig(ConfigFile),
     /// Print a process's configuration with every default filled in
@@ -68,6 +73,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let config: RegistrarProcess = rollcall_chassis::config::load(&file.config)?;
             runtime()?.block_on(processes::registrar(config))?;
         }
+        Command::Apply(arguments) => return runtime()?.block_on(apply::run(&arguments)),
+        Command::View(command) => return runtime()?.block_on(view::run(&command)),
         Command::CheckConfig(file) => println!("{}", check(&file)?),
         Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),
         Command::Pki(command) => {

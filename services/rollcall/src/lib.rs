@@ -7,6 +7,7 @@
 //! Read [`cli`] first, then [`up`], then [`fleet_file`].
 
 pub mod announce;
+pub mod apply;
 pub mod cli;
 pub mod demo;
 pub mod device;
@@ -16,3 +17,4 @@ pub mod pki;
 pub mod process_config;
 pub mod processes;
 pub mod up;
+pub mod view;

@@ -102,7 +102,7 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
-    let backbone = open_backbone(arguments).await?;
+    let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     let ground = processes::stand(backbone, &arguments.data, process_config::default_cache(), shutdown)?;
     let platform_ca = PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?;
     let server_ca_file = platform_ca.certificate_file().to_owned();
@@ -141,13 +141,12 @@ fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
     arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose().map_err(Into::into)
 }
 
-async fn open_backbone(arguments: &Arguments) -> anyhow::Result<Backbone> {
-    match &arguments.nats {
-        Some(url) => {
-            nats::connect(NatsConfig::new(url.as_str())).await.with_context(|| format!("cannot use the broker at {url}"))
-        }
+/// On NATS, or on the embedded log in a data folder.
+pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
+    match nats_url {
+        Some(url) => nats::connect(NatsConfig::new(url)).await.with_context(|| format!("cannot use the broker at {url}")),
         None => {
-            let folder = arguments.data.join("log");
+            let folder = data.join("log");
             let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
             embedded::open(&folder, config).with_context(|| format!("cannot use the embedded log in {}", folder.display()))
         }
@@ -241,7 +240,7 @@ async fn issue_server_certificates(
     }
 }
 
-fn applier(ground: &Ground, shutdown: &CancellationToken) -> Applier {
+pub(crate) fn applier(ground: &Ground, shutdown: &CancellationToken) -> Applier {
     Applier {
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
@@ -254,7 +253,7 @@ fn applier(ground: &Ground, shutdown: &CancellationToken) -> Applier {
 }
 
 #[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
-fn report(document: &Document, outcome: Outcome) {
+pub(crate) fn report(document: &Document, outcome: Outcome) {
     for fault in &outcome.faults {
         eprintln!("rollcall: {}:{fault}", document.file.display());
     }
