@@ -1,6 +1,11 @@
 //! Rollcall as its users see it: `rollcall` processes, a real nats-server, mosquitto, paho and openssl as devices.
 //!
 //! One file for each thing that a user would say Rollcall does. A test asserts what a user could see: CONNACK codes and
-//! reason strings, messages, the records that `rollcall up --output json` shows.
+//! reason strings, messages, the records of the log. What only a broken client would send is sent by [`rollcall_harness::raw`].
+//! An `f<n>_` in a test's name is the failure mode that it would have caught.
 
+mod backbone_away;
+mod closed_sessions;
+mod crashes;
 mod first_connection;
+mod separate_processes;

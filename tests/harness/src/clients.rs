@@ -275,6 +275,22 @@ pub fn user_property(event: &Value, name: &str) -> Option<String> {
     found[1].as_str().map(ToOwned::to_owned)
 }
 
+/// The CONNACK code of MQTT 3.1.1, which paho says as the MQTT 5 code that it stands for.
+///
+/// # Panics
+/// When it is none.
+pub fn connack_code_3(event: &Value) -> u8 {
+    match event["code"].as_u64() {
+        Some(0) => 0,
+        Some(0x84) => 1,
+        Some(0x85) => 2,
+        Some(0x88) => 3,
+        Some(0x86) => 4,
+        Some(0x87) => 5,
+        _ => panic!("no CONNACK code of MQTT 3.1.1: {event}"),
+    }
+}
+
 /// The reason string that MQTT 5 carried; empty if there was none.
 pub fn reason_string(event: &Value) -> String {
     event["properties"]["ReasonString"].as_str().unwrap_or_default().to_owned()

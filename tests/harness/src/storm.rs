@@ -20,7 +20,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use crate::{
-    certificates::Authority,
+    certificates::{Authority, Pair},
     clients::Target,
     raw::{Tls, client_config},
     wait,
@@ -49,7 +49,8 @@ struct Seen {
 }
 
 impl Storm {
-    /// Starts `count` devices with the CNs `<prefix>-<n>`; their certificates lie in the target's folder.
+    /// Starts `count` devices with the CNs `<prefix>-<n>`; their certificates lie in the target's folder, and are made where
+    /// they do not lie there yet.
     ///
     /// # Panics
     /// When a certificate cannot be made.
@@ -59,7 +60,8 @@ impl Storm {
         let turns = Arc::new(Semaphore::new(CONCURRENT));
         for number in 0..count {
             let name = format!("{prefix}-{number}");
-            let pair = ca.quick_device(&target.folder, &name);
+            let made = Pair::at(&target.folder, &name);
+            let pair = if made.key.exists() { made } else { ca.quick_device(&target.folder, &name) };
             let config = client_config(target, Some(&pair), Tls::V13).expect("a client's configuration");
             let device = Device { name, target: target.clone(), connector: TlsConnector::from(Arc::new(config)) };
             runtime.spawn(device.run(turns.clone(), seen.clone()));
