@@ -37,7 +37,7 @@ use crate::{
 /// Most records folded before readers are told and other tasks get their turn.
 const GROUP_RECORDS_MAX: usize = 64;
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
-const APPLIED_WAITING_MAX: usize = 4096;
+const APPLIED_WAITING_MAX: usize = 1024;
 /// First wait before following is tried again.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 /// Longest wait before following is tried again.
@@ -458,22 +458,24 @@ fn switch(store: &Store, shared: &Shared, instance: &InstanceId, fold: &Fold) ->
     shared.serve(fold);
     tracing::info!(%instance, position = %fold.position, devices = fold.tally.live, "the view has been built");
     if let Some(old) = old.filter(|old| old.database.number == database.number) {
-        tokio::spawn(retire(store.clone(), old));
+        store.spawn(|closing| retire(closing, old));
     }
     Ok(())
 }
 
-/// Removes a generation that is not served any more, once its last reader is gone.
-async fn retire(store: Store, old: Arc<Rows>) {
+/// Removes a generation that is not served any more, once its last reader is gone. What is left when the store closes is
+/// removed at its next opening.
+async fn retire(closing: CancellationToken, old: Arc<Rows>) {
     while Arc::strong_count(&old) > 1 {
-        tokio::time::sleep(RETIRE_LOOK).await;
+        if closing.run_until_cancelled(tokio::time::sleep(RETIRE_LOOK)).await.is_none() {
+            return;
+        }
     }
     let erased = tokio::task::spawn_blocking(move || {
-        while old.erase(ERASED_AT_ONCE_MAX)?.is_continue() {}
+        while !closing.is_cancelled() && old.erase(ERASED_AT_ONCE_MAX)?.is_continue() {}
         Ok::<_, Fault>(())
     });
     if let Ok(Err(fault)) = erased.await {
         tracing::warn!(%fault, "an old generation of a view was not wholly removed; the next start goes on");
     }
-    drop(store);
 }

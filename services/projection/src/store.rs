@@ -70,6 +70,8 @@ struct Inner {
     current: watch::Sender<Arc<Database>>,
     views: Mutex<HashMap<InstanceId, Weak<Shared>>>,
     tasks: TaskTracker,
+    /// Cancelled when [`Store::close`] is called.
+    closing: CancellationToken,
     generations: Mutex<()>,
     /// Held for as long as the folder is in use, and let go last.
     _lock: File,
@@ -97,6 +99,7 @@ impl Store {
             current: watch::Sender::new(Arc::new(database)),
             views: Mutex::default(),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
             generations: Mutex::default(),
             _lock: lock,
         })))
@@ -130,12 +133,18 @@ impl Store {
     /// Waits until every view has stopped following (their `shutdown` must have been cancelled), then marks the folder
     /// clean, so that the next start believes it even after a power cut.
     pub async fn close(self) {
+        self.0.closing.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
         let marked = tokio::task::spawn_blocking(move || self.0.mark_clean()).await;
         if let Err(error) = marked {
             tracing::warn!(%error, "the view store was not marked clean");
         }
+    }
+
+    /// Runs something that [`close`](Self::close) waits for, and that is to end soon after the token is cancelled.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
+        self.0.tasks.spawn(task(self.0.closing.clone()));
     }
 
     /// The database in use.

@@ -32,12 +32,12 @@ async fn a_reopened_view_goes_on_from_its_position() {
 
 #[tokio::test]
 async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
-    let history = History::random(13, 40);
+    let history = History::random(13, 50);
     let log = Arc::new(TestLog::of(history.encoded()));
-    let reference = history.folded(40);
-    for writes in 0..240 {
+    let reference = history.folded(50);
+    for writes in 0.. {
         let folder = tempfile::tempdir().unwrap();
-        {
+        let stopped = {
             // A view that serves, so that it writes in the order of a live one.
             let live = Arc::new(TestLog::of(Vec::new()));
             let running = Running::open(&folder, &live);
@@ -46,16 +46,22 @@ async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
             database.writes_left.store(writes, Ordering::SeqCst);
             live.push(history.encoded());
             let mut status = running.view.status();
-            let stopped = status.wait_for(|status| status.health != ViewHealth::Following || status.position == log.len());
-            tokio::time::timeout(BOUND, stopped).await.unwrap().unwrap();
+            let ended = status.wait_for(|status| status.health != ViewHealth::Following || status.position == log.len());
+            let ended = tokio::time::timeout(BOUND, ended).await.unwrap().unwrap().clone();
+            let stopped = ended.position < log.len();
             abandon(running).await;
             put_back(&folder, database).await;
-        }
+            stopped
+        };
         let running = Running::open(&folder, &log);
         running.reached(log.len()).await;
         eprintln!("stopped after {writes} writes");
         assert_equal(&running.view, &history, &reference);
         running.close().await;
+        if !stopped {
+            assert!(writes > 60, "{writes} writes are all that a history takes");
+            break;
+        }
     }
 }
 
@@ -167,8 +173,25 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     let newer = Running::start(Store::open_as(&config(&folder), 2, &[1]).unwrap(), &log);
     assert_equal(&newer.view, &history, &history.folded(100));
     assert_eq!(newer.view.status().borrow().position, Position(100), "the older one is served");
+    let reading = tokio_util::sync::CancellationToken::new();
+    let reader = std::thread::spawn({
+        let (view, reading, reference, ids) =
+            (newer.view.clone(), reading.clone(), history.folded(100), history.device_ids());
+        move || {
+            let mut rounds = 0;
+            while !reading.is_cancelled() || rounds == 0 {
+                rounds += 1;
+                assert_eq!(*view.configuration(), reference.configuration);
+                for id in &ids {
+                    assert_eq!(view.entry(id), reference.entry(id), "what is read meanwhile is never half of it");
+                }
+            }
+        }
+    });
     log.reachable(true);
     let built = newer.until("has been built", |status| status.caught_up).await;
+    reading.cancel();
+    reader.join().unwrap();
     assert_eq!((built.position, built.digest), (Position(100), digest));
     log.push(late);
     newer.reached(Position(120)).await;
@@ -178,4 +201,85 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     let unable = Running::start(Store::open_as(&config(&folder), 3, &[]).unwrap(), &log);
     unable.reached(Position(120)).await;
     assert_equal(&unable.view, &history, &history.folded(120));
+}
+
+/// Names the folder of a process that is going to be killed.
+const VICTIM: &str = "ROLLCALL_TEST_VICTIM_FOLDER";
+const KILLED_AT: [usize; 8] = [0, 1, 30, 77, 150, 400, 900, 1500];
+
+#[test]
+fn f15_f16_a_killed_process_leaves_a_view_that_goes_on() {
+    if std::env::var_os(VICTIM).is_some() {
+        return;
+    }
+    let history = victims_history();
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let reference = history.folded(history.records.len());
+    for killed_at in KILLED_AT {
+        eprintln!("killed after {killed_at} records");
+        let folder = tempfile::tempdir().unwrap();
+        kill_a_victim(folder.path(), killed_at);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = Running::open(&folder, &log);
+            let found = running.view.status().borrow().clone();
+            assert!(found.position <= log.len(), "{found:?}");
+            let status = running.reached(log.len()).await;
+            assert_equal(&running.view, &history, &reference);
+            let digest = history
+                .encoded()
+                .iter()
+                .zip(1..)
+                .fold([0; 32], |digest, (record, position)| crate::fold::chain(&digest, Position(position), record));
+            assert_eq!(status.digest, digest);
+            running.close().await;
+        });
+    }
+}
+
+fn victims_history() -> History {
+    History::random(41, 2000)
+}
+
+/// Runs [`the_victim`] in a process of its own and kills it once it has said that it is so far.
+fn kill_a_victim(folder: &std::path::Path, records: usize) {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::reopening::the_victim", "--nocapture"])
+        .env(VICTIM, folder)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let so_far = said
+        .map_while(Result::ok)
+        .any(|line| line.strip_prefix("at ").is_some_and(|at| at.parse::<usize>().unwrap() >= records));
+    assert!(so_far, "the victim never came so far");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Not a test by itself: what the one above runs and kills.
+#[test]
+fn the_victim() {
+    let Some(folder) = std::env::var_os(VICTIM) else { return };
+    let config =
+        crate::admission::StoreConfig { folder: std::path::Path::new(&folder).join("views"), cache_bytes_max: 1 << 24 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let log = Arc::new(TestLog::of(Vec::new()));
+        let running = Running::start(Store::open(&config).unwrap(), &log);
+        let mut status = running.view.status();
+        for record in victims_history().encoded() {
+            log.push([record]);
+            let position = log.len();
+            status.wait_for(|status| status.position >= position).await.unwrap();
+            say(position);
+        }
+        std::future::pending::<()>().await;
+    });
+}
+
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn say(position: Position) {
+    println!("\nat {position}");
 }
