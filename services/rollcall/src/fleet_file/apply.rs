@@ -4,40 +4,29 @@
 //! earlier one did (a verification code is issued at upload), and a file is small. A rejected command is reported with its
 //! place and does not stop the others. Nothing here writes to a log.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod ask;
+mod ca;
 
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    petition::{PetitionError, Petitioner},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use rollcall_backbone::{Backbone, codec::AnyRequest, petition::Petitioner};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
     fleet::FleetCommand,
-    ids::{InstanceId, LogId, PolicyId, Position, RequestId, SpaceId},
-    registry::{
-        Actor, CaStatus, Command, Configuration, Request, RequestBody, command::TemplateChange, event::PolicyTarget,
-    },
-    time::Timestamp,
+    ids::{LogId, PolicyId, SpaceId},
+    registry::{Actor, Command, Configuration, event::PolicyTarget},
 };
-use rollcall_projection::{
-    admission::{AdmissionView, Store, ViewError},
-    fleet::FleetSnapshot,
-};
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::document::{
-    CaDeclaration, Declared, Document, Fault, InstanceDeclaration, Place, PolicyDeclaration, Proof, SpaceDeclaration,
-    TemplateDeclaration,
-};
-use crate::pki;
+pub use ask::ApplyError;
+use ask::{OPERATOR, Target};
 
-/// How long one command may take to be ruled on.
-const RULING_DEADLINE: Duration = Duration::from_secs(30);
-/// The name that commands of a fleet file carry.
-const OPERATOR: &str = "fleet-file";
+use super::document::{
+    Declared, Document, Fault, InstanceDeclaration, PolicyDeclaration, SpaceDeclaration, TemplateDeclaration,
+};
 
 /// What applying came to.
 #[derive(Clone, Debug, Default)]
@@ -48,41 +37,6 @@ pub struct Outcome {
     pub faults: Vec<Fault>,
     /// What an operator still has to do.
     pub notes: Vec<String>,
-}
-
-/// Why applying stopped before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// No ruling came, or the request could not be queued.
-    #[error("{place}: no ruling")]
-    Petition {
-        /// What was being applied.
-        place: Place,
-        /// Why.
-        #[source]
-        source: PetitionError,
-    },
-    /// A log or queue cannot be opened.
-    #[error("cannot open log and queue of {log}")]
-    Open {
-        /// Whose.
-        log: LogId,
-        /// Why.
-        #[source]
-        source: BackboneError,
-    },
-    /// The view of an instance cannot be used.
-    #[error("cannot read what instance {instance} holds")]
-    View {
-        /// Which instance.
-        instance: InstanceId,
-        /// Why.
-        #[source]
-        source: ViewError,
-    },
-    /// The process is stopping.
-    #[error("stopped before the fleet file was applied")]
-    Stopped,
 }
 
 /// Applies fleet files; keeps its petitioners between them.
@@ -101,18 +55,6 @@ pub struct Applier {
     pub shutdown: CancellationToken,
     /// One for each log asked so far.
     pub petitioners: HashMap<LogId, Petitioner>,
-}
-
-/// One instance while it is being applied.
-struct Target<'a> {
-    instance: &'a InstanceId,
-    view: AdmissionView,
-}
-
-impl Target<'_> {
-    fn configuration(&self) -> Arc<Configuration> {
-        self.view.configuration()
-    }
 }
 
 impl Applier {
@@ -179,25 +121,6 @@ impl Applier {
             }
         }
         Ok(())
-    }
-
-    /// The instance's view, caught up with its log.
-    async fn view(&self, instance: &InstanceId) -> Result<AdmissionView, ApplyError> {
-        self.open(&LogId::Instance(instance.clone())).await?;
-        let failed = |source| ApplyError::View { instance: instance.clone(), source };
-        let view = self.store.admission(instance, self.backbone.log.clone(), self.shutdown.clone()).map_err(failed)?;
-        let mut status = view.status();
-        match self.shutdown.run_until_cancelled(status.wait_for(|status| status.caught_up)).await {
-            Some(Ok(_)) => Ok(view),
-            _ => Err(ApplyError::Stopped),
-        }
-    }
-
-    /// Opens a log and its queue; the registrar does too, and whoever comes second finds them there.
-    async fn open(&self, log: &LogId) -> Result<(), ApplyError> {
-        let failed = |source| ApplyError::Open { log: log.clone(), source };
-        self.backbone.log.open(log).await.map_err(failed)?;
-        self.backbone.requests.open(log).await.map_err(failed)
     }
 
     async fn space(
@@ -279,133 +202,6 @@ impl Applier {
         };
         self.command(target, command, &declared.place, outcome).await
     }
-
-    async fn ca(
-        &mut self,
-        target: &Target<'_>,
-        space: &SpaceId,
-        declared: &Declared<CaDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let (wanted, place) = (&declared.item, &declared.place);
-        if !target.configuration().cas.contains_key(&wanted.id) {
-            let command = Command::UploadCa { ca: wanted.id.clone(), space: space.clone(), der: wanted.der.clone() };
-            self.command(target, Some(command), place, outcome).await?;
-        }
-        let Some(found) = target.configuration().cas.get(&wanted.id).cloned() else { return Ok(()) };
-        if found.der != wanted.der || found.space != *space {
-            let rule = format!("CA certificate {} exists with another certificate or space: use a new id", wanted.id);
-            outcome.faults.push(Fault { place: place.clone(), rule });
-            return Ok(());
-        }
-        if !found.is_verified() {
-            self.prove(target, declared, outcome).await?;
-        }
-        let Some(found) = target.configuration().cas.get(&wanted.id).cloned().filter(|ca| ca.is_verified()) else {
-            return Ok(());
-        };
-        if found.template != wanted.template || found.self_registration != wanted.self_registration {
-            let template = wanted.template.clone().map_or(TemplateChange::Unbind, TemplateChange::Bind);
-            let self_registration = Some(wanted.self_registration);
-            let command = Command::ConfigureCa { ca: wanted.id.clone(), template, self_registration };
-            self.command(target, Some(command), place, outcome).await?;
-        }
-        Ok(())
-    }
-
-    /// Proof of possession, as far as the file lets us: a fresh code if the old one has expired, then the certificate.
-    async fn prove(
-        &mut self,
-        target: &Target<'_>,
-        declared: &Declared<CaDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let (wanted, place) = (&declared.item, &declared.place);
-        let now = Timestamp::from_unix_ms(self.clock.unix_ms());
-        if awaited_code(target, wanted).is_some_and(|(_, expires_at)| expires_at <= now) {
-            self.command(target, Some(Command::IssueCaCode { ca: wanted.id.clone() }), place, outcome).await?;
-        }
-        let Some((code, _)) = awaited_code(target, wanted) else { return Ok(()) };
-        let pem = match &wanted.proof {
-            Proof::Key(key) => pki::verification_certificate(&wanted.file, key, &code).map_err(|error| format!("{error:#}")),
-            Proof::Certificate(file) if file.exists() => std::fs::read_to_string(file).map_err(|error| error.to_string()),
-            Proof::Certificate(_) | Proof::Later => {
-                outcome.notes.push(awaits_proof(target.instance, wanted, &code));
-                return Ok(());
-            }
-        };
-        let der = pem.and_then(|pem| first_certificate(&pem));
-        match der {
-            Ok(proof) => {
-                self.command(target, Some(Command::VerifyCa { ca: wanted.id.clone(), proof }), place, outcome).await
-            }
-            Err(rule) => {
-                let place = Place { line: place.line, field: format!("{}.proof_of_possession", place.field) };
-                outcome.faults.push(Fault { place, rule });
-                Ok(())
-            }
-        }
-    }
-
-    /// Asks for a command, if there is one to ask for, and waits until the view knows what came of it.
-    async fn command(
-        &mut self,
-        target: &Target<'_>,
-        command: Option<Command>,
-        place: &Place,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let Some(command) = command else { return Ok(()) };
-        let id = self.request_id();
-        let actor = Actor::Operator(OPERATOR.into());
-        let request = Request { id: id.clone(), actor, body: RequestBody::Command(command) };
-        let log = LogId::Instance(target.instance.clone());
-        if let Some(position) = self.ask(&log, id, AnyRequest::Registry(request), place, outcome).await? {
-            let failed = |source| ApplyError::View { instance: target.instance.clone(), source };
-            target.view.reached(position).await.map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// The position of an accepted request; a rejected one is a fault of the outcome.
-    async fn ask(
-        &mut self,
-        log: &LogId,
-        id: RequestId,
-        request: AnyRequest,
-        place: &Place,
-        outcome: &mut Outcome,
-    ) -> Result<Option<Position>, ApplyError> {
-        let queued =
-            QueuedRequest { submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()), traceparent: None, request };
-        let petitioner = self.petitioner(log);
-        let asked = petitioner.ask(&id, encode_request(&queued), RULING_DEADLINE);
-        let ruling = match self.shutdown.run_until_cancelled(asked).await {
-            Some(answered) => answered.map_err(|source| ApplyError::Petition { place: place.clone(), source })?,
-            None => return Err(ApplyError::Stopped),
-        };
-        match ruling {
-            Ruling::Accepted { position } => {
-                outcome.changes += 1;
-                Ok(Some(position))
-            }
-            Ruling::Rejected(rejected) => {
-                let rule = format!("{} ({})", rejected.message, rejected.code);
-                outcome.faults.push(Fault { place: place.clone(), rule });
-                Ok(None)
-            }
-        }
-    }
-
-    fn petitioner(&mut self, log: &LogId) -> Petitioner {
-        let start = || Petitioner::start(log.clone(), self.backbone.requests.clone(), self.shutdown.clone());
-        self.petitioners.entry(log.clone()).or_insert_with(start).clone()
-    }
-
-    fn request_id(&self) -> RequestId {
-        let id = self.entropy.uuid_v7(self.clock.unix_ms());
-        RequestId::parse(&format!("fleet-file-{id}")).expect("a UUID holds hex digits and dashes only")
-    }
 }
 
 /// What must be bound and unbound so that exactly the declared products, and the space if declared, have the policy.
@@ -433,33 +229,6 @@ fn rebinding(configuration: &Configuration, space: &SpaceId, wanted: &PolicyDecl
         }
     }
     commands
-}
-
-fn awaited_code(target: &Target<'_>, wanted: &CaDeclaration) -> Option<(Box<str>, Timestamp)> {
-    match &target.configuration().cas.get(&wanted.id)?.status {
-        CaStatus::AwaitingProof { code, expires_at } => Some((code.clone(), *expires_at)),
-        CaStatus::Verified { .. } => None,
-    }
-}
-
-fn awaits_proof(instance: &InstanceId, ca: &CaDeclaration, code: &str) -> String {
-    let out = match &ca.proof {
-        Proof::Certificate(file) => file.display().to_string(),
-        Proof::Key(_) | Proof::Later => "verification.crt".to_owned(),
-    };
-    format!(
-        "instance {instance}: CA certificate {} awaits proof of possession; its verification code is {code}. Make the \
-         certificate where its key is: rollcall pki verification --ca {} --ca-key KEY --code {code} --out {out}; name it \
-         under proof_of_possession and send SIGHUP",
-        ca.id,
-        ca.file.display()
-    )
-}
-
-fn first_certificate(pem: &str) -> Result<Box<[u8]>, String> {
-    use rustls_pki_types::pem::PemObject as _;
-    let der = rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes());
-    der.map(|der| der.as_ref().into()).map_err(|error| format!("no PEM certificate can be read: {error}"))
 }
 
 /// The id of a new space's `system_default_policy`: the same at every application of the file, and like the service's ids
