@@ -21,7 +21,7 @@ use rollcall_domain::{
 use rollcall_projection::admission::AdmissionView;
 use tower::{BoxError, Service};
 
-use super::{Arrivals, CertificateConnect};
+use super::{Arrivals, CertificateConnect, traced::traceparent};
 
 /// Asks the registrar.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl Inner {
         let id = event.id();
         let request = QueuedRequest {
             submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()),
-            traceparent: None,
+            traceparent: traceparent(),
             request: AnyRequest::Registry(Request {
                 id: id.clone(),
                 actor: Actor::Certificate(event.sha256),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use rmqtt_codec::v5::PublishAckReason;
-use rollcall_backbone::{memory::Faults, messages::Lane};
+use rollcall_backbone::messages::Lane;
 use rollcall_domain::{ids::DeviceId, registry::Devices};
 
 use crate::{
@@ -90,13 +90,13 @@ async fn without_a_backbone_known_devices_get_in_and_unknown_ones_are_told_to_co
     let known = ca.device("0001");
     drop(world.connect(&connector, &known).await.unwrap());
 
-    world.faults.set_faults(Faults { unavailable: 1000, ..Faults::default() });
+    world.lose_backbone().await;
     world.connect(&connector, &known).await.unwrap().quiet().await;
     let refused = world.connect(&connector, &ca.device("0002")).await.err().unwrap();
     assert_eq!(refused.code, 0x88);
     assert!(refused.reason.starts_with("registry_unavailable: "), "{}", refused.reason);
 
-    world.faults.heal();
+    world.find_backbone();
     world.connect(&connector, &ca.device("0002")).await.unwrap();
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use rollcall_backbone::{
     Backbone,
-    memory::{self, Control, MemoryConfig},
+    memory::{self, Control, Faults, MemoryConfig},
 };
 use rollcall_chassis::{
     clock::{Clock, SetClock},
@@ -55,7 +55,7 @@ pub(crate) const BETA: &str = "beta.iot.example";
 
 pub(crate) struct World {
     pub(crate) backbone: Backbone,
-    pub(crate) faults: Control,
+    faults: Control,
     pub(crate) clock: SetClock,
     pub(crate) server_ca: Authority,
     pub(crate) alpha: Arc<Registrar>,
@@ -180,6 +180,19 @@ impl World {
                     })
             })
             .await;
+    }
+
+    /// Nothing can be written any more.
+    pub(crate) async fn lose_backbone(&self) {
+        tokio::join!(self.alpha.hold(), self.beta.hold());
+        self.faults.set_faults(Faults { unavailable: 1000, ..Faults::default() });
+    }
+
+    /// All is well again.
+    pub(crate) fn find_backbone(&self) {
+        self.faults.heal();
+        self.alpha.resume();
+        self.beta.resume();
     }
 
     pub(crate) fn config(&self, identity: &Identity) -> Arc<ClientConfig> {
