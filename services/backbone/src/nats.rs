@@ -7,7 +7,7 @@
 //! Trust boundary: the server's accounts decide who may append to which stream; here, whatever is read is checked for
 //! sequence and identity, and never believed to be a record before [`crate::codec`] has said so.
 //!
-//! Read `connection`, `streams` (every declaration), `subjects` (every name), then `atomic` (how things are written) and
+//! Read `connection` (and `dial`), `streams` (every declaration), `subjects` (every name), then `atomic` (how things are written) and
 //! `replay` (how they are read), then one file per trait.
 
 mod atomic;
@@ -15,6 +15,7 @@ mod attempts;
 mod body;
 mod config;
 mod connection;
+mod dial;
 mod direct;
 mod follow;
 mod group;

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use async_nats::ServerAddr;
+use percent_encoding::percent_decode_str;
 
 use crate::limits::Limits;
 
@@ -69,6 +70,20 @@ impl NatsConfig {
     pub(super) fn servers(&self) -> Result<Vec<ServerAddr>, String> {
         let parse = |url: &str| url.trim().parse().map_err(|error| format!("{} is not a NATS URL: {error}", shown(url)));
         self.url.split(',').map(parse).collect()
+    }
+
+    /// Who we are: as said here, or by the first URL, which the client library does not look at.
+    pub(super) fn identity(&self) -> Result<Credentials, String> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let servers = self.servers()?;
+        let by_url = || {
+            let first = servers.first()?;
+            Some(Credentials::User { name: decoded(first.username()?), password: decoded(first.password()?) })
+        };
+        Ok(match &self.credentials {
+            Credentials::None => by_url().unwrap_or_default(),
+            said @ (Credentials::User { .. } | Credentials::File(_)) => said.clone(),
+        })
     }
 
     /// The URLs without the user and password that they may carry.

@@ -4,33 +4,19 @@
 //! [`BackboneError::Unavailable`]. The client library reconnects by itself; what was in flight is unknown to it, so
 //! whoever holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
 
-use std::{fmt::Display, future::Future, time::Duration};
+use std::{fmt::Display, future::Future};
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
+use async_nats::{Client, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, timeout_at},
 };
 
-use super::{
-    config::{Credentials, NatsConfig},
-    subjects,
-};
+use super::{config::NatsConfig, dial};
 use crate::BackboneError;
 
-/// Shortest pause between two attempts to connect.
-const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
-/// Longest pause between two attempts to connect.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How often the server is asked whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_secs(3);
-/// Messages that one subscription may hold unread. A push consumer's flow control stops at 32 MB, which is this many
-/// messages of some 130 bytes; past it the client drops and the replay starts again from the last position.
-const SUBSCRIPTION_MESSAGES_MAX: usize = 256 * 1024;
-/// Messages that wait for the socket.
-const OUTGOING_MESSAGES_MAX: usize = 4096;
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
 const SERVER_VERSION_MIN: (u64, u64) = (2, 15);
 
@@ -55,7 +41,7 @@ impl Connection {
         let attempted = format!("connecting to NATS at {}", config.shown_urls());
         let (link_sender, link) = watch::channel(Link { up: true, epoch: 0 });
         let deadline = Instant::now() + config.connect_timeout;
-        let client = connect(&config, &link_sender, deadline)
+        let client = dial::connect(&config, &link_sender, deadline)
             .await
             .map_err(|reason| BackboneError::Unavailable { attempted: attempted.clone(), reason })?;
         let jetstream = jetstream::ContextBuilder::new()
@@ -176,115 +162,12 @@ pub(super) async fn lost(mut link: watch::Receiver<Link>, epoch: u64) {
     let _ = link.wait_for(|link| !link.up || link.epoch != epoch).await;
 }
 
-async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, deadline: Instant) -> Result<Client, String> {
-    let mut pause = RECONNECT_PAUSE_MIN;
-    loop {
-        let attempt = options(config, link.clone()).await?.connect(config.servers()?);
-        let reason = match timeout_at(deadline, attempt).await {
-            Ok(Ok(client)) => return Ok(client),
-            Ok(Err(error)) if is_final(error.kind()) => return Err(chain(&error)),
-            Ok(Err(error)) => chain(&error),
-            Err(_elapsed) => "no answer in time".to_owned(),
-        };
-        let next = Instant::now() + pause;
-        if next >= deadline {
-            return Err(format!("{reason} (tried for {} s)", config.connect_timeout.as_secs()));
-        }
-        tracing::debug!(reason, "NATS is not there yet");
-        sleep_until(next).await;
-        pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
-    }
-}
-
-/// What waiting will not mend.
-const fn is_final(kind: ConnectErrorKind) -> bool {
-    match kind {
-        ConnectErrorKind::ServerParse
-        | ConnectErrorKind::Authentication
-        | ConnectErrorKind::AuthorizationViolation
-        | ConnectErrorKind::Tls => true,
-        ConnectErrorKind::Dns | ConnectErrorKind::TimedOut | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => false,
-    }
-}
-
-async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<ConnectOptions, String> {
-    let mut options = ConnectOptions::new()
-        .name(&config.name)
-        .connection_timeout(config.operation_timeout)
-        .request_timeout(Some(config.operation_timeout))
-        .ping_interval(PING_INTERVAL)
-        .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
-        .client_capacity(OUTGOING_MESSAGES_MAX)
-        .max_reconnects(None)
-        .reconnect_delay_callback(|attempts| {
-            let doubled = u32::try_from(attempts).map_or(u32::MAX, |n| 2_u32.saturating_pow(n.min(16)));
-            RECONNECT_PAUSE_MIN.saturating_mul(doubled).min(RECONNECT_PAUSE_MAX)
-        })
-        .event_callback(move |event| {
-            let link = link.clone();
-            async move { note(&link, &event) }
-        });
-    match &config.credentials {
-        Credentials::None => {}
-        Credentials::User { name, password } => {
-            // An inbox of the user's own: the server can then keep others from listening to what comes there.
-            options = options
-                .user_and_password(name.clone(), password.clone())
-                .custom_inbox_prefix(format!("_INBOX.{}", subjects::token(name)));
-        }
-        Credentials::File(path) => {
-            options = options
-                .credentials_file(path)
-                .await
-                .map_err(|error| format!("the credentials file {} cannot be used: {error}", path.display()))?;
-        }
-    }
-    if let Some(path) = &config.ca_file {
-        options = options.add_root_certificates(path.clone()).require_tls(true);
-    }
-    Ok(options)
-}
-
-fn note(link: &watch::Sender<Link>, event: &Event) {
-    match event {
-        Event::Connected => {
-            link.send_if_modified(|link| {
-                let again = !link.up;
-                *link = Link { up: true, epoch: link.epoch + u64::from(again) };
-                again
-            });
-            tracing::info!("connected to NATS");
-        }
-        Event::Disconnected | Event::Closed => {
-            link.send_modify(|link| link.up = false);
-            tracing::warn!("the connection to NATS is down");
-        }
-        Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => tracing::info!(%event, "NATS"),
-        Event::ServerError(error) => tracing::warn!(%error, "NATS refused something"),
-        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
-    }
-}
-
 fn is_new_enough(version: &str) -> bool {
     let mut numbers = version.trim_start_matches('v').split(['.', '-']).map(str::parse::<u64>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= SERVER_VERSION_MIN,
         _ => false,
     }
-}
-
-/// An error with its causes: the client library says "IO error" and keeps the file's name in the source.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
 #[tokio::test]
 async fn one_user_may_do_what_both_may() {
     let server = server_with_accounts().await;
-    let backbone = as_user(&server, "up").await;
+    let url = server.url().replace("nats://", "nats://up:up-password@");
+    let backbone = connect(NatsConfig::new(url)).await.unwrap();
     backbone.log.open(&log()).await.unwrap();
     backbone.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
     let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
@@ -121,4 +122,34 @@ fn the_sample_configuration_is_one_that_a_server_takes() {
     let passwords = ["CONNECTOR", "REGISTRAR", "UP"].map(|user| (format!("ROLLCALL_NATS_{user}_PASSWORD"), "secret"));
     let checked = NatsServer::program().args(["-t", "-c", file]).envs(passwords).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[tokio::test]
+async fn a_server_is_believed_only_with_a_certificate_of_the_given_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["server", "other"] {
+        let made = std::process::Command::new("openssl")
+            .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nats".split(' '))
+            .args("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE".split(' '))
+            .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let file = |name: &str| folder.path().join(name);
+    let server =
+        NatsServer::with(&format!("tls {{ cert_file: {:?}, key_file: {:?} }}", file("server.crt"), file("server.key")))
+            .await;
+    let with = |authority: &str| {
+        let mut config = NatsConfig::new(server.url().replace("nats://", "tls://"));
+        config.ca_file = Some(file(authority));
+        config.connect_timeout = Duration::from_secs(1);
+        config
+    };
+    connect(with("server.crt")).await.unwrap();
+    let error = connect(with("other.crt")).await.err().unwrap().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    let error = connect(with("missing.crt")).await.err().unwrap().to_string();
+    assert!(error.contains("missing.crt"), "{error}");
 }
