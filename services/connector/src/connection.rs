@@ -4,19 +4,13 @@
 //! while bytes move. Invariant: nothing here waits for one thing only; a client that takes nothing, sends nothing or
 //! sends too much is found out by a deadline or a full mailbox whatever else is under way.
 
-use std::{
-    future::poll_fn,
-    io,
-    mem::MaybeUninit,
-    net::IpAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+mod progress;
+
+use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
 use rollcall_domain::refusal::Refusal;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Instant, Sleep, sleep_until, timeout},
 };
@@ -28,20 +22,14 @@ use crate::{
     entrance::{self, Held, enter},
     handshake::{Shaken, linger, shake},
     instance::Instance,
-    mailbox::Mail,
     metrics::metrics,
-    mqtt::{Closing, Connect, Delivered, Effect, Grant, Protocol, Publish, PublishOutcome},
+    mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
     pace::Pace,
     prover::Proof,
-    session::{delivery, rule_on_publish, rule_on_subscribe},
+    session::{rule_on_publish, rule_on_subscribe},
     sessions::Session,
     uplinks::Uplinks,
 };
-
-/// Bytes read at a time.
-const READ_BYTES: usize = 4096;
-/// Output above which no more messages are taken from the mailbox: there they count against the client's bounds.
-const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
 /// Serves one accepted socket from ClientHello to its end.
 pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream, source: IpAddr) {
@@ -168,116 +156,6 @@ impl Connection {
             }
             None => self.protocol.published(reference, PublishOutcome::Denied),
         }
-    }
-
-    /// Moves whatever can move; ready when the state machine may have something to say.
-    fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // One instant for all: what one of them waits for, the timer must not take for past.
-        let now = Instant::now();
-        let wrote = self.poll_write(context)?;
-        let progress = [
-            wrote,
-            self.poll_mail(context),
-            self.poll_uplinks(now, context),
-            self.poll_read(now, context)?,
-            self.poll_timer(now, context),
-        ];
-        if progress.iter().any(Poll::is_ready) { Poll::Ready(Ok(())) } else { Poll::Pending }
-    }
-
-    /// Writes output as far as the client takes it.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut progress = Poll::Pending;
-        while !self.protocol.output().is_empty() {
-            match Pin::new(&mut self.tls).poll_write(context, self.protocol.output()) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(bytes)) => {
-                    self.protocol.written(bytes);
-                    (self.unflushed, progress) = (true, Poll::Ready(Ok(())));
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return progress,
-            }
-        }
-        if self.unflushed && Pin::new(&mut self.tls).poll_flush(context)?.is_ready() {
-            self.unflushed = false;
-        }
-        progress
-    }
-
-    fn poll_mail(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Stage::Inside(held) = &self.stage else { return self.poll_stopping(context) };
-        let wanted = !self.backlogged && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
-        match ready!(held.session.mailbox.poll_next(wanted, context)) {
-            Mail::Close(refusal) => self.protocol.close(refusal),
-            Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
-            Mail::Message(stored) => {
-                let mut stored = Arc::unwrap_or_clone(stored);
-                if let Some(delivery) = delivery(&self.instance, &held.session, &mut stored) {
-                    self.backlogged = self.protocol.deliver(&delivery) == Delivered::Queued;
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-
-    fn poll_stopping(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Stage::Outside(outside) = &mut self.stage else { return Poll::Pending };
-        ready!(outside.stopping.as_mut().poll(context));
-        self.protocol.refuse(Refusal::ShuttingDown, None);
-        Poll::Ready(())
-    }
-
-    fn poll_uplinks(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let Some(uplinks) = &mut self.uplinks else { return Poll::Pending };
-        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, context));
-        if uplinks.is_empty() {
-            self.uplinks = None;
-        }
-        self.protocol.published(publish, outcome);
-        Poll::Ready(())
-    }
-
-    fn poll_read(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.protocol.wants_input() || self.is_too_fast(now) {
-            return Poll::Pending;
-        }
-        let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
-        let mut read = ReadBuf::uninit(&mut scratch);
-        ready!(Pin::new(&mut self.tls).poll_read(context, &mut read))?;
-        if read.filled().is_empty() {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-        }
-        self.backlogged = false;
-        self.paces[1].spend(read.filled().len(), now);
-        self.protocol.receive(read.filled(), self.edge.now_ms());
-        Poll::Ready(Ok(()))
-    }
-
-    /// Whether more is under way than the device may have: then it is not read from, and slows down by itself.
-    fn is_too_fast(&self, now: Instant) -> bool {
-        let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
-        in_flight >= self.edge.config.limits.uplink_bytes_in_flight_max as usize
-            || self.paces.iter().any(|pace| pace.resumes_at(now).is_some())
-    }
-
-    /// The timer is moved only when it would ring too late: each packet puts the keep-alive off, and a ring that is
-    /// early does no harm.
-    fn poll_timer(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let deadline_ms = self.protocol.deadline_ms();
-        if deadline_ms.is_some_and(|at_ms| self.edge.instant(at_ms) <= now) {
-            self.protocol.tick(self.edge.now_ms());
-            return Poll::Ready(());
-        }
-        let deadline = deadline_ms.map(|at_ms| self.edge.instant(at_ms));
-        let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
-        let [messages, bytes] = &self.paces;
-        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
-        let Some(due) = all.into_iter().flatten().min() else { return Poll::Pending };
-        if due < self.timer.deadline() || self.timer.is_elapsed() {
-            self.timer.as_mut().reset(due);
-        }
-        self.timer.as_mut().poll(context)
     }
 
     /// Says goodbye: what is left of the output, close_notify, and time to read both.
