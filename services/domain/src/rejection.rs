@@ -176,6 +176,9 @@ pub enum Rejection {
     /// The device is frozen.
     #[error("device {0} is frozen")]
     DeviceFrozen(DeviceId),
+    /// The request cannot be read: it was damaged, or written by a newer version.
+    #[error("the request cannot be read: {0}")]
+    MalformedRequest(String),
 }
 
 /// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
@@ -232,6 +235,7 @@ codes!(Rejection {
     Self::CertificateHeldByOther(_) => "certificate_held_by_other",
     Self::DeviceMismatch(_) => "device_mismatch",
     Self::DeviceFrozen(_) => "device_frozen",
+    Self::MalformedRequest(_) => "malformed_request",
 } nested {
     CaRefused => AuthorityFault,
     ProofRefused => ProofFault,
@@ -276,6 +280,7 @@ impl Rejection {
             | Self::DeviceHasSecret(_)
             | Self::CertificateHeldByOther(_)
             | Self::DeviceMismatch(_) => Fault::Device,
+            Self::MalformedRequest(_) => Fault::Service,
             Self::NotFound(_)
             | Self::AlreadyExists(_)
             | Self::NameTaken { .. }

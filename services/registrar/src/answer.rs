@@ -8,16 +8,16 @@ use rollcall_backbone::{
     codec::{Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
     requests::{AnnouncedRuling, Receipt},
 };
-use rollcall_domain::ids::{LogId, Position};
+use rollcall_domain::{
+    ids::{LogId, Position},
+    rejection::Rejection,
+};
 
 use crate::{
     intake::Taken,
     metrics::metrics,
     ruling::{Outcome, Rejected},
 };
-
-/// The code of a ruling on bytes that are no request of the log they were queued for.
-pub(crate) const UNREADABLE: &str = "malformed_request";
 
 /// Answers `outcomes`, those of the first requests of `taken`. `last` is where the log ends with them.
 pub(crate) async fn answer(backbone: &Backbone, log: &LogId, taken: &[Taken], outcomes: &[Outcome], last: Position) {
@@ -50,8 +50,7 @@ fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> A
         }
         Outcome::Unreadable(reason) => {
             tracing::warn!(%log, request = %taken.id, reason, "a request cannot be read");
-            let message = format!("the request cannot be read: {reason}");
-            Ruling::Rejected(RejectedRuling { code: UNREADABLE.to_owned(), message })
+            Ruling::Rejected(RejectedRuling::from(&Rejection::MalformedRequest(reason.clone())))
         }
     };
     AnnouncedRuling { id: taken.id.clone(), ruling: encode_ruling(&ruling) }

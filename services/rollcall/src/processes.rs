@@ -33,6 +33,7 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
         stand_on_nats(&config.nats, "rollcall-connector", &config.data, config.view_cache_bytes_max, &shutdown).await?;
     let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
+    ground.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the connector stopped")
 }
@@ -47,6 +48,7 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let ground =
         stand_on_nats(&config.nats, "rollcall-registrar", &config.data, config.view_cache_bytes_max, &shutdown).await?;
     rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
+    ground.store.close().await;
     finish(shutdown, telemetry).await;
     Ok(())
 }

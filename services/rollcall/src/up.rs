@@ -128,12 +128,16 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
         report(&document, applier.apply(&document).await.context("cannot apply the fleet file")?);
     }
     until_served(&ground, &mut connector, shutdown).await?;
-    let announcement = announcement(arguments, &ground, address, server_ca_file, demo.as_ref(), shutdown)?;
-    announcement.write(&arguments.data)?;
-    print(arguments.output, &announcement)?;
-    reapply_on_hangup(arguments, applier, shutdown).await?;
+    let announce = || {
+        let announcement = announcement(arguments, &ground, address, &server_ca_file, demo.as_ref(), shutdown)?;
+        announcement.write(&arguments.data)?;
+        anyhow::Ok(announcement)
+    };
+    print(arguments.output, &announce()?)?;
+    reapply_on_hangup(arguments, applier, announce, shutdown).await?;
     services.close();
     services.wait().await;
+    ground.store.close().await;
     Ok(())
 }
 
@@ -144,7 +148,9 @@ fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
 /// On NATS, or on the embedded log in a data folder.
 pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
     match nats_url {
-        Some(url) => nats::connect(NatsConfig::new(url)).await.with_context(|| format!("cannot use the broker at {url}")),
+        Some(url) => nats::connect(NatsConfig::new(url))
+            .await
+            .with_context(|| format!("cannot use the broker at {}", without_credentials(url))),
         None => {
             let folder = data.join("log");
             let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
@@ -267,7 +273,7 @@ fn announcement(
     arguments: &Arguments,
     ground: &Ground,
     address: SocketAddr,
-    server_ca_file: PathBuf,
+    server_ca_file: &Path,
     demo: Option<&demo::Files>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Announcement> {
@@ -283,7 +289,7 @@ fn announcement(
             region: instance.region.to_string(),
             edition: instance.edition.name().to_owned(),
             mqtts_address: address,
-            server_ca_file: absolute(&server_ca_file),
+            server_ca_file: absolute(server_ca_file),
         })
         .collect();
     let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
@@ -326,13 +332,22 @@ fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
 }
 
 /// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.
-async fn reapply_on_hangup(arguments: &Arguments, mut applier: Applier, shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// What was announced is written again: there may be other instances now.
+async fn reapply_on_hangup(
+    arguments: &Arguments,
+    mut applier: Applier,
+    announce: impl Fn() -> anyhow::Result<Announcement>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
         match read_fleet_file(arguments) {
             Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
             Ok(Some(document)) => match applier.apply(&document).await {
-                Ok(outcome) => report(&document, outcome),
+                Ok(outcome) => {
+                    announce()?;
+                    report(&document, outcome);
+                }
                 Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
             },
             Err(error) => crate::cli::explain(&error.context("the fleet file was not applied")),

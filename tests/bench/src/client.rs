@@ -54,7 +54,10 @@ impl DeviceMaker {
             .with_client_auth_cert(vec![certificate.der().clone()], key)?;
         // Every handshake is a full one.
         config.resumption = Resumption::disabled();
-        Ok(Device { connector: TlsConnector::from(Arc::new(config)), server_name: ServerName::try_from(server_name.to_owned())? })
+        Ok(Device {
+            connector: TlsConnector::from(Arc::new(config)),
+            server_name: ServerName::try_from(server_name.to_owned())?,
+        })
     }
 }
 

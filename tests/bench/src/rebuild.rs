@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "figures are this program's output")]
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let backbone = embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
+    let backbone =
+        embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
     let instance = InstanceId::parse("north")?;
     fill(backbone.log.as_ref(), &instance, arguments.devices).await?;
     let begun = now();

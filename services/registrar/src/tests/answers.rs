@@ -104,7 +104,7 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     let announced = rulings.recv().await.unwrap();
     assert_eq!(announced.id, id);
     let ruling = rollcall_backbone::codec::decode_ruling(&announced.ruling).unwrap();
-    assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == crate::answer::UNREADABLE));
+    assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == "malformed_request"));
     // Somebody else's id on the envelope would send the answer to the wrong requester.
     let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
     let inner = rollcall_backbone::codec::AnyRequest::Registry(inner);
