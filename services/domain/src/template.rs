@@ -124,7 +124,7 @@ pub struct DerivedDevice {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationFault {
     /// A declared parameter cannot be used.
-    #[error("the certificate's {attribute} cannot be used: {fault:?}")]
+    #[error("the certificate's {attribute} cannot be used: {fault}")]
     Attribute {
         /// Which one.
         attribute: SubjectAttribute,

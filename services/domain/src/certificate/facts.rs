@@ -96,17 +96,22 @@ impl fmt::Display for SubjectAttribute {
 }
 
 /// Why an attribute cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AttributeFault {
     /// Not in the Subject.
+    #[error("it is not in the Subject")]
     Absent,
     /// More than once in the Subject: which one is meant is anybody's guess.
+    #[error("it stands in the Subject more than once")]
     Repeated,
     /// There, with nothing in it.
+    #[error("it is empty")]
     Empty,
     /// Holds a control, bidirectional-formatting or zero-width character.
+    #[error("it holds a control character or an invisible one")]
     ControlCharacter,
     /// Its bytes are not what its ASN.1 tag says, or the tag is not a text.
+    #[error("its bytes are not the text that its ASN.1 type says")]
     Undecodable,
 }
 
