@@ -5,6 +5,8 @@ use std::{
     process::Command,
 };
 
+use rollcall_chassis::clock::{Clock as _, SystemClock};
+
 use crate::process::run;
 
 /// A certificate and its key, in PEM files.
@@ -69,17 +71,19 @@ impl Authority {
     pub fn root_called(folder: &Path, name: &str, subject: &str, key: Key) -> Self {
         let pair = Pair::at(folder, name);
         make_key(&pair.key, key);
-        run(Command::new("openssl")
-            .args(["req", "-x509", "-new", "-sha256", "-days", "3650", "-subj", subject, "-key"])
-            .arg(&pair.key)
-            .args([
-                "-addext",
-                "basicConstraints=critical,CA:TRUE",
-                "-addext",
-                "keyUsage=critical,keyCertSign,cRLSign",
-                "-out",
-            ])
-            .arg(&pair.certificate));
+        self_sign(&pair, subject);
+        Self { pair, chain: Vec::new() }
+    }
+
+    /// The same name and key with another certificate of its own, as a CA that is renewed.
+    pub fn renewed(&self, folder: &Path, name: &str) -> Self {
+        let pair = Pair::at(folder, name);
+        std::fs::copy(&self.pair.key, &pair.key).expect("the CA's key");
+        let subject = run(Command::new("openssl")
+            .args(["x509", "-noout", "-subject", "-nameopt", "compat", "-in"])
+            .arg(&self.pair.certificate));
+        let subject = subject.trim().trim_start_matches("subject=").trim();
+        self_sign(&pair, subject);
         Self { pair, chain: Vec::new() }
     }
 
@@ -167,9 +171,24 @@ impl Authority {
     }
 }
 
+/// An instant this far from now, for validities.
+pub fn from_now(offset: time::Duration) -> time::OffsetDateTime {
+    let now = time::OffsetDateTime::from_unix_timestamp(SystemClock.unix_ms() / 1000);
+    now.expect("a clock within the years of the calendar") + offset
+}
+
 /// A random positive serial number, hex.
 fn serial() -> String {
     format!("01{}", run(Command::new("openssl").args(["rand", "-hex", "8"])).trim())
+}
+
+/// A CA certificate signed by its own key.
+fn self_sign(pair: &Pair, subject: &str) {
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-new", "-sha256", "-days", "3650", "-subj", subject, "-key"])
+        .arg(&pair.key)
+        .args(["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out"])
+        .arg(&pair.certificate));
 }
 
 fn make_key(file: &Path, key: Key) {

@@ -225,8 +225,13 @@ impl Paho {
     /// When it does not come.
     #[track_caller]
     pub fn subscribe(&mut self, filter: &str) -> Value {
+        let before = self.said().iter().filter(|event| event["event"] == "suback").count();
         self.command(&json!({"do": "subscribe", "filter": filter, "qos": 1}));
-        self.expect_that("suback", |event| event["filter"] == filter)
+        wait::until("paho to say suback", || {
+            let said = self.said();
+            let found = said.iter().filter(|event| event["event"] == "suback").nth(before).cloned();
+            found.ok_or_else(|| format!("{said:?}"))
+        })
     }
 
     /// Waits for CONNACK 0 and returns the device id that MQTT 5's user property says.

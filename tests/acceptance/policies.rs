@@ -1,0 +1,206 @@
+//! Topic policies: allow, deny, variables, literals; a device's own system topics and nobody else's.
+
+use rollcall_domain::{
+    ids::{PolicyId, ProductId, SpaceId},
+    registry::{Command, event::PolicyTarget},
+};
+use rollcall_harness::{
+    certificates::{Authority, Key},
+    clients::{Paho, PahoOptions, folder},
+    deployment::Deployment,
+    fleet::Instance,
+    raw::{Raw, Tls},
+    wait,
+    wire::{self, Connect, V311},
+};
+
+const BOTH: &str = r#"["iotda:devices:publish", "iotda:devices:subscribe"]"#;
+
+fn policy(id: &str, statements: &[(&str, &str, &str)]) -> String {
+    let mut text = format!("          - id: {id}\n            bind: {{ products: [truck] }}\n            statement:\n");
+    for (effect, actions, resources) in statements {
+        text += &format!("              - {{ effect: {effect}, actions: {actions}, resources: {resources} }}\n");
+    }
+    text
+}
+
+/// The default policy of the space allows everything; without it only what is said here is allowed.
+fn without_default(deployment: &Deployment) {
+    let mut operator = deployment.operator();
+    let default = operator.records("north").into_iter().find_map(|record| match record.event {
+        rollcall_backbone::codec::AnyEvent::Registry(rollcall_domain::registry::Event::SpaceCreated {
+            default_policy,
+            ..
+        }) => Some(default_policy),
+        _ => None,
+    });
+    operator.command("north", Command::DeletePolicy { policy: default.expect("every space gets one") });
+}
+
+fn publish(paho: &mut Paho, topic: &str) -> u64 {
+    paho.publish_acknowledged(topic, topic)["code"].as_u64().expect("a code")
+}
+
+#[test]
+fn f10_policies_allow_deny_and_take_values_as_text() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let north = Instance {
+        policies: policy(
+            "allow",
+            &[
+                ("ALLOW", BOTH, r#"["topic:own/${devices.deviceId}/*", "topic:by/${devices.productId}/?"]"#),
+                ("ALLOW", BOTH, r#"["topic:client/${devices.clientId}/*"]"#),
+                ("ALLOW", r#"["iotda:devices:publish"]"#, r#"["topic:up/only"]"#),
+                ("ALLOW", r#"["iotda:devices:subscribe"]"#, r#"["topic:literal/+/#"]"#),
+            ],
+        ) + &policy("deny", &[("DENY", BOTH, r#"["topic:own/${devices.deviceId}/secret*"]"#)]),
+        ..Instance::new("north", &ca.pair.certificate)
+    };
+    let deployment = Deployment::start(folder, &[north]);
+    without_default(&deployment);
+    let target = deployment.target("north.test", 0);
+    let device = ca.quick_device(deployment.folder(), "t1");
+    let options = PahoOptions { client_id: "box".into(), ..PahoOptions::default() };
+    let mut paho = target.paho(&device, &options);
+    paho.accepted();
+    wait::until("the default policy to be gone", || {
+        let code = publish(&mut paho, "anything");
+        if code == 0x87 { Ok(()) } else { Err(code) }
+    });
+    let table = [
+        ("own/truck_t1/a", 0),
+        ("own/truck_t1/a/b/c", 0),
+        ("own/truck_t1/secret", 0x87),
+        ("own/truck_t1/secrets/x", 0x87),
+        ("own/truck_t2/a", 0x87),
+        ("own/truck_t1", 0x87),
+        ("by/truck/x", 0),
+        ("by/truck/xy", 0x87),
+        ("by/car/x", 0x87),
+        ("client/box/x", 0),
+        ("client/other/x", 0x87),
+        ("up/only", 0),
+        ("literal/a/b", 0x87),
+    ];
+    for (topic, code) in table {
+        assert_eq!(publish(&mut paho, topic), code, "publish to {topic}");
+    }
+    let table = [
+        ("own/truck_t1/a", 1),
+        ("own/truck_t1/+", 1),
+        ("own/+/a", 0x87),
+        ("#", 0x87),
+        ("+/truck_t1/a", 0x87),
+        ("up/only", 0x87),
+        ("literal/+/#", 1),
+        ("literal/a/b", 0x87),
+        ("$oc/devices/truck_t1/user/x", 1),
+        ("$oc/devices/truck_t2/user/x", 0x87),
+        ("$oc/devices/+/user/x", 0x87),
+        ("$oc/#", 0x87),
+        ("$SYS/#", 0x87),
+        ("$share/g/own/truck_t1/a", 0x9e),
+    ];
+    for (filter, code) in table {
+        assert_eq!(paho.subscribe(filter)["codes"][0], code, "subscribe to {filter}");
+    }
+    // Only its own system topics.
+    for (topic, code) in [
+        ("$oc/devices/truck_t1/sys/messages/up", 0),
+        ("$oc/devices/truck_t2/sys/messages/up", 0x87),
+        ("$oc/devices/truck_t1x/sys/messages/up", 0x87),
+        ("$SYS/broker", 0x87),
+    ] {
+        assert_eq!(publish(&mut paho, topic), code, "publish to {topic}");
+    }
+    f10_a_client_id_with_wildcards_grants_none(&deployment, &ca);
+    three_one_one_is_acknowledged_and_nobody_gets_it(&deployment, &ca);
+}
+
+/// A client id is whatever the client says: once substituted, it is text.
+fn f10_a_client_id_with_wildcards_grants_none(deployment: &Deployment, ca: &Authority) {
+    let target = deployment.target("north.test", 0);
+    let device = ca.quick_device(deployment.folder(), "t3");
+    for client_id in ["+", "#", "*", "?", "a/b", "$SYS", "${devices.deviceId}"] {
+        let mut paho = target.paho(&device, &PahoOptions { client_id: client_id.into(), ..PahoOptions::default() });
+        paho.accepted();
+        for filter in ["client/+/x", "client/#", "client/box/x"] {
+            assert_eq!(paho.subscribe(filter)["codes"][0], 0x87, "client id {client_id:?}, filter {filter}");
+        }
+        assert_eq!(publish(&mut paho, "client/box/x"), 0x87, "client id {client_id:?}");
+        paho.disconnect();
+    }
+}
+
+fn three_one_one_is_acknowledged_and_nobody_gets_it(deployment: &Deployment, ca: &Authority) {
+    let target = deployment.target("north.test", 0);
+    let device = ca.quick_device(deployment.folder(), "t4");
+    let mut old = target.paho(&device, &PahoOptions { version: 4, ..PahoOptions::default() });
+    old.accepted();
+    assert_eq!(old.subscribe("own/truck_t4/#")["codes"][0], 1);
+    assert_eq!(old.subscribe("own/#")["codes"][0], 0x80);
+    assert_eq!(publish(&mut old, "own/truck_t4/secret"), 0, "3.1.1 cannot say no");
+    assert_eq!(publish(&mut old, "own/truck_t4/fine"), 0);
+    old.message("own/truck_t4/fine");
+    assert!(old.said().iter().all(|event| event["payload"] != "own/truck_t4/secret"), "{:?}", old.said());
+    let mut raw = Raw::open(&target, Some(&device), Tls::V12).expect("trusted");
+    assert_eq!(raw.connect(&Connect::new(V311, "raw")).expect("CONNACK").code, 0);
+    raw.send(&wire::subscribe(V311, "$share/g/own/truck_t4/a")).expect("sent");
+    assert_eq!(raw.packet().expect("SUBACK"), [0x90, 3, 0, 2, 0x80]);
+}
+
+/// A policy that changes takes a subscription away that it no longer allows.
+#[test]
+fn f17_a_changed_policy_reaches_live_sessions() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let allow = |resource: &str| policy("allow", &[("ALLOW", BOTH, &format!(r#"["topic:{resource}"]"#))]);
+    let north = Instance { policies: allow("a/*"), ..Instance::new("north", &ca.pair.certificate) };
+    let deployment = Deployment::start(folder, std::slice::from_ref(&north));
+    without_default(&deployment);
+    let target = deployment.target("north.test", 0);
+    let mut listener = target.paho(&ca.quick_device(deployment.folder(), "l"), &PahoOptions::default());
+    let mut speaker = target.paho(&ca.quick_device(deployment.folder(), "s"), &PahoOptions::default());
+    listener.accepted();
+    speaker.accepted();
+    wait::until("the subscription", || {
+        let code = listener.subscribe("a/b")["codes"][0].as_u64();
+        if code == Some(1) { Ok(()) } else { Err(format!("{code:?}")) }
+    });
+    speaker.publish_acknowledged("a/b", "allowed");
+    listener.message("allowed");
+    let narrowed = Instance { policies: allow("a/c"), ..north };
+    rollcall_harness::clients::success(&deployment.apply_text(&rollcall_harness::fleet::yaml(&[narrowed])))
+        .expect("applied");
+    wait::until("the publish to be denied", || {
+        let code = publish(&mut speaker, "a/b");
+        if code == 0x87 { Ok(()) } else { Err(code) }
+    });
+    // A policy bound to one device alone: it may, its neighbour may not.
+    let mut operator = deployment.operator();
+    let one = PolicyId::parse("only-s").expect("an id");
+    let statements = vec![rollcall_domain::policy::Statement {
+        effect: rollcall_domain::policy::Effect::Allow,
+        actions: vec![rollcall_domain::policy::Action::Publish],
+        resources: vec!["topic:only/s".into()],
+    }];
+    let space = SpaceId::parse("vehicles").expect("an id");
+    operator.command(
+        "north",
+        Command::CreatePolicy { policy: one.clone(), space: space.clone(), name: "only_s".into(), statements },
+    );
+    let device = rollcall_domain::ids::DeviceId::parse("truck_s").expect("an id");
+    operator.command("north", Command::BindPolicy { policy: one.clone(), target: PolicyTarget::Device(device) });
+    wait::until("the bound policy to allow", || {
+        let code = publish(&mut speaker, "only/s");
+        if code == 0 { Ok(()) } else { Err(code) }
+    });
+    assert_eq!(publish(&mut listener, "only/s"), 0x87);
+    let product = ProductId::parse("truck").expect("an id");
+    operator.command("north", Command::BindPolicy { policy: one, target: PolicyTarget::Product(space, product) });
+    wait::until("the product's policy to allow", || {
+        let code = publish(&mut listener, "only/s");
+        if code == 0 { Ok(()) } else { Err(code) }
+    });
+}
