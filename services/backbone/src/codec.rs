@@ -7,6 +7,7 @@
 //!
 //! [`event`] and [`request`] go between bodies, [`template`] between template bodies, [`part`] between what they share.
 
+mod availability;
 mod event;
 mod part;
 mod request;
@@ -24,6 +25,7 @@ use rollcall_domain::{
 };
 use rollcall_schemas::{WireError, attempt as wire_attempt, record as wire_record, ruling as wire_ruling};
 
+pub use availability::AvailabilityTable;
 pub use template::{
     statements_from_json, statements_to_json, template_body_to_json, template_draft_from_json, template_draft_to_json,
 };

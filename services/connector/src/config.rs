@@ -3,7 +3,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use rollcall_domain::fleet::{AvailabilityRules, Edition};
+use rollcall_backbone::codec::AvailabilityTable;
+use rollcall_domain::fleet::AvailabilityRules;
 use serde::{Deserialize, Serialize};
 
 use crate::mqtt;
@@ -19,30 +20,7 @@ pub struct Config {
     /// What is limited, and to how much.
     pub limits: Limits,
     /// Where self-registration is not available: any row that matches forbids.
-    pub unavailable: Vec<UnavailableRow>,
-}
-
-/// One row of the availability table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UnavailableRow {
-    /// Which edition.
-    pub edition: EditionName,
-    /// Which region; absent means every region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-}
-
-/// An edition as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EditionName {
-    /// Shared.
-    Basic,
-    /// Logical multi-tenant.
-    Standard,
-    /// Dedicated.
-    Enterprise,
+    pub unavailable: AvailabilityTable,
 }
 
 /// Every limit of the edge.
@@ -103,10 +81,7 @@ impl Default for Config {
             listen: SocketAddr::from(([0, 0, 0, 0], 8883)),
             tls_folder: "tls".into(),
             limits: Limits::default(),
-            unavailable: vec![
-                UnavailableRow { edition: EditionName::Basic, region: None },
-                UnavailableRow { edition: EditionName::Standard, region: Some("cn-east-3".into()) },
-            ],
+            unavailable: AvailabilityTable::default(),
         }
     }
 }
@@ -180,29 +155,13 @@ impl Limits {
 impl Config {
     /// The availability table as the rules want it.
     pub fn availability(&self) -> AvailabilityRules {
-        let row = |row: &UnavailableRow| (row.edition.into(), row.region.as_deref().map(Into::into));
-        AvailabilityRules { unavailable: self.unavailable.iter().map(row).collect() }
-    }
-}
-
-impl From<EditionName> for Edition {
-    fn from(name: EditionName) -> Self {
-        match name {
-            EditionName::Basic => Self::Basic,
-            EditionName::Standard => Self::Standard,
-            EditionName::Enterprise => Self::Enterprise,
-        }
+        self.unavailable.rules()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_default_table_is_the_services_own() {
-        assert_eq!(Config::default().availability(), AvailabilityRules::default());
-    }
 
     #[test]
     fn an_unknown_limit_is_refused() {

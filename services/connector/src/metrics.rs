@@ -127,7 +127,7 @@ impl Metrics {
         self.uplinks.add(1, &[]);
     }
 
-    /// A publish (`publish`) or subscribe (`subscribe`) was denied.
+    /// A publish (`publish`), subscribe (`subscribe`) or delivery (`deliver`) was denied.
     pub(crate) fn denied(&self, action: &'static str) {
         self.denied.add(1, &[KeyValue::new("action", action)]);
     }

@@ -69,8 +69,15 @@ fn hold_if_permitted(instance: &Instance, session: &Arc<Session>, filter: &str) 
     permitted
 }
 
-/// A stored message as the state machine takes it; `None` if its expiry has passed while it was on its way.
+/// A stored message as the state machine takes it; `None` if its expiry has passed while it was on its way, or a policy
+/// forbids its topic although it let the filter pass.
 pub(crate) fn delivery<'a>(instance: &Instance, session: &Session, stored: &'a mut StoredMessage) -> Option<Delivery<'a>> {
+    let message = &stored.message;
+    let custom = message.lane == Lane::Lateral;
+    if custom && session.forbids_delivery(&message.topic, &instance.view.configuration(), &instance.view) {
+        metrics().denied("deliver");
+        return None;
+    }
     let waited_s = instance.clock.unix_ms().saturating_sub(stored.stored_at_ms).max(0) / 1000;
     let message = &mut stored.message;
     if let Some(expiry_s) = &mut message.properties.expiry_s {

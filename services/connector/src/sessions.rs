@@ -15,7 +15,7 @@ use rollcall_domain::{
     authenticate::{Identification, Recognised},
     certificate::CertificateFacts,
     ids::{CaId, DeviceId, SpaceId},
-    policy::{Action, TopicScope, Variables, permits, topic_scope},
+    policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
     refusal::Refusal,
     registry::{Configuration, Device, DeviceEntry, Devices},
     time::Timestamp,
@@ -101,9 +101,17 @@ impl Session {
     /// Whether policies let the device do this on a custom topic, or with a custom filter.
     pub(crate) fn permits(&self, action: Action, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
         let Some(record) = self.record(devices) else { return false };
-        let variables =
-            Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product };
-        permits(configuration.policies_of(&record), action, topic, variables)
+        permits(configuration.policies_of(&record), action, topic, self.variables())
+    }
+
+    /// Whether a policy forbids that a message on this custom topic is delivered, whatever filter it came by.
+    pub(crate) fn forbids_delivery(&self, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
+        let Some(record) = self.record(devices) else { return true };
+        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables())
+    }
+
+    fn variables(&self) -> Variables<'_> {
+        Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product }
     }
 
     /// Whose a topic or filter is, seen from this device.

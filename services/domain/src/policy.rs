@@ -119,6 +119,22 @@ pub fn permits<'a>(
     allowed
 }
 
+/// Whether some DENY of `policies` covers a topic name that a message is about to be delivered on.
+///
+/// A filter is judged as the text that it is, as at the service, so an ALLOW of `*` lets a device subscribe `#`, and a
+/// DENY of `secret/*` does not match that text. What the DENY means is kept here: no message of `secret/…` arrives.
+pub fn forbids<'a>(
+    policies: impl IntoIterator<Item = &'a Policy>,
+    action: Action,
+    topic: &str,
+    variables: Variables<'_>,
+) -> bool {
+    let statements = policies.into_iter().flat_map(|policy| &policy.statements);
+    statements
+        .filter(|statement| statement.effect == Effect::Deny && statement.actions.contains(&action))
+        .any(|statement| statement.covers(topic, &pattern::Values::forbidding(variables)))
+}
+
 impl Statement {
     fn covers(&self, topic: &str, values: &pattern::Values<'_>) -> bool {
         let mut patterns = self.resources.iter().filter_map(|resource| resource.strip_prefix(RESOURCE_PREFIX));

@@ -296,11 +296,7 @@ pub(super) fn instance_to_wire(instance: &Instance) -> wire::Instance {
     wire::Instance {
         id: instance.id.to_string(),
         access_domain: instance.access_domain.to_string(),
-        edition: match instance.edition {
-            Edition::Basic => wire::Edition::Basic,
-            Edition::Standard => wire::Edition::Standard,
-            Edition::Enterprise => wire::Edition::Enterprise,
-        },
+        edition: edition_to_wire(instance.edition),
         region: instance.region.to_string(),
     }
 }
@@ -309,11 +305,23 @@ pub(super) fn instance_from_wire(instance: wire::Instance) -> Read<Instance> {
     Ok(Instance {
         id: id("body.instance.id", &instance.id)?,
         access_domain: instance.access_domain.into(),
-        edition: match instance.edition {
-            wire::Edition::Basic => Edition::Basic,
-            wire::Edition::Standard => Edition::Standard,
-            wire::Edition::Enterprise => Edition::Enterprise,
-        },
+        edition: edition_from_wire(instance.edition),
         region: instance.region.into(),
     })
+}
+
+pub(super) fn edition_to_wire(edition: Edition) -> wire::Edition {
+    match edition {
+        Edition::Basic => wire::Edition::Basic,
+        Edition::Standard => wire::Edition::Standard,
+        Edition::Enterprise => wire::Edition::Enterprise,
+    }
+}
+
+pub(super) fn edition_from_wire(edition: wire::Edition) -> Edition {
+    match edition {
+        wire::Edition::Basic => Edition::Basic,
+        wire::Edition::Standard => Edition::Standard,
+        wire::Edition::Enterprise => Edition::Enterprise,
+    }
 }

@@ -64,6 +64,20 @@ async fn a_message_between_devices_arrives_once_at_either_connector() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f10_a_filter_wider_than_a_deny_does_not_get_round_it() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut watched = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    let mut sender = world.connect(&connector, &ca.device("0002")).await.unwrap();
+    deny(&world, &[Action::Subscribe], &["topic:secret/*"]).await;
+    assert_eq!(watched.subscribe("#", QoS::AtMostOnce).await, SubscribeAckReason::GrantedQos0);
+    assert_eq!(sender.publish("secret/plan", b"1").await, PublishAckReason::Success);
+    assert_eq!(sender.publish("open", b"2").await, PublishAckReason::Success);
+    assert_eq!(watched.message().await, ("open".into(), b"2".into(), 0));
+    watched.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_stays_in_its_resource_space() {
     let (world, ca) = World::with_ca().await;
     let (space, default_policy) = (id("beside"), id("default-beside"));
