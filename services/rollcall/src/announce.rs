@@ -79,9 +79,10 @@ impl Announcement {
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Removes `up.json`, if it is there.
+    /// Removes `up.json`, whoever wrote it. To be called once the data folder is this process's own: what a killed one
+    /// left there is not true any more.
     pub fn remove(data: &Path) {
-        // Nothing to do about a file that is not there or cannot be removed: readers check the process too.
+        // Nothing to do about a file that is not there or cannot be removed: readers compare the process id.
         drop(std::fs::remove_file(data.join(FILE)));
     }
 

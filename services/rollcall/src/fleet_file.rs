@@ -7,5 +7,5 @@
 pub mod apply;
 pub mod document;
 
-pub use apply::{Applier, Outcome};
+pub use apply::{Applier, ApplyError, Outcome};
 pub use document::{Document, FleetFileError};

@@ -29,7 +29,7 @@ use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{oneshot, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,7 +38,7 @@ use crate::{
     announce::{Announcement, Demo, InstanceAnnouncement},
     demo,
     events::{self, Output},
-    fleet_file::{Applier, Document, Outcome},
+    fleet_file::{Applier, ApplyError, Document, Outcome},
     process_config,
     processes::{self, Ground},
 };
@@ -92,18 +92,37 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall", &config)?;
     let shutdown = shutdown::on_signal()?;
     let outcome = serve(&arguments, &shutdown).await;
-    Announcement::remove(&arguments.data);
     processes::finish(shutdown, telemetry).await;
     outcome
 }
 
 async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    // From the start: until somebody listens, SIGHUP ends a process.
+    let hangup = signal(SignalKind::hangup())?;
     std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     let ground = processes::stand(backbone, &arguments.data, process_config::default_cache(), shutdown)?;
+    // The folder's locks are held from here on.
+    Announcement::remove(&arguments.data);
+    let served = serve_on(arguments, &ground, document, demo.as_ref(), hangup, shutdown).await;
+    Announcement::remove(&arguments.data);
+    shutdown.cancel();
+    ground.store.close().await;
+    served
+}
+
+/// Everything between opening what the services stand on and closing it.
+async fn serve_on(
+    arguments: &Arguments,
+    ground: &Ground,
+    document: Option<Document>,
+    demo: Option<&demo::Files>,
+    hangup: Signal,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     let platform_ca = PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?;
     let server_ca_file = platform_ca.certificate_file().to_owned();
     let tls_folder = arguments.data.join("tls");
@@ -122,22 +141,25 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     services.spawn(events::show(ground.backbone.log.clone(), ground.fleet.clone(), arguments.output, shutdown.clone()));
     let status = watch::Sender::default();
     let mut connector = status.subscribe();
-    let address = start_services(arguments, &ground, status, &services, shutdown).await?;
-    let mut applier = applier(&ground, shutdown);
+    let address = start_services(arguments, ground, status, &services, shutdown).await?;
+    let mut applier = applier(ground, shutdown);
     if let Some(document) = document {
-        report(&document, applier.apply(&document).await.context("cannot apply the fleet file")?);
+        match applier.apply(&document).await {
+            Ok(outcome) => report(&document, outcome),
+            Err(ApplyError::Stopped) => return Ok(()),
+            Err(error) => return Err(error).context("cannot apply the fleet file"),
+        }
     }
-    until_served(&ground, &mut connector, shutdown).await?;
+    until_served(ground, &mut connector, shutdown).await?;
     let announce = || {
-        let announcement = announcement(arguments, &ground, address, &server_ca_file, demo.as_ref(), shutdown)?;
+        let announcement = announcement(arguments, ground, address, &server_ca_file, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
     print(arguments.output, &announce()?)?;
-    reapply_on_hangup(arguments, applier, announce, shutdown).await?;
+    reapply_on_hangup(arguments, applier, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;
-    ground.store.close().await;
     Ok(())
 }
 
@@ -337,9 +359,9 @@ async fn reapply_on_hangup(
     arguments: &Arguments,
     mut applier: Applier,
     announce: impl Fn() -> anyhow::Result<Announcement>,
+    mut hangup: Signal,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
     while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
         match read_fleet_file(arguments) {
             Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),

@@ -166,6 +166,11 @@ impl Applier {
         let wanted = &declared.item;
         let (policy, name, statements) = (wanted.id.clone(), wanted.name.clone(), wanted.statements.clone());
         let command = match target.configuration().policies.get(&wanted.id) {
+            Some(found) if found.space != *space => {
+                let rule = format!("policy {policy} exists in resource space {}: use a new id", found.space);
+                outcome.faults.push(Fault { place: declared.place.clone(), rule });
+                return Ok(());
+            }
             Some(found) if found.name == name && found.statements == statements => None,
             Some(_) => Some(Command::UpdatePolicy { policy, name: Some(name), statements: Some(statements) }),
             None => Some(Command::CreatePolicy { policy, space: space.clone(), name, statements }),

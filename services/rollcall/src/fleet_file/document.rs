@@ -219,6 +219,7 @@ impl Document {
         let raw: RawFleet = serde_saphyr::from_str(text).map_err(|error| misshapen(file, &error))?;
         let mut checker = Checker { folder: file.parent().unwrap_or(Path::new(".")), data, faults: Vec::new() };
         let instances = checker.each("instances", &raw.instances, Checker::instance);
+        checker.unique(&instances);
         match checker.faults {
             faults if faults.is_empty() => Ok(Self { file: file.into(), instances }),
             faults => Err(FleetFileError::Faults { file: file.into(), faults }),

@@ -1,7 +1,10 @@
 //! From the shape of a fleet file to checked values: ids, templates, policies and certificates by the domain's own rules,
 //! so that what passes here is rejected by the registrar only for what the registry holds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use rollcall_backbone::codec;
 use rollcall_domain::{
@@ -30,6 +33,41 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// Refuses what is declared twice: the two would take turns at every application.
+    pub(super) fn unique(&mut self, instances: &[Declared<InstanceDeclaration>]) {
+        let named = |declared: &Declared<InstanceDeclaration>| declared.item.instance.id.to_string();
+        self.each_once("instance", instances, named);
+        self.each_once("access domain", instances, |declared| declared.item.instance.access_domain.to_string());
+        for instance in instances {
+            let spaces = &instance.item.spaces;
+            self.each_once("resource space", spaces, |space| space.item.id.to_string());
+            self.each_once("template", &instance.item.templates, |template| template.item.id.to_string());
+            let of_all = spaces.iter().flat_map(|space| &space.item.policies);
+            self.each_once("policy", of_all, |policy| policy.item.id.to_string());
+            let of_all = spaces.iter().flat_map(|space| &space.item.cas);
+            self.each_once("CA certificate", of_all, |ca| ca.item.id.to_string());
+            for space in spaces {
+                self.each_once("product", &space.item.products, |product| product.item.id.to_string());
+            }
+        }
+    }
+
+    fn each_once<'d, T: 'd>(
+        &mut self,
+        what: &str,
+        declared: impl IntoIterator<Item = &'d Declared<T>>,
+        name: impl Fn(&Declared<T>) -> String,
+    ) {
+        let mut first_lines = HashMap::new();
+        for item in declared {
+            let line = item.place.line;
+            if let Some(first) = first_lines.insert(name(item), line) {
+                let rule = format!("{what} {} is declared at line {first} already", name(item));
+                self.fault::<()>(item.place.clone(), rule);
+            }
+        }
+    }
+
     /// Checks each item of a list at its own place.
     pub(super) fn each<R, T>(
         &mut self,

@@ -109,3 +109,10 @@ fn what_is_no_yaml_is_refused_with_its_place() {
     let said = parse("instances:\n  - id: [\n").expect_err("must be refused");
     assert!(said.starts_with("fleet.yaml:"), "{said}");
 }
+
+#[test]
+fn what_is_declared_twice_is_refused() {
+    let twice = GOOD.replace("products: [{ id: truck }]", "products: [{ id: truck }, { id: truck }]");
+    let said = parse(&twice).expect_err("must be refused");
+    assert!(said.contains("products[1]: product truck is declared at line 9 already"), "{said}");
+}
