@@ -116,7 +116,7 @@ macro_rules! conformance_tests {
                 the_identity_is_stable, logs_are_isolated;
             follow: every_position_without_gap_or_repeat, beyond_the_end_is_damaged, caught_up_is_said_once,
                 a_slow_follower_misses_nothing;
-            requests: a_key_waits_once, the_oldest_come_first, taking_waits_for_the_first,
+            requests: a_key_waits_once, the_kind_stays_with_a_request, the_oldest_come_first, taking_waits_for_the_first,
                 takers_share_a_queue, an_unfinished_request_comes_again, a_stale_receipt_finishes_nothing,
                 rulings_reach_every_listener, queues_are_isolated;
             attempts: attempts_are_read_in_order, attempts_of_logs_are_isolated;

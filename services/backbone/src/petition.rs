@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BackboneError,
     codec::{Ruling, decode_ruling},
-    requests::RequestQueue,
+    requests::{RequestKind, RequestQueue},
 };
 
 /// How often an unanswered request is submitted again.
@@ -66,9 +66,15 @@ impl Petitioner {
     ///
     /// # Errors
     /// [`PetitionError`]: not answered, or not even queued, within `deadline`.
-    pub async fn ask(&self, id: &RequestId, request: Bytes, deadline: Duration) -> Result<Ruling, PetitionError> {
+    pub async fn ask(
+        &self,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Ruling, PetitionError> {
         let mut ruling = self.wait_for(id);
-        let answered = tokio::time::timeout(deadline, self.submit_until_ruled(id, request, &mut ruling)).await;
+        let answered = tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, request, &mut ruling)).await;
         drop(ruling);
         self.forget_if_unwanted(id);
         match answered {
@@ -79,12 +85,13 @@ impl Petitioner {
 
     async fn submit_until_ruled(
         &self,
+        kind: RequestKind,
         id: &RequestId,
         request: Bytes,
         ruling: &mut broadcast::Receiver<Ruling>,
     ) -> Result<Ruling, PetitionError> {
         loop {
-            self.queue.submit(&self.log, id, request.clone()).await?;
+            self.queue.submit(&self.log, kind, id, request.clone()).await?;
             if let Ok(Ok(ruling)) = tokio::time::timeout(RESUBMIT, ruling.recv()).await {
                 return Ok(ruling);
             }

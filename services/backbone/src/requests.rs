@@ -1,6 +1,6 @@
 //! The request queue of each log, and the rulings on its requests.
 //!
-//! Invariants: a key waits at most once in a queue, however often it is submitted; a request that was taken and not
+//! Invariants: a key (kind and id) waits at most once in a queue, however often it is submitted; a request that was taken and not
 //! finished within its lease is handed out again; rulings are announced to whoever listens and kept by nobody (the log
 //! is the truth: who misses one asks again).
 
@@ -20,6 +20,16 @@ pub const REQUEST_BYTES_MAX: usize = 900 * 1024;
 /// How long a taken request may stay unfinished before it is handed out again.
 pub const LEASE: Duration = Duration::from_secs(10);
 
+/// What a request may come to. It is not in the request's own bytes, which are whatever the submitter wrote: a broker's
+/// permissions can tell one kind from the other, and so can the registrar, without believing anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// A connector's: a certificate that asks to be let in, nothing else.
+    Connect,
+    /// An operator's.
+    Command,
+}
+
 /// What became of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submitted {
@@ -32,6 +42,8 @@ pub enum Submitted {
 /// A request that was taken.
 #[derive(Debug)]
 pub struct Delivery {
+    /// As what it was submitted.
+    pub kind: RequestKind,
     /// Its id, as submitted.
     pub id: RequestId,
     /// The request, as submitted.
@@ -62,12 +74,18 @@ pub trait RequestQueue: Send + Sync {
     /// [`BackboneError`] if that cannot be done.
     async fn open(&self, log: &LogId) -> Result<(), BackboneError>;
 
-    /// Puts a request into the queue unless it waits there already. It is kept when this returns, if perhaps not synced yet: a
+    /// Puts a request into the queue unless it waits there already as the same kind. It is kept when this returns, if perhaps not synced yet: a
     /// request that a crash loses is one that is made again.
     ///
     /// # Errors
     /// [`BackboneError::LimitReached`] when [`WAITING_MAX`] wait.
-    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError>;
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError>;
 
     /// Takes 1 to `max` requests under [`LEASE`], oldest first; waits up to `wait` for the first, then returns what is
     /// there (so an empty answer means nothing came).

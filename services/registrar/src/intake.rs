@@ -1,16 +1,20 @@
 //! Taking requests from a queue and reading them.
 //!
-//! Not for judging them. Invariant: whatever was taken is answered or comes again; bytes that are no request of this
-//! log are answered too, or they would come for ever.
+//! Not for judging them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
+//! log are answered too, or they would come for ever. What a connector submitted is a certificate that asks to be let in
+//! or it goes no further: who a request says it is from is the submitter's word, what it was submitted as is not.
 
 use std::time::Duration;
 
 use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, decode_request},
-    requests::{Delivery, Receipt, RequestQueue},
+    requests::{Delivery, Receipt, RequestKind, RequestQueue},
 };
-use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_domain::{
+    ids::{LogId, RequestId},
+    registry::{Actor, Request, RequestBody},
+};
 
 /// Most requests taken at a time: what fits into one append.
 const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
@@ -37,7 +41,8 @@ pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId) -> Result<Vec<Ta
 fn read(log: &LogId, delivery: Delivery) -> Taken {
     let request = decode_request(&delivery.request)
         .map_err(|error| error.to_string())
-        .and_then(|request| belongs(log, &delivery.id, &request).map(|()| request));
+        .and_then(|request| belongs(log, &delivery.id, &request).map(|()| request))
+        .and_then(|request| is_permitted(delivery.kind, &request.request).map(|()| request));
     Taken { id: delivery.id, receipt: delivery.receipt, request }
 }
 
@@ -50,4 +55,20 @@ fn belongs(log: &LogId, queued_as: &RequestId, request: &QueuedRequest) -> Resul
         (LogId::Instance(_), AnyRequest::Fleet { .. }) => return Err("it is for the fleet, not for an instance".into()),
     };
     if id == queued_as { Ok(()) } else { Err(format!("it says that it is request {id}")) }
+}
+
+/// A connector asks for nothing but for a certificate to be let in.
+fn is_permitted(kind: RequestKind, request: &AnyRequest) -> Result<(), String> {
+    match (kind, request) {
+        (RequestKind::Command, AnyRequest::Fleet { .. } | AnyRequest::Registry(_)) => Ok(()),
+        (
+            RequestKind::Connect,
+            AnyRequest::Registry(Request {
+                actor: Actor::Certificate(_), body: RequestBody::CertificateConnect { .. }, ..
+            }),
+        ) => Ok(()),
+        (RequestKind::Connect, AnyRequest::Fleet { .. } | AnyRequest::Registry(_)) => {
+            Err("it was submitted as a connection, and it is an operator's: only a certificate's is taken so".into())
+        }
+    }
 }

@@ -18,6 +18,7 @@ use rollcall_backbone::{
     messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
     nats::{self, NatsConfig},
     petition::Petitioner,
+    requests::RequestKind,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -145,7 +146,7 @@ impl Operator {
             backbone.requests.open(&log).await.expect("the request queue can be opened");
             let start = || Petitioner::start(log.clone(), backbone.requests.clone(), shutdown.clone());
             let petitioner = petitioners.entry(log.clone()).or_insert_with(start).clone();
-            petitioner.ask(id, queued, wait::BOUND).await.expect("the registrar rules on a command")
+            petitioner.ask(RequestKind::Command, id, queued, wait::BOUND).await.expect("the registrar rules on a command")
         })
     }
 

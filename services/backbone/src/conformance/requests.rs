@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Failure, PATIENCE, UnderTest, ensure, next, nothing, soon};
 use crate::{
     Backbone,
-    requests::{AnnouncedRuling, Delivery, Receipt, Submitted},
+    requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, Submitted},
 };
 
 /// Long enough for what waits to be handed out, short enough to find out that nothing waits.
@@ -20,7 +20,7 @@ fn id(number: u64) -> Result<RequestId, Failure> {
 }
 
 async fn submit(backbone: &Backbone, log: &LogId, number: u64) -> Result<Submitted, Failure> {
-    Ok(backbone.requests.submit(log, &id(number)?, Bytes::from(format!("body {number}"))).await?)
+    Ok(backbone.requests.submit(log, RequestKind::Connect, &id(number)?, Bytes::from(format!("body {number}"))).await?)
 }
 
 /// Takes exactly these, in this order, in as many steps as it takes.
@@ -66,6 +66,23 @@ pub async fn a_key_waits_once(under_test: &UnderTest) -> Result<(), Failure> {
     let submitted = submit(backbone, &log, 1).await?;
     ensure!(submitted == Submitted::Queued, "the key of a finished request is free: Queued, not {submitted:?}");
     take(backbone, &log, &[1]).await?;
+    Ok(())
+}
+
+/// The kind that a request was submitted as comes with it, and is a part of its key.
+pub async fn the_kind_stays_with_a_request(under_test: &UnderTest) -> Result<(), Failure> {
+    let (backbone, log) = (&under_test.backbone, under_test.open_log("kind").await?);
+    let kinds = [RequestKind::Connect, RequestKind::Command];
+    for kind in kinds {
+        let submitted = backbone.requests.submit(&log, kind, &id(1)?, Bytes::from("body 1")).await?;
+        ensure!(submitted == Submitted::Queued, "a request of another kind has a key of its own: Queued, not {submitted:?}");
+    }
+    let taken = take(backbone, &log, &[1, 1]).await?;
+    let found: Vec<RequestKind> = taken.iter().map(|delivery| delivery.kind).collect();
+    ensure!(found == kinds, "requests are handed out as the kinds {kinds:?} that they were submitted as, not {found:?}");
+    backbone.requests.finish(&log, receipts(taken)).await?;
+    let submitted = backbone.requests.submit(&log, RequestKind::Command, &id(1)?, Bytes::new()).await?;
+    ensure!(submitted == Submitted::Queued, "the key of a finished command is free: Queued, not {submitted:?}");
     Ok(())
 }
 

@@ -22,7 +22,7 @@ const UNFINISHED: &str = "backbone.redb.new";
 const LOCK: &str = "backbone.lock";
 
 /// How rows are laid out; a file of another format is left alone.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 const FORMATS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("format");
 
 /// Below this the repair that follows an unclean stop has found the latest commit unreadable and takes the one before.

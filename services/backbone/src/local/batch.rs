@@ -15,7 +15,12 @@ use super::{
     store::{STREAMS, StoreError},
     stream::{Keys, StreamKind, StreamName},
 };
-use crate::{BackboneError, limits::Bounds, log::AppendError, requests::Submitted};
+use crate::{
+    BackboneError,
+    limits::Bounds,
+    log::AppendError,
+    requests::{RequestKind, Submitted},
+};
 
 /// Most rows that retention removes at a time, beyond those that were just added: a stream whose bounds were lowered
 /// shrinks over some writes, none of which has to wait long.
@@ -91,10 +96,11 @@ impl<'t> Batch<'t> {
         }
     }
 
-    /// Puts a request into a queue unless its id is there.
+    /// Puts a request into a queue unless its kind and id are there.
     pub(crate) fn enqueue(
         &mut self,
         stream: &StreamName,
+        kind: RequestKind,
         id: &RequestId,
         request: &[u8],
     ) -> Result<Result<Submitted, BackboneError>, StoreError> {
@@ -104,15 +110,16 @@ impl<'t> Batch<'t> {
         let name = stream.keys_name();
         let keys: Keys<'_> = TableDefinition::new(&name);
         let mut keys = self.transaction.open_table(keys)?;
-        if keys.get(id.as_str())?.is_some() {
+        let key = queue::key(kind, id);
+        if keys.get(key.as_str())?.is_some() {
             return Ok(Ok(Submitted::AlreadyQueued));
         }
         let max = self.shared.limits.requests_waiting;
         if keys.len()? >= max {
             return Ok(Err(BackboneError::LimitReached { what: format!("requests waiting in {stream}"), max }));
         }
-        let position = self.push(stream, &[queue::encode(id, request)])?;
-        keys.insert(id.as_str(), position)?;
+        let position = self.push(stream, &[queue::encode(kind, id, request)])?;
+        keys.insert(key.as_str(), position)?;
         let stream = stream.clone();
         self.effects.push(Box::new(move |shared| shared.queues.arrived(&stream, position)));
         Ok(Ok(Submitted::Queued))
@@ -129,8 +136,8 @@ impl<'t> Batch<'t> {
             let Some(frame) = rows.remove(*position)? else { continue };
             bytes += frame.value().len() as u64;
             let row = frame::decode(stream, *position, frame.value())?;
-            let (id, _) = queue::decode(stream, &row)?;
-            keys.remove(id.as_str())?;
+            let (kind, id, _) = queue::decode(stream, &row)?;
+            keys.remove(queue::key(kind, &id).as_str())?;
         }
         drop((keys, rows));
         if let Some(meta) = self.meta(stream)? {

@@ -15,7 +15,7 @@ use super::{
     leases::{Lease, Leases},
     stream::StreamName,
 };
-use crate::BackboneError;
+use crate::{BackboneError, requests::RequestKind};
 
 /// One queue.
 pub(crate) struct Queue {
@@ -102,10 +102,23 @@ impl Drop for Held {
     }
 }
 
-/// A request as its row's body: length of the id, the id, the request.
-pub(crate) fn encode(id: &RequestId, request: &[u8]) -> Bytes {
+/// What may wait once in a queue. No id holds a dot.
+pub(crate) fn key(kind: RequestKind, id: &RequestId) -> String {
+    format!("{}.{id}", kind_byte(kind))
+}
+
+const fn kind_byte(kind: RequestKind) -> u8 {
+    match kind {
+        RequestKind::Connect => 1,
+        RequestKind::Command => 2,
+    }
+}
+
+/// A request as its row's body: its kind, length of the id, the id, the request.
+pub(crate) fn encode(kind: RequestKind, id: &RequestId, request: &[u8]) -> Bytes {
     let id = id.as_str().as_bytes();
-    let mut body = Vec::with_capacity(1 + id.len() + request.len());
+    let mut body = Vec::with_capacity(2 + id.len() + request.len());
+    body.push(kind_byte(kind));
     // An id has at most 128 characters of ASCII; one that were longer would fail to decode, not pass for another.
     body.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
     body.extend_from_slice(id);
@@ -113,14 +126,17 @@ pub(crate) fn encode(id: &RequestId, request: &[u8]) -> Bytes {
     body.into()
 }
 
-/// The id and the request in a row.
+/// The kind, the id and the request in a row.
 ///
 /// # Errors
 /// [`BackboneError::Damaged`].
-pub(crate) fn decode(stream: &StreamName, row: &Row) -> Result<(RequestId, Bytes), BackboneError> {
+pub(crate) fn decode(stream: &StreamName, row: &Row) -> Result<(RequestKind, RequestId, Bytes), BackboneError> {
     let damaged = || stream.damaged(format!("the row at position {} does not hold a request", row.position));
-    let (length, rest) = row.body.split_first().ok_or_else(damaged)?;
+    let (header, rest) = row.body.split_at_checked(2).ok_or_else(damaged)?;
+    let [kind, length] = header else { return Err(damaged()) };
+    let kinds = [RequestKind::Connect, RequestKind::Command];
+    let kind = kinds.into_iter().find(|known| kind_byte(*known) == *kind).ok_or_else(damaged)?;
     let length = usize::from(*length);
     let id = rest.get(..length).and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(damaged)?;
-    Ok((RequestId::parse(id).map_err(|_| damaged())?, row.body.slice(1 + length..)))
+    Ok((kind, RequestId::parse(id).map_err(|_| damaged())?, row.body.slice(2 + length..)))
 }

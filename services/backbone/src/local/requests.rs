@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     BackboneError,
-    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestQueue, Submitted},
+    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
 };
 
 /// [`RequestQueue`] on a [`Core`].
@@ -35,13 +35,19 @@ impl RequestQueue for LocalRequests {
         self.core.declare(StreamName::queue(log), StreamKind::Queue).await.map(|_| ())
     }
 
-    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
         if request.len() > REQUEST_BYTES_MAX {
             let what = format!("request {id} of {} bytes", request.len());
             return Err(BackboneError::LimitReached { what, max: REQUEST_BYTES_MAX as u64 });
         }
         let (stream, id) = (StreamName::queue(log), id.clone());
-        self.core.write(move |batch| batch.enqueue(&stream, &id, &request)).await
+        self.core.write(move |batch| batch.enqueue(&stream, kind, &id, &request)).await
     }
 
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {
@@ -125,8 +131,8 @@ impl LocalRequests {
                     continue;
                 };
                 let row = frame::decode(&name, lease.position, frame.value())?;
-                let (id, request) = queue::decode(&name, &row)?;
-                deliveries.push(Delivery { id, request, receipt: receipt_of(lease) });
+                let (kind, id, request) = queue::decode(&name, &row)?;
+                deliveries.push(Delivery { kind, id, request, receipt: receipt_of(lease) });
             }
             Ok((deliveries, removed))
         });

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     BackboneError,
-    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestQueue, Submitted},
+    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
 };
 
 /// The consumer that all registrars share.
@@ -92,10 +92,9 @@ impl NatsRequests {
 
     fn delivery(&self, log: &LogId, message: async_nats::Message) -> Result<Delivery, BackboneError> {
         let damaged = |reason: String| BackboneError::Damaged { what: format!("the request queue of {log}"), reason };
-        let id = message.subject.rsplit('.').next().unwrap_or_default();
-        let id = RequestId::parse(id).map_err(|error| damaged(error.to_string()))?;
+        let (kind, id) = subjects::read_request(&message.subject).map_err(damaged)?;
         let reply = message.reply.ok_or_else(|| damaged(format!("request {id} came without a reply subject")))?;
-        Ok(Delivery { id, request: message.payload, receipt: self.receipt(&reply) })
+        Ok(Delivery { kind, id, request: message.payload, receipt: self.receipt(&reply) })
     }
 }
 
@@ -106,14 +105,20 @@ impl RequestQueue for NatsRequests {
         streams::declare(&self.connection, wanted).await.map(|_info| ())
     }
 
-    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
         if request.len() > REQUEST_BYTES_MAX {
             return Err(BackboneError::LimitReached {
                 what: "a request's size in bytes".to_owned(),
                 max: REQUEST_BYTES_MAX as u64,
             });
         }
-        submit::store(&self.connection, log, id, request).await
+        submit::store(&self.connection, log, kind, id, request).await
     }
 
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {

@@ -6,7 +6,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RequestId, SpaceId};
 
-use crate::messages::Lane;
+use crate::{messages::Lane, requests::RequestKind};
 
 /// What the fleet's own log is called where an instance's id would stand. No id can hold `~`.
 const FLEET: &str = "~fleet";
@@ -48,12 +48,28 @@ pub(super) fn requests_stream(log: &LogId) -> String {
 
 /// All subjects of a request queue.
 pub(super) fn requests_all(log: &LogId) -> String {
-    format!("requests.{}.*", log_token(log))
+    format!("requests.{}.*.*", log_token(log))
 }
 
-/// The subject of one request: it is what makes a request wait at most once.
-pub(super) fn request(log: &LogId, id: &RequestId) -> String {
-    format!("requests.{}.{}", log_token(log), token(id.as_str()))
+/// The subject of one request: it is what makes a request wait at most once, and what a connector's permissions name.
+pub(super) fn request(log: &LogId, kind: RequestKind, id: &RequestId) -> String {
+    format!("requests.{}.{}.{}", log_token(log), kind_token(kind), token(id.as_str()))
+}
+
+/// The kind and the id in the subject of a request.
+pub(super) fn read_request(subject: &str) -> Result<(RequestKind, RequestId), String> {
+    let mut tokens = subject.rsplit('.');
+    let (id, kind) = (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
+    let known = [RequestKind::Connect, RequestKind::Command].into_iter().find(|known| kind_token(*known) == kind);
+    let kind = known.ok_or_else(|| format!("{kind:?} is no kind of request"))?;
+    Ok((kind, RequestId::parse(id).map_err(|error| error.to_string())?))
+}
+
+const fn kind_token(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::Connect => "connect",
+        RequestKind::Command => "command",
+    }
 }
 
 /// Where rulings are announced; kept by no stream.

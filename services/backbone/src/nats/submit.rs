@@ -13,19 +13,23 @@ use super::{
     connection::Connection,
     subjects,
 };
-use crate::{BackboneError, requests::Submitted};
+use crate::{
+    BackboneError,
+    requests::{RequestKind, Submitted},
+};
 
 /// Stores a request if its subject is empty.
 pub(super) async fn store(
     connection: &Connection,
     log: &LogId,
+    kind: RequestKind,
     id: &RequestId,
     request: Bytes,
 ) -> Result<Submitted, BackboneError> {
     let attempted = || format!("queueing request {id} of {log}");
     let mut headers = HeaderMap::new();
     headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
-    let message = atomic::Message { subject: subjects::request(log, id), headers, payload: request };
+    let message = atomic::Message { subject: subjects::request(log, kind, id), headers, payload: request };
     match atomic::store(connection, attempted, vec![message]).await {
         Ok(_sequence) => Ok(Submitted::Queued),
         Err(StoreError::WrongLastSequence) => Ok(Submitted::AlreadyQueued),

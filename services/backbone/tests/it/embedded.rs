@@ -18,6 +18,7 @@ use rollcall_backbone::{
     embedded::{self, EmbeddedConfig},
     log::Followed,
     messages::Lane,
+    requests::RequestKind,
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
 use tempfile::TempDir;
@@ -85,7 +86,7 @@ async fn filled(folder: &Path) {
         backbone.attempts.keep(&log, vec![record(number)]).await.unwrap();
         backbone.messages.publish(&instance(), message(Lane::Up, &number.to_string())).await.unwrap();
         let id = RequestId::parse(&format!("request-{number:03}")).unwrap();
-        backbone.requests.submit(&log, &id, record(number)).await.unwrap();
+        backbone.requests.submit(&log, RequestKind::Connect, &id, record(number)).await.unwrap();
     }
 }
 

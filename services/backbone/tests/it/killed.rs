@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{Backbone, messages::Lane};
+use rollcall_backbone::{Backbone, messages::Lane, requests::RequestKind};
 use rollcall_domain::ids::{LogId, Position, RequestId};
 
 use crate::{
@@ -208,7 +208,11 @@ async fn submit(backbone: &Backbone, round: &str) {
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     for number in 0.. {
         let id = RequestId::parse(&format!("r{round}-{number}")).unwrap();
-        backbone.requests.submit(&LogId::Fleet, &id, Bytes::from(format!("request {id}"))).await.unwrap();
+        backbone
+            .requests
+            .submit(&LogId::Fleet, RequestKind::Connect, &id, Bytes::from(format!("request {id}")))
+            .await
+            .unwrap();
         say(&format!("submitted {id}"));
         if number % 3 == 0 {
             let taken = backbone.requests.take(&LogId::Fleet, 2, Duration::ZERO).await.unwrap();

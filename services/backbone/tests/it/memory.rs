@@ -16,7 +16,7 @@ use rollcall_backbone::{
     log::{AppendError, Followed},
     memory::{self, Faults, MemoryConfig},
     messages::Lane,
-    requests::{AnnouncedRuling, Submitted},
+    requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
 
@@ -84,7 +84,7 @@ async fn a_full_queue_refuses_by_name_until_one_is_finished() {
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     let submit = async |number: u64| {
         let id = RequestId::parse(&number.to_string()).unwrap();
-        backbone.requests.submit(&LogId::Fleet, &id, Bytes::from("request")).await
+        backbone.requests.submit(&LogId::Fleet, RequestKind::Connect, &id, Bytes::from("request")).await
     };
     for number in 1..=3 {
         assert_eq!(submit(number).await.unwrap(), Submitted::Queued);
@@ -112,7 +112,7 @@ async fn history(seed: u64) -> Vec<String> {
         let last = backbone.log.last(&log).await.unwrap();
         let appended = backbone.log.append(&log, last, vec![Bytes::from(format!("{number}"))]).await;
         seen.push(format!("{appended:?}"));
-        seen.push(format!("{:?}", backbone.requests.submit(&log, &id, Bytes::new()).await));
+        seen.push(format!("{:?}", backbone.requests.submit(&log, RequestKind::Connect, &id, Bytes::new()).await));
         seen.push(format!("{:?}", backbone.requests.take(&log, 2, Duration::ZERO).await));
         let ruling = AnnouncedRuling { id, ruling: Bytes::new() };
         seen.push(format!("{:?}", backbone.requests.announce(&log, vec![ruling]).await));

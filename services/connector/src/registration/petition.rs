@@ -11,6 +11,7 @@ use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
     petition::{PetitionError, Petitioner},
+    requests::RequestKind,
 };
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
@@ -75,7 +76,7 @@ impl Inner {
             }),
         };
         tokio::select! {
-            ruled = self.petitioner.ask(&id, encode_request(&request), self.deadline) => self.follow(ruled).await,
+            ruled = self.petitioner.ask(RequestKind::Connect, &id, encode_request(&request), self.deadline) => self.follow(ruled).await,
             () = self.arrivals.wait(&id) => Ok(()),
         }
     }

@@ -1,6 +1,9 @@
 //! One registrar: what is answered, what is written, what is kept.
 
-use rollcall_backbone::{codec::Ruling, requests::Submitted};
+use rollcall_backbone::{
+    codec::Ruling,
+    requests::{RequestKind, Submitted},
+};
 use rollcall_domain::{
     ids::{DeviceId, RequestId},
     registry::{Actor, Command, Devices, Request, RequestBody},
@@ -99,7 +102,8 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     world.furnish().await;
     let id = RequestId::parse("garbage").unwrap();
     let mut rulings = world.backbone.requests.rulings(&log()).await.unwrap();
-    let submitted = world.backbone.requests.submit(&log(), &id, b"{\"what\":1}".as_slice().into()).await.unwrap();
+    let submitted =
+        world.backbone.requests.submit(&log(), RequestKind::Connect, &id, b"{\"what\":1}".as_slice().into()).await.unwrap();
     assert_eq!(submitted, Submitted::Queued);
     let announced = rulings.recv().await.unwrap();
     assert_eq!(announced.id, id);
@@ -109,7 +113,7 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
     let inner = rollcall_backbone::codec::AnyRequest::Registry(inner);
     let bytes = rollcall_backbone::codec::encode_request(&super::world::queued(inner));
-    world.backbone.requests.submit(&log(), &RequestId::parse("outer").unwrap(), bytes).await.unwrap();
+    world.backbone.requests.submit(&log(), RequestKind::Connect, &RequestId::parse("outer").unwrap(), bytes).await.unwrap();
     let announced = rulings.recv().await.unwrap();
     assert_eq!(announced.id.as_str(), "outer");
     world.assert_all_finished().await;
@@ -126,6 +130,23 @@ async fn f36_a_certificate_gives_no_commands() {
     let ruling = world.ask(Request { id, actor: Actor::Certificate([1; 32]), body }).await;
     assert_eq!(rejected(ruling), "invalid_field");
     assert!(matches!(operator(), Actor::Operator(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_a_connector_that_was_broken_into_gives_no_commands() {
+    let world = World::new(9).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let before = world.records().await.len();
+    // In an operator's name, which is only a field of the request.
+    let id = RequestId::parse("template-by-connector").unwrap();
+    let body = RequestBody::Command(create_template("mine", "mine"));
+    let forged = Request { id, actor: operator(), body };
+    assert_eq!(rejected(world.ask_as(RequestKind::Connect, forged).await), "malformed_request");
+    let in_an_operators_name = Request { actor: operator(), ..certificate_connect(&world.ca.device("0001")) };
+    assert_eq!(rejected(world.ask_as(RequestKind::Connect, in_an_operators_name).await), "malformed_request");
+    assert_eq!(world.records().await.len(), before, "nothing is recorded");
+    world.assert_all_finished().await;
 }
 
 #[tokio::test(start_paused = true)]

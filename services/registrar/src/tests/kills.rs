@@ -67,7 +67,7 @@ async fn submit_all(world: &World) -> Vec<(Request, Option<&'static str>)> {
     requests.push((certificate_connect(&super::pki::Ca::new("stranger").device("0009")), Some("chain_refused")));
     for (request, _) in &requests {
         let bytes = rollcall_backbone::codec::encode_request(&queued(AnyRequest::Registry(request.clone())));
-        world.backbone.requests.submit(&log(), &request.id, bytes).await.unwrap();
+        world.backbone.requests.submit(&log(), super::world::kind_of(request), &request.id, bytes).await.unwrap();
     }
     requests
 }

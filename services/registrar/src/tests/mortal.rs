@@ -15,7 +15,7 @@ use rollcall_backbone::{
     Backbone, BackboneError,
     attempts::Attempts,
     log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
-    requests::{AnnouncedRuling, Delivery, Receipt, RequestQueue, Submitted},
+    requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
 use tokio::sync::mpsc;
@@ -79,8 +79,14 @@ impl RequestQueue for Mortal {
         self.inner.requests.open(log).await
     }
 
-    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
-        self.inner.requests.submit(log, id, request).await
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
+        self.inner.requests.submit(log, kind, id, request).await
     }
 
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {

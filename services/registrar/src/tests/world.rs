@@ -8,6 +8,7 @@ use rollcall_backbone::{
     log::Followed,
     memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
+    requests::RequestKind,
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
@@ -88,7 +89,7 @@ impl World {
             region: "cn-north-4".into(),
         });
         let request = AnyRequest::Fleet { id: id.clone(), actor: operator(), command };
-        accepted(self.fleet.ask(&id, encode_request(&queued(request)), BOUND).await.unwrap());
+        accepted(self.fleet.ask(RequestKind::Command, &id, encode_request(&queued(request)), BOUND).await.unwrap());
         let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
@@ -125,10 +126,15 @@ impl World {
     }
 
     pub(super) async fn ask(&self, request: Request) -> Ruling {
+        self.ask_as(kind_of(&request), request).await
+    }
+
+    /// Asks under a kind that need not be the request's own.
+    pub(super) async fn ask_as(&self, kind: RequestKind, request: Request) -> Ruling {
         let id = request.id.clone();
         let bytes = encode_request(&queued(AnyRequest::Registry(request)));
         loop {
-            match self.instance.ask(&id, bytes.clone(), BOUND).await {
+            match self.instance.ask(kind, &id, bytes.clone(), BOUND).await {
                 Ok(ruling) => return ruling,
                 // An injected fault in the submission: the requester tries again.
                 Err(rollcall_backbone::petition::PetitionError::Backbone(_)) => {}
@@ -261,4 +267,11 @@ pub(super) fn product() -> ProductId {
 
 pub(super) fn ca() -> CaId {
     CaId::parse("ca").unwrap()
+}
+
+pub(super) fn kind_of(request: &Request) -> RequestKind {
+    match request.body {
+        RequestBody::CertificateConnect { .. } => RequestKind::Connect,
+        RequestBody::Command(_) => RequestKind::Command,
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     BackboneError,
     local::requests::LocalRequests,
     memory::dice::{Dice, Faults},
-    requests::{AnnouncedRuling, Delivery, Receipt, RequestQueue, Submitted},
+    requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
 
 /// [`RequestQueue`] with faults.
@@ -26,9 +26,15 @@ impl RequestQueue for FaultyRequests {
         self.inner.open(log).await
     }
 
-    async fn submit(&self, log: &LogId, id: &RequestId, request: Bytes) -> Result<Submitted, BackboneError> {
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
         self.dice.reach("submitting a request")?;
-        let submitted = self.inner.submit(log, id, request).await?;
+        let submitted = self.inner.submit(log, kind, id, request).await?;
         self.dice.acknowledge("submitting a request")?;
         Ok(submitted)
     }

@@ -9,7 +9,7 @@ use rollcall_backbone::{
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
     presence::PresenceChange,
-    requests::{AnnouncedRuling, Submitted},
+    requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{Position, RequestId};
 use tokio::time::timeout;
@@ -68,14 +68,24 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     connector.presence.open(&instance()).await.unwrap();
     let mut rulings = connector.requests.rulings(&log()).await.unwrap();
     let mut follower = connector.log.follow(&log(), Position::START).await.unwrap();
-    assert_eq!(connector.requests.submit(&log(), &id, Bytes::new()).await.unwrap(), Submitted::Queued);
+    assert_eq!(connector.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap(), Submitted::Queued);
     let error = connector.log.append(&log(), Position::START, records(1, 1)).await.unwrap_err();
     assert!(matches!(error, AppendError::Backbone(BackboneError::Unavailable { .. })), "{error}");
     assert!(connector.log.append(&log(), Position::START, records(1, 5)).await.is_err());
+    let command = RequestId::parse("command").unwrap();
+    let error = connector.requests.submit(&log(), RequestKind::Command, &command, Bytes::new()).await.unwrap_err();
+    assert!(matches!(error, BackboneError::Unavailable { .. }), "a connector gives no commands: {error}");
     assert!(connector.requests.take(&log(), 1, Duration::ZERO).await.is_err());
     assert!(connector.attempts.keep(&log(), records(1, 1)).await.is_err());
 
     let taken = registrar.requests.take(&log(), 10, BOUND).await.unwrap();
+    let found: Vec<_> = taken.iter().map(|delivery| (delivery.kind, delivery.id.clone())).collect();
+    assert_eq!(found, [(RequestKind::Connect, id.clone())]);
+    assert_eq!(
+        registrar.requests.submit(&log(), RequestKind::Command, &command, Bytes::new()).await.unwrap(),
+        Submitted::Queued,
+        "what an operator applies goes by the registrar's account"
+    );
     registrar.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
     let ruling = AnnouncedRuling { id, ruling: Bytes::from_static(b"{}") };
     registrar.requests.announce(&log(), vec![ruling.clone()]).await.unwrap();
@@ -112,7 +122,7 @@ async fn one_user_may_do_what_both_may() {
     backbone.messages.publish(&instance(), message(Lane::Down, 1, Bytes::new())).await.unwrap();
     backbone.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
     let id = RequestId::parse("request").unwrap();
-    backbone.requests.submit(&log(), &id, Bytes::new()).await.unwrap();
+    backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap();
     assert_eq!(backbone.requests.take(&log(), 10, BOUND).await.unwrap().len(), 1);
 }
 

@@ -12,7 +12,7 @@ use rollcall_backbone::{
     messages::Lane,
     nats::{NatsConfig, connect},
     presence::PresenceChange,
-    requests::{AnnouncedRuling, Submitted},
+    requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{Position, RequestId};
 use tokio::time::timeout;
@@ -31,7 +31,7 @@ async fn requests_wait_once_and_come_again_until_finished() {
     let id = |n: usize| RequestId::parse(&format!("request-{n}")).unwrap();
     let submit = |n| {
         let requests = requests.clone();
-        async move { requests.submit(&log(), &id(n), Bytes::from(format!("body {n}"))).await.unwrap() }
+        async move { requests.submit(&log(), RequestKind::Connect, &id(n), Bytes::from(format!("body {n}"))).await.unwrap() }
     };
     assert_eq!(submit(0).await, Submitted::Queued);
     assert_eq!(submit(0).await, Submitted::AlreadyQueued);
@@ -146,7 +146,7 @@ async fn without_a_server_everything_ends_in_unavailable_and_resumes() {
         let down = message(Lane::Up, 1, Bytes::new());
         let errors = [
             backbone.log.last(&log()).await.map(|_| ()).unwrap_err(),
-            backbone.requests.submit(&log(), &id, Bytes::new()).await.map(|_| ()).unwrap_err(),
+            backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.map(|_| ()).unwrap_err(),
             backbone.requests.take(&log(), 1, Duration::ZERO).await.map(|_| ()).unwrap_err(),
             backbone.messages.publish(&instance(), down).await.map(|_| ()).unwrap_err(),
             backbone.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap_err(),
@@ -162,7 +162,7 @@ async fn without_a_server_everything_ends_in_unavailable_and_resumes() {
     while timeout(BOUND, watch.recv()).await.expect("watching ends with the connection").is_some() {}
     server.start_again().await;
     assert_eq!(last_of(&backbone).await, 0);
-    assert_eq!(backbone.requests.submit(&log(), &id, Bytes::new()).await.unwrap(), Submitted::Queued);
+    assert_eq!(backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap(), Submitted::Queued);
     assert_eq!(backbone.requests.take(&log(), 1, BOUND).await.unwrap().len(), 1);
     let ruling = AnnouncedRuling { id, ruling: Bytes::from_static(b"{}") };
     backbone.requests.announce(&log(), vec![ruling.clone()]).await.unwrap();
@@ -181,7 +181,7 @@ async fn what_a_caller_who_went_away_had_taken_is_handed_back() {
     let given_up = timeout(Duration::from_millis(200), requests.take(&log(), 10, BOUND)).await;
     assert!(given_up.is_err());
     let id = RequestId::parse("request").unwrap();
-    requests.submit(&log(), &id, Bytes::from_static(b"body")).await.unwrap();
+    requests.submit(&log(), RequestKind::Connect, &id, Bytes::from_static(b"body")).await.unwrap();
     let taken = requests.take(&log(), 10, BOUND).await.unwrap();
     assert_eq!(taken[0].id, id);
 }
