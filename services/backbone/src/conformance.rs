@@ -123,7 +123,7 @@ macro_rules! conformance_tests {
             messages: a_message_arrives_whole, publishers_keep_their_order, lanes_are_told_apart,
                 following_starts_after_a_position_or_now, what_is_too_large_is_not_published,
                 messages_of_instances_are_isolated;
-            presence: changes_are_seen_in_order, the_newer_session_stays, watchers_agree_on_the_order,
+            presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
                 presence_of_instances_is_isolated;
         }

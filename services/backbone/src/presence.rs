@@ -24,8 +24,16 @@ pub const LEASE: Duration = Duration::from_secs(8);
 pub struct Session {
     /// The connector that holds it.
     pub connector: ConnectorId,
-    /// Unique within the connector's life.
+    /// Unique within the connector's life, and rising: a later session of the connector has a higher number.
     pub number: u64,
+}
+
+impl Session {
+    /// Whether the end of this session is the end of `other` too: of itself, and of every earlier one of its connector. A
+    /// connector has one session of a device at a time, and may say nothing of one that a newer one took over from.
+    pub fn ends(&self, other: &Self) -> bool {
+        self.connector == other.connector && other.number <= self.number
+    }
 }
 
 /// A change of presence, as every watcher sees it.
@@ -40,7 +48,8 @@ pub enum PresenceChange {
         /// Since when.
         at: Timestamp,
     },
-    /// This session is over. Watchers ignore it when a newer one is online.
+    /// This session is over, and every earlier one of the device at its connector ([`Session::ends`]), whether it was
+    /// announced or not. Watchers ignore it when another one is online.
     Offline {
         /// Which device.
         device: DeviceId,

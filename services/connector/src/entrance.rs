@@ -54,7 +54,7 @@ pub(crate) async fn enter(
     match held.session.mailbox.closed() {
         Some(refusal) => Err(refusal),
         None => {
-            instance.announcements.online(&instance.connector, &held.session);
+            instance.announcements.online(&instance.connector, &held.session, &instance.sessions);
             metrics().accepted();
             Ok(held)
         }

@@ -2,7 +2,7 @@
 //!
 //! Which of two sessions is the newer is decided by the one order in which presence shows them to everybody. Invariant: a
 //! session that has seen its own announcement is closed by any later foreign one; before that, a foreign one is older.
-//! What waits to be announced is one change for each device: the latest.
+//! What waits to be announced is one change for each device: the latest, which is the one of the highest number.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +19,10 @@ use rollcall_domain::{
 };
 use tokio::{sync::Notify, time::MissedTickBehavior};
 
-use crate::{instance::Instance, sessions::Session};
+use crate::{
+    instance::Instance,
+    sessions::{Session, Sessions},
+};
 
 /// Announcements under way at a time.
 const ANNOUNCING_MAX: usize = 64;
@@ -35,18 +38,20 @@ pub(crate) struct Announcements {
 }
 
 impl Announcements {
-    /// A session is open.
-    pub(crate) fn online(&self, connector: &ConnectorId, session: &Session) {
+    /// A session is open. Says nothing of one that is no longer the device's: one that took over may have been announced,
+    /// or be over, already.
+    pub(crate) fn online(&self, connector: &ConnectorId, session: &Session, sessions: &Sessions) {
         let device = session.device.device.clone();
         let place = Place { connector: connector.clone(), number: session.number };
-        self.put(device.clone(), PresenceChange::Online { device, session: place, at: session.since });
+        let online = PresenceChange::Online { device, session: place, at: session.since };
+        self.put_if(online, || sessions.of(&session.device.device).is_some_and(|held| held.number == session.number));
     }
 
     /// A session is over, and no other took its place here.
     pub(crate) fn offline(&self, connector: &ConnectorId, session: &Session, at: Timestamp) {
         let device = session.device.device.clone();
         let place = Place { connector: connector.clone(), number: session.number };
-        self.put(device.clone(), PresenceChange::Offline { device, session: place, at });
+        self.put_if(PresenceChange::Offline { device, session: place, at }, || true);
     }
 
     /// Returns once everything has been announced.
@@ -60,8 +65,15 @@ impl Announcements {
         }
     }
 
-    fn put(&self, device: DeviceId, change: PresenceChange) {
-        self.lock().insert(device, change);
+    /// Asked under the lock, so that nobody who takes over can come in between with an earlier word.
+    fn put_if(&self, change: PresenceChange, still_so: impl FnOnce() -> bool) {
+        let Some((device, number)) = said_of(&change) else { return };
+        let mut waiting = self.lock();
+        let later = waiting.get(device).and_then(said_of).is_some_and(|(_, waiting)| waiting > number);
+        if later || !still_so() {
+            return;
+        }
+        waiting.insert(device.clone(), change);
         self.more.notify_one();
     }
 
@@ -72,7 +84,7 @@ impl Announcements {
 
     /// Removes what has been announced, unless there is something newer of the device.
     fn settle(&self, change: &PresenceChange) {
-        let (PresenceChange::Online { device, .. } | PresenceChange::Offline { device, .. }) = change else { return };
+        let Some((device, _)) = said_of(change) else { return };
         let mut waiting = self.lock();
         if waiting.get(device) == Some(change) {
             waiting.remove(device);
@@ -84,6 +96,16 @@ impl Announcements {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, PresenceChange>> {
         self.waiting.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// Of which device and session a change is.
+fn said_of(change: &PresenceChange) -> Option<(&DeviceId, u64)> {
+    match change {
+        PresenceChange::Online { device, session, .. } | PresenceChange::Offline { device, session, .. } => {
+            Some((device, session.number))
+        }
+        PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => None,
     }
 }
 
@@ -172,11 +194,58 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, place: &Place) {
     }
 }
 
-/// Announces the sessions that presence should show and does not: it was away, or took this connector for lost.
+/// Announces the sessions that presence should show and does not: it was away, or took this connector for lost. Not those
+/// that have been told to close, which their connections have yet to do: announced now, a session that lost against a
+/// newer one elsewhere would seem the newest of all.
 fn announce_unless(instance: &Instance, shown: &HashSet<u64>) {
-    let missing = |session: &Arc<Session>| !shown.contains(&session.number);
-    for session in instance.sessions.all().iter().filter(|session| missing(session)) {
+    let missing = |session: &&Arc<Session>| !shown.contains(&session.number) && session.mailbox.closed().is_none();
+    for session in instance.sessions.all().iter().filter(missing) {
         session.announced.store(false, Ordering::SeqCst);
-        instance.announcements.online(&instance.connector, session);
+        instance.announcements.online(&instance.connector, session, &instance.sessions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(number: u64) -> (DeviceId, Place, Timestamp) {
+        let connector = ConnectorId::parse("c1").unwrap();
+        (DeviceId::parse("d1").unwrap(), Place { connector, number }, Timestamp::from_unix_ms(0))
+    }
+
+    fn online(number: u64) -> PresenceChange {
+        let (device, session, at) = place(number);
+        PresenceChange::Online { device, session, at }
+    }
+
+    fn offline(number: u64) -> PresenceChange {
+        let (device, session, at) = place(number);
+        PresenceChange::Offline { device, session, at }
+    }
+
+    #[test]
+    fn what_waits_is_never_replaced_by_something_earlier() {
+        let cases = [
+            ([online(2), offline(2)], offline(2)),
+            ([online(3), online(2)], online(3)),
+            ([online(3), offline(2)], online(3)),
+            ([offline(3), online(2)], offline(3)),
+            ([offline(2), online(3)], online(3)),
+        ];
+        for (said, waits) in cases {
+            let announcements = Announcements::default();
+            said.iter().for_each(|change| announcements.put_if(change.clone(), || true));
+            assert_eq!(announcements.batch(), [waits], "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_no_longer_the_devices_is_not_announced_after_the_one_that_took_over() {
+        let announcements = Announcements::default();
+        announcements.put_if(online(2), || true);
+        announcements.settle(&online(2));
+        announcements.put_if(online(1), || false);
+        assert_eq!(announcements.batch(), []);
     }
 }

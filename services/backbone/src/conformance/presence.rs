@@ -115,6 +115,22 @@ pub async fn the_newer_session_stays(under_test: &UnderTest) -> Result<(), Failu
     Ok(())
 }
 
+/// Sessions of one connector that took over from each other: the end of the last ends those before it, announced or not;
+/// never a later one, and never another connector's.
+pub async fn an_end_is_the_end_of_earlier_sessions_too(under_test: &UnderTest) -> Result<(), Failure> {
+    let (presence, instance) = open(under_test, "ends").await?;
+    presence.announce(&instance, online("d1", "c1", 1)?).await?;
+    let mut changes = expect_current(presence, &instance, &[("d1", "c1", 1)]).await?;
+    presence.announce(&instance, offline("d1", "c1", 2)?).await?;
+    expect(&mut changes, &offline("d1", "c1", 2)?).await?;
+    expect_current(presence, &instance, &[]).await?;
+    presence.announce(&instance, online("d1", "c1", 4)?).await?;
+    presence.announce(&instance, offline("d1", "c1", 3)?).await?;
+    presence.announce(&instance, offline("d1", "c2", 9)?).await?;
+    expect_current(presence, &instance, &[("d1", "c1", 4)]).await?;
+    Ok(())
+}
+
 /// Connectors that announce the same device at the same time: all watchers see one order, so one newest session.
 pub async fn watchers_agree_on_the_order(under_test: &UnderTest) -> Result<(), Failure> {
     const CONNECTORS: u64 = 4;

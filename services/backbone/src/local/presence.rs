@@ -80,7 +80,7 @@ impl Presence for PresenceHub {
                 room.online.insert(device.clone(), (session.clone(), *at));
             }
             PresenceChange::Offline { device, session, .. } => {
-                if room.online.get(device).is_some_and(|(current, _)| current == session) {
+                if room.online.get(device).is_some_and(|(current, _)| session.ends(current)) {
                     room.online.remove(device);
                 }
             }

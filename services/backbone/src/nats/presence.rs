@@ -2,7 +2,7 @@
 //! connector.
 //!
 //! Invariant: the last message of a device's subject says where it is. So `Offline` is stored only over the `Online` of
-//! the same session (expected last sequence of the subject); an `Offline` that comes late finds a newer session there and
+//! a session that it ends (expected last sequence of the subject); an `Offline` that comes late finds a newer session there and
 //! changes nothing, for watchers of today and of tomorrow alike.
 //!
 //! What is over goes away by itself: heartbeats and `Offline` carry a time to live, and the `Online` of a connector that
@@ -95,13 +95,13 @@ impl Presence for NatsPresence {
 }
 
 impl NatsPresence {
-    /// Puts an `Offline` over the `Online` of its own session.
+    /// Puts an `Offline` over the `Online` of a session that it ends.
     async fn end(&self, instance: &InstanceId, change: Change) -> Result<(), BackboneError> {
         let (stream, subject) = (subjects::presence_stream(instance), subjects::presence_device(instance, &change.device));
         for _ in 0..TRIES_MAX {
             let Some(held) = direct::last(&self.connection, &stream, &subject).await? else { return Ok(()) };
             match Change::read(&held.payload) {
-                Ok(found) if !found.online || found.session != change.session => return Ok(()),
+                Ok(found) if !found.online || !change.session.ends(&found.session) => return Ok(()),
                 // What cannot be read says nothing of a newer session: it is written over.
                 Ok(_) | Err(_) => {}
             }

@@ -249,7 +249,7 @@ impl Watch {
             self.online.insert(change.device.clone(), Online { change: change.clone(), sequence });
             return self.say(change.shown()).await;
         }
-        if self.online.get(&change.device).is_some_and(|online| online.change.session == change.session) {
+        if self.online.get(&change.device).is_some_and(|online| change.session.ends(&online.change.session)) {
             self.online.remove(&change.device);
         } else if !self.connectors.contains_key(&change.session.connector) {
             // A lost connector's device, buried by another watcher: its loss was the news.

@@ -1,10 +1,17 @@
 //! One session for each device, and only while it has the right to it.
 
-use rollcall_backbone::presence::PresenceChange;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rollcall_backbone::{
+    Backbone, BackboneError,
+    presence::{Presence, PresenceChange},
+};
 use rollcall_domain::{
-    ids::DeviceId,
+    ids::{ConnectorId, DeviceId, InstanceId},
     registry::{Command, command::TemplateChange},
 };
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     client::{Client, within},
@@ -121,4 +128,80 @@ async fn presence_says_who_is_online_and_who_no_longer_is() {
     assert_eq!(next().await, (id("truck_0001"), true));
     drop(client);
     assert_eq!(next().await, (id("truck_0001"), false));
+}
+
+/// Presence that this connector is cut off from while the test says so.
+struct CutOff {
+    presence: Arc<dyn Presence>,
+    cut: watch::Sender<bool>,
+}
+
+impl CutOff {
+    fn check(&self) -> Result<(), BackboneError> {
+        let cut = BackboneError::Unavailable { attempted: "presence".into(), reason: "the test says so".into() };
+        if *self.cut.borrow() { Err(cut) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Presence for CutOff {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.check()?;
+        self.presence.open(instance).await
+    }
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        self.check()?;
+        self.presence.announce(instance, change).await
+    }
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+        self.check()?;
+        self.presence.heartbeat(instance, connector).await
+    }
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        self.check()?;
+        let mut changes = self.presence.watch(instance).await?;
+        let ((sender, receiver), mut cut) = (mpsc::channel(64), self.cut.subscribe());
+        tokio::spawn(async move {
+            loop {
+                let change = tokio::select! {
+                    _ = cut.wait_for(|cut| *cut) => return,
+                    change = changes.recv() => change,
+                };
+                let Some(change) = change else { return };
+                if sender.send(change).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_connector_that_was_cut_off_does_not_kick_the_newer_session_elsewhere() {
+    let (world, ca) = World::with_ca().await;
+    let cut_off = Arc::new(CutOff { presence: world.backbone.presence.clone(), cut: watch::Sender::new(false) });
+    let backbone = Backbone { presence: cut_off.clone(), ..world.backbone.clone() };
+    let one = world.start(backbone, "cut-off", |_| {}).await;
+    world.settled(&one).await;
+    let two = world.connector().await;
+    let mut presence = world.backbone.presence.watch(&instance_id("alpha")).await.unwrap();
+    let mut next_online = async || loop {
+        if let PresenceChange::Online { device, session, .. } = within(presence.recv()).await.unwrap() {
+            return (device, session.connector);
+        }
+    };
+    let device = ca.device("0001");
+    let mut older = world.connect(&one, &device).await.unwrap();
+    let (_, place_one) = next_online().await;
+    cut_off.cut.send_replace(true);
+    let mut newer = world.connect(&two, &device).await.unwrap();
+    assert_ne!(next_online().await.1, place_one);
+    cut_off.cut.send_replace(false);
+    let (_, reason) = older.disconnected().await;
+    assert!(reason.starts_with("taken_over: "), "{reason}");
+    // Announced after whatever the connector had to say when it was back.
+    let _other = world.connect(&one, &ca.device("0002")).await.unwrap();
+    assert_eq!(next_online().await, (id("truck_0002"), place_one));
+    newer.quiet().await;
 }
