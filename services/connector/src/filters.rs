@@ -1,6 +1,7 @@
 //! Who has subscribed to a custom topic: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
 //!
-//! Not its job: whether somebody may, and system topics, which need no subscription. A filter has at most
+//! Holders are kept by number: a whole fleet may hold one filter, and each of them comes and goes without a look at the
+//! others. Not its job: whether somebody may, and system topics, which need no subscription. A filter has at most
 //! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds how deep the tree is.
 
 use std::collections::HashMap;
@@ -15,9 +16,9 @@ pub(crate) struct Filters<H> {
 struct Node<H> {
     levels: HashMap<Box<str>, Node<H>>,
     /// Holders of the filter that ends here.
-    here: Vec<H>,
+    here: HashMap<u64, H>,
     /// Holders of the filter that ends with `#` below here.
-    below: Vec<H>,
+    below: HashMap<u64, H>,
 }
 
 impl<H> Default for Filters<H> {
@@ -28,26 +29,27 @@ impl<H> Default for Filters<H> {
 
 impl<H> Default for Node<H> {
     fn default() -> Self {
-        Self { levels: HashMap::new(), here: Vec::new(), below: Vec::new() }
+        Self { levels: HashMap::new(), here: HashMap::new(), below: HashMap::new() }
     }
 }
 
-impl<H: Clone + PartialEq> Filters<H> {
-    /// `holder` holds `filter`; again is once.
-    pub(crate) fn insert(&mut self, filter: &str, holder: &H) {
+impl<H: Clone> Filters<H> {
+    /// The holder of this number holds `filter`; again is once.
+    pub(crate) fn insert(&mut self, filter: &str, number: u64, holder: H) {
         let mut node = &mut self.root;
         for level in filter.split('/') {
             if level == "#" {
-                return add(&mut node.below, holder);
+                node.below.insert(number, holder);
+                return;
             }
             node = node.levels.entry(level.into()).or_default();
         }
-        add(&mut node.here, holder);
+        node.here.insert(number, holder);
     }
 
-    /// `holder` no longer holds `filter`.
-    pub(crate) fn remove(&mut self, filter: &str, holder: &H) {
-        self.root.remove(&mut filter.split('/'), holder);
+    /// It no longer holds `filter`.
+    pub(crate) fn remove(&mut self, filter: &str, number: u64) {
+        self.root.remove(&mut filter.split('/'), number);
     }
 
     /// Whether nobody holds anything.
@@ -63,24 +65,18 @@ impl<H: Clone + PartialEq> Filters<H> {
     }
 }
 
-fn add<H: Clone + PartialEq>(holders: &mut Vec<H>, holder: &H) {
-    if !holders.contains(holder) {
-        holders.push(holder.clone());
-    }
-}
-
-impl<H: Clone + PartialEq> Node<H> {
+impl<H: Clone> Node<H> {
     fn is_empty(&self) -> bool {
         self.levels.is_empty() && self.here.is_empty() && self.below.is_empty()
     }
 
-    fn remove<'a>(&mut self, levels: &mut impl Iterator<Item = &'a str>, holder: &H) {
+    fn remove<'a>(&mut self, levels: &mut impl Iterator<Item = &'a str>, number: u64) {
         match levels.next() {
-            None => self.here.retain(|other| other != holder),
-            Some("#") => self.below.retain(|other| other != holder),
+            None => drop(self.here.remove(&number)),
+            Some("#") => drop(self.below.remove(&number)),
             Some(level) => {
                 let Some(node) = self.levels.get_mut(level) else { return };
-                node.remove(levels, holder);
+                node.remove(levels, number);
                 if node.is_empty() {
                     self.levels.remove(level);
                 }
@@ -91,8 +87,8 @@ impl<H: Clone + PartialEq> Node<H> {
     /// `rest` is what of the topic is below this node; `None` at its end.
     fn collect(&self, rest: Option<&str>, found: &mut Vec<H>) {
         // `a/#` matches `a` too (MQTT 5 §4.7.1.2).
-        found.extend_from_slice(&self.below);
-        let Some(rest) = rest else { return found.extend_from_slice(&self.here) };
+        found.extend(self.below.values().cloned());
+        let Some(rest) = rest else { return found.extend(self.here.values().cloned()) };
         let (level, rest) = rest.split_once('/').map_or((rest, None), |(level, rest)| (level, Some(rest)));
         for name in [level, "+"] {
             if let Some(node) = self.levels.get(name) {
@@ -108,7 +104,7 @@ mod tests {
 
     fn matching(filters: &[&str], topic: &str) -> Vec<usize> {
         let mut tree = Filters::default();
-        filters.iter().enumerate().for_each(|(n, filter)| tree.insert(filter, &n));
+        filters.iter().zip(0..).for_each(|(filter, n)| tree.insert(filter, n as u64, n));
         let mut found = tree.holders(topic);
         found.sort_unstable();
         found
@@ -127,13 +123,14 @@ mod tests {
     fn what_is_removed_leaves_nothing_behind() {
         let mut tree = Filters::default();
         for filter in ["a/b/c", "a/#", "+/b"] {
-            tree.insert(filter, &1);
-            tree.insert(filter, &1);
+            tree.insert(filter, 1, ());
+            tree.insert(filter, 1, ());
         }
-        tree.remove("a/x", &1);
+        tree.remove("a/x", 1);
+        tree.remove("a/#", 2);
         for filter in ["a/b/c", "a/#", "+/b"] {
             assert!(!tree.is_empty());
-            tree.remove(filter, &1);
+            tree.remove(filter, 1);
         }
         assert!(tree.is_empty());
     }

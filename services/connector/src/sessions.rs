@@ -79,17 +79,7 @@ pub(crate) struct Sessions {
 #[derive(Default)]
 struct Table {
     devices: HashMap<DeviceId, Arc<Session>>,
-    filters: HashMap<SpaceId, Filters<Holder>>,
-}
-
-/// A session in the tree of filters; equal by number.
-#[derive(Clone, Debug)]
-struct Holder(Arc<Session>);
-
-impl PartialEq for Holder {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.number == other.0.number
-    }
+    filters: HashMap<SpaceId, Filters<Arc<Session>>>,
 }
 
 impl Session {
@@ -209,7 +199,9 @@ impl Sessions {
             return;
         }
         held.push(filter.into());
-        self.table().filters.entry(session.device.space.clone()).or_default().insert(filter, &Holder(session.clone()));
+        let mut table = self.table();
+        let filters = table.filters.entry(session.device.space.clone()).or_default();
+        filters.insert(filter, session.number, session.clone());
     }
 
     /// It no longer does.
@@ -233,9 +225,9 @@ impl Sessions {
     /// The sessions of a resource space that have subscribed to a custom topic, each once.
     pub(crate) fn subscribers(&self, space: &SpaceId, topic: &str) -> Vec<Arc<Session>> {
         let mut holders = self.table().filters.get(space).map(|filters| filters.holders(topic)).unwrap_or_default();
-        holders.sort_unstable_by_key(|holder| holder.0.number);
-        holders.dedup();
-        holders.into_iter().map(|holder| holder.0).collect()
+        holders.sort_unstable_by_key(|session| session.number);
+        holders.dedup_by_key(|session| session.number);
+        holders
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -246,7 +238,7 @@ impl Sessions {
 impl Table {
     fn unsubscribe(&mut self, session: &Arc<Session>, filter: &str) {
         let Some(filters) = self.filters.get_mut(&session.device.space) else { return };
-        filters.remove(filter, &Holder(session.clone()));
+        filters.remove(filter, session.number);
         if filters.is_empty() {
             self.filters.remove(&session.device.space);
         }
