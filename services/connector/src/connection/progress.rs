@@ -95,7 +95,9 @@ impl Connection {
     }
 
     fn poll_read(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.protocol.wants_input() || self.is_too_fast(now) {
+        let too_fast = self.is_too_fast(now);
+        self.protocol.hold(too_fast);
+        if too_fast || !self.protocol.wants_input() {
             return Poll::Pending;
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];

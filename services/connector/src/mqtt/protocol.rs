@@ -34,6 +34,8 @@ pub struct Protocol {
     now_ms: u64,
     /// The client's last sign of life; `None`: the next time that is told. So nobody is blamed for our waiting.
     alive_ms: Option<u64>,
+    /// Whether the owner leaves bytes unread on its own account.
+    held: bool,
     /// How much of the packet that is being received has counted as a sign of life.
     progress_bytes: usize,
 }
@@ -61,6 +63,7 @@ impl Protocol {
             effects: VecDeque::new(),
             now_ms,
             alive_ms: Some(now_ms),
+            held: false,
             progress_bytes: 0,
         }
     }
@@ -81,6 +84,16 @@ impl Protocol {
                 !self.is_paused() || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.held_bytes() < HELD_BYTES_MAX)
             }
         }
+    }
+
+    /// Says whether the owner leaves the client's bytes in the socket although they are wanted: too much is on its way
+    /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts anew
+    /// when that is over.
+    pub fn hold(&mut self, held: bool) {
+        if self.held && !held {
+            self.alive_ms = None;
+        }
+        self.held = held;
     }
 
     /// The next thing for the owner to do. Take all of them after every call that may change something.
@@ -124,7 +137,9 @@ impl Protocol {
         let patience_ms = match &self.state {
             State::Fresh => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
-            State::Open(session) if !session.waits_for_owner(&self.limits) => u64::from(session.peer.keep_alive_s) * 1500,
+            State::Open(session) if !self.held && !session.waits_for_owner(&self.limits) => {
+                u64::from(session.peer.keep_alive_s) * 1500
+            }
             State::Open(_) | State::Judged(_) | State::Closed => return None,
         };
         // An owner that has just answered is asked for the time at once.

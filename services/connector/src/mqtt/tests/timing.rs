@@ -85,6 +85,29 @@ fn a_client_is_not_blamed_for_an_owner_that_takes_its_time() {
 }
 
 #[test]
+fn a_client_is_not_blamed_for_what_the_owner_leaves_unread() {
+    let mut bench = Bench::open(Version::V5);
+    bench.protocol.hold(true);
+    assert_eq!(bench.protocol.deadline_ms(), None);
+    bench.protocol.tick(1_000_000);
+    bench.protocol.hold(true);
+    assert!(bench.is_open());
+    bench.protocol.hold(false);
+    bench.protocol.tick(1_000_100);
+    assert_eq!(bench.protocol.deadline_ms(), Some(1_090_100));
+    bench.protocol.hold(false);
+    bench.protocol.tick(1_090_100);
+    assert_eq!(bench.closing(), Closing::Refused(Refusal::KeepAliveTimedOut));
+}
+
+#[test]
+fn before_connack_an_owner_that_leaves_bytes_unread_does_not_put_off_the_deadline() {
+    let mut bench = Bench::new(Version::V3_1_1);
+    bench.protocol.hold(true);
+    assert_eq!(bench.protocol.deadline_ms(), Some(10_000));
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_a_slow_consumer() {
     let payload = Bytes::from(vec![0; 300_000]);
     let mut bench = Bench::open(Version::V3_1_1);
