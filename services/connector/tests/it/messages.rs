@@ -70,6 +70,7 @@ async fn f10_a_filter_wider_than_a_deny_does_not_get_round_it() {
     let mut watched = world.connect(&connector, &ca.device("0001")).await.unwrap();
     let mut sender = world.connect(&connector, &ca.device("0002")).await.unwrap();
     deny(&world, &[Action::Subscribe], &["topic:secret/*"]).await;
+    world.settled(&connector).await;
     assert_eq!(watched.subscribe("#", QoS::AtMostOnce).await, SubscribeAckReason::GrantedQos0);
     assert_eq!(sender.publish("secret/plan", b"1").await, PublishAckReason::Success);
     assert_eq!(sender.publish("open", b"2").await, PublishAckReason::Success);
