@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// Connections in each round.
     #[arg(long, default_value_t = 2000)]
     connections: usize,
+    /// Known devices that connect in turn.
+    #[arg(long, default_value_t = 1000)]
+    devices: usize,
     /// Rounds of each server.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -44,13 +47,19 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let floor = Process::start("floor", &mut floor, up.folder());
     let floor_address: SocketAddr = wait::until("the floor to listen", || floor.output().trim().parse());
     let maker = DeviceMaker::new(&ca.pair.certificate, &ca.pair.key, &up.server_ca())?;
-    let device = Arc::new(maker.device("bench", "north.test")?);
-    device.connect_once(up.address()).await?;
+    // A device has one connection at a time, so every worker has devices of its own; many, as a real instance has.
+    let mut devices = Vec::with_capacity(arguments.devices);
+    for n in 0..arguments.devices {
+        let device = maker.device(&format!("bench-{n}"), "north.test")?;
+        device.connect_once(up.address()).await?;
+        devices.push(device);
+    }
+    let devices = Arc::new(devices);
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     let up_address = up.address();
     for round in 0..=arguments.rounds {
-        let rollcall = cost_us(arguments, up.process().pid(), up_address, &device).await?;
-        let floor = cost_us(arguments, floor.pid(), floor_address, &device).await?;
+        let rollcall = cost_us(arguments, up.process().pid(), up_address, &devices).await?;
+        let floor = cost_us(arguments, floor.pid(), floor_address, &devices).await?;
         // The first round warms both up.
         if round > 0 {
             println!("round {round}: rollcall {rollcall:.0} µs, floor {floor:.0} µs, ratio {:.2}", rollcall / floor);
@@ -63,15 +72,17 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn cost_us(arguments: &Arguments, pid: u32, address: SocketAddr, device: &Arc<Device>) -> anyhow::Result<f64> {
+async fn cost_us(arguments: &Arguments, pid: u32, address: SocketAddr, devices: &Arc<Vec<Device>>) -> anyhow::Result<f64> {
     let before = cpu_s(pid)?;
     let mut workers = JoinSet::new();
     let each = arguments.connections / arguments.concurrency;
-    for _ in 0..arguments.concurrency {
-        let device = device.clone();
+    let concurrency = arguments.concurrency;
+    for worker in 0..concurrency {
+        let devices = devices.clone();
         workers.spawn(async move {
-            for _ in 0..each {
-                device.connect_once(address).await?;
+            let own: Vec<_> = devices.iter().skip(worker).step_by(concurrency).collect();
+            for n in 0..each {
+                own[n % own.len()].connect_once(address).await?;
             }
             anyhow::Ok(())
         });

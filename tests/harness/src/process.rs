@@ -17,10 +17,9 @@ pub fn rollcall() -> PathBuf {
         return named.into();
     }
     let test = std::env::current_exe().expect("a test has a path");
-    // target/<profile>/deps/<test binary> → target/<profile>/rollcall
-    let built = test.ancestors().nth(2).expect("a test binary lies in target/<profile>/deps").join("rollcall");
-    assert!(built.exists(), "{} has not been built: run tests/run, or cargo build -p rollcall", built.display());
-    built
+    // A test is target/<profile>/deps/<binary>, a benchmark target/<profile>/<binary>; rollcall is target/<profile>/rollcall.
+    let built = test.ancestors().skip(1).take(2).map(|folder| folder.join("rollcall")).find(|program| program.exists());
+    built.unwrap_or_else(|| panic!("no rollcall beside {}: run tests/run, or cargo build -p rollcall", test.display()))
 }
 
 /// A running child.
