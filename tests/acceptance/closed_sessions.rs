@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_domain::{
     ids::{CaId, DeviceId, Fingerprint},
-    registry::{Command, command::TemplateChange},
+    registry::Command,
 };
 use rollcall_harness::{
     certificates::{Authority, Key, Pair},
@@ -189,13 +189,10 @@ fn a_session_whose_ca_is_deleted_is_closed_and_its_tls_session_is_not_resumed() 
 
     let mut operator = deployment.operator();
     let id = CaId::parse("ca").expect("a CA id");
-    operator.command(
-        "north",
-        Command::ConfigureCa { ca: id.clone(), template: TemplateChange::Unbind, self_registration: Some(false) },
-    );
     operator.command("north", Command::DeleteCa { ca: id });
     let goodbye = connected.live.expect("disconnect");
     assert_eq!(goodbye["from_server"], true, "{goodbye}");
+    assert!(reason_string(&goodbye).starts_with("ca_not_trusted: "), "{goodbye}");
     let alert = raw::not_trusted(&connected.target, &connected.pair);
     assert!(alert.contains("UnknownCA"), "{alert}");
     for (version, file) in &connected.sessions {

@@ -234,14 +234,14 @@ fn f6_f7_f8_attributes_are_read_from_der_and_must_be_single_and_clean() {
     }
     // What a DN string would need to escape is an ordinary character here, in any string type.
     let bmp = rcgen::string::BmpString::try_from("bmp-1").expect("a BMPString");
-    expect_admitted(&target, &rcgen("bmp", rcgen::DnValue::BmpString(bmp), utf8("a, CN=x")), "truck_bmp-1");
+    expect_admitted(&target, &rcgen("bmp", rcgen::DnValue::BmpString(bmp), utf8("a, CN (x)")), "truck_bmp-1");
     let printable = rcgen::string::PrintableString::try_from("printable-1").expect("a PrintableString");
     expect_admitted(
         &target,
         &rcgen("printable", rcgen::DnValue::PrintableString(printable), utf8("Acme")),
         "truck_printable-1",
     );
-    assert_eq!(up.registered("north", "truck_bmp-1")["record"]["body"]["profile"]["name"], "a, CN=x");
+    assert_eq!(up.registered("north", "truck_bmp-1")["record"]["body"]["profile"]["name"], "a, CN (x)");
     for line in up.process().output().lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     }

@@ -7,10 +7,15 @@
 mod backbone_away;
 mod closed_sessions;
 mod crashes;
+mod deploy_up;
 mod first_connection;
+mod fleet_file;
 mod identity;
+mod limits;
 mod matrix;
 mod messages;
 mod policies;
+mod refusals;
 mod separate_processes;
+mod tool;
 mod two_instances;

@@ -25,6 +25,7 @@ pub struct Deployment {
     instances: Vec<Instance>,
     connectors: Vec<Connector>,
     registrar: Option<Process>,
+    registrar_lines: String,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
 }
@@ -45,14 +46,14 @@ impl Deployment {
     /// # Panics
     /// When something does not come up.
     pub fn start(folder: TempDir, instances: &[Instance]) -> Self {
-        Self::with_limits(folder, instances, "")
+        Self::configured(folder, instances, "", "")
     }
 
-    /// As [`Deployment::start`]; `limits` are lines of the connector's `[connector.limits]`.
+    /// As [`Deployment::start`]; `limits` are lines of the connector's `[connector.limits]`, `registrar` of `[registrar]`.
     ///
     /// # Panics
     /// When something does not come up.
-    pub fn with_limits(folder: TempDir, instances: &[Instance], limits: &str) -> Self {
+    pub fn configured(folder: TempDir, instances: &[Instance], limits: &str, registrar: &str) -> Self {
         let nats = NatsServer::start();
         let tls = folder.path().join("tls");
         std::fs::create_dir_all(&tls).expect("a folder");
@@ -61,8 +62,15 @@ impl Deployment {
             ca.server(&tls, &instance.id, &instance.access_domain);
         }
         let server_ca = ca.pair.certificate.clone();
-        let mut deployment =
-            Self { folder, server_ca, instances: instances.to_vec(), connectors: Vec::new(), registrar: None, nats };
+        let mut deployment = Self {
+            folder,
+            server_ca,
+            instances: instances.to_vec(),
+            connectors: Vec::new(),
+            registrar: None,
+            registrar_lines: registrar.to_owned(),
+            nats,
+        };
         deployment.start_registrar();
         deployment.add_connector(limits);
         deployment.apply();
@@ -137,7 +145,12 @@ impl Deployment {
     /// When it cannot be started.
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
-        let text = format!("data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n", self.registrar_data(), self.nats.url());
+        let text = format!(
+            "data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n{}\n",
+            self.registrar_data(),
+            self.nats.url(),
+            self.registrar_lines
+        );
         std::fs::write(&config, text).expect("written");
         let mut command = Command::new(rollcall());
         command.arg("registrar").arg("--config").arg(&config);

@@ -17,6 +17,8 @@ pub struct Instance {
     pub region: String,
     /// The CA certificate's file; its key lies beside it as `.key`.
     pub ca: String,
+    /// The template's `product_id`, as YAML.
+    pub product_id: String,
     /// Lines of the template's `device`, indented by two more than `device:`.
     pub device: String,
     /// Lines of further parameters of the template.
@@ -40,6 +42,7 @@ impl Instance {
             edition: "standard".to_owned(),
             region: "cn-north-4".to_owned(),
             ca: ca.display().to_string(),
+            product_id: "truck".to_owned(),
             device: String::new(),
             parameters: String::new(),
             template: Some("by-cn".to_owned()),
@@ -62,7 +65,7 @@ impl Instance {
     }
 
     fn yaml(&self) -> String {
-        let Self { id, access_domain, edition, region, ca, device, parameters, body, policies, .. } = self;
+        let Self { id, access_domain, edition, region, ca, product_id, device, parameters, body, policies, .. } = self;
         let key = Path::new(ca).with_extension("key");
         let binding = match &self.template {
             Some(template) => format!("template: {template}\n            self_registration: {}", self.self_registration),
@@ -92,7 +95,7 @@ impl Instance {
 {parameters}          resources:
             device:
               node_id: {{ ref: "iotda::certificate::common_name" }}
-              product_id: truck
+              product_id: {product_id}
 {device}{body}"#,
             key = key.display(),
         )

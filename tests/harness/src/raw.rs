@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a read may take.
-const READ: Duration = Duration::from_secs(30);
+const READ: Duration = Duration::from_secs(60);
 
 /// An open connection.
 pub struct Raw(StreamOwned<ClientConnection, TcpStream>);

@@ -1,0 +1,96 @@
+//! `deploy/up`: one command from nothing to a registered device, and nothing left running afterwards.
+
+use std::{path::Path, process::Command};
+
+use rollcall_harness::{
+    clients::folder,
+    process::{Process, run},
+    wait,
+};
+use serde_json::Value;
+
+const UP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/up");
+
+/// Runs a line that `deploy/up` prints, as a person would paste it.
+fn paste(line: &str) -> (bool, String) {
+    let done = Command::new("sh").args(["-c", line]).output().expect("sh");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.success(), text(&done.stdout) + &text(&done.stderr))
+}
+
+fn ready(up: &mut Process, data: &Path) -> Value {
+    // The program may have to be built first.
+    wait::within(wait::BOUND * 8, "deploy/up to be ready", || {
+        up.assert_running();
+        let text = std::fs::read_to_string(data.join("up.json")).map_err(|error| format!("{error}; {}", up.errors()))?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    })
+}
+
+#[test]
+fn one_command_and_one_line_register_a_device() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let mut command = Command::new(UP);
+    command.args(["--debug", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let mut up = Process::start("deploy-up", &mut command, folder.path());
+    let announced = ready(&mut up, &data);
+
+    let instances = announced["instances"].as_array().expect("instances");
+    assert_eq!(instances.len(), 2);
+    assert_ne!(instances[0]["region"], instances[1]["region"], "two regions");
+    for instance in instances {
+        for field in ["id", "access_domain", "mqtts_address", "server_ca_file"] {
+            assert!(instance[field].is_string(), "{field} in {instance}");
+        }
+    }
+    let demo = &announced["demo"];
+    for file in ["ca_certificate_file", "ca_key_file", "device_certificate_file", "device_key_file"] {
+        assert!(Path::new(demo[file].as_str().expect("a path")).is_file(), "{file}");
+    }
+    let line = |name: &str| demo[name].as_str().expect("a line").to_owned();
+    let printed = up.output();
+    assert!(printed.contains(&line("mosquitto_pub")) && printed.contains(&line("rollcall_device")), "{printed}");
+
+    let (done, said) = paste(&line("mosquitto_pub"));
+    assert!(done, "{said}");
+    let device = demo["device_id"].as_str().expect("a device id").to_owned();
+    wait::until("the registration to be shown", || {
+        let shown = up.output();
+        let registered = shown.lines().any(|line| line.contains("DeviceRegistered") && line.contains(&device));
+        if registered { Ok(()) } else { Err(shown) }
+    });
+    let (done, said) = paste(&line("rollcall_device"));
+    assert!(done && said.contains(&device) && said.contains("stored"), "{said}");
+    assert_eq!(up.output().matches("DeviceRegistered").count(), 1);
+
+    // The other instance trusts the same CA: the same certificate is another device there.
+    let south = line("rollcall_device").replace("--host localhost", "--host south.localhost");
+    let (done, said) = paste(&south);
+    assert!(done, "{said}");
+    assert_eq!(up.output().matches("DeviceRegistered").count(), 2);
+
+    let pid = announced["pid"].as_u64().expect("a process id");
+    up.signal("INT");
+    let status = wait::until("deploy/up to stop", || up.ended().ok_or_else(|| up.errors()));
+    assert!(status.success(), "{status}");
+    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "Ctrl-C stops everything it started");
+    assert!(!data.join("up.json").exists(), "what it said is true no more");
+
+    // The data stays: started again, the device is known.
+    let mut again = Process::start("deploy-up-again", &mut command, folder.path());
+    let announced = ready(&mut again, &data);
+    let (done, said) = paste(announced["demo"]["mosquitto_pub"].as_str().expect("a line"));
+    assert!(done, "{said}");
+    assert!(!again.output().contains("DeviceRegistered"), "{}", again.output());
+    again.signal("INT");
+    wait::until("deploy/up to stop again", || again.ended().ok_or_else(|| again.errors()));
+}
+
+#[test]
+fn help_says_the_rest() {
+    let help = run(Command::new(UP).arg("--help"));
+    for option in ["--data", "--listen", "--fleet", "--debug", "--nats", "--output", "Ctrl-C"] {
+        assert!(help.contains(option), "{option} in\n{help}");
+    }
+}

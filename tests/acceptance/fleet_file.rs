@@ -1,0 +1,296 @@
+//! Fleet files: faults are named with file, line, field and rule; applied again they change nothing; SIGHUP applies them;
+//! a CA certificate is proven by the certificate that its owner makes with openssl.
+
+use std::{fs, path::Path, process::Command};
+
+use rollcall_harness::{
+    certificates::{Authority, Form, Key, Pair, from_now},
+    clients::{PahoOptions, folder},
+    fleet::{self, Instance},
+    process::{rollcall, run},
+    raw,
+    up::Up,
+};
+
+/// What `rollcall check-config` says of a fleet file with this text.
+fn faults(folder: &Path, yaml: &str) -> String {
+    let file = folder.join("checked.yaml");
+    fs::write(&file, yaml).expect("written");
+    let done = Command::new(rollcall()).args(["check-config", "--config"]).arg(&file).output().expect("it starts");
+    assert!(!done.status.success(), "a fault goes unnoticed in\n{yaml}");
+    assert!(done.stdout.is_empty());
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+/// The line on which `text` stands in `yaml`, from 1.
+fn line_of(yaml: &str, text: &str) -> usize {
+    yaml.lines().position(|line| line.contains(text)).expect("the text is in the file") + 1
+}
+
+#[test]
+fn every_fault_names_file_line_field_and_rule() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let good = fleet::yaml(&[Instance::new("north", &ca.pair.certificate)]);
+    // What is changed, into what, and what must be said beside file and line.
+    let table = [
+        ("id: north", "id: no.rth", "instances[0].id"),
+        ("id: vehicles", "id: \"\"", "instances[0].resource_spaces[0].id"),
+        ("id: truck", "id: tr uck", "products[0].id"),
+        ("edition: standard", "edition: golden", "golden"),
+        ("access_domain:", "acess_domain:", "did you mean `access_domain`"),
+        ("self_registration: true", "self_registration: perhaps", "boolean"),
+        ("certificate: ", "certificate: /nowhere/", "ca_certificates[0].certificate"),
+        ("product_id: truck", "product_id: a.b", "templates[0].body.resources.device.product_id"),
+        ("{ ref: \"iotda::certificate::common_name\" }", "{ ref: \"iotda::certificate::country\" }", "templates[0].body"),
+        ("iotda::certificate::common_name: {", "iotda::certificate::nickname: {", "templates[0].body"),
+    ];
+    for (from, to, said) in table {
+        let yaml = good.replacen(from, to, 1);
+        assert_ne!(yaml, good, "{from} is in the file");
+        let errors = faults(folder.path(), &yaml);
+        let place = format!("checked.yaml:{}", line_of(&yaml, to));
+        // A template's faults are named at the line of its body.
+        let of_body = format!("checked.yaml:{}", line_of(&yaml, "        body:") + 1);
+        assert!(errors.contains(&place) || errors.contains(&of_body), "{from} → {to}: no {place} in\n{errors}");
+        assert!(errors.contains(said), "{from} → {to}: no {said:?} in\n{errors}");
+    }
+    // All faults at once, and a file that is not YAML, or not there.
+    let errors = faults(folder.path(), &good.replace("id: vehicles", "id: \"\"").replace("id: truck", "id: tr uck"));
+    assert!(errors.contains("2 faults"), "{errors}");
+    assert!(faults(folder.path(), "instances: [").contains("checked.yaml:"));
+    let policy = "          - id: p\n            statement: [{ effect: ALLOW, actions: [\"iotda:devices:fly\"], resources: [\"topic:a\"] }]\n";
+    let with_policy = Instance { policies: policy.into(), ..Instance::new("north", &ca.pair.certificate) };
+    let errors = faults(folder.path(), &fleet::yaml(&[with_policy]));
+    assert!(errors.contains("policies[0].statement") && errors.contains("iotda:devices:fly"), "{errors}");
+}
+
+#[test]
+fn a_file_with_faults_starts_nothing_and_changes_nothing() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let north = Instance::new("north", &ca.pair.certificate);
+    let mut up = Up::embedded(folder, std::slice::from_ref(&north));
+    let before = up.records().len();
+    up.apply(std::slice::from_ref(&north));
+    assert_eq!(up.records().len(), before, "applied again, it changes nothing");
+    up.apply_text(&fleet::yaml(&[north.clone(), Instance::new("so.uth", &ca.pair.certificate)]));
+    assert!(up.process().errors().contains("instances[1].id"), "{}", up.process().errors());
+    assert_eq!(up.records().len(), before, "a file with a fault changes nothing");
+    up.apply(&[north, Instance::new("south", &ca.pair.certificate)]);
+    assert_eq!(up.records_of("south", "CaVerified").len(), 1, "SIGHUP applies what is new");
+    let device = ca.quick_device(up.folder(), "truck-1");
+    assert_eq!(up.target("south.test").paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+
+    let done = Command::new(rollcall())
+        .args(["up", "--listen", "127.0.0.1:0", "--data"])
+        .arg(up.folder().join("other"))
+        .arg("--fleet")
+        .arg(up.folder().join("nothing.yaml"))
+        .output()
+        .expect("it starts");
+    assert!(!done.status.success());
+    assert!(String::from_utf8_lossy(&done.stderr).contains("nothing.yaml"));
+    assert!(!up.folder().join("other/log").exists(), "nothing was touched");
+}
+
+/// What the registrar rejects is named with its line and code, and does not stop the rest.
+#[test]
+fn what_is_rejected_is_named_with_its_place_and_code() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let north = Instance::new("north", &ca.pair.certificate);
+    let taken = Instance { access_domain: "NORTH.test".into(), ..Instance::new("taken", &ca.pair.certificate) };
+    let long = Instance { region: "r".repeat(33), ..Instance::new("long", &ca.pair.certificate) };
+    let twins = fleet::yaml(&[north, taken, long, Instance::new("south", &ca.pair.certificate)])
+        + "      - { id: twin, name: by-cn, body: { parameters: { \"iotda::certificate::common_name\": { type: String } }, resources: { \
+           device: { node_id: { ref: \"iotda::certificate::common_name\" }, product_id: truck } } } }\n";
+    let same_ca = |id: &str| {
+        format!(
+            "          - id: {id}\n            certificate: {}\n            proof_of_possession: {{ key: {} }}\n",
+            ca.pair.certificate.display(),
+            ca.pair.key.display()
+        )
+    };
+    // The first of the two lists of templates is north's: its CA list ends right before it.
+    let twins = twins.replacen("    templates:\n", &(same_ca("again") + "    templates:\n"), 1);
+    let mut up = Up::start_text(folder, &twins, None);
+    let errors = up.process().errors();
+    for (code, field) in [
+        ("access_domain_taken", "instances[1]"),
+        ("invalid_field", "instances[2]"),
+        ("already_exists", "instances[0].resource_spaces[0].ca_certificates[1]"),
+        ("name_taken", "instances[3].templates[1]"),
+    ] {
+        let line = errors.lines().find(|line| line.contains(&format!("({code})")));
+        let line = line.unwrap_or_else(|| panic!("no {code} in\n{errors}"));
+        assert!(line.contains("fleet.yaml:") && line.contains(field), "{line}");
+    }
+    let device = ca.quick_device(up.folder(), "truck-1");
+    for instance in ["north", "south"] {
+        let target = up.target(&format!("{instance}.test"));
+        raw::trusted(&target, &device);
+        target.paho(&device, &PahoOptions::default()).accepted();
+    }
+}
+
+/// A certificate that should not be a CA certificate of a platform, made by openssl or rcgen, and its code.
+fn unfit(folder: &Path) -> Vec<(&'static str, Pair)> {
+    let ca = Authority::root(folder, "good", Key::P256);
+    let openssl = |name: &str, extensions: Option<&str>| {
+        let pair = Pair::at(folder, name);
+        let request = folder.join(format!("{name}.req"));
+        run(Command::new("openssl")
+            .args(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj"])
+            .arg(format!("/CN={name}"))
+            .arg("-keyout")
+            .arg(&pair.key)
+            .arg("-out")
+            .arg(&request));
+        let mut sign = Command::new("openssl");
+        sign.args(["x509", "-req", "-days", "30", "-in"])
+            .arg(&request)
+            .arg("-signkey")
+            .arg(&pair.key)
+            .arg("-out")
+            .arg(&pair.certificate);
+        if let Some(extensions) = extensions {
+            let file = folder.join(format!("{name}.ext"));
+            fs::write(&file, extensions).expect("written");
+            sign.arg("-extfile").arg(&file);
+        }
+        run(&mut sign);
+        pair
+    };
+    let is_ca = "basicConstraints=critical,CA:TRUE\n";
+    let rsa = |name: &str, bits: &str, digest: &str| {
+        let pair = Pair::at(folder, name);
+        run(Command::new("openssl")
+            .args(["req", "-x509", "-newkey", &format!("rsa:{bits}"), "-noenc", digest, "-days", "30", "-subj", "/CN=weak"])
+            .args(["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign", "-keyout"])
+            .arg(&pair.key)
+            .arg("-out")
+            .arg(&pair.certificate));
+        pair
+    };
+    let rcgen = |name: &str, change: &dyn Fn(&mut rcgen::CertificateParams)| {
+        let pair = Pair::at(folder, name);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        change(&mut params);
+        fs::write(&pair.certificate, params.self_signed(&key).expect("a certificate").pem()).expect("written");
+        fs::write(&pair.key, key.serialize_pem()).expect("written");
+        pair
+    };
+    let named = |params: &mut rcgen::CertificateParams| params.distinguished_name.push(rcgen::DnType::CommonName, "a CA");
+    let malformed = Pair::at(folder, "malformed");
+    fs::write(&malformed.certificate, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n").expect("written");
+    fs::copy(&ca.pair.key, &malformed.key).expect("copied");
+    vec![
+        ("ca_malformed", malformed),
+        ("ca_not_version_3", openssl("v1", None)),
+        ("ca_not_an_authority", openssl("leaf", Some("basicConstraints=critical,CA:FALSE\n"))),
+        ("ca_may_not_sign", openssl("may-not", Some(&format!("{is_ca}keyUsage=critical,digitalSignature\n")))),
+        (
+            "ca_unknown_critical_extension",
+            openssl(
+                "unknown",
+                Some(&format!("{is_ca}keyUsage=critical,keyCertSign\n1.2.3.4.5=critical,ASN1:UTF8String:what\n")),
+            ),
+        ),
+        (
+            "ca_name_constraints",
+            openssl(
+                "names",
+                Some(&format!(
+                    "{is_ca}keyUsage=critical,keyCertSign\nnameConstraints=critical,permitted;dirName:dn\n[dn]\nCN=x\n"
+                )),
+            ),
+        ),
+        ("ca_weak_key", rsa("weak-key", "1024", "-sha256")),
+        ("ca_weak_signature", rsa("weak-signature", "2048", "-sha1")),
+        ("ca_empty_subject", rcgen("nameless", &|_| {})),
+        (
+            "ca_not_valid_now",
+            rcgen("late", &|params| {
+                named(params);
+                params.not_before = from_now(-time::Duration::days(3));
+                params.not_after = from_now(-time::Duration::days(1));
+            }),
+        ),
+    ]
+}
+
+/// F2, F28, F29: what is no CA is not taken as one, and who cannot prove to hold the key is not verified.
+#[test]
+fn f2_f28_f29_a_ca_certificate_must_be_fit_and_its_key_must_be_proven() {
+    let folder = folder();
+    let owner = Authority::root(folder.path(), "owner", Key::Rsa2048);
+    let stranger = Authority::root(folder.path(), "stranger", Key::P256);
+    let unfit = unfit(folder.path());
+    let entries: String = unfit
+        .iter()
+        .map(|(code, pair)| {
+            let id = code.replace('_', "-");
+            format!(
+                "          - id: {id}\n            certificate: {}\n            proof_of_possession: {{ key: {} }}\n",
+                pair.certificate.display(),
+                pair.key.display()
+            )
+        })
+        .collect();
+    let proof = folder.path().join("verification.crt");
+    let with_proof = fleet::yaml(&[Instance::new("north", &owner.pair.certificate)]).replacen(
+        &format!("              key: {}", owner.pair.key.display()),
+        &format!("              certificate: {}", proof.display()),
+        1,
+    );
+    let mut up = Up::start_text(folder, &with_proof.replacen("    templates:\n", &(entries + "    templates:\n"), 1), None);
+    let errors = up.process().errors();
+    for (code, _) in &unfit {
+        let line = errors.lines().find(|line| line.contains(&format!("({code})")));
+        assert!(line.is_some_and(|line| line.contains("fleet.yaml:")), "no {code} in\n{errors}");
+    }
+    assert_eq!(up.records_of("north", "CaUploaded").len(), 1, "only the fit one");
+    let device = owner.device(up.folder(), "truck-1", "/CN=truck-1", Key::P256, Form::V1);
+    let target = up.target("north.test");
+    let alert = raw::not_trusted(&target, &device);
+    assert!(alert.contains("UnknownCA"), "{alert}");
+
+    // The note says the code and the line that makes the proof; the owner uses openssl instead.
+    let note =
+        errors.lines().find(|line| line.contains("awaits proof of possession")).expect("a note says what to do").to_owned();
+    let code =
+        note.split("verification code is ").nth(1).and_then(|rest| rest.split('.').next()).expect("the code").to_owned();
+    let folder = up.folder().to_owned();
+    let prove = |ca: &Authority, cn: &str, name: &str| {
+        let pair = ca.issue(&folder, name, &format!("/CN={cn}"), Key::P256, None);
+        fs::copy(&pair.certificate, &proof).expect("copied");
+    };
+    prove(&stranger, &code, "by-a-stranger");
+    up.apply_text(&with_proof);
+    prove(&owner, "another code", "with-another-code");
+    up.apply_text(&with_proof);
+    let late = owner.rcgen_device(up.folder(), "too-late", |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, code.as_str());
+        params.not_before = from_now(-time::Duration::days(3));
+        params.not_after = from_now(-time::Duration::days(1));
+    });
+    fs::copy(&late.certificate, &proof).expect("copied");
+    up.apply_text(&with_proof);
+    let errors = up.process().errors();
+    for code in ["proof_not_signed_by_ca", "proof_wrong_code", "proof_not_valid_now"] {
+        assert!(errors.contains(&format!("({code})")), "no {code} in\n{errors}");
+    }
+    assert!(up.records_of("north", "CaVerified").is_empty());
+
+    let pair = owner.issue(up.folder(), "proof", &format!("/CN={code}"), Key::P256, None);
+    fs::copy(&pair.certificate, &proof).expect("copied");
+    up.apply_text(&with_proof);
+    assert_eq!(up.records_of("north", "CaVerified").len(), 1, "{}", up.process().errors());
+    raw::trusted(&target, &device);
+    assert_eq!(target.paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+}
