@@ -56,7 +56,7 @@ fn every_fault_names_file_line_field_and_rule() {
         assert!(errors.contains(said), "{from} → {to}: no {said:?} in\n{errors}");
     }
     // All faults at once, and a file that is not YAML, or not there.
-    let errors = faults(folder.path(), &good.replace("id: vehicles", "id: \"\"").replace("id: truck", "id: tr uck"));
+    let errors = faults(folder.path(), &good.replace("id: vehicles", "id: \"\"").replacen("id: truck", "id: tr uck", 1));
     assert!(errors.contains("2 faults"), "{errors}");
     assert!(faults(folder.path(), "instances: [").contains("checked.yaml:"));
     let policy = "          - id: p\n            statement: [{ effect: ALLOW, actions: [\"iotda:devices:fly\"], resources: [\"topic:a\"] }]\n";
@@ -255,7 +255,7 @@ fn f2_f28_f29_a_ca_certificate_must_be_fit_and_its_key_must_be_proven() {
         assert!(line.is_some_and(|line| line.contains("fleet.yaml:")), "no {code} in\n{errors}");
     }
     assert_eq!(up.records_of("north", "CaUploaded").len(), 1, "only the fit one");
-    let device = owner.device(up.folder(), "truck-1", "/CN=truck-1", Key::P256, Form::V1);
+    let device = owner.device(up.folder(), "truck-1", "/CN=truck-1", Key::P256, Form::V3);
     let target = up.target("north.test");
     let alert = raw::not_trusted(&target, &device);
     assert!(alert.contains("UnknownCA"), "{alert}");

@@ -76,7 +76,8 @@ const TABLE: &[(&str, Said)] = &[
     ("client_id", Said::Connack(2, 0x85, HERE)),
     ("will_unsupported", Said::Connack(5, 0x83, HERE)),
     ("authentication_method", Said::Connack(0, 0x8c, HERE)),
-    ("protocol_error", Said::Connack(0, 0x82, HERE)),
+    // "Malformed packet" where it cannot be read.
+    ("protocol_error", Said::Connack(0, 0x81, HERE)),
     ("packet_too_large", Said::Disconnect(0x95, "limits: a message that is too large; a CONNECT that is gets no answer")),
     ("keep_alive_timed_out", Said::Disconnect(0x8d, HERE)),
     ("taken_over", Said::Disconnect(0x8e, "messages: the newer connection wins")),

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::{Args, Subcommand, ValueEnum};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -19,6 +20,12 @@ use time::{Duration, OffsetDateTime};
 
 /// How far before now validity begins, so that a server whose clock is behind accepts it; hours.
 const BACKDATED_HOURS: i64 = 1;
+
+/// All of an Ed25519 key in PKCS #8 but its seed (RFC 8410 section 7). The second version begins alike, length and version
+/// apart, so the seed stands at the same place.
+const ED25519_PKCS8_V1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+/// Length of an Ed25519 key.
+const ED25519_SEED_BYTES: usize = 32;
 
 /// What to make.
 #[derive(Debug, Subcommand)]
@@ -186,9 +193,23 @@ fn write_pair(folder: &Path, name: &str, certificate: &str, pair: &KeyPair) -> a
     }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let (certificate_file, key_file) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
-    write_private(&key_file, &pair.serialize_pem())?;
+    write_private(&key_file, &private_pem(pair))?;
     write_public(&certificate_file, certificate)?;
     Ok(vec![certificate_file, key_file])
+}
+
+/// The key in PKCS #8. For Ed25519 in its first version, without the public key that RFC 8410 allows: OpenSSL before 3.2,
+/// and so most devices, cannot read the second.
+fn private_pem(pair: &KeyPair) -> String {
+    let der = pair.serialize_der();
+    let seed = der.get(ED25519_PKCS8_V1.len()..ED25519_PKCS8_V1.len() + ED25519_SEED_BYTES);
+    match seed {
+        Some(seed) if pair.algorithm() == &rcgen::PKCS_ED25519 => {
+            let first = BASE64_STANDARD.encode([ED25519_PKCS8_V1.as_slice(), seed].concat());
+            format!("-----BEGIN PRIVATE KEY-----\n{first}\n-----END PRIVATE KEY-----\n")
+        }
+        _ => pair.serialize_pem(),
+    }
 }
 
 fn valid_for(name: DistinguishedName, days: u32) -> CertificateParams {
