@@ -6,6 +6,7 @@ use rollcall_harness::{
     fleet::Instance,
     raw,
     up::Up,
+    wire::{Connect, V311},
 };
 
 fn heard(target: &Target, name: Option<&str>, device: &Pair) -> String {
@@ -53,6 +54,34 @@ fn f24_the_name_picks_the_instance_whatever_its_case_and_nothing_else_does() {
     assert!(said.contains("handshake failure") || said.contains("certificate required"), "{said}");
     // Nothing of this has registered anybody.
     assert!(up.records_of("north", "DeviceRegistered").is_empty() && up.records_of("south", "DeviceRegistered").is_empty());
+}
+
+/// A TLS session belongs to the instance that it was made at: under another's name it is not resumed.
+#[test]
+fn f24_a_tls_session_is_not_resumed_under_another_name() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let instances = [Instance::new("north", &ca.pair.certificate), Instance::new("south", &ca.pair.certificate)];
+    let up = Up::embedded(folder, &instances);
+    let device = ca.quick_device(up.folder(), "truck-1");
+    let session = up.folder().join("session").display().to_string();
+    let connect = |domain: &str, extra: &[&str]| {
+        let connect = Connect::new(V311, "openssl").bytes();
+        let heard = |said: &[u8]| said.windows(4).any(|bytes| bytes == [0x20, 2, 0, 0]);
+        let said = up.target(domain).s_client_says(&device, &connect, extra, heard);
+        assert!(heard(&said), "{domain}: {}", String::from_utf8_lossy(&said));
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        connect("north.test", &[version, "-sess_out", &session]);
+        assert!(connect("south.test", &[version, "-sess_in", &session]).contains("New, "), "{version}: a full handshake");
+        connect("north.test", &[version, "-sess_out", &session]);
+        assert!(connect("north.test", &[version, "-sess_in", &session]).contains("Reused, "), "{version}");
+    }
+    // The full handshake at south has registered it there too, by its own rules.
+    for instance in ["north", "south"] {
+        assert_eq!(up.records_of(instance, "DeviceRegistered").len(), 1);
+    }
 }
 
 /// The fleet of one instance with two resource spaces, each with a CA of its own; `extra` are further CA entries of the

@@ -61,8 +61,11 @@ impl NatsServer {
 fn spawn(folder: &TempDir, port: i32) -> Process {
     let config = folder.path().join("nats.conf");
     let store = folder.path().join("store");
+    // Streams reserve what they may grow to, however little a test writes: by default the server allows three quarters of
+    // what the disk has free, and then a fourth instance may not fit.
     let text = format!(
-        "listen: \"127.0.0.1:{port}\"\nports_file_dir: {:?}\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n",
+        "listen: \"127.0.0.1:{port}\"\nports_file_dir: {:?}\nmax_payload: 2MB\n\
+         jetstream {{ store_dir: {store:?}, sync_interval: always, max_file_store: 1TB }}\n",
         folder.path()
     );
     std::fs::write(&config, text).expect("written");

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Connections at a time.
-const CONCURRENT: usize = 64;
+const CONCURRENT: usize = 32;
 /// How long a device waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one attempt may take.

@@ -121,15 +121,6 @@ impl Up {
         });
     }
 
-    /// Kills it at once and starts it again on the same port and data.
-    ///
-    /// # Panics
-    /// When it does not come up.
-    pub fn crash_and_restart(&mut self) {
-        self.process.kill();
-        self.restart();
-    }
-
     /// Starts it again on the same port and data; it must have ended.
     ///
     /// # Panics
