@@ -44,6 +44,7 @@ pub(crate) fn ready(status: &ViewStatus) -> bool {
     match status.health {
         ViewHealth::Following => status.caught_up,
         ViewHealth::Stale { .. } | ViewHealth::Parked { .. } => status.caught_up || known_something,
+        ViewHealth::Ended => false,
     }
 }
 

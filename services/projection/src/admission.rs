@@ -11,8 +11,9 @@ use rollcall_domain::{
     registry::{Configuration, DeviceEntry, Devices},
 };
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::DropGuard;
 
-use crate::follow::Shared;
+use crate::shared::Shared;
 pub use crate::store::{Store, StoreConfig, ViewError};
 
 /// How a view stands.
@@ -25,6 +26,10 @@ pub struct ViewStatus {
     pub caught_up: bool,
     /// Running digest over (position, record), for comparing views at one position.
     pub digest: [u8; 32],
+    /// Raised when what lookups are made in was replaced as a whole: the log was another one or had lost records, or the
+    /// view was built again. [`AdmissionView::applied`] may leave out what was folded meanwhile, so whoever keeps
+    /// anything that was judged by this view judges it again, as soon as the view may be judged by.
+    pub generation: u64,
     /// What is happening.
     pub health: ViewHealth,
 }
@@ -46,6 +51,9 @@ pub enum ViewHealth {
         /// Why.
         reason: String,
     },
+    /// Nothing keeps it up any more: nobody uses it, or it failed. It never moves again and nothing may be judged by it;
+    /// the store opens it anew.
+    Ended,
 }
 
 /// A record that has just been folded.
@@ -61,11 +69,13 @@ pub struct Applied {
 #[derive(Clone)]
 pub struct AdmissionView {
     shared: Arc<Shared>,
+    /// The view may end once this is dropped.
+    _usage: Arc<DropGuard>,
 }
 
 impl AdmissionView {
-    pub(crate) fn of(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn of(shared: Arc<Shared>, usage: DropGuard) -> Self {
+        Self { shared, _usage: Arc::new(usage) }
     }
 
     /// The latest configuration.
@@ -87,9 +97,14 @@ impl AdmissionView {
     /// Returns once the view has folded `position`.
     ///
     /// # Errors
-    /// [`ViewError::Closed`] if it will not any more.
+    /// [`ViewError::Closed`] if the view has ended or ends before.
     pub async fn reached(&self, position: Position) -> Result<(), ViewError> {
         self.shared.reached(position).await
+    }
+
+    /// Returns once the view is not kept up any more ([`ViewHealth::Ended`]). Whoever still needs it asks the store again.
+    pub async fn ended(&self) {
+        self.shared.ended().await;
     }
 
     /// The position of the record that an operator's request came to, if it came to one: how a request seen again gets

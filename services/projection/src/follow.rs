@@ -1,43 +1,31 @@
-//! Following an instance's log: what readers share, and the task that keeps it up.
+//! Following an instance's log: the task that keeps a view up.
 //!
-//! Not for how a record becomes rows. One generation is folded at a time. Usually that is the one being served; after
+//! Not for how a record becomes rows, nor for what readers hold. One generation is folded at a time. Usually that is the one being served; after
 //! damage or a change of schema it is a new one, and the old one is served as it stands until the new one has reached
 //! it. Invariants: what is served was folded from this log's own stream; nothing is served of a generation that is
 //! being built for the first time until it has caught up.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use rollcall_backbone::{
     BackboneError,
     codec::{CodecError, decode_record},
     log::{Entry, Followed, RegistryLog, StreamIdentity},
 };
-use rollcall_domain::{
-    ids::{InstanceId, LogId, Position},
-    registry::Configuration,
-};
-use tokio::sync::{broadcast, watch};
+use rollcall_domain::ids::{InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission::{Applied, ViewHealth, ViewStatus},
+    admission::{Applied, ViewHealth},
     fold::Fold,
     rows::{self, Rows},
-    store::{Fault, Store, ViewError},
+    shared::{Ended, Shared},
+    store::{Fault, Store},
     stored::{StoredGeneration, StoredGenerations},
 };
 
 /// Most records folded before readers are told and other tasks get their turn.
 const GROUP_RECORDS_MAX: usize = 64;
-/// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
-const APPLIED_WAITING_MAX: usize = 1024;
 /// First wait before following is tried again.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 /// Longest wait before following is tried again.
@@ -46,110 +34,6 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 const ERASED_AT_ONCE_MAX: usize = 1000;
 /// How often it is looked whether an old generation still has readers.
 const RETIRE_LOOK: Duration = Duration::from_millis(100);
-
-/// What readers of one view share with the task that keeps it up.
-pub(crate) struct Shared {
-    served: ArcSwap<Served>,
-    live: AtomicU64,
-    lookups_damaged: AtomicU64,
-    status: watch::Sender<ViewStatus>,
-    applied: broadcast::Sender<Applied>,
-    /// Cancelled when the task has ended.
-    ended: CancellationToken,
-    /// Dropped last: closing the store marks it clean.
-    store: Store,
-}
-
-/// What lookups are made in.
-pub(crate) struct Served {
-    rows: Option<Arc<Rows>>,
-    /// The stream that it was folded from.
-    stream: Option<StreamIdentity>,
-    pub(crate) configuration: Arc<Configuration>,
-}
-
-impl Shared {
-    pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
-        self.served.load()
-    }
-
-    pub(crate) fn status(&self) -> watch::Receiver<ViewStatus> {
-        self.status.subscribe()
-    }
-
-    pub(crate) fn applied(&self) -> broadcast::Receiver<Applied> {
-        self.applied.subscribe()
-    }
-
-    pub(crate) fn is_following(&self) -> bool {
-        !self.ended.is_cancelled()
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.live.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn lookups_damaged(&self) -> u64 {
-        self.lookups_damaged.load(Ordering::Acquire)
-    }
-
-    pub(crate) async fn reached(&self, position: Position) -> Result<(), ViewError> {
-        let mut status = self.status.subscribe();
-        tokio::select! {
-            biased;
-            found = status.wait_for(|status| status.position >= position) => found.map(drop).map_err(|_| ViewError::Closed),
-            () = self.ended.cancelled() => Err(ViewError::Closed),
-        }
-    }
-
-    /// Looks something up. Damage makes it `None`, is counted, and has the view built again.
-    pub(crate) fn look<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
-        let served = self.served.load();
-        let rows = served.rows.as_ref()?;
-        lookup(rows)
-            .inspect_err(|fault| {
-                self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
-                if let Err(fault) = self.store.replace(&rows.database, fault) {
-                    tracing::error!(%fault, "the views cannot be rebuilt yet; trying again when they are next used");
-                }
-            })
-            .ok()
-    }
-
-    fn publish(&self, fold: &Fold, caught_up: bool) {
-        self.live.store(fold.tally.live, Ordering::Release);
-        self.status.send_modify(|status| {
-            status.position = fold.position;
-            status.digest = fold.digest;
-            status.caught_up |= caught_up;
-            if caught_up || status.caught_up {
-                status.health = ViewHealth::Following;
-            }
-        });
-    }
-
-    fn serve(&self, fold: &Fold) {
-        self.served.store(Arc::new(Served {
-            rows: Some(Arc::clone(&fold.rows)),
-            stream: Some(fold.stream.clone()),
-            configuration: Arc::clone(&fold.configuration),
-        }));
-    }
-
-    fn serve_nothing(&self) {
-        self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
-        self.live.store(0, Ordering::Release);
-        self.status.send_replace(new_status());
-    }
-
-    fn stale(&self, reason: String) {
-        self.status.send_modify(|status| status.health = ViewHealth::Stale { reason });
-    }
-}
-
-fn new_status() -> ViewStatus {
-    ViewStatus { position: Position::START, caught_up: false, digest: [0; 32], health: ViewHealth::Following }
-}
 
 /// Keeps one view up.
 pub(crate) struct Follower {
@@ -165,6 +49,8 @@ pub(crate) struct Follower {
     /// Whether the rows of `fold` have been read through.
     audited: bool,
     retry: Duration,
+    /// Dropped last: whoever hears of the end may open the view again, and then nobody else writes it.
+    _ended: Ended,
 }
 
 /// Why following stopped.
@@ -193,15 +79,8 @@ impl From<Fault> for Stopped {
 
 /// Opens the view as it was left, to be served at once; the follower takes it on from there.
 pub(crate) fn open(store: Store, instance: InstanceId, log: Arc<dyn RegistryLog>) -> (Arc<Shared>, Follower) {
-    let shared = Arc::new(Shared {
-        served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
-        live: AtomicU64::new(0),
-        lookups_damaged: AtomicU64::new(0),
-        status: watch::Sender::new(new_status()),
-        applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
-        ended: CancellationToken::new(),
-        store: store.clone(),
-    });
+    let shared = Arc::new(Shared::new(store.clone()));
+    let ended = Ended::of(Arc::clone(&shared), instance.clone());
     let log_id = LogId::Instance(instance.clone());
     let mut follower = Follower {
         shared: Arc::clone(&shared),
@@ -213,6 +92,7 @@ pub(crate) fn open(store: Store, instance: InstanceId, log: Arc<dyn RegistryLog>
         serving: false,
         audited: false,
         retry: RETRY_MIN,
+        _ended: ended,
     };
     if let Err(fault) = follower.serve_what_was_left() {
         follower.give_up_database(&fault);
@@ -221,20 +101,27 @@ pub(crate) fn open(store: Store, instance: InstanceId, log: Arc<dyn RegistryLog>
 }
 
 impl Follower {
-    /// Follows until `shutdown`.
-    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        let ended = self.shared.ended.clone();
-        while let Some(Err(stopped)) = shutdown.run_until_cancelled(self.follow()).await {
-            if shutdown.run_until_cancelled(self.recover(stopped)).await.is_none() {
-                break;
+    /// Follows until nobody uses the view any more.
+    pub(crate) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            () = shared.unused() => {}
+            never = self.keep_up() => match never {},
+        }
+    }
+
+    async fn keep_up(&mut self) -> Infallible {
+        loop {
+            match self.follow().await {
+                Ok(never) => match never {},
+                Err(stopped) => self.recover(stopped).await,
             }
         }
-        drop(self);
-        ended.cancel();
     }
 
     /// One session with the log; returns only with a reason to stop.
-    async fn follow(&mut self) -> Result<std::convert::Infallible, Stopped> {
+    async fn follow(&mut self) -> Result<Infallible, Stopped> {
         let mut databases = self.store.changes();
         let current = databases.borrow_and_update().number;
         let stream = self.log.open(&self.log_id).await?;
@@ -272,7 +159,7 @@ impl Follower {
             Stopped::Parked(at, error) => {
                 tracing::error!(instance = %self.instance, position = %at, %error, "the view is parked before a record");
                 let health = ViewHealth::Parked { at, reason: error.to_string() };
-                self.shared.status.send_modify(|status| status.health = health);
+                self.shared.stand(health);
                 // Another database means that this view has to be built again, up to here.
                 let number = self.fold.as_ref().map_or(0, |fold| fold.rows.database.number);
                 let _ = self.store.changes().wait_for(|database| database.number != number).await;
@@ -316,7 +203,7 @@ impl Follower {
     /// Settles what is folded, now that the log has said which stream it is and where it ends.
     fn settle(&mut self, stream: &StreamIdentity, last: Position, database: u64) -> Result<(), Fault> {
         let served_stream = self.shared.served().stream.clone();
-        let served_position = self.shared.status.borrow().position;
+        let served_position = self.shared.position();
         if served_stream.is_some_and(|served| served != *stream) || served_position > last {
             tracing::error!(instance = %self.instance, position = %served_position, %last,
                 "the log is not the one that the view was made from, or has lost records: building the view again");
@@ -375,7 +262,7 @@ impl Follower {
         audited?;
         self.audited = true;
         if self.serving {
-            self.shared.live.store(fold.tally.live, Ordering::Release);
+            self.shared.count_anew(fold);
         }
         Ok(())
     }
@@ -416,7 +303,7 @@ impl Follower {
     /// Lets readers see what was folded, and the new generation once it has reached what they have.
     fn show(&mut self, mut applied: Vec<Applied>, caught_up: bool, parked: bool) -> Result<(), Fault> {
         let Some(fold) = self.fold.as_ref() else { return Ok(()) };
-        let seen = self.shared.status.borrow().position;
+        let seen = self.shared.position();
         if !self.serving {
             let serves_an_old_one = self.shared.served().rows.is_some();
             let reached = if serves_an_old_one { fold.position >= seen } else { caught_up };
@@ -429,8 +316,7 @@ impl Follower {
         }
         self.shared.publish(fold, caught_up);
         for record in applied {
-            // Nobody listening is fine.
-            let _ = self.shared.applied.send(record);
+            self.shared.tell(record);
         }
         Ok(())
     }
@@ -455,7 +341,7 @@ fn switch(store: &Store, shared: &Shared, instance: &InstanceId, fold: &Fold) ->
     let generations = StoredGenerations { serving: Some(fold.rows.generation), building: None };
     rows::put_generations(database, instance, generations)?;
     let old = shared.served().rows.clone();
-    shared.serve(fold);
+    shared.serve_another(fold);
     tracing::info!(%instance, position = %fold.position, devices = fold.tally.live, "the view has been built");
     if let Some(old) = old.filter(|old| old.database.number == database.number) {
         store.spawn(|closing| retire(closing, old));

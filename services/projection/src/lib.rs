@@ -6,7 +6,7 @@
 //! The trust boundary: the files below a view may be torn, stale or of another stream; every value carries a CRC, and a
 //! doubt means quarantine and rebuild.
 //!
-//! Read [`admission`] (what a connector or registrar must know), then `follow` (how it comes about), `fold`, `rows`
+//! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
 //! (what is written in which order), `store` (when files are believed), then [`fleet`].
 
 pub mod admission;
@@ -14,6 +14,7 @@ pub mod fleet;
 mod fold;
 mod follow;
 mod rows;
+mod shared;
 mod store;
 mod stored;
 

@@ -21,11 +21,7 @@ use rollcall_domain::ids::InstanceId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    admission::AdmissionView,
-    follow::{self, Shared},
-    rows, stored,
-};
+use crate::{admission::AdmissionView, follow, rows, shared::Shared, stored};
 
 /// Keys of forgotten generations that opening removes; the rest waits for the next opening.
 const ORPHANS_ERASED_MAX: usize = 100_000;
@@ -105,13 +101,16 @@ impl Store {
         })))
     }
 
-    /// The view of an instance, following its log until `shutdown`. Called again for the same instance while that view
-    /// follows, it is the same view, whichever `log` and `shutdown` are given then.
+    /// The view of an instance. It follows its log for as long as anybody uses it: whoever asks does so until their
+    /// `shutdown` is cancelled or the last clone of their handle is dropped. Asked again for an instance that is
+    /// followed, it is the same view, whichever `log` is given then. One that has [ended](AdmissionView::ended) is opened
+    /// again from what it left.
     ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// None today: a view that cannot be read starts empty and is built again.
+    /// [`ViewError::Closed`] if the view ends while it is being opened. A view that cannot be read starts empty and is
+    /// built again.
     pub fn admission(
         &self,
         instance: &InstanceId,
@@ -120,17 +119,18 @@ impl Store {
     ) -> Result<AdmissionView, ViewError> {
         let mut views = locked(&self.0.views);
         if let Some(shared) = views.get(instance).and_then(Weak::upgrade)
-            && shared.is_following()
+            && let Some(usage) = shared.used_until(&shutdown)
         {
-            return Ok(AdmissionView::of(shared));
+            return Ok(AdmissionView::of(shared, usage));
         }
         let (shared, follower) = follow::open(self.clone(), instance.clone(), log);
+        let usage = shared.used_until(&shutdown).ok_or(ViewError::Closed)?;
         views.insert(instance.clone(), Arc::downgrade(&shared));
-        self.0.tasks.spawn(follower.run(shutdown));
-        Ok(AdmissionView::of(shared))
+        self.0.tasks.spawn(follower.run());
+        Ok(AdmissionView::of(shared, usage))
     }
 
-    /// Waits until every view has stopped following (their `shutdown` must have been cancelled), then marks the folder
+    /// Waits until every view has stopped following (nobody may use one any more), then marks the folder
     /// clean, so that the next start believes it even after a power cut.
     pub async fn close(self) {
         self.0.closing.cancel();

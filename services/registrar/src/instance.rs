@@ -111,8 +111,11 @@ impl InstanceRealm {
 impl Realm for InstanceRealm {
     async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
         let mut status = self.view.status();
-        let parked = |health: &ViewHealth| matches!(health, ViewHealth::Parked { .. });
-        if let Ok(status) = status.wait_for(|status| status.position >= last || parked(&status.health)).await
+        let stuck = |health: &ViewHealth| match health {
+            ViewHealth::Parked { .. } | ViewHealth::Ended => true,
+            ViewHealth::Following | ViewHealth::Stale { .. } => false,
+        };
+        if let Ok(status) = status.wait_for(|status| status.position >= last || stuck(&status.health)).await
             && let ViewHealth::Parked { at, reason } = &status.health
             && status.position < last
         {
@@ -164,7 +167,8 @@ impl Realm for InstanceRealm {
     }
 
     fn is_sound(&self) -> bool {
-        self.view.lookups_damaged() == self.damaged_before
+        // One that has ended knows what was true and never forgets an assumption: catching up with it fails.
+        self.view.lookups_damaged() == self.damaged_before && self.view.status().borrow().health != ViewHealth::Ended
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) trait Realm: Send {
     /// From now on `event` has happened, at `position`.
     fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position);
 
-    /// Whether every lookup since [`begin`](Self::begin) can be believed.
+    /// Whether every lookup since [`begin`](Self::begin) can be believed, and the realm still moves.
     fn is_sound(&self) -> bool;
 }
 

@@ -79,10 +79,13 @@ async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts,
     let (log, made) = (LogId::Instance(instance.clone()), parts.clone());
     // The view follows for longer than its desk, which finishes what it has begun.
     let (follow, stopped) = (CancellationToken::new(), stop.clone());
-    let view = follow.clone();
+    let until = follow.clone();
+    // Held from one desk to the next, or every desk that fails would have the view read through again.
+    let mut held = None;
     keep_up(log, parts, stop, move || {
-        let view = made.store.admission(&instance, Arc::clone(&made.backbone.log), view.clone());
+        let view = made.store.admission(&instance, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
+        drop(held.replace(view.clone()));
         InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
     })
     .await;
@@ -95,7 +98,7 @@ async fn keep_up<R: Realm + 'static>(
     log: LogId,
     parts: Parts,
     stop: CancellationToken,
-    realm: impl Fn() -> Result<R, Closed>,
+    mut realm: impl FnMut() -> Result<R, Closed>,
 ) {
     while !stop.is_cancelled() {
         let Ok(realm) = realm() else {

@@ -17,6 +17,8 @@ struct State {
     records: Vec<Bytes>,
     identity: u32,
     reachable: bool,
+    panics: bool,
+    end_held_back: bool,
 }
 
 /// See the file.
@@ -27,7 +29,8 @@ pub(super) struct TestLog {
 
 impl TestLog {
     pub(super) fn of(records: Vec<Bytes>) -> Self {
-        Self { state: watch::Sender::new(State { records, identity: 1, reachable: true }), _one_at_a_time: Mutex::default() }
+        let state = State { records, identity: 1, reachable: true, panics: false, end_held_back: false };
+        Self { state: watch::Sender::new(state), _one_at_a_time: Mutex::default() }
     }
 
     pub(super) fn push(&self, records: impl IntoIterator<Item = Bytes>) {
@@ -40,7 +43,17 @@ impl TestLog {
 
     /// Deleted and made again with these records.
     pub(super) fn replace(&self, records: Vec<Bytes>) {
-        self.state.send_modify(|state| *state = State { records, identity: state.identity + 1, reachable: true });
+        self.state.send_modify(|state| *state = State { records, identity: state.identity + 1, ..state.clone() });
+    }
+
+    /// Does not say that a follower has caught up, or says it now.
+    pub(super) fn holds_back_the_end(&self, held: bool) {
+        self.state.send_modify(|state| state.end_held_back = held);
+    }
+
+    /// Whoever asks it anything panics.
+    pub(super) fn panics(&self, panics: bool) {
+        self.state.send_modify(|state| state.panics = panics);
     }
 
     /// Loses its last records, as a server does that had not synced them.
@@ -54,6 +67,7 @@ impl TestLog {
 
     fn check(&self) -> Result<State, BackboneError> {
         let state = self.state.borrow().clone();
+        assert!(!state.panics, "the test wants a panic");
         if state.reachable { Ok(state) } else { Err(gone()) }
     }
 }
@@ -85,19 +99,22 @@ impl RegistryLog for TestLog {
             let mut position = after;
             let mut state = begun.clone();
             let end = Position(state.records.len() as u64);
+            let mut end_said = false;
             loop {
                 while let Some(record) = state.records.get(usize::try_from(position.0).unwrap()) {
+                    if position >= end && !end_said && !state.end_held_back {
+                        break;
+                    }
                     position = position.next();
                     let entry = Followed::Entry(Entry { position, record: record.clone() });
                     if sender.send(Ok(entry)).await.is_err() {
                         return;
                     }
-                    if position == end {
-                        let _ = sender.send(Ok(Followed::CaughtUp(end))).await;
-                    }
                 }
-                if after == end && position == end {
+                if position >= end && !end_said && !state.end_held_back {
                     let _ = sender.send(Ok(Followed::CaughtUp(end))).await;
+                    end_said = true;
+                    continue;
                 }
                 tokio::select! {
                     () = sender.closed() => return,
