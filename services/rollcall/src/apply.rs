@@ -15,7 +15,8 @@ use rollcall_chassis::{
 use crate::{
     fleet_file::Document,
     process_config, processes,
-    up::{applier, open_backbone, report},
+    processes::open_backbone,
+    up::{applier, report},
 };
 
 /// Folder in the data folder for this command's own views: those of a running process are not touched.

@@ -3,8 +3,16 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_backbone::{Backbone, nats};
-use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy, shutdown, telemetry};
+use rollcall_backbone::{
+    Backbone,
+    embedded::{self, EmbeddedConfig},
+    nats::{self, NatsConfig},
+};
+use rollcall_chassis::{
+    clock::{Clock as _, SystemClock},
+    entropy::{Entropy as _, SystemEntropy},
+    shutdown, telemetry,
+};
 use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
     admission::{Store, StoreConfig},
@@ -119,5 +127,27 @@ pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Te
     // Flushing blocks on exporters that need this runtime: not on one of its own threads.
     if tokio::task::spawn_blocking(move || telemetry.flush()).await.is_err() {
         tracing::warn!("telemetry could not be flushed");
+    }
+}
+
+/// On NATS, or on the embedded log in a data folder.
+pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
+    match nats_url {
+        Some(url) => nats::connect(NatsConfig::new(url))
+            .await
+            .with_context(|| format!("cannot use the broker at {}", without_credentials(url))),
+        None => {
+            let folder = data.join("log");
+            let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
+            embedded::open(&folder, config).with_context(|| format!("cannot use the embedded log in {}", folder.display()))
+        }
+    }
+}
+
+/// A broker's URL for people: whoever stands before the `@` stays out of it.
+pub(crate) fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
     }
 }

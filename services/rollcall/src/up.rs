@@ -3,30 +3,20 @@
 //! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
 //! when all is ready, shows what happens, and stops it all again.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod ready;
+
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_backbone::{
-    Backbone,
-    embedded::{self, EmbeddedConfig},
-    nats::{self, NatsConfig},
-};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
-    entropy::{Entropy as _, SystemEntropy},
+    entropy::SystemEntropy,
     keys::PlatformCa,
     shutdown,
     telemetry::{self, TelemetryConfig},
 };
 use rollcall_connector::ConnectorStatus;
-use rollcall_domain::ids::InstanceId;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -35,16 +25,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    announce::{Announcement, Demo, InstanceAnnouncement},
+    announce::Announcement,
     demo,
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
     process_config,
-    processes::{self, Ground},
+    processes::{self, Ground, open_backbone},
 };
-
-/// How long to wait for the connector to serve what the fleet file declares.
-const SERVED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
@@ -150,13 +137,13 @@ async fn serve_on(
             Err(error) => return Err(error).context("cannot apply the fleet file"),
         }
     }
-    until_served(ground, &mut connector, shutdown).await?;
+    ready::until_served(ground, &mut connector, shutdown).await?;
     let announce = || {
-        let announcement = announcement(arguments, ground, address, &server_ca_file, demo, shutdown)?;
+        let announcement = ready::announcement(arguments, ground, address, &server_ca_file, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
-    print(arguments.output, &announce()?)?;
+    ready::print(arguments.output, &announce()?)?;
     reapply_on_hangup(arguments, applier, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;
@@ -165,20 +152,6 @@ async fn serve_on(
 
 fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
     arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose().map_err(Into::into)
-}
-
-/// On NATS, or on the embedded log in a data folder.
-pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
-    match nats_url {
-        Some(url) => nats::connect(NatsConfig::new(url))
-            .await
-            .with_context(|| format!("cannot use the broker at {}", without_credentials(url))),
-        None => {
-            let folder = data.join("log");
-            let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
-            embedded::open(&folder, config).with_context(|| format!("cannot use the embedded log in {}", folder.display()))
-        }
-    }
 }
 
 /// Starts registrar and connector; returns the connector's bound address. Whichever ends first stops the other.
@@ -218,33 +191,6 @@ async fn start_services(
             anyhow::bail!("stopped while starting")
         }
     }
-}
-
-/// Returns once the connector serves every instance of the fleet with all its verified CA certificates: what is announced
-/// as ready lets the first device in. An instance that does not get there is named, and the others are announced.
-async fn until_served(
-    ground: &Ground,
-    connector: &mut watch::Receiver<ConnectorStatus>,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<()> {
-    let mut verified = Vec::new();
-    for instance in ground.fleet.borrow().clone().fleet.instances.keys() {
-        let view = ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?;
-        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
-        verified.push((instance.clone(), cas));
-    }
-    let served = |status: &ConnectorStatus, (id, cas): &(InstanceId, usize)| {
-        let found = status.instances.iter().find(|found| found.instance == *id);
-        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == *cas)
-    };
-    let all = connector.wait_for(|status| verified.iter().all(|wanted| served(status, wanted)));
-    if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
-        let status = connector.borrow();
-        for (id, _) in verified.iter().filter(|wanted| !served(&status, wanted)) {
-            tracing::warn!(instance = %id, "not served yet; see the messages above");
-        }
-    }
-    Ok(())
 }
 
 /// Keeps a server certificate for every instance where the connector looks for it.
@@ -289,68 +235,6 @@ pub(crate) fn report(document: &Document, outcome: Outcome) {
         eprintln!("rollcall: {note}");
     }
     tracing::info!(changes = outcome.changes, faults = outcome.faults.len(), "fleet file applied");
-}
-
-fn announcement(
-    arguments: &Arguments,
-    ground: &Ground,
-    address: SocketAddr,
-    server_ca_file: &Path,
-    demo: Option<&demo::Files>,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Announcement> {
-    let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let snapshot = ground.fleet.borrow().clone();
-    let instances: Vec<_> = snapshot
-        .fleet
-        .instances
-        .values()
-        .map(|instance| InstanceAnnouncement {
-            id: instance.id.to_string(),
-            access_domain: instance.access_domain.to_string(),
-            region: instance.region.to_string(),
-            edition: instance.edition.name().to_owned(),
-            mqtts_address: address,
-            server_ca_file: absolute(server_ca_file),
-        })
-        .collect();
-    let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
-    let log = arguments.nats.as_deref().map_or("embedded".to_owned(), without_credentials);
-    Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, demo })
-}
-
-fn describe_demo(
-    files: &demo::Files,
-    ground: &Ground,
-    instances: &[InstanceAnnouncement],
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Demo> {
-    let instance = instances.first().context("--demo needs a fleet file with an instance")?;
-    let id = InstanceId::parse(&instance.id)?;
-    let view = ground.store.admission(&id, ground.backbone.log.clone(), shutdown.clone())?;
-    let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
-    files.describe(&program, instance, &view.configuration())
-}
-
-/// A broker's URL for people: whoever stands before the `@` stays out of it.
-fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "what is up is this command's output")]
-fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
-    match output {
-        Output::Text => println!("{}", announcement.text()),
-        Output::Json => {
-            let mut line = serde_json::to_value(announcement)?;
-            line["type"] = "up".into();
-            println!("{line}");
-        }
-    }
-    Ok(())
 }
 
 /// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.

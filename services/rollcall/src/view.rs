@@ -20,7 +20,7 @@ use rollcall_projection::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{process_config, up::open_backbone};
+use crate::{process_config, processes::open_backbone};
 
 /// What to do with views.
 #[derive(Debug, Subcommand)]

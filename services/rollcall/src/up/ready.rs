@@ -1,0 +1,103 @@
+//! When everything is ready, and how it is said.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::Context as _;
+use rollcall_connector::ConnectorStatus;
+use rollcall_domain::ids::InstanceId;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Arguments;
+use crate::{
+    announce::{Announcement, Demo, InstanceAnnouncement},
+    demo,
+    events::Output,
+    processes::{Ground, without_credentials},
+};
+
+/// How long to wait for the connector to serve what the fleet file declares.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Returns once the connector serves every instance of the fleet with all its verified CA certificates: what is announced
+/// as ready lets the first device in. An instance that does not get there is named, and the others are announced.
+pub(super) async fn until_served(
+    ground: &Ground,
+    connector: &mut watch::Receiver<ConnectorStatus>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut verified = Vec::new();
+    for instance in ground.fleet.borrow().clone().fleet.instances.keys() {
+        let view = ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?;
+        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
+        verified.push((instance.clone(), cas));
+    }
+    let served = |status: &ConnectorStatus, (id, cas): &(InstanceId, usize)| {
+        let found = status.instances.iter().find(|found| found.instance == *id);
+        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == *cas)
+    };
+    let all = connector.wait_for(|status| verified.iter().all(|wanted| served(status, wanted)));
+    if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
+        let status = connector.borrow();
+        for (id, _) in verified.iter().filter(|wanted| !served(&status, wanted)) {
+            tracing::warn!(instance = %id, "not served yet; see the messages above");
+        }
+    }
+    Ok(())
+}
+
+/// What is up now.
+pub(super) fn announcement(
+    arguments: &Arguments,
+    ground: &Ground,
+    address: SocketAddr,
+    server_ca_file: &Path,
+    demo: Option<&demo::Files>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Announcement> {
+    let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let snapshot = ground.fleet.borrow().clone();
+    let instances: Vec<_> = snapshot
+        .fleet
+        .instances
+        .values()
+        .map(|instance| InstanceAnnouncement {
+            id: instance.id.to_string(),
+            access_domain: instance.access_domain.to_string(),
+            region: instance.region.to_string(),
+            edition: instance.edition.name().to_owned(),
+            mqtts_address: address,
+            server_ca_file: absolute(server_ca_file),
+        })
+        .collect();
+    let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
+    let log = arguments.nats.as_deref().map_or("embedded".to_owned(), without_credentials);
+    Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, demo })
+}
+
+fn describe_demo(
+    files: &demo::Files,
+    ground: &Ground,
+    instances: &[InstanceAnnouncement],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Demo> {
+    let instance = instances.first().context("--demo needs a fleet file with an instance")?;
+    let id = InstanceId::parse(&instance.id)?;
+    let view = ground.store.admission(&id, ground.backbone.log.clone(), shutdown.clone())?;
+    let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
+    files.describe(&program, instance, &view.configuration())
+}
+
+/// Says it on standard output.
+#[expect(clippy::print_stdout, reason = "what is up is this command's output")]
+pub(super) fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
+    match output {
+        Output::Text => println!("{}", announcement.text()),
+        Output::Json => {
+            let mut line = serde_json::to_value(announcement)?;
+            line["type"] = "up".into();
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
