@@ -1,7 +1,8 @@
 //! The request queue on JetStream: a work queue stream with one subject for each request id.
 //!
 //! Invariants: a request is stored only if its subject is empty (expected last sequence of the subject: 0), so a key waits
-//! at most once, whatever the connector remembers; what was taken by a caller who has gone away is handed back at once.
+//! at most once, whatever the connector remembers; what was taken by a caller who has gone away is handed back at once;
+//! a message whose subject names no request is removed, and keeps nobody from the others.
 //! Taking and finishing are the registrar's; a connector's account can do neither.
 
 use std::{
@@ -40,6 +41,8 @@ const FINISHING_MAX: usize = 256;
 const ACK: &[u8] = b"+ACK";
 /// What hands a message out again at once.
 const NAK: &[u8] = b"-NAK";
+/// What removes a message that nobody can finish.
+const TERM: &[u8] = b"+TERM";
 
 /// See [`RequestQueue`].
 pub(super) struct NatsRequests {
@@ -90,11 +93,22 @@ impl NatsRequests {
         (self.began.elapsed() < taken + self.connection.config.limits.request_lease).then_some(subject)
     }
 
-    fn delivery(&self, log: &LogId, message: async_nats::Message) -> Result<Delivery, BackboneError> {
-        let damaged = |reason: String| BackboneError::Damaged { what: format!("the request queue of {log}"), reason };
-        let (kind, id) = subjects::read_request(&message.subject).map_err(damaged)?;
-        let reply = message.reply.ok_or_else(|| damaged(format!("request {id} came without a reply subject")))?;
-        Ok(Delivery { kind, id, request: message.payload, receipt: self.receipt(&reply) })
+    /// What was taken; `None` for what is no request at all. Whoever may publish to the queue may choose a subject, so one
+    /// odd message must not hold up the rest.
+    async fn delivery(&self, log: &LogId, message: async_nats::Message) -> Option<Delivery> {
+        let Some(reply) = message.reply else {
+            tracing::warn!(%log, subject = %message.subject, "a request came without a reply subject; passed over");
+            return None;
+        };
+        match subjects::read_request(&message.subject) {
+            Ok((kind, id)) => Some(Delivery { kind, id, request: message.payload, receipt: self.receipt(&reply) }),
+            Err(reason) => {
+                tracing::warn!(%log, subject = %message.subject, reason, "a queued message is no request; removed");
+                // Not removed, it comes again when its lease has run out.
+                let _ = self.connection.client.publish(reply, Bytes::from_static(TERM)).await;
+                None
+            }
+        }
     }
 }
 
@@ -140,7 +154,11 @@ impl RequestQueue for NatsRequests {
         if pulled.consumer_is_gone {
             self.forget_consumer(log);
         }
-        pulled.messages.into_iter().map(|message| self.delivery(log, message)).collect()
+        let mut deliveries = Vec::with_capacity(pulled.messages.len());
+        for message in pulled.messages {
+            deliveries.extend(self.delivery(log, message).await);
+        }
+        Ok(deliveries)
     }
 
     async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {

@@ -205,3 +205,31 @@ async fn messages_go_on_when_their_stream_is_made_again() {
     let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
     assert_eq!((found.position, found.message), (Position(1), message(Lane::Down, 7, Bytes::new())));
 }
+
+#[tokio::test]
+async fn f9_a_message_that_names_no_request_holds_up_nobody() {
+    let server = NatsServer::start().await;
+    let requests = backbone(&server).await.requests;
+    requests.open(&log()).await.unwrap();
+    let admin = admin(&server).await;
+    let queue = "requests.inst-1";
+    let too_long = "x".repeat(300);
+    for odd in ["connect.a%2Eb", "other.request", &format!("command.{too_long}")] {
+        admin.publish(format!("{queue}.{odd}"), Bytes::from_static(b"odd")).await.unwrap().await.unwrap();
+    }
+    let id = RequestId::parse("request").unwrap();
+    requests.submit(&log(), RequestKind::Command, &id, Bytes::from_static(b"body")).await.unwrap();
+    let mut taken = Vec::new();
+    while taken.is_empty() {
+        taken = requests.take(&log(), 10, BOUND).await.expect("what is odd is no reason to take nothing");
+    }
+    assert_eq!((taken.len(), &taken[0].id), (1, &id));
+    requests.finish(&log(), vec![taken[0].receipt.clone()]).await.unwrap();
+    // Its queue is empty: what was odd is gone, not only passed over.
+    let emptied = async {
+        while admin.get_stream("requests_inst-1").await.unwrap().cached_info().state.messages > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(BOUND, emptied).await.expect("what was odd is removed");
+}
