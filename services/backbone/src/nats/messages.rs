@@ -1,5 +1,7 @@
 //! Device messages on JetStream: one bounded stream for each instance, written in group commits.
 //!
+//! Invariant: a message's lane, space and device are those of its subject, which is what the broker checks permissions by.
+//!
 //! The stream forgets its oldest messages, so a follower may begin later than it asked; from then on each message comes
 //! once and in order, across reconnects, unless it is slower than the stream forgets.
 
@@ -140,7 +142,13 @@ impl DeviceMessages for NatsMessages {
                 Position(info.state.last_sequence)
             }
         };
-        let reader = MessageReader { stream: stream.clone(), lanes: lanes.to_vec(), last, identity: None };
+        let reader = MessageReader {
+            instance: instance.clone(),
+            stream: stream.clone(),
+            lanes: lanes.to_vec(),
+            last,
+            identity: None,
+        };
         follow::follow(&self.connection, stream, filter(instance, lanes), reader).await
     }
 }
@@ -160,6 +168,7 @@ fn filter(instance: &InstanceId, lanes: &[Lane]) -> String {
 
 /// Reads messages of some lanes. Positions rise; what the stream has forgotten is not missed.
 struct MessageReader {
+    instance: InstanceId,
     stream: String,
     lanes: Vec<Lane>,
     last: Position,
@@ -194,6 +203,13 @@ impl Reader for MessageReader {
             what: format!("message {} of stream {}", self.last, self.stream),
             reason,
         })?;
+        let subject = subjects::message(&self.instance, message.lane, &message.space, &message.device);
+        if stored.message.subject.as_str() != subject {
+            // Permissions are on subjects: the body's word for another lane or device is not the platform's.
+            let (stream, position, found) = (&self.stream, self.last, &stored.message.subject);
+            tracing::warn!(stream, %position, %found, subject, "a message says that it belongs elsewhere; passed over");
+            return Ok(None);
+        }
         let stored_at_ms = i64::try_from(stored.stored_at_ns / 1_000_000).unwrap_or(i64::MAX);
         let stored = StoredMessage { position: self.last, stored_at_ms, message };
         Ok(self.lanes.contains(&stored.message.lane).then_some(stored))

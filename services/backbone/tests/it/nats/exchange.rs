@@ -233,3 +233,25 @@ async fn f9_a_message_that_names_no_request_holds_up_nobody() {
     };
     timeout(BOUND, emptied).await.expect("what was odd is removed");
 }
+
+#[tokio::test]
+async fn f9_a_message_is_on_the_lane_and_of_the_device_that_its_subject_says() {
+    let server = NatsServer::start().await;
+    let messages = backbone(&server).await.messages;
+    messages.open(&instance()).await.unwrap();
+    let lanes = [Lane::Down, Lane::Lateral];
+    let mut follower = messages.follow(&instance(), &lanes, Some(Position::START)).await.unwrap();
+    // The bytes of a message down to the device, as the backbone itself writes them.
+    messages.publish(&instance(), message(Lane::Down, 1, Bytes::from_static(b"true"))).await.unwrap();
+    let admin = admin(&server).await;
+    let stream = admin.get_stream("messages_inst-1").await.unwrap();
+    let body = stream.get_raw_message(1).await.unwrap().payload;
+    for forged in ["devices.lateral.space.device", "devices.down.space.other", "devices.down.other.device"] {
+        admin.publish(format!("messages.inst-1.{forged}"), body.clone()).await.unwrap().await.unwrap();
+    }
+    messages.publish(&instance(), message(Lane::Lateral, 2, Bytes::from_static(b"last"))).await.unwrap();
+    for (position, payload) in [(1, "true"), (5, "last")] {
+        let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
+        assert_eq!((found.position, &found.message.payload[..]), (Position(position), payload.as_bytes()));
+    }
+}
