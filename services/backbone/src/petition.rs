@@ -38,7 +38,7 @@ pub enum PetitionError {
         /// How long was waited.
         deadline: Duration,
     },
-    /// The request could not be queued within the deadline.
+    /// The request could not be queued: the queue is full or broken, or the backbone was still away at the deadline.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
 }
@@ -74,24 +74,39 @@ impl Petitioner {
         deadline: Duration,
     ) -> Result<Ruling, PetitionError> {
         let mut ruling = self.wait_for(id);
-        let answered = tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, request, &mut ruling)).await;
+        let mut refused = None;
+        let answered =
+            tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, request, &mut ruling, &mut refused)).await;
         drop(ruling);
         self.forget_if_unwanted(id);
-        match answered {
-            Ok(outcome) => outcome,
-            Err(_) => Err(PetitionError::TimedOut { id: id.clone(), deadline }),
+        match (answered, refused) {
+            (Ok(outcome), _) => outcome,
+            (Err(_), Some(error)) => Err(error.into()),
+            (Err(_), None) => Err(PetitionError::TimedOut { id: id.clone(), deadline }),
         }
     }
 
+    /// A backbone that is away may be back before the deadline, and the request may have arrived although it did not say
+    /// so: `refused` holds why the last submission failed, and the ruling is waited for all the same.
     async fn submit_until_ruled(
         &self,
         kind: RequestKind,
         id: &RequestId,
         request: Bytes,
         ruling: &mut broadcast::Receiver<Ruling>,
+        refused: &mut Option<BackboneError>,
     ) -> Result<Ruling, PetitionError> {
         loop {
-            self.queue.submit(&self.log, kind, id, request.clone()).await?;
+            match self.queue.submit(&self.log, kind, id, request.clone()).await {
+                Ok(_) => *refused = None,
+                Err(error @ BackboneError::Unavailable { .. }) => *refused = Some(error),
+                Err(
+                    error @ (BackboneError::LimitReached { .. }
+                    | BackboneError::StreamDiffers { .. }
+                    | BackboneError::Damaged { .. }
+                    | BackboneError::Closed),
+                ) => return Err(error.into()),
+            }
             if let Ok(Ok(ruling)) = tokio::time::timeout(RESUBMIT, ruling.recv()).await {
                 return Ok(ruling);
             }

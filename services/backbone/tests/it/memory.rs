@@ -11,14 +11,17 @@ use std::{
 use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
+    codec::{Ruling, encode_ruling},
     conformance::UnderTest,
     limits::{Bounds, Limits},
     log::{AppendError, Followed},
     memory::{self, Faults, MemoryConfig},
     messages::Lane,
+    petition::{PetitionError, Petitioner, RESUBMIT},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
+use tokio_util::sync::CancellationToken;
 
 use crate::{LEASE, instance, message};
 
@@ -94,6 +97,46 @@ async fn a_full_queue_refuses_by_name_until_one_is_finished() {
     let taken = backbone.requests.take(&LogId::Fleet, 1, Duration::ZERO).await.unwrap();
     backbone.requests.finish(&LogId::Fleet, taken.into_iter().map(|taken| taken.receipt).collect()).await.unwrap();
     assert_eq!(submit(4).await.unwrap(), Submitted::Queued);
+}
+
+/// A backbone that is away, and a petitioner of its fleet.
+async fn petitioner_away() -> (rollcall_backbone::Backbone, memory::Control, Petitioner) {
+    let (config, _) = bounded(1, 1, 1);
+    let (backbone, control) = memory::with_control(config);
+    backbone.requests.open(&LogId::Fleet).await.unwrap();
+    control.set_faults(Faults { unavailable: 1000, ..Faults::default() });
+    let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), CancellationToken::new());
+    (backbone, control, petitioner)
+}
+
+#[tokio::test(start_paused = true)]
+async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
+    let (backbone, control, petitioner) = petitioner_away().await;
+    let id = RequestId::parse("request").unwrap();
+    let asked = petitioner.ask(RequestKind::Connect, &id, Bytes::from("request"), 4 * RESUBMIT);
+    let ruled_on = async {
+        // The first submission has been refused by then.
+        tokio::time::sleep(RESUBMIT / 2).await;
+        control.heal();
+        let taken = backbone.requests.take(&LogId::Fleet, 1, 4 * RESUBMIT).await.unwrap();
+        assert_eq!(taken.len(), 1, "it is submitted again");
+        let ruling = encode_ruling(&Ruling::Accepted { position: Position(7) });
+        backbone.requests.announce(&LogId::Fleet, vec![AnnouncedRuling { id: id.clone(), ruling }]).await.unwrap();
+    };
+    let (ruling, ()) = tokio::join!(asked, ruled_on);
+    assert_eq!(ruling.unwrap(), Ruling::Accepted { position: Position(7) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn f14_whoever_asks_is_told_what_kept_the_request_from_its_queue() {
+    let (_backbone, control, petitioner) = petitioner_away().await;
+    let id = RequestId::parse("request").unwrap();
+    let ask = || petitioner.ask(RequestKind::Connect, &id, Bytes::from("request"), 2 * RESUBMIT);
+    let error = ask().await.unwrap_err();
+    assert!(matches!(error, PetitionError::Backbone(BackboneError::Unavailable { .. })), "{error}");
+    control.heal();
+    let error = ask().await.unwrap_err();
+    assert!(matches!(error, PetitionError::TimedOut { .. }), "queued, and nobody rules: {error}");
 }
 
 /// One run of a caller that lives with faults: what it saw, in order.
