@@ -1,4 +1,4 @@
-//! Who is online, where, since when. Kept in memory by the backbone: connectors announce again what they hold.
+//! Who is online, where, since when. The backbone may forget it: connectors announce again what they hold.
 //!
 //! Invariants: changes of one device have one order for all watchers, so that the newer of two sessions is the same
 //! everywhere; a connector whose lease has run out has no devices online.

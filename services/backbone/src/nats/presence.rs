@@ -1,5 +1,5 @@
-//! Presence on JetStream: a stream in memory that holds the last change of each device and the last heartbeat of each
-//! connector.
+//! Presence on JetStream: a stream that holds the last change of each device and the last heartbeat of each connector. It
+//! outlives its server, so that connectors, which may not make streams, find it again.
 //!
 //! Invariant: the last message of a device's subject says where it is. So `Offline` is stored only over the `Online` of
 //! a session that it ends (expected last sequence of the subject); an `Offline` that comes late finds a newer session there and

@@ -83,13 +83,20 @@ pub(super) fn messages(instance: &InstanceId, config: &NatsConfig) -> Config {
     }
 }
 
-/// Presence: the last change of each device and the last heartbeat of each connector, in memory. What outlives its use
-/// carries a time to live of its own.
+/// Presence: the last change of each device and the last heartbeat of each connector. What outlives its use carries a time
+/// to live of its own.
+///
+/// On disk where there is one server, although presence is worth nothing after a while: a stream in memory goes with the
+/// server's process, definition and all, and those who need it (connectors) may not make it again. It is not synced one by
+/// one; what a crash loses is announced again, and what it leaves is believed only as long as its connector's lease. With
+/// replicas the definition is in all of them, and what one loses it gets from the others: there it stays in memory.
 pub(super) fn presence(instance: &InstanceId, config: &NatsConfig) -> Config {
+    let alone = config.replicas == 1;
     Config {
         name: subjects::presence_stream(instance),
         subjects: vec![subjects::presence_all(instance)],
-        storage: StorageType::Memory,
+        storage: if alone { StorageType::File } else { StorageType::Memory },
+        persist_mode: alone.then_some(PersistenceMode::Async),
         discard: DiscardPolicy::New,
         max_messages: PRESENCE_ENTRIES_MAX,
         max_messages_per_subject: 1,

@@ -48,11 +48,15 @@ async fn server_with_accounts() -> NatsServer {
 }
 
 async fn as_user(server: &NatsServer, name: &str) -> Backbone {
+    connect(config_of(server, name)).await.unwrap()
+}
+
+fn config_of(server: &NatsServer, name: &str) -> NatsConfig {
     let mut config = NatsConfig::new(server.url());
     config.credentials = Credentials::User { name: name.to_owned(), password: format!("{name}-password") };
     // What is not permitted is not answered either.
     config.operation_timeout = Duration::from_secs(1);
-    connect(config).await.unwrap()
+    config
 }
 
 #[tokio::test]
@@ -108,6 +112,50 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));
     assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(online("d", session("c", 1))));
     assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(offline("d", session("c", 1))));
+}
+
+#[tokio::test]
+async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it() {
+    let mut server = server_with_accounts().await;
+    as_user(&server, "registrar").await.log.open(&log()).await.unwrap();
+    let mut config = config_of(&server, "connector");
+    config.limits.presence_lease = Duration::from_secs(2);
+    let presence = connect(config).await.unwrap().presence;
+    presence.heartbeat(&instance(), &session("gone", 1).connector).await.unwrap();
+    presence.announce(&instance(), online("old", session("gone", 1))).await.unwrap();
+    let mut watch = presence.watch(&instance()).await.unwrap();
+    assert_eq!(watch.recv().await, Some(online("old", session("gone", 1))));
+    server.kill();
+    server.start_again().await;
+
+    let back = async {
+        loop {
+            let opened = presence.open(&instance()).await;
+            match (opened, presence.watch(&instance()).await) {
+                (Ok(()), Ok(watch)) => break watch,
+                (Err(error), _) | (_, Err(error)) => {
+                    assert!(matches!(error, BackboneError::Unavailable { .. }), "the stream is there: {error}");
+                }
+            }
+        }
+    };
+    let mut watch = timeout(BOUND, back).await.expect("presence is back without a registrar");
+    let mut old_is_online = false;
+    let mut next = async || timeout(BOUND, watch.recv()).await.expect("something changes").expect("watching goes on");
+    loop {
+        match next().await {
+            PresenceChange::CaughtUp => break,
+            change => old_is_online |= change == online("old", session("gone", 1)),
+        }
+    }
+    presence.heartbeat(&instance(), &session("here", 1).connector).await.unwrap();
+    presence.announce(&instance(), online("new", session("here", 1))).await.unwrap();
+    assert_eq!(next().await, online("new", session("here", 1)));
+    if old_is_online {
+        // What the server kept is believed until its connector's lease runs out, and no longer.
+        let lost = PresenceChange::ConnectorLost { connector: session("gone", 1).connector };
+        assert_eq!(next().await, lost);
+    }
 }
 
 #[tokio::test]
