@@ -178,6 +178,8 @@ impl Follower {
         if let Err(fault) = self.store.replace(&database, fault) {
             self.shared.stale(format!("the view cannot be rebuilt: {fault}"));
         }
+        // What was folded in memory and never written or told would otherwise be taken for done.
+        self.fold = None;
     }
 
     /// Serves the generation that was served before the process stopped.

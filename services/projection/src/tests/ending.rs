@@ -1,6 +1,6 @@
 //! When a view ends and how that is told: it is never taken for one that follows.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::ids::Position;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +93,34 @@ async fn f16_another_generation_is_told_when_the_log_was_cut_back_or_replaced() 
     assert!(replaced.generation > cut.generation, "{replaced:?}");
     log.push(History::devices(1).encoded());
     assert_eq!(running.reached(Position(201)).await.generation, replaced.generation, "going on is not another one");
+}
+
+#[tokio::test]
+async fn f16_every_record_is_told_even_if_it_could_not_be_written_at_first() {
+    let history = History::devices(40);
+    let log = Arc::new(TestLog::of(Vec::new()));
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::open(&folder, &log);
+    running.reached(Position::START).await;
+    let mut applied = running.view.applied();
+    // The disk is full: no more writes after the first few, and no other database can be made either.
+    let database = running.store.current();
+    std::fs::write(super::config(&folder).folder.join(format!("db-{}", database.number + 1)), b"in the way").unwrap();
+    database.writes_left.store(10, Ordering::SeqCst);
+    log.push(history.encoded());
+    running
+        .until(
+            "cannot be rebuilt",
+            |status| matches!(&status.health, ViewHealth::Stale { reason } if reason.contains("cannot")),
+        )
+        .await;
+    database.writes_left.store(i64::MAX, Ordering::SeqCst);
+    running.reached(log.len()).await;
+    for n in 1..=log.len().0 {
+        let told = tokio::time::timeout(BOUND, applied.recv()).await.expect("every record is told").unwrap();
+        assert_eq!(told.position, Position(n));
+        assert_eq!(*told.record, history.records[n as usize - 1]);
+    }
 }
 
 #[tokio::test]
