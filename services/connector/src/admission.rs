@@ -80,6 +80,7 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, Pos
         }
         status.position
     };
+    let damaged = instance.view.lookups_damaged();
     let verdict = authenticate(
         &instance.view.configuration(),
         &instance.view,
@@ -90,6 +91,10 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, Pos
         &applicant.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
+    // A lookup that met damage found nothing, which says nothing of the device. Who was found was found.
+    if !matches!(verdict, Verdict::Accept(_)) && instance.view.lookups_damaged() != damaged {
+        return Err(Refusal::NotReady);
+    }
     Ok((verdict, at))
 }
 

@@ -11,6 +11,7 @@ use rollcall_backbone::codec::AnyEvent;
 use rollcall_domain::{
     authenticate::lost_right,
     ids::DeviceId,
+    refusal::Refusal,
     registry::{Event, event::PolicyTarget},
     time::Timestamp,
 };
@@ -110,9 +111,10 @@ async fn judge_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
     }
 }
 
-/// Judges one session by the view as it stands.
+/// Judges one session by the view as it stands. A lookup that met damage found nothing: that is no reason to tell a device
+/// that it was deleted.
 pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
-    let configuration = instance.view.configuration();
+    let (configuration, damaged) = (instance.view.configuration(), instance.view.lookups_damaged());
     session.forget_record();
     let lost = lost_right(
         &configuration,
@@ -123,9 +125,14 @@ pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
         &session.device.device,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
-    match lost {
-        Some(refusal) => session.mailbox.close(refusal),
-        None => instance.sessions.withdraw_unpermitted(session, &configuration, &instance.view),
+    let lost = lost.or_else(|| {
+        // Withdrawn for want of the record, filters would be gone for good: such a session is closed too.
+        let withdrawn = instance.sessions.withdraw_unpermitted(session, &configuration, &instance.view);
+        (withdrawn && instance.view.lookups_damaged() != damaged).then_some(Refusal::NotReady)
+    });
+    if let Some(refusal) = lost {
+        let believed = instance.view.lookups_damaged() == damaged;
+        session.mailbox.close(if believed { refusal } else { Refusal::NotReady });
     }
 }
 

@@ -211,15 +211,22 @@ impl Sessions {
         self.table().unsubscribe(session, filter);
     }
 
-    /// Drops the custom filters that policies no longer allow, and tells the connection.
-    pub(crate) fn withdraw_unpermitted(&self, session: &Arc<Session>, configuration: &Configuration, devices: &dyn Devices) {
+    /// Drops the custom filters that policies no longer allow, and tells the connection; `true` if there were any.
+    pub(crate) fn withdraw_unpermitted(
+        &self,
+        session: &Arc<Session>,
+        configuration: &Configuration,
+        devices: &dyn Devices,
+    ) -> bool {
         let held = session.filters().clone();
         let allowed = |filter: &str| session.permits(Action::Subscribe, filter, configuration, devices);
         let withdrawn: Vec<_> = held.into_iter().filter(|filter| !allowed(filter)).collect();
         withdrawn.iter().for_each(|filter| self.unsubscribe(session, filter));
-        if !withdrawn.is_empty() {
+        let any = !withdrawn.is_empty();
+        if any {
             session.mailbox.withdraw(withdrawn);
         }
+        any
     }
 
     /// The sessions of a resource space that have subscribed to a custom topic, each once.
