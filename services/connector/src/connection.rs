@@ -79,7 +79,7 @@ impl Connection {
     fn new(edge: Arc<Edge>, shaken: Shaken, source: IpAddr) -> Self {
         let (now, now_ms) = (Instant::now(), edge.now_ms());
         let limits = &edge.config.limits;
-        let stopping = Box::pin(edge.stopping.clone().cancelled_owned());
+        let stopping = Box::pin(shaken.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
             stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, stopping })),
@@ -128,7 +128,7 @@ impl Connection {
             let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
             chain.iter().map(|der| der.as_ref().into()).collect()
         };
-        match enter(&self.edge, &self.instance, &outside.proof, &connect, self.source, chain).await {
+        match enter(&self.instance, &outside.proof, &connect, self.source, chain).await {
             Ok(held) => {
                 let recognised = held.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };

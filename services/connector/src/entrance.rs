@@ -6,7 +6,6 @@ use rollcall_domain::{authenticate::Identification, refusal::Refusal};
 
 use crate::{
     admission::{Admitted, Applicant, admit},
-    edge::Edge,
     instance::Instance,
     judge::judge_one,
     metrics::metrics,
@@ -33,7 +32,6 @@ impl Drop for Held {
 /// # Errors
 /// The [`Refusal`] to answer with.
 pub(crate) async fn enter(
-    edge: &Edge,
     instance: &Arc<Instance>,
     proof: &Result<Arc<Proof>, Refusal>,
     connect: &Connect,
@@ -44,7 +42,8 @@ pub(crate) async fn enter(
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Applicant { proof, identification, source }, chain).await?;
     let held = open(instance, proof, identification, &admitted);
-    if edge.stopping.is_cancelled() {
+    // Asked now that the session is in the table: whoever retires the instance sees the one or has said the other.
+    if instance.retiring.is_cancelled() {
         return Err(Refusal::ShuttingDown);
     }
     // A record that was folded since the judgement may have come before the session was there to be judged again.

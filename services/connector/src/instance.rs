@@ -1,22 +1,30 @@
 //! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that keep them true.
 //!
 //! Instances share nothing but the connector's sockets and limits. Invariant: what a connection needs is read from here
-//! at each use, never kept by the connection.
+//! at each use, never kept by the connection. An instance whose tasks or view have failed is not mended: it says so, and
+//! another takes its place.
 
-use std::sync::Arc;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use futures_util::FutureExt;
 use rollcall_backbone::{Backbone, BackboneError};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
-    ids::{ConnectorId, InstanceId, LogId},
+    ids::{ConnectorId, InstanceId, LogId, Position},
     refusal::Refusal,
     time::Timestamp,
 };
 use rollcall_projection::admission::{AdmissionView, Store, ViewError, ViewStatus};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     config::Config,
@@ -40,6 +48,12 @@ pub(crate) struct Surroundings {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connector: ConnectorId,
+    /// Cancelled when the connector begins to stop.
+    pub(crate) stopping: CancellationToken,
+    /// Of sessions: they rise within the connector's life, whatever instances come and go.
+    pub(crate) numbers: Arc<AtomicU64>,
+    /// An instance has failed.
+    pub(crate) failed: Arc<Notify>,
 }
 
 /// One instance.
@@ -60,6 +74,10 @@ pub(crate) struct Instance {
     pub(crate) backbone: Backbone,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connector: ConnectorId,
+    /// Cancelled first of all when it is no longer served: from then on nobody is let in.
+    pub(crate) retiring: CancellationToken,
+    broken: AtomicBool,
+    failed: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -80,13 +98,16 @@ impl Instance {
             availability: around.config.availability(),
             status: view.status(),
             trust: ArcSwapOption::empty(),
-            sessions: Sessions::new(bounds),
+            sessions: Sessions::new(bounds, around.numbers.clone()),
             registration,
             announcements: Announcements::default(),
             routing: watch::Sender::new(false),
             backbone: around.backbone.clone(),
             clock: around.clock.clone(),
             connector: around.connector.clone(),
+            retiring: around.stopping.child_token(),
+            broken: AtomicBool::new(false),
+            failed: around.failed.clone(),
             view,
             id,
             stop,
@@ -98,21 +119,47 @@ impl Instance {
     fn spawn_tasks(self: Arc<Self>, around: &Surroundings) {
         let (config, clock) = (around.config.clone(), self.clock.clone());
         let keeper = TrustKeeper::new(self.id.clone(), self.view.clone(), clock, config.limits.clone(), &config.tls_folder);
-        self.spawn(async move |instance| keeper.run(&instance.trust).await);
-        self.spawn(async |instance| judge::run(&instance).await);
-        self.spawn(async |instance| router::run(&instance).await);
-        self.spawn(async |instance| presence::announce(&instance).await);
-        self.spawn(async |instance| presence::watch(&instance).await);
-        self.spawn(async |instance| presence::beat(&instance).await);
-        self.spawn(async |instance| instance.open_queue().await);
+        self.spawn("trust", async move |instance| keeper.run(&instance.trust).await);
+        self.spawn("judge", async |instance| judge::run(&instance).await);
+        self.spawn("router", async |instance| router::run(&instance).await);
+        self.spawn("presence announcements", async |instance| presence::announce(&instance).await);
+        self.spawn("presence watch", async |instance| presence::watch(&instance).await);
+        self.spawn("presence lease", async |instance| presence::beat(&instance).await);
+        self.spawn("request queue", async |instance| instance.open_queue().await);
+        self.spawn("view", async |instance| {
+            instance.view_ended().await;
+            instance.fail("its view no longer follows the log");
+        });
     }
 
-    fn spawn<F>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F)
+    /// Runs a part of the instance. One that panicked would be missed by nobody until it was needed.
+    fn spawn<F>(self: &Arc<Self>, part: &'static str, task: impl FnOnce(Arc<Self>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (stop, running) = (self.stop.clone(), task(self.clone()));
-        tokio::spawn(async move { stop.run_until_cancelled(running).await });
+        let (instance, running) = (self.clone(), AssertUnwindSafe(task(self.clone())).catch_unwind());
+        tokio::spawn(async move {
+            if let Some(Err(_panic)) = instance.stop.run_until_cancelled(running).await {
+                instance.fail(&format!("its part \"{part}\" has panicked"));
+            }
+        });
+    }
+
+    fn fail(&self, reason: &str) {
+        tracing::error!(instance = %self.id, reason, "the instance has failed and is started again");
+        self.broken.store(true, Ordering::SeqCst);
+        self.failed.notify_one();
+    }
+
+    /// Whether another has to take its place.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Returns once the view has ended, be it by [`Self::stop`].
+    pub(crate) async fn view_ended(&self) {
+        // No log gets there, so this can only say that it is not to be reached any more.
+        let _closed = self.view.reached(Position(u64::MAX)).await;
     }
 
     async fn open_queue(&self) {
@@ -140,6 +187,11 @@ impl Instance {
         for session in self.sessions.all() {
             session.mailbox.close(refusal.clone());
         }
+    }
+
+    /// Ends the tasks when it is dropped, at the latest.
+    pub(crate) fn stop_guard(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
     }
 
     /// Ends the tasks. Sessions should be closed and announced before.

@@ -1,6 +1,8 @@
 //! The instances that this connector serves, by access domain: follows the fleet.
 //!
-//! Owner and reader: the owner publishes one immutable map, every handshake reads the latest.
+//! Owner and reader: the owner publishes one immutable map, every handshake reads the latest. Invariant: of one instance,
+//! nothing is started before what was retired has ended; two of them would share one view, and the one that goes would
+//! take the other's along.
 
 use std::{
     collections::HashMap,
@@ -14,14 +16,27 @@ use std::{
 use arc_swap::ArcSwap;
 use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
 use rollcall_projection::fleet::FleetSnapshot;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::instance::{Instance, Surroundings};
 
-/// How long to wait before a view that could not be opened is opened again.
+/// How long to wait before an instance that could not be started, or that failed, is started again.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether the last session has ended.
+const GOODBYE_LOOK: Duration = Duration::from_millis(20);
+
+/// How long a view may take to end.
+const VIEW_ENDS_MAX: Duration = Duration::from_secs(2);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
+
+/// The owner's side.
+#[derive(Default)]
+struct Owned {
+    running: HashMap<InstanceId, Arc<Instance>>,
+    /// No longer served, but not yet ended.
+    leaving: HashMap<InstanceId, JoinHandle<()>>,
+}
 
 /// The reader's side.
 #[derive(Default)]
@@ -48,69 +63,84 @@ impl Instances {
 
     /// Follows the fleet until its sender is gone or the future is dropped.
     pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: &Surroundings) {
-        let mut running: HashMap<InstanceId, Arc<Instance>> = HashMap::new();
+        let mut owned = Owned::default();
         loop {
             let snapshot = fleet.borrow_and_update().clone();
-            let complete = update(&mut running, &snapshot.fleet, around);
-            let by_domain = running.values().map(|instance| (domain(&instance.profile.load()), instance.clone()));
+            let complete = owned.update(&snapshot.fleet, around);
+            let by_domain = owned.running.values().map(|instance| (domain(&instance.profile.load()), instance.clone()));
             self.by_domain.store(Arc::new(by_domain.collect()));
             self.complete.store(complete && snapshot.caught_up, Ordering::SeqCst);
-            let changed = async {
-                if complete {
-                    fleet.changed().await
-                } else {
-                    tokio::time::timeout(OPEN_AGAIN, fleet.changed()).await.unwrap_or(Ok(()))
-                }
-            };
-            if changed.await.is_err() {
-                return std::future::pending().await;
+            tokio::select! {
+                changed = fleet.changed() => if changed.is_err() {
+                    return std::future::pending().await;
+                },
+                () = around.failed.notified() => {}
+                () = tokio::time::sleep(OPEN_AGAIN), if !complete => {}
             }
         }
     }
 }
 
-/// Starts, changes and retires instances; `false` if one could not be started.
-fn update(running: &mut HashMap<InstanceId, Arc<Instance>>, fleet: &fleet::Fleet, around: &Surroundings) -> bool {
-    let mut complete = true;
-    for profile in fleet.instances.values() {
-        match running.get(&profile.id) {
-            Some(instance) => instance.profile.store(Arc::new(profile.clone())),
-            None => match Instance::start(profile.clone(), around) {
-                Ok(instance) => {
-                    tracing::info!(instance = %profile.id, access_domain = %profile.access_domain, "instance served");
-                    running.insert(profile.id.clone(), instance);
-                }
-                Err(error) => {
-                    tracing::error!(instance = %profile.id, %error, "the instance cannot be served; trying again");
-                    complete = false;
-                }
-            },
+impl Owned {
+    /// Retires, starts and changes instances; `false` if not all that the fleet has are served.
+    fn update(&mut self, fleet: &fleet::Fleet, around: &Surroundings) -> bool {
+        self.leaving.retain(|_, retiring| !retiring.is_finished());
+        let gone = self.running.extract_if(|id, instance| instance.is_broken() || !fleet.instances.contains_key(id));
+        for (id, instance) in gone {
+            tracing::info!(instance = %id, "instance no longer served");
+            self.leaving.insert(id, tokio::spawn(retire(instance, around.config.limits.drain())));
+        }
+        let mut complete = true;
+        for profile in fleet.instances.values() {
+            match self.running.get(&profile.id) {
+                Some(instance) => instance.profile.store(Arc::new(profile.clone())),
+                None => complete &= !self.leaving.contains_key(&profile.id) && self.start(profile, around),
+            }
+        }
+        complete
+    }
+
+    fn start(&mut self, profile: &fleet::Instance, around: &Surroundings) -> bool {
+        match Instance::start(profile.clone(), around) {
+            Ok(instance) => {
+                tracing::info!(instance = %profile.id, access_domain = %profile.access_domain, "instance served");
+                self.running.insert(profile.id.clone(), instance);
+                true
+            }
+            Err(error) => {
+                tracing::error!(instance = %profile.id, %error, "the instance cannot be served; trying again");
+                false
+            }
         }
     }
-    running.retain(|id, instance| {
-        let served = fleet.instances.contains_key(id);
-        if !served {
-            tracing::info!(instance = %id, "instance no longer served");
-            tokio::spawn(retire(instance.clone(), around.config.limits.drain()));
-        }
-        served
-    });
-    complete
 }
 
-/// Closes what is open, says so to presence, ends the tasks.
-pub(crate) async fn retire(instance: Arc<Instance>, drain: Duration) {
-    instance.close_all(&Refusal::ShuttingDown);
-    let goodbye = async {
-        while instance.sessions.count() > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Closes what is open, says so to presence, ends the tasks and the view. From the call on, polled or not, nobody is let
+/// in: a session that opens while the others are closed would be judged by nobody.
+pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Output = ()> {
+    instance.retiring.cancel();
+    async move {
+        // Whatever happens: a view that goes on would be handed to the instance's successor.
+        let _stop = instance.stop_guard();
+        instance.close_all(&Refusal::ShuttingDown);
+        if tokio::time::timeout(drain, goodbye(&instance)).await.is_err() {
+            tracing::warn!(instance = %instance.id, "stopped before every session had said goodbye");
         }
-        instance.announcements.announced().await;
-    };
-    if tokio::time::timeout(drain, goodbye).await.is_err() {
-        tracing::warn!(instance = %instance.id, "stopped before every session had said goodbye");
+        instance.stop();
+        if tokio::time::timeout(VIEW_ENDS_MAX, instance.view_ended()).await.is_err() {
+            tracing::warn!(instance = %instance.id, "the view has not ended");
+        }
     }
-    instance.stop();
+}
+
+async fn goodbye(instance: &Instance) {
+    while instance.sessions.count() > 0 {
+        tokio::time::sleep(GOODBYE_LOOK).await;
+    }
+    // One that has failed may have nobody to announce; its successor does what is left undone.
+    if !instance.is_broken() {
+        instance.announcements.announced().await;
+    }
 }
 
 fn domain(profile: &fleet::Instance) -> Box<str> {

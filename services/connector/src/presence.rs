@@ -5,7 +5,7 @@
 //! What waits to be announced is one change for each device: the latest, which is the one of the highest number.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     time::Duration,
 };
@@ -159,14 +159,14 @@ pub(crate) async fn watch(instance: &Instance) {
 async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::BackboneError> {
     instance.backbone.presence.open(&instance.id).await?;
     let mut changes = instance.backbone.presence.watch(&instance.id).await?;
-    let mut shown = Some(HashSet::new());
+    let mut shown = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
         match change {
             PresenceChange::Online { device, session, .. } => {
                 if session.connector == instance.connector
                     && let Some(shown) = &mut shown
                 {
-                    shown.insert(session.number);
+                    shown.insert(session.number, device.clone());
                 }
                 online_somewhere(instance, &device, &session);
             }
@@ -174,10 +174,14 @@ async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::Backbo
             PresenceChange::Offline { .. } => {}
             PresenceChange::ConnectorLost { connector } => {
                 if connector == instance.connector {
-                    announce_unless(instance, &HashSet::new());
+                    announce_unless(instance, &HashMap::new());
                 }
             }
-            PresenceChange::CaughtUp => announce_unless(instance, &shown.take().unwrap_or_default()),
+            PresenceChange::CaughtUp => {
+                let shown = shown.take().unwrap_or_default();
+                end_unless_held(instance, &shown);
+                announce_unless(instance, &shown);
+            }
         }
     }
     Ok(())
@@ -194,11 +198,23 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, place: &Place) {
     }
 }
 
+/// Announces the end of sessions that presence shows and nobody holds: their end was to be announced when the instance
+/// failed.
+fn end_unless_held(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+    for (number, device) in shown {
+        if instance.sessions.of(device).is_none_or(|held| held.number != *number) {
+            let session = Place { connector: instance.connector.clone(), number: *number };
+            let over = PresenceChange::Offline { device: device.clone(), session, at: instance.now() };
+            instance.announcements.put_if(over, || true);
+        }
+    }
+}
+
 /// Announces the sessions that presence should show and does not: it was away, or took this connector for lost. Not those
 /// that have been told to close, which their connections have yet to do: announced now, a session that lost against a
 /// newer one elsewhere would seem the newest of all.
-fn announce_unless(instance: &Instance, shown: &HashSet<u64>) {
-    let missing = |session: &&Arc<Session>| !shown.contains(&session.number) && session.mailbox.closed().is_none();
+fn announce_unless(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+    let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
         session.announced.store(false, Ordering::SeqCst);
         instance.announcements.online(&instance.connector, session, &instance.sessions);

@@ -1,6 +1,10 @@
 //! The composition root: binds, starts what everything else needs, serves, drains.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
@@ -82,6 +86,9 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         store: parts.store,
         clock: parts.clock,
         connector,
+        stopping: edge.stopping.clone(),
+        numbers: Arc::new(AtomicU64::new(1)),
+        failed: Arc::default(),
     };
     let connections = TaskTracker::new();
     {

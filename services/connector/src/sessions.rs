@@ -30,7 +30,7 @@ use crate::{
 /// One live session, shared by its connection and everything that may reach it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Unique within the connector's life.
+    /// Unique within the connector's life, and rising.
     pub(crate) number: u64,
     /// Who it is.
     pub(crate) device: Recognised,
@@ -71,7 +71,7 @@ pub(crate) struct Opening<'a> {
 /// All sessions of one instance.
 pub(crate) struct Sessions {
     bounds: Bounds,
-    numbers: AtomicU64,
+    numbers: Arc<AtomicU64>,
     count: AtomicUsize,
     table: Mutex<Table>,
 }
@@ -132,9 +132,9 @@ impl Session {
 }
 
 impl Sessions {
-    /// None yet. `bounds` are each mailbox's.
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, numbers: AtomicU64::new(1), count: AtomicUsize::new(0), table: Mutex::default() }
+    /// None yet. `bounds` are each mailbox's; `numbers` is where sessions get theirs.
+    pub(crate) fn new(bounds: Bounds, numbers: Arc<AtomicU64>) -> Self {
+        Self { bounds, numbers, count: AtomicUsize::new(0), table: Mutex::default() }
     }
 
     /// Opens a session; one of the same device is closed: the newer wins.

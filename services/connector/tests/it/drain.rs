@@ -3,8 +3,8 @@
 use rollcall_backbone::presence::PresenceChange;
 
 use crate::{
-    client::within,
-    world::{ALPHA, World, attempt, id, instance_id},
+    client::{Client, within},
+    world::{ALPHA, World, attempt, eventually, id, instance_id},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,12 +34,42 @@ async fn an_instance_that_is_no_longer_served_is_gone() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;
     let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    remove_alpha(&world);
+    let (_, reason) = client.disconnected().await;
+    assert!(reason.starts_with("shutting_down: "), "{reason}");
+    assert!(attempt(&connector, ALPHA, world.config(&ca.device("0001"))).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_shook_hands_before_and_says_connect_after_an_instance_is_gone_is_not_let_in() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let known = ca.device("0001");
+    drop(world.connect(&connector, &known).await.unwrap());
+    let mut client = Client::handshake(connector.address, ALPHA, world.config(&known)).await.unwrap();
+    remove_alpha(&world);
+    connector.until(|status| status.instances.len() == 1).await;
+    assert!(!matches!(client.connect("any client").await, Ok(Ok(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_back_is_served_by_a_view_that_moves() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let _client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    let before = world.fleet.borrow().clone();
+    remove_alpha(&world);
+    connector.until(|status| status.instances.len() == 1).await;
+    world.fleet.send_replace(before);
+    let unknown = world.config(&ca.device("0002"));
+    let let_in = async || attempt(&connector, ALPHA, unknown.clone()).await.is_ok_and(|answer| answer.is_ok());
+    eventually("a new device is let in again", let_in).await;
+}
+
+fn remove_alpha(world: &World) {
     world.fleet.send_modify(|snapshot| {
         let mut fleet = (**snapshot).clone();
         fleet.fleet.instances.remove(&instance_id("alpha"));
         *snapshot = std::sync::Arc::new(fleet);
     });
-    let (_, reason) = client.disconnected().await;
-    assert!(reason.starts_with("shutting_down: "), "{reason}");
-    assert!(attempt(&connector, ALPHA, world.config(&ca.device("0001"))).await.is_err());
 }

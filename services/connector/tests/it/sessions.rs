@@ -1,6 +1,9 @@
 //! One session for each device, and only while it has the right to it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use rollcall_backbone::{
@@ -134,9 +137,19 @@ async fn presence_says_who_is_online_and_who_no_longer_is() {
 struct CutOff {
     presence: Arc<dyn Presence>,
     cut: watch::Sender<bool>,
+    /// How often the watching of alpha still panics.
+    panics: AtomicUsize,
+    watched: watch::Sender<bool>,
 }
 
 impl CutOff {
+    fn of(world: &World, panics: usize) -> (Arc<Self>, Backbone) {
+        let (presence, panics) = (world.backbone.presence.clone(), AtomicUsize::new(panics));
+        let cut_off =
+            Arc::new(Self { presence, cut: watch::Sender::new(false), panics, watched: watch::Sender::new(false) });
+        (cut_off.clone(), Backbone { presence: cut_off, ..world.backbone.clone() })
+    }
+
     fn check(&self) -> Result<(), BackboneError> {
         let cut = BackboneError::Unavailable { attempted: "presence".into(), reason: "the test says so".into() };
         if *self.cut.borrow() { Err(cut) } else { Ok(()) }
@@ -159,6 +172,12 @@ impl Presence for CutOff {
     }
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
         self.check()?;
+        if *instance == instance_id("alpha") {
+            let left = self.panics.load(Ordering::SeqCst);
+            self.panics.store(left.saturating_sub(1), Ordering::SeqCst);
+            assert!(left == 0, "the test says so");
+            self.watched.send_replace(true);
+        }
         let mut changes = self.presence.watch(instance).await?;
         let ((sender, receiver), mut cut) = (mpsc::channel(64), self.cut.subscribe());
         tokio::spawn(async move {
@@ -180,8 +199,7 @@ impl Presence for CutOff {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_a_connector_that_was_cut_off_does_not_kick_the_newer_session_elsewhere() {
     let (world, ca) = World::with_ca().await;
-    let cut_off = Arc::new(CutOff { presence: world.backbone.presence.clone(), cut: watch::Sender::new(false) });
-    let backbone = Backbone { presence: cut_off.clone(), ..world.backbone.clone() };
+    let (cut_off, backbone) = CutOff::of(&world, 0);
     let one = world.start(backbone, "cut-off", |_| {}).await;
     world.settled(&one).await;
     let two = world.connector().await;
@@ -204,4 +222,22 @@ async fn f30_a_connector_that_was_cut_off_does_not_kick_the_newer_session_elsewh
     let _other = world.connect(&one, &ca.device("0002")).await.unwrap();
     assert_eq!(next_online().await, (id("truck_0002"), place_one));
     newer.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_of_which_a_part_panics_is_started_again() {
+    let (world, ca) = World::with_ca().await;
+    let (cut_off, backbone) = CutOff::of(&world, 1);
+    let one = world.start(backbone, "panics", |_| {}).await;
+    within(cut_off.watched.subscribe().wait_for(|watched| *watched)).await.unwrap();
+    world.settled(&one).await;
+    let two = world.connector().await;
+    let mut presence = world.backbone.presence.watch(&instance_id("alpha")).await.unwrap();
+    let device = ca.device("0001");
+    let mut older = world.connect(&one, &device).await.unwrap();
+    while !matches!(within(presence.recv()).await.unwrap(), PresenceChange::Online { .. }) {}
+    let _newer = world.connect(&two, &device).await.unwrap();
+    // Found out by the part that had panicked.
+    let (_, reason) = older.disconnected().await;
+    assert!(reason.starts_with("taken_over: "), "{reason}");
 }

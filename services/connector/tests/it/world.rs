@@ -144,6 +144,11 @@ impl World {
 
     /// A connector that has begun, with its views in a folder of this name.
     pub(crate) async fn start(&self, backbone: Backbone, views: &str, change: impl FnOnce(&mut Limits)) -> Connector {
+        self.start_on(backbone, self.store(views).await, change).await
+    }
+
+    /// A connector that has begun, with its views in this store.
+    pub(crate) async fn start_on(&self, backbone: Backbone, store: Store, change: impl FnOnce(&mut Limits)) -> Connector {
         let mut limits = Limits { connections_max: 2000, linger_ms_max: 300, drain_ms_max: 5000, ..Limits::default() };
         change(&mut limits);
         let config =
@@ -152,7 +157,7 @@ impl World {
             (oneshot::channel(), watch::channel(ConnectorStatus::default()), CancellationToken::new());
         let parts = Parts {
             backbone,
-            store: open_store(&self.folder.path().join(views)).await,
+            store,
             fleet: self.fleet.subscribe(),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(self.seeds.fetch_add(1_000_000, Ordering::SeqCst))),
@@ -162,6 +167,10 @@ impl World {
         let stop = shutdown.clone();
         let ended = tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
         Connector { address: within(address).await.unwrap(), status: seen, shutdown, ended }
+    }
+
+    pub(crate) async fn store(&self, views: &str) -> Store {
+        open_store(&self.folder.path().join(views)).await
     }
 
     /// Waits until a connector stands where the registrars stand.
