@@ -33,8 +33,15 @@ pub struct Entry {
 pub enum Followed {
     /// The next record.
     Entry(Entry),
-    /// Everything up to this position has been handed over; what follows is live. Sent once, also for an empty log.
+    /// Everything up to this position has been handed over; what follows is live. Sent once, also for an empty log, and
+    /// once more after each [`Followed::Interrupted`].
     CaughtUp(Position),
+    /// The log is out of reach, or was: what has been handed over may be old, until `CaughtUp` comes again. Sent once,
+    /// however long it lasts; following goes on by itself, without a gap. Only where the log is another machine's.
+    Interrupted {
+        /// What happened, for people.
+        reason: String,
+    },
 }
 
 /// Why an append did not happen (or may not have).

@@ -101,6 +101,11 @@ impl Follower {
                     self.latest.caught_up = true;
                     self.retry = RETRY_MIN;
                 }
+                // What was read stays, as in any other case of a log out of reach.
+                Followed::Interrupted { reason } => {
+                    tracing::warn!(reason, "the fleet log is out of reach; following goes on by itself");
+                    continue;
+                }
             }
             // Half a fleet would close the other half's connections: nothing is shown until all has been read.
             if self.latest.caught_up {

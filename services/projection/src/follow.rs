@@ -273,12 +273,17 @@ impl Follower {
         let Some(fold) = self.fold.as_mut() else { return Ok(()) };
         let mut applied = Vec::with_capacity(group.len());
         let mut caught_up = false;
+        let mut interrupted = None;
         let mut stopped = None;
         for followed in group.drain(..) {
             let outcome = match followed {
                 Ok(Followed::Entry(entry)) => fold_entry(&self.shared, &self.log_id, fold, entry, self.serving),
                 Ok(Followed::CaughtUp(_)) => {
-                    caught_up = true;
+                    (caught_up, interrupted) = (true, None);
+                    continue;
+                }
+                Ok(Followed::Interrupted { reason }) => {
+                    (caught_up, interrupted) = (false, Some(reason));
                     continue;
                 }
                 Err(error) => Err(error.into()),
@@ -299,6 +304,10 @@ impl Follower {
             self.retry = RETRY_MIN;
         }
         self.show(applied, caught_up, matches!(stopped, Some(Stopped::Parked(..))))?;
+        if let Some(reason) = interrupted {
+            tracing::warn!(instance = %self.instance, reason, "the registry log is out of reach; following goes on by itself");
+            self.shared.stale(reason);
+        }
         stopped.map_or(Ok(()), Err)
     }
 

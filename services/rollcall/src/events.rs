@@ -99,9 +99,13 @@ async fn follow(
     };
     let mut follower = log.follow(id, after).await?;
     while let Some(followed) = follower.recv().await {
-        if let Followed::Entry(entry) = followed? {
-            print(id, &entry, output);
-            *position = Some(entry.position);
+        match followed? {
+            Followed::Entry(entry) => {
+                print(id, &entry, output);
+                *position = Some(entry.position);
+            }
+            Followed::CaughtUp(_) => {}
+            Followed::Interrupted { reason } => tracing::warn!(log = %id, reason, "records are held up; going on by itself"),
         }
     }
     Ok(())

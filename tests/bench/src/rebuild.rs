@@ -106,6 +106,7 @@ async fn read(log: &dyn RegistryLog, instance: &InstanceId) -> anyhow::Result<()
         match followed? {
             Followed::Entry(entry) => drop(codec::decode_record(&id, &entry.record)?),
             Followed::CaughtUp(_) => return Ok(()),
+            Followed::Interrupted { reason } => anyhow::bail!("reading the log was interrupted: {reason}"),
         }
     }
     Ok(())

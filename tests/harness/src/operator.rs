@@ -88,6 +88,8 @@ impl Operator {
                         records.push(codec::decode_record(&log, &entry.record).expect("a record can be read"));
                     }
                     Followed::CaughtUp(_) => return records,
+                    // It goes on, and catches up again.
+                    Followed::Interrupted { .. } => {}
                 }
             }
         })

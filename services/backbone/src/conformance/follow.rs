@@ -104,6 +104,7 @@ async fn whole(backbone: &Backbone, log: &LogId, after: u64, end: u64) -> Result
                      {told}. time"
                 );
             }
+            Followed::Interrupted { reason } => return Err(Failure(format!("nothing interrupts following here: {reason}"))),
             Followed::Entry(found) => {
                 position += 1;
                 ensure!(
@@ -125,7 +126,9 @@ async fn entry(follower: &mut Follower, position: u64) -> Result<(), Failure> {
             );
             Ok(())
         }
-        Followed::CaughtUp(at) => Err(Failure(format!("record {position} is expected next, not CaughtUp({at})"))),
+        other @ (Followed::CaughtUp(_) | Followed::Interrupted { .. }) => {
+            Err(Failure(format!("record {position} is expected next, not {other:?}")))
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) async fn all_of(backbone: &Backbone, log: &LogId) -> Result<Vec<(u64,
         match next("the next record, or the end", &mut follower).await?? {
             Followed::Entry(entry) => entries.push((entry.position.0, entry.record)),
             Followed::CaughtUp(_) => return Ok(entries),
+            Followed::Interrupted { reason } => return Err(Failure(format!("nothing interrupts following here: {reason}"))),
         }
     }
 }

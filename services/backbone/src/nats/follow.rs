@@ -32,6 +32,11 @@ pub(super) trait Reader: Send + 'static {
     /// it was opened.
     fn waiting(&mut self, pending: u64, end: u64) -> Result<Option<Self::Item>, BackboneError>;
 
+    /// What there is to say when reading has been interrupted, for as long as it takes to go on.
+    fn interrupted(&mut self, _reason: &str) -> Option<Self::Item> {
+        None
+    }
+
     /// Reads a message; `None` if the follower did not ask for it.
     fn read(&mut self, stored: Stored) -> Result<Option<Self::Item>, BackboneError>;
 }
@@ -85,6 +90,11 @@ impl<R: Reader> Following<R> {
             match end {
                 ReplayEnd::Again(reason) => {
                     tracing::debug!(stream = self.stream, reason, "following again");
+                    if let Some(item) = self.reader.interrupted(&reason)
+                        && sender.send(Ok(item)).await.is_err()
+                    {
+                        return;
+                    }
                     tokio::select! {
                         () = sender.closed() => return,
                         () = sleep(AGAIN_PAUSE) => {}

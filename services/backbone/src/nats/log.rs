@@ -96,7 +96,7 @@ impl RegistryLog for NatsLog {
 
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
         let stream = subjects::registry_stream(log);
-        let reader = LogReader { stream: stream.clone(), last: after, identity: None, caught_up: false };
+        let reader = LogReader { stream: stream.clone(), last: after, identity: None, caught_up: false, interrupted: false };
         follow::follow(&self.connection, stream, subjects::registry_all(log), reader).await
     }
 }
@@ -118,7 +118,10 @@ struct LogReader {
     stream: String,
     last: Position,
     identity: Option<StreamIdentity>,
+    /// Whether that was said since the last interruption.
     caught_up: bool,
+    /// Whether that was said since the follower last caught up.
+    interrupted: bool,
 }
 
 impl LogReader {
@@ -150,8 +153,14 @@ impl Reader for LogReader {
         if self.caught_up || self.last.0 < end {
             return Ok(None);
         }
-        self.caught_up = true;
+        (self.caught_up, self.interrupted) = (true, false);
         Ok(Some(Followed::CaughtUp(self.last)))
+    }
+
+    fn interrupted(&mut self, reason: &str) -> Option<Followed> {
+        self.caught_up = false;
+        let said = std::mem::replace(&mut self.interrupted, true);
+        (!said).then(|| Followed::Interrupted { reason: reason.to_owned() })
     }
 
     fn read(&mut self, stored: Stored) -> Result<Option<Followed>, BackboneError> {

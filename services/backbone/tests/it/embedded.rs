@@ -53,6 +53,7 @@ pub(crate) async fn records(backbone: &Backbone, log: &LogId) -> Result<Vec<Byte
         match next.expect("an error comes before the end")? {
             Followed::Entry(entry) => records.push(entry.record),
             Followed::CaughtUp(_) => return Ok(records),
+            Followed::Interrupted { reason } => panic!("{reason}"),
         }
     }
 }

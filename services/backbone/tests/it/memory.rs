@@ -208,6 +208,7 @@ async fn a_cut_follower_ends_with_an_error_and_can_go_on_from_its_position() {
                     read.push(entry.record);
                 }
                 Ok(Followed::CaughtUp(_)) => {}
+                Ok(Followed::Interrupted { reason }) => panic!("{reason}"),
                 Err(error) => {
                     assert!(matches!(error, BackboneError::Unavailable { .. }), "{error}");
                     assert!(follower.recv().await.is_none());

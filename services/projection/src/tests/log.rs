@@ -19,6 +19,7 @@ struct State {
     reachable: bool,
     panics: bool,
     end_held_back: bool,
+    interrupted: bool,
 }
 
 /// See the file.
@@ -29,7 +30,7 @@ pub(super) struct TestLog {
 
 impl TestLog {
     pub(super) fn of(records: Vec<Bytes>) -> Self {
-        let state = State { records, identity: 1, reachable: true, panics: false, end_held_back: false };
+        let state = State { records, identity: 1, reachable: true, panics: false, end_held_back: false, interrupted: false };
         Self { state: watch::Sender::new(state), _one_at_a_time: Mutex::default() }
     }
 
@@ -49,6 +50,11 @@ impl TestLog {
     /// Does not say that a follower has caught up, or says it now.
     pub(super) fn holds_back_the_end(&self, held: bool) {
         self.state.send_modify(|state| state.end_held_back = held);
+    }
+
+    /// Interrupts its followers, who stay, or lets them go on.
+    pub(super) fn interrupts(&self, interrupted: bool) {
+        self.state.send_modify(|state| state.interrupted = interrupted);
     }
 
     /// Whoever asks it anything panics.
@@ -98,7 +104,7 @@ impl RegistryLog for TestLog {
         tokio::spawn(async move {
             let mut position = after;
             let mut state = begun.clone();
-            let end = Position(state.records.len() as u64);
+            let mut end = Position(state.records.len() as u64);
             let mut end_said = false;
             loop {
                 while let Some(record) = state.records.get(usize::try_from(position.0).unwrap()) {
@@ -124,6 +130,14 @@ impl RegistryLog for TestLog {
                 if !state.reachable || state.identity != begun.identity || position.0 > state.records.len() as u64 {
                     let _ = sender.send(Err(gone())).await;
                     return;
+                }
+                if state.interrupted {
+                    let _ = sender.send(Ok(Followed::Interrupted { reason: "the test interrupts".into() })).await;
+                    let Ok(resumed) = states.wait_for(|state| !state.interrupted).await.map(|state| state.clone()) else {
+                        return;
+                    };
+                    state = resumed;
+                    (end, end_said) = (Position(state.records.len() as u64), false);
                 }
             }
         });

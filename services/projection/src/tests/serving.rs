@@ -77,6 +77,24 @@ async fn f17_a_cut_log_leaves_what_is_known_in_use_and_is_followed_again_without
 }
 
 #[tokio::test]
+async fn f17_a_follower_that_is_interrupted_is_stale_until_it_has_caught_up() {
+    let history = History::random(48, 120);
+    let mut encoded = history.encoded();
+    let late = encoded.split_off(80);
+    let log = Arc::new(TestLog::of(encoded));
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::open(&folder, &log);
+    running.reached(Position(80)).await;
+    log.interrupts(true);
+    running.until("is stale", |status| matches!(status.health, ViewHealth::Stale { .. })).await;
+    assert_equal(&running.view, &history, &history.folded(80));
+    log.push(late);
+    log.interrupts(false);
+    running.until("follows", |status| status.health == ViewHealth::Following && status.position == Position(120)).await;
+    assert_equal(&running.view, &history, &history.folded(120));
+}
+
+#[tokio::test]
 async fn a_reopened_view_serves_while_the_log_is_out_of_reach() {
     let history = History::random(6, 100);
     let log = Arc::new(TestLog::of(history.encoded()));

@@ -152,6 +152,7 @@ impl World {
             match followed.unwrap() {
                 Followed::Entry(entry) => records.push(decode_record(&log(), &entry.record).unwrap()),
                 Followed::CaughtUp(_) => break,
+                Followed::Interrupted { reason } => panic!("{reason}"),
             }
         }
         records

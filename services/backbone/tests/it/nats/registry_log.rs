@@ -1,12 +1,13 @@
 //! The registry log on a server that is killed, and on streams that others have touched.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use async_nats::jetstream::stream;
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     log::{AppendError, Followed},
+    nats::{NatsConfig, connect},
 };
 use rollcall_domain::ids::Position;
 use tokio::time::timeout;
@@ -134,6 +135,7 @@ async fn a_follower_goes_on_when_its_consumer_is_deleted() {
         stream.delete_consumer(consumer).await.unwrap();
     }
     backbone.log.append(&log(), Position(3), records(4, 2)).await.unwrap();
+    assert!(matches!(next(&mut follower).await.unwrap(), Followed::Interrupted { .. }));
     // No second CaughtUp comes between.
     for position in [4, 5] {
         assert!(matches!(next(&mut follower).await.unwrap(), Followed::Entry(entry) if entry.position.0 == position));
@@ -211,6 +213,7 @@ async fn a_log_that_was_made_again_stops_its_followers() {
     assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(10)));
     admin(&server).await.delete_stream("registry_inst-1").await.unwrap();
     foreign_log(&server).await;
+    assert!(matches!(next(&mut follower).await.unwrap(), Followed::Interrupted { .. }));
     let error = next(&mut follower).await.unwrap_err();
     assert!(matches!(error, BackboneError::Damaged { .. }), "{error}");
 }
@@ -243,4 +246,28 @@ async fn two_appenders_never_mix() {
     });
     assert_eq!(batches.len() as u64, BATCHES * 2);
     assert_eq!(batches.into_iter().collect::<HashSet<_>>(), wanted.collect::<HashSet<_>>());
+}
+
+#[tokio::test]
+async fn f14_a_follower_is_told_once_that_the_server_is_away_and_when_it_has_caught_up() {
+    let mut server = NatsServer::start().await;
+    let mut config = NatsConfig::new(server.url());
+    config.operation_timeout = Duration::from_millis(200);
+    let log_of = connect(config).await.unwrap().log;
+    log_of.open(&log()).await.unwrap();
+    log_of.append(&log(), Position::START, records(1, 3)).await.unwrap();
+    let mut follower = log_of.follow(&log(), Position(3)).await.unwrap();
+    assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(3)));
+    server.kill();
+    assert!(matches!(next(&mut follower).await.unwrap(), Followed::Interrupted { .. }));
+    for _ in 0..5 {
+        // Each of them as long as one try of the follower's.
+        log_of.last(&log()).await.unwrap_err();
+    }
+    server.start_again().await;
+    assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(3)), "it was told once");
+    // Through a connection of its own: this one may still be settling.
+    let appended = backbone(&server).await.log.append(&log(), Position(3), records(4, 1)).await;
+    assert_eq!(appended.unwrap(), Position(4));
+    assert!(matches!(next(&mut follower).await.unwrap(), Followed::Entry(entry) if entry.position.0 == 4));
 }
