@@ -3,6 +3,11 @@
 //! Not for making it so: a [`Draft`] means nothing until the log has confirmed it. Invariant: a draft is a function of the
 //! requests, the realm at `expected`, the clock and entropy; it is thrown away whole when the log ends elsewhere.
 
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
 use bytes::Bytes;
 use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record},
@@ -81,7 +86,7 @@ pub(crate) enum Outcome {
     RuledBefore(Position),
     /// Refused.
     Rejected(Box<Rejected>),
-    /// Not a request of this log.
+    /// Not a request of this log, or one that cannot be judged at all.
     Unreadable(String),
 }
 
@@ -136,21 +141,48 @@ pub(crate) async fn draft<R: Realm>(
         };
         let now = Timestamp::from_unix_ms(clock.unix_ms());
         let _span = trace::ruling(log, &taken.id, queued.traceparent.as_deref()).entered();
-        let outcome = match realm.judge(&queued.request, now) {
-            Judged::Grant(event) => {
-                let id = entropy.uuid_v7(now.unix_ms());
-                let record = record(id, log, &taken.id, queued, event, now);
-                let position = Position(expected.0 + draft.records.len() as u64 + 1);
-                write(realm, &mut draft, &record, position)
-            }
-            Judged::AlreadySo => Outcome::AlreadySo,
-            Judged::RuledBefore(position) => Outcome::RuledBefore(position),
-            Judged::Reject(rejected) => Outcome::Rejected(rejected),
-            Judged::Wait => break,
+        let outcome = match judged(realm, log, &taken.id, &queued.request, now) {
+            Err(Failed) => Outcome::Unreadable("ruling failed".into()),
+            Ok(judged) => match judged {
+                Judged::Grant(event) => {
+                    let id = entropy.uuid_v7(now.unix_ms());
+                    let record = record(id, log, &taken.id, queued, event, now);
+                    let position = Position(expected.0 + draft.records.len() as u64 + 1);
+                    write(realm, &mut draft, &record, position)
+                }
+                Judged::AlreadySo => Outcome::AlreadySo,
+                Judged::RuledBefore(position) => Outcome::RuledBefore(position),
+                Judged::Reject(rejected) => Outcome::Rejected(rejected),
+                Judged::Wait => break,
+            },
         };
         draft.outcomes.push(outcome);
     }
     draft
+}
+
+/// Judging a request has panicked.
+struct Failed;
+
+/// What the realm says of a request, even of one that it was not written for: a panic let through here would end the
+/// desk, and the same request would end every desk after it, for it comes again until it is answered.
+fn judged<R: Realm>(
+    realm: &mut R,
+    log: &LogId,
+    id: &RequestId,
+    request: &AnyRequest,
+    now: Timestamp,
+) -> Result<Judged, Failed> {
+    // Judging only reads; what it leaves half done is at most a cache of what was looked up.
+    catch_unwind(AssertUnwindSafe(|| realm.judge(request, now))).map_err(|panic| {
+        tracing::error!(%log, request = %id, panic = text(&*panic), "judging a request failed: it is answered as unreadable");
+        Failed
+    })
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// Adds a record to the draft, unless no log would take it.

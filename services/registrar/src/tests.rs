@@ -7,4 +7,5 @@ mod kills;
 mod mortal;
 mod pki;
 mod races;
+mod realms;
 mod world;

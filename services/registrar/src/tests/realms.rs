@@ -1,0 +1,122 @@
+//! A desk before a realm that misbehaves: one that panics over a request, one whose lookups meet damage.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_backbone::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
+    memory::{MemoryConfig, with_control},
+    petition::Petitioner,
+    requests::RequestKind,
+};
+use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
+use rollcall_domain::{
+    fleet::{FleetCommand, FleetEvent},
+    ids::{InstanceId, LogId, Position, RequestId},
+    rejection::Rejection,
+    time::Timestamp,
+};
+use rollcall_projection::{
+    admission::{Store, StoreConfig},
+    fleet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    pki::NOW_UNIX_S,
+    world::{accepted, instance, operator, queued, rejected},
+};
+use crate::{
+    desk::{Closed, Desk},
+    ruling::{Judged, Realm, Rejected},
+    run::Parts,
+};
+
+const BOUND: Duration = Duration::from_secs(600);
+
+/// Grants everything, except that it panics over the request `poison` and finds nothing in its first `damaged` rounds.
+struct Misbehaving {
+    seen: Position,
+    rounds: u32,
+    damaged: u32,
+}
+
+impl Realm for Misbehaving {
+    async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
+        self.seen = last;
+        Ok(())
+    }
+
+    fn seen(&self) -> Position {
+        self.seen
+    }
+
+    fn begin(&mut self) {
+        self.rounds += 1;
+    }
+
+    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
+        let AnyRequest::Fleet { id, .. } = request else { panic!("only the fleet's requests here") };
+        assert_ne!(id.as_str(), "poison", "the test wants a panic");
+        if self.rounds <= self.damaged {
+            let rejection = Rejection::InvalidField { field: "instance".into(), rule: "must be there".into() };
+            let ruling = RejectedRuling::from(&rejection);
+            return Judged::Reject(Box::new(Rejected { at: now, ruling, template: None, checks: Vec::new() }));
+        }
+        Judged::Grant(AnyEvent::Fleet(FleetEvent::InstanceDeleted(instance())))
+    }
+
+    fn assume(&mut self, _: &RequestId, _: &AnyEvent, _: Timestamp, _: Position) {}
+
+    fn is_sound(&self) -> bool {
+        self.rounds > self.damaged
+    }
+}
+
+/// What a desk before such a realm answers to these requests, asked together.
+async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
+    let (backbone, _) = with_control(MemoryConfig::seeded(1));
+    backbone.log.open(&LogId::Fleet).await.unwrap();
+    backbone.requests.open(&LogId::Fleet).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let _stop = shutdown.clone().drop_guard();
+    let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts {
+        fleet: fleet::follow(backbone.log.clone(), shutdown.clone()),
+        store: Store::open(&StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20 }).unwrap(),
+        backbone: backbone.clone(),
+        clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
+        entropy: Arc::new(CountingEntropy::seeded(1)),
+    };
+    let asking = ids.map(|id| {
+        let (petitioner, id) = (petitioner.clone(), RequestId::parse(id).unwrap());
+        let command = FleetCommand::DeleteInstance(InstanceId::parse("one").unwrap());
+        let request = encode_request(&queued(AnyRequest::Fleet { id: id.clone(), actor: operator(), command }));
+        tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, request, BOUND).await })
+    });
+    // All of it waits before the desk looks.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let realm = Misbehaving { seen: Position::START, rounds: 0, damaged };
+    let desk = tokio::spawn(Desk::new(LogId::Fleet, &parts, realm).run(shutdown.clone()));
+    let mut rulings = Vec::new();
+    for asking in asking {
+        rulings.push(asking.await.unwrap().expect("the desk answers"));
+    }
+    shutdown.cancel();
+    desk.await.expect("the desk has not failed").expect("its realm was never closed");
+    rulings.try_into().expect("one for each")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_panics_is_answered_and_the_others_are_ruled_on() {
+    let [before, poison, after] = asked(0, ["before", "poison", "the-one-after"]).await;
+    assert_eq!(rejected(poison), "malformed_request");
+    accepted(before);
+    accepted(after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f21_what_a_damaged_view_did_not_find_is_looked_for_again() {
+    let [ruling] = asked(3, ["there"]).await;
+    assert_eq!(accepted(ruling), Position(1), "a refusal for what was not found is never told");
+}
