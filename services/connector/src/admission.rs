@@ -33,8 +33,8 @@ pub(crate) struct Applicant<'a> {
 pub(crate) struct Admitted {
     /// As whom.
     pub(crate) device: Recognised,
-    /// How far the view was at least when it said so: who comes from an older position is judged again.
-    pub(crate) at: Position,
+    /// The view's generation, and how far it was at least, when it said so: who comes from elsewhere is judged again.
+    pub(crate) at: (u64, Position),
 }
 
 /// Whether a view may be judged by. One that is still reading for the first time knows too few devices; one that has
@@ -72,13 +72,13 @@ pub(crate) async fn admit(
     }
 }
 
-fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, Position), Refusal> {
+fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u64, Position)), Refusal> {
     let at = {
         let status = instance.status.borrow();
         if !ready(&status) {
             return Err(Refusal::NotReady);
         }
-        status.position
+        (status.generation, status.position)
     };
     let damaged = instance.view.lookups_damaged();
     let verdict = authenticate(

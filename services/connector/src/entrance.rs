@@ -47,7 +47,11 @@ pub(crate) async fn enter(
         return Err(Refusal::ShuttingDown);
     }
     // A record that was folded since the judgement may have come before the session was there to be judged again.
-    if instance.status.borrow().position != admitted.at {
+    let at = {
+        let status = instance.status.borrow();
+        (status.generation, status.position)
+    };
+    if at != admitted.at {
         judge_one(instance, &held.session);
     }
     match held.session.mailbox.closed() {

@@ -18,7 +18,7 @@ use rollcall_backbone::{Backbone, BackboneError};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
-    ids::{ConnectorId, InstanceId, LogId, Position},
+    ids::{ConnectorId, InstanceId, LogId},
     refusal::Refusal,
     time::Timestamp,
 };
@@ -127,7 +127,7 @@ impl Instance {
         self.spawn("presence lease", async |instance| presence::beat(&instance).await);
         self.spawn("request queue", async |instance| instance.open_queue().await);
         self.spawn("view", async |instance| {
-            instance.view_ended().await;
+            instance.view.ended().await;
             instance.fail("its view no longer follows the log");
         });
     }
@@ -154,12 +154,6 @@ impl Instance {
     /// Whether another has to take its place.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
-    }
-
-    /// Returns once the view has ended, be it by [`Self::stop`].
-    pub(crate) async fn view_ended(&self) {
-        // No log gets there, so this can only say that it is not to be reached any more.
-        let _closed = self.view.reached(Position(u64::MAX)).await;
     }
 
     async fn open_queue(&self) {
@@ -189,14 +183,9 @@ impl Instance {
         }
     }
 
-    /// Ends the tasks when it is dropped, at the latest.
+    /// Ends the tasks when it is dropped. Sessions should be closed and announced before.
     pub(crate) fn stop_guard(&self) -> DropGuard {
         self.stop.clone().drop_guard()
-    }
-
-    /// Ends the tasks. Sessions should be closed and announced before.
-    pub(crate) fn stop(&self) {
-        self.stop.cancel();
     }
 }
 

@@ -1,8 +1,7 @@
 //! The instances that this connector serves, by access domain: follows the fleet.
 //!
 //! Owner and reader: the owner publishes one immutable map, every handshake reads the latest. Invariant: of one instance,
-//! nothing is started before what was retired has ended; two of them would share one view, and the one that goes would
-//! take the other's along.
+//! nothing is started before what was retired has ended: two of them could have a session of one device each.
 
 use std::{
     collections::HashMap,
@@ -24,9 +23,6 @@ use crate::instance::{Instance, Surroundings};
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether the last session has ended.
 const GOODBYE_LOOK: Duration = Duration::from_millis(20);
-
-/// How long a view may take to end.
-const VIEW_ENDS_MAX: Duration = Duration::from_secs(2);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
 
@@ -120,15 +116,11 @@ impl Owned {
 pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Output = ()> {
     instance.retiring.cancel();
     async move {
-        // Whatever happens: a view that goes on would be handed to the instance's successor.
+        // However this ends.
         let _stop = instance.stop_guard();
         instance.close_all(&Refusal::ShuttingDown);
         if tokio::time::timeout(drain, goodbye(&instance)).await.is_err() {
             tracing::warn!(instance = %instance.id, "stopped before every session had said goodbye");
-        }
-        instance.stop();
-        if tokio::time::timeout(VIEW_ENDS_MAX, instance.view_ended()).await.is_err() {
-            tracing::warn!(instance = %instance.id, "the view has not ended");
         }
     }
 }

@@ -2,7 +2,8 @@
 //! longer allowed is withdrawn.
 //!
 //! Invariant: within a second of the view's learning it. A record about one device touches one session; a record that
-//! may concern any touches all, once for a burst of them; a reader that lagged looks at all. What time alone changes
+//! may concern any touches all, once for a burst of them; a reader that lagged looks at all,
+//! and so does one whose view began anew, as soon as it may be judged by. What time alone changes
 //! (certificates expire) is swept.
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{instance::Instance, sessions::Session};
+use crate::{admission::ready, instance::Instance, sessions::Session};
 
 /// How often sessions are looked at for what time alone changes.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -51,7 +52,8 @@ struct Due {
 
 /// Judges until the view is closed or the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
-    let mut applied = instance.view.applied();
+    let (mut applied, mut status) = (instance.view.applied(), instance.view.status());
+    let mut generation = status.borrow_and_update().generation;
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -62,7 +64,14 @@ pub(crate) async fn run(instance: &Instance) {
                 Err(RecvError::Lagged(_)) => due.all(),
                 Err(RecvError::Closed) => return,
             },
+            changed = status.changed() => if changed.is_err() { return },
             _ = sweep.tick() => sweep_expired(instance).await,
+        }
+        if let Some(latest) = standing(instance)
+            && latest != generation
+        {
+            generation = latest;
+            due.all();
         }
         due.note_the_rest(instance, &mut applied);
         due.judge(instance).await;
@@ -111,9 +120,17 @@ async fn judge_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
     }
 }
 
-/// Judges one session by the view as it stands. A lookup that met damage found nothing: that is no reason to tell a device
+/// The generation of the view, if it may be judged by.
+fn standing(instance: &Instance) -> Option<u64> {
+    let status = instance.status.borrow();
+    ready(&status).then_some(status.generation)
+}
+
+/// Judges one session by the view as it stands. While that may not be judged by, or began anew meanwhile, the session is
+/// left alone: all are judged again when it may. A lookup that met damage found nothing: that is no reason to tell a device
 /// that it was deleted.
 pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
+    let Some(generation) = standing(instance) else { return };
     let (configuration, damaged) = (instance.view.configuration(), instance.view.lookups_damaged());
     session.forget_record();
     let lost = lost_right(
@@ -125,6 +142,9 @@ pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
         &session.device.device,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
+    if standing(instance) != Some(generation) {
+        return;
+    }
     let lost = lost.or_else(|| {
         // Withdrawn for want of the record, filters would be gone for good: such a session is closed too.
         let withdrawn = instance.sessions.withdraw_unpermitted(session, &configuration, &instance.view);

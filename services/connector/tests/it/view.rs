@@ -10,8 +10,9 @@ use rollcall_backbone::{
 };
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::{LogId, Position};
+use tokio::sync::{mpsc, watch};
 
-use crate::world::World;
+use crate::world::{ALPHA, World, attempt, eventually, set_up, trust};
 
 /// A log that cannot be followed: it says so, or it says nothing at all.
 struct Unfollowed {
@@ -72,4 +73,94 @@ async fn f17_a_connector_that_starts_without_the_log_admits_whom_it_knew() {
     world.connect(&connector, &known).await.unwrap().quiet().await;
     let refused = world.connect(&connector, &ca.device("0002")).await.err().unwrap();
     assert!(refused.reason.starts_with("registry_unavailable: "), "{}", refused.reason);
+}
+
+/// A log that can be exchanged for another, or make whoever opens it panic.
+struct Unsteady {
+    logs: [Arc<dyn RegistryLog>; 2],
+    turn: watch::Sender<Turn>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    First,
+    Second,
+    Panic,
+}
+
+impl Unsteady {
+    fn of(first: &World, second: &World) -> (Arc<Self>, Backbone) {
+        let logs = [first, second].map(|world| world.backbone.log.clone());
+        let unsteady = Arc::new(Self { logs, turn: watch::Sender::new(Turn::First) });
+        (unsteady.clone(), Backbone { log: unsteady, ..first.backbone.clone() })
+    }
+
+    fn log(&self) -> &Arc<dyn RegistryLog> {
+        &self.logs[usize::from(*self.turn.borrow() == Turn::Second)]
+    }
+}
+
+#[async_trait]
+impl RegistryLog for Unsteady {
+    async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
+        let told =
+            self.turn.send_if_modified(|turn| *turn == Turn::Panic && std::mem::replace(turn, Turn::First) == Turn::Panic);
+        assert!(!told, "the test says so");
+        self.log().open(log).await
+    }
+    async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
+        self.log().last(log).await
+    }
+    async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
+        Err(AppendError::Conflict { expected })
+    }
+    async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        let (turn, mut turns) = (*self.turn.borrow(), self.turn.subscribe());
+        let mut followed = self.log().follow(log, after).await?;
+        let (sender, receiver) = mpsc::channel(64);
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    _ = turns.wait_for(|now| *now != turn) => return,
+                    next = followed.recv() => next,
+                };
+                let Some(next) = next else { return };
+                if sender.send(next).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_whose_view_has_ended_opens_it_again() {
+    let (world, ca) = World::with_ca().await;
+    let (unsteady, backbone) = Unsteady::of(&world, &world);
+    let connector = world.start(backbone, "ended", |_| {}).await;
+    world.settled(&connector).await;
+    let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    unsteady.turn.send_replace(Turn::Panic);
+    let (_, reason) = client.disconnected().await;
+    assert!(reason.starts_with("shutting_down: "), "{reason}");
+    // Only a view that moves learns of a device that was not registered before.
+    let unknown = world.config(&ca.device("0002"));
+    let let_in = async || attempt(&connector, ALPHA, unknown.clone()).await.is_ok_and(|answer| answer.is_ok());
+    eventually("a new device is let in again", let_in).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_judged_again_when_the_log_has_lost_records() {
+    let ((world, ca), restored) = (World::with_ca().await, World::new().await);
+    set_up(&restored.alpha, "space").await;
+    trust(&restored.alpha, &ca, "ca", "space").await;
+    let (unsteady, backbone) = Unsteady::of(&world, &restored);
+    let connector = world.start(backbone, "restored", |_| {}).await;
+    world.settled(&connector).await;
+    let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    unsteady.turn.send_replace(Turn::Second);
+    let (_, reason) = client.disconnected().await;
+    // Its CA is trusted in either; the device is in the first alone.
+    assert!(reason.starts_with("device_deleted: "), "{reason}");
 }
