@@ -3,7 +3,7 @@
 
 use rollcall_harness::{
     certificates::{Authority, Key},
-    clients::{PahoOptions, folder, reason_string},
+    clients::{PahoOptions, folder, reason_string, success},
     deployment::Deployment,
     fleet::Instance,
     nats::NatsServer,
@@ -52,6 +52,27 @@ fn downlinks_arrive_without_subscribe_and_uplinks_keep_their_order() {
         let ours: Vec<_> = sent.into_iter().filter(|payload| payload.starts_with(&format!("{version}-"))).collect();
         assert_eq!(ours, expected);
         paho.disconnect();
+    }
+}
+
+#[test]
+fn mosquitto_sub_hears_what_mosquitto_pub_says() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let up = Up::embedded(folder, &[Instance::new("north", &ca.pair.certificate)]);
+    let target = up.target("north.test");
+    let (listener, speaker) = (ca.quick_device(up.folder(), "listener"), ca.quick_device(up.folder(), "speaker"));
+    for version in ["mqttv311", "mqttv5"] {
+        let filter = format!("{version}/+/state");
+        let mut sub = target.mosquitto_sub(&listener, &["-V", version, "-t", &filter, "-C", "1"]);
+        let said = format!("from {version}");
+        // It writes nothing before its end, so whether it has subscribed shows only when it hears something.
+        let status = wait::until("mosquitto_sub to hear something", || {
+            success(&target.mosquitto_pub(&speaker, &format!("{version}/7/state"), &said, &["-V", version]))
+                .expect("stored");
+            sub.ended().ok_or_else(|| sub.errors())
+        });
+        assert!(status.success() && sub.output().lines().any(|line| line == said), "{}", sub.output());
     }
 }
 

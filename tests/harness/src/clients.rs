@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{certificates::Pair, wait};
+use crate::{certificates::Pair, process::Process, wait};
 
 /// How a client reaches a server.
 #[derive(Clone, Debug)]
@@ -31,7 +31,11 @@ impl Target {
     /// A command that resolves [`Target::host`] to the server.
     fn command(&self, program: &str) -> Command {
         let hosts = self.folder.join(format!("{}.hosts", self.host));
-        std::fs::write(&hosts, format!("{} {}\n", self.address.ip(), self.host)).expect("a hosts file");
+        let text = format!("{} {}\n", self.address.ip(), self.host);
+        // Never written again while it says this: a client that is starting may be reading it.
+        if std::fs::read_to_string(&hosts).ok().as_ref() != Some(&text) {
+            std::fs::write(&hosts, text).expect("a hosts file");
+        }
         let mut command = Command::new(program);
         command.env("LD_PRELOAD", "libnss_wrapper.so").env("NSS_WRAPPER_HOSTS", &hosts);
         command
@@ -43,6 +47,14 @@ impl Target {
         command.args(["-h", &self.host, "-p", &self.address.port().to_string(), "-q", "1", "-t", topic, "-m", message]);
         command.arg("--cafile").arg(&self.server_ca).arg("--cert").arg(&device.certificate).arg("--key").arg(&device.key);
         command.args(extra).stdin(Stdio::null()).output().expect("mosquitto_pub is installed by tests/run")
+    }
+
+    /// Starts mosquitto_sub at QoS 1 with further arguments (`-t filter`, `-C count`, …); it says what happens (`-d`).
+    pub fn mosquitto_sub(&self, device: &Pair, extra: &[&str]) -> Process {
+        let mut command = self.command("mosquitto_sub");
+        command.args(["-d", "-h", &self.host, "-p", &self.address.port().to_string(), "-q", "1"]).args(extra);
+        command.arg("--cafile").arg(&self.server_ca).arg("--cert").arg(&device.certificate).arg("--key").arg(&device.key);
+        Process::start("mosquitto_sub", &mut command, &self.folder)
     }
 
     /// `openssl s_client` with SNI of its own choice (`None`: no SNI); reads until the server closes or 5 s pass.
