@@ -146,6 +146,10 @@ impl Instance {
     }
 
     fn fail(&self, reason: &str) {
+        // Who is leaving takes its parts along.
+        if self.retiring.is_cancelled() {
+            return;
+        }
         tracing::error!(instance = %self.id, reason, "the instance has failed and is started again");
         self.broken.store(true, Ordering::SeqCst);
         self.failed.notify_one();
