@@ -17,8 +17,8 @@ use crate::{BackboneError, log::StreamIdentity};
 
 /// Devices and connectors of one instance whose presence is kept.
 const PRESENCE_ENTRIES_MAX: i64 = 4_000_000;
-/// Bytes of requests that one queue holds: what a full queue of requests with a chain of a few kB take.
-const REQUESTS_BYTES_MAX: i64 = 8 * 1024 * 1024 * 1024;
+/// Bytes of requests that one queue holds: a full queue of certificates of 1 kB. JetStream reserves it for every instance.
+const REQUESTS_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 /// Unlimited, as JetStream says it.
 const NONE: i64 = -1;
 
