@@ -120,13 +120,26 @@ pub(crate) async fn announce(instance: &Instance) {
         }
         let announced = stream::iter(batch).map(|change| async move {
             let outcome = instance.backbone.presence.announce(&instance.id, change.clone()).await;
-            outcome.map(|()| announcements.settle(&change))
+            outcome.map(|()| {
+                acknowledge(instance, &change);
+                announcements.settle(&change);
+            })
         });
         let outcomes: Vec<_> = announced.buffer_unordered(ANNOUNCING_MAX).collect().await;
         if let Some(error) = outcomes.into_iter().find_map(Result::err) {
             tracing::warn!(instance = %instance.id, %error, "presence cannot be announced; trying again");
             tokio::time::sleep(AGAIN).await;
         }
+    }
+}
+
+/// Presence has taken what was said of a session. Where that stands among what others say, only watching shows.
+fn acknowledge(instance: &Instance, change: &PresenceChange) {
+    if let PresenceChange::Online { device, session, .. } = change
+        && let Some(held) = instance.sessions.of(device)
+        && held.number == session.number
+    {
+        held.acknowledged.store(true, Ordering::SeqCst);
     }
 }
 
@@ -158,6 +171,13 @@ pub(crate) async fn watch(instance: &Instance) {
 
 async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::BackboneError> {
     instance.backbone.presence.open(&instance.id).await?;
+    // Whoever starts to watch is shown the latest of each device. What was acknowledged before is shown, or something newer
+    // is: the announcement itself may have been missed while nobody watched here.
+    for session in instance.sessions.all() {
+        if session.acknowledged.load(Ordering::SeqCst) {
+            session.announced.store(true, Ordering::SeqCst);
+        }
+    }
     let mut changes = instance.backbone.presence.watch(&instance.id).await?;
     let mut shown = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
@@ -216,6 +236,7 @@ fn end_unless_held(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
 fn announce_unless(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
+        session.acknowledged.store(false, Ordering::SeqCst);
         session.announced.store(false, Ordering::SeqCst);
         instance.announcements.online(&instance.connector, session, &instance.sessions);
     }

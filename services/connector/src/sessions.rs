@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) since: Timestamp,
     /// What waits for its connection.
     pub(crate) mailbox: Mailbox,
+    /// Whether presence has taken its announcement.
+    pub(crate) acknowledged: AtomicBool,
     /// Whether presence has shown it to everybody: from then on a foreign session is a newer one.
     pub(crate) announced: AtomicBool,
     /// The device as the policies need it; read when first needed, read again after a record about it.
@@ -148,6 +150,7 @@ impl Sessions {
             ca: opening.ca,
             since: opening.since,
             mailbox: Mailbox::new(self.bounds),
+            acknowledged: AtomicBool::new(false),
             announced: AtomicBool::new(false),
             record: Mutex::default(),
             filters: Mutex::default(),
