@@ -44,6 +44,8 @@ impl Petition {
         clock: Arc<dyn Clock>,
         deadline: Duration,
     ) -> Self {
+        // Ends before the layer's deadline does: only here is it known whether nobody answered or nobody could be asked.
+        let deadline = deadline - deadline / 10;
         Self(Arc::new(Inner { petitioner, view, arrivals, clock, deadline }))
     }
 }
