@@ -1,0 +1,14 @@
+//! The v5 API: one file for each kind of thing, named as the API reference names them.
+
+mod spaces;
+
+use utoipa_axum::routes;
+
+use crate::router::Routes;
+
+/// Every operation of the v5 API that Rollcall offers.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(spaces::add, spaces::list))
+        .routes(routes!(spaces::show, spaces::update, spaces::delete))
+}
