@@ -11,7 +11,7 @@ use std::{
 /// How often each fault happens, in 1000 calls; 0 is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// A write is refused as unavailable and not done.
+    /// A write, or a read of the log or of a document, is refused as unavailable and not done.
     pub unavailable: u16,
     /// A write is done and then reported as unavailable: the acknowledgement was lost.
     pub lost_ack: u16,
