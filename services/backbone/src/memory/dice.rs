@@ -15,7 +15,7 @@ pub struct Faults {
     pub unavailable: u16,
     /// A write is done and then reported as unavailable: the acknowledgement was lost.
     pub lost_ack: u16,
-    /// An append is refused as a conflict although the log ends where it was expected to, and not done.
+    /// An append, or a write of a document, is refused as a conflict although what it expected is so, and not done.
     pub spurious_conflict: u16,
     /// A taken request is handed out again at once, as if its lease had run out.
     pub redelivery: u16,

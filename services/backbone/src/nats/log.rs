@@ -66,6 +66,7 @@ impl RegistryLog for NatsLog {
         if let LogId::Instance(instance) = log {
             streams::declare(&self.connection, streams::messages(instance, config)).await?;
             streams::declare(&self.connection, streams::presence(instance, config)).await?;
+            streams::declare(&self.connection, streams::documents(instance, config)).await?;
         }
         Ok(streams::identity(&info))
     }
