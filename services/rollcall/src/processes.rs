@@ -105,7 +105,7 @@ pub(crate) fn stand(
     cache_bytes_max: u64,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Ground> {
-    let store = Store::open(&StoreConfig { folder: data.join("views"), cache_bytes_max })?;
+    let store = Store::open(&StoreConfig { folder: data.join("views"), cache_bytes_max, directory: false })?;
     let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
     Ok(Ground { backbone, store, fleet })
 }
