@@ -1,0 +1,3 @@
+//! The v5 REST API.
+
+pub mod access;
