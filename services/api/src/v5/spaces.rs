@@ -97,7 +97,7 @@ pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<
 /// Show a resource space
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id",), ("app_id",)),
     responses((status = 200, body = Application), Errors))]
-pub(crate) async fn show(call: Call, Path((_, app_id)): Path<(String, String)>) -> Result<Json<Application>, ApiError> {
+pub(crate) async fn show(call: Call, Path((_project, app_id)): Path<(String, String)>) -> Result<Json<Application>, ApiError> {
     let space = call.space(Some(&app_id))?;
     found(&call, &space).map(Json)
 }
@@ -107,7 +107,7 @@ pub(crate) async fn show(call: Call, Path((_, app_id)): Path<(String, String)>) 
     request_body = ApplicationName, responses((status = 200, body = Application), Errors))]
 pub(crate) async fn update(
     call: Call,
-    Path((_, app_id)): Path<(String, String)>,
+    Path((_project, app_id)): Path<(String, String)>,
     Body(wanted): Body<ApplicationName>,
 ) -> Result<Json<Application>, ApiError> {
     let space = call.space(Some(&app_id))?;
@@ -118,7 +118,7 @@ pub(crate) async fn update(
 /// Delete a resource space
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id",), ("app_id",)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, app_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+pub(crate) async fn delete(call: Call, Path((_project, app_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     call.needs_whole_instance()?;
     let space = call.space(Some(&app_id))?;
     call.command(Command::DeleteSpace { space }).await?;
