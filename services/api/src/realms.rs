@@ -17,7 +17,7 @@ use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, codes::Code, config::Limits, error::ApiError, online::Online, realm, realm::Realm};
+use crate::{changes::Changes, codes::Code, config::Limits, error::ApiError, online::Online, realm, realm::Realm, rollcall_v1::RecentAttempts};
 
 /// How long to wait before an instance that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -162,6 +162,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         view,
         changes,
         online: Arc::clone(&online),
+        attempts: RecentAttempts::default(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
     });
