@@ -1,8 +1,8 @@
 //! Which instances are served, and which one a request is for.
 //!
 //! An instance that appears in the fleet is served without a restart, one that is deleted is served no longer. A request
-//! names its instance by the host that it was sent to (the instance's access domain), by the header `Instance-Id`, or
-//! not at all if there is only one. Invariant: a request that could mean two instances is refused.
+//! names its instance by the header `Instance-Id`, else by the host that it was sent to (the instance's access domain), or not
+//! at all if there is only one. Invariant: a request that could mean two instances is refused.
 
 use std::{
     collections::BTreeMap,
@@ -57,13 +57,10 @@ impl Realms {
         named: Option<&str>,
     ) -> Result<Arc<Realm>, ApiError> {
         let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
-        let id = match (by_host, named) {
-            (Some(by_host), Some(named)) if by_host.as_str() != named => {
-                let text = format!("the host is that of instance {by_host}, but Instance-Id says {named:?}: give one of them");
-                return Err(ApiError::new(Code::InstanceRequired, text));
-            }
-            (Some(by_host), _) => by_host.clone(),
-            (None, Some(named)) => known(fleet, named)?,
+        let id = match (named, by_host) {
+            // Said outright, it holds: a machine's name for itself may happen to be an access domain.
+            (Some(named), _) => known(fleet, named)?,
+            (None, Some(by_host)) => by_host.clone(),
             (None, None) => {
                 let mut ids = fleet.fleet.instances.keys();
                 match (ids.next(), ids.next()) {

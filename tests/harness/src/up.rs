@@ -164,7 +164,8 @@ impl Up {
 
 fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>) -> Process {
     let mut command = Command::new(rollcall());
-    command.args(["up", "--output", "json", "--listen", &listen.to_string(), "--data"]).arg(folder.join("data"));
+    command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
+    command.arg(folder.join("data"));
     command.arg("--fleet").arg(folder.join("fleet.yaml"));
     if let Some(url) = nats {
         command.args(["--nats", url]);
