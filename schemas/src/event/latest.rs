@@ -3,6 +3,10 @@
 use crate::catalogue::catalogue;
 
 pub use super::v1::{
+    AccessKeyCreated, AccessKeyDeleted, AccessKeySwitched, NewOperator, OperatorCreated, OperatorDeleted,
+    OperatorPasswordSet, OperatorUpdated, PasswordHash, Role, Scope,
+};
+pub use super::v1::{
     Action, CaCertificate, CertificateSlot, DeclaredCredential, DeviceProfile, Edition, Effect, Instance,
     OnCertificateChange, Parameter, ParameterKind, PolicyTarget, PresentedCertificate, ProductDetails, Reference, Statement,
     StaticOrReference, Tag, TemplateBody, TemplateDevice, TemplatePolicy, TemplateResources, TemplateTag,
@@ -21,6 +25,13 @@ catalogue! {
         InstanceCreated 1,
         InstanceUpdated 1,
         InstanceDeleted 1,
+        OperatorCreated 1,
+        OperatorUpdated 1,
+        OperatorPasswordSet 1,
+        OperatorDeleted 1,
+        AccessKeyCreated 1,
+        AccessKeySwitched 1,
+        AccessKeyDeleted 1,
         SpaceCreated 1,
         SpaceRenamed 1,
         SpaceDeleted 1,

@@ -3,6 +3,7 @@
 mod ca;
 mod device;
 mod fleet;
+mod operator;
 mod policy;
 mod product;
 mod space;
@@ -15,6 +16,10 @@ pub use device::{
     DeviceRegistered, DeviceTagsChanged, DeviceUnfrozen, DeviceUpdated, PresentedCertificate, Tag,
 };
 pub use fleet::{Edition, Instance, InstanceCreated, InstanceDeleted, InstanceUpdated};
+pub use operator::{
+    AccessKeyCreated, AccessKeyDeleted, AccessKeySwitched, NewOperator, OperatorCreated, OperatorDeleted,
+    OperatorPasswordSet, OperatorUpdated, PasswordHash, Role, Scope,
+};
 pub use policy::{
     Action, Effect, PolicyBound, PolicyCreated, PolicyDeleted, PolicyTarget, PolicyUnbound, PolicyUpdated, Statement,
 };

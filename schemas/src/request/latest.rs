@@ -10,6 +10,9 @@ pub use super::v1::{
     UploadCa, VerifyCa,
 };
 pub use super::v1::{
+    CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
+};
+pub use super::v1::{
     DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateChange, TemplateDraft,
 };
 
@@ -20,6 +23,13 @@ catalogue! {
         CreateInstance 1,
         UpdateInstance 1,
         DeleteInstance 1,
+        CreateOperator 1,
+        UpdateOperator 1,
+        SetOperatorPassword 1,
+        DeleteOperator 1,
+        CreateAccessKey 1,
+        SwitchAccessKey 1,
+        DeleteAccessKey 1,
         CreateSpace 1,
         RenameSpace 1,
         DeleteSpace 1,

@@ -5,6 +5,7 @@ mod configuration;
 mod connect;
 mod device;
 mod fleet;
+mod operator;
 mod template_draft;
 
 pub use ca::{
@@ -20,4 +21,7 @@ pub use device::{
     UnfreezeDevice, UntagDevice, UpdateDevice,
 };
 pub use fleet::{CreateInstance, DeleteInstance, UpdateInstance};
+pub use operator::{
+    CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
+};
 pub use template_draft::{DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateDraft};

@@ -5,10 +5,12 @@
 //! of. Limits that a rule may change one day (name lengths, counts) are not checked here: a record that was good when it
 //! was written must stay readable.
 //!
-//! [`event`] and [`request`] go between bodies, [`template`] between template bodies, [`part`] between what they share.
+//! [`event`] and [`request`] go between bodies, [`template`] between template bodies, [`operator`] between what
+//! operators are made of, [`part`] between what they share.
 
 mod availability;
 mod event;
+mod operator;
 mod part;
 mod request;
 mod template;

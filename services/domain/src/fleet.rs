@@ -1,7 +1,10 @@
-//! The fleet: which instances there are, and where self-registration is available.
+//! The fleet: which instances there are, where self-registration is available, and which operators may ask.
 //!
 //! Folded from the fleet log by the same `decide` and `evolve` discipline as a registry. Invariant: an access domain
-//! belongs to one instance, whatever its case.
+//! belongs to one instance, whatever its case. What holds of operators and access keys is in [`operators`].
+
+mod names;
+mod operators;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -9,7 +12,11 @@ use crate::{
     ids::InstanceId,
     limits,
     rejection::{Rejection, Subject},
+    time::Timestamp,
 };
+
+pub use names::{AccessKeyId, OperatorName, ProjectId};
+pub use operators::{AccessKey, NewOperator, Operator, PasswordHash, Role, Scope};
 
 /// What an instance was bought as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,15 +76,20 @@ impl AvailabilityRules {
     }
 }
 
-/// The instances, folded from the fleet log.
+/// The instances and operators, folded from the fleet log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fleet {
     /// By id.
     pub instances: BTreeMap<InstanceId, Instance>,
+    /// By name.
+    pub operators: BTreeMap<OperatorName, Operator>,
+    /// By id; each is of an operator that exists.
+    pub access_keys: BTreeMap<AccessKeyId, AccessKey>,
 }
 
-/// What an operator asks of the fleet.
+/// What an operator asks of the fleet. `None` in an update means "leave as it is".
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetCommand {
     /// Adds an instance.
     CreateInstance(Instance),
@@ -85,10 +97,25 @@ pub enum FleetCommand {
     UpdateInstance(Instance),
     /// Removes an instance from service; its log stays.
     DeleteInstance(InstanceId),
+    /// Lets another operator in.
+    CreateOperator(NewOperator),
+    /// Changes what it may, where, or whether at all.
+    UpdateOperator { name: OperatorName, role: Option<Role>, scope: Option<Scope>, enabled: Option<bool> },
+    /// Gives it another password, which ends its sessions.
+    SetOperatorPassword { name: OperatorName, password_hash: PasswordHash },
+    /// Takes it away, with its access keys.
+    DeleteOperator(OperatorName),
+    /// Gives an operator an access key; its project is the operator's.
+    CreateAccessKey { key: AccessKeyId, operator: OperatorName, description: Box<str> },
+    /// Makes an access key usable or not.
+    SwitchAccessKey { key: AccessKeyId, enabled: bool },
+    /// Takes an access key away.
+    DeleteAccessKey(AccessKeyId),
 }
 
 /// What happened to the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetEvent {
     /// An instance is served.
     InstanceCreated(Instance),
@@ -96,6 +123,20 @@ pub enum FleetEvent {
     InstanceUpdated(Instance),
     /// It is no longer served.
     InstanceDeleted(InstanceId),
+    /// An operator exists, enabled.
+    OperatorCreated(NewOperator),
+    /// The whole of what it may now.
+    OperatorUpdated { name: OperatorName, role: Role, scope: Scope, enabled: bool },
+    /// It has another password; its sessions have ended.
+    OperatorPasswordSet { name: OperatorName, password_hash: PasswordHash },
+    /// It is gone, and its access keys with it.
+    OperatorDeleted(OperatorName),
+    /// An access key exists, enabled.
+    AccessKeyCreated { key: AccessKeyId, operator: OperatorName, project: ProjectId, description: Box<str> },
+    /// It may be used, or no longer.
+    AccessKeySwitched { key: AccessKeyId, enabled: bool },
+    /// It is gone.
+    AccessKeyDeleted(AccessKeyId),
 }
 
 impl Fleet {
@@ -122,11 +163,22 @@ impl Fleet {
                 self.existing(id)?;
                 Ok(Some(FleetEvent::InstanceDeleted(id.clone())))
             }
+            FleetCommand::CreateOperator(wanted) => self.create_operator(wanted),
+            FleetCommand::UpdateOperator { name, role, scope, enabled } => {
+                self.update_operator(name, *role, scope.as_ref(), *enabled)
+            }
+            FleetCommand::SetOperatorPassword { name, password_hash } => self.set_operator_password(name, password_hash),
+            FleetCommand::DeleteOperator(name) => self.delete_operator(name),
+            FleetCommand::CreateAccessKey { key, operator, description } => {
+                self.create_access_key(key, operator, description)
+            }
+            FleetCommand::SwitchAccessKey { key, enabled } => self.switch_access_key(key, *enabled),
+            FleetCommand::DeleteAccessKey(key) => self.delete_access_key(key),
         }
     }
 
-    /// Applies what happened. What exists is not made again, what does not exist is not changed.
-    pub fn evolve(&mut self, event: &FleetEvent) {
+    /// Applies what happened. What exists is not made again, what does not exist is not changed. `at` is the record's time.
+    pub fn evolve(&mut self, event: &FleetEvent, at: Timestamp) {
         match event {
             FleetEvent::InstanceCreated(instance) => {
                 self.instances.entry(instance.id.clone()).or_insert_with(|| instance.clone());
@@ -138,6 +190,19 @@ impl Fleet {
             }
             FleetEvent::InstanceDeleted(id) => {
                 self.instances.remove(id);
+            }
+            FleetEvent::OperatorCreated(new) => self.operator_created(new, at),
+            FleetEvent::OperatorUpdated { name, role, scope, enabled } => {
+                self.operator_updated(name, *role, scope, *enabled, at);
+            }
+            FleetEvent::OperatorPasswordSet { name, password_hash } => self.operator_password_set(name, password_hash, at),
+            FleetEvent::OperatorDeleted(name) => self.operator_deleted(name),
+            FleetEvent::AccessKeyCreated { key, operator, project, description } => {
+                self.access_key_created(key, operator, project, description, at);
+            }
+            FleetEvent::AccessKeySwitched { key, enabled } => self.access_key_switched(key, *enabled),
+            FleetEvent::AccessKeyDeleted(key) => {
+                self.access_keys.remove(key);
             }
         }
     }

@@ -38,6 +38,14 @@ pub enum IdError {
         /// The first character that is not allowed.
         character: char,
     },
+    /// Not of the one form that such a name has.
+    #[error("this is no {kind}: give {form}")]
+    Form {
+        /// What the text should have been.
+        kind: &'static str,
+        /// What such a text looks like.
+        form: &'static str,
+    },
 }
 
 fn check(kind: &'static str, max: usize, value: &str) -> Result<(), IdError> {

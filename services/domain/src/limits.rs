@@ -21,6 +21,12 @@ pub const SPACES_PER_INSTANCE_MAX: usize = 10;
 pub const PRODUCTS_PER_INSTANCE_MAX: usize = 1000;
 /// Tags on one device.
 pub const TAGS_PER_DEVICE_MAX: usize = 10;
+/// Operators of one fleet.
+pub const OPERATORS_MAX: usize = 1000;
+/// Access keys of one operator.
+pub const ACCESS_KEYS_PER_OPERATOR_MAX: usize = 10;
+/// Instances, and resource spaces, that the scope of one operator may name.
+pub const SCOPE_IDS_MAX: usize = 100;
 
 /// Characters in an instance id, a space id, a product id, a policy id, a template id or a CA certificate id.
 pub const SHORT_ID_CHARS_MAX: usize = 36;
@@ -44,6 +50,10 @@ pub const PRODUCT_INDUSTRY_CHARS_MAX: usize = 64;
 pub const PRODUCT_DESCRIPTION_CHARS_MAX: usize = 128;
 /// Characters in an operator's name.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 64;
+/// Characters in the hash of an operator's password (PHC text).
+pub const PASSWORD_HASH_CHARS_MAX: usize = 512;
+/// Characters in the description of an access key.
+pub const ACCESS_KEY_DESCRIPTION_CHARS_MAX: usize = 128;
 /// Characters in an access domain (RFC 1035 2.3.4, without the root's dot).
 pub const ACCESS_DOMAIN_CHARS_MAX: usize = 253;
 /// Characters between two dots of an access domain (RFC 1035 2.3.4).

@@ -5,6 +5,7 @@ use crate::{
         authority::{AuthorityFault, ProofFault},
         path::PathError,
     },
+    fleet::{AccessKeyId, OperatorName},
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
     refusal::Fault,
@@ -28,6 +29,10 @@ pub enum Subject {
     Ca(CaId),
     /// A device.
     Device(DeviceId),
+    /// An operator.
+    Operator(OperatorName),
+    /// An access key.
+    AccessKey(AccessKeyId),
 }
 
 impl std::fmt::Display for Subject {
@@ -40,6 +45,8 @@ impl std::fmt::Display for Subject {
             Self::Template(id) => write!(f, "template {id}"),
             Self::Ca(id) => write!(f, "CA certificate {id}"),
             Self::Device(id) => write!(f, "device {id}"),
+            Self::Operator(name) => write!(f, "operator {name}"),
+            Self::AccessKey(id) => write!(f, "access key {id}"),
         }
     }
 }
@@ -93,6 +100,9 @@ pub enum Rejection {
         /// What uses it.
         user: String,
     },
+    /// Nobody would be left who may put things right.
+    #[error("operator {0} is the last enabled administrator of the whole fleet: make another one first")]
+    LastAdmin(OperatorName),
     /// A template body with faults.
     #[error("the template is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     InvalidTemplate(Vec<TemplateFault>),
@@ -214,6 +224,7 @@ codes!(Rejection {
     Self::InvalidField { .. } => "invalid_field",
     Self::LimitReached { .. } => "limit_reached",
     Self::InUse { .. } => "in_use",
+    Self::LastAdmin(_) => "last_admin",
     Self::InvalidTemplate(_) => "invalid_template",
     Self::InvalidPolicy(_) => "invalid_policy",
     Self::CaAlreadyVerified => "ca_already_verified",
@@ -288,6 +299,7 @@ impl Rejection {
             | Self::InvalidField { .. }
             | Self::LimitReached { .. }
             | Self::InUse { .. }
+            | Self::LastAdmin(_)
             | Self::InvalidTemplate(_)
             | Self::InvalidPolicy(_)
             | Self::CaRefused(_)

@@ -28,7 +28,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 pub struct FleetSnapshot {
     /// How far the fleet log has been read.
     pub position: Position,
-    /// The instances.
+    /// The instances, operators and access keys.
     pub fleet: Fleet,
     /// Where each request came to a record: how a request seen again gets its earlier ruling.
     pub ruled: Arc<BTreeMap<RequestId, Position>>,
@@ -123,7 +123,7 @@ impl Follower {
         let record =
             decode_record(&LogId::Fleet, &entry.record).map_err(|error| Stopped::Parked(expected, error.to_string()))?;
         match &record.event {
-            AnyEvent::Fleet(event) => self.latest.fleet.evolve(event),
+            AnyEvent::Fleet(event) => self.latest.fleet.evolve(event, record.time),
             // The codec refuses a registry event in the fleet's log; were there one, it would mean nothing here.
             AnyEvent::Registry(_) => {}
         }

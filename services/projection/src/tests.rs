@@ -24,7 +24,7 @@ use crate::admission::{AdmissionView, Store, StoreConfig, ViewStatus};
 const BOUND: Duration = Duration::from_secs(60);
 
 fn config(folder: &TempDir) -> StoreConfig {
-    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20 }
+    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20, directory: false }
 }
 
 fn instance() -> InstanceId {

@@ -5,7 +5,7 @@
 
 use rollcall_backbone::{
     Backbone, BackboneError,
-    codec::{Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
     requests::{AnnouncedRuling, Receipt},
 };
 use rollcall_domain::{
@@ -83,11 +83,16 @@ async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcom
     }
 }
 
+/// People look at attempts: a password that was not set has no business there either.
 fn attempt(queued: &QueuedRequest, rejected: &Rejected) -> Attempt {
+    let mut request = queued.clone();
+    if let AnyRequest::Fleet { command, .. } = &mut request.request {
+        *command = command.for_people();
+    }
     let checks = rejected.checks.iter().map(|check| (check.name.to_owned(), check.passed, check.detail.clone()));
     Attempt {
         time: rejected.at,
-        request: queued.clone(),
+        request,
         rejection: rejected.ruling.clone(),
         template: rejected.template.clone(),
         checks: checks.collect(),

@@ -90,9 +90,9 @@ impl Realm for FleetRealm {
         }
     }
 
-    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, _: Timestamp, position: Position) {
+    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
         if let AnyEvent::Fleet(event) = event {
-            self.fleet.evolve(event);
+            self.fleet.evolve(event, at);
         }
         self.ruled.insert(cause.clone(), position);
         self.assumed_to = position;

@@ -139,7 +139,7 @@ impl Announcement {
         if let Some(instance) = self.instances.first() {
             lines.push(format!("  server CA {}", instance.server_ca_file.display()));
         }
-        lines.push(self.api.text(first_password));
+        lines.push(self.api.text(first_password, &self.data.join(FILE)));
         if let Some(demo) = &self.demo {
             lines.push(format!("\nRegister device {} by connecting, with mosquitto_pub:\n", demo.device_id));
             lines.push(demo.mosquitto_pub.clone());
@@ -152,16 +152,20 @@ impl Announcement {
 }
 
 impl ApiAnnouncement {
-    fn text(&self, first_password: Option<&str>) -> String {
-        let Self { url, ca_file, project_id, operator, access_key, secret_key, .. } = self;
+    /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
+    fn text(&self, first_password: Option<&str>, file: &Path) -> String {
+        let Self { url, project_id, operator, access_key, secret_key, .. } = self;
         let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
         if let Some(password) = first_password {
-            lines.push(format!("\nFirst administrator, shown this once: {operator} with password {password}"));
+            lines.push(format!(
+                "\nFirst administrator, shown this once: {operator} with password {password}\n  \
+                 project_id {project_id}, access key {access_key}, secret {secret_key}"
+            ));
         }
         lines.push(format!(
-            "\nList devices with the cloud's own SDK (pip install huaweicloudsdkiotda):\n\n\
-             from huaweicloudsdkiotda.v5 import *; from huaweicloudsdkcore.auth.credentials import BasicCredentials; from huaweicloudsdkcore.http.http_config import HttpConfig\n\
-             client = IoTDAClient.new_builder().with_credentials(BasicCredentials({access_key:?}, {secret_key:?}, {project_id:?})).with_endpoint({url:?}).with_http_config(HttpConfig(ssl_ca_cert={ca_file:?})).build()\n\
+            "\nList the devices with the cloud's own SDK (pip install huaweicloudsdkiotda), in Python:\n\n\
+             import json; from huaweicloudsdkcore.auth.credentials import BasicCredentials; from huaweicloudsdkcore.http.http_config import HttpConfig; from huaweicloudsdkiotda.v5 import IoTDAClient, ListDevicesRequest; api = json.load(open({file:?}))[\"api\"]\n\
+             client = IoTDAClient.new_builder().with_credentials(BasicCredentials(api[\"access_key\"], api[\"secret_key\"], api[\"project_id\"])).with_endpoint(api[\"url\"]).with_http_config(HttpConfig(ssl_ca_cert=api[\"ca_file\"])).build()\n\
              print(client.list_devices(ListDevicesRequest()))"
         ));
         lines.join("\n")

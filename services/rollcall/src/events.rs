@@ -1,8 +1,9 @@
 //! Shows what happens: each record of each log as one line, as soon as it is in the log.
 //!
-//! Follows the logs themselves, not a view: what is printed is what was written, once and in order.
+//! Follows the logs themselves, not a view: what is printed is what was written, once and in order. All but the hashes of
+//! operators' passwords: those are in the fleet's log and nowhere that people look.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use clap::ValueEnum;
 use rollcall_backbone::{
@@ -10,7 +11,7 @@ use rollcall_backbone::{
     log::{Entry, Followed, RegistryLog},
 };
 use rollcall_domain::{
-    fleet::FleetEvent,
+    fleet::{FleetEvent, NewOperator, Role, Scope},
     ids::{LogId, Position},
     registry::{
         Event,
@@ -114,14 +115,24 @@ async fn follow(
 #[expect(clippy::print_stdout, reason = "registry events are this command's output")]
 fn print(id: &LogId, entry: &Entry, output: Output) {
     match (output, codec::decode_record(id, &entry.record)) {
-        (Output::Json, Ok(_)) => println!(
+        (Output::Json, Ok(record)) => println!(
             r#"{{"type":"record","position":{},"record":{}}}"#,
             entry.position,
-            String::from_utf8_lossy(&entry.record)
+            String::from_utf8_lossy(&showable(entry, record))
         ),
         (Output::Text, Ok(record)) => println!("{}", line(entry.position, &record)),
         (_, Err(error)) => tracing::error!(log = %id, position = %entry.position, %error, "a record that cannot be read"),
     }
+}
+
+/// The record's JSON, as it was written, but for what nobody may see.
+fn showable(entry: &Entry, record: Record) -> Cow<'_, [u8]> {
+    let AnyEvent::Fleet(event) = &record.event else { return Cow::Borrowed(&entry.record) };
+    let shown = event.for_people();
+    if shown == *event {
+        return Cow::Borrowed(&entry.record);
+    }
+    Cow::Owned(codec::encode_record(&Record { event: AnyEvent::Fleet(shown), ..record }).into())
 }
 
 /// One record for people: time, instance, position, what happened.
@@ -149,7 +160,29 @@ fn fleet_event(event: &FleetEvent) -> (&'static str, String) {
         FleetEvent::InstanceCreated(instance) => ("InstanceCreated", describe(instance)),
         FleetEvent::InstanceUpdated(instance) => ("InstanceUpdated", describe(instance)),
         FleetEvent::InstanceDeleted(id) => ("InstanceDeleted", id.to_string()),
+        FleetEvent::OperatorCreated(NewOperator { name, role, scope, password_hash, .. }) => {
+            let password = if password_hash.is_some() { "a password" } else { "no password" };
+            ("OperatorCreated", format!("{name}: {}, {password}", granted(*role, scope)))
+        }
+        FleetEvent::OperatorUpdated { name, role, scope, enabled } => {
+            let switch = if *enabled { "enabled" } else { "disabled" };
+            ("OperatorUpdated", format!("{name}: {}, {switch}", granted(*role, scope)))
+        }
+        FleetEvent::OperatorPasswordSet { name, .. } => ("OperatorPasswordSet", name.to_string()),
+        FleetEvent::OperatorDeleted(name) => ("OperatorDeleted", name.to_string()),
+        FleetEvent::AccessKeyCreated { key, operator, .. } => ("AccessKeyCreated", format!("{key} of {operator}")),
+        FleetEvent::AccessKeySwitched { key, enabled } => {
+            ("AccessKeySwitched", format!("{key}: {}", if *enabled { "enabled" } else { "disabled" }))
+        }
+        FleetEvent::AccessKeyDeleted(key) => ("AccessKeyDeleted", key.to_string()),
     }
+}
+
+fn granted(role: Role, scope: &Scope) -> String {
+    let within = |kind: &str, ids: Vec<String>| format!(" of {kind} {}", ids.join(" "));
+    let instances = scope.instances.as_ref().map(|ids| within("instances", ids.iter().map(ToString::to_string).collect()));
+    let spaces = scope.spaces.as_ref().map(|ids| within("spaces", ids.iter().map(ToString::to_string).collect()));
+    format!("{}{}{}", role.name(), instances.unwrap_or_default(), spaces.unwrap_or_default())
 }
 
 fn registry_event(event: &Event) -> (&'static str, String) {

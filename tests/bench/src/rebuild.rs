@@ -45,7 +45,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let begun = now();
     read(backbone.log.as_ref(), &instance).await?;
     let reading = begun.elapsed().as_secs_f64();
-    let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: arguments.cache_mib * 1024 * 1024 };
+    let config = StoreConfig {
+        folder: folder.path().join("views"),
+        cache_bytes_max: arguments.cache_mib * 1024 * 1024,
+        directory: false,
+    };
     let begun = now();
     let store = Store::open(&config)?;
     let view = store.admission(&instance, backbone.log.clone(), CancellationToken::new())?;

@@ -14,7 +14,7 @@ use rollcall_schemas::{
 };
 
 use super::{
-    AnyEvent,
+    AnyEvent, operator,
     part::{self, Read, base64, boxed, id, optional_id, optional_text, time, timestamp},
     template,
 };
@@ -24,6 +24,30 @@ pub(super) fn fleet_to_wire(event: &FleetEvent) -> Wire {
         FleetEvent::InstanceCreated(it) => wire::InstanceCreated { instance: part::instance_to_wire(it) }.into(),
         FleetEvent::InstanceUpdated(it) => wire::InstanceUpdated { instance: part::instance_to_wire(it) }.into(),
         FleetEvent::InstanceDeleted(instance) => wire::InstanceDeleted { instance: instance.to_string() }.into(),
+        FleetEvent::OperatorCreated(new) => wire::OperatorCreated { operator: operator::new_to_wire(new) }.into(),
+        FleetEvent::OperatorUpdated { name, role, scope, enabled } => wire::OperatorUpdated {
+            operator: name.to_string(),
+            role: operator::role_to_wire(*role),
+            scope: operator::scope_to_wire(scope),
+            enabled: *enabled,
+        }
+        .into(),
+        FleetEvent::OperatorPasswordSet { name, password_hash } => {
+            wire::OperatorPasswordSet { operator: name.to_string(), password_hash: operator::hash_to_wire(password_hash) }
+                .into()
+        }
+        FleetEvent::OperatorDeleted(name) => wire::OperatorDeleted { operator: name.to_string() }.into(),
+        FleetEvent::AccessKeyCreated { key, operator, project, description } => wire::AccessKeyCreated {
+            key: key.to_string(),
+            operator: operator.to_string(),
+            project: project.to_string(),
+            description: description.to_string(),
+        }
+        .into(),
+        FleetEvent::AccessKeySwitched { key, enabled } => {
+            wire::AccessKeySwitched { key: key.to_string(), enabled: *enabled }.into()
+        }
+        FleetEvent::AccessKeyDeleted(key) => wire::AccessKeyDeleted { key: key.to_string() }.into(),
     }
 }
 
@@ -166,6 +190,41 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
         }
         Wire::InstanceDeleted(it) => {
             return Ok(AnyEvent::Fleet(FleetEvent::InstanceDeleted(id("body.instance", &it.instance)?)));
+        }
+        Wire::OperatorCreated(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::OperatorCreated(operator::new_from_wire(&it.operator)?)));
+        }
+        Wire::OperatorUpdated(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::OperatorUpdated {
+                name: id("body.operator", &it.operator)?,
+                role: operator::role_from_wire(it.role),
+                scope: operator::scope_from_wire("body.scope", it.scope)?,
+                enabled: it.enabled,
+            }));
+        }
+        Wire::OperatorPasswordSet(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::OperatorPasswordSet {
+                name: id("body.operator", &it.operator)?,
+                password_hash: operator::hash_from_wire("body.password_hash", &it.password_hash)?,
+            }));
+        }
+        Wire::OperatorDeleted(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::OperatorDeleted(id("body.operator", &it.operator)?)));
+        }
+        Wire::AccessKeyCreated(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::AccessKeyCreated {
+                key: id("body.key", &it.key)?,
+                operator: id("body.operator", &it.operator)?,
+                project: id("body.project", &it.project)?,
+                description: it.description.into(),
+            }));
+        }
+        Wire::AccessKeySwitched(it) => {
+            let key = id("body.key", &it.key)?;
+            return Ok(AnyEvent::Fleet(FleetEvent::AccessKeySwitched { key, enabled: it.enabled }));
+        }
+        Wire::AccessKeyDeleted(it) => {
+            return Ok(AnyEvent::Fleet(FleetEvent::AccessKeyDeleted(id("body.key", &it.key)?)));
         }
         Wire::SpaceCreated(it) => Event::SpaceCreated {
             space: id("body.space", &it.space)?,

@@ -11,7 +11,7 @@ use rollcall_schemas::request::{
 };
 
 use super::{
-    AnyRequest, QueuedRequest,
+    AnyRequest, QueuedRequest, operator,
     part::{self, Read, base64, boxed, id, optional_id, optional_text, time, timestamp},
     template,
 };
@@ -53,6 +53,29 @@ fn fleet_to_wire(command: &FleetCommand) -> Ask {
         FleetCommand::CreateInstance(it) => wire::CreateInstance { instance: part::instance_to_wire(it) }.into(),
         FleetCommand::UpdateInstance(it) => wire::UpdateInstance { instance: part::instance_to_wire(it) }.into(),
         FleetCommand::DeleteInstance(instance) => wire::DeleteInstance { instance: instance.to_string() }.into(),
+        FleetCommand::CreateOperator(new) => wire::CreateOperator { operator: operator::new_to_wire(new) }.into(),
+        FleetCommand::UpdateOperator { name, role, scope, enabled } => wire::UpdateOperator {
+            operator: name.to_string(),
+            role: role.map(operator::role_to_wire),
+            scope: scope.as_ref().map(operator::scope_to_wire),
+            enabled: *enabled,
+        }
+        .into(),
+        FleetCommand::SetOperatorPassword { name, password_hash } => {
+            wire::SetOperatorPassword { operator: name.to_string(), password_hash: operator::hash_to_wire(password_hash) }
+                .into()
+        }
+        FleetCommand::DeleteOperator(name) => wire::DeleteOperator { operator: name.to_string() }.into(),
+        FleetCommand::CreateAccessKey { key, operator, description } => wire::CreateAccessKey {
+            key: key.to_string(),
+            operator: operator.to_string(),
+            description: description.to_string(),
+        }
+        .into(),
+        FleetCommand::SwitchAccessKey { key, enabled } => {
+            wire::SwitchAccessKey { key: key.to_string(), enabled: *enabled }.into()
+        }
+        FleetCommand::DeleteAccessKey(key) => wire::DeleteAccessKey { key: key.to_string() }.into(),
     }
 }
 
@@ -193,6 +216,40 @@ fn asked(ask: Ask) -> Read<Asked> {
         }
         Ask::DeleteInstance(it) => {
             return Ok(Asked::Fleet(FleetCommand::DeleteInstance(id("body.instance", &it.instance)?)));
+        }
+        Ask::CreateOperator(it) => {
+            return Ok(Asked::Fleet(FleetCommand::CreateOperator(operator::new_from_wire(&it.operator)?)));
+        }
+        Ask::UpdateOperator(it) => {
+            return Ok(Asked::Fleet(FleetCommand::UpdateOperator {
+                name: id("body.operator", &it.operator)?,
+                role: it.role.map(operator::role_from_wire),
+                scope: it.scope.map(|scope| operator::scope_from_wire("body.scope", scope)).transpose()?,
+                enabled: it.enabled,
+            }));
+        }
+        Ask::SetOperatorPassword(it) => {
+            return Ok(Asked::Fleet(FleetCommand::SetOperatorPassword {
+                name: id("body.operator", &it.operator)?,
+                password_hash: operator::hash_from_wire("body.password_hash", &it.password_hash)?,
+            }));
+        }
+        Ask::DeleteOperator(it) => {
+            return Ok(Asked::Fleet(FleetCommand::DeleteOperator(id("body.operator", &it.operator)?)));
+        }
+        Ask::CreateAccessKey(it) => {
+            return Ok(Asked::Fleet(FleetCommand::CreateAccessKey {
+                key: id("body.key", &it.key)?,
+                operator: id("body.operator", &it.operator)?,
+                description: it.description.into(),
+            }));
+        }
+        Ask::SwitchAccessKey(it) => {
+            let key = id("body.key", &it.key)?;
+            return Ok(Asked::Fleet(FleetCommand::SwitchAccessKey { key, enabled: it.enabled }));
+        }
+        Ask::DeleteAccessKey(it) => {
+            return Ok(Asked::Fleet(FleetCommand::DeleteAccessKey(id("body.key", &it.key)?)));
         }
         Ask::CreateSpace(it) => Command::CreateSpace {
             space: id("body.space", &it.space)?,

@@ -15,7 +15,7 @@ fn fleet(instances: &[(&str, &str)]) -> Fleet {
     let mut fleet = Fleet::default();
     for (id, domain) in instances {
         let event = fleet.decide(&FleetCommand::CreateInstance(instance(id, domain))).unwrap().unwrap();
-        fleet.evolve(&event);
+        fleet.evolve(&event, Timestamp::from_unix_s(1));
     }
     fleet
 }

@@ -7,7 +7,7 @@ use proptest::{
 };
 use rollcall_domain::{
     certificate::SubjectAttribute,
-    fleet::{Edition, FleetCommand, FleetEvent, Instance},
+    fleet::{Edition, FleetCommand, FleetEvent, Instance, NewOperator, PasswordHash, Role, Scope},
     ids::{Fingerprint, IdError, InstanceId, LogId, Position, RequestId},
     policy::{Action, Effect, Statement},
     registry::{
@@ -192,8 +192,76 @@ fn instance() -> impl Strategy<Value = Instance> + Clone {
     })
 }
 
+/// A name of one of the fleet's own forms.
+fn named<T: std::str::FromStr<Err = IdError> + std::fmt::Debug + Clone>(form: &str) -> impl Strategy<Value = T> + Clone {
+    let form = proptest::string::string_regex(form).expect("a form");
+    form.prop_map(|text| text.parse().expect("of that form")).boxed()
+}
+
+fn operator<T: std::str::FromStr<Err = IdError> + std::fmt::Debug + Clone>() -> impl Strategy<Value = T> + Clone {
+    named("[A-Za-z0-9._@-]{1,64}")
+}
+
+fn access_key<T: std::str::FromStr<Err = IdError> + std::fmt::Debug + Clone>() -> impl Strategy<Value = T> + Clone {
+    named("[A-Z0-9]{20}")
+}
+
+fn role() -> impl Strategy<Value = Role> + Clone {
+    prop_oneof![Just(Role::Viewer), Just(Role::Operator), Just(Role::Admin)]
+}
+
+fn scope() -> impl Strategy<Value = Scope> + Clone {
+    (option::of(btree_set(id(), 0..3)), option::of(btree_set(id(), 0..3)))
+        .prop_map(|(instances, spaces)| Scope { instances, spaces })
+}
+
+fn password_hash() -> impl Strategy<Value = PasswordHash> + Clone {
+    "[^\\p{Cc}]{1,64}".prop_map(|text| PasswordHash::parse(&text).expect("a hash"))
+}
+
+fn new_operator() -> impl Strategy<Value = NewOperator> + Clone {
+    (operator(), role(), scope(), named("[0-9a-f]{32}"), option::of(password_hash()))
+        .prop_map(|(name, role, scope, project, password_hash)| NewOperator { name, role, scope, project, password_hash })
+}
+
+fn fleet_command() -> impl Strategy<Value = FleetCommand> {
+    prop_oneof![
+        instance().prop_map(FleetCommand::CreateInstance),
+        instance().prop_map(FleetCommand::UpdateInstance),
+        id().prop_map(FleetCommand::DeleteInstance),
+        new_operator().prop_map(FleetCommand::CreateOperator),
+        (operator(), option::of(role()), option::of(scope()), option::of(any::<bool>()))
+            .prop_map(|(name, role, scope, enabled)| FleetCommand::UpdateOperator { name, role, scope, enabled }),
+        (operator(), password_hash())
+            .prop_map(|(name, password_hash)| FleetCommand::SetOperatorPassword { name, password_hash }),
+        operator().prop_map(FleetCommand::DeleteOperator),
+        (access_key(), operator(), text()).prop_map(|(key, operator, description)| FleetCommand::CreateAccessKey {
+            key,
+            operator,
+            description
+        }),
+        (access_key(), any::<bool>()).prop_map(|(key, enabled)| FleetCommand::SwitchAccessKey { key, enabled }),
+        access_key().prop_map(FleetCommand::DeleteAccessKey),
+    ]
+}
+
 fn fleet_event() -> impl Strategy<Value = FleetEvent> {
     prop_oneof![
+        new_operator().prop_map(FleetEvent::OperatorCreated),
+        (operator(), role(), scope(), any::<bool>()).prop_map(|(name, role, scope, enabled)| FleetEvent::OperatorUpdated {
+            name,
+            role,
+            scope,
+            enabled
+        }),
+        (operator(), password_hash())
+            .prop_map(|(name, password_hash)| FleetEvent::OperatorPasswordSet { name, password_hash }),
+        operator().prop_map(FleetEvent::OperatorDeleted),
+        (access_key(), operator(), named("[0-9a-f]{32}"), text()).prop_map(|(key, operator, project, description)| {
+            FleetEvent::AccessKeyCreated { key, operator, project, description }
+        }),
+        (access_key(), any::<bool>()).prop_map(|(key, enabled)| FleetEvent::AccessKeySwitched { key, enabled }),
+        access_key().prop_map(FleetEvent::AccessKeyDeleted),
         instance().prop_map(FleetEvent::InstanceCreated),
         instance().prop_map(FleetEvent::InstanceUpdated),
         id().prop_map(FleetEvent::InstanceDeleted),
@@ -369,12 +437,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
 }
 
 pub(super) fn request() -> impl Strategy<Value = QueuedRequest> {
-    let fleet_command = prop_oneof![
-        instance().prop_map(FleetCommand::CreateInstance),
-        instance().prop_map(FleetCommand::UpdateInstance),
-        id().prop_map(FleetCommand::DeleteInstance),
-    ];
-    let fleet = (id(), actor(), fleet_command).prop_map(|(id, actor, command)| AnyRequest::Fleet { id, actor, command });
+    let fleet = (id(), actor(), fleet_command()).prop_map(|(id, actor, command)| AnyRequest::Fleet { id, actor, command });
     let body = prop_oneof![
         1 => (vec(der(), 0..4), option::of(id()))
             .prop_map(|(chain, claimed)| RequestBody::CertificateConnect { chain, claimed }),

@@ -43,6 +43,11 @@ impl RegistryLog for FaultyLog {
         Ok(last)
     }
 
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.dice.reach("reading the log")?;
+        self.inner.read(log, after, max).await
+    }
+
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
         Ok(cut(self.inner.follow(log, after).await?, &self.dice))
     }
