@@ -53,7 +53,7 @@ impl History {
             sha256[..8].copy_from_slice(&(n as u64).to_be_bytes());
             let credential =
                 DeclaredCredential::Certificates { primary: Some(Fingerprint::Sha256(sha256)), secondary: None };
-            Event::DevicePreRegistered { profile, credential }
+            Event::DevicePreRegistered { profile, credential, description: None, extension_info: None }
         }));
         Self { records: events.enumerate().map(|(n, event)| record(n, event)).collect() }
     }
@@ -160,8 +160,15 @@ fn event(dice: &mut Dice) -> Event {
         2..=6 => Event::DevicePreRegistered {
             profile: profile(number, product_number),
             credential: DeclaredCredential::Certificates { primary: pin(dice), secondary: pin(dice) },
+            description: None,
+            extension_info: None,
         },
-        7 => Event::DevicePreRegistered { profile: profile(number, product_number), credential: DeclaredCredential::Secret },
+        7 => Event::DevicePreRegistered {
+            profile: profile(number, product_number),
+            credential: DeclaredCredential::Secret,
+            description: None,
+            extension_info: None,
+        },
         8 => Event::DeviceCertificatePinned { device: id, certificate: certificate(dice) },
         9 => Event::DeviceCertificateReplaced { device: id, certificate: certificate(dice) },
         10 => Event::DeviceFrozen { device: id },

@@ -118,7 +118,7 @@ fn device_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => (0..4usize, 0..2usize, 0..2usize, declared()).prop_map(|(d, s, p, credential)| Command::PreRegisterDevice {
             profile: profile(DEVICES[d], SPACES[s], PRODUCTS[p]),
-            credential
+            credential, description: None, extension_info: None
         }),
         1 => device().prop_map(|device| Command::FreezeDevice { device }),
         1 => device().prop_map(|device| Command::UnfreezeDevice { device }),
