@@ -13,7 +13,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{DeviceStatus, DirectoryView};
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, error::ApiError, online::Online};
+use crate::{changes::Changes, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
 
 /// See the file.
 pub struct Realm {
@@ -25,6 +25,8 @@ pub struct Realm {
     pub changes: Changes,
     /// Who is online.
     pub online: Arc<Online>,
+    /// What is known of its refused attempts.
+    pub(crate) attempts: RecentAttempts,
     /// For what the view does not hold: messages, documents, attempts, records.
     pub backbone: Backbone,
     /// Stops everything that runs for this instance when the realm goes.
