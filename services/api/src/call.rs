@@ -12,8 +12,8 @@ use axum::{
 };
 use rollcall_backbone::codec::{AnyEvent, AnyRequest, decode_record};
 use rollcall_domain::{
-    fleet::{FleetCommand, FleetEvent, Operator, Role, Scope},
-    ids::{DeviceId, LogId, OperatorName, Position, ProjectId, RequestId, SpaceId},
+    fleet::{FleetCommand, FleetEvent, Operator, OperatorName, ProjectId, Role, Scope},
+    ids::{DeviceId, LogId, Position, RequestId, SpaceId},
     registry::{Actor, Command, Configuration, Event, Request, RequestBody},
     time::Timestamp,
 };
@@ -295,14 +295,10 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::DeviceNotFound`] (also for one in a resource space out of scope: who may not see it is not told of it).
-    pub async fn device(&self, id: &str) -> Result<rollcall_projection::directory::Listed, ApiError> {
+    pub fn device(&self, id: &str) -> Result<rollcall_projection::directory::Listed, ApiError> {
         let not_found = || ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"));
         let device = DeviceId::parse(id).map_err(|_| not_found())?;
-        let damaged_before = self.realm.view.admission().lookups_damaged();
-        let found = self.realm.view.show(&device);
-        if found.is_none() && self.realm.view.admission().lookups_damaged() != damaged_before {
-            return Err(ApiError::not_ready());
-        }
+        let found = self.realm.view.show(&device).ok_or_else(ApiError::not_ready)?;
         found.filter(|listed| self.caller.scope.holds_space(&listed.device.space)).ok_or_else(not_found)
     }
 }

@@ -117,17 +117,12 @@ impl Realms {
                     }
                 }
             }
+            let realms = self.all();
             let changed = async {
-                // A view that ends is opened again: the realm says so by its token.
-                let ended = futures_util::future::select_all(
-                    self.all().into_iter().map(|realm| Box::pin(async move { realm.stop.cancelled().await })).chain([
-                        Box::pin(async move { if all_open { std::future::pending().await } else { tokio::time::sleep(AGAIN).await } })
-                            as _
-                    ]),
-                );
                 tokio::select! {
                     changed = fleet.changed() => changed.is_ok(),
-                    _ = ended => true,
+                    () = any_ended(&realms) => true,
+                    () = tokio::time::sleep(AGAIN), if !all_open => true,
                 }
             };
             if !matches!(around.shutdown.run_until_cancelled(changed).await, Some(true)) {
@@ -135,6 +130,14 @@ impl Realms {
             }
         }
     }
+}
+
+/// Returns once a realm has ended: its view has, and is to be opened again.
+async fn any_ended(realms: &[Arc<Realm>]) {
+    if realms.is_empty() {
+        return std::future::pending().await;
+    }
+    futures_util::future::select_all(realms.iter().map(|realm| Box::pin(realm.stop.cancelled()))).await;
 }
 
 fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {

@@ -127,7 +127,7 @@ pub(crate) async fn list(call: FleetCall, Query(which): Query<Which>) -> Result<
 }
 
 /// Show an access key
-#[utoipa::path(get, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key",)),
+#[utoipa::path(get, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
 pub(crate) async fn show(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     call.needs_everything()?;
@@ -136,21 +136,21 @@ pub(crate) async fn show(call: FleetCall, Path(key): Path<String>) -> Result<Jso
 }
 
 /// Make an access key usable again
-#[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/enable", tag = "Operators", params(("access_key",)),
+#[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/enable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
 pub(crate) async fn enable(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     switch(&call, &key, true).await
 }
 
 /// Stop an access key from being used
-#[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/disable", tag = "Operators", params(("access_key",)),
+#[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/disable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
 pub(crate) async fn disable(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     switch(&call, &key, false).await
 }
 
 /// Take an access key away
-#[utoipa::path(delete, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key",)),
+#[utoipa::path(delete, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: FleetCall, Path(key): Path<String>) -> Result<Done, ApiError> {
     call.needs_everything()?;

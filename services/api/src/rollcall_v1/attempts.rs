@@ -147,7 +147,7 @@ pub(crate) struct Replayed {
 
 /// List why connections and changes were refused
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts", tag = "Attempts",
-    params(("instance_id",), Which), responses((status = 200, body = AttemptsShown), Errors))]
+    params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
 pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
     call.needs_whole_instance()?;
     let limit = which.limit()?;
@@ -166,8 +166,8 @@ pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<
 
 /// Show all that is known of an attempt
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}", tag = "Attempts",
-    params(("instance_id",), ("position",)), responses((status = 200, body = AttemptWhole), Errors))]
-pub(crate) async fn show(call: Call, Path((_instance, position)): Path<(String, String)>) -> Result<Json<AttemptWhole>, ApiError> {
+    params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = AttemptWhole), Errors))]
+pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<AttemptWhole>, ApiError> {
     call.needs_whole_instance()?;
     let (position, attempt) = found(&call, &position).await?;
     let request = serde_json::from_slice(&encode_request(&attempt.request)).unwrap_or_default();
@@ -182,8 +182,8 @@ pub(crate) async fn show(call: Call, Path((_instance, position)): Path<(String, 
 ///
 /// The same certificate is ruled on again, as things stand now.
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}/replay", tag = "Attempts",
-    params(("instance_id",), ("position",)), responses((status = 200, body = Replayed), Errors))]
-pub(crate) async fn replay(call: Call, Path((_instance, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
+    params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = Replayed), Errors))]
+pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
     call.needs_whole_instance()?;
     let (_, attempt) = found(&call, &position).await?;
     let body = match attempt.request.request {

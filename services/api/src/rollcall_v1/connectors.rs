@@ -29,7 +29,7 @@ pub(crate) struct Connectors {
 }
 
 /// List the connectors that serve an instance
-#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/connectors", tag = "Fleet", params(("instance_id",)),
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/connectors", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = Connectors), Errors))]
 pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
     let backbone = &call.realm.backbone;

@@ -157,7 +157,7 @@ pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
 }
 
 /// Show an instance
-#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id",)),
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
 pub(crate) async fn show(call: FleetCall, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
     let id = known(&call, &id)?;
@@ -169,7 +169,7 @@ pub(crate) async fn show(call: FleetCall, Path(id): Path<String>) -> Result<Json
 }
 
 /// Change an instance
-#[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id",)),
+#[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     request_body = InstanceDetails, responses((status = 200, body = InstanceShown), Errors))]
 pub(crate) async fn update(
     call: FleetCall,
@@ -183,7 +183,7 @@ pub(crate) async fn update(
 }
 
 /// Take an instance out of service; its log stays
-#[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id",)),
+#[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: FleetCall, Path(id): Path<String>) -> Result<Done, ApiError> {
     call.needs_everything()?;

@@ -223,7 +223,7 @@ pub(crate) async fn list(call: FleetCall) -> Result<Json<Operators>, ApiError> {
 }
 
 /// Show an operator
-#[utoipa::path(get, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator",)),
+#[utoipa::path(get, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 200, body = OperatorShown), Errors))]
 pub(crate) async fn show(call: FleetCall, Path(name): Path<String>) -> Result<Json<OperatorShown>, ApiError> {
     call.needs_everything()?;
@@ -232,7 +232,7 @@ pub(crate) async fn show(call: FleetCall, Path(name): Path<String>) -> Result<Js
 }
 
 /// Change what an operator may do
-#[utoipa::path(put, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator",)),
+#[utoipa::path(put, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     request_body = OperatorChange, responses((status = 200, body = OperatorShown), Errors))]
 pub(crate) async fn update(
     call: FleetCall,
@@ -248,7 +248,7 @@ pub(crate) async fn update(
 }
 
 /// Give an operator another password, which ends their sessions
-#[utoipa::path(put, path = "/rollcall/v1/operators/{operator}/password", tag = "Operators", params(("operator",)),
+#[utoipa::path(put, path = "/rollcall/v1/operators/{operator}/password", tag = "Operators", params(("operator" = String, Path)),
     request_body = PasswordWanted, responses((status = 204), Errors))]
 pub(crate) async fn set_password(
     call: FleetCall,
@@ -263,7 +263,7 @@ pub(crate) async fn set_password(
 }
 
 /// Take an operator away, with their access keys
-#[utoipa::path(delete, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator",)),
+#[utoipa::path(delete, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: FleetCall, Path(name): Path<String>) -> Result<Done, ApiError> {
     call.needs_everything()?;

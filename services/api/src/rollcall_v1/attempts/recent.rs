@@ -14,7 +14,7 @@ use rollcall_backbone::{
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{DeviceId, LogId, Position},
-    registry::{Command, PolicyTarget, RequestBody},
+    registry::{Command, RequestBody, event::PolicyTarget},
     time::Timestamp,
 };
 use tokio::sync::Mutex;
