@@ -6,3 +6,4 @@
 pub mod latest;
 pub mod upcast;
 pub mod v1;
+pub mod v2;

@@ -5,6 +5,7 @@
 pub mod latest;
 pub mod upcast;
 pub mod v1;
+pub mod v2;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

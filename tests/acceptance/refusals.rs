@@ -179,7 +179,7 @@ fn profile(device: &str, space: &str, product: &str) -> DeviceProfile {
 }
 
 fn pre_register(operator: &mut Operator, profile: DeviceProfile, credential: DeclaredCredential) {
-    operator.command("north", Command::PreRegisterDevice { profile, credential });
+    operator.command("north", Command::PreRegisterDevice { profile, credential, description: None, extension_info: None });
 }
 
 /// The SHA-256 fingerprint of a certificate, as openssl says it.

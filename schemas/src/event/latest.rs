@@ -13,11 +13,12 @@ pub use super::v1::{
 };
 pub use super::v1::{
     CaCodeIssued, CaConfigured, CaDeleted, CaUploaded, CaVerified, DeviceCertificatePinned, DeviceCertificateReplaced,
-    DeviceCertificateSwitched, DeviceDeleted, DeviceFingerprintReset, DeviceFrozen, DevicePreRegistered, DeviceReadmitted,
-    DeviceRegistered, DeviceTagsChanged, DeviceUnfrozen, DeviceUpdated, InstanceCreated, InstanceDeleted, InstanceUpdated,
-    PolicyBound, PolicyCreated, PolicyDeleted, PolicyUnbound, PolicyUpdated, ProductCreated, ProductDeleted, ProductUpdated,
+    DeviceCertificateSwitched, DeviceDeleted, DeviceFingerprintReset, DeviceFrozen, DeviceReadmitted, DeviceRegistered,
+    DeviceTagsChanged, DeviceUnfrozen, DeviceUpdated, InstanceCreated, InstanceDeleted, InstanceUpdated, PolicyBound,
+    PolicyCreated, PolicyDeleted, PolicyUnbound, PolicyUpdated, ProductCreated, ProductDeleted, ProductUpdated,
     SpaceCreated, SpaceDeleted, SpaceRenamed, TemplateCreated, TemplateDeleted, TemplateUpdated,
 };
+pub use super::v2::DevicePreRegistered;
 
 catalogue! {
     /// What happened, in its latest version.
@@ -52,7 +53,7 @@ catalogue! {
         CaConfigured 1,
         CaDeleted 1,
         DeviceRegistered 1,
-        DevicePreRegistered 1,
+        DevicePreRegistered 2,
         DeviceCertificatePinned 1,
         DeviceCertificateReplaced 1,
         DeviceUpdated 1,

@@ -1,6 +1,6 @@
 //! Every event shape that was ever released, and what it has become. A row is added here and never taken away.
 
-use super::{latest::Event, v1};
+use super::{latest::Event, v1, v2};
 use crate::{catalogue::released, record::RecordEnvelope};
 
 released! {
@@ -36,6 +36,7 @@ released! {
         CaDeleted 1: v1::CaDeleted,
         DeviceRegistered 1: v1::DeviceRegistered,
         DevicePreRegistered 1: v1::DevicePreRegistered,
+        DevicePreRegistered 2: v2::DevicePreRegistered,
         DeviceCertificatePinned 1: v1::DeviceCertificatePinned,
         DeviceCertificateReplaced 1: v1::DeviceCertificateReplaced,
         DeviceUpdated 1: v1::DeviceUpdated,

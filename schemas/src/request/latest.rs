@@ -5,9 +5,8 @@ use crate::catalogue::catalogue;
 pub use super::v1::{
     BindPolicy, CertificateConnect, ConfigureCa, CreateInstance, CreatePolicy, CreateProduct, CreateSpace, CreateTemplate,
     DeleteCa, DeleteDevice, DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice,
-    IssueCaCode, PreRegisterDevice, ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice,
-    UnbindPolicy, UnfreezeDevice, UntagDevice, UpdateDevice, UpdateInstance, UpdatePolicy, UpdateProduct, UpdateTemplate,
-    UploadCa, VerifyCa,
+    IssueCaCode, ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice,
+    UntagDevice, UpdateDevice, UpdateInstance, UpdatePolicy, UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
 };
 pub use super::v1::{
     CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
@@ -15,6 +14,7 @@ pub use super::v1::{
 pub use super::v1::{
     DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateChange, TemplateDraft,
 };
+pub use super::v2::PreRegisterDevice;
 
 catalogue! {
     /// What is asked, in its latest version.
@@ -49,7 +49,7 @@ catalogue! {
         VerifyCa 1,
         ConfigureCa 1,
         DeleteCa 1,
-        PreRegisterDevice 1,
+        PreRegisterDevice 2,
         UpdateDevice 1,
         TagDevice 1,
         UntagDevice 1,

@@ -1,6 +1,6 @@
 //! Every request shape that was ever released, and what it has become: a queue may hold requests of an older build.
 
-use super::{RequestEnvelope, latest::Ask, v1};
+use super::{RequestEnvelope, latest::Ask, v1, v2};
 use crate::catalogue::released;
 
 released! {
@@ -36,6 +36,7 @@ released! {
         ConfigureCa 1: v1::ConfigureCa,
         DeleteCa 1: v1::DeleteCa,
         PreRegisterDevice 1: v1::PreRegisterDevice,
+        PreRegisterDevice 2: v2::PreRegisterDevice,
         UpdateDevice 1: v1::UpdateDevice,
         TagDevice 1: v1::TagDevice,
         UntagDevice 1: v1::UntagDevice,

@@ -21,17 +21,20 @@ const READS: [&str; 8] = [
 /// What only administrators do, whatever the method.
 const ADMINISTRATION: [&str; 2] = ["/rollcall/v1/operators", "/rollcall/v1/access-keys"];
 
+/// What everybody may change: what is their own.
+const OWN: &str = "/rollcall/v1/me/password";
+
 /// Where the fleet's instances are made and unmade.
 const INSTANCES: [&str; 2] = ["/rollcall/v1/instances", "/rollcall/v1/instances/{instance_id}"];
 
 /// The least role that may do `method` on the route `path`, as the router writes it.
-pub fn needed(method: &Method, path: &str) -> Role {
-    let under = |folder: &&str| path.strip_prefix(**folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if ADMINISTRATION.iter().any(|folder| under(&folder)) {
+pub(crate) fn needed(method: &Method, path: &str) -> Role {
+    let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if ADMINISTRATION.iter().any(|folder| under(folder)) {
         return Role::Admin;
     }
     let reads = method == Method::GET || method == Method::HEAD;
-    if reads || (method == Method::POST && READS.contains(&path)) {
+    if reads || path == OWN || (method == Method::POST && READS.contains(&path)) {
         return Role::Viewer;
     }
     if INSTANCES.contains(&path) { Role::Admin } else { Role::Operator }
@@ -51,6 +54,7 @@ mod tests {
             (Method::GET, "/rollcall/v1/operators", Role::Admin),
             (Method::POST, "/rollcall/v1/access-keys/{access_key}/disable", Role::Admin),
             (Method::GET, "/rollcall/v1/instances", Role::Viewer),
+            (Method::PUT, "/rollcall/v1/me/password", Role::Viewer),
             (Method::PUT, "/rollcall/v1/instances/{instance_id}", Role::Admin),
             (Method::POST, "/rollcall/v1/instances/{instance_id}/attempts/{attempt_id}/replay", Role::Operator),
         ];

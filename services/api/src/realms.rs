@@ -17,14 +17,17 @@ use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm};
+use crate::{
+    changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm,
+    rollcall_v1::RecentAttempts,
+};
 
 /// How long to wait before an instance that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// See the file.
 #[derive(Default)]
-pub struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
+pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
 
 /// What realms are made of.
 pub(crate) struct Surroundings {
@@ -38,12 +41,12 @@ pub(crate) struct Surroundings {
 
 impl Realms {
     /// The realm of an instance, if it is served by now.
-    pub fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
+    pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
         self.read().get(instance).cloned()
     }
 
     /// Every realm, by id.
-    pub fn all(&self) -> Vec<Arc<Realm>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Realm>> {
         self.read().values().cloned().collect()
     }
 
@@ -51,7 +54,7 @@ impl Realms {
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`], [`Code::InstanceRequired`], or [`Code::NotReady`] while it is being opened.
-    pub fn of_request(
+    pub(crate) fn of_request(
         &self,
         fleet: &FleetSnapshot,
         host: Option<&str>,
@@ -81,7 +84,7 @@ impl Realms {
     ///
     /// # Errors
     /// [`Code::NotReady`] while it is being opened or built.
-    pub fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
+    pub(crate) fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
         self.get(id).filter(|realm| realm.is_ready()).ok_or_else(ApiError::not_ready)
     }
 
@@ -118,17 +121,12 @@ impl Realms {
                     }
                 }
             }
+            let realms = self.all();
             let changed = async {
-                // A view that ends is opened again: the realm says so by its token.
-                let ended = futures_util::future::select_all(
-                    self.all().into_iter().map(|realm| Box::pin(async move { realm.stop.cancelled().await })).chain([
-                        Box::pin(async move { if all_open { std::future::pending().await } else { tokio::time::sleep(AGAIN).await } })
-                            as _
-                    ]),
-                );
                 tokio::select! {
                     changed = fleet.changed() => changed.is_ok(),
-                    _ = ended => true,
+                    () = any_ended(&realms) => true,
+                    () = tokio::time::sleep(AGAIN), if !all_open => true,
                 }
             };
             if !matches!(around.shutdown.run_until_cancelled(changed).await, Some(true)) {
@@ -136,6 +134,14 @@ impl Realms {
             }
         }
     }
+}
+
+/// Returns once a realm has ended: its view has, and is to be opened again.
+async fn any_ended(realms: &[Arc<Realm>]) {
+    if realms.is_empty() {
+        return std::future::pending().await;
+    }
+    futures_util::future::select_all(realms.iter().map(|realm| Box::pin(realm.stop.cancelled()))).await;
 }
 
 fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
@@ -161,6 +167,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         changes,
         online: Arc::clone(&online),
         devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
+        attempts: RecentAttempts::default(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
     });

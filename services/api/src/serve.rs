@@ -25,7 +25,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Serves until `shutdown`, then lets what is under way finish.
 pub(crate) async fn serve(
@@ -37,7 +37,8 @@ pub(crate) async fn serve(
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
     let connections = TaskTracker::new();
-    let around = Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let around =
+        Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
     let accepting = async {
         loop {
             // Taken before accepting: who waits, waits in the kernel's backlog.

@@ -133,7 +133,7 @@ macro_rules! conformance_tests {
                 messages_of_instances_are_isolated;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
-                presence_of_instances_is_isolated;
+                connectors_tell_how_they_are, presence_of_instances_is_isolated;
             documents: a_document_is_written_over_what_was_read, one_of_two_writers_wins,
                 many_documents_are_written_at_once, keys_and_instances_are_told_apart, what_is_too_large_is_not_put;
         }

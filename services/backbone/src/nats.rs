@@ -24,6 +24,7 @@ mod log;
 mod messages;
 mod presence;
 mod presence_burial;
+mod presence_connectors;
 mod presence_lease;
 mod presence_message;
 mod presence_watch;

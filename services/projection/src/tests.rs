@@ -1,6 +1,7 @@
 //! Views against the fold in memory: live, reopened, torn, damaged, of another version, of another log.
 
 mod damage;
+mod directory;
 mod ending;
 mod fleet;
 mod history;

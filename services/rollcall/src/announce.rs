@@ -75,7 +75,10 @@ pub struct ApiAnnouncement {
 
 impl std::fmt::Debug for ApiAnnouncement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiAnnouncement").field("url", &self.url).field("access_key", &self.access_key).finish_non_exhaustive()
+        f.debug_struct("ApiAnnouncement")
+            .field("url", &self.url)
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
     }
 }
 

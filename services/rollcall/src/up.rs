@@ -9,6 +9,7 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
+use rollcall_api::Welcome;
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -16,7 +17,6 @@ use rollcall_chassis::{
     shutdown,
     telemetry::{self, TelemetryConfig},
 };
-use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{

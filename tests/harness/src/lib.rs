@@ -16,6 +16,7 @@ pub mod nats;
 pub mod operator;
 pub mod process;
 pub mod raw;
+pub mod sdk;
 pub mod storm;
 pub mod up;
 pub mod wait;

@@ -65,7 +65,7 @@ impl From<&Space> for Application {
 }
 
 /// Add a resource space
-#[utoipa::path(post, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id", description = "The project of the access key")),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path, description = "The project of the access key")),
     request_body = ApplicationName, responses((status = 201, body = Application), Errors))]
 pub(crate) async fn add(call: Call, Body(wanted): Body<ApplicationName>) -> Result<Created<Application>, ApiError> {
     call.needs_whole_instance()?;
@@ -80,7 +80,7 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<ApplicationName>) -> Resu
 }
 
 /// List resource spaces
-#[utoipa::path(get, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id",), Which),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path), Which),
     responses((status = 200, body = Applications), Errors))]
 pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<Applications>, ApiError> {
     let configuration = call.configuration();
@@ -95,19 +95,22 @@ pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<
 }
 
 /// Show a resource space
-#[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id",), ("app_id",)),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 200, body = Application), Errors))]
-pub(crate) async fn show(call: Call, Path((_, app_id)): Path<(String, String)>) -> Result<Json<Application>, ApiError> {
+pub(crate) async fn show(
+    call: Call,
+    Path((_project, app_id)): Path<(String, String)>,
+) -> Result<Json<Application>, ApiError> {
     let space = call.space(Some(&app_id))?;
     found(&call, &space).map(Json)
 }
 
 /// Rename a resource space
-#[utoipa::path(put, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id",), ("app_id",)),
+#[utoipa::path(put, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     request_body = ApplicationName, responses((status = 200, body = Application), Errors))]
 pub(crate) async fn update(
     call: Call,
-    Path((_, app_id)): Path<(String, String)>,
+    Path((_project, app_id)): Path<(String, String)>,
     Body(wanted): Body<ApplicationName>,
 ) -> Result<Json<Application>, ApiError> {
     let space = call.space(Some(&app_id))?;
@@ -116,9 +119,9 @@ pub(crate) async fn update(
 }
 
 /// Delete a resource space
-#[utoipa::path(delete, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id",), ("app_id",)),
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, app_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+pub(crate) async fn delete(call: Call, Path((_project, app_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     call.needs_whole_instance()?;
     let space = call.space(Some(&app_id))?;
     call.command(Command::DeleteSpace { space }).await?;

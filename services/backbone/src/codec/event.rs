@@ -139,9 +139,11 @@ pub(super) fn to_wire(event: &Event) -> Wire {
             template_version: *template_version,
         }
         .into(),
-        Event::DevicePreRegistered { profile, credential } => wire::DevicePreRegistered {
+        Event::DevicePreRegistered { profile, credential, description, extension_info } => wire::DevicePreRegistered {
             profile: part::profile_to_wire(profile),
             credential: part::credential_to_wire(credential),
+            description: optional_text(description.as_deref()),
+            extension_info: optional_text(extension_info.as_deref()),
         }
         .into(),
         Event::DeviceCertificatePinned { device, certificate } => {
@@ -305,6 +307,8 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
         Wire::DevicePreRegistered(it) => Event::DevicePreRegistered {
             profile: part::profile_from_wire(it.profile)?,
             credential: part::credential_from_wire(it.credential),
+            description: boxed(it.description),
+            extension_info: boxed(it.extension_info),
         },
         Wire::DeviceCertificatePinned(it) => Event::DeviceCertificatePinned {
             device: id("body.device", &it.device)?,

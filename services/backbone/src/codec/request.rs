@@ -163,9 +163,11 @@ fn command_to_wire(command: &Command) -> Ask {
         }
         .into(),
         Command::DeleteCa { ca } => wire::DeleteCa { ca: ca.to_string() }.into(),
-        Command::PreRegisterDevice { profile, credential } => wire::PreRegisterDevice {
+        Command::PreRegisterDevice { profile, credential, description, extension_info } => wire::PreRegisterDevice {
             profile: part::profile_to_wire(profile),
             credential: part::credential_to_wire(credential),
+            description: optional_text(description.as_deref()),
+            extension_info: optional_text(extension_info.as_deref()),
         }
         .into(),
         Command::UpdateDevice { device, name, description, extension_info } => wire::UpdateDevice {
@@ -315,6 +317,8 @@ fn asked(ask: Ask) -> Read<Asked> {
         Ask::PreRegisterDevice(it) => Command::PreRegisterDevice {
             profile: part::profile_from_wire(it.profile)?,
             credential: part::credential_from_wire(it.credential),
+            description: boxed(it.description),
+            extension_info: boxed(it.extension_info),
         },
         Ask::UpdateDevice(it) => Command::UpdateDevice {
             device: id("body.device", &it.device)?,

@@ -142,7 +142,7 @@ pub(crate) fn parts(core: &Arc<Core>) -> Parts {
         requests: Arc::new(LocalRequests { core: Arc::clone(core), rulings: Rulings::default() }),
         attempts: Arc::new(LocalAttempts(Arc::clone(core))),
         messages: Arc::new(LocalMessages(Arc::clone(core))),
-        presence: PresenceHub::new(core.shared.limits.presence_lease),
+        presence: PresenceHub::new(core.shared.limits.presence_lease, Arc::clone(&core.shared.now_ms)),
         documents: Arc::new(LocalDocuments(Arc::clone(core))),
     }
 }

@@ -150,6 +150,11 @@ pub(super) fn presence_connector(instance: &InstanceId, connector: &ConnectorId)
     format!("presence.{}.connector.{}", token(instance.as_str()), token(connector.as_str()))
 }
 
+/// The last heartbeats of all connectors.
+pub(super) fn presence_connectors(instance: &InstanceId) -> String {
+    format!("presence.{}.connector.*", token(instance.as_str()))
+}
+
 /// The stream of an instance's documents.
 pub(super) fn documents_stream(instance: &InstanceId) -> String {
     format!("documents_{}", token(instance.as_str()))

@@ -138,6 +138,8 @@ pub enum Command {
     PreRegisterDevice {
         profile: DeviceProfile,
         credential: DeclaredCredential,
+        description: Option<Box<str>>,
+        extension_info: Option<Box<str>>,
     },
     UpdateDevice {
         device: DeviceId,

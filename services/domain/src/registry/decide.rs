@@ -139,8 +139,9 @@ fn decide_command(
             cas::configure(configuration, ca, template, *self_registration, context)
         }
         Command::DeleteCa { ca } => cas::delete(configuration, ca),
-        Command::PreRegisterDevice { profile, credential } => {
-            devices::pre_register(configuration, devices, profile, credential, context.devices_max)
+        Command::PreRegisterDevice { profile, credential, description, extension_info } => {
+            let remarks = [description, extension_info].map(Option::as_deref);
+            devices::pre_register(configuration, devices, profile, credential, remarks, context.devices_max)
         }
         Command::UpdateDevice { device, name, description, extension_info } => {
             let (name, description) = (name.as_deref(), description.as_deref());

@@ -115,7 +115,12 @@ pub enum Event {
         template_version: u32,
     },
     /// An operator entered a device before it first connected.
-    DevicePreRegistered { profile: DeviceProfile, credential: DeclaredCredential },
+    DevicePreRegistered {
+        profile: DeviceProfile,
+        credential: DeclaredCredential,
+        description: Option<Box<str>>,
+        extension_info: Option<Box<str>>,
+    },
     /// A device's certificate is pinned: the first that came after pre-registration or reset.
     DeviceCertificatePinned { device: DeviceId, certificate: PresentedCertificate },
     /// A newer certificate of the same CA took the place of its primary one.
@@ -248,7 +253,7 @@ impl Event {
             | Self::DeviceDeleted { device }
             | Self::DeviceReadmitted { device } => Touches::Device(device.clone()),
             Self::DeviceFingerprintReset { device, fingerprint, .. } => Touches::pins(device, fingerprint.iter()),
-            Self::DevicePreRegistered { profile, credential } => match credential {
+            Self::DevicePreRegistered { profile, credential, .. } => match credential {
                 DeclaredCredential::Secret => Touches::Nothing,
                 DeclaredCredential::Certificates { primary, secondary } => {
                     Touches::pins(&profile.device, primary.iter().chain(secondary))

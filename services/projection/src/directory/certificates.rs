@@ -90,7 +90,8 @@ pub(crate) fn of_ca(
 }
 
 impl CertificateQuery {
-    fn means(&self, found: &ListedCertificate) -> bool {
+    /// Whether a certificate is meant, wherever it stands.
+    pub(crate) fn means(&self, found: &ListedCertificate) -> bool {
         let filtered = match &self.filter {
             CertificateFilter::All => true,
             CertificateFilter::CommonNamePrefix(prefix) => found.common_name.starts_with(&**prefix),

@@ -69,14 +69,14 @@ async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
 }
 
 /// Ends the task without closing anything in order.
-async fn abandon(running: Running) {
+pub(super) async fn abandon(running: Running) {
     running.shutdown.cancel();
     let _ = tokio::time::timeout(BOUND, running.view.reached(Position(u64::MAX))).await.unwrap();
 }
 
 /// The store has replaced what it took for damaged; what a process killed there would leave is the old database with
 /// an unclean marker.
-async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::store::Database>) {
+pub(super) async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::store::Database>) {
     let views = config(folder).folder;
     let number = database.number;
     let files = views.join(format!("db-{number}"));

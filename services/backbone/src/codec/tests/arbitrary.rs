@@ -320,7 +320,9 @@ fn device_event() -> impl Strategy<Value = Event> {
         (profile(), presented(), id(), any::<u32>()).prop_map(|(profile, certificate, template, template_version)| {
             Event::DeviceRegistered { profile, certificate, template, template_version }
         }),
-        (profile(), credential()).prop_map(|(profile, credential)| Event::DevicePreRegistered { profile, credential }),
+        (profile(), credential(), optional(), optional()).prop_map(|(profile, credential, description, extension_info)| {
+            Event::DevicePreRegistered { profile, credential, description, extension_info }
+        }),
         (id(), presented()).prop_map(|(device, certificate)| Event::DeviceCertificatePinned { device, certificate }),
         (id(), presented()).prop_map(|(device, certificate)| Event::DeviceCertificateReplaced { device, certificate }),
         (id(), optional(), optional(), optional()).prop_map(|(device, name, description, extension_info)| {
@@ -384,7 +386,9 @@ fn configuration_command() -> impl Strategy<Value = Command> {
 
 fn device_command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (profile(), credential()).prop_map(|(profile, credential)| Command::PreRegisterDevice { profile, credential }),
+        (profile(), credential(), optional(), optional()).prop_map(|(profile, credential, description, extension_info)| {
+            Command::PreRegisterDevice { profile, credential, description, extension_info }
+        }),
         (id(), optional(), optional(), optional()).prop_map(|(device, name, description, extension_info)| {
             Command::UpdateDevice { device, name, description, extension_info }
         }),

@@ -8,7 +8,7 @@ use rollcall_backbone::{
     log::AppendError,
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
-    presence::PresenceChange,
+    presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{Position, RequestId};
@@ -106,7 +106,7 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     }
     assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, Lane::Lateral);
     let mut watch = connector.presence.watch(&instance()).await.unwrap();
-    connector.presence.heartbeat(&instance(), &session("c", 1).connector).await.unwrap();
+    connector.presence.heartbeat(&instance(), &session("c", 1).connector, Beat::default()).await.unwrap();
     connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
     connector.presence.announce(&instance(), offline("d", session("c", 1))).await.unwrap();
     assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));
@@ -124,7 +124,7 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
     let mut config = config_of(&server, "connector");
     config.limits.presence_lease = PRESENCE_LEASE;
     let presence = connect(config).await.unwrap().presence;
-    presence.heartbeat(&instance(), &session("gone", 1).connector).await.unwrap();
+    presence.heartbeat(&instance(), &session("gone", 1).connector, Beat::default()).await.unwrap();
     presence.announce(&instance(), online("old", session("gone", 1))).await.unwrap();
     let mut watch = presence.watch(&instance()).await.unwrap();
     assert_eq!(watch.recv().await, Some(online("old", session("gone", 1))));
@@ -151,7 +151,7 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
             change => old_is_online |= change == online("old", session("gone", 1)),
         }
     }
-    presence.heartbeat(&instance(), &session("here", 1).connector).await.unwrap();
+    presence.heartbeat(&instance(), &session("here", 1).connector, Beat::default()).await.unwrap();
     presence.announce(&instance(), online("new", session("here", 1))).await.unwrap();
     assert_eq!(next().await, online("new", session("here", 1)));
     if old_is_online {
@@ -159,7 +159,7 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
         let lost = PresenceChange::ConnectorLost { connector: session("gone", 1).connector };
         let kept_alive = async {
             loop {
-                presence.heartbeat(&instance(), &session("here", 1).connector).await.unwrap();
+                presence.heartbeat(&instance(), &session("here", 1).connector, Beat::default()).await.unwrap();
                 tokio::time::sleep(PRESENCE_LEASE / 4).await;
             }
         };

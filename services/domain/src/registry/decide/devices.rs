@@ -16,6 +16,7 @@ pub(super) fn pre_register(
     devices: &dyn Devices,
     profile: &DeviceProfile,
     credential: &DeclaredCredential,
+    [description, extension_info]: [Option<&str>; 2],
     devices_max: u64,
 ) -> Outcome {
     let id = &profile.device;
@@ -28,10 +29,17 @@ pub(super) fn pre_register(
         ..profile.clone()
     };
     fields::tags_per_device(&profile.tags)?;
+    let description = tidied(description, fields::description)?;
+    let extension_info = tidied(extension_info, fields::extension_info)?;
+    let is_same = |device: &Device| {
+        is_as_declared(device, &profile, credential)
+            && device.description == description
+            && device.extension_info == extension_info
+    };
     match devices.entry(id) {
         None => {}
         Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
-        Some(DeviceEntry::Live(device)) if is_as_declared(&device, &profile, credential) => return Ok(Decision::AlreadySo),
+        Some(DeviceEntry::Live(device)) if is_same(&device) => return Ok(Decision::AlreadySo),
         Some(DeviceEntry::Live(_)) => return Err(Rejection::AlreadyExists(Subject::Device(id.clone()))),
     }
     if let DeclaredCredential::Certificates { primary, secondary } = credential {
@@ -41,7 +49,8 @@ pub(super) fn pre_register(
         distinct(primary.as_ref(), secondary.as_ref())?;
     }
     quota(devices, devices_max)?;
-    Ok(Decision::Record(Event::DevicePreRegistered { profile, credential: credential.clone() }))
+    let credential = credential.clone();
+    Ok(Decision::Record(Event::DevicePreRegistered { profile, credential, description, extension_info }))
 }
 
 /// Whether a device is what the same command made of it: what has been bound or tagged since would make it another.

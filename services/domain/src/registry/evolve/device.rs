@@ -17,8 +17,10 @@ pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -
             let credential = Credential::Certificates { primary: Some(pin(certificate)), secondary: None };
             Some(DeviceEntry::Live(born(profile, credential, at)))
         }
-        (None, Event::DevicePreRegistered { profile, credential }) => {
-            Some(DeviceEntry::Live(born(profile, declared(credential), at)))
+        (None, Event::DevicePreRegistered { profile, credential, description, extension_info }) => {
+            let (description, extension_info) = (description.clone(), extension_info.clone());
+            let device = born(profile, declared(credential), at);
+            Some(DeviceEntry::Live(Device { description, extension_info, ..device }))
         }
         (None, _) => None,
         (Some(DeviceEntry::Deleted { .. }), Event::DeviceReadmitted { .. }) => None,

@@ -139,7 +139,10 @@ fn f33_one_certificate_is_one_device() {
     assert_eq!(word(&world.connect_as(&leaf, Some(id("lamp_dev2"))).outcome), "certificate_held_by_other");
     let profile = super::world::profile("lamp_dev3", "acme", "lamp");
     let credential = pinned(None, Some(leaf.sha256()));
-    assert_eq!(world.word(Command::PreRegisterDevice { profile, credential }), "certificate_held_by_other");
+    assert_eq!(
+        world.word(Command::PreRegisterDevice { profile, credential, description: None, extension_info: None }),
+        "certificate_held_by_other"
+    );
 }
 
 #[test]

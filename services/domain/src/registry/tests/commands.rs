@@ -19,7 +19,7 @@ fn template(n: usize) -> Command {
 }
 
 fn statements() -> Vec<Statement> {
-    system_default(id("p"), id("s")).statements
+    system_default(id("p"), id("s"), crate::time::Timestamp::from_unix_s(1)).statements
 }
 
 fn policy(policy: &str, space: &str) -> Command {
@@ -216,12 +216,28 @@ fn a_pre_registered_device_starts_with_what_it_was_given() {
     let tags = vec![Tag { key: "b".into(), value: "2".into() }, Tag { key: "a".into(), value: "1".into() }];
     let policies = vec![id("acme-default")];
     let full = DeviceProfile { name: Some("gate".into()), tags, policies, ..profile("d", "acme", "meter") };
-    let command =
-        |profile: &DeviceProfile| Command::PreRegisterDevice { profile: profile.clone(), credential: pinned(None, None) };
+    let said = |profile: &DeviceProfile, description: &str, extension_info: &str| Command::PreRegisterDevice {
+        profile: profile.clone(),
+        credential: pinned(None, None),
+        description: Some(description.into()),
+        extension_info: Some(extension_info.into()),
+    };
+    let command = |profile: &DeviceProfile| said(profile, "behind the boiler", r#"{"floor":3}"#);
     assert!(matches!(world.command(command(&full)), Ok(Decision::Record(_))));
     assert_eq!(world.word(command(&full)), "already so");
-    let six = DeviceProfile { policies: vec![id("acme-default"), id("acme-default")], ..profile("e", "acme", "meter") };
+    let Some(DeviceEntry::Live(device)) = world.registry.entry(&id("d")) else { panic!("the device is there") };
+    assert_eq!(device.description.as_deref(), Some("behind the boiler"));
+    assert_eq!(device.extension_info.as_deref(), Some(r#"{"floor":3}"#));
+    assert_eq!(world.word(said(&full, "in the attic", r#"{"floor":3}"#)), "already_exists");
+    assert_eq!(world.word(said(&full, "behind the boiler", r#"{"floor":4}"#)), "already_exists");
+    let other = profile("e", "acme", "meter");
+    assert_eq!(world.word(said(&other, "line\nbreak", "")), "invalid_field");
+    assert_eq!(world.word(said(&other, "", &"x".repeat(1025))), "invalid_field");
+    assert_eq!(world.word(said(&other, "", "")), "granted");
+    let Some(DeviceEntry::Live(device)) = world.registry.entry(&id("e")) else { panic!("the device is there") };
+    assert_eq!((device.description, device.extension_info), (None, None), "an empty text is none");
+    let six = DeviceProfile { policies: vec![id("acme-default"), id("acme-default")], ..profile("f", "acme", "meter") };
     assert_eq!(world.word(command(&six)), "invalid_field");
-    let foreign = DeviceProfile { policies: vec![id("globex-default")], ..profile("e", "acme", "meter") };
+    let foreign = DeviceProfile { policies: vec![id("globex-default")], ..profile("f", "acme", "meter") };
     assert_eq!(world.word(command(&foreign)), "policy_in_another_space");
 }

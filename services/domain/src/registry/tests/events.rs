@@ -118,7 +118,9 @@ fn about_devices() -> impl Strategy<Value = Event> {
         }),
         (name("d"), credential()).prop_map(|(device, credential)| Event::DevicePreRegistered {
             profile: profile(&device, "s0", "prod0"),
-            credential
+            credential,
+            description: None,
+            extension_info: None
         }),
         (name("d"), certificate())
             .prop_map(|(device, certificate)| Event::DeviceCertificatePinned { device: id(&device), certificate }),

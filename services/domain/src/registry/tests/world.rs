@@ -275,7 +275,12 @@ impl World {
     }
 
     pub(crate) fn pre_register(&mut self, device: &str, space: &str, product: &str, credential: DeclaredCredential) {
-        self.grant(Command::PreRegisterDevice { profile: profile(device, space, product), credential });
+        self.grant(Command::PreRegisterDevice {
+            profile: profile(device, space, product),
+            credential,
+            description: None,
+            extension_info: None,
+        });
     }
 }
 

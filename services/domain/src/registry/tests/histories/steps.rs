@@ -118,7 +118,7 @@ fn device_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => (0..4usize, 0..2usize, 0..2usize, declared()).prop_map(|(d, s, p, credential)| Command::PreRegisterDevice {
             profile: profile(DEVICES[d], SPACES[s], PRODUCTS[p]),
-            credential
+            credential, description: None, extension_info: None
         }),
         1 => device().prop_map(|device| Command::FreezeDevice { device }),
         1 => device().prop_map(|device| Command::UnfreezeDevice { device }),
@@ -147,7 +147,8 @@ fn other_command() -> impl Strategy<Value = Command> {
         }),
         (0..2usize, 0..2usize).prop_map(|(s, p)| Command::DeleteProduct { space: id(SPACES[s]), product: id(PRODUCTS[p]) }),
         (0..3usize, 0..2usize).prop_map(|(p, s)| {
-            let policy = crate::policy::system_default(id(POLICIES[p]), id(SPACES[s]));
+            let policy =
+                crate::policy::system_default(id(POLICIES[p]), id(SPACES[s]), crate::time::Timestamp::from_unix_s(1));
             Command::CreatePolicy {
                 policy: policy.id,
                 space: policy.space,

@@ -60,17 +60,26 @@ pub(super) fn commands(table: &mut String) {
             Command::PreRegisterDevice {
                 profile: profile(DEVICE, "acme", "meter"),
                 credential: pinned(Some(fingerprint()), None),
+                description: None,
+                extension_info: None,
             },
         ),
         (
             "pre-register, without fingerprint",
-            Command::PreRegisterDevice { profile: profile(DEVICE, "acme", "meter"), credential: pinned(None, None) },
+            Command::PreRegisterDevice {
+                profile: profile(DEVICE, "acme", "meter"),
+                credential: pinned(None, None),
+                description: None,
+                extension_info: None,
+            },
         ),
         (
             "pre-register in another space",
             Command::PreRegisterDevice {
                 profile: profile(DEVICE, "globex", "meter"),
                 credential: pinned(Some(fingerprint()), None),
+                description: None,
+                extension_info: None,
             },
         ),
         (
@@ -78,6 +87,8 @@ pub(super) fn commands(table: &mut String) {
             Command::PreRegisterDevice {
                 profile: profile(DEVICE, "acme", "pump"),
                 credential: pinned(Some(fingerprint()), None),
+                description: None,
+                extension_info: None,
             },
         ),
         ("name it", named("north gate")),

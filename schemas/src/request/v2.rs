@@ -1,0 +1,5 @@
+//! Version 2 of the requests that have one, frozen. All others are still as in [`super::v1`].
+
+mod device;
+
+pub use device::PreRegisterDevice;
