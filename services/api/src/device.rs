@@ -24,6 +24,7 @@ pub(crate) mod wishes;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use rollcall_backbone::{
     BackboneError,
     messages::{DeviceMessage, Lane, MessageProperties},
@@ -66,11 +67,15 @@ impl Devices {
 /// Starts what runs for the devices of a realm, until it stops. To be called before presence is watched: who is online then
 /// is an arrival too.
 pub(crate) fn start(realm: &Arc<Realm>) {
-    let arrivals = arrivals::run(Arc::downgrade(realm), realm.online.arrivals());
-    let answers = exchange::run(Arc::downgrade(realm));
-    let reports = reports::run(Arc::downgrade(realm));
-    let stop = realm.stop.clone();
-    tokio::spawn(async move { stop.run_until_cancelled(futures_util::future::join3(arrivals, answers, reports)).await });
+    let jobs = [
+        arrivals::run(Arc::downgrade(realm), realm.online.arrivals()).boxed(),
+        exchange::run(Arc::downgrade(realm)).boxed(),
+        reports::run(Arc::downgrade(realm)).boxed(),
+    ];
+    for job in jobs {
+        let stop = realm.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(job).await });
+    }
 }
 
 /// Deletes what is kept of a device that has been deleted. What stays because this fails is nobody's, but takes room.

@@ -13,11 +13,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{DeviceStatus, DirectoryView};
 use tokio_util::sync::CancellationToken;
 
-<<<<<<< HEAD
-use crate::{changes::Changes, device::Devices, error::ApiError, online::Online};
-=======
-use crate::{changes::Changes, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
->>>>>>> api
+use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
 
 /// See the file.
 pub(crate) struct Realm {
@@ -28,15 +24,11 @@ pub(crate) struct Realm {
     /// The way to its registrar.
     pub(crate) changes: Changes,
     /// Who is online.
-<<<<<<< HEAD
-    pub online: Arc<Online>,
+    pub(crate) online: Arc<Online>,
     /// What goes on with its devices.
     pub(crate) devices: Devices,
-=======
-    pub(crate) online: Arc<Online>,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
->>>>>>> api
     /// For what the view does not hold: messages, documents, attempts, records.
     pub(crate) backbone: Backbone,
     /// Stops everything that runs for this instance when the realm goes.

@@ -131,7 +131,8 @@ impl Content {
         match own {
             Some(rest) if good(rest) && topic.len() <= TOPIC_BYTES_MAX => Ok(()),
             Some(_) => {
-                let rule = format!("a topic has no '+', '#' or control character, and at most {TOPIC_BYTES_MAX} bytes in all");
+                let rule =
+                    format!("a topic has no '+', '#' or control character, and at most {TOPIC_BYTES_MAX} bytes in all");
                 Err(ApiError::invalid(field, rule))
             }
             // Other topics reach whoever has subscribed, not one device.
@@ -219,7 +220,9 @@ impl PublishProperties {
             }
             let words = property.prop_value.replace(' ', "");
             if long(&property.prop_value) || !(words.is_empty() || text::is_name(&words)) {
-                let rule = format!("a value has up to {PROPERTY_CHARS_MAX} of Chinese characters, letters, digits, spaces and _?'#().,&%@!-");
+                let rule = format!(
+                    "a value has up to {PROPERTY_CHARS_MAX} of Chinese characters, letters, digits, spaces and _?'#().,&%@!-"
+                );
                 return Err(ApiError::invalid("properties.user_properties", rule));
             }
         }

@@ -75,8 +75,8 @@ pub(crate) async fn ask(
     let ends = tokio::time::Instant::now() + deadline;
     let exchange = &realm.devices.exchange;
     let mut listening = exchange.listening.subscribe();
-    let heard = tokio::time::timeout_at(ends, listening.wait_for(|listening| *listening)).await;
-    if !matches!(heard, Ok(Ok(_))) {
+    let heard = async { listening.wait_for(|listening| *listening).await.is_ok() };
+    if !tokio::time::timeout_at(ends, heard).await.unwrap_or(false) {
         let text = "answers of devices cannot be listened for at the moment: try again";
         return Err(ApiError::new(Code::BackboneAway, text).retry_after(2));
     }

@@ -88,7 +88,8 @@ pub(crate) async fn create(realm: &Arc<Realm>, listed: &Listed, wanted: NewMessa
         Added::Already => Ok(Outcome::Unchanged((Vec::new(), false))),
         Added::IdTaken => Err(id_taken(&entry.id)),
         Added::Full => {
-            let text = format!("{MESSAGES_MAX} messages wait for device {device} already: delete some, or wait until it connects");
+            let text =
+                format!("{MESSAGES_MAX} messages wait for device {device} already: delete some, or wait until it connects");
             Err(ApiError::new(Code::LimitReached, text))
         }
     });
@@ -204,8 +205,7 @@ async fn deliver(realm: &Realm, listed: &Listed, by: &str, mut queue: Queue) -> 
     let key = DocumentKey::Messages(device.clone());
     loop {
         let since_ms = realm.devices.now_ms();
-        let waiting: Vec<Entry> =
-            queue.entries.iter().filter(|entry| entry.state == State::Pending).cloned().collect();
+        let waiting: Vec<Entry> = queue.entries.iter().filter(|entry| entry.state == State::Pending).cloned().collect();
         let (mut ended, mut next) = (Vec::new(), Next::GoOn);
         for entry in waiting {
             if !Claim::has_time(since_ms, realm.devices.now_ms()) {

@@ -95,7 +95,15 @@ mod tests {
     #[test]
     fn a_malformed_report_is_none() {
         let long = json!({"services": [{"service_id": "x".repeat(65), "properties": {}}]}).to_string();
-        let cases = ["", "{}", "[]", "\u{0}", r#"{"services":[{"service_id":"a"}]}"#, r#"{"services":[{"service_id":"","properties":{}}]}"#, &long];
+        let cases = [
+            "",
+            "{}",
+            "[]",
+            "\u{0}",
+            r#"{"services":[{"service_id":"a"}]}"#,
+            r#"{"services":[{"service_id":"","properties":{}}]}"#,
+            &long,
+        ];
         for payload in cases {
             assert_eq!(read(payload.as_bytes(), 0), None, "{payload}");
         }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_backbone::{
     BackboneError,
     documents::{CursorName, DocumentKey, Revision},
@@ -119,7 +119,9 @@ async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Sto
         };
         let Some(first) = next else { return Ok(()) };
         let (group, failed) = group(first, &mut uplinks);
-        let Some(last) = group.last().map(|stored| stored.position) else { return failed.map_or(Ok(()), |error| Err(error.into())) };
+        let Some(last) = group.last().map(|stored| stored.position) else {
+            return failed.map_or(Ok(()), |error| Err(error.into()));
+        };
         let items = sorted(reader.mark.epoch, &group);
         fold_all(realm, items).await?;
         if reader.mark == reader.written {
@@ -175,16 +177,17 @@ async fn fold_all(realm: &Arc<Realm>, items: BTreeMap<DeviceId, Vec<Item>>) -> R
     if items.is_empty() {
         return Ok(());
     }
-    let devices = fold::existing(realm, items.keys().cloned().collect()).await?;
-    let folding = items.iter().map(|(id, items)| async {
-        match devices.get(id) {
-            Some(listed) => fold::fold(realm, listed, items).await,
-            None => {
-                metrics().report_dropped("no_such_device");
-                Ok(())
+    let mut devices = fold::existing(realm, items.keys().cloned().collect()).await?;
+    let mut folding = Vec::with_capacity(items.len());
+    for (id, items) in items {
+        match devices.remove(&id) {
+            Some(listed) => {
+                let realm = Arc::clone(realm);
+                folding.push(async move { fold::fold(&realm, &listed, &items).await }.boxed());
             }
+            None => metrics().report_dropped("no_such_device"),
         }
-    });
+    }
     stream::iter(folding).buffer_unordered(AT_ONCE_MAX).try_collect::<()>().await
 }
 

@@ -224,11 +224,7 @@ impl Shadow {
     }
 
     fn told(&self, session: &Session) -> Sent {
-        Sent {
-            connector: session.connector.to_string(),
-            number: session.number,
-            desired_changes: self.desired_changes,
-        }
+        Sent { connector: session.connector.to_string(), number: session.number, desired_changes: self.desired_changes }
     }
 }
 

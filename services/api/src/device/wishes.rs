@@ -29,7 +29,8 @@ pub(crate) async fn begin(realm: &Arc<Realm>, listed: &Listed, desired: Vec<(Str
     let wish = |(service_id, desired)| Wish { service_id, desired, version: None };
     let wishes: Vec<Wish> = desired.into_iter().map(wish).collect();
     let now_ms = realm.devices.now_ms();
-    let writing = documents::change::<Shadow, _>(realm, &key(listed), listed.created.0, |shadow| {
+    let key = key(listed);
+    let writing = documents::change::<Shadow, _>(realm, &key, listed.created.0, |shadow| {
         if shadow.has_wishes() {
             return Ok(Outcome::Unchanged(()));
         }
@@ -59,7 +60,8 @@ pub(crate) async fn change(
     granted: Option<&str>,
 ) -> Result<Shadow, ApiError> {
     let now_ms = realm.devices.now_ms();
-    let changing = documents::change::<Shadow, _>(realm, &key(listed), listed.created.0, |shadow| {
+    let key = key(listed);
+    let changing = documents::change::<Shadow, _>(realm, &key, listed.created.0, |shadow| {
         if granted.is_some_and(|granted| shadow.has_granted(granted)) {
             return Ok(Outcome::Unchanged(()));
         }
@@ -76,7 +78,8 @@ pub(crate) async fn change(
 /// The backbone's: it may have been changed.
 pub(crate) async fn clear(realm: &Realm, listed: &Listed) -> Result<(), ApiError> {
     let now_ms = realm.devices.now_ms();
-    let clearing = documents::change::<Shadow, _>(realm, &key(listed), listed.created.0, |shadow| {
+    let key = key(listed);
+    let clearing = documents::change::<Shadow, _>(realm, &key, listed.created.0, |shadow| {
         Ok(if shadow.clear(now_ms) { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
     });
     clearing.await.map(drop)
@@ -114,7 +117,8 @@ pub(crate) async fn tell(realm: &Realm, listed: &Listed) -> Result<(), ApiError>
     while let Some(presence) = realm.online.of(&listed.device.id) {
         let by = realm.devices.new_claim();
         let now_ms = realm.devices.now_ms();
-        let claiming = documents::change::<Shadow, _>(realm, &key(listed), listed.created.0, |shadow| {
+        let key = key(listed);
+        let claiming = documents::change::<Shadow, _>(realm, &key, listed.created.0, |shadow| {
             if !shadow.is_owed_to(&presence.session) {
                 return Ok(Outcome::Unchanged(Turn::Nothing));
             }
@@ -155,7 +159,8 @@ async fn tell_once(realm: &Realm, listed: &Listed, shadow: &Shadow, session: &Se
     let topic = Asked::SetProperties.topic(&device.id, by);
     super::send(realm, device, topic, payload.to_string().into(), MessageProperties::default()).await?;
     let told = shadow.desired_changes();
-    let noting = documents::change::<Shadow, _>(realm, &key(listed), listed.created.0, |shadow| {
+    let key = key(listed);
+    let noting = documents::change::<Shadow, _>(realm, &key, listed.created.0, |shadow| {
         if shadow.claim.as_ref().is_none_or(|claim| claim.by != by) {
             return Ok(Outcome::Unchanged(()));
         }
@@ -183,7 +188,8 @@ fn tell_apart(realm: &Arc<Realm>, listed: &Listed) {
 
 fn desire(shadow: &mut Shadow, wishes: &[Wish], granted: Option<&str>, now_ms: i64) -> Result<(), ApiError> {
     shadow.desire(wishes, granted, now_ms).map_err(|other| {
-        let text = format!("version: the shadow of service {:?} has version {}: read it again", other.service_id, other.found);
+        let text =
+            format!("version: the shadow of service {:?} has version {}: read it again", other.service_id, other.found);
         ApiError::new(Code::ShadowVersion, text)
     })
 }

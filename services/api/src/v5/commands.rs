@@ -58,7 +58,7 @@ pub(crate) async fn create(
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceCommandRequest>,
 ) -> Result<Json<CommandAnswer>, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     for (field, value, max) in [
         ("service_id", &wanted.service_id, SERVICE_ID_CHARS_MAX),
         ("command_name", &wanted.command_name, COMMAND_NAME_CHARS_MAX),

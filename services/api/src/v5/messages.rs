@@ -182,7 +182,7 @@ pub(crate) async fn create(
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceMessageRequest>,
 ) -> Result<Created<MessageCreated>, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     let id = message_id(&call, wanted.message_id)?;
     let ttl_min = wanted.ttl.unwrap_or(TTL_MIN_MAX);
     if !(0..=TTL_MIN_MAX).contains(&ttl_min) || ttl_min % TTL_MIN_STEP != 0 {
@@ -206,8 +206,11 @@ pub(crate) async fn create(
 /// List the messages of a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages", params(("project_id",), ("device_id",)),
     responses((status = 200, body = DeviceMessages), Errors))]
-pub(crate) async fn list(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceMessages>, ApiError> {
-    let listed = call.device(&device_id).await?;
+pub(crate) async fn list(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceMessages>, ApiError> {
+    let listed = call.device(&device_id)?;
     let now = call.now();
     let found = messages::list(&call.realm, &listed).await?;
     let messages = found.into_iter().map(|message| DeviceMessage::of(message, now)).collect();
@@ -221,7 +224,7 @@ pub(crate) async fn show(
     call: Call,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Json<DeviceMessage>, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     let message = messages::show(&call.realm, &listed, &message_id).await?;
     Ok(Json(DeviceMessage::of(message, call.now())))
 }
@@ -233,7 +236,7 @@ pub(crate) async fn delete(
     call: Call,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     messages::delete(&call.realm, &listed, &message_id).await?;
     Ok(Done)
 }

@@ -73,7 +73,13 @@ pub(crate) async fn list(
     Query(which): Query<WhichService>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
     check_service("service_id", &which.service_id)?;
-    ask(&call, &device_id, Asked::GetProperties, |device| json!({"object_device_id": device, "service_id": which.service_id})).await
+    ask(
+        &call,
+        &device_id,
+        Asked::GetProperties,
+        |device| json!({"object_device_id": device, "service_id": which.service_id}),
+    )
+    .await
 }
 
 /// Set properties at a device
@@ -90,7 +96,8 @@ pub(crate) async fn update(
     for service in &wanted.services {
         check_service("services.service_id", &service.service_id)?;
     }
-    ask(&call, &device_id, Asked::SetProperties, |device| json!({"object_device_id": device, "services": wanted.services})).await
+    ask(&call, &device_id, Asked::SetProperties, |device| json!({"object_device_id": device, "services": wanted.services}))
+        .await
 }
 
 async fn ask(
@@ -99,7 +106,7 @@ async fn ask(
     asked: Asked,
     payload: impl FnOnce(&str) -> Value,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
-    let listed = call.device(device_id).await?;
+    let listed = call.device(device_id)?;
     let request_id = super::request_id(call);
     let payload = payload(listed.device.id.as_str());
     let deadline = call.api.config.limits.device_answer();

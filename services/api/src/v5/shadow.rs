@@ -90,7 +90,7 @@ impl From<&Side> for ShadowSide {
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id",), ("device_id",)),
     responses((status = 200, body = DeviceShadow), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     let shadow = wishes::show(&call.realm, &listed).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
@@ -103,7 +103,7 @@ pub(crate) async fn update(
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<UpdateDesireds>,
 ) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     if !(1..=SERVICES_MAX).contains(&wanted.shadow.len()) {
         return Err(ApiError::invalid("shadow", format!("give 1 to {SERVICES_MAX} services")));
     }
@@ -123,7 +123,7 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id",), ("device_id",)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id).await?;
+    let listed = call.device(&device_id)?;
     wishes::clear(&call.realm, &listed).await?;
     Ok(Done)
 }
