@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -88,8 +89,8 @@ pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Welcome)
         project_id: welcome.project_id,
         operator: welcome.operator,
         access_key: welcome.access_key,
-        secret_key: welcome.secret_key.expose().to_owned(),
-        first_password: welcome.password.map(|password| password.expose().to_owned()),
+        secret_key: welcome.secret_key.expose_secret().to_owned(),
+        first_password: welcome.password.map(|password| password.expose_secret().to_owned()),
     }
 }
 
