@@ -149,7 +149,8 @@ async fn serve_on(
     }
     ready::until_served(ground, &mut connector, shutdown).await?;
     let Some(welcome) = shutdown.run_until_cancelled(&mut api.welcome).await else { return Ok(()) };
-    let described = ready::api(&api.address, &server_ca_file, welcome.context("the API stopped")?);
+    // Nothing is told where the first administrator is there no longer.
+    let described = ready::api(&api.address, &server_ca_file, welcome.ok());
     let announce = || {
         let announcement = ready::announcement(arguments, ground, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;
