@@ -31,8 +31,8 @@ pub const REREAD_EVERY: Duration = Duration::from_secs(1);
 /// How long a handshake may take unless it is said otherwise.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// What is offered besides the certificate, best first (RFC 7301).
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// What is offered besides the certificate (RFC 7301): what is served, and nothing else.
+const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
 
 /// What an [`Acceptor`] shows, and how patient it is.
 #[derive(Clone, Debug)]

@@ -126,7 +126,7 @@ async fn serve_on(
         let instance = &declared.item.instance;
         platform_ca.issue_server(&tls_folder, instance.id.as_str(), &instance.access_domain)?;
     }
-    platform_ca.issue_local_server(&tls_folder, API_CERTIFICATE)?;
+    platform_ca.issue_server_also_for(&tls_folder, API_CERTIFICATE, "localhost", &["127.0.0.1", "::1"])?;
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
         platform_ca,
