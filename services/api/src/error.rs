@@ -146,14 +146,30 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "product_in_another_space" | "policy_in_another_space" => Code::AnotherSpace,
         "last_admin" => Code::LastAdmin,
         "malformed_request" => Code::Internal,
-        "ca_malformed" | "ca_not_version_3" | "ca_not_an_authority" | "ca_may_not_sign" | "ca_not_valid_now"
-        | "ca_unknown_critical_extension" | "ca_empty_subject" | "ca_weak_key" | "ca_weak_signature"
-        | "ca_name_constraints" | "certificate_unreadable" => Code::InvalidCertificate,
-        "proof_malformed" | "proof_not_signed_by_ca" | "proof_wrong_code" | "proof_not_valid_now" => Code::VerificationFailed,
-        "self_registration_disabled" | "template_not_bound" | "chain_refused" | "certificate_attribute" | "derived_field"
-        | "certificate_mismatch" | "certificate_not_newer" | "device_elsewhere" | "device_mismatch" | "device_frozen" => {
-            Code::ConnectionRefused
+        "ca_malformed"
+        | "ca_not_version_3"
+        | "ca_not_an_authority"
+        | "ca_may_not_sign"
+        | "ca_not_valid_now"
+        | "ca_unknown_critical_extension"
+        | "ca_empty_subject"
+        | "ca_weak_key"
+        | "ca_weak_signature"
+        | "ca_name_constraints"
+        | "certificate_unreadable" => Code::InvalidCertificate,
+        "proof_malformed" | "proof_not_signed_by_ca" | "proof_wrong_code" | "proof_not_valid_now" => {
+            Code::VerificationFailed
         }
+        "self_registration_disabled"
+        | "template_not_bound"
+        | "chain_refused"
+        | "certificate_attribute"
+        | "derived_field"
+        | "certificate_mismatch"
+        | "certificate_not_newer"
+        | "device_elsewhere"
+        | "device_mismatch"
+        | "device_frozen" => Code::ConnectionRefused,
         _ => return None,
     })
 }

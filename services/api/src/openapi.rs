@@ -72,7 +72,8 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_with(Default::default);
     components.schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
     let header = |name: &str, text: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, text)));
-    components.add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
+    components
+        .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
@@ -81,7 +82,8 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
                 continue;
             }
             let none: [&str; 0] = [];
-            operation.security = Some(vec![SecurityRequirement::new(TOKEN, none), SecurityRequirement::new(SIGNATURE, none)]);
+            operation.security =
+                Some(vec![SecurityRequirement::new(TOKEN, none), SecurityRequirement::new(SIGNATURE, none)]);
             let role = permission::needed(&method, path).name();
             operation.extensions = Some(ExtensionsBuilder::new().add("x-rollcall-role", role).build());
         }
@@ -108,5 +110,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 /// The document and the page that shows it.
 pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let document = || async { ([(header::CONTENT_TYPE, "application/json")], json()).into_response() };
-    Router::new().route("/openapi.json", get(document)).route("/docs", get(|| async { Html(include_str!("openapi/page.html")) }))
+    Router::new()
+        .route("/openapi.json", get(document))
+        .route("/docs", get(|| async { Html(include_str!("openapi/page.html")) }))
 }

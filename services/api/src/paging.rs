@@ -53,15 +53,17 @@ impl PageQuery {
     pub fn wanted(&self) -> Result<PageWanted, ApiError> {
         let limit = match self.limit {
             None => LIMIT_DEFAULT,
-            Some(limit) => usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
-                ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}"))
-            })?,
+            Some(limit) => usize::try_from(limit)
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+                .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))?,
         };
         let offset = match self.offset {
             None => 0,
-            Some(offset) => usize::try_from(offset).ok().filter(|offset| *offset <= OFFSET_MAX).ok_or_else(|| {
-                ApiError::new(Code::PageOutOfRange, format!("offset is {offset}: give 0 to {OFFSET_MAX}"))
-            })?,
+            Some(offset) => usize::try_from(offset)
+                .ok()
+                .filter(|offset| *offset <= OFFSET_MAX)
+                .ok_or_else(|| ApiError::new(Code::PageOutOfRange, format!("offset is {offset}: give 0 to {OFFSET_MAX}")))?,
         };
         let marker = match self.marker.as_deref() {
             None => None,

@@ -17,7 +17,10 @@ use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, codes::Code, config::Limits, error::ApiError, online::Online, realm, realm::Realm, rollcall_v1::RecentAttempts};
+use crate::{
+    changes::Changes, codes::Code, config::Limits, error::ApiError, online::Online, realm, realm::Realm,
+    rollcall_v1::RecentAttempts,
+};
 
 /// How long to wait before an instance that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_millis(500);

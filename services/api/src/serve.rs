@@ -37,7 +37,8 @@ pub(crate) async fn serve(
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
     let connections = TaskTracker::new();
-    let around = Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let around =
+        Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
     let accepting = async {
         loop {
             // Taken before accepting: who waits, waits in the kernel's backlog.

@@ -8,14 +8,7 @@ use rollcall_domain::{ids::LogId, time::Timestamp};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
-use crate::{
-    access::Access,
-    changes::Changes,
-    config::Config,
-    paging::stamped,
-    realm::Realm,
-    realms::Realms,
-};
+use crate::{access::Access, changes::Changes, config::Config, paging::stamped, realm::Realm, realms::Realms};
 
 /// See the file.
 pub struct Api {

@@ -8,7 +8,5 @@ use crate::router::Routes;
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {
-    Routes::new()
-        .routes(routes!(spaces::add, spaces::list))
-        .routes(routes!(spaces::show, spaces::update, spaces::delete))
+    Routes::new().routes(routes!(spaces::add, spaces::list)).routes(routes!(spaces::show, spaces::update, spaces::delete))
 }

@@ -36,7 +36,8 @@ const ALGORITHMS: [&str; 2] = ["SDK-HMAC-SHA256", "V11-HMAC-SHA256"];
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// Said of every signature that does not count, whatever the reason, unless the reason is in what was sent.
-const NOT_PROVEN: &str = "the access key is not known or not enabled, or the signature is not that of this request with its secret";
+const NOT_PROVEN: &str =
+    "the access key is not known or not enabled, or the signature is not that of this request with its secret";
 
 /// The layer round everything that is behind authentication.
 pub(crate) async fn authenticate(State(api): State<Arc<Api>>, request: Request, next: Next) -> Result<Response, ApiError> {
@@ -132,8 +133,7 @@ fn guess<'a>(api: &'a Api, fleet: &Fleet, credentials: &Credentials) -> super::g
 
 /// Whose signature it is. A key that does not exist is verified like any other: its secret can be derived, nobody has it.
 fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
-    let headers: Vec<(&str, &[u8])> =
-        parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let headers: Vec<(&str, &[u8])> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let request = SignedRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),

@@ -60,7 +60,8 @@ impl Hashing {
     }
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Pepper) -> T + Send + 'static) -> Result<T, ApiError> {
-        let overloaded = || ApiError::new(Code::Overloaded, "too many passwords are being checked: try again").retry_after(1);
+        let overloaded =
+            || ApiError::new(Code::Overloaded, "too many passwords are being checked: try again").retry_after(1);
         let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| overloaded())?;
         let under_way = Arc::clone(&self.under_way).acquire_owned().await.map_err(|_| overloaded())?;
         let pepper = Arc::clone(&self.pepper);

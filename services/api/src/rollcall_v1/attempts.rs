@@ -172,7 +172,8 @@ pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>
     let (position, attempt) = found(&call, &position).await?;
     let request = serde_json::from_slice(&encode_request(&attempt.request)).unwrap_or_default();
     let checks = attempt.checks.iter();
-    let checks = checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
+    let checks =
+        checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
     let checks = checks.collect();
     let attempt = shown(&call, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
     Ok(Json(AttemptWhole { attempt, checks, request }))

@@ -42,9 +42,9 @@ pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
         .into_iter()
         .map(|seen| ConnectorShown {
             connector: seen.connector.to_string(),
-            position: seen.position.0,
-            lag: last.0.saturating_sub(seen.position.0),
-            sessions: seen.sessions,
+            position: seen.beat.position.0,
+            lag: last.0.saturating_sub(seen.beat.position.0),
+            sessions: seen.beat.sessions,
             last_heartbeat: times::with_milliseconds(seen.at),
         })
         .collect();

@@ -124,12 +124,7 @@ pub(crate) struct Instances {
 
 impl InstanceDetails {
     fn of(self, id: InstanceId) -> Instance {
-        Instance {
-            id,
-            access_domain: self.access_domain.into(),
-            edition: self.edition.into(),
-            region: self.region.into(),
-        }
+        Instance { id, access_domain: self.access_domain.into(), edition: self.edition.into(), region: self.region.into() }
     }
 }
 

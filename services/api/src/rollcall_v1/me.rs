@@ -7,9 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::operators::{OperatorShown, shown};
-use crate::{
-    access::whole, answer::Done, call::FleetCall, error::ApiError, extract::Body, openapi::Errors, serve::Peer,
-};
+use crate::{access::whole, answer::Done, call::FleetCall, error::ApiError, extract::Body, openapi::Errors, serve::Peer};
 
 /// A password in place of another.
 #[derive(Deserialize, ToSchema)]

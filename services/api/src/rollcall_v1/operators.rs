@@ -188,10 +188,7 @@ impl From<&Operator> for OperatorShown {
 /// Let an operator in
 #[utoipa::path(post, path = "/rollcall/v1/operators", tag = "Operators", request_body = OperatorWanted,
     responses((status = 201, body = OperatorMade), Errors))]
-pub(crate) async fn create(
-    call: FleetCall,
-    Body(wanted): Body<OperatorWanted>,
-) -> Result<Created<OperatorMade>, ApiError> {
+pub(crate) async fn create(call: FleetCall, Body(wanted): Body<OperatorWanted>) -> Result<Created<OperatorMade>, ApiError> {
     call.needs_everything()?;
     let name = OperatorName::parse(&wanted.name).map_err(|error| ApiError::invalid("name", error))?;
     let project = match &wanted.project_id {
@@ -202,7 +199,8 @@ pub(crate) async fn create(
     let made = wanted.password.is_none().then(|| password::made(&*call.api.entropy));
     let password = wanted.password.or_else(|| made.clone()).unwrap_or_default();
     let hash = call.api.access.hashed("password", password, &call.api.entropy).await?;
-    let new = NewOperator { name: name.clone(), role: wanted.role.into(), scope, project, password_hash: Some(hash.clone()) };
+    let new =
+        NewOperator { name: name.clone(), role: wanted.role.into(), scope, project, password_hash: Some(hash.clone()) };
     let earlier = call.command(FleetCommand::CreateOperator(new)).await?.earlier;
     // What came of an earlier sending has that sending's password.
     let is_ours = match earlier {

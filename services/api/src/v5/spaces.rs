@@ -97,7 +97,10 @@ pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<
 /// Show a resource space
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 200, body = Application), Errors))]
-pub(crate) async fn show(call: Call, Path((_project, app_id)): Path<(String, String)>) -> Result<Json<Application>, ApiError> {
+pub(crate) async fn show(
+    call: Call,
+    Path((_project, app_id)): Path<(String, String)>,
+) -> Result<Json<Application>, ApiError> {
     let space = call.space(Some(&app_id))?;
     found(&call, &space).map(Json)
 }
