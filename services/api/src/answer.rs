@@ -18,16 +18,11 @@ use crate::{codes::Code, error::ApiError, metrics::metrics, state::Api};
 /// The header that names a request in answers, for people who look for it in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, as it is logged and answered.
-#[derive(Clone, Debug)]
-pub struct RequestNumber(pub String);
-
 /// The outermost layer.
-pub(crate) async fn around(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
     let number = api.entropy.uuid_v4().simple().to_string();
     let method = request.method().as_str().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    request.extensions_mut().insert(RequestNumber(number.clone()));
     let span = tracing::info_span!("request", %method, route, request_id = number);
     let started = tokio::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -72,7 +67,7 @@ pub(crate) async fn no_such_method(request: Request) -> ApiError {
 }
 
 /// Where no body is answered: 204.
-pub struct Done;
+pub(crate) struct Done;
 
 impl axum::response::IntoResponse for Done {
     fn into_response(self) -> Response<Body> {
@@ -81,7 +76,7 @@ impl axum::response::IntoResponse for Done {
 }
 
 /// What was made: 201.
-pub struct Created<T>(pub T);
+pub(crate) struct Created<T>(pub(crate) T);
 
 impl<T: serde::Serialize> axum::response::IntoResponse for Created<T> {
     fn into_response(self) -> Response<Body> {

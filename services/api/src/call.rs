@@ -28,28 +28,28 @@ use crate::{
 };
 
 /// The header that names an instance.
-pub const INSTANCE_HEADER: &str = "instance-id";
+pub(crate) const INSTANCE_HEADER: &str = "instance-id";
 /// The header that makes a change safe to send again.
-pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+pub(crate) const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 /// Characters of an idempotency key.
-pub const IDEMPOTENCY_CHARS_MAX: usize = 128;
+pub(crate) const IDEMPOTENCY_CHARS_MAX: usize = 128;
 
 /// Who asks, as authentication found.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// By name.
-    pub operator: OperatorName,
+    pub(crate) operator: OperatorName,
     /// What they may do.
-    pub role: Role,
+    pub(crate) role: Role,
     /// Where.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// The project that their key or token is for.
-    pub project: ProjectId,
+    pub(crate) project: ProjectId,
 }
 
 impl Caller {
     /// An operator of the fleet, for a project.
-    pub fn of(operator: &Operator, project: &ProjectId) -> Self {
+    pub(crate) fn of(operator: &Operator, project: &ProjectId) -> Self {
         Self {
             operator: operator.name.clone(),
             role: operator.role,
@@ -65,14 +65,14 @@ impl Caller {
 
 /// What makes a request the same request again: a hash over who asks, what, and the key they gave. `None`: no key given.
 #[derive(Clone, Debug, Default)]
-pub struct Idempotency(pub Option<[u8; 32]>);
+pub(crate) struct Idempotency(pub(crate) Option<[u8; 32]>);
 
 impl Idempotency {
     /// Of a request with these headers; `what` is everything else that tells it from another.
     ///
     /// # Errors
     /// A key that cannot be one.
-    pub fn of(headers: &HeaderMap, what: &[&[u8]]) -> Result<Self, ApiError> {
+    pub(crate) fn of(headers: &HeaderMap, what: &[&[u8]]) -> Result<Self, ApiError> {
         let Some(key) = headers.get(IDEMPOTENCY_HEADER) else { return Ok(Self(None)) };
         let good = key.to_str().is_ok_and(|key| (1..=IDEMPOTENCY_CHARS_MAX).contains(&key.len()));
         if !good {
@@ -89,32 +89,32 @@ impl Idempotency {
 }
 
 /// A request for the fleet as a whole.
-pub struct FleetCall {
+pub(crate) struct FleetCall {
     /// What the process works with.
-    pub api: Arc<Api>,
+    pub(crate) api: Arc<Api>,
     /// Who asks.
-    pub caller: Caller,
+    pub(crate) caller: Caller,
     idempotency: Idempotency,
 }
 
 /// A request for one instance.
-pub struct Call {
+pub(crate) struct Call {
     /// What the process works with.
-    pub api: Arc<Api>,
+    pub(crate) api: Arc<Api>,
     /// Who asks.
-    pub caller: Caller,
+    pub(crate) caller: Caller,
     /// The instance.
-    pub realm: Arc<Realm>,
+    pub(crate) realm: Arc<Realm>,
     idempotency: Idempotency,
 }
 
 /// What a change came to.
 #[derive(Clone, Debug)]
-pub struct Granted<E> {
+pub(crate) struct Granted<E> {
     /// Where the record is, or the log's end if it was already so.
-    pub position: Position,
+    pub(crate) position: Position,
     /// The record of the same request sent earlier: what it made is what this one asked for.
-    pub earlier: Option<E>,
+    pub(crate) earlier: Option<E>,
 }
 
 impl FromRequestParts<Arc<Api>> for FleetCall {
@@ -169,7 +169,7 @@ impl FleetCall {
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub async fn command(&self, command: FleetCommand) -> Result<Granted<FleetEvent>, ApiError> {
+    pub(crate) async fn command(&self, command: FleetCommand) -> Result<Granted<FleetEvent>, ApiError> {
         let id = request_id(&self.api, &self.idempotency, 0);
         let request = AnyRequest::Fleet { id: id.clone(), actor: self.caller.actor(), command };
         let (position, earlier) = change(&self.api, None, &self.idempotency, id, request).await?;
@@ -184,7 +184,7 @@ impl FleetCall {
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub fn needs_everything(&self) -> Result<(), ApiError> {
+    pub(crate) fn needs_everything(&self) -> Result<(), ApiError> {
         if self.caller.scope.is_everything() {
             return Ok(());
         }
@@ -195,12 +195,12 @@ impl FleetCall {
 
 impl Call {
     /// The latest configuration of the instance.
-    pub fn configuration(&self) -> Arc<Configuration> {
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.realm.configuration()
     }
 
     /// Now.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.api.now()
     }
 
@@ -208,7 +208,7 @@ impl Call {
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub async fn command(&self, command: Command) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn command(&self, command: Command) -> Result<Granted<Event>, ApiError> {
         self.nth_command(0, command).await
     }
 
@@ -216,7 +216,7 @@ impl Call {
     ///
     /// # Errors
     /// As [`Self::command`].
-    pub async fn nth_command(&self, n: usize, command: Command) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn nth_command(&self, n: usize, command: Command) -> Result<Granted<Event>, ApiError> {
         self.request(n, RequestBody::Command(command)).await
     }
 
@@ -224,7 +224,7 @@ impl Call {
     ///
     /// # Errors
     /// As [`Self::command`].
-    pub async fn request(&self, n: usize, body: RequestBody) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn request(&self, n: usize, body: RequestBody) -> Result<Granted<Event>, ApiError> {
         let id = request_id(&self.api, &self.idempotency, n);
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: self.caller.actor(), body });
         let (position, earlier) = change(&self.api, Some(&self.realm), &self.idempotency, id, request).await?;
@@ -237,7 +237,7 @@ impl Call {
 
     /// A number that is the same whenever the same request comes with the same `Idempotency-Key`, for what is not the
     /// registrar's business; `None` without a key.
-    pub fn repeatable(&self) -> Option<[u8; 32]> {
+    pub(crate) fn repeatable(&self) -> Option<[u8; 32]> {
         self.idempotency.0
     }
 
@@ -245,7 +245,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub fn needs_space(&self, space: &SpaceId) -> Result<(), ApiError> {
+    pub(crate) fn needs_space(&self, space: &SpaceId) -> Result<(), ApiError> {
         if self.caller.scope.holds_space(space) {
             return Ok(());
         }
@@ -257,7 +257,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub fn needs_whole_instance(&self) -> Result<(), ApiError> {
+    pub(crate) fn needs_whole_instance(&self) -> Result<(), ApiError> {
         if self.caller.scope.spaces.is_none() {
             return Ok(());
         }
@@ -269,7 +269,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::SpaceNotFound`], [`Code::NoPermission`].
-    pub fn space(&self, app_id: Option<&str>) -> Result<SpaceId, ApiError> {
+    pub(crate) fn space(&self, app_id: Option<&str>) -> Result<SpaceId, ApiError> {
         let configuration = self.configuration();
         let space = match app_id.filter(|id| !id.is_empty()) {
             Some(id) => SpaceId::parse(id).ok().filter(|id| configuration.spaces.contains_key(id)),
@@ -284,7 +284,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::SpaceNotFound`], [`Code::NoPermission`].
-    pub fn space_filter(&self, app_id: Option<&str>) -> Result<Option<SpaceId>, ApiError> {
+    pub(crate) fn space_filter(&self, app_id: Option<&str>) -> Result<Option<SpaceId>, ApiError> {
         match app_id.filter(|id| !id.is_empty()) {
             Some(id) => self.space(Some(id)).map(Some),
             None => Ok(None),
@@ -295,7 +295,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::DeviceNotFound`] (also for one in a resource space out of scope: who may not see it is not told of it).
-    pub fn device(&self, id: &str) -> Result<rollcall_projection::directory::Listed, ApiError> {
+    pub(crate) fn device(&self, id: &str) -> Result<rollcall_projection::directory::Listed, ApiError> {
         let not_found = || ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"));
         let device = DeviceId::parse(id).map_err(|_| not_found())?;
         let found = self.realm.view.show(&device).ok_or_else(ApiError::not_ready)?;
@@ -304,7 +304,7 @@ impl Call {
 }
 
 /// A resource space that is not there.
-pub fn space_not_found(named: &str) -> ApiError {
+pub(crate) fn space_not_found(named: &str) -> ApiError {
     ApiError::new(Code::SpaceNotFound, format!("The application (resource space) does not exist: {named:?}"))
 }
 

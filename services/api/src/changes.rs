@@ -20,24 +20,24 @@ use tower::{BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, 
 use crate::{codes::Code, config::Limits, error::ApiError};
 
 /// Waits until what the API reads from has folded a position.
-pub type Reached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
+pub(crate) type Reached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
 
 /// One change.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub(crate) struct Change {
     /// The same however often it is asked for.
-    pub id: RequestId,
+    pub(crate) id: RequestId,
     /// What is asked, whole.
-    pub request: QueuedRequest,
+    pub(crate) request: QueuedRequest,
 }
 
 /// Changes of one log. Cheap to clone.
 #[derive(Clone)]
-pub struct Changes(BoxCloneSyncService<Change, Position, BoxError>);
+pub(crate) struct Changes(BoxCloneSyncService<Change, Position, BoxError>);
 
 impl Changes {
     /// Starts listening for rulings, until `shutdown`.
-    pub fn start(
+    pub(crate) fn start(
         log: LogId,
         queue: Arc<dyn RequestQueue>,
         reached: Reached,
@@ -61,7 +61,7 @@ impl Changes {
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub async fn ask(&self, change: Change) -> Result<Position, ApiError> {
+    pub(crate) async fn ask(&self, change: Change) -> Result<Position, ApiError> {
         self.0.clone().oneshot(change).await.map_err(|error| {
             if error.is::<Overloaded>() {
                 let text = "more changes of this instance are under way than this process takes on: try again";
@@ -96,6 +96,10 @@ async fn ask(petitioner: &Petitioner, reached: &Reached, change: Change, deadlin
 }
 
 /// A request of an operator, ready to be queued.
-pub fn queued(request: AnyRequest, now: rollcall_domain::time::Timestamp, traceparent: Option<String>) -> QueuedRequest {
+pub(crate) fn queued(
+    request: AnyRequest,
+    now: rollcall_domain::time::Timestamp,
+    traceparent: Option<String>,
+) -> QueuedRequest {
     QueuedRequest { submitted_at: now, traceparent, request }
 }

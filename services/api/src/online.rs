@@ -29,24 +29,24 @@ const ARRIVALS_WAITING_MAX: usize = 4096;
 
 /// One device that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
+pub(crate) struct Presence {
     /// Its session.
-    pub session: Session,
+    pub(crate) session: Session,
     /// Since when.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 /// A device has come online.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// Which.
-    pub device: DeviceId,
+    pub(crate) device: DeviceId,
     /// With which session.
-    pub session: Session,
+    pub(crate) session: Session,
 }
 
 /// See the file.
-pub struct Online {
+pub(crate) struct Online {
     devices: RwLock<HashMap<DeviceId, Presence>>,
     arrivals: broadcast::Sender<Arrival>,
 }
@@ -59,27 +59,27 @@ impl Default for Online {
 
 impl Online {
     /// Whether a device is online.
-    pub fn is_online(&self, device: &DeviceId) -> bool {
+    pub(crate) fn is_online(&self, device: &DeviceId) -> bool {
         self.read().contains_key(device)
     }
 
     /// The session of a device that is online.
-    pub fn of(&self, device: &DeviceId) -> Option<Presence> {
+    pub(crate) fn of(&self, device: &DeviceId) -> Option<Presence> {
         self.read().get(device).cloned()
     }
 
     /// Everybody who is online.
-    pub fn all(&self) -> Vec<DeviceId> {
+    pub(crate) fn all(&self) -> Vec<DeviceId> {
         self.read().keys().cloned().collect()
     }
 
     /// How many are online.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.read().len()
     }
 
     /// Every arrival from now on. A listener that lags is told so, and looks at [`Online::all`].
-    pub fn arrivals(&self) -> broadcast::Receiver<Arrival> {
+    pub(crate) fn arrivals(&self) -> broadcast::Receiver<Arrival> {
         self.arrivals.subscribe()
     }
 

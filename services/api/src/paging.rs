@@ -11,38 +11,38 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{codes::Code, error::ApiError};
 
 /// Entries of a page when nothing is said.
-pub const LIMIT_DEFAULT: usize = 10;
+pub(crate) const LIMIT_DEFAULT: usize = 10;
 /// Most entries of a page.
-pub const LIMIT_MAX: usize = 50;
+pub(crate) const LIMIT_MAX: usize = 50;
 /// Most entries skipped after the marker.
-pub const OFFSET_MAX: usize = 500;
+pub(crate) const OFFSET_MAX: usize = 500;
 /// Digits of a marker.
 const MARKER_DIGITS: usize = 24;
 
 /// The part of a query that says which page.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct PageQuery {
+pub(crate) struct PageQuery {
     /// Entries of the page, 1 to 50; 10 when absent.
     #[param(minimum = 1, maximum = 50)]
-    pub limit: Option<i64>,
+    pub(crate) limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[param(pattern = "^[0-9a-fA-F]{24}$")]
-    pub marker: Option<String>,
+    pub(crate) marker: Option<String>,
     /// Entries to skip after the marker, 0 to 500; 0 when absent.
     #[param(minimum = 0, maximum = 500)]
-    pub offset: Option<i64>,
+    pub(crate) offset: Option<i64>,
 }
 
 /// A page that can be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageWanted {
+pub(crate) struct PageWanted {
     /// 1 to 50.
-    pub limit: usize,
+    pub(crate) limit: usize,
     /// 24 lower-case hex digits, if there is one.
-    pub marker: Option<String>,
+    pub(crate) marker: Option<String>,
     /// 0 to 500.
-    pub offset: usize,
+    pub(crate) offset: usize,
 }
 
 impl PageQuery {
@@ -50,7 +50,7 @@ impl PageQuery {
     ///
     /// # Errors
     /// [`Code::LimitOutOfRange`] or [`Code::PageOutOfRange`].
-    pub fn wanted(&self) -> Result<PageWanted, ApiError> {
+    pub(crate) fn wanted(&self) -> Result<PageWanted, ApiError> {
         let limit = match self.limit {
             None => LIMIT_DEFAULT,
             Some(limit) => usize::try_from(limit)
@@ -79,21 +79,21 @@ impl PageQuery {
 
 /// What a list says beside its entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Page {
+pub(crate) struct Page {
     /// How many entries match in all.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Where the next page begins; absent when this one is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
+    pub(crate) marker: Option<String>,
 }
 
 /// Whether a text is a marker: 24 hex digits.
-pub fn is_marker(text: &str) -> bool {
+pub(crate) fn is_marker(text: &str) -> bool {
     text.len() == MARKER_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The key that a thing of the configuration is listed by: its id if that is 24 hex digits, else one of its own.
-pub fn key_of(id: &str, created_at: Timestamp) -> String {
+pub(crate) fn key_of(id: &str, created_at: Timestamp) -> String {
     if is_marker(id) {
         return id.to_ascii_lowercase();
     }
@@ -102,13 +102,13 @@ pub fn key_of(id: &str, created_at: Timestamp) -> String {
 }
 
 /// An id that rises with time: seconds, milliseconds, and six bytes that tell apart what was made in one millisecond.
-pub fn stamped(at: Timestamp, tail: [u8; 6]) -> String {
+pub(crate) fn stamped(at: Timestamp, tail: [u8; 6]) -> String {
     let seconds = u32::try_from(at.unix_s()).unwrap_or(0);
     format!("{seconds:08x}{:04x}{}", at.unix_ms().rem_euclid(1000), hex::encode(tail))
 }
 
 /// One page of things that are all in memory; `key` is each one's [`key_of`].
-pub fn page<T>(mut all: Vec<T>, wanted: &PageWanted, key: impl Fn(&T) -> String) -> (Vec<T>, Page) {
+pub(crate) fn page<T>(mut all: Vec<T>, wanted: &PageWanted, key: impl Fn(&T) -> String) -> (Vec<T>, Page) {
     let count = all.len() as u64;
     all.sort_by_cached_key(|entry| std::cmp::Reverse(key(entry)));
     let after = |entry: &T| wanted.marker.as_ref().is_none_or(|marker| key(entry) < *marker);

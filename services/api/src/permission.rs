@@ -28,7 +28,7 @@ const OWN: &str = "/rollcall/v1/me/password";
 const INSTANCES: [&str; 2] = ["/rollcall/v1/instances", "/rollcall/v1/instances/{instance_id}"];
 
 /// The least role that may do `method` on the route `path`, as the router writes it.
-pub fn needed(method: &Method, path: &str) -> Role {
+pub(crate) fn needed(method: &Method, path: &str) -> Role {
     let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if ADMINISTRATION.iter().any(|folder| under(folder)) {
         return Role::Admin;

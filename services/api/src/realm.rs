@@ -16,41 +16,41 @@ use tokio_util::sync::CancellationToken;
 use crate::{changes::Changes, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
 
 /// See the file.
-pub struct Realm {
+pub(crate) struct Realm {
     /// Which instance.
-    pub id: InstanceId,
+    pub(crate) id: InstanceId,
     /// What is known of it.
-    pub view: DirectoryView,
+    pub(crate) view: DirectoryView,
     /// The way to its registrar.
-    pub changes: Changes,
+    pub(crate) changes: Changes,
     /// Who is online.
-    pub online: Arc<Online>,
+    pub(crate) online: Arc<Online>,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
     /// For what the view does not hold: messages, documents, attempts, records.
-    pub backbone: Backbone,
+    pub(crate) backbone: Backbone,
     /// Stops everything that runs for this instance when the realm goes.
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Realm {
     /// The latest configuration.
-    pub fn configuration(&self) -> Arc<Configuration> {
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.view.admission().configuration()
     }
 
     /// Its log.
-    pub fn log(&self) -> LogId {
+    pub(crate) fn log(&self) -> LogId {
         LogId::Instance(self.id.clone())
     }
 
     /// Whether the view may be read: it has caught up with its log once.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.view.admission().status().borrow().caught_up
     }
 
     /// What the v5 API calls the status of a device.
-    pub fn status_of(&self, device: &Device) -> DeviceStatus {
+    pub(crate) fn status_of(&self, device: &Device) -> DeviceStatus {
         if device.frozen {
             return DeviceStatus::Frozen;
         }
@@ -66,7 +66,7 @@ impl Realm {
     ///
     /// # Errors
     /// [`ApiError::not_ready`].
-    pub async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         self: &Arc<Self>,
         lookup: impl FnOnce(&Self) -> Option<T> + Send + 'static,
     ) -> Result<T, ApiError> {

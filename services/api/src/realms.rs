@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// See the file.
 #[derive(Default)]
-pub struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
+pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
 
 /// What realms are made of.
 pub(crate) struct Surroundings {
@@ -40,12 +40,12 @@ pub(crate) struct Surroundings {
 
 impl Realms {
     /// The realm of an instance, if it is served by now.
-    pub fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
+    pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
         self.read().get(instance).cloned()
     }
 
     /// Every realm, by id.
-    pub fn all(&self) -> Vec<Arc<Realm>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Realm>> {
         self.read().values().cloned().collect()
     }
 
@@ -53,7 +53,7 @@ impl Realms {
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`], [`Code::InstanceRequired`], or [`Code::NotReady`] while it is being opened.
-    pub fn of_request(
+    pub(crate) fn of_request(
         &self,
         fleet: &FleetSnapshot,
         host: Option<&str>,
@@ -83,7 +83,7 @@ impl Realms {
     ///
     /// # Errors
     /// [`Code::NotReady`] while it is being opened or built.
-    pub fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
+    pub(crate) fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
         self.get(id).filter(|realm| realm.is_ready()).ok_or_else(ApiError::not_ready)
     }
 

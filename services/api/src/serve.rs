@@ -25,7 +25,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Serves until `shutdown`, then lets what is under way finish.
 pub(crate) async fn serve(

@@ -11,44 +11,44 @@ use tokio::sync::watch;
 use crate::{access::Access, changes::Changes, config::Config, paging::stamped, realm::Realm, realms::Realms};
 
 /// See the file.
-pub struct Api {
+pub(crate) struct Api {
     /// As configured.
-    pub config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     /// Log, queue, attempts, messages, presence, documents.
-    pub backbone: Backbone,
+    pub(crate) backbone: Backbone,
     /// The fleet as it is folded.
-    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of day.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     /// Who may come in.
-    pub access: Access,
+    pub(crate) access: Access,
     /// The instances that are served.
-    pub realms: Realms,
+    pub(crate) realms: Realms,
     /// The way to the registrar for what concerns the fleet.
-    pub fleet_changes: Changes,
+    pub(crate) fleet_changes: Changes,
 }
 
 impl Api {
     /// The fleet at its latest known position.
-    pub fn fleet(&self) -> Arc<FleetSnapshot> {
+    pub(crate) fn fleet(&self) -> Arc<FleetSnapshot> {
         Arc::clone(&self.fleet.borrow())
     }
 
     /// Now.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.clock.unix_ms())
     }
 
     /// An id of 24 hex digits that rises with time and that nobody can guess.
-    pub fn new_id(&self) -> String {
+    pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
         stamped(self.now(), random.as_bytes().first_chunk::<6>().copied().unwrap_or_default())
     }
 
     /// The way to the registrar of a log.
-    pub fn changes_of<'a>(&'a self, realm: Option<&'a Realm>) -> (&'a Changes, LogId) {
+    pub(crate) fn changes_of<'a>(&'a self, realm: Option<&'a Realm>) -> (&'a Changes, LogId) {
         match realm {
             Some(realm) => (&realm.changes, LogId::Instance(realm.id.clone())),
             None => (&self.fleet_changes, LogId::Fleet),

@@ -10,12 +10,12 @@ const MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// As `20151212T121212Z`.
-pub fn basic(at: Timestamp) -> String {
+pub(crate) fn basic(at: Timestamp) -> String {
     shown(at, BASIC)
 }
 
 /// As `2015-12-12T12:12:12.345Z`.
-pub fn with_milliseconds(at: Timestamp) -> String {
+pub(crate) fn with_milliseconds(at: Timestamp) -> String {
     shown(at, MILLISECONDS)
 }
 
@@ -29,7 +29,7 @@ fn shown(at: Timestamp, format: &[BorrowedFormatItem<'_>]) -> String {
 ///
 /// # Errors
 /// [`Code::TimeFormat`].
-pub fn read(field: &str, text: &str) -> Result<Timestamp, ApiError> {
+pub(crate) fn read(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let instant = PrimitiveDateTime::parse(text, BASIC).map_err(|_| {
         ApiError::new(Code::TimeFormat, format!("{field} is {text:?}: give a time such as 20151212T121212Z"))
     })?;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use rollcall_api::Welcome;
 use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
@@ -13,12 +14,12 @@ use rollcall_chassis::{
     entropy::{Entropy as _, SystemEntropy},
     shutdown, telemetry,
 };
-use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
 };
+use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -87,8 +88,8 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
 fn print_welcome(welcome: &Welcome) {
     if let Some(password) = &welcome.password {
-        println!("first administrator: {} with password {}", welcome.operator, password.expose());
-        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose());
+        println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
+        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
         println!("its project_id: {}", welcome.project_id);
     }
 }
@@ -135,12 +136,7 @@ pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
     }
 }
 
-async fn stand_on_nats(
-    nats: &NatsTable,
-    name: &str,
-    views: Views,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
+async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
     stand(backbone, &views, shutdown)
 }
@@ -151,11 +147,7 @@ pub(crate) fn views(data: &Path, directory: bool) -> Views {
 }
 
 /// Opens the views of a process and follows the fleet.
-pub(crate) fn stand(
-    backbone: Backbone,
-    views: &Views,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
+pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let store = Store::open(views)?;
     let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
     Ok(Ground { backbone, store, fleet })
