@@ -33,6 +33,7 @@ mod realms;
 mod rollcall_v1;
 mod router;
 mod run;
+mod search_sql;
 mod serve;
 mod state;
 mod times;

@@ -92,7 +92,7 @@ pub(crate) struct Resource {
 }
 
 /// Put tags on a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
 pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
     let device = call.device(&binding.resource_id).await?.device.id;
@@ -103,7 +103,7 @@ pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<Sta
 }
 
 /// Take tags off a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
 pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
     let device = call.device(&unbinding.resource_id).await?.device.id;
@@ -114,7 +114,7 @@ pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Resu
 }
 
 /// List devices with any of some tags
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags", params(("project_id",), PageQuery),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags", params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
 pub(crate) async fn query(
     call: Call,

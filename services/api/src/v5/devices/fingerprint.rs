@@ -56,7 +56,7 @@ pub(crate) struct FingerprintShown {
 
 /// Reset a device's fingerprint
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/reset-fingerprint", tag = "Devices",
-    params(("project_id",), ("device_id",)), request_body = FingerprintReset,
+    params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = FingerprintReset,
     responses((status = 200, body = FingerprintShown), Errors))]
 pub(crate) async fn reset(
     call: Call,
