@@ -5,6 +5,8 @@
 mod access_keys;
 mod attempts;
 mod connectors;
+mod devices;
+mod events;
 mod health;
 mod instances;
 mod login;
@@ -26,6 +28,10 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::add, instances::list))
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
+        .routes(routes!(devices::find))
+        .routes(routes!(devices::readmit))
+        .routes(routes!(events::of_device))
+        .routes(routes!(events::of_instance))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))

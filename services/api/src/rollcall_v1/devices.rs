@@ -66,7 +66,7 @@ pub(crate) struct Matches {
 
 /// Find devices by the beginning of a field
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
-    params(("instance_id",), Search), responses((status = 200, body = Matches), Errors))]
+    params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
 pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
     let limit = read_limit(search.limit)?;
     let prefix = search.prefix.unwrap_or_default();
@@ -95,7 +95,7 @@ pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Jso
 
 /// Let a deleted device register again
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
-    params(("instance_id",), ("device_id",)), responses((status = 204), Errors))]
+    params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn readmit(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
     // Whoever is limited to some resource spaces readmits what was in one of them.

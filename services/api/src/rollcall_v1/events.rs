@@ -62,7 +62,7 @@ pub(crate) struct Events {
 
 /// Show what has happened to a device
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", tag = "History",
-    params(("instance_id",), ("device_id",), Part), responses((status = 200, body = Events), Errors))]
+    params(("instance_id" = String, Path), ("device_id" = String, Path), Part), responses((status = 200, body = Events), Errors))]
 pub(crate) async fn of_device(
     call: Call,
     Path((_, device_id)): Path<(String, String)>,
@@ -85,7 +85,7 @@ pub(crate) async fn of_device(
 
 /// Show what has happened to an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/events", tag = "History",
-    params(("instance_id",), Part, Kind), responses((status = 200, body = Events), Errors))]
+    params(("instance_id" = String, Path), Part, Kind), responses((status = 200, body = Events), Errors))]
 pub(crate) async fn of_instance(
     call: Call,
     Query(part): Query<Part>,

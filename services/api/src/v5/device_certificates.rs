@@ -140,7 +140,7 @@ impl From<&ListedCertificate> for DeviceCertificate {
 
 /// List device certificates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates", tag = "Device certificates",
-    params(("project_id",), PageQuery, Filter), responses((status = 200, body = DeviceCertificates), Errors))]
+    params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = DeviceCertificates), Errors))]
 pub(crate) async fn list(
     call: Call,
     Query(page): Query<PageQuery>,
@@ -163,7 +163,7 @@ pub(crate) async fn list(
 
 /// Show a device certificate
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
-    params(("project_id",), ("certificate_id",)), responses((status = 200, body = DeviceCertificate), Errors))]
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 200, body = DeviceCertificate), Errors))]
 pub(crate) async fn show(
     call: Call,
     Path((_, certificate_id)): Path<(String, String)>,
@@ -173,7 +173,7 @@ pub(crate) async fn show(
 
 /// Make a device certificate active or inactive
 #[utoipa::path(put, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
-    params(("project_id",), ("certificate_id",)), request_body = StatusChange,
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = StatusChange,
     responses((status = 200, body = DeviceCertificate), Errors))]
 pub(crate) async fn update(
     call: Call,
@@ -189,7 +189,7 @@ pub(crate) async fn update(
 
 /// Delete a device certificate: the device has its fingerprint no longer
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
-    params(("project_id",), ("certificate_id",)), responses((status = 204), Errors))]
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     let (listed, device) = pinned(&call, &certificate_id).await?;
     let (slot, _) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
@@ -199,7 +199,7 @@ pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, 
 
 /// List the devices that have a certificate
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}/list-device",
-    tag = "Device certificates", params(("project_id",), ("certificate_id",)), request_body = PageBody,
+    tag = "Device certificates", params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
     responses((status = 200, body = DevicesOfCertificate), Errors))]
 pub(crate) async fn list_device(
     call: Call,
@@ -208,7 +208,7 @@ pub(crate) async fn list_device(
 ) -> Result<Json<DevicesOfCertificate>, ApiError> {
     let wanted = PageQuery { limit: page.limit, marker: page.marker, offset: page.offset }.wanted()?;
     let (_, device) = pinned(&call, &certificate_id).await?;
-    let listed = call.device(device.id.as_str()).await?;
+    let listed = call.device(device.id.as_str())?;
     let key = listed.marker().to_string();
     let (devices, page) = crate::paging::page(vec![device], &wanted, |_| key.clone());
     let devices = devices.into_iter().map(|device| DeviceOfCertificate {
@@ -270,7 +270,7 @@ async fn listed(call: &Call, certificate_id: &str) -> Result<ListedCertificate, 
 /// A certificate and the device that has it.
 async fn pinned(call: &Call, certificate_id: &str) -> Result<(ListedCertificate, Device), ApiError> {
     let listed = listed(call, certificate_id).await?;
-    let device = call.device(listed.device.as_str()).await.map_err(|error| match error.code {
+    let device = call.device(listed.device.as_str()).map_err(|error| match error.code {
         // Deleted meanwhile, and its certificates with it.
         Code::DeviceNotFound => not_found(certificate_id),
         _ => error,

@@ -49,7 +49,7 @@ pub(crate) struct DeviceChange {
 }
 
 /// Add a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
     request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
 pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
     let wanted = wanted.wanted(&call)?;
@@ -72,21 +72,21 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Cre
 
 /// Show a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
-    params(("project_id",), ("device_id",)), responses((status = 200, body = DeviceShown), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 200, body = DeviceShown), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
     shown(&call, &device_id).await.map(Json)
 }
 
 /// Update a device
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
-    params(("project_id",), ("device_id",)), request_body = DeviceChange,
+    params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = DeviceChange,
     responses((status = 200, body = DeviceShown), Errors))]
 pub(crate) async fn update(
     call: Call,
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
 ) -> Result<Json<DeviceShown>, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     change.auth_info.unwrap_or_default().check()?;
     let command = Command::UpdateDevice {
         device,
@@ -100,34 +100,34 @@ pub(crate) async fn update(
 
 /// Delete a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
-    params(("project_id",), ("device_id",)), responses((status = 204), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::DeleteDevice { device }).await?;
     Ok(Done)
 }
 
 /// Freeze a device: it may not connect
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/freeze", tag = "Devices",
-    params(("project_id",), ("device_id",)), responses((status = 204), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::FreezeDevice { device }).await?;
     Ok(Done)
 }
 
 /// Unfreeze a device: it may connect again
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
-    params(("project_id",), ("device_id",)), responses((status = 204), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::UnfreezeDevice { device }).await?;
     Ok(Done)
 }
 
 /// As the view has it now: what was just granted is there, unless somebody has deleted it since.
 async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
-    let listed = call.device(device_id).await?;
+    let listed = call.device(device_id)?;
     call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
 }
 

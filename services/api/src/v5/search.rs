@@ -47,7 +47,7 @@ pub(crate) struct Found {
 }
 
 /// Search devices by SQL
-#[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices", params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
 pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
     call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
@@ -137,7 +137,7 @@ fn value_test<T>(
     comparison: &Comparison,
     read: impl Fn(&str) -> Result<T, ApiError>,
 ) -> Result<ValueTest<T>, ApiError> {
-    let all = |values: &[String]| values.iter().map(|value| read(value)).collect();
+    let all = |values: &[String]| values.iter().map(|value| read(value)).collect::<Result<Vec<_>, _>>();
     Ok(match &comparison.operator {
         Operator::Equals(value) => ValueTest::Eq(read(value)?),
         Operator::NotEquals(value) => ValueTest::Ne(read(value)?),

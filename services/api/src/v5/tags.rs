@@ -92,10 +92,10 @@ pub(crate) struct Resource {
 }
 
 /// Put tags on a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
 pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&binding.resource_id).await?.device.id;
+    let device = call.device(&binding.resource_id)?.device.id;
     check_count("tags", binding.tags.len())?;
     let tags = binding.tags.into_iter().map(|tag| Tag { key: tag.tag_key.into(), value: tag.tag_value.into() }).collect();
     call.command(Command::TagDevice { device, tags }).await?;
@@ -103,10 +103,10 @@ pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<Sta
 }
 
 /// Take tags off a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id",)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
 pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&unbinding.resource_id).await?.device.id;
+    let device = call.device(&unbinding.resource_id)?.device.id;
     check_count("tag_keys", unbinding.tag_keys.len())?;
     let keys = unbinding.tag_keys.into_iter().map(Into::into).collect();
     call.command(Command::UntagDevice { device, keys }).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Resu
 }
 
 /// List devices with any of some tags
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags", params(("project_id",), PageQuery),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags", params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
 pub(crate) async fn query(
     call: Call,

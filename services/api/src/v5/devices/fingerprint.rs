@@ -56,14 +56,14 @@ pub(crate) struct FingerprintShown {
 
 /// Reset a device's fingerprint
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/reset-fingerprint", tag = "Devices",
-    params(("project_id",), ("device_id",)), request_body = FingerprintReset,
+    params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = FingerprintReset,
     responses((status = 200, body = FingerprintShown), Errors))]
 pub(crate) async fn reset(
     call: Call,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<FingerprintReset>,
 ) -> Result<Json<FingerprintShown>, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     let fingerprint = wanted.fingerprint.map(|text| read("fingerprint", &text)).transpose()?;
     let fingerprint_type = wanted.fingerprint_type.unwrap_or_default();
     let slot = match fingerprint_type {
