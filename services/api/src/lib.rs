@@ -34,6 +34,7 @@ mod records;
 mod rollcall_v1;
 mod router;
 mod run;
+mod search_sql;
 mod serve;
 mod state;
 mod times;

@@ -60,6 +60,17 @@ pub struct ApiAnnouncement {
     pub address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
     pub ca_file: PathBuf,
+    /// What the first administrator signs with; absent once somebody has removed that operator or disabled their keys.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<ApiCredentials>,
+    /// That operator's password, if it was made by this process: printed once and written nowhere.
+    #[serde(skip)]
+    pub first_password: Option<String>,
+}
+
+/// What the first administrator signs with.
+#[derive(Clone, Serialize)]
+pub struct ApiCredentials {
     /// The project of the access key.
     pub project_id: String,
     /// Who the access key belongs to.
@@ -68,17 +79,11 @@ pub struct ApiAnnouncement {
     pub access_key: String,
     /// Its secret: the file that holds this is readable by its owner only.
     pub secret_key: String,
-    /// The operator's password, if it was made by this process: printed once and written nowhere.
-    #[serde(skip)]
-    pub first_password: Option<String>,
 }
 
 impl std::fmt::Debug for ApiAnnouncement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiAnnouncement")
-            .field("url", &self.url)
-            .field("access_key", &self.access_key)
-            .finish_non_exhaustive()
+        f.debug_struct("ApiAnnouncement").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -157,8 +162,11 @@ impl Announcement {
 impl ApiAnnouncement {
     /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
     fn text(&self, first_password: Option<&str>, file: &Path) -> String {
-        let Self { url, project_id, operator, access_key, secret_key, .. } = self;
+        let url = &self.url;
         let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
+        let Some(ApiCredentials { project_id, operator, access_key, secret_key }) = &self.credentials else {
+            return lines.concat();
+        };
         if let Some(password) = first_password {
             lines.push(format!(
                 "\nFirst administrator, shown this once: {operator} with password {password}\n  \

@@ -19,6 +19,7 @@ use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
 };
+use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -87,8 +88,8 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
 fn print_welcome(welcome: &Welcome) {
     if let Some(password) = &welcome.password {
-        println!("first administrator: {} with password {}", welcome.operator, password.expose());
-        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose());
+        println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
+        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
         println!("its project_id: {}", welcome.project_id);
     }
 }

@@ -126,7 +126,7 @@ async fn serve_on(
         let instance = &declared.item.instance;
         platform_ca.issue_server(&tls_folder, instance.id.as_str(), &instance.access_domain)?;
     }
-    platform_ca.issue_local_server(&tls_folder, API_CERTIFICATE)?;
+    platform_ca.issue_server_also_for(&tls_folder, API_CERTIFICATE, "localhost", &["127.0.0.1", "::1"])?;
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
         platform_ca,
@@ -149,7 +149,8 @@ async fn serve_on(
     }
     ready::until_served(ground, &mut connector, shutdown).await?;
     let Some(welcome) = shutdown.run_until_cancelled(&mut api.welcome).await else { return Ok(()) };
-    let described = ready::api(&api.address, &server_ca_file, welcome.context("the API stopped")?);
+    // Nothing is told where the first administrator is there no longer.
+    let described = ready::api(&api.address, &server_ca_file, welcome.ok());
     let announce = || {
         let announcement = ready::announcement(arguments, ground, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;

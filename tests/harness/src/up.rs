@@ -76,6 +76,15 @@ impl Up {
         self.folder.path().join("data")
     }
 
+    /// What `up.json` says.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn announced(&self) -> Value {
+        let text = std::fs::read_to_string(self.data().join("up.json")).expect("up.json");
+        serde_json::from_str(&text).expect("up.json is JSON")
+    }
+
     /// Its folder: certificates of the test may go there.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -1,11 +1,13 @@
 //! `decide`: whether a request is granted, and every check that was made on the way.
 //!
 //! One room for each kind of thing: [`connect`] rules on certificate-connect events, the others on operators' commands.
-//! [`membership`] holds what must be in one resource space, [`fields`] what a field may hold.
+//! [`debug`] asks the
+//! same of a certificate without anything happening. [`membership`] holds what must be in one resource space, [`fields`] what a field may hold.
 
 mod cas;
 mod checks;
 mod connect;
+mod debug;
 mod devices;
 mod fields;
 mod membership;
@@ -25,6 +27,8 @@ use crate::{
     rejection::Rejection,
     time::Timestamp,
 };
+
+pub use debug::{Debugged, Foreseen, debug};
 
 /// What a decision may depend on beside the request and the state.
 #[derive(Clone, Debug)]

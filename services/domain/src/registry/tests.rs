@@ -4,6 +4,7 @@ mod collisions;
 mod commands;
 mod events;
 mod failures;
+mod foreseeing;
 mod histories;
 mod table;
 pub(crate) mod world;

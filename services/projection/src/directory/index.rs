@@ -28,6 +28,8 @@ pub(crate) const NODE: u8 = b'n';
 pub(crate) const NAME: u8 = b'm';
 /// By a tag's key, then its value.
 pub(crate) const TAG: u8 = b't';
+/// By a policy that is bound to the device itself, then resource space.
+pub(crate) const POLICY: u8 = b'l';
 /// By device, the records about it; also of devices that are gone.
 pub(crate) const HISTORY: u8 = b'h';
 /// Certificates, by inverted position.
@@ -84,6 +86,7 @@ impl Rows {
         ];
         keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
         keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
+        keys.extend(device.policies.iter().map(|policy| self.index_prefix(POLICY, &[policy.as_str(), space])));
         for key in &mut keys {
             key.extend_from_slice(&inverted(row.created));
         }

@@ -128,5 +128,8 @@ fn is_one_index(all_of: &[Condition]) -> bool {
     if let [Condition::NodeId(test) | Condition::Name(test)] = all_of {
         return is_exact(test);
     }
+    if let [Condition::Policy(_, _)] = all_of {
+        return true;
+    }
     matches!(all_of, [Condition::TagKey(key), Condition::TagValue(value)] if is_exact(key) && is_exact(value))
 }

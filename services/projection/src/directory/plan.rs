@@ -8,7 +8,7 @@ use rollcall_domain::ids::DeviceId;
 
 use super::{
     Counts,
-    index::{ALL, NAME, NODE, PRODUCT, SPACE, TAG, end_of},
+    index::{ALL, NAME, NODE, POLICY, PRODUCT, SPACE, TAG, end_of},
     list::listed,
     query::{Condition, DeviceQuery, Marker, Order, TextTest, ValueTest},
     stream::{Candidate, Stream, Window, candidate},
@@ -94,6 +94,8 @@ impl<'a> Plan<'a> {
                 self.by_text(NODE, test, &mut ordered, &mut unordered);
             } else if let Condition::Name(test) = condition {
                 self.by_text(NAME, test, &mut ordered, &mut unordered);
+            } else if let Condition::Policy(space, policy) = condition {
+                ordered.push(vec![self.rows.index_prefix(POLICY, &[policy.as_str(), space.as_str()])]);
             } else if let Condition::DeviceId(TextTest::Prefix(prefix)) | Condition::GatewayId(TextTest::Prefix(prefix)) =
                 condition
             {

@@ -5,7 +5,11 @@
 
 use std::fmt;
 
-use rollcall_domain::{ids::Position, registry::Device, time::Timestamp};
+use rollcall_domain::{
+    ids::{PolicyId, Position, SpaceId},
+    registry::Device,
+    time::Timestamp,
+};
 
 use super::Listed;
 
@@ -131,6 +135,8 @@ pub enum Condition {
     TagKey(TextTest),
     /// The value of a tag; see [`Condition::TagKey`].
     TagValue(TextTest),
+    /// Its resource space, and a policy that is bound to it itself: not only to its product or that space.
+    Policy(SpaceId, PolicyId),
     /// When it was registered.
     CreateTime(ValueTest<Timestamp>),
     /// Where it stands in a list.
@@ -201,6 +207,7 @@ impl<'a> DeviceQuery<'a> {
             Condition::Status(test) => test.holds(&(self.status)(device)),
             Condition::NodeType(test) => test.holds(Some(NODE_TYPE)),
             Condition::TagKey(_) | Condition::TagValue(_) => true,
+            Condition::Policy(space, policy) => device.space == *space && device.policies.contains(policy),
             Condition::CreateTime(test) => test.holds(&device.registered_at),
             Condition::Marker(test) => test.holds(&listed.marker()),
             Condition::Absent(test) => test.holds(None),

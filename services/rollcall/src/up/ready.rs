@@ -6,12 +6,13 @@ use anyhow::Context as _;
 use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Arguments;
 use crate::{
-    announce::{Announcement, ApiAnnouncement, Demo, InstanceAnnouncement},
+    announce::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
     demo,
     events::Output,
     processes::{Ground, without_credentials},
@@ -78,18 +79,22 @@ pub(super) fn announcement(
 }
 
 /// The API, for who uses it.
-pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Welcome) -> ApiAnnouncement {
+pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<Welcome>) -> ApiAnnouncement {
     // A name, since many clients do not verify addresses; the certificate has both.
+    let password = welcome.as_ref().and_then(|welcome| welcome.password.as_ref());
+    let first_password = password.map(|password| password.expose_secret().to_owned());
     let host = if address.ip().is_loopback() { "localhost".to_owned() } else { address.ip().to_string() };
     ApiAnnouncement {
         url: format!("https://{host}:{}", address.port()),
         address: *address,
         ca_file: std::fs::canonicalize(server_ca_file).unwrap_or_else(|_| server_ca_file.to_owned()),
-        project_id: welcome.project_id,
-        operator: welcome.operator,
-        access_key: welcome.access_key,
-        secret_key: welcome.secret_key.expose().to_owned(),
-        first_password: welcome.password.map(|password| password.expose().to_owned()),
+        credentials: welcome.map(|welcome| ApiCredentials {
+            project_id: welcome.project_id,
+            operator: welcome.operator,
+            access_key: welcome.access_key,
+            secret_key: welcome.secret_key.expose_secret().to_owned(),
+        }),
+        first_password,
     }
 }
 

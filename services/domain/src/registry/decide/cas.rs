@@ -4,7 +4,7 @@
 //! in one resource space at most, or the devices of one tenant would be another's. An upload that nobody has proven blocks
 //! nobody, so a public CA certificate cannot be squatted.
 
-use super::{Context, Decision, Outcome, membership, record_if, templates};
+use super::{Context, Decision, Outcome, membership, templates};
 use crate::{
     certificate::authority::{self, AuthorityFault},
     ids::{CaId, SpaceId},
@@ -54,8 +54,12 @@ pub(super) fn upload(
 /// A new code for a CA certificate that still awaits its proof; the old one is worth nothing from then on.
 pub(super) fn issue_code(configuration: &Configuration, id: &CaId, context: &Context<'_>) -> Outcome {
     let ca = existing(configuration, id)?;
+    if ca.is_verified() {
+        // Nothing is "already so": whoever asks wants a code, and there is none.
+        return Err(Rejection::CaAlreadyVerified);
+    }
     let (code, code_expires_at) = new_code(context);
-    record_if(!ca.is_verified(), Event::CaCodeIssued { ca: id.clone(), code, code_expires_at })
+    Ok(Decision::Record(Event::CaCodeIssued { ca: id.clone(), code, code_expires_at }))
 }
 
 fn new_code(context: &Context<'_>) -> (Box<str>, Timestamp) {

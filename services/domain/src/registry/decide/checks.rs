@@ -27,9 +27,24 @@ impl Checks {
                 (Err(rejection), detail)
             }
         };
-        let detail = detail.chars().take(limits::CHECK_DETAIL_CHARS_MAX).map(printable).collect();
-        self.0.push(Check { name, passed: outcome.is_ok(), detail });
+        self.keep(name, outcome.is_ok(), &detail);
         outcome
+    }
+
+    /// Keeps a check that was made elsewhere and decides nothing here.
+    pub(super) fn keep(&mut self, name: &'static str, passed: bool, detail: &str) {
+        let detail = detail.chars().take(limits::CHECK_DETAIL_CHARS_MAX).map(printable).collect();
+        self.0.push(Check { name, passed, detail });
+    }
+
+    /// Adds checks that were kept elsewhere.
+    pub(super) fn append(&mut self, mut made: Vec<Check>) {
+        self.0.append(&mut made);
+    }
+
+    /// Whether a check of this name was made.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|check| check.name == name)
     }
 }
 

@@ -1,0 +1,187 @@
+//! What a certificate would come to, and why, without anything happening: for an operator who has it as a file.
+//!
+//! The rules are those of a certificate-connect event and are asked, not repeated; what is added is said about the one CA
+//! certificate that the operator looks at. Invariant: nothing of another resource space is told, neither of a CA
+//! certificate there nor of the devices it vouches for.
+
+use super::{Check, Context, Decision, Judgement, checks::Checks, connect};
+use crate::{
+    certificate::{CertificateFacts, path::TrustStore},
+    ids::{CaId, TemplateId},
+    registry::{
+        collision::{Claimant, Standing},
+        command::Actor,
+        event::Event,
+        state::{Ca, Configuration, Devices},
+    },
+    rejection::{Rejection, Subject},
+    template::DerivedDevice,
+};
+
+/// Who presents the certificate, in the text of the checks.
+const PRESENTED_BY: &str = "debug";
+/// The check of the rules that a template fits the certificate.
+const MAKES_A_DEVICE: &str = "template_makes_a_device";
+
+/// What the rules would say if the certificate connected now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Foreseen {
+    /// A new device.
+    Register,
+    /// The device that it is already.
+    AlreadyRegistered,
+    /// The first certificate of a device that waits for one.
+    Pin,
+    /// The certificate of a device in place of its old one.
+    Replace,
+    /// Nothing.
+    Refuse(Rejection),
+}
+
+impl Foreseen {
+    /// `register`, `already_registered`, `pin`, `replace`, or the code of the rejection.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::AlreadyRegistered => "already_registered",
+            Self::Pin => "pin",
+            Self::Replace => "replace",
+            Self::Refuse(rejection) => rejection.code(),
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Register => "it would be registered as a new device".into(),
+            Self::AlreadyRegistered => "it is a registered device's already".into(),
+            Self::Pin => "it would be the first certificate of a device that waits for one".into(),
+            Self::Replace => "it would take the place of the device's old certificate".into(),
+            Self::Refuse(rejection) => rejection.to_string(),
+        }
+    }
+}
+
+/// The answer to [`debug`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debugged {
+    /// What would happen.
+    pub foreseen: Foreseen,
+    /// Every check made, in order: those on the CA certificate, then those of the rules, of which the last has failed if
+    /// the certificate would be refused.
+    pub checks: Vec<Check>,
+    /// Id and version of the bound template, in force or not.
+    pub template: Option<(TemplateId, u32)>,
+    /// What that template makes of the certificate, also where something else forbids it.
+    pub derived: Option<DerivedDevice>,
+}
+
+/// What would become of the first certificate of `chain` (DER), looked at from the CA certificate `ca`. Works as well for
+/// one that is not verified or has self-registration off: that check fails, and the rest is shown all the same.
+pub fn debug(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    chain: &[Box<[u8]>],
+    ca: &CaId,
+    context: &Context<'_>,
+) -> Debugged {
+    let mut checks = Checks::default();
+    let row = match configuration.cas.get(ca) {
+        Some(row) => row,
+        None => {
+            let foreseen = Foreseen::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
+            return Debugged { foreseen, checks: checks.made(), template: None, derived: None };
+        }
+    };
+    let facts = chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
+    let (outcome, vouching) = match leads_to(configuration, row, chain, context, &mut checks) {
+        Err(rejection) => (Err(rejection), row),
+        Ok(vouching) => {
+            let actor = Actor::Operator(PRESENTED_BY.into());
+            let Judgement { outcome, checks: made } = connect::decide(configuration, devices, &actor, chain, None, context);
+            checks.append(made);
+            (outcome, vouching)
+        }
+    };
+    let template = vouching.template.as_ref().and_then(|template| configuration.templates.get(template));
+    let derived = template.zip(facts.as_ref()).and_then(|(template, facts)| match template.body.evaluate(facts) {
+        Ok(derived) => Some(derived),
+        Err(fault) => {
+            // The rules have said so, unless something else stopped them before.
+            if !checks.has(MAKES_A_DEVICE) {
+                checks.keep(MAKES_A_DEVICE, false, &Rejection::TemplateNotApplicable(fault).to_string());
+            }
+            None
+        }
+    });
+    if let (Ok(Decision::AlreadySo), Some((facts, derived))) = (&outcome, facts.as_ref().zip(derived.as_ref())) {
+        let standing = Claimant { facts, ca: vouching }.standing(devices, &derived.device_id, Some(&derived.product_id));
+        let active = matches!(standing, Ok(Standing::Same { active: true, .. }));
+        let detail = if active { "no operator has switched it off" } else { "an operator has made it INACTIVE" };
+        checks.keep("certificate_active", active, detail);
+    }
+    Debugged {
+        foreseen: foreseen(outcome),
+        checks: checks.made(),
+        template: template.map(|template| (template.id.clone(), template.version)),
+        derived,
+    }
+}
+
+/// Checks the CA certificate, and that the chain leads to it. Gives the one that would vouch for the certificate: another
+/// only if it is of the same resource space, such as a renewal that is good for longer.
+fn leads_to<'a>(
+    configuration: &'a Configuration,
+    row: &'a Ca,
+    chain: &[Box<[u8]>],
+    context: &Context<'_>,
+    checks: &mut Checks,
+) -> Result<&'a Ca, Rejection> {
+    const NAME: &str = "chain_leads_to_this_ca_certificate";
+    let verified = checks.note("ca_certificate_verified", || {
+        if row.is_verified() {
+            Ok(((), "its owner has proven to hold the key".into()))
+        } else {
+            Err(Rejection::CaNotVerified)
+        }
+    });
+    let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
+    // Asked of this one alone where no other can answer for it.
+    if let Err(unverified) = verified {
+        let alone = TrustStore::new([(row.id.clone(), &*row.der)]);
+        return match checks.note(NAME, || {
+            let proven = alone.prove(&presented, context.now).map_err(Rejection::ChainRefused)?;
+            Ok(((), format!("CA certificate {}", proven.ca)))
+        }) {
+            Ok(()) => Err(unverified),
+            Err(rejection) => Err(rejection),
+        };
+    }
+    let proven = context.trust.prove(&presented, context.now);
+    let found = proven.as_ref().ok().and_then(|proven| configuration.cas.get(&proven.ca));
+    match (proven, found) {
+        (_, Some(found)) if found.id == row.id => checks.keep(NAME, true, &format!("CA certificate {}", row.id)),
+        (_, Some(found)) if found.space == row.space => {
+            checks.keep(NAME, false, &format!("the chain leads to CA certificate {} instead", found.id));
+            return Ok(found);
+        }
+        (Ok(_), _) => {
+            checks.keep(NAME, false, "the chain leads to a CA certificate of another resource space");
+            return Err(Rejection::ChainRefused(crate::certificate::path::PathError::UnknownIssuer));
+        }
+        // The rules say why it does not hold, in their own first check.
+        (Err(error), _) => checks.keep(NAME, false, &error.to_string()),
+    }
+    Ok(row)
+}
+
+fn foreseen(outcome: Result<Decision, Rejection>) -> Foreseen {
+    match outcome {
+        Err(rejection) => Foreseen::Refuse(rejection),
+        Ok(Decision::AlreadySo) => Foreseen::AlreadyRegistered,
+        Ok(Decision::Record(Event::DeviceRegistered { .. })) => Foreseen::Register,
+        Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => Foreseen::Pin,
+        // The only other event that a certificate comes to: `DeviceCertificateReplaced`.
+        Ok(Decision::Record(_)) => Foreseen::Replace,
+    }
+}
