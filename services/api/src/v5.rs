@@ -1,5 +1,6 @@
 //! The v5 API: one file for each kind of thing, named as the API reference names them.
 
+mod products;
 mod spaces;
 
 use utoipa_axum::routes;
@@ -8,5 +9,9 @@ use crate::router::Routes;
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {
-    Routes::new().routes(routes!(spaces::add, spaces::list)).routes(routes!(spaces::show, spaces::update, spaces::delete))
+    Routes::new()
+        .routes(routes!(spaces::add, spaces::list))
+        .routes(routes!(spaces::show, spaces::update, spaces::delete))
+        .routes(routes!(products::create, products::list))
+        .routes(routes!(products::show, products::update, products::delete))
 }
