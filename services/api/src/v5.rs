@@ -1,5 +1,6 @@
 //! The v5 API: one file for each kind of thing, named as the API reference names them.
 
+mod policies;
 mod products;
 mod spaces;
 
@@ -14,4 +15,9 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(spaces::show, spaces::update, spaces::delete))
         .routes(routes!(products::create, products::list))
         .routes(routes!(products::show, products::update, products::delete))
+        .routes(routes!(policies::create, policies::list))
+        .routes(routes!(policies::show, policies::update, policies::delete))
+        .routes(routes!(policies::targets::bind))
+        .routes(routes!(policies::targets::unbind))
+        .routes(routes!(policies::targets::list))
 }
