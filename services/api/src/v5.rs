@@ -3,6 +3,7 @@
 mod policies;
 mod products;
 mod spaces;
+pub(crate) mod templates;
 
 use utoipa_axum::routes;
 
@@ -20,4 +21,6 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(policies::targets::bind))
         .routes(routes!(policies::targets::unbind))
         .routes(routes!(policies::targets::list))
+        .routes(routes!(templates::create, templates::list))
+        .routes(routes!(templates::show, templates::update, templates::delete))
 }
