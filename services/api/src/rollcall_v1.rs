@@ -5,6 +5,7 @@
 mod access_keys;
 mod attempts;
 mod connectors;
+mod debug;
 mod health;
 mod instances;
 mod login;
@@ -26,6 +27,7 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::add, instances::list))
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
+        .routes(routes!(debug::ask))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))

@@ -1,5 +1,6 @@
 //! The v5 API: one file for each kind of thing, named as the API reference names them.
 
+pub(crate) mod certificates;
 mod policies;
 mod products;
 mod spaces;
@@ -23,4 +24,7 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(policies::targets::list))
         .routes(routes!(templates::create, templates::list))
         .routes(routes!(templates::show, templates::update, templates::delete))
+        .routes(routes!(certificates::add, certificates::list))
+        .routes(routes!(certificates::show, certificates::update, certificates::delete))
+        .routes(routes!(certificates::action::act))
 }
