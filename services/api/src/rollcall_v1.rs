@@ -11,6 +11,7 @@ mod instances;
 mod login;
 mod me;
 mod operators;
+mod what_if;
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
@@ -28,6 +29,7 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
         .routes(routes!(debug::ask))
+        .routes(routes!(what_if::ask))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))
