@@ -5,11 +5,13 @@
 mod access_keys;
 mod attempts;
 mod connectors;
+mod debug;
 mod health;
 mod instances;
 mod login;
 mod me;
 mod operators;
+mod what_if;
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
@@ -26,6 +28,8 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::add, instances::list))
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
+        .routes(routes!(debug::ask))
+        .routes(routes!(what_if::ask))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))

@@ -1,6 +1,10 @@
 //! The v5 API: one file for each kind of thing, named as the API reference names them.
 
+pub(crate) mod certificates;
+mod policies;
+mod products;
 mod spaces;
+pub(crate) mod templates;
 
 use utoipa_axum::routes;
 
@@ -8,5 +12,19 @@ use crate::router::Routes;
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {
-    Routes::new().routes(routes!(spaces::add, spaces::list)).routes(routes!(spaces::show, spaces::update, spaces::delete))
+    Routes::new()
+        .routes(routes!(spaces::add, spaces::list))
+        .routes(routes!(spaces::show, spaces::update, spaces::delete))
+        .routes(routes!(products::create, products::list))
+        .routes(routes!(products::show, products::update, products::delete))
+        .routes(routes!(policies::create, policies::list))
+        .routes(routes!(policies::show, policies::update, policies::delete))
+        .routes(routes!(policies::targets::bind))
+        .routes(routes!(policies::targets::unbind))
+        .routes(routes!(policies::targets::list))
+        .routes(routes!(templates::create, templates::list))
+        .routes(routes!(templates::show, templates::update, templates::delete))
+        .routes(routes!(certificates::add, certificates::list))
+        .routes(routes!(certificates::show, certificates::update, certificates::delete))
+        .routes(routes!(certificates::action::act))
 }
