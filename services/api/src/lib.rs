@@ -31,6 +31,7 @@ mod pem;
 mod permission;
 mod realm;
 mod realms;
+mod records;
 mod rollcall_v1;
 mod router;
 mod run;

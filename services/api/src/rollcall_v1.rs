@@ -6,6 +6,8 @@ mod access_keys;
 mod attempts;
 mod connectors;
 mod debug;
+mod devices;
+mod events;
 mod health;
 mod instances;
 mod login;
@@ -30,6 +32,10 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(connectors::list))
         .routes(routes!(debug::ask))
         .routes(routes!(what_if::ask))
+        .routes(routes!(devices::find))
+        .routes(routes!(devices::readmit))
+        .routes(routes!(events::of_device))
+        .routes(routes!(events::of_instance))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))

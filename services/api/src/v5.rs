@@ -1,9 +1,13 @@
 //! The v5 API: one file for each kind of thing, named as the API reference names them.
 
 pub(crate) mod certificates;
+mod device_certificates;
+pub(crate) mod devices;
 mod policies;
 mod products;
+mod search;
 mod spaces;
+mod tags;
 pub(crate) mod templates;
 
 use utoipa_axum::routes;
@@ -27,4 +31,16 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(certificates::add, certificates::list))
         .routes(routes!(certificates::show, certificates::update, certificates::delete))
         .routes(routes!(certificates::action::act))
+        .routes(routes!(devices::add, devices::list::list))
+        .routes(routes!(devices::show, devices::update, devices::delete))
+        .routes(routes!(devices::freeze))
+        .routes(routes!(devices::unfreeze))
+        .routes(routes!(devices::fingerprint::reset))
+        .routes(routes!(device_certificates::list))
+        .routes(routes!(device_certificates::show, device_certificates::update, device_certificates::delete))
+        .routes(routes!(device_certificates::list_device))
+        .routes(routes!(search::search))
+        .routes(routes!(tags::bind))
+        .routes(routes!(tags::unbind))
+        .routes(routes!(tags::query))
 }

@@ -86,7 +86,7 @@ pub(crate) async fn update(
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
 ) -> Result<Json<DeviceShown>, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     change.auth_info.unwrap_or_default().check()?;
     let command = Command::UpdateDevice {
         device,
@@ -102,7 +102,7 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::DeleteDevice { device }).await?;
     Ok(Done)
 }
@@ -111,7 +111,7 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/freeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::FreezeDevice { device }).await?;
     Ok(Done)
 }
@@ -120,14 +120,14 @@ pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, Strin
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::UnfreezeDevice { device }).await?;
     Ok(Done)
 }
 
 /// As the view has it now: what was just granted is there, unless somebody has deleted it since.
 async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
-    let listed = call.device(device_id).await?;
+    let listed = call.device(device_id)?;
     call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Found {
     request_body = Search, responses((status = 200, body = Found), Errors))]
 pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
     call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
-        ApiError::new(Code::RateLimited, format!("searches come too fast: {wait}")).retry_after(wait.seconds)
+        ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
     let statement = search_sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
     let any_of = alternatives(&statement)?;
@@ -137,7 +137,7 @@ fn value_test<T>(
     comparison: &Comparison,
     read: impl Fn(&str) -> Result<T, ApiError>,
 ) -> Result<ValueTest<T>, ApiError> {
-    let all = |values: &[String]| values.iter().map(|value| read(value)).collect();
+    let all = |values: &[String]| values.iter().map(|value| read(value)).collect::<Result<Vec<_>, _>>();
     Ok(match &comparison.operator {
         Operator::Equals(value) => ValueTest::Eq(read(value)?),
         Operator::NotEquals(value) => ValueTest::Ne(read(value)?),
