@@ -20,6 +20,7 @@ mod certificates;
 mod changes;
 pub mod codes;
 pub mod config;
+mod device;
 pub mod error;
 mod extract;
 mod foresight;
