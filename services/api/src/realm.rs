@@ -13,7 +13,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{DeviceStatus, DirectoryView};
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
+use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
 
 /// See the file.
 pub(crate) struct Realm {
@@ -25,6 +25,8 @@ pub(crate) struct Realm {
     pub(crate) changes: Changes,
     /// Who is online.
     pub(crate) online: Arc<Online>,
+    /// What goes on with its devices.
+    pub(crate) devices: Devices,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
     /// For what the view does not hold: messages, documents, attempts, records.

@@ -11,14 +11,14 @@ use std::{
 };
 
 use rollcall_backbone::Backbone;
-use rollcall_chassis::clock::Clock;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    changes::Changes, codes::Code, config::Limits, error::ApiError, online::Online, realm, realm::Realm,
+    changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm,
     rollcall_v1::RecentAttempts,
 };
 
@@ -34,6 +34,7 @@ pub(crate) struct Surroundings {
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
 }
@@ -165,6 +166,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         view,
         changes,
         online: Arc::clone(&online),
+        devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
         attempts: RecentAttempts::default(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
@@ -175,6 +177,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         stop.run_until_cancelled(ended.ended()).await;
         stop.cancel();
     });
+    device::start(&realm);
     let (watched, clock) = (Arc::downgrade(&realm), Arc::clone(&around.clock));
     tokio::spawn(async move { stopped.run_until_cancelled(crate::online::watch(watched, clock)).await });
     Ok(realm)

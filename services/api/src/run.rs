@@ -105,6 +105,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         backbone: api.backbone.clone(),
         store: parts.store,
         clock: Arc::clone(&api.clock),
+        entropy: Arc::clone(&api.entropy),
         limits: api.config.limits.clone(),
         shutdown: shutdown.clone(),
     };
