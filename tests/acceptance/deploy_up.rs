@@ -32,7 +32,7 @@ fn one_command_and_one_line_register_a_device() {
     let folder = folder();
     let data = folder.path().join("data");
     let mut command = Command::new(UP);
-    command.args(["--debug", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    command.args(["--debug", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data"]).arg(&data);
     let mut up = Process::start("deploy-up", &mut command, folder.path());
     let announced = ready(&mut up, &data);
 

@@ -16,6 +16,7 @@ mod matrix;
 mod messages;
 mod policies;
 mod refusals;
+mod sdk;
 mod separate_processes;
 mod tool;
 mod two_instances;

@@ -12,6 +12,7 @@
 //! [`PATIENCE`] is a failure. What depends on an implementation (surviving a restart, bounds) has tests there.
 
 pub mod attempts;
+pub mod documents;
 pub mod follow;
 pub mod log;
 pub mod messages;
@@ -23,7 +24,7 @@ use std::{future::Future, time::Duration};
 use rollcall_domain::ids::{InstanceId, LogId};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{Backbone, BackboneError, log::AppendError};
+use crate::{Backbone, BackboneError, documents::PutError, log::AppendError};
 
 /// How long a check waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +56,12 @@ impl From<BackboneError> for Failure {
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         Self(format!("an append was expected to succeed, and failed: {error}"))
+    }
+}
+
+impl From<PutError> for Failure {
+    fn from(error: PutError) -> Self {
+        Self(format!("a write of a document was expected to succeed, and failed: {error}"))
     }
 }
 
@@ -113,6 +120,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { $under_test;
             log: positions_rise_by_one_over_batches, a_stale_expectation_is_a_conflict,
                 one_racer_wins_each_position, what_is_too_large_is_refused_whole, the_largest_append_is_taken,
+                a_log_is_read_in_steps, a_step_of_large_records_is_shorter,
                 the_identity_is_stable, logs_are_isolated;
             follow: every_position_without_gap_or_repeat, beyond_the_end_is_damaged, caught_up_is_said_once,
                 a_slow_follower_misses_nothing;
@@ -125,7 +133,9 @@ macro_rules! conformance_tests {
                 messages_of_instances_are_isolated;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
-                presence_of_instances_is_isolated;
+                connectors_tell_how_they_are, presence_of_instances_is_isolated;
+            documents: a_document_is_written_over_what_was_read, one_of_two_writers_wins,
+                many_documents_are_written_at_once, keys_and_instances_are_told_apart, what_is_too_large_is_not_put;
         }
     };
     ($under_test:ident; $($part:ident: $($check:ident),+;)+) => {

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use crate::{attempts, messages, presence, requests};
+use crate::{attempts, documents, messages, presence, requests};
 
 /// The wall clock, milliseconds since the Unix epoch. The backbone has none of its own.
 pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -39,6 +39,8 @@ pub struct Limits {
     pub attempts: Bounds,
     /// What is kept of an instance's messages.
     pub messages: Bounds,
+    /// Most bytes of an instance's documents: [`documents::DOCUMENTS_BYTES_MAX`].
+    pub documents_bytes: u64,
 }
 
 impl Default for Limits {
@@ -57,6 +59,7 @@ impl Default for Limits {
                 bytes: messages::MESSAGES_BYTES_MAX,
                 age_ms: age_ms(messages::MESSAGES_AGE_S_MAX),
             },
+            documents_bytes: documents::DOCUMENTS_BYTES_MAX,
         }
     }
 }

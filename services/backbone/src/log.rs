@@ -14,6 +14,8 @@ use crate::BackboneError;
 pub const BATCH_RECORDS_MAX: usize = 1000;
 /// Largest record, bytes.
 pub const RECORD_BYTES_MAX: usize = 900 * 1024;
+/// Bytes of records after which one reading ends: the caller reads on.
+pub const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Tells one stream from another of the same name: a log that was deleted and made again has another identity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +81,14 @@ pub trait RegistryLog: Send + Sync {
     /// # Errors
     /// [`AppendError::Conflict`] if the log ends elsewhere.
     async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError>;
+
+    /// Up to `max` records after a position, oldest first; never more than [`BATCH_RECORDS_MAX`], and no more once
+    /// [`READ_BYTES_MAX`] bytes are there, so that fewer than `max` do not mean the end: an empty answer does. Costs no
+    /// more than the records it returns.
+    ///
+    /// # Errors
+    /// [`BackboneError::Damaged`] where a record is missing.
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError>;
 
     /// Everything after `after`, then live.
     ///

@@ -1,6 +1,6 @@
 //! The backbone on NATS JetStream: production, clustered, each stream with as many replicas as configured.
 //!
-//! The job: the five traits of this crate over one NATS connection. Not its job: running a server; `deploy/nats` has the
+//! The job: the six traits of this crate over one NATS connection. Not its job: running a server; `deploy/nats` has the
 //! configuration that one needs, and without its `sync_interval: always` an acknowledged record can be lost at a power
 //! failure, which no client can see or mend.
 //!
@@ -17,12 +17,14 @@ mod config;
 mod connection;
 mod dial;
 mod direct;
+mod documents;
 mod follow;
 mod group;
 mod log;
 mod messages;
 mod presence;
 mod presence_burial;
+mod presence_connectors;
 mod presence_lease;
 mod presence_message;
 mod presence_watch;
@@ -58,6 +60,7 @@ pub async fn connect(config: NatsConfig) -> Result<Backbone, BackboneError> {
         requests: Arc::new(requests::NatsRequests::new(connection.clone())),
         attempts: Arc::new(attempts::NatsAttempts::new(connection.clone())),
         messages: Arc::new(messages::NatsMessages::new(connection.clone())),
-        presence: Arc::new(presence::NatsPresence::new(connection)),
+        presence: Arc::new(presence::NatsPresence::new(connection.clone())),
+        documents: Arc::new(documents::NatsDocuments::new(connection)),
     })
 }

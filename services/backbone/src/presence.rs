@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, DeviceId, InstanceId, Position},
     time::Timestamp,
 };
 use tokio::sync::mpsc;
@@ -67,6 +67,26 @@ pub enum PresenceChange {
     CaughtUp,
 }
 
+/// What a connector says of itself when it renews its lease on an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// How far its view of the instance's registry is.
+    pub position: Position,
+    /// How many sessions of the instance's devices it holds.
+    pub sessions: u64,
+}
+
+/// The last beat of a connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorBeat {
+    /// Which connector.
+    pub connector: ConnectorId,
+    /// What it said.
+    pub beat: Beat,
+    /// When, by the backbone's clock.
+    pub at: Timestamp,
+}
+
 /// Presence of a fleet.
 #[async_trait]
 pub trait Presence: Send + Sync {
@@ -82,11 +102,18 @@ pub trait Presence: Send + Sync {
     /// [`BackboneError`] if it could not be announced.
     async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError>;
 
-    /// Renews a connector's lease; to be called every [`HEARTBEAT`].
+    /// Renews a connector's lease, and says how it is; to be called every [`HEARTBEAT`].
     ///
     /// # Errors
     /// [`BackboneError`] if it could not be renewed.
-    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError>;
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError>;
+
+    /// The last beat of each connector whose lease has not run out, by id. One of an earlier version, which does not say
+    /// how it is, has a [`Beat::default`].
+    ///
+    /// # Errors
+    /// [`BackboneError`] if they cannot be read.
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError>;
 
     /// What is online now, as `Online` changes, then `CaughtUp`, then every change. Ends when the connection is lost:
     /// watch again.

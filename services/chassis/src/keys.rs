@@ -81,15 +81,26 @@ impl PlatformCa {
     /// # Errors
     /// [`KeysError`].
     pub fn issue_server(&self, folder: &Path, name: &str, dns_name: &str) -> Result<(), KeysError> {
+        self.issue_server_also_for(folder, name, dns_name, &[])
+    }
+
+    /// As [`PlatformCa::issue_server`], for more names than one: `also` has DNS names and IP addresses, in the order in
+    /// which they are to be found in `<name>.issued`, joined with commas.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn issue_server_also_for(&self, folder: &Path, name: &str, dns_name: &str, also: &[&str]) -> Result<(), KeysError> {
         let at = |extension: &str| folder.join(format!("{name}.{extension}"));
         let (certificate, key, issued) = (at("crt"), at("key"), at("issued"));
+        let names: Vec<String> = std::iter::once(dns_name).chain(also.iter().copied()).map(str::to_owned).collect();
+        let subject = names.join(",");
         let is_there = certificate.exists() && key.exists();
-        if is_there && !self.is_due(&issued, dns_name) {
+        if is_there && !self.is_due(&issued, &subject) {
             return Ok(());
         }
         std::fs::create_dir_all(folder).map_err(|source| file("make", folder, source))?;
-        let failed = |source| KeysError::Certificate { doing: format!("make a server certificate for {dns_name}"), source };
-        let mut params = CertificateParams::new(vec![dns_name.to_owned()]).map_err(failed)?;
+        let failed = |source| KeysError::Certificate { doing: format!("make a server certificate for {subject}"), source };
+        let mut params = CertificateParams::new(names).map_err(failed)?;
         params.distinguished_name.push(DnType::CommonName, dns_name);
         params.not_before = self.now - Duration::hours(BACKDATED_HOURS);
         params.not_after = self.now + Duration::days(SERVER_LIFETIME_DAYS);
@@ -97,7 +108,7 @@ impl PlatformCa {
         params.use_authority_key_identifier_extension = true;
         let pair = KeyPair::generate().map_err(failed)?;
         let made = params.signed_by(&pair, &self.issuer).map_err(failed)?;
-        let note = format!("{dns_name} {}\n", params.not_after.unix_timestamp());
+        let note = format!("{subject} {}\n", params.not_after.unix_timestamp());
         // The certificate comes last: a reader that polls it finds the key that belongs to it.
         for (path, text, mode) in
             [(&issued, note, 0o644), (&key, pair.serialize_pem(), 0o600), (&certificate, made.pem(), 0o644)]
@@ -110,13 +121,13 @@ impl PlatformCa {
         Ok(())
     }
 
-    /// Whether what was issued here is for another name or has less than [`RENEW_BEFORE_DAYS`] to go.
-    fn is_due(&self, issued: &Path, dns_name: &str) -> bool {
+    /// Whether what was issued here is for other names or has less than [`RENEW_BEFORE_DAYS`] to go.
+    fn is_due(&self, issued: &Path, subject: &str) -> bool {
         let Ok(note) = std::fs::read_to_string(issued) else { return false };
         let mut words = note.split_whitespace();
-        let same_name = words.next() == Some(dns_name);
+        let is_same = words.next() == Some(subject);
         let expires_s: i64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        !same_name || expires_s < (self.now + Duration::days(RENEW_BEFORE_DAYS)).unix_timestamp()
+        !is_same || expires_s < (self.now + Duration::days(RENEW_BEFORE_DAYS)).unix_timestamp()
     }
 }
 
@@ -206,6 +217,19 @@ mod tests {
         std::fs::remove_file(folder.path().join("north.issued")).expect("removed");
         std::fs::write(folder.path().join("north.crt"), "an operator's").expect("written");
         assert_eq!(issue("c.example"), b"an operator's");
+    }
+
+    #[test]
+    fn a_server_certificate_is_made_again_when_any_of_its_names_changes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ca = PlatformCa::open_or_make(folder.path(), 1_764_000_000_000).expect("a CA");
+        let issue = |also: &[&str]| {
+            ca.issue_server_also_for(folder.path(), "api", "localhost", also).expect("issued");
+            std::fs::read(folder.path().join("api.crt")).expect("the certificate")
+        };
+        let first = issue(&["127.0.0.1", "::1"]);
+        assert_eq!(first, issue(&["127.0.0.1", "::1"]));
+        assert_ne!(first, issue(&["127.0.0.1"]));
     }
 
     #[test]

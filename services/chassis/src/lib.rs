@@ -12,3 +12,4 @@ pub mod keys;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls_client;
+pub mod tls_server;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use rollcall_backbone::presence::{HEARTBEAT, PresenceChange, Session as Place};
+use rollcall_backbone::presence::{Beat, HEARTBEAT, PresenceChange, Session as Place};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
     refusal::Refusal,
@@ -143,7 +143,7 @@ fn acknowledge(instance: &Instance, change: &PresenceChange) {
     }
 }
 
-/// Renews the lease until the future is dropped.
+/// Renews the lease, and says how this connector is, until the future is dropped.
 pub(crate) async fn beat(instance: &Instance) {
     // Who watches says what is wrong with it.
     while instance.backbone.presence.open(&instance.id).await.is_err() {
@@ -153,7 +153,8 @@ pub(crate) async fn beat(instance: &Instance) {
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector).await {
+        let said = Beat { position: instance.status.borrow().position, sessions: instance.sessions.count() as u64 };
+        if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, said).await {
             tracing::warn!(instance = %instance.id, %error, "the presence lease cannot be renewed; trying again");
         }
     }

@@ -4,7 +4,10 @@
 //! literal. Variables are replaced by the connecting device's values, which are matched literally whatever they hold.
 //! Topics that start with `$` are not a policy's business: see [`topic_scope`].
 
-use crate::ids::{DeviceId, PolicyId, ProductId, SpaceId};
+use crate::{
+    ids::{DeviceId, PolicyId, ProductId, SpaceId},
+    time::Timestamp,
+};
 
 mod pattern;
 mod topic;
@@ -69,6 +72,10 @@ pub struct Policy {
     pub name: Box<str>,
     /// At most 10.
     pub statements: Vec<Statement>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its name or statements were last changed.
+    pub updated_at: Timestamp,
 }
 
 /// The values that variables stand for.
@@ -142,8 +149,8 @@ impl Statement {
     }
 }
 
-/// The policy that every new resource space gets, as the service does: everything outside `$oc` is allowed.
-pub fn system_default(id: PolicyId, space: SpaceId) -> Policy {
+/// The policy that every new resource space gets at `at`, as the service does: everything outside `$oc` is allowed.
+pub fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
     Policy {
         id,
         space,
@@ -153,5 +160,7 @@ pub fn system_default(id: PolicyId, space: SpaceId) -> Policy {
             actions: vec![Action::Publish, Action::Subscribe],
             resources: vec!["topic:*".into()],
         }],
+        created_at: at,
+        updated_at: at,
     }
 }

@@ -78,6 +78,10 @@ impl AdmissionView {
         Self { shared, _usage: Arc::new(usage) }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The latest configuration.
     pub fn configuration(&self) -> Arc<Configuration> {
         Arc::clone(&self.shared.served().configuration)
@@ -122,7 +126,7 @@ impl AdmissionView {
 
 impl Devices for AdmissionView {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
-        self.shared.look(|rows| rows.entry(id)).flatten().map(|(_, entry)| entry)
+        self.shared.look(|rows| rows.entry(id)).flatten()
     }
 
     fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {

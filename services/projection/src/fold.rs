@@ -10,15 +10,16 @@ use rollcall_backbone::{
     log::StreamIdentity,
 };
 use rollcall_domain::{
-    ids::Position,
-    registry::{Actor, Configuration, Event, evolve::evolve_device},
+    ids::{DeviceId, Position},
+    registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
+    directory::{Counts, presented},
     rows::{Rows, Tally},
     store::Fault,
-    stored::{StoredProgress, decode},
+    stored::{StoredProgress, decode, device::Row},
 };
 
 /// One generation and how far it has been folded.
@@ -28,6 +29,8 @@ pub(crate) struct Fold {
     pub(crate) position: Position,
     pub(crate) digest: [u8; 32],
     pub(crate) tally: Tally,
+    /// `None` until the rows have been read through; empty without the directory.
+    pub(crate) counts: Option<Arc<Counts>>,
     pub(crate) configuration: Arc<Configuration>,
     /// The record that changed the configuration last.
     configured_at: Position,
@@ -44,6 +47,7 @@ impl Fold {
             position: Position::START,
             digest: [0; 32],
             tally: Tally::default(),
+            counts: Some(Arc::default()),
             configuration: Arc::default(),
             configured_at: Position::START,
             configuration_unwritten: false,
@@ -60,6 +64,7 @@ impl Fold {
             position: Position(progress.position),
             digest: progress.digest,
             tally: Tally { live: progress.live, sum: progress.rows_sum },
+            counts: None,
             configuration: Arc::new(configuration),
             configured_at,
             configuration_unwritten: false,
@@ -70,11 +75,12 @@ impl Fold {
     /// Reads every row once and compares with what was counted. After an unclean stop rows may be ahead of the position,
     /// so the count is taken from them: folding those records again finds them done.
     pub(crate) fn audit(&mut self, clean: bool) -> Result<(), Fault> {
-        let found = self.rows.audit()?;
+        let (found, counts) = self.rows.audit(clean)?;
         if clean && found != self.tally {
             return Err(Fault(format!("the view's rows are not those that were counted: {found:?}, not {:?}", self.tally)));
         }
         self.tally = found;
+        self.counts = Some(Arc::new(counts));
         Ok(())
     }
 
@@ -138,15 +144,50 @@ impl Fold {
 
     fn fold_device(&mut self, record: &Record, event: &Event, position: Position) -> Result<(), Fault> {
         let Some(id) = event.device() else { return Ok(()) };
-        let old = self.rows.entry(id)?;
-        if let Some((applied, entry)) = &old
-            && *applied >= position
+        self.rows.put_history(id, position)?;
+        let old = self.rows.row(id)?;
+        let brought = presented(event);
+        if let Some(row) = &old
+            && row.applied >= position
         {
             // Done before a stop, and counted by the audit; the indexes may have been left out.
-            return self.rows.put_index(id, entry);
+            self.rows.put_index(id, &row.entry)?;
+            self.rows.put_directory_keys(id, row)?;
+            let brought = brought.filter(|_| row.certificates.contains(&position));
+            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, brought));
         }
-        let new = evolve_device(old.as_ref().map(|(_, entry)| entry.clone()), event, record.time);
-        self.rows.put_entry(id, old.as_ref(), new.as_ref(), position, &mut self.tally)
+        let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, record.time);
+        let brought = brought.map(|brought| (position, brought));
+        let certificates = self.rows.certificates_after(old.as_ref(), entry.as_ref(), brought)?;
+        let created = old.as_ref().map_or(position, |row| row.created);
+        let new = entry.map(|entry| Row { applied: position, created, certificates, entry });
+        self.put(id, old.as_ref(), new.as_ref(), brought)
+    }
+
+    /// Writes what a record made of a device, in the order in which a stop does no harm.
+    fn put(
+        &mut self,
+        id: &DeviceId,
+        old: Option<&Row>,
+        new: Option<&Row>,
+        brought: Option<(Position, &PresentedCertificate)>,
+    ) -> Result<(), Fault> {
+        let certificates = new.map_or(&[][..], |new| &new.certificates);
+        for gone in old.iter().flat_map(|old| &old.certificates).filter(|known| !certificates.contains(known)) {
+            self.rows.remove_certificate(*gone)?;
+        }
+        self.rows.put_row(id, old, new, &mut self.tally)?;
+        if let Some(counts) = &mut self.counts
+            && self.rows.has_directory()
+        {
+            Arc::make_mut(counts).replace(old, new);
+        }
+        match brought {
+            Some((position, brought)) if certificates.contains(&position) => {
+                self.rows.put_certificate(id, position, brought)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -7,9 +7,10 @@
 //! doubt means quarantine and rebuild.
 //!
 //! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
-//! (what is written in which order), `store` (when files are believed), then [`fleet`].
+//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up) and [`fleet`].
 
 pub mod admission;
+pub mod directory;
 pub mod fleet;
 mod fold;
 mod follow;

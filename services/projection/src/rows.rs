@@ -14,12 +14,13 @@ use rollcall_domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    directory::Counts,
     store::{Database, Fault, Scan, Value},
     stored::{
         StoredGeneration, StoredGenerations, StoredProgress,
         configuration::{decode_configuration, encode_configuration},
         decode,
-        device::{decode_row, encode_row},
+        device::{Row, decode_row, encode_row},
         encode,
     },
 };
@@ -28,6 +29,7 @@ use crate::{
 const META: u32 = 0;
 const META_INSTANCE: u8 = b'I';
 const META_NEXT: u8 = b'N';
+const META_SEEN: u8 = b'S';
 const DEVICE: u8 = b'D';
 const FINGERPRINT: u8 = b'F';
 const MEMBER: u8 = b'M';
@@ -35,7 +37,7 @@ const RULED: u8 = b'R';
 const CONFIGURATION: u8 = b'C';
 const PROGRESS: u8 = b'P';
 /// Between the parts of a key; no id can hold it.
-const SEPARATOR: u8 = 0;
+pub(crate) const SEPARATOR: u8 = 0;
 
 /// One generation of one instance.
 pub(crate) struct Rows {
@@ -53,17 +55,22 @@ pub(crate) struct Tally {
 }
 
 impl Rows {
-    /// The entry of a device, with the position of the record that it is the outcome of.
-    pub(crate) fn entry(&self, id: &DeviceId) -> Result<Option<(Position, DeviceEntry)>, Fault> {
+    /// The row of a device.
+    pub(crate) fn row(&self, id: &DeviceId) -> Result<Option<Row>, Fault> {
         let row = self.database.get(&self.key(DEVICE, &[id.as_str().as_bytes()]))?;
         row.map(|row| decode_row(id, row.as_ref())).transpose()
+    }
+
+    /// The entry of a device.
+    pub(crate) fn entry(&self, id: &DeviceId) -> Result<Option<DeviceEntry>, Fault> {
+        Ok(self.row(id)?.map(|row| row.entry))
     }
 
     /// The live device that has a fingerprint pinned.
     pub(crate) fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<DeviceId>, Fault> {
         let Some(found) = self.database.get(&self.fingerprint_key(fingerprint))? else { return Ok(None) };
         let id = device_id(found.as_ref())?;
-        let holds = matches!(self.entry(&id)?, Some((_, DeviceEntry::Live(device)))
+        let holds = matches!(self.entry(&id)?, Some(DeviceEntry::Live(device))
             if device.credential.pins().any(|pin| pin.fingerprint == *fingerprint));
         Ok(holds.then_some(id))
     }
@@ -75,7 +82,7 @@ impl Rows {
         let mut found = false;
         self.database.scan(&prefix, |key, _| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
-            found = matches!(self.entry(&id)?, Some((_, DeviceEntry::Live(device)))
+            found = matches!(self.entry(&id)?, Some(DeviceEntry::Live(device))
                 if device.space == *space && device.product == *product);
             Ok(if found { Scan::Stop } else { Scan::Next })
         })?;
@@ -114,37 +121,42 @@ impl Rows {
         self.database.put(&self.key(PROGRESS, &[]), &encode(progress)?)
     }
 
-    /// Makes `new` the entry of a device, as the outcome of the record at `applied`.
-    pub(crate) fn put_entry(
+    /// Makes `new` the row of a device.
+    pub(crate) fn put_row(
         &self,
         id: &DeviceId,
-        old: Option<&(Position, DeviceEntry)>,
-        new: Option<&DeviceEntry>,
-        applied: Position,
+        old: Option<&Row>,
+        new: Option<&Row>,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, new));
-        if let Some((_, old)) = old {
-            for key in self.index_keys(id, old) {
-                if !kept.contains(&key) {
-                    self.remove_index(&key, id)?;
-                }
+        let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, &new.entry));
+        for key in old.map_or_else(Vec::new, |old| self.index_keys(id, &old.entry)) {
+            if !kept.contains(&key) {
+                self.remove_index(&key, id)?;
             }
         }
-        let row = self.key(DEVICE, &[id.as_str().as_bytes()]);
+        let led = old.map_or_else(Vec::new, |old| self.directory_keys(old));
+        let leads = new.map_or_else(Vec::new, |new| self.directory_keys(new));
+        for key in led.iter().filter(|key| !leads.contains(key)) {
+            self.database.remove(key)?;
+        }
+        let key = self.key(DEVICE, &[id.as_str().as_bytes()]);
         match new {
             Some(new) => {
-                let value = encode_row(applied, new)?;
-                self.database.put(&row, &value)?;
-                tally.add(&row, &value, new);
+                let value = encode_row(new)?;
+                self.database.put(&key, &value)?;
+                tally.add(&key, &value, &new.entry);
             }
-            None if old.is_some() => self.database.remove(&row)?,
+            None if old.is_some() => self.database.remove(&key)?,
             None => {}
         }
-        if let Some((position, old)) = old {
-            tally.subtract(&row, &encode_row(*position, old)?, old);
+        if let Some(old) = old {
+            tally.subtract(&key, &encode_row(old)?, &old.entry);
         }
-        new.map_or(Ok(()), |new| self.put_index(id, new))
+        for key in leads.iter().filter(|key| !led.contains(key)) {
+            self.database.put(key, id.as_str().as_bytes())?;
+        }
+        new.map_or(Ok(()), |new| self.put_index(id, &new.entry))
     }
 
     /// Writes the index entries of a row that are not there: new ones, and those that a stop between two writes left out.
@@ -160,18 +172,30 @@ impl Rows {
         if self.database.get(&member)?.is_none() { self.database.put(&member, &[]) } else { Ok(()) }
     }
 
-    /// Reads every device row: counts them, and puts right the indexes that lead to them.
-    pub(crate) fn audit(&self) -> Result<Tally, Fault> {
-        let mut tally = Tally::default();
+    /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
+    /// are many and admit nobody, only after an unclean stop.
+    pub(crate) fn audit(&self, clean: bool) -> Result<(Tally, Counts), Fault> {
+        let (mut tally, mut counts) = (Tally::default(), Counts::default());
         let prefix = self.key(DEVICE, &[]);
         self.database.scan(&prefix, |key, value| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
-            let (_, entry) = decode_row(&id, value)?;
-            tally.add(key, value, &entry);
-            self.put_index(&id, &entry)?;
+            let row = decode_row(&id, value)?;
+            tally.add(key, value, &row.entry);
+            self.put_index(&id, &row.entry)?;
+            if self.has_directory() {
+                counts.add(&row);
+                if !clean {
+                    self.put_directory_keys(&id, &row)?;
+                }
+            }
             Ok(Scan::Next)
         })?;
-        Ok(tally)
+        Ok((tally, counts))
+    }
+
+    /// What stands before the device ids in the keys of device rows.
+    pub(crate) fn devices_prefix(&self) -> Vec<u8> {
+        self.key(DEVICE, &[])
     }
 
     /// Removes up to `max` keys of this generation; `Continue` when there may be more.
@@ -218,7 +242,7 @@ impl Rows {
         key
     }
 
-    fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    pub(crate) fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
         key(self.generation.number, kind, parts)
     }
 }
@@ -248,6 +272,11 @@ pub(crate) fn put_generations(
     generations: StoredGenerations,
 ) -> Result<(), Fault> {
     database.put(&key(META, META_INSTANCE, &[instance.as_str().as_bytes()]), &encode(&generations)?)
+}
+
+/// Where it is remembered when a device was seen: in no generation, so that it outlives them.
+pub(crate) fn seen_key(instance: &InstanceId, device: &DeviceId) -> Vec<u8> {
+    key(META, META_SEEN, &[instance.as_str(), device.as_str()].map(str::as_bytes))
 }
 
 /// A number that no generation of this database has had. To be called by one thread at a time.
@@ -303,7 +332,8 @@ fn key(generation: u32, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-fn device_id(bytes: &[u8]) -> Result<DeviceId, Fault> {
+/// Reads a device id of a key or an index entry.
+pub(crate) fn device_id(bytes: &[u8]) -> Result<DeviceId, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault("a device id of the view is not UTF-8".into()))?;
     crate::stored::id(text)
 }

@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rollcall_backbone::log::StreamIdentity;
 use rollcall_domain::{
     ids::{InstanceId, Position},
@@ -19,9 +19,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     admission::{Applied, ViewHealth, ViewStatus},
+    directory::Counts,
     fold::Fold,
     rows::Rows,
-    store::{Fault, Store, ViewError},
+    store::{Database, Fault, Store, ViewError},
 };
 
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     /// Raised with every whole replacement of `served`.
     generation: AtomicU64,
     live: AtomicU64,
+    /// `None`: not counted yet, or nothing is served.
+    counts: ArcSwapOption<Counts>,
     lookups_damaged: AtomicU64,
     status: watch::Sender<ViewStatus>,
     applied: broadcast::Sender<Applied>,
@@ -70,6 +73,11 @@ impl Shared {
         self.live.load(Ordering::Acquire)
     }
 
+    /// How many there are of each kind, once that has been counted.
+    pub(crate) fn counts(&self) -> Option<Arc<Counts>> {
+        self.counts.load_full()
+    }
+
     pub(crate) fn lookups_damaged(&self) -> u64 {
         self.lookups_damaged.load(Ordering::Acquire)
     }
@@ -91,10 +99,27 @@ impl Shared {
     pub(crate) fn look<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
         let served = self.served.load();
         let rows = served.rows.as_ref()?;
-        lookup(rows)
+        self.judge(&rows.database, lookup(rows))
+    }
+
+    /// As [`look`](Self::look), in what the directory has written; `None` also while that is not what is served.
+    pub(crate) fn look_in_directory<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
+        // Owned: a long walk is no business of a lookup of the connector's.
+        let rows = self.served.load().rows.clone().filter(|rows| rows.has_directory())?;
+        self.judge(&rows.database, lookup(&rows))
+    }
+
+    /// As [`look`](Self::look), beside the generations.
+    pub(crate) fn look_beside<T>(&self, lookup: impl FnOnce(&Database) -> Result<T, Fault>) -> Option<T> {
+        let database = self.store.current();
+        self.judge(&database, lookup(&database))
+    }
+
+    fn judge<T>(&self, database: &Database, found: Result<T, Fault>) -> Option<T> {
+        found
             .inspect_err(|fault| {
                 self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
-                if let Err(fault) = self.store.replace(&rows.database, fault) {
+                if let Err(fault) = self.store.replace(database, fault) {
                     tracing::error!(%fault, "the views cannot be rebuilt yet; trying again when they are next used");
                 }
             })
@@ -109,6 +134,7 @@ impl Shared {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
             generation: AtomicU64::new(0),
             live: AtomicU64::new(0),
+            counts: ArcSwapOption::empty(),
             lookups_damaged: AtomicU64::new(0),
             status: watch::Sender::new(new_status(0)),
             applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
@@ -195,10 +221,12 @@ impl Shared {
         self.status.send_replace(new_status(self.generation.fetch_add(1, Ordering::AcqRel) + 1));
         self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
         self.live.store(0, Ordering::Release);
+        self.counts.store(None);
     }
 
     pub(crate) fn count_anew(&self, fold: &Fold) {
         self.live.store(fold.tally.live, Ordering::Release);
+        self.counts.store(fold.counts.clone());
     }
 
     pub(crate) fn stale(&self, reason: String) {

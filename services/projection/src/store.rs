@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-pub(crate) use database::{Database, Fault, Scan, Value};
+pub(crate) use database::{Database, Fault, Scan, Value, Walk};
 use database::{folder as database_folder, quarantine, remove_folder};
 use marker::{Marker, current_boot};
 use rollcall_backbone::log::RegistryLog;
@@ -21,7 +21,7 @@ use rollcall_domain::ids::InstanceId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{admission::AdmissionView, follow, rows, shared::Shared, stored};
+use crate::{admission::AdmissionView, directory::DirectoryView, follow, rows, shared::Shared, stored};
 
 /// Keys of forgotten generations that opening removes; the rest waits for the next opening.
 const ORPHANS_ERASED_MAX: usize = 100_000;
@@ -33,6 +33,9 @@ pub struct StoreConfig {
     pub folder: PathBuf,
     /// sled's cache, bytes; the whole set should fit.
     pub cache_bytes_max: u64,
+    /// Whether every view of this store carries the [directory](crate::directory) beside what admission needs: for whoever
+    /// looks devices up. It takes several times the room and the time to build.
+    pub directory: bool,
 }
 
 /// Why a store cannot be used.
@@ -49,6 +52,12 @@ pub enum ViewError {
     /// The view has been closed.
     #[error("the view has been closed")]
     Closed,
+    /// The store was opened without the directory.
+    #[error("the view store in {folder} was opened without the directory: set `directory` where it is opened")]
+    WithoutDirectory {
+        /// The folder.
+        folder: String,
+    },
 }
 
 /// One sled database: the views of one process. Cheap to clone.
@@ -89,7 +98,7 @@ impl Store {
         let (database, clean) = believe(config).map_err(refused)?;
         Ok(Self(Arc::new(Inner {
             config: config.clone(),
-            schema,
+            schema: if config.directory { schema | stored::WITH_DIRECTORY } else { schema },
             served_schemas: served_schemas.to_vec(),
             clean,
             current: watch::Sender::new(Arc::new(database)),
@@ -130,6 +139,24 @@ impl Store {
         Ok(AdmissionView::of(shared, usage))
     }
 
+    /// The directory of an instance: the same view as that of [`admission`](Self::admission), for whoever looks things up.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ViewError::WithoutDirectory`] if the store was opened without; else as for [`admission`](Self::admission).
+    pub fn directory(
+        &self,
+        instance: &InstanceId,
+        log: Arc<dyn RegistryLog>,
+        shutdown: CancellationToken,
+    ) -> Result<DirectoryView, ViewError> {
+        if !self.0.config.directory {
+            return Err(ViewError::WithoutDirectory { folder: self.0.config.folder.display().to_string() });
+        }
+        Ok(DirectoryView::of(self.admission(instance, log, shutdown)?, instance.clone()))
+    }
+
     /// Waits until every view has stopped following (nobody may use one any more), then marks the folder
     /// clean, so that the next start believes it even after a power cut.
     pub async fn close(self) {
@@ -166,8 +193,11 @@ impl Store {
         self.0.schema
     }
 
+    /// Whether what was written so may be looked up while it is built anew. With or without the directory admission finds
+    /// the same; the directory itself looks whether it is there.
     pub(crate) fn serves(&self, schema: u32) -> bool {
-        schema == self.0.schema || self.0.served_schemas.contains(&schema)
+        let of = |schema: u32| schema & !stored::WITH_DIRECTORY;
+        of(schema) == of(self.0.schema) || self.0.served_schemas.contains(&of(schema))
     }
 
     /// Generations are made by one thread at a time.

@@ -4,6 +4,7 @@
 //! Not a wire format and never sent: a change here raises [`SCHEMA`], and views are rebuilt. Invariant: what cannot be
 //! read back as exactly a valid value is a [`Fault`], not a guess.
 
+pub(crate) mod certificate;
 pub(crate) mod configuration;
 pub(crate) mod device;
 
@@ -14,7 +15,9 @@ use crate::store::Fault;
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
+/// Set in the schema of a generation that holds the directory too, so that a store opened the other way builds anew.
+pub(crate) const WITH_DIRECTORY: u32 = 1 << 31;
 /// The older versions whose rows this code still reads as they are.
 pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
 
@@ -63,6 +66,13 @@ pub(crate) struct StoredGenerations {
 pub(crate) struct StoredGeneration {
     /// Prefix of its keys; unique in the database, never 0.
     pub(crate) number: u32,
-    /// The [`SCHEMA`] that it was written with.
+    /// The [`SCHEMA`] that it was written with, and whether [`WITH_DIRECTORY`].
     pub(crate) schema: u32,
+}
+
+impl StoredGeneration {
+    /// Whether it holds the directory.
+    pub(crate) fn has_directory(self) -> bool {
+        self.schema & WITH_DIRECTORY != 0
+    }
 }

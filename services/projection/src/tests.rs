@@ -1,6 +1,7 @@
 //! Views against the fold in memory: live, reopened, torn, damaged, of another version, of another log.
 
 mod damage;
+mod directory;
 mod ending;
 mod fleet;
 mod history;
@@ -24,7 +25,7 @@ use crate::admission::{AdmissionView, Store, StoreConfig, ViewStatus};
 const BOUND: Duration = Duration::from_secs(60);
 
 fn config(folder: &TempDir) -> StoreConfig {
-    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20 }
+    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20, directory: false }
 }
 
 fn instance() -> InstanceId {

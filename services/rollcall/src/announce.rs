@@ -4,7 +4,9 @@
 //! what it says is true: it appears, whole, when everything is ready, and goes when the process stops.
 
 use std::{
+    io::Write as _,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -25,6 +27,8 @@ pub struct Announcement {
     pub log: String,
     /// Every instance of the fleet.
     pub instances: Vec<InstanceAnnouncement>,
+    /// Where the API is, and what its first administrator signs with.
+    pub api: ApiAnnouncement,
     /// The demo's files and lines, with `--demo`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub demo: Option<Demo>,
@@ -45,6 +49,42 @@ pub struct InstanceAnnouncement {
     pub mqtts_address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
     pub server_ca_file: PathBuf,
+}
+
+/// Where the API is, and what its first administrator signs with.
+#[derive(Clone, Serialize)]
+pub struct ApiAnnouncement {
+    /// `https://host:port`.
+    pub url: String,
+    /// `ip:port`.
+    pub address: SocketAddr,
+    /// The CA certificate that its server certificate leads to.
+    pub ca_file: PathBuf,
+    /// What the first administrator signs with; absent once somebody has removed that operator or disabled their keys.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<ApiCredentials>,
+    /// That operator's password, if it was made by this process: printed once and written nowhere.
+    #[serde(skip)]
+    pub first_password: Option<String>,
+}
+
+/// What the first administrator signs with.
+#[derive(Clone, Serialize)]
+pub struct ApiCredentials {
+    /// The project of the access key.
+    pub project_id: String,
+    /// Who the access key belongs to.
+    pub operator: String,
+    /// The access key.
+    pub access_key: String,
+    /// Its secret: the file that holds this is readable by its owner only.
+    pub secret_key: String,
+}
+
+impl std::fmt::Debug for ApiAnnouncement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiAnnouncement").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// A CA and a device that nobody has registered, and the lines that register it.
@@ -74,7 +114,11 @@ impl Announcement {
     pub fn write(&self, data: &Path) -> anyhow::Result<()> {
         let (fresh, file) = (data.join("up.json.new"), data.join(FILE));
         let text = serde_json::to_string_pretty(self).context("cannot describe what is up")?;
-        std::fs::write(&fresh, text + "\n")
+        // It names a secret: for its owner only, from the first byte on.
+        drop(std::fs::remove_file(&fresh));
+        let options = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh);
+        options
+            .and_then(|mut opened| opened.write_all((text + "\n").as_bytes()))
             .and_then(|()| std::fs::rename(&fresh, &file))
             .with_context(|| format!("cannot write {}", file.display()))
     }
@@ -86,8 +130,8 @@ impl Announcement {
         drop(std::fs::remove_file(data.join(FILE)));
     }
 
-    /// The text for people.
-    pub fn text(&self) -> String {
+    /// The text for people; with the first administrator's password where this process has made it.
+    pub fn text(&self, first_password: Option<&str>) -> String {
         let mut lines = vec![format!("Rollcall is up on the {} log; data in {}", self.log, self.data.display())];
         for instance in &self.instances {
             lines.push(format!(
@@ -103,6 +147,7 @@ impl Announcement {
         if let Some(instance) = self.instances.first() {
             lines.push(format!("  server CA {}", instance.server_ca_file.display()));
         }
+        lines.push(self.api.text(first_password, &self.data.join(FILE)));
         if let Some(demo) = &self.demo {
             lines.push(format!("\nRegister device {} by connecting, with mosquitto_pub:\n", demo.device_id));
             lines.push(demo.mosquitto_pub.clone());
@@ -110,6 +155,30 @@ impl Announcement {
             lines.push(demo.rollcall_device.clone());
         }
         lines.push("\nWhat happens is shown below; Ctrl-C stops everything.\n".to_owned());
+        lines.join("\n")
+    }
+}
+
+impl ApiAnnouncement {
+    /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
+    fn text(&self, first_password: Option<&str>, file: &Path) -> String {
+        let url = &self.url;
+        let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
+        let Some(ApiCredentials { project_id, operator, access_key, secret_key }) = &self.credentials else {
+            return lines.concat();
+        };
+        if let Some(password) = first_password {
+            lines.push(format!(
+                "\nFirst administrator, shown this once: {operator} with password {password}\n  \
+                 project_id {project_id}, access key {access_key}, secret {secret_key}"
+            ));
+        }
+        lines.push(format!(
+            "\nList the devices with the cloud's own SDK (pip install huaweicloudsdkiotda), in Python:\n\n\
+             import json; from huaweicloudsdkcore.auth.credentials import BasicCredentials; from huaweicloudsdkcore.http.http_config import HttpConfig; from huaweicloudsdkiotda.v5 import IoTDAClient, ListDevicesRequest; api = json.load(open({file:?}))[\"api\"]\n\
+             client = IoTDAClient.new_builder().with_credentials(BasicCredentials(api[\"access_key\"], api[\"secret_key\"], api[\"project_id\"])).with_endpoint(api[\"url\"]).with_http_config(HttpConfig(ssl_ca_cert=api[\"ca_file\"])).build()\n\
+             print(client.list_devices(ListDevicesRequest()))"
+        ));
         lines.join("\n")
     }
 }

@@ -14,7 +14,7 @@ use rollcall_chassis::{
 
 use crate::{
     fleet_file::Document,
-    process_config, processes,
+    processes,
     processes::open_backbone,
     up::{applier, report},
 };
@@ -50,7 +50,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let document = Document::read(&arguments.fleet, &arguments.data)?;
     let backbone = open_backbone(Some(&arguments.nats), &arguments.data).await?;
     let own = arguments.data.join(VIEWS);
-    let ground = processes::stand(backbone, &own, process_config::default_cache(), &shutdown)?;
+    let views = processes::views(&own, false);
+    let ground = processes::stand(backbone, &views, &shutdown)?;
     let outcome = applier(&ground, &shutdown).apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     report(&document, outcome);

@@ -9,7 +9,7 @@ use crate::{
     apply, device,
     fleet_file::Document,
     pki,
-    process_config::{AnyProcess, ConnectorProcess, RegistrarProcess},
+    process_config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
     processes, up, view,
 };
 
@@ -29,6 +29,8 @@ enum Command {
     Connector(ConfigFile),
     /// Run one registrar on NATS
     Registrar(ConfigFile),
+    /// Run one API on NATS
+    Api(ConfigFile),
     /// Apply a fleet file to a deployment on NATS, once
     Apply(apply::Arguments),
     /// Hold the views in a data folder against the log
@@ -73,6 +75,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let config: RegistrarProcess = rollcall_chassis::config::load(&file.config)?;
             runtime()?.block_on(processes::registrar(config))?;
         }
+        Command::Api(file) => {
+            let config: ApiProcess = rollcall_chassis::config::load(&file.config)?;
+            runtime()?.block_on(processes::api(config))?;
+        }
         Command::Apply(arguments) => return runtime()?.block_on(apply::run(&arguments)),
         Command::View(command) => return runtime()?.block_on(view::run(&command)),
         Command::CheckConfig(file) => println!("{}", check(&file)?),
@@ -98,6 +104,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<String> {
         Some("toml") => match AnyProcess::read(&file.config)? {
             AnyProcess::Connector(_) => Ok(format!("{name}: a connector's configuration, without fault")),
             AnyProcess::Registrar(_) => Ok(format!("{name}: a registrar's configuration, without fault")),
+            AnyProcess::Api(_) => Ok(format!("{name}: an API's configuration, without fault")),
         },
         _ => bail!("{name} is neither a process's configuration (.toml) nor a fleet file (.yaml, .yml)"),
     }

@@ -50,6 +50,25 @@ pub struct RegistrarProcess {
     pub telemetry: TelemetryConfig,
 }
 
+/// What `rollcall api --config` reads.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiProcess {
+    /// Where the process keeps its views; disposable.
+    pub data: PathBuf,
+    /// Memory that its views may take, bytes.
+    #[serde(default = "default_cache")]
+    pub view_cache_bytes_max: u64,
+    /// The broker.
+    pub nats: NatsTable,
+    /// The API itself.
+    #[serde(default)]
+    pub api: rollcall_api::Config,
+    /// Logs, traces, metrics.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
 /// How to reach the broker.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -108,13 +127,15 @@ pub const fn default_cache() -> u64 {
     VIEW_CACHE_BYTES
 }
 
-/// Either process's configuration, told apart by its `[connector]` or `[registrar]` table.
+/// Any process's configuration, told apart by its `[connector]`, `[registrar]` or `[api]` table.
 #[derive(Debug)]
 pub enum AnyProcess {
     /// A connector's.
     Connector(Box<ConnectorProcess>),
     /// A registrar's.
     Registrar(Box<RegistrarProcess>),
+    /// An API's.
+    Api(Box<ApiProcess>),
 }
 
 impl AnyProcess {
@@ -126,6 +147,8 @@ impl AnyProcess {
         let tables: toml::Table = rollcall_chassis::config::load(file)?;
         if tables.contains_key("registrar") {
             rollcall_chassis::config::load(file).map(|config| Self::Registrar(Box::new(config)))
+        } else if tables.contains_key("api") {
+            rollcall_chassis::config::load(file).map(|config| Self::Api(Box::new(config)))
         } else {
             rollcall_chassis::config::load(file).map(|config| Self::Connector(Box::new(config)))
         }
@@ -139,6 +162,7 @@ impl AnyProcess {
         match self {
             Self::Connector(config) => toml::to_string_pretty(config),
             Self::Registrar(config) => toml::to_string_pretty(config),
+            Self::Api(config) => toml::to_string_pretty(config),
         }
     }
 }
@@ -164,6 +188,7 @@ mod tests {
     fn the_samples_name_every_key() {
         is_complete("connector.toml");
         is_complete("registrar.toml");
+        is_complete("api.toml");
     }
 
     #[test]
@@ -174,6 +199,9 @@ mod tests {
         let (_, registrar) = sample("registrar.toml");
         let defaults = rollcall_registrar::Config::default();
         assert_eq!(registrar["registrar"], toml::Value::try_from(defaults).expect("TOML"));
+        let (_, api) = sample("api.toml");
+        let defaults = rollcall_api::Config::default();
+        assert_eq!(api["api"]["limits"], toml::Value::try_from(defaults.limits).expect("TOML"));
     }
 
     #[test]

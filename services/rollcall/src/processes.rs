@@ -1,8 +1,9 @@
-//! `rollcall connector` and `rollcall registrar`: one service in one process, on NATS.
+//! `rollcall connector`, `rollcall registrar` and `rollcall api`: one service in one process, on NATS.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use rollcall_api::Welcome;
 use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
@@ -15,13 +16,14 @@ use rollcall_chassis::{
 };
 use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
-    admission::{Store, StoreConfig},
+    admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
 };
+use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::process_config::{ConnectorProcess, NatsTable, RegistrarProcess};
+use crate::process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
 
 /// What every service stands on.
 pub(crate) struct Ground {
@@ -37,8 +39,8 @@ pub(crate) struct Ground {
 pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
-    let ground =
-        stand_on_nats(&config.nats, "rollcall-connector", &config.data, config.view_cache_bytes_max, &shutdown).await?;
+    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: false };
+    let ground = stand_on_nats(&config.nats, "rollcall-connector", views, &shutdown).await?;
     let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
     ground.store.close().await;
@@ -53,12 +55,59 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
 pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
-    let ground =
-        stand_on_nats(&config.nats, "rollcall-registrar", &config.data, config.view_cache_bytes_max, &shutdown).await?;
+    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: false };
+    let ground = stand_on_nats(&config.nats, "rollcall-registrar", views, &shutdown).await?;
     rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
     ground.store.close().await;
     finish(shutdown, telemetry).await;
     Ok(())
+}
+
+/// Runs an API until it is told to stop. What the first administrator needs is printed once, on standard output.
+///
+/// # Errors
+/// Configuration, broker, views, certificate or listener that cannot be used.
+pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("rollcall-api", &config.telemetry)?;
+    let shutdown = shutdown::on_signal()?;
+    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: true };
+    let ground = stand_on_nats(&config.nats, "rollcall-api", views, &shutdown).await?;
+    let (welcome, welcomed) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(welcome) = welcomed.await {
+            print_welcome(&welcome);
+        }
+    });
+    let outcome = rollcall_api::run(config.api, api_parts(&ground, announce_bound(), welcome), shutdown.clone()).await;
+    ground.store.close().await;
+    finish(shutdown, telemetry).await;
+    outcome.context("the API stopped")
+}
+
+/// Only who has made the first administrator knows the password, and only now.
+#[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
+fn print_welcome(welcome: &Welcome) {
+    if let Some(password) = &welcome.password {
+        println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
+        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
+        println!("its project_id: {}", welcome.project_id);
+    }
+}
+
+pub(crate) fn api_parts(
+    ground: &Ground,
+    bound: oneshot::Sender<SocketAddr>,
+    welcome: oneshot::Sender<Welcome>,
+) -> rollcall_api::Parts {
+    rollcall_api::Parts {
+        backbone: ground.backbone.clone(),
+        store: ground.store.clone(),
+        fleet: ground.fleet.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        bound,
+        welcome,
+    }
 }
 
 pub(crate) fn connector_parts(
@@ -87,25 +136,19 @@ pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
     }
 }
 
-async fn stand_on_nats(
-    nats: &NatsTable,
-    name: &str,
-    data: &Path,
-    cache_bytes_max: u64,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
+async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
-    stand(backbone, data, cache_bytes_max, shutdown)
+    stand(backbone, &views, shutdown)
+}
+
+/// Where a process with this data folder keeps its views, with the memory that they take by default.
+pub(crate) fn views(data: &Path, directory: bool) -> Views {
+    Views { folder: data.join("views"), cache_bytes_max: process_config::default_cache(), directory }
 }
 
 /// Opens the views of a process and follows the fleet.
-pub(crate) fn stand(
-    backbone: Backbone,
-    data: &Path,
-    cache_bytes_max: u64,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
-    let store = Store::open(&StoreConfig { folder: data.join("views"), cache_bytes_max })?;
+pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
+    let store = Store::open(views)?;
     let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
     Ok(Ground { backbone, store, fleet })
 }

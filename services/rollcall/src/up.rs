@@ -1,4 +1,4 @@
-//! `rollcall up`: connector and registrar in one process, on the embedded log or on NATS.
+//! `rollcall up`: connector, registrar and API in one process, on the embedded log or on NATS.
 //!
 //! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
 //! when all is ready, shows what happens, and stops it all again.
@@ -9,6 +9,7 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
+use rollcall_api::Welcome;
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -29,9 +30,12 @@ use crate::{
     demo,
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
-    process_config,
     processes::{self, Ground, open_backbone},
 };
+
+/// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
+/// that is called so would be served this one, which is no less the platform's.
+const API_CERTIFICATE: &str = "api";
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
@@ -48,6 +52,9 @@ pub struct Arguments {
     /// Where to accept MQTT over TLS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8883", env = "ROLLCALL_LISTEN")]
     pub listen: SocketAddr,
+    /// Where to serve the API over HTTPS; port 0: any free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8943", env = "ROLLCALL_API_LISTEN")]
+    pub api: SocketAddr,
     /// How registry events are shown on standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -58,7 +65,7 @@ pub struct Arguments {
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "warn,rollcall=info,rollcall_connector=info,rollcall_registrar=info"
+        default_value = "warn,rollcall=info,rollcall_connector=info,rollcall_registrar=info,rollcall_api=info"
     )]
     pub log: String,
     /// OTLP/gRPC endpoint of an OpenTelemetry collector
@@ -91,7 +98,8 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
-    let ground = processes::stand(backbone, &arguments.data, process_config::default_cache(), shutdown)?;
+    // One view for each instance serves connector, registrar and API alike.
+    let ground = processes::stand(backbone, &processes::views(&arguments.data, true), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
     let served = serve_on(arguments, &ground, document, demo.as_ref(), hangup, shutdown).await;
@@ -118,6 +126,7 @@ async fn serve_on(
         let instance = &declared.item.instance;
         platform_ca.issue_server(&tls_folder, instance.id.as_str(), &instance.access_domain)?;
     }
+    platform_ca.issue_server_also_for(&tls_folder, API_CERTIFICATE, "localhost", &["127.0.0.1", "::1"])?;
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
         platform_ca,
@@ -129,6 +138,7 @@ async fn serve_on(
     let status = watch::Sender::default();
     let mut connector = status.subscribe();
     let address = start_services(arguments, ground, status, &services, shutdown).await?;
+    let mut api = start_api(arguments, ground, &services, shutdown).await?;
     let mut applier = applier(ground, shutdown);
     if let Some(document) = document {
         match applier.apply(&document).await {
@@ -138,12 +148,15 @@ async fn serve_on(
         }
     }
     ready::until_served(ground, &mut connector, shutdown).await?;
+    let Some(welcome) = shutdown.run_until_cancelled(&mut api.welcome).await else { return Ok(()) };
+    // Nothing is told where the first administrator is there no longer.
+    let described = ready::api(&api.address, &server_ca_file, welcome.ok());
     let announce = || {
-        let announcement = ready::announcement(arguments, ground, address, &server_ca_file, demo, shutdown)?;
+        let announcement = ready::announcement(arguments, ground, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
-    ready::print(arguments.output, &announce()?)?;
+    ready::print(arguments.output, &announce()?, described.first_password.as_deref())?;
     reapply_on_hangup(arguments, applier, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;
@@ -188,6 +201,48 @@ async fn start_services(
         Ok(address) = address => Ok(address),
         Ok(outcome) = ended => {
             outcome.context("the connector cannot start")?;
+            anyhow::bail!("stopped while starting")
+        }
+    }
+}
+
+/// A started API: where it is, and what its first administrator needs.
+struct StartedApi {
+    address: SocketAddr,
+    welcome: oneshot::Receiver<Welcome>,
+}
+
+/// Starts the API; returns once it is bound. When it ends, everything does.
+async fn start_api(
+    arguments: &Arguments,
+    ground: &Ground,
+    services: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<StartedApi> {
+    let ((bound, address), (welcoming, welcome)) = (oneshot::channel(), oneshot::channel());
+    let tls_folder = arguments.data.join("tls");
+    let config = rollcall_api::Config {
+        listen: arguments.api,
+        certificate: tls_folder.join(format!("{API_CERTIFICATE}.crt")),
+        key: tls_folder.join(format!("{API_CERTIFICATE}.key")),
+        tls_folder,
+        master_key_file: arguments.data.join("api/master.key"),
+        ..rollcall_api::Config::default()
+    };
+    let api = rollcall_api::run(config, processes::api_parts(ground, bound, welcoming), shutdown.clone());
+    let (report, ended) = oneshot::channel();
+    let failed = shutdown.clone();
+    services.spawn(async move {
+        let outcome = api.await;
+        failed.cancel();
+        if let Err(Err(error)) = report.send(outcome) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the API stopped");
+        }
+    });
+    tokio::select! {
+        Ok(address) = address => Ok(StartedApi { address, welcome }),
+        Ok(outcome) = ended => {
+            outcome.context("the API cannot start")?;
             anyhow::bail!("stopped while starting")
         }
     }

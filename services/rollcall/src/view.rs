@@ -65,7 +65,9 @@ async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Res
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
-    let open = |folder: PathBuf| Store::open(&StoreConfig { folder, cache_bytes_max: process_config::default_cache() });
+    let open = |folder: PathBuf| {
+        Store::open(&StoreConfig { folder, cache_bytes_max: process_config::default_cache(), directory: false })
+    };
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
     let mut fleet = fleet::follow(backbone.log.clone(), shutdown.clone());

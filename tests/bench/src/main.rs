@@ -3,9 +3,11 @@
 //! Not a test: nothing is asserted, because machines are shared and noisy. Build with `--release` and read the ratios.
 //! [`connect`]: server CPU for each connection of a known device, beside a bare TLS acceptor. [`register`]: first
 //! connections, latency and rate. [`idle`]: memory for each idle connection. [`rebuild`]: a view of many devices from zero.
+//! [`directory`]: what people look up among many devices.
 
 mod client;
 mod connect;
+mod directory;
 mod floor;
 mod idle;
 mod proc;
@@ -25,6 +27,8 @@ enum Measure {
     Idle(idle::Arguments),
     /// Time to rebuild the view of many devices
     Rebuild(rebuild::Arguments),
+    /// Pages, searches and counts among many devices, beside a pass over all rows
+    Directory(directory::Arguments),
     /// The bare acceptor that `connect` compares with; started by it
     #[command(hide = true)]
     Floor(floor::Arguments),
@@ -38,6 +42,7 @@ fn main() -> anyhow::Result<()> {
             Measure::Register(arguments) => register::run(&arguments).await,
             Measure::Idle(arguments) => idle::run(&arguments).await,
             Measure::Rebuild(arguments) => rebuild::run(&arguments).await,
+            Measure::Directory(arguments) => directory::run(&arguments).await,
             Measure::Floor(arguments) => floor::run(&arguments).await,
         }
     })

@@ -41,11 +41,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let backbone =
         embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
     let instance = InstanceId::parse("north")?;
-    fill(backbone.log.as_ref(), &instance, arguments.devices).await?;
+    fill(backbone.log.as_ref(), &instance, arguments.devices, registration).await?;
     let begun = now();
     read(backbone.log.as_ref(), &instance).await?;
     let reading = begun.elapsed().as_secs_f64();
-    let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: arguments.cache_mib * 1024 * 1024 };
+    let config = StoreConfig {
+        folder: folder.path().join("views"),
+        cache_bytes_max: arguments.cache_mib * 1024 * 1024,
+        directory: false,
+    };
     let begun = now();
     let store = Store::open(&config)?;
     let view = store.admission(&instance, backbone.log.clone(), CancellationToken::new())?;
@@ -60,22 +64,34 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn fill(log: &dyn RegistryLog, instance: &InstanceId, devices: u64) -> anyhow::Result<()> {
+/// Fills an instance's log with so many devices.
+pub(crate) async fn fill(
+    log: &dyn RegistryLog,
+    instance: &InstanceId,
+    devices: u64,
+    registration: impl Fn(u64) -> anyhow::Result<Event>,
+) -> anyhow::Result<()> {
     let id = LogId::Instance(instance.clone());
     log.open(&id).await?;
     let mut position = Position::START;
     let all: Vec<u64> = (0..devices).collect();
     for batch in all.chunks(BATCH_RECORDS_MAX) {
-        let records = batch.iter().map(|n| record(&id, *n)).collect::<anyhow::Result<Vec<Bytes>>>()?;
+        let record = |n: &u64| record(&id, *n, registration(*n)?);
+        let records = batch.iter().map(record).collect::<anyhow::Result<Vec<Bytes>>>()?;
         position = log.append(&id, position, records).await?;
     }
     Ok(())
 }
 
-/// A registration as the registrar writes it, with a certificate of the usual size.
-fn record(log: &LogId, n: u64) -> anyhow::Result<Bytes> {
+/// The SHA-256 that a device's certificate is said to have.
+pub(crate) fn digest(n: u64) -> [u8; 32] {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    sha256
+}
+
+/// A registration as the registrar writes it, with a certificate of the usual size.
+fn registration(n: u64) -> anyhow::Result<Event> {
     let profile = DeviceProfile {
         device: DeviceId::parse(&format!("truck_{n:09}"))?,
         node_id: NodeId::parse(&format!("{n:09}"))?,
@@ -86,12 +102,17 @@ fn record(log: &LogId, n: u64) -> anyhow::Result<Bytes> {
         policies: vec![PolicyId::parse("truck-topics")?],
     };
     let not_before = Timestamp::from_unix_s(1_700_000_000);
-    let certificate = PresentedCertificate { sha256, der: vec![0x30; 420].into(), not_before, ca: CaId::parse("ca")? };
-    let event = Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 };
+    let certificate =
+        PresentedCertificate { sha256: digest(n), der: vec![0x30; 420].into(), not_before, ca: CaId::parse("ca")? };
+    Ok(Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 })
+}
+
+fn record(log: &LogId, n: u64, event: Event) -> anyhow::Result<Bytes> {
+    let sha256 = digest(n);
     Ok(codec::encode_record(&Record {
         id: Uuid::from_u128(u128::from(n)),
         log: log.clone(),
-        time: not_before,
+        time: Timestamp::from_unix_s(1_700_000_000),
         cause: RequestId::of_certificate(&sha256),
         actor: Actor::Certificate(sha256),
         traceparent: None,

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -26,6 +27,7 @@ pub struct Deployment {
     connectors: Vec<Connector>,
     registrar: Option<Process>,
     registrar_lines: String,
+    api: Option<Process>,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
 }
@@ -54,27 +56,47 @@ impl Deployment {
     /// # Panics
     /// When something does not come up.
     pub fn configured(folder: TempDir, instances: &[Instance], limits: &str, registrar: &str) -> Self {
-        let nats = NatsServer::start();
-        let tls = folder.path().join("tls");
-        std::fs::create_dir_all(&tls).expect("a folder");
-        let ca = Authority::root(folder.path(), "server-ca", Key::P256);
-        for instance in instances {
-            ca.server(&tls, &instance.id, &instance.access_domain);
-        }
-        let server_ca = ca.pair.certificate.clone();
-        let mut deployment = Self {
-            folder,
-            server_ca,
-            instances: instances.to_vec(),
-            connectors: Vec::new(),
-            registrar: None,
-            registrar_lines: registrar.to_owned(),
-            nats,
-        };
+        let domains: Vec<_> = instances.iter().map(|instance| (&*instance.id, &*instance.access_domain)).collect();
+        let mut deployment = Self { registrar_lines: registrar.to_owned(), ..Self::prepared(folder, &domains) };
+        deployment.instances = instances.to_vec();
         deployment.start_registrar();
         deployment.add_connector(limits);
         deployment.apply();
         deployment
+    }
+
+    /// Starts a broker, a registrar and one connector for a fleet that is still to be made: ids and access domains.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub fn empty(folder: TempDir, domains: &[(&str, &str)]) -> Self {
+        let mut deployment = Self::prepared(folder, domains);
+        deployment.start_registrar();
+        deployment.add_connector("");
+        deployment
+    }
+
+    /// A broker and server certificates, and nothing else yet.
+    fn prepared(folder: TempDir, domains: &[(&str, &str)]) -> Self {
+        let nats = NatsServer::start();
+        let tls = folder.path().join("tls");
+        std::fs::create_dir_all(&tls).expect("a folder");
+        let ca = Authority::root(folder.path(), "server-ca", Key::P256);
+        for (id, access_domain) in domains {
+            ca.server(&tls, id, access_domain);
+        }
+        ca.server(&tls, "api", "localhost");
+        let server_ca = ca.pair.certificate.clone();
+        Self {
+            folder,
+            server_ca,
+            instances: Vec::new(),
+            connectors: Vec::new(),
+            registrar: None,
+            registrar_lines: String::new(),
+            api: None,
+            nats,
+        }
     }
 
     /// Its folder: certificates of the test may go there.
@@ -155,6 +177,56 @@ impl Deployment {
         let mut command = Command::new(rollcall());
         command.arg("registrar").arg("--config").arg(&config);
         self.registrar = Some(Process::start("registrar", &mut command, self.folder()));
+    }
+
+    /// Starts an API; returns what `up.json` would say of it, from what the first start prints.
+    ///
+    /// # Panics
+    /// When it does not come up, or is not the first.
+    pub fn start_api(&mut self) -> Value {
+        let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
+        let text = format!(
+            "data = {:?}\n[nats]\nurl = {:?}\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
+            self.folder().join("api"),
+            self.nats.url(),
+            tls.join("api.crt"),
+            tls.join("api.key"),
+            self.folder().join("api/master.key"),
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(rollcall());
+        command.arg("api").arg("--config").arg(&config);
+        let mut process = Process::start("api", &mut command, self.folder());
+        let announced = wait::until("the API to make its first administrator", || {
+            process.assert_running();
+            let output = process.output();
+            let word = |before: &str, after: char| {
+                let (_, rest) = output.split_once(before)?;
+                rest.split(|c: char| c == after || c == '\n').next().map(str::to_owned)
+            };
+            let address = word("listening on ", '\n');
+            let key = (word("its access key: ", ' '), word(" with secret ", '\n'), word("its project_id: ", '\n'));
+            match (address, key) {
+                (Some(address), (Some(access_key), Some(secret_key), Some(project_id))) => {
+                    let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+                    Ok(json!({
+                        "url": format!("https://localhost:{port}"), "address": address, "ca_file": self.server_ca,
+                        "project_id": project_id, "access_key": access_key, "secret_key": secret_key,
+                    }))
+                }
+                _ => Err(format!("{output}{}", process.errors())),
+            }
+        });
+        self.api = Some(process);
+        announced
+    }
+
+    /// The API; it must be running.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn api(&mut self) -> &mut Process {
+        self.api.as_mut().expect("an API")
     }
 
     /// Starts one more connector; `limits` are lines of its `[connector.limits]`. Returns its number.

@@ -8,6 +8,7 @@
 //! Read [`process`] and [`wait`], then [`up`] and [`deployment`] (Rollcall whole, and in separate processes),
 //! [`certificates`], [`clients`] (those that are not ours), and [`raw`] and [`storm`] for what these do not do.
 
+pub mod api;
 pub mod certificates;
 pub mod clients;
 pub mod deployment;
@@ -16,6 +17,7 @@ pub mod nats;
 pub mod operator;
 pub mod process;
 pub mod raw;
+pub mod sdk;
 pub mod storm;
 pub mod up;
 pub mod wait;

@@ -76,6 +76,15 @@ impl Up {
         self.folder.path().join("data")
     }
 
+    /// What `up.json` says.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn announced(&self) -> Value {
+        let text = std::fs::read_to_string(self.data().join("up.json")).expect("up.json");
+        serde_json::from_str(&text).expect("up.json is JSON")
+    }
+
     /// Its folder: certificates of the test may go there.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -164,7 +173,8 @@ impl Up {
 
 fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>) -> Process {
     let mut command = Command::new(rollcall());
-    command.args(["up", "--output", "json", "--listen", &listen.to_string(), "--data"]).arg(folder.join("data"));
+    command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
+    command.arg(folder.join("data"));
     command.arg("--fleet").arg(folder.join("fleet.yaml"));
     if let Some(url) = nats {
         command.args(["--nats", url]);

@@ -9,7 +9,7 @@ use rollcall_domain::ids::{LogId, Position};
 use super::{Failure, UnderTest, ensure, next};
 use crate::{
     Backbone, BackboneError,
-    log::{AppendError, BATCH_RECORDS_MAX, Followed, RECORD_BYTES_MAX},
+    log::{AppendError, BATCH_RECORDS_MAX, Followed, READ_BYTES_MAX, RECORD_BYTES_MAX},
 };
 
 /// Records that say where they stand.
@@ -161,6 +161,63 @@ pub async fn the_largest_append_is_taken(under_test: &UnderTest) -> Result<(), F
     ensure!(read_last == Some((last.0, large)), "a record of {RECORD_BYTES_MAX} bytes comes back as it was");
     let expected: Vec<(u64, Bytes)> = (1..).zip(numbered(1, most)).collect();
     ensure!(read == expected, "the records before it come back as they were");
+    Ok(())
+}
+
+/// A log is read in steps, each after the last position of the one before; the end is an empty step.
+pub async fn a_log_is_read_in_steps(under_test: &UnderTest) -> Result<(), Failure> {
+    let (backbone, log) = (&under_test.backbone, under_test.open_log("steps").await?);
+    let read = async |after: u64, max: usize| -> Result<Vec<(u64, Bytes)>, Failure> {
+        let read = backbone.log.read(&log, Position(after), max).await?;
+        Ok(read.into_iter().map(|entry| (entry.position.0, entry.record)).collect())
+    };
+    let nothing = read(0, 10).await?;
+    ensure!(nothing.is_empty(), "there is nothing in an empty log, not {nothing:?}");
+    let most = BATCH_RECORDS_MAX as u64;
+    let last = backbone.log.append(&log, Position::START, numbered(1, most)).await?;
+    backbone.log.append(&log, last, numbered(most + 1, 7)).await?;
+    let written: Vec<(u64, Bytes)> = (1..).zip(numbered(1, most + 7)).collect();
+    let cases = [
+        (0, 1, &written[..1]),
+        (500, 1, &written[500..501]),
+        (most + 6, 1, &written[written.len() - 1..]),
+        (3, 400, &written[3..403]),
+        (0, usize::MAX, &written[..BATCH_RECORDS_MAX]),
+        (most, usize::MAX, &written[BATCH_RECORDS_MAX..]),
+        (most + 7, 10, &[]),
+        (most + 900, 10, &[]),
+        (0, 0, &[]),
+    ];
+    for (after, max, expected) in cases {
+        let found = read(after, max).await?;
+        ensure!(
+            found == expected,
+            "up to {max} records after {after} are {} records, not the {} from {:?} on",
+            expected.len(),
+            found.len(),
+            found.first()
+        );
+    }
+    Ok(())
+}
+
+/// Large records are read in more and smaller steps, whatever was asked for, and every step has at least one.
+pub async fn a_step_of_large_records_is_shorter(under_test: &UnderTest) -> Result<(), Failure> {
+    const RECORDS: u64 = 24;
+    let (backbone, log) = (&under_test.backbone, under_test.open_log("bytes").await?);
+    let large = Bytes::from(vec![b'x'; RECORD_BYTES_MAX]);
+    for end in (0..RECORDS).step_by(8) {
+        backbone.log.append(&log, Position(end), vec![large.clone(); 8]).await?;
+    }
+    let (mut after, mut steps) = (Position::START, 0);
+    while after < Position(RECORDS) {
+        let read = backbone.log.read(&log, after, RECORDS as usize).await?;
+        let bytes: usize = read.iter().map(|entry| entry.record.len()).sum();
+        ensure!(bytes < READ_BYTES_MAX + RECORD_BYTES_MAX, "a step ends after {READ_BYTES_MAX} bytes, not {bytes}");
+        let Some(last) = read.last() else { return Err(Failure(format!("records follow on {after}: none was read"))) };
+        (after, steps) = (last.position, steps + 1);
+    }
+    ensure!(steps > 1, "{RECORDS} records of {RECORD_BYTES_MAX} bytes are more than one step");
     Ok(())
 }
 

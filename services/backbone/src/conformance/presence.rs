@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, DeviceId, InstanceId, Position},
     time::Timestamp,
 };
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Failure, PATIENCE, UnderTest, ensure, next, nothing};
-use crate::presence::{Presence, PresenceChange, Session};
+use crate::presence::{Beat, Presence, PresenceChange, Session};
 
 type Changes = mpsc::Receiver<PresenceChange>;
 
@@ -81,7 +81,7 @@ async fn expect_current(
 /// Who watches sees every change in the order in which it was announced; who watches later sees what is current.
 pub async fn changes_are_seen_in_order(under_test: &UnderTest) -> Result<(), Failure> {
     let (presence, instance) = open(under_test, "changes").await?;
-    presence.heartbeat(&instance, &connector("c1")?).await?;
+    presence.heartbeat(&instance, &connector("c1")?, Beat::default()).await?;
     let mut changes = expect_current(presence, &instance, &[]).await?;
     let announced = [
         online("d1", "c1", 1)?,
@@ -168,7 +168,7 @@ pub async fn watchers_agree_on_the_order(under_test: &UnderTest) -> Result<(), F
 pub async fn a_silent_connector_loses_its_devices(under_test: &UnderTest) -> Result<(), Failure> {
     let (presence, instance) = open(under_test, "silent").await?;
     let heard_at = Instant::now();
-    presence.heartbeat(&instance, &connector("c1")?).await?;
+    presence.heartbeat(&instance, &connector("c1")?, Beat::default()).await?;
     presence.announce(&instance, online("d1", "c1", 1)?).await?;
     presence.announce(&instance, online("d2", "c2", 1)?).await?;
     presence.announce(&instance, online("d3", "c2", 2)?).await?;
@@ -188,12 +188,12 @@ pub async fn a_silent_connector_loses_its_devices(under_test: &UnderTest) -> Res
 /// A connector that renews its lease keeps its devices for longer than one lease.
 pub async fn a_heartbeat_keeps_a_connector(under_test: &UnderTest) -> Result<(), Failure> {
     let (presence, instance) = open(under_test, "heartbeat").await?;
-    presence.heartbeat(&instance, &connector("silent")?).await?;
+    presence.heartbeat(&instance, &connector("silent")?, Beat::default()).await?;
     presence.announce(&instance, online("d1", "kept", 1)?).await?;
     let mut changes = expect_current(presence, &instance, &[("d1", "kept", 1)]).await?;
     // The silent one is the clock: twice it is lost, and the other has outlived two leases.
     for _ in 0..2 {
-        presence.heartbeat(&instance, &connector("silent")?).await?;
+        presence.heartbeat(&instance, &connector("silent")?, Beat::default()).await?;
         await_lost(presence, &instance, &mut changes, "silent", &["kept"], under_test).await?;
     }
     expect_current(presence, &instance, &[("d1", "kept", 1)]).await?;
@@ -203,15 +203,48 @@ pub async fn a_heartbeat_keeps_a_connector(under_test: &UnderTest) -> Result<(),
 /// A connector that was lost (its network was cut) comes back by announcing what it holds.
 pub async fn a_lost_connector_announces_again(under_test: &UnderTest) -> Result<(), Failure> {
     let (presence, instance) = open(under_test, "back").await?;
-    presence.heartbeat(&instance, &connector("c1")?).await?;
+    presence.heartbeat(&instance, &connector("c1")?, Beat::default()).await?;
     presence.announce(&instance, online("d1", "c1", 1)?).await?;
     let mut changes = expect_current(presence, &instance, &[("d1", "c1", 1)]).await?;
     await_lost(presence, &instance, &mut changes, "c1", &[], under_test).await?;
-    presence.heartbeat(&instance, &connector("c1")?).await?;
+    presence.heartbeat(&instance, &connector("c1")?, Beat::default()).await?;
     expect_current(presence, &instance, &[]).await?;
     presence.announce(&instance, online("d1", "c1", 1)?).await?;
     expect(&mut changes, &online("d1", "c1", 1)?).await?;
     expect_current(presence, &instance, &[("d1", "c1", 1)]).await?;
+    Ok(())
+}
+
+async fn expect_connectors(
+    presence: &dyn Presence,
+    instance: &InstanceId,
+    expected: &[(&str, Beat)],
+) -> Result<Vec<Timestamp>, Failure> {
+    let found = presence.connectors(instance).await?;
+    let told: Vec<(&str, Beat)> = found.iter().map(|found| (found.connector.as_str(), found.beat)).collect();
+    ensure!(told == expected, "the connectors that are alive are {expected:?}, not {told:?}");
+    Ok(found.iter().map(|found| found.at).collect())
+}
+
+/// Whoever asks is told the last beat of each connector, until its lease runs out; an announcement is no beat.
+pub async fn connectors_tell_how_they_are(under_test: &UnderTest) -> Result<(), Failure> {
+    let (presence, instance) = open(under_test, "beats").await?;
+    let (_, other) = open(under_test, "beats-2").await?;
+    let beat = |position: u64, sessions: u64| Beat { position: Position(position), sessions };
+    expect_connectors(presence, &instance, &[]).await?;
+    let mut changes = expect_current(presence, &instance, &[]).await?;
+    presence.announce(&instance, online("d1", "c3", 1)?).await?;
+    expect(&mut changes, &online("d1", "c3", 1)?).await?;
+    expect_connectors(presence, &instance, &[]).await?;
+    presence.heartbeat(&instance, &connector("c2")?, beat(7, 0)).await?;
+    presence.heartbeat(&instance, &connector("c1")?, beat(5, u64::MAX)).await?;
+    let first = expect_connectors(presence, &instance, &[("c1", beat(5, u64::MAX)), ("c2", beat(7, 0))]).await?;
+    presence.heartbeat(&instance, &connector("c1")?, beat(6, 2)).await?;
+    let second = expect_connectors(presence, &instance, &[("c1", beat(6, 2)), ("c2", beat(7, 0))]).await?;
+    ensure!(first[0] <= second[0] && first[1] == second[1], "a beat is dated: {first:?}, then {second:?}");
+    expect_connectors(presence, &other, &[]).await?;
+    await_lost(presence, &instance, &mut changes, "c2", &["c1", "c3"], under_test).await?;
+    expect_connectors(presence, &instance, &[("c1", Beat::default()), ("c3", Beat::default())]).await?;
     Ok(())
 }
 
@@ -250,7 +283,7 @@ async fn await_lost(
             now = renewal.tick() => {
                 ensure!(now < give_up, "connector {silent} has been silent for its lease, and should be lost");
                 for name in alive {
-                    presence.heartbeat(instance, &connector(name)?).await?;
+                    presence.heartbeat(instance, &connector(name)?, Beat::default()).await?;
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     BackboneError,
-    limits::Bounds,
+    limits::{Bounds, Limits},
     log::AppendError,
     requests::{RequestKind, Submitted},
 };
@@ -72,10 +72,14 @@ impl<'t> Batch<'t> {
             return Ok(meta.identity.clone());
         }
         self.transaction.open_table(stream.rows())?;
-        if kind == StreamKind::Queue {
-            self.transaction.open_table::<&str, u64>(TableDefinition::new(&stream.keys_name()))?;
-            let stream = stream.clone();
-            self.effects.push(Box::new(move |shared| shared.queues.declare(&stream, [])));
+        match kind {
+            StreamKind::Queue => {
+                self.declare_keys(stream)?;
+                let stream = stream.clone();
+                self.effects.push(Box::new(move |shared| shared.queues.declare(&stream, [])));
+            }
+            StreamKind::Documents => self.declare_keys(stream)?,
+            StreamKind::Log | StreamKind::Attempts | StreamKind::Messages => {}
         }
         let meta = Meta { identity: identity.clone(), last: 0, bytes: 0, changed: true };
         self.metas.insert(stream.clone(), meta);
@@ -196,13 +200,19 @@ impl<'t> Batch<'t> {
             match StreamName::stored(stream.as_str())?.1 {
                 StreamKind::Attempts => self.trim(&stream, limits.attempts, 0)?,
                 StreamKind::Messages => self.trim(&stream, limits.messages, 0)?,
-                StreamKind::Log | StreamKind::Queue => {}
+                StreamKind::Log | StreamKind::Queue | StreamKind::Documents => {}
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, stream: &StreamName, bodies: &[Bytes]) -> Result<u64, StoreError> {
+    fn declare_keys(&self, stream: &StreamName) -> Result<(), StoreError> {
+        self.transaction.open_table::<&str, u64>(TableDefinition::new(&stream.keys_name()))?;
+        Ok(())
+    }
+
+    /// Adds rows to a declared stream; returns the position of the last.
+    pub(crate) fn push(&mut self, stream: &StreamName, bodies: &[Bytes]) -> Result<u64, StoreError> {
         let now_ms = (self.shared.now_ms)();
         let transaction = self.transaction;
         let Some(meta) = self.meta(stream)? else { return Err(stream.undeclared().into()) };
@@ -215,6 +225,36 @@ impl<'t> Batch<'t> {
         }
         meta.changed = true;
         Ok(meta.last)
+    }
+
+    /// Removes one row, if it is there.
+    pub(crate) fn remove_row(&mut self, stream: &StreamName, position: u64) -> Result<(), StoreError> {
+        let removed = self.transaction.open_table(stream.rows())?.remove(position)?.map(|row| row.value().len() as u64);
+        if let (Some(bytes), Some(meta)) = (removed, self.meta(stream)?) {
+            meta.bytes = meta.bytes.saturating_sub(bytes);
+            meta.changed = true;
+        }
+        Ok(())
+    }
+
+    /// How many bytes a row takes; 0 if it is not there.
+    pub(crate) fn row_bytes(&self, stream: &StreamName, position: u64) -> Result<u64, StoreError> {
+        let rows = self.transaction.open_table(stream.rows())?;
+        let bytes = rows.get(position)?.map_or(0, |row| row.value().len() as u64);
+        Ok(bytes)
+    }
+
+    /// How many bytes a stream takes; `None` if it was never declared.
+    pub(crate) fn bytes(&mut self, stream: &StreamName) -> Result<Option<u64>, StoreError> {
+        Ok(self.meta(stream)?.map(|meta| meta.bytes))
+    }
+
+    pub(crate) const fn transaction(&self) -> &'t WriteTransaction {
+        self.transaction
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        self.shared.limits
     }
 
     fn meta(&mut self, stream: &StreamName) -> Result<Option<&mut Meta>, StoreError> {

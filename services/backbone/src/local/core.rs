@@ -1,6 +1,6 @@
-//! The core of an in-process backbone, and how the five traits are put on it.
+//! The core of an in-process backbone, and how the six traits are put on it.
 //!
-//! Invariant: when the last of the five is dropped, writing stops, then the database is closed and its file released;
+//! Invariant: when the last of the six is dropped, writing stops, then the database is closed and its file released;
 //! followers that are still there end with [`BackboneError::Closed`].
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{
     attempts::LocalAttempts,
     batch::Batch,
+    documents::LocalDocuments,
     job::{Committer, Write},
     log::LocalLog,
     messages::LocalMessages,
@@ -83,7 +84,9 @@ fn check(
     let count = redb::ReadableTableMetadata::len(rows)?;
     let agrees = match kind {
         StreamKind::Log => held == last && count == last,
-        StreamKind::Queue | StreamKind::Attempts | StreamKind::Messages => held <= last && count <= last,
+        StreamKind::Queue | StreamKind::Attempts | StreamKind::Messages | StreamKind::Documents => {
+            held <= last && count <= last
+        }
     };
     if agrees {
         return Ok(());
@@ -129,16 +132,18 @@ pub(crate) struct Parts {
     pub(crate) attempts: Arc<LocalAttempts>,
     pub(crate) messages: Arc<LocalMessages>,
     pub(crate) presence: Arc<PresenceHub>,
+    pub(crate) documents: Arc<LocalDocuments>,
 }
 
-/// Puts the five traits on a core.
+/// Puts the six traits on a core.
 pub(crate) fn parts(core: &Arc<Core>) -> Parts {
     Parts {
         log: Arc::new(LocalLog(Arc::clone(core))),
         requests: Arc::new(LocalRequests { core: Arc::clone(core), rulings: Rulings::default() }),
         attempts: Arc::new(LocalAttempts(Arc::clone(core))),
         messages: Arc::new(LocalMessages(Arc::clone(core))),
-        presence: PresenceHub::new(core.shared.limits.presence_lease),
+        presence: PresenceHub::new(core.shared.limits.presence_lease, Arc::clone(&core.shared.now_ms)),
+        documents: Arc::new(LocalDocuments(Arc::clone(core))),
     }
 }
 
@@ -150,6 +155,7 @@ impl From<Parts> for Backbone {
             attempts: parts.attempts,
             messages: parts.messages,
             presence: parts.presence,
+            documents: parts.documents,
         }
     }
 }

@@ -10,11 +10,15 @@ use tokio::sync::mpsc;
 use super::{
     core::Core,
     cursor::{Cursor, FOLLOWER_ROWS_MAX},
+    store::{self, Chunk},
     stream::{StreamKind, StreamName},
 };
 use crate::{
     BackboneError,
-    log::{AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, RECORD_BYTES_MAX, RegistryLog, StreamIdentity},
+    log::{
+        AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, READ_BYTES_MAX, RECORD_BYTES_MAX, RegistryLog,
+        StreamIdentity,
+    },
 };
 
 /// [`RegistryLog`] on a [`Core`].
@@ -37,6 +41,25 @@ impl RegistryLog for LocalLog {
         check_size(&records)?;
         let stream = StreamName::log(log);
         self.0.write(move |batch| batch.append(&stream, expected, &records)).await
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        let stream = StreamName::log(log);
+        let last = self.0.shared.tails.last(&stream).ok_or_else(|| stream.undeclared())?;
+        let chunk = Chunk { rows: max.min(BATCH_RECORDS_MAX), bytes: READ_BYTES_MAX };
+        let named = stream.clone();
+        let read =
+            self.0.shared.store.read("reading the log", move |transaction| {
+                store::rows(transaction, &stream, after.0, last, chunk, |_| true)
+            });
+        let mut entries = Vec::new();
+        for (row, wanted) in read.await?.rows.into_iter().zip(after.0 + 1..) {
+            if row.position != wanted {
+                return Err(named.damaged(format!("the row after {} is {}: a gap", wanted - 1, row.position)));
+            }
+            entries.push(Entry { position: Position(row.position), record: row.body });
+        }
+        Ok(entries)
     }
 
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {

@@ -21,7 +21,8 @@ use tokio::{
 
 use crate::{
     BackboneError,
-    presence::{Presence, PresenceChange, Session},
+    limits::NowMs,
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange, Session},
 };
 
 /// Most changes that wait for one watcher, beyond what was online when it began.
@@ -30,30 +31,38 @@ const BEHIND_MAX: usize = 65_536;
 #[derive(Default)]
 struct Room {
     online: BTreeMap<DeviceId, (Session, Timestamp)>,
-    leases: BTreeMap<ConnectorId, Instant>,
+    leases: BTreeMap<ConnectorId, Lease>,
     watchers: Vec<mpsc::Sender<PresenceChange>>,
     /// Whether a task waits for the next lease to run out.
     timed: bool,
 }
 
+struct Lease {
+    until: Instant,
+    /// What its connector said last, and when; `None` until its first heartbeat.
+    beat: Option<(Beat, Timestamp)>,
+}
+
 /// [`Presence`] in memory.
 pub(crate) struct PresenceHub {
     lease: Duration,
+    now_ms: NowMs,
     rooms: Mutex<BTreeMap<InstanceId, Room>>,
     this: Weak<Self>,
 }
 
 impl PresenceHub {
-    pub(crate) fn new(lease: Duration) -> Arc<Self> {
-        Arc::new_cyclic(|this| Self { lease, rooms: Mutex::default(), this: Weak::clone(this) })
+    pub(crate) fn new(lease: Duration, now_ms: NowMs) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self { lease, now_ms, rooms: Mutex::default(), this: Weak::clone(this) })
     }
 
     fn rooms(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Room>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn renew(&self, instance: &InstanceId, connector: &ConnectorId, room: &mut Room) {
-        room.leases.insert(connector.clone(), Instant::now() + self.lease);
+    fn renew(&self, instance: &InstanceId, connector: &ConnectorId, beat: Option<Beat>, room: &mut Room) {
+        let beat = beat.map(|beat| (beat, Timestamp::from_unix_ms((self.now_ms)())));
+        room.leases.insert(connector.clone(), Lease { until: Instant::now() + self.lease, beat });
         if !room.timed {
             room.timed = true;
             tokio::spawn(run_out(Weak::clone(&self.this), instance.clone()));
@@ -75,7 +84,7 @@ impl Presence for PresenceHub {
             PresenceChange::Online { device, session, at } => {
                 // The first word from a connector starts its lease; only heartbeats renew it.
                 if !room.leases.contains_key(&session.connector) {
-                    self.renew(instance, &session.connector, room);
+                    self.renew(instance, &session.connector, None, room);
                 }
                 room.online.insert(device.clone(), (session.clone(), *at));
             }
@@ -95,11 +104,21 @@ impl Presence for PresenceHub {
         Ok(())
     }
 
-    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
         let mut rooms = self.rooms();
         let room = rooms.entry(instance.clone()).or_default();
-        self.renew(instance, connector, room);
+        self.renew(instance, connector, Some(beat), room);
         Ok(())
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        let (rooms, now) = (self.rooms(), Instant::now());
+        let leases = rooms.get(instance).into_iter().flat_map(|room| &room.leases);
+        let alive = leases.filter(|(_, lease)| lease.until > now).filter_map(|(connector, lease)| {
+            let (beat, at) = lease.beat?;
+            Some(ConnectorBeat { connector: connector.clone(), beat, at })
+        });
+        Ok(alive.collect())
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
@@ -129,13 +148,13 @@ impl Room {
     /// Ends the leases that have run out by `now`; returns when the next one does.
     fn end_leases(&mut self, now: Instant) -> Option<Instant> {
         let silent: Vec<ConnectorId> =
-            self.leases.iter().filter(|(_, until)| **until <= now).map(|(connector, _)| connector.clone()).collect();
+            self.leases.iter().filter(|(_, lease)| lease.until <= now).map(|(connector, _)| connector.clone()).collect();
         for connector in silent {
             self.leases.remove(&connector);
             self.online.retain(|_, (session, _)| session.connector != connector);
             self.tell(&PresenceChange::ConnectorLost { connector });
         }
-        self.leases.values().min().copied()
+        self.leases.values().map(|lease| lease.until).min()
     }
 }
 
@@ -164,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watcher_that_is_too_far_behind_is_cut_off_and_told_what_is_current_when_it_is_back() {
-        let hub = PresenceHub::new(Duration::from_secs(8));
+        let hub = PresenceHub::new(Duration::from_secs(8), Arc::new(|| 0));
         let instance = InstanceId::parse("plant-1").unwrap();
         let online = |number: u64| PresenceChange::Online {
             device: DeviceId::parse("device-1").unwrap(),

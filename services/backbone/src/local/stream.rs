@@ -11,7 +11,7 @@ use crate::BackboneError;
 
 /// Row of a stream by position; framed by [`super::frame`].
 pub(crate) type Rows<'a> = TableDefinition<'a, u64, &'static [u8]>;
-/// Position in a queue by request id.
+/// Position in a queue by request id, or of a document by its key.
 pub(crate) type Keys<'a> = TableDefinition<'a, &'static str, u64>;
 
 /// One stream of one fleet or instance.
@@ -25,6 +25,7 @@ pub(crate) enum StreamKind {
     Queue,
     Attempts,
     Messages,
+    Documents,
 }
 
 impl StreamName {
@@ -44,6 +45,10 @@ impl StreamName {
         Self(format!("messages/instance/{instance}").into())
     }
 
+    pub(crate) fn documents(instance: &InstanceId) -> Self {
+        Self(format!("documents/instance/{instance}").into())
+    }
+
     fn of(prefix: &str, log: &LogId) -> Self {
         Self(match log {
             LogId::Fleet => format!("{prefix}/fleet").into(),
@@ -58,6 +63,7 @@ impl StreamName {
             Some("queue") => StreamKind::Queue,
             Some("attempts") => StreamKind::Attempts,
             Some("messages") => StreamKind::Messages,
+            Some("documents") => StreamKind::Documents,
             _ => {
                 return Err(BackboneError::Damaged {
                     what: "the list of streams".to_owned(),
@@ -76,7 +82,7 @@ impl StreamName {
         TableDefinition::new(&self.0)
     }
 
-    /// The name of the table of a queue's request ids.
+    /// The name of the table of a queue's request ids, or of the keys of documents.
     pub(crate) fn keys_name(&self) -> String {
         format!("keys/{}", self.0)
     }

@@ -11,11 +11,11 @@ use std::{
 /// How often each fault happens, in 1000 calls; 0 is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// A write is refused as unavailable and not done.
+    /// A write, or a read of the log or of a document, is refused as unavailable and not done.
     pub unavailable: u16,
     /// A write is done and then reported as unavailable: the acknowledgement was lost.
     pub lost_ack: u16,
-    /// An append is refused as a conflict although the log ends where it was expected to, and not done.
+    /// An append, or a write of a document, is refused as a conflict although what it expected is so, and not done.
     pub spurious_conflict: u16,
     /// A taken request is handed out again at once, as if its lease had run out.
     pub redelivery: u16,

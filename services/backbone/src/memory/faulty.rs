@@ -2,12 +2,14 @@
 //!
 //! Invariant: no fault breaks a promise of the traits; each is something that a correct caller must live with.
 
+mod documents;
 mod requests;
 mod streams;
 
 use std::sync::Arc;
 
 use self::{
+    documents::FaultyDocuments,
     requests::FaultyRequests,
     streams::{FaultyAttempts, FaultyLog, FaultyMessages, FaultyPresence},
 };
@@ -23,6 +25,7 @@ pub(crate) fn wrap(parts: Parts, dice: &Arc<Dice>) -> Backbone {
         attempts: Arc::new(FaultyAttempts { inner: parts.attempts, dice: dice() }),
         messages: Arc::new(FaultyMessages { inner: parts.messages, dice: dice() }),
         presence: Arc::new(FaultyPresence { inner: parts.presence, dice: dice() }),
+        documents: Arc::new(FaultyDocuments { inner: parts.documents, dice: dice() }),
     }
 }
 

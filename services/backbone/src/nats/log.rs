@@ -14,13 +14,17 @@ use rollcall_domain::ids::{LogId, Position};
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
+    direct,
     follow::{self, Reader},
     replay::Stored,
     streams, subjects,
 };
 use crate::{
     BackboneError,
-    log::{AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, RECORD_BYTES_MAX, RegistryLog, StreamIdentity},
+    log::{
+        AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, READ_BYTES_MAX, RECORD_BYTES_MAX, RegistryLog,
+        StreamIdentity,
+    },
 };
 
 /// See [`RegistryLog`].
@@ -62,6 +66,7 @@ impl RegistryLog for NatsLog {
         if let LogId::Instance(instance) = log {
             streams::declare(&self.connection, streams::messages(instance, config)).await?;
             streams::declare(&self.connection, streams::presence(instance, config)).await?;
+            streams::declare(&self.connection, streams::documents(instance, config)).await?;
         }
         Ok(streams::identity(&info))
     }
@@ -92,6 +97,35 @@ impl RegistryLog for NatsLog {
             }
             Err(StoreError::Backbone(error)) => Err(error.into()),
         }
+    }
+
+    /// Without a consumer. Any replica may answer, and one that lags behind knows less than the caller may have been told:
+    /// an answer that would mean the end is compared with the end itself.
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        let max = max.min(BATCH_RECORDS_MAX);
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let stream = subjects::registry_stream(log);
+        let damaged = |reason| BackboneError::Damaged { what: format!("stream {stream}"), reason };
+        let mut entries = Vec::new();
+        for held in direct::after(&self.connection, &stream, after.0, max, READ_BYTES_MAX).await? {
+            let last = entries.last().map_or(after, |entry: &Entry| entry.position);
+            if held.sequence != last.next().0 {
+                return Err(damaged(format!("{} follows on {last}: what was between is gone", held.sequence)));
+            }
+            entries.push(Entry { position: Position(held.sequence), record: held.payload });
+        }
+        if entries.is_empty() {
+            let end = self.last(log).await?;
+            if end > after {
+                return Err(BackboneError::Unavailable {
+                    attempted: format!("reading the log of {log} after {after}"),
+                    reason: format!("the replica that answered has not heard of what there is up to {end}: read again"),
+                });
+            }
+        }
+        Ok(entries)
     }
 
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {

@@ -19,14 +19,14 @@ use tokio::sync::mpsc;
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
-    direct,
+    direct, presence_connectors,
     presence_lease::Leases,
-    presence_message::Change,
+    presence_message::{self, Change},
     presence_watch, streams, subjects,
 };
 use crate::{
     BackboneError,
-    presence::{Presence, PresenceChange},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 
 /// How long an `Offline` is kept: it only has to reach those that watch now.
@@ -77,16 +77,21 @@ impl Presence for NatsPresence {
         }
     }
 
-    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
         let attempted = || format!("renewing the lease of connector {connector} on instance {instance}");
         let subject = subjects::presence_connector(instance, connector);
-        let headers = time_to_live(self.connection.config.limits.presence_lease);
+        let mut headers = time_to_live(self.connection.config.limits.presence_lease);
+        presence_message::write_beat(beat, &mut headers);
         let payload = Bytes::from(self.lease(instance, connector));
         let message = atomic::Message { subject, headers, payload };
         let stored = atomic::store(&self.connection, attempted, vec![message]).await;
         stored.map_err(|error| unavailable(instance, error))?;
         self.leases.renew(instance, connector);
         Ok(())
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        presence_connectors::read(&self.connection, instance).await
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {

@@ -1,14 +1,32 @@
 //! What the messages of a presence stream say: that a connector is alive, or where a device is.
 
-use async_nats::Message;
+use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId},
+    ids::{ConnectorId, DeviceId, Position},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::presence::{PresenceChange, Session};
+use crate::presence::{Beat, PresenceChange, Session};
+
+/// How far the view of a connector is that is alive.
+const POSITION: &str = "Rollcall-Position";
+/// How many sessions it holds.
+const SESSIONS: &str = "Rollcall-Sessions";
+
+/// Says with a heartbeat how its connector is. In headers: the payload is the lease's name and nothing else, for watchers
+/// of earlier versions too.
+pub(super) fn write_beat(beat: Beat, headers: &mut HeaderMap) {
+    headers.insert(POSITION, beat.position.to_string());
+    headers.insert(SESSIONS, beat.sessions.to_string());
+}
+
+/// What a heartbeat says of its connector; what it does not say, as earlier versions do not, is zero.
+pub(super) fn read_beat(headers: &HeaderMap) -> Beat {
+    let number = |name: &str| headers.get(name).and_then(|value| value.as_str().parse().ok()).unwrap_or_default();
+    Beat { position: Position(number(POSITION)), sessions: number(SESSIONS) }
+}
 
 /// What a message of the stream says.
 pub(super) enum Said {
@@ -90,7 +108,22 @@ impl Change {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Change;
+    use async_nats::HeaderMap;
+    use rollcall_domain::ids::Position;
+
+    use super::{Change, read_beat, write_beat};
+    use crate::presence::Beat;
+
+    #[test]
+    fn a_heartbeat_that_says_nothing_of_its_connector_is_read_all_the_same() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(read_beat(&headers), Beat::default());
+        let beat = Beat { position: Position(u64::MAX), sessions: 7 };
+        write_beat(beat, &mut headers);
+        assert_eq!(read_beat(&headers), beat);
+        headers.insert("Rollcall-Sessions", "many");
+        assert_eq!(read_beat(&headers), Beat { sessions: 0, ..beat });
+    }
 
     proptest! {
         #[test]

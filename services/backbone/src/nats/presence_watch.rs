@@ -48,8 +48,8 @@ pub(super) async fn watch(
     instance: &InstanceId,
 ) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
     let stream = subjects::presence_stream(instance);
-    let now_ns = server_time_ns(connection, &stream).await?;
     let attempted = || format!("watching stream {stream}");
+    let now_ns = server_time_ns(connection, &stream, attempted).await?;
     let epoch = connection.link().borrow().epoch;
     let subscribing = connection.client.subscribe(subjects::presence_repeated(instance));
     let repeated = connection.within(attempted, subscribing).await?;
@@ -73,15 +73,18 @@ pub(super) async fn watch(
 }
 
 /// The server's clock, by which it dates messages.
-async fn server_time_ns(connection: &Connection, stream: &str) -> Result<i128, BackboneError> {
+pub(super) async fn server_time_ns(
+    connection: &Connection,
+    stream: &str,
+    attempted: impl Fn() -> String,
+) -> Result<i128, BackboneError> {
     #[derive(Deserialize)]
     struct StreamInfo {
         #[serde(with = "time::serde::rfc3339")]
         ts: OffsetDateTime,
     }
-    let attempted = || format!("watching stream {stream}");
     let asking = connection.jetstream.request(format!("STREAM.INFO.{stream}"), &());
-    match connection.within(attempted, asking).await? {
+    match connection.within(&attempted, asking).await? {
         jetstream::response::Response::Ok::<StreamInfo>(info) => Ok(info.ts.unix_timestamp_nanos()),
         jetstream::response::Response::Err { error } => {
             Err(BackboneError::Unavailable { attempted: attempted(), reason: error.to_string() })
@@ -121,7 +124,7 @@ struct Watch {
 /// Nobody is watching any more, or watching has to begin anew.
 struct Unwatched;
 
-fn timestamp(unix_ns: i128) -> Timestamp {
+pub(super) fn timestamp(unix_ns: i128) -> Timestamp {
     Timestamp::from_unix_ms(i64::try_from(unix_ns / 1_000_000).unwrap_or(i64::MAX))
 }
 

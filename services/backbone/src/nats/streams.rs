@@ -112,6 +112,20 @@ pub(super) fn presence(instance: &InstanceId, config: &NatsConfig) -> Config {
     }
 }
 
+/// Documents: the latest of each key, and refused rather than forgotten when there is no room.
+pub(super) fn documents(instance: &InstanceId, config: &NatsConfig) -> Config {
+    Config {
+        name: subjects::documents_stream(instance),
+        subjects: vec![subjects::documents_all(instance)],
+        discard: DiscardPolicy::New,
+        max_messages_per_subject: 1,
+        max_bytes: limit(config.limits.documents_bytes),
+        allow_atomic_publish: true,
+        allow_message_ttl: true,
+        ..stored(config)
+    }
+}
+
 /// What all have in common: on disk, unlimited unless said otherwise.
 fn stored(config: &NatsConfig) -> Config {
     Config {

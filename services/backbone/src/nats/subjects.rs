@@ -6,7 +6,11 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RequestId, SpaceId};
 
-use crate::{messages::Lane, requests::RequestKind};
+use crate::{
+    documents::{CursorName, DocumentKey},
+    messages::Lane,
+    requests::RequestKind,
+};
 
 /// What the fleet's own log is called where an instance's id would stand. No id can hold `~`.
 const FLEET: &str = "~fleet";
@@ -144,6 +148,32 @@ pub(super) fn presence_device(instance: &InstanceId, device: &DeviceId) -> Strin
 /// The last heartbeat of one connector.
 pub(super) fn presence_connector(instance: &InstanceId, connector: &ConnectorId) -> String {
     format!("presence.{}.connector.{}", token(instance.as_str()), token(connector.as_str()))
+}
+
+/// The last heartbeats of all connectors.
+pub(super) fn presence_connectors(instance: &InstanceId) -> String {
+    format!("presence.{}.connector.*", token(instance.as_str()))
+}
+
+/// The stream of an instance's documents.
+pub(super) fn documents_stream(instance: &InstanceId) -> String {
+    format!("documents_{}", token(instance.as_str()))
+}
+
+/// All documents of an instance.
+pub(super) fn documents_all(instance: &InstanceId) -> String {
+    format!("documents.{}.>", token(instance.as_str()))
+}
+
+/// The subject of one document.
+pub(super) fn document(instance: &InstanceId, key: &DocumentKey) -> String {
+    let key = match key {
+        DocumentKey::Shadow(device) => format!("shadow.{}", token(device.as_str())),
+        DocumentKey::Messages(device) => format!("messages.{}", token(device.as_str())),
+        DocumentKey::Message(device, number) => format!("message.{}.{number}", token(device.as_str())),
+        DocumentKey::Cursor(CursorName::Reports) => "cursor.reports".to_owned(),
+    };
+    format!("documents.{}.{key}", token(instance.as_str()))
 }
 
 #[cfg(test)]

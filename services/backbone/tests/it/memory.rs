@@ -13,6 +13,7 @@ use rollcall_backbone::{
     BackboneError,
     codec::{Ruling, encode_ruling},
     conformance::UnderTest,
+    documents::{DocumentKey, PutError, Revision},
     limits::{Bounds, Limits},
     log::{AppendError, Followed},
     memory::{self, Faults, MemoryConfig},
@@ -20,7 +21,7 @@ use rollcall_backbone::{
     petition::{PetitionError, Petitioner, RESUBMIT},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{LEASE, instance, message};
@@ -60,6 +61,23 @@ async fn attempts_over_their_number_or_bytes_go_oldest_first() {
         }
         assert_eq!(kept(&backbone).await, [8, 9, 10], "at most {entries} attempts of {bytes} bytes");
     }
+}
+
+#[tokio::test]
+async fn documents_over_their_bytes_are_refused_until_there_is_room() {
+    let mut config = MemoryConfig::seeded(1);
+    config.limits.documents_bytes = 3 * 1024;
+    let documents = memory::new(config).documents;
+    documents.open(&instance()).await.unwrap();
+    let key = |number: u64| DocumentKey::Message(DeviceId::parse("device-1").unwrap(), number);
+    let body = |bytes: usize| Bytes::from(vec![b'x'; bytes]);
+    let first = documents.put(&instance(), &key(1), Revision::NONE, body(1000)).await.unwrap();
+    documents.put(&instance(), &key(2), Revision::NONE, body(1900)).await.unwrap();
+    let full = documents.put(&instance(), &key(3), Revision::NONE, body(1000)).await.unwrap_err();
+    assert!(matches!(full, PutError::Backbone(BackboneError::LimitReached { max: 3072, .. })), "{full}");
+    let first = documents.put(&instance(), &key(1), first, body(900)).await.expect("what does not grow is taken");
+    documents.delete(&instance(), &key(1), first).await.unwrap();
+    documents.put(&instance(), &key(3), Revision::NONE, body(1000)).await.expect("there is room again");
 }
 
 #[tokio::test]

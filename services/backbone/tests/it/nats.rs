@@ -2,6 +2,7 @@
 
 mod accounts;
 mod conformance;
+mod documents;
 mod exchange;
 mod registry_log;
 

@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use rollcall_backbone::{
     Backbone, BackboneError,
-    presence::{Presence, PresenceChange},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
@@ -166,9 +166,13 @@ impl Presence for CutOff {
         self.check()?;
         self.presence.announce(instance, change).await
     }
-    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
         self.check()?;
-        self.presence.heartbeat(instance, connector).await
+        self.presence.heartbeat(instance, connector, beat).await
+    }
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        self.check()?;
+        self.presence.connectors(instance).await
     }
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
         self.check()?;

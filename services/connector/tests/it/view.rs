@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
-    log::{AppendError, Follower, RegistryLog, StreamIdentity},
+    log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
 };
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::{LogId, Position};
@@ -30,6 +30,9 @@ impl RegistryLog for Unfollowed {
     }
     async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
         Err(AppendError::Conflict { expected })
+    }
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.log.read(log, after, max).await
     }
     async fn follow(&self, log: &LogId, _: Position) -> Result<Follower, BackboneError> {
         if self.silent {
@@ -115,6 +118,9 @@ impl RegistryLog for Unsteady {
     }
     async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
         Err(AppendError::Conflict { expected })
+    }
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.log().read(log, after, max).await
     }
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
         let (turn, mut turns) = (*self.turn.borrow(), self.turn.subscribe());

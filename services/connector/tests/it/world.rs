@@ -249,7 +249,7 @@ impl Connector {
 
 /// A connector before may still be letting go of it.
 async fn open_store(folder: &Path) -> Store {
-    let config = StoreConfig { folder: folder.into(), cache_bytes_max: 16 * 1024 * 1024 };
+    let config = StoreConfig { folder: folder.into(), cache_bytes_max: 16 * 1024 * 1024, directory: false };
     within(async {
         loop {
             match Store::open(&config) {

@@ -19,6 +19,8 @@ fn policy(statements: &[(Effect, Action, &str)]) -> Policy {
         space: SpaceId::parse("s").unwrap(),
         name: "p".into(),
         statements: statements.collect(),
+        created_at: Timestamp::from_unix_s(1),
+        updated_at: Timestamp::from_unix_s(1),
     }
 }
 
@@ -135,7 +137,7 @@ fn deny_wins_and_without_allow_it_is_denied() {
 
 #[test]
 fn the_default_policy_allows_what_is_outside_the_platforms_topics() {
-    let policies = [system_default(PolicyId::parse("p").unwrap(), SpaceId::parse("s").unwrap())];
+    let policies = [system_default(PolicyId::parse("p").unwrap(), SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1))];
     for action in [Action::Publish, Action::Subscribe] {
         assert!(may(&policies, action, "any/thing", "c"));
         for topic in ["$oc/devices/dev-1/sys/messages/up", "$SYS/broker", "$share/g/a", "$"] {

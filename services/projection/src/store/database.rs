@@ -89,6 +89,19 @@ impl Database {
         Ok(())
     }
 
+    /// Every key and value from `range.0` to before `range.1` (an empty one is no bound), in order or in the opposite one.
+    pub(crate) fn walk(&self, range: (Vec<u8>, Vec<u8>), backwards: bool) -> Result<Walk<'_>, Fault> {
+        let (from, to) = range;
+        let entries = self.call(|db| {
+            Ok(match (to.is_empty(), from < to) {
+                (true, _) => Some(db.range(from..)),
+                (false, true) => Some(db.range(from..to)),
+                (false, false) => None,
+            })
+        })?;
+        Ok(Walk { database: self, entries, backwards })
+    }
+
     /// The first key at or after `from`, whatever its value.
     pub(crate) fn first_key_from(&self, from: &[u8]) -> Result<Option<sled::IVec>, Fault> {
         Ok(self.call(|db| db.range(from..).next().transpose())?.map(|(key, _)| key))
@@ -155,6 +168,29 @@ pub(crate) struct Value(sled::IVec);
 impl AsRef<[u8]> for Value {
     fn as_ref(&self) -> &[u8] {
         self.0.get(CRC_BYTES..).unwrap_or_default()
+    }
+}
+
+/// A walk over some keys, a step at a time. After a fault there is nothing more to be had.
+pub(crate) struct Walk<'a> {
+    database: &'a Database,
+    entries: Option<sled::Iter>,
+    backwards: bool,
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<(sled::IVec, Value), Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entries = self.entries.as_mut()?;
+        let backwards = self.backwards;
+        let stepped =
+            self.database.call(|_| if backwards { entries.next_back() } else { entries.next() }.transpose()).transpose()?;
+        let found = stepped.and_then(|(key, stored)| checked(&key, stored).map(|value| (key, value)));
+        if found.is_err() {
+            self.entries = None;
+        }
+        Some(found)
     }
 }
 

@@ -65,6 +65,8 @@ struct StoredPolicy<'a> {
     name: &'a str,
     #[serde(borrow)]
     statements: Vec<StoredStatement<'a>>,
+    created_at_ms: i64,
+    updated_at_ms: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -229,6 +231,8 @@ fn stored_policy(policy: &Policy) -> StoredPolicy<'_> {
         space: policy.space.as_str(),
         name: &policy.name,
         statements: policy.statements.iter().map(stored_statement).collect(),
+        created_at_ms: policy.created_at.unix_ms(),
+        updated_at_ms: policy.updated_at.unix_ms(),
     }
 }
 
@@ -247,6 +251,8 @@ fn policy(stored: &StoredPolicy<'_>) -> Result<Policy, Fault> {
         space: id(stored.space)?,
         name: stored.name.into(),
         statements: stored.statements.iter().map(statement).collect(),
+        created_at: Timestamp::from_unix_ms(stored.created_at_ms),
+        updated_at: Timestamp::from_unix_ms(stored.updated_at_ms),
     })
 }
 

@@ -1,7 +1,7 @@
-//! A device row as stored: the entry and the position of the record that it is the outcome of.
+//! A device row as stored: the entry and the positions of the records that made it what it is.
 //!
-//! Not for the indexes that lead to it. The position lets a record that is folded again (after a stop between two
-//! writes) leave rows alone that have it already.
+//! Not for the indexes that lead to it. The position of the last one lets a record that is folded again (after a stop
+//! between two writes) leave rows alone that have it already.
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position},
@@ -14,9 +14,24 @@ use serde::{Deserialize, Serialize};
 use super::{decode, encode, id};
 use crate::store::Fault;
 
+/// A device's entry and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The record that it is the outcome of.
+    pub(crate) applied: Position,
+    /// The record that created the device.
+    pub(crate) created: Position,
+    /// The records that brought those of its certificates that the directory knows; empty without the directory.
+    pub(crate) certificates: Vec<Position>,
+    /// The entry.
+    pub(crate) entry: DeviceEntry,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredRow<'a> {
     applied: u64,
+    created: u64,
+    certificates: Vec<u64>,
     #[serde(borrow)]
     entry: StoredEntry<'a>,
 }
@@ -73,9 +88,9 @@ enum StoredFingerprint {
     Sha1([u8; 20]),
 }
 
-/// Encodes an entry as the outcome of the record at `applied`.
-pub(crate) fn encode_row(applied: Position, entry: &DeviceEntry) -> Result<Vec<u8>, Fault> {
-    let entry = match entry {
+/// Encodes a row.
+pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
+    let entry = match &row.entry {
         DeviceEntry::Deleted { at } => StoredEntry::Deleted { at_ms: at.unix_ms() },
         DeviceEntry::Live(device) => StoredEntry::Live(StoredDevice {
             node: device.node_id.as_str(),
@@ -91,11 +106,12 @@ pub(crate) fn encode_row(applied: Position, entry: &DeviceEntry) -> Result<Vec<u
             registered_at_ms: device.registered_at.unix_ms(),
         }),
     };
-    encode(&StoredRow { applied: applied.0, entry })
+    let certificates = row.certificates.iter().map(|position| position.0).collect();
+    encode(&StoredRow { applied: row.applied.0, created: row.created.0, certificates, entry })
 }
 
 /// Reads the row of `device` back.
-pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<(Position, DeviceEntry), Fault> {
+pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> {
     let row: StoredRow<'_> = decode(bytes)?;
     let entry = match row.entry {
         StoredEntry::Deleted { at_ms } => DeviceEntry::Deleted { at: Timestamp::from_unix_ms(at_ms) },
@@ -114,7 +130,8 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<(Position, D
             registered_at: Timestamp::from_unix_ms(stored.registered_at_ms),
         }),
     };
-    Ok((Position(row.applied), entry))
+    let certificates = row.certificates.into_iter().map(Position).collect();
+    Ok(Row { applied: Position(row.applied), created: Position(row.created), certificates, entry })
 }
 
 fn stored_credential(credential: &Credential) -> StoredCredential<'_> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use rollcall_backbone::codec::{AnyEvent, Record, encode_record};
 use rollcall_domain::{
-    ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId},
+    certificate::CertificateFacts,
+    ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{
         Actor, Event, ProductDetails, Registry, Slot,
         event::{DeclaredCredential, DeviceProfile, PresentedCertificate},
@@ -22,10 +23,14 @@ pub(super) struct History {
 }
 
 /// xorshift64*: a history is a function of its seed.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(super) fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub(super) fn roll(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -36,10 +41,12 @@ impl Dice {
 const DEVICES: u64 = 12;
 const FINGERPRINTS: u64 = 20;
 const PRODUCTS: u64 = 3;
+const SPACES: u64 = 2;
+const CAS: u64 = 2;
 
 impl History {
     pub(super) fn random(seed: u64, records: usize) -> Self {
-        let mut dice = Dice(seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::of(seed);
         let events = (0..records).map(|n| if n == 0 { space() } else { event(&mut dice) });
         Self { records: events.enumerate().map(|(n, event)| record(n, event)).collect() }
     }
@@ -84,7 +91,7 @@ impl History {
     }
 
     pub(super) fn products(&self) -> Vec<(SpaceId, ProductId)> {
-        (0..PRODUCTS).map(|n| (space_id(), product(n))).collect()
+        (0..SPACES).flat_map(|space| (0..PRODUCTS).map(move |n| (space_id(space), product(n)))).collect()
     }
 }
 
@@ -109,42 +116,83 @@ pub(super) fn device(n: u64) -> DeviceId {
 }
 
 pub(super) fn fingerprint(n: u64) -> Fingerprint {
-    if n.is_multiple_of(5) { Fingerprint::Sha1([n as u8; 20]) } else { Fingerprint::Sha256([n as u8; 32]) }
+    match CertificateFacts::from_der(&der(n)) {
+        Ok(facts) if n.is_multiple_of(5) => Fingerprint::Sha1(facts.sha1),
+        Ok(_) | Err(_) => Fingerprint::Sha256([n as u8; 32]),
+    }
 }
 
-fn space_id() -> SpaceId {
-    SpaceId::parse("space").unwrap()
+pub(super) fn space_id(n: u64) -> SpaceId {
+    SpaceId::parse(&format!("space-{n}")).unwrap()
 }
 
-fn product(n: u64) -> ProductId {
+pub(super) fn ca(n: u64) -> CaId {
+    CaId::parse(&format!("ca-{n}")).unwrap()
+}
+
+pub(super) fn product(n: u64) -> ProductId {
     ProductId::parse(&format!("product-{n}")).unwrap()
 }
 
 fn space() -> Event {
     let default_policy = PolicyId::parse("default").unwrap();
-    Event::SpaceCreated { space: space_id(), name: "Space".into(), default_space: true, default_policy }
+    Event::SpaceCreated { space: space_id(0), name: "Space".into(), default_space: true, default_policy }
 }
 
 fn profile(id: u64, product_number: u64) -> DeviceProfile {
     DeviceProfile {
         device: device(id),
-        node_id: NodeId::parse(&format!("node-{id}")).unwrap(),
-        space: space_id(),
+        node_id: NodeId::parse(&format!("node-{}", id / 2)).unwrap(),
+        space: space_id(u64::from(id % 4 == 3)),
         product: product(product_number),
-        name: Some("name".into()),
-        tags: vec![Tag { key: "site".into(), value: "north".into() }],
+        name: (!id.is_multiple_of(5)).then(|| format!("name {}", id / 3).into()),
+        tags: tags(id),
         policies: Vec::new(),
     }
 }
 
-fn certificate(dice: &mut Dice) -> PresentedCertificate {
-    let n = dice.roll(FINGERPRINTS) as u8;
-    PresentedCertificate {
-        sha256: [n; 32],
-        der: vec![n; 40].into(),
-        not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
-        ca: CaId::parse("ca").unwrap(),
+fn tags(n: u64) -> Vec<Tag> {
+    let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
+    match n % 4 {
+        0 => Vec::new(),
+        1 => vec![tag("site", "north")],
+        2 => vec![tag("site", "north-east"), tag("stage", "north")],
+        _ => vec![tag("site", "south"), tag("size", "9")],
     }
+}
+
+fn certificate(dice: &mut Dice) -> PresentedCertificate {
+    let n = dice.roll(FINGERPRINTS);
+    PresentedCertificate {
+        sha256: [n as u8; 32],
+        der: der(n).into(),
+        not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
+        ca: ca(n % CAS),
+    }
+}
+
+/// An X.509 v1 certificate that can be read and proves nothing; one in four cannot be read either.
+fn der(n: u64) -> Vec<u8> {
+    if n % 4 == 3 {
+        return vec![n as u8; 40];
+    }
+    let sequence = |parts: &[&[u8]]| tlv(0x30, &parts.concat());
+    let algorithm = sequence(&[&[0x06, 0x03, 0x2b, 0x65, 0x70]]);
+    let name = |cn: &str| {
+        let attribute = sequence(&[&[0x06, 0x03, 0x55, 0x04, 0x03], &tlv(0x0c, cn.as_bytes())]);
+        sequence(&[&tlv(0x31, &attribute)])
+    };
+    let validity = sequence(&[&tlv(0x17, b"260101000000Z"), &tlv(0x17, format!("3{}0101000000Z", n % 10).as_bytes())]);
+    let public_key = sequence(&[&algorithm, &tlv(0x03, &[0; 33])]);
+    let subject = name(&format!("cn-{}-{n}", n % 3));
+    let signed = sequence(&[&[0x02, 0x01, n as u8], &algorithm, &name("ca"), &validity, &subject, &public_key]);
+    sequence(&[&signed, &algorithm, &tlv(0x03, &[0; 65])])
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len() as u8;
+    let head = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
+    [head, content.to_vec()].concat()
 }
 
 fn event(dice: &mut Dice) -> Event {
@@ -152,29 +200,49 @@ fn event(dice: &mut Dice) -> Event {
     let number = dice.roll(DEVICES);
     let product_number = dice.roll(PRODUCTS);
     let pin = |dice: &mut Dice| (dice.roll(3) > 0).then(|| fingerprint(dice.roll(FINGERPRINTS)));
-    match dice.roll(16) {
-        0 => {
-            Event::ProductCreated { space: space_id(), product: product(product_number), details: ProductDetails::default() }
-        }
-        1 => Event::ProductDeleted { space: space_id(), product: product(product_number) },
-        2..=6 => Event::DevicePreRegistered {
+    match dice.roll(20) {
+        0 => Event::ProductCreated {
+            space: space_id(0),
+            product: product(product_number),
+            details: ProductDetails::default(),
+        },
+        1 => Event::ProductDeleted { space: space_id(0), product: product(product_number) },
+        2..=5 => Event::DevicePreRegistered {
             profile: profile(number, product_number),
             credential: DeclaredCredential::Certificates { primary: pin(dice), secondary: pin(dice) },
             description: None,
             extension_info: None,
         },
-        7 => Event::DevicePreRegistered {
+        6 => Event::DevicePreRegistered {
             profile: profile(number, product_number),
             credential: DeclaredCredential::Secret,
             description: None,
             extension_info: None,
         },
-        8 => Event::DeviceCertificatePinned { device: id, certificate: certificate(dice) },
-        9 => Event::DeviceCertificateReplaced { device: id, certificate: certificate(dice) },
-        10 => Event::DeviceFrozen { device: id },
-        11 => Event::DeviceUnfrozen { device: id },
-        12 => Event::DeviceFingerprintReset { device: id, slot: Slot::Primary, fingerprint: pin(dice) },
-        13 | 14 => Event::DeviceDeleted { device: id },
+        7 | 8 => Event::DeviceRegistered {
+            profile: profile(number, product_number),
+            certificate: certificate(dice),
+            template: TemplateId::parse("template").unwrap(),
+            template_version: 1,
+        },
+        9 => Event::DeviceCertificatePinned { device: id, certificate: certificate(dice) },
+        10 | 11 => Event::DeviceCertificateReplaced { device: id, certificate: certificate(dice) },
+        12 => Event::DeviceFrozen { device: id },
+        13 => Event::DeviceUnfrozen { device: id },
+        14 => {
+            let slot = if dice.roll(2) == 0 { Slot::Primary } else { Slot::Secondary };
+            Event::DeviceFingerprintReset { device: id, slot, fingerprint: pin(dice) }
+        }
+        15 => {
+            let name = (dice.roll(4) > 0).then(|| format!("name {}", dice.roll(5)).into());
+            Event::DeviceUpdated { device: id, name, description: None, extension_info: None }
+        }
+        16 => Event::DeviceTagsChanged { device: id, tags: tags(number) },
+        17 => {
+            let fingerprint = fingerprint(dice.roll(FINGERPRINTS));
+            Event::DeviceCertificateSwitched { device: id, fingerprint, active: dice.roll(2) == 0 }
+        }
+        18 => Event::DeviceDeleted { device: id },
         _ => Event::DeviceReadmitted { device: id },
     }
 }

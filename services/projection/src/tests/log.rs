@@ -97,6 +97,12 @@ impl RegistryLog for TestLog {
         Err(AppendError::Conflict { expected })
     }
 
+    async fn read(&self, _: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        let records = self.check()?.records;
+        let entries = (1..).map(Position).zip(records).map(|(position, record)| Entry { position, record });
+        Ok(entries.filter(|entry| entry.position > after).take(max).collect())
+    }
+
     async fn follow(&self, _: &LogId, after: Position) -> Result<Follower, BackboneError> {
         let begun = self.check()?;
         let mut states = self.state.subscribe();

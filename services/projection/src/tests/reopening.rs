@@ -6,7 +6,10 @@ use std::sync::{Arc, atomic::Ordering};
 use rollcall_domain::{ids::Position, registry::Devices};
 
 use super::{BOUND, Running, assert_equal, config, history, history::History, log::TestLog};
-use crate::admission::{Store, ViewHealth};
+use crate::{
+    admission::{Store, ViewHealth},
+    stored,
+};
 
 #[tokio::test]
 async fn a_reopened_view_goes_on_from_its_position() {
@@ -66,14 +69,14 @@ async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
 }
 
 /// Ends the task without closing anything in order.
-async fn abandon(running: Running) {
+pub(super) async fn abandon(running: Running) {
     running.shutdown.cancel();
     let _ = tokio::time::timeout(BOUND, running.view.reached(Position(u64::MAX))).await.unwrap();
 }
 
 /// The store has replaced what it took for damaged; what a process killed there would leave is the old database with
 /// an unclean marker.
-async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::store::Database>) {
+pub(super) async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::store::Database>) {
     let views = config(folder).folder;
     let number = database.number;
     let files = views.join(format!("db-{number}"));
@@ -170,7 +173,7 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     older.close().await;
 
     log.reachable(false);
-    let newer = Running::start(Store::open_as(&config(&folder), 2, &[1]).unwrap(), &log);
+    let newer = Running::start(Store::open_as(&config(&folder), stored::SCHEMA + 1, &[stored::SCHEMA]).unwrap(), &log);
     assert_equal(&newer.view, &history, &history.folded(100));
     assert_eq!(newer.view.status().borrow().position, Position(100), "the older one is served");
     let reading = tokio_util::sync::CancellationToken::new();
@@ -198,7 +201,7 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     assert_equal(&newer.view, &history, &history.folded(120));
     newer.close().await;
 
-    let unable = Running::start(Store::open_as(&config(&folder), 3, &[]).unwrap(), &log);
+    let unable = Running::start(Store::open_as(&config(&folder), stored::SCHEMA + 2, &[]).unwrap(), &log);
     unable.reached(Position(120)).await;
     assert_equal(&unable.view, &history, &history.folded(120));
 }
@@ -262,8 +265,11 @@ fn kill_a_victim(folder: &std::path::Path, records: usize) {
 #[test]
 fn the_victim() {
     let Some(folder) = std::env::var_os(VICTIM) else { return };
-    let config =
-        crate::admission::StoreConfig { folder: std::path::Path::new(&folder).join("views"), cache_bytes_max: 1 << 24 };
+    let config = crate::admission::StoreConfig {
+        folder: std::path::Path::new(&folder).join("views"),
+        cache_bytes_max: 1 << 24,
+        directory: false,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let log = Arc::new(TestLog::of(Vec::new()));

@@ -68,6 +68,10 @@ impl RegistryLog for Mortal {
         appended
     }
 
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.inner.log.read(log, after, max).await
+    }
+
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
         self.inner.log.follow(log, after).await
     }

@@ -83,7 +83,8 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
         fleet: fleet::follow(backbone.log.clone(), shutdown.clone()),
-        store: Store::open(&StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20 }).unwrap(),
+        store: Store::open(&StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20, directory: false })
+            .unwrap(),
         backbone: backbone.clone(),
         clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
         entropy: Arc::new(CountingEntropy::seeded(1)),

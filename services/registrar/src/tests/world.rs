@@ -66,7 +66,7 @@ impl World {
     /// Starts a registrar that sees `backbone`.
     pub(super) fn registrar(&self, number: u64, backbone: Backbone) -> Registrar {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20 };
+        let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20, directory: false };
         let shutdown = self.shutdown.child_token();
         let parts = Parts {
             fleet: fleet::follow(backbone.log.clone(), shutdown.clone()),

@@ -3,14 +3,16 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
+use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Arguments;
 use crate::{
-    announce::{Announcement, Demo, InstanceAnnouncement},
+    announce::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
     demo,
     events::Output,
     processes::{Ground, without_credentials},
@@ -52,6 +54,7 @@ pub(super) fn announcement(
     ground: &Ground,
     address: SocketAddr,
     server_ca_file: &Path,
+    api: &ApiAnnouncement,
     demo: Option<&demo::Files>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Announcement> {
@@ -72,7 +75,27 @@ pub(super) fn announcement(
         .collect();
     let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
     let log = arguments.nats.as_deref().map_or("embedded".to_owned(), without_credentials);
-    Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, demo })
+    Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
+}
+
+/// The API, for who uses it.
+pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<Welcome>) -> ApiAnnouncement {
+    // A name, since many clients do not verify addresses; the certificate has both.
+    let password = welcome.as_ref().and_then(|welcome| welcome.password.as_ref());
+    let first_password = password.map(|password| password.expose_secret().to_owned());
+    let host = if address.ip().is_loopback() { "localhost".to_owned() } else { address.ip().to_string() };
+    ApiAnnouncement {
+        url: format!("https://{host}:{}", address.port()),
+        address: *address,
+        ca_file: std::fs::canonicalize(server_ca_file).unwrap_or_else(|_| server_ca_file.to_owned()),
+        credentials: welcome.map(|welcome| ApiCredentials {
+            project_id: welcome.project_id,
+            operator: welcome.operator,
+            access_key: welcome.access_key,
+            secret_key: welcome.secret_key.expose_secret().to_owned(),
+        }),
+        first_password,
+    }
 }
 
 fn describe_demo(
@@ -90,12 +113,15 @@ fn describe_demo(
 
 /// Says it on standard output.
 #[expect(clippy::print_stdout, reason = "what is up is this command's output")]
-pub(super) fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
+pub(super) fn print(output: Output, announcement: &Announcement, first_password: Option<&str>) -> anyhow::Result<()> {
     match output {
-        Output::Text => println!("{}", announcement.text()),
+        Output::Text => println!("{}", announcement.text(first_password)),
         Output::Json => {
             let mut line = serde_json::to_value(announcement)?;
             line["type"] = "up".into();
+            if let Some(password) = first_password {
+                line["api"]["first_password"] = password.into();
+            }
             println!("{line}");
         }
     }

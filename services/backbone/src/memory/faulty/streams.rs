@@ -14,7 +14,7 @@ use crate::{
     log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
     memory::dice::Dice,
     messages::{DeviceMessage, DeviceMessages, Lane, StoredMessage},
-    presence::{Presence, PresenceChange},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 
 /// [`RegistryLog`] with faults.
@@ -41,6 +41,11 @@ impl RegistryLog for FaultyLog {
         let last = self.inner.append(log, expected, records).await?;
         self.dice.acknowledge("appending")?;
         Ok(last)
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.dice.reach("reading the log")?;
+        self.inner.read(log, after, max).await
     }
 
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
@@ -114,9 +119,13 @@ impl Presence for FaultyPresence {
         self.dice.acknowledge("announcing presence")
     }
 
-    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId) -> Result<(), BackboneError> {
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
         self.dice.reach("renewing a lease")?;
-        self.inner.heartbeat(instance, connector).await
+        self.inner.heartbeat(instance, connector, beat).await
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        self.inner.connectors(instance).await
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {

@@ -11,7 +11,7 @@ use rollcall_backbone::{
     log::AppendError,
     messages::Lane,
     nats::{NatsConfig, connect},
-    presence::PresenceChange,
+    presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
 use rollcall_domain::ids::{Position, RequestId};
@@ -104,7 +104,7 @@ async fn a_lost_connector_takes_its_devices_with_it() {
     };
     let mut first = presence.watch(&instance()).await.unwrap();
     assert_eq!(next(&mut first).await, PresenceChange::CaughtUp);
-    presence.heartbeat(&instance(), &session("a", 1).connector).await.unwrap();
+    presence.heartbeat(&instance(), &session("a", 1).connector, Beat::default()).await.unwrap();
     presence.announce(&instance(), online("d1", session("a", 1))).await.unwrap();
     presence.announce(&instance(), online("d2", session("a", 2))).await.unwrap();
     presence.announce(&instance(), online("d1", session("b", 1))).await.unwrap();

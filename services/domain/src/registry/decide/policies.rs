@@ -21,15 +21,13 @@ pub(super) fn create(
 ) -> Outcome {
     membership::space(configuration, space)?;
     policy::validate(name, statements).map_err(Rejection::InvalidPolicy)?;
-    let wanted = Policy { id: id.clone(), space: space.clone(), name: name.into(), statements: statements.to_vec() };
-    match configuration.policies.get(id) {
-        Some(existing) if *existing == wanted => return Ok(Decision::AlreadySo),
-        Some(_) => return Err(Rejection::AlreadyExists(Subject::Policy(id.clone()))),
-        None => {}
+    if let Some(existing) = configuration.policies.get(id) {
+        let same = existing.space == *space && *existing.name == *name && existing.statements == statements;
+        return if same { Ok(Decision::AlreadySo) } else { Err(Rejection::AlreadyExists(Subject::Policy(id.clone()))) };
     }
     fields::limit(configuration.policies.len() + 1, limits::POLICIES_PER_INSTANCE_MAX, "policies in this instance")?;
-    let Policy { id, space, name, statements } = wanted;
-    Ok(Decision::Record(Event::PolicyCreated { policy: id, space, name, statements }))
+    let (space, name, statements) = (space.clone(), name.into(), statements.to_vec());
+    Ok(Decision::Record(Event::PolicyCreated { policy: id.clone(), space, name, statements }))
 }
 
 pub(super) fn update(

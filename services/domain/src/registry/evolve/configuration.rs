@@ -26,7 +26,7 @@ impl Configuration {
             | Event::PolicyUpdated { .. }
             | Event::PolicyDeleted { .. }
             | Event::PolicyBound { .. }
-            | Event::PolicyUnbound { .. } => self.evolve_policies(event),
+            | Event::PolicyUnbound { .. } => self.evolve_policies(event, at),
             Event::TemplateCreated { .. } | Event::TemplateUpdated { .. } | Event::TemplateDeleted { .. } => {
                 self.evolve_templates(event, at);
             }
@@ -56,7 +56,7 @@ impl Configuration {
                 let Entry::Vacant(vacant) = self.spaces.entry(space.clone()) else { return };
                 let mut policies = Vec::new();
                 if let Entry::Vacant(free) = self.policies.entry(default_policy.clone()) {
-                    free.insert(policy::system_default(default_policy.clone(), space.clone()));
+                    free.insert(policy::system_default(default_policy.clone(), space.clone(), at));
                     policies.push(default_policy.clone());
                 }
                 let (id, name) = (space.clone(), name.clone());
@@ -110,7 +110,7 @@ impl Configuration {
         }
     }
 
-    fn evolve_policies(&mut self, event: &Event) {
+    fn evolve_policies(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::PolicyCreated { policy, space, name, statements } => {
                 if !self.spaces.contains_key(space) {
@@ -121,12 +121,15 @@ impl Configuration {
                     space: space.clone(),
                     name: name.clone(),
                     statements: statements.clone(),
+                    created_at: at,
+                    updated_at: at,
                 });
             }
             Event::PolicyUpdated { policy, name, statements } => {
                 if let Some(policy) = self.policies.get_mut(policy) {
                     policy.name = name.clone();
                     policy.statements = statements.clone();
+                    policy.updated_at = at;
                 }
             }
             Event::PolicyDeleted { policy } => self.remove_policy(policy),

@@ -19,7 +19,7 @@ fn template(n: usize) -> Command {
 }
 
 fn statements() -> Vec<Statement> {
-    system_default(id("p"), id("s")).statements
+    system_default(id("p"), id("s"), crate::time::Timestamp::from_unix_s(1)).statements
 }
 
 fn policy(policy: &str, space: &str) -> Command {

@@ -1,0 +1,190 @@
+//! Who may ask: signatures of requests, tokens, passwords, and what slows down whoever guesses.
+//!
+//! The job: to prove who sent a request, from its text and a secret, and to hold together what that takes ([`Access`]).
+//! Not its job: which operators and keys there are, or what they may do. No rule reads a clock. Invariant: no secret is in
+//! a `Debug`, an error or a log line, every comparison with one takes constant time, and no failure says whether it was
+//! the name or the secret that was wrong.
+//!
+//! Read [`signing`] first, then [`master_key`], from which every secret is derived; `authenticate` is where a request
+//! comes in.
+
+mod authenticate;
+mod guesses;
+mod hashing;
+mod keyed_hash;
+pub mod lockout;
+pub mod master_key;
+pub mod pace;
+pub mod password;
+mod randomness;
+pub mod signing;
+pub mod token;
+
+use std::{net::IpAddr, sync::Arc};
+
+use rollcall_chassis::entropy::Entropy;
+use rollcall_domain::{
+    fleet::{AccessKeyId, Fleet, Operator, OperatorName, PasswordHash},
+    time::Timestamp,
+};
+use rollcall_projection::fleet::FleetSnapshot;
+use secrecy::SecretString;
+
+pub(crate) use self::authenticate::authenticate;
+pub use self::master_key::MasterKeyError;
+use self::{guesses::Guesses, hashing::Hashing, master_key::MasterKey, pace::Pace, randomness::bytes_32, token::TokenKey};
+use crate::{codes::Code, config::Config, error::ApiError};
+
+/// Attempts to log in a second from one address; each costs 20 ms of a processor.
+const LOGINS_PER_S_MAX: u32 = 10;
+/// A burst is this many seconds' worth.
+const BURST_S: u32 = 10;
+/// What an access key id begins with, so that people and scanners of secrets know one when they see it.
+const ACCESS_KEY_PREFIX: &str = "RC";
+/// Characters of an access key id after that: five random bits each.
+const ACCESS_KEY_RANDOM_CHARS: usize = 18;
+/// RFC 4648 section 6.
+const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// What every request and login is judged with.
+pub struct Access {
+    master: MasterKey,
+    token_key: TokenKey,
+    token_ms: i64,
+    hashing: Hashing,
+    /// By access key.
+    keys: Guesses,
+    /// By operator.
+    operators: Guesses,
+    requests: Pace,
+    logins: Pace,
+}
+
+/// A token, as it is handed out.
+pub(crate) struct Issued {
+    /// The token.
+    pub(crate) token: SecretString,
+    /// From when on it is not good any more.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Access {
+    /// Reads the master key, or makes it. Blocks for the time that a file takes.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`].
+    pub fn open(config: &Config, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
+        let master = MasterKey::open_or_make(&config.master_key_file, entropy)?;
+        let rate = config.limits.requests_per_s_max;
+        Ok(Self {
+            token_key: master.token_key(),
+            token_ms: i64::try_from(config.limits.token_s_max.saturating_mul(1000)).unwrap_or(i64::MAX),
+            hashing: Hashing::new(master.pepper()),
+            master,
+            keys: Guesses::default(),
+            operators: Guesses::default(),
+            requests: Pace::per_second(rate, rate.saturating_mul(BURST_S)),
+            logins: Pace::per_second(LOGINS_PER_S_MAX, LOGINS_PER_S_MAX * BURST_S),
+        })
+    }
+
+    /// The secret of an access key, the same each time.
+    pub(crate) fn secret_of(&self, key: &AccessKeyId) -> SecretString {
+        self.master.access_secret(key.as_str())
+    }
+
+    /// An id for a new access key.
+    pub(crate) fn new_access_key(&self, entropy: &dyn Entropy) -> AccessKeyId {
+        let random = bytes_32(entropy);
+        let chars = random.iter().take(ACCESS_KEY_RANDOM_CHARS).map(|byte| char::from(BASE32[usize::from(byte % 32)]));
+        let id: String = ACCESS_KEY_PREFIX.chars().chain(chars).collect();
+        AccessKeyId::parse(&id).expect("20 upper-case letters and digits")
+    }
+
+    /// The hash that is kept of a new password.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`] for one that breaks the rule, [`Code::Overloaded`].
+    pub(crate) async fn hashed(
+        &self,
+        field: &'static str,
+        password: SecretString,
+        entropy: &Arc<dyn Entropy>,
+    ) -> Result<PasswordHash, ApiError> {
+        self.hashing.hashed(field, password, entropy).await
+    }
+
+    /// The operator of this name and password. `source` is where the attempt comes from.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], the same whatever was wrong; [`Code::Locked`] after too many; [`Code::RateLimited`],
+    /// [`Code::Overloaded`].
+    pub(crate) async fn signed_in(
+        &self,
+        fleet: &Fleet,
+        name: &str,
+        password: SecretString,
+        source: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Operator, ApiError> {
+        let source = source.map(|source| source.to_string()).unwrap_or_default();
+        self.logins.check(&source).map_err(|wait| {
+            ApiError::new(Code::RateLimited, "too many attempts to log in from this address").retry_after(wait.seconds)
+        })?;
+        let operator = OperatorName::parse(name).ok().and_then(|name| fleet.operators.get(&name));
+        let guess = self.operators.of(name, operator.is_some());
+        guess.check(now)?;
+        let enabled = operator.filter(|operator| operator.enabled);
+        let hash = enabled.and_then(|operator| operator.password_hash.clone());
+        let is_right = self.hashing.is_password(password, hash).await?;
+        match enabled {
+            Some(operator) if is_right => {
+                guess.succeeded();
+                Ok(operator.clone())
+            }
+            Some(_) | None => {
+                guess.failed(now);
+                let text = "operator or password is wrong, or the operator is not enabled";
+                Err(ApiError::new(Code::Unauthenticated, text))
+            }
+        }
+    }
+
+    /// A token for an operator who has proven who they are.
+    pub(crate) fn issue(&self, operator: &Operator, now: Timestamp) -> Issued {
+        // A registrar's clock that is ahead of ours must not make the token void from the start.
+        let from = now.unix_ms().max(operator.sessions_since.unix_ms());
+        let token = self.token_key.issue(operator.name.as_str(), from, self.token_ms);
+        Issued { token, expires_at: Timestamp::from_unix_ms(from.saturating_add(self.token_ms)) }
+    }
+
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// [`Code::InvalidToken`].
+    fn of_token<'a>(&self, fleet: &'a Fleet, token: &str, now: Timestamp) -> Result<&'a Operator, ApiError> {
+        let enabled = |name: &str| {
+            let operator = fleet.operators.get(&OperatorName::parse(name).ok()?)?;
+            operator.enabled.then_some(operator)
+        };
+        let since = |name: &str| enabled(name).map(|operator| operator.sessions_since.unix_ms());
+        let refused = |text: String| ApiError::new(Code::InvalidToken, text);
+        let claims = self
+            .token_key
+            .verify(token, now.unix_ms(), since)
+            .map_err(|fault| refused(format!("{fault}: log in again with POST /rollcall/v1/login")))?;
+        enabled(&claims.operator).ok_or_else(|| refused("the token has been ended".to_owned()))
+    }
+}
+
+/// The fleet, once all of it is known: who is missing from half of it may well exist.
+///
+/// # Errors
+/// [`Code::NotReady`].
+pub(crate) fn whole(fleet: &FleetSnapshot) -> Result<&Fleet, ApiError> {
+    if fleet.caught_up {
+        return Ok(&fleet.fleet);
+    }
+    let text = "the fleet's operators are being read from its log: try again";
+    Err(ApiError::new(Code::NotReady, text).retry_after(2))
+}

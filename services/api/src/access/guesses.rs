@@ -1,0 +1,79 @@
+//! Locks out whoever guesses, without telling which names there are.
+//!
+//! Names that exist and names that do not are counted alike, but apart: invented ones cannot push out real ones, and a
+//! real one that is locked looks no different from an invented one. Not for what counts as a guess; the caller says.
+
+use rollcall_domain::time::Timestamp;
+
+use super::lockout::Lockout;
+use crate::{codes::Code, error::ApiError};
+
+/// Characters of a name that are told apart; no name that exists is longer.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Failures by name.
+#[derive(Default)]
+pub(super) struct Guesses {
+    real: Lockout,
+    invented: Lockout,
+}
+
+/// One attempt with one name.
+pub(super) struct Guess<'a> {
+    lockout: &'a Lockout,
+    name: String,
+}
+
+impl Guesses {
+    /// An attempt with `name`.
+    pub(super) fn of(&self, name: &str, exists: bool) -> Guess<'_> {
+        let lockout = if exists { &self.real } else { &self.invented };
+        Guess { lockout, name: name.chars().take(NAME_CHARS_MAX).collect() }
+    }
+}
+
+impl Guess<'_> {
+    /// To be asked before the secret is compared.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], with the time until it is over.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), ApiError> {
+        self.lockout.check(&self.name, now.unix_ms()).map_err(|until| {
+            let left_ms = u64::try_from(until.unix_ms.saturating_sub(now.unix_ms())).unwrap_or(0);
+            ApiError::new(Code::Locked, until.to_string()).retry_after(left_ms.div_ceil(1000).max(1))
+        })
+    }
+
+    pub(super) fn failed(&self, now: Timestamp) {
+        self.lockout.failed(&self.name, now.unix_ms());
+    }
+
+    pub(super) fn succeeded(&self) {
+        self.lockout.succeeded(&self.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::lockout::{FAILURES_MAX, NAMES_MAX};
+
+    #[test]
+    fn real_and_invented_names_lock_alike_and_neither_pushes_out_the_other() {
+        let guesses = Guesses::default();
+        let now = Timestamp::from_unix_ms(1_000);
+        for (name, exists) in [("admin", true), ("nobody", false)] {
+            let guess = guesses.of(name, exists);
+            for _ in 0..FAILURES_MAX {
+                assert_eq!(guess.check(now), Ok(()), "{name}");
+                guess.failed(now);
+            }
+            let error = guess.check(now).unwrap_err();
+            assert_eq!((error.code, error.retry_after_s), (Code::Locked, Some(300)), "{name}");
+        }
+        for n in 0..=NAMES_MAX {
+            guesses.of(&format!("invented-{n}"), false).failed(Timestamp::from_unix_ms(2_000));
+        }
+        assert!(guesses.of("admin", true).check(now).is_err());
+    }
+}

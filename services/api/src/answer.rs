@@ -1,0 +1,85 @@
+//! What stands round every request: its id, its span, its metrics, and an answer even where something panicked.
+//!
+//! Not for who may ask. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    middleware::Next,
+    response::IntoResponse as _,
+};
+use tracing::Instrument as _;
+
+use crate::{codes::Code, error::ApiError, metrics::metrics, state::Api};
+
+/// The header that names a request in answers, for people who look for it in logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer.
+pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
+    let number = api.entropy.uuid_v4().simple().to_string();
+    let method = request.method().as_str().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", %method, route, request_id = number);
+    let started = tokio::time::Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(number) = HeaderValue::from_str(&number) {
+        response.headers_mut().insert(REQUEST_ID, number);
+    }
+    // Answers hold what is true now; nobody in between may keep them.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let status = response.status();
+    metrics().answered(&method, &route, status.as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+    if let Some(code) = response.extensions().get::<Code>() {
+        metrics().refused(code.as_str());
+    }
+    span.in_scope(|| {
+        if status.is_server_error() {
+            tracing::warn!(status = status.as_u16(), "answered");
+        } else {
+            tracing::debug!(status = status.as_u16(), "answered");
+        }
+    });
+    response
+}
+
+/// A request that panicked is one fault of ours, not the end of the connection.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    tracing::error!(panic = text, "a request failed in an unforeseen way");
+    ApiError::new(Code::Internal, "the request failed in an unforeseen way").into_response()
+}
+
+/// No route has this path.
+pub(crate) async fn no_such_operation(request: Request) -> ApiError {
+    let path: String = request.uri().path().chars().take(200).collect();
+    ApiError::new(Code::NoSuchOperation, format!("there is no operation at {path:?}: /openapi.json lists what there is"))
+}
+
+/// The path is known, the method is not one of its own.
+pub(crate) async fn no_such_method(request: Request) -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, format!("this path has no method {}", request.method()))
+}
+
+/// Where no body is answered: 204.
+pub(crate) struct Done;
+
+impl axum::response::IntoResponse for Done {
+    fn into_response(self) -> Response<Body> {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// What was made: 201.
+pub(crate) struct Created<T>(pub(crate) T);
+
+impl<T: serde::Serialize> axum::response::IntoResponse for Created<T> {
+    fn into_response(self) -> Response<Body> {
+        (StatusCode::CREATED, axum::Json(self.0)).into_response()
+    }
+}

@@ -1,0 +1,147 @@
+//! The first start: somebody must be able to come in before anybody is there to let them in.
+//!
+//! A fleet without operators gets one, `admin`, and one access key for them. Any number of processes may find such a fleet
+//! at once: both requests have fixed ids, so that each is granted once. Invariant: a password is told by the process whose
+//! request made the operator, and by no other; an access key's secret can be told by each, since it is derived.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_backbone::codec::AnyRequest;
+use rollcall_domain::{
+    fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
+    ids::{Position, RequestId},
+    registry::Actor,
+};
+use rollcall_projection::fleet::FleetSnapshot;
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+
+use crate::{
+    access::password,
+    changes::{Change, queued},
+    codes::Code,
+    error::ApiError,
+    state::Api,
+};
+
+/// The first administrator's name.
+const ADMIN: &str = "admin";
+/// Who is written down as having asked; no operator is behind it.
+const ACTOR: &str = "first-start";
+/// The request that makes the first administrator, whoever sends it.
+const OPERATOR_REQUEST: &str = "first-start-operator";
+/// The request that makes their access key, whoever sends it.
+const KEY_REQUEST: &str = "first-start-access-key";
+/// How long to wait before it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the first administrator needs to come in.
+#[derive(Debug)]
+pub struct Welcome {
+    /// What goes into the path of v5 calls.
+    pub project_id: String,
+    /// Their name.
+    pub operator: String,
+    /// Their password, if this process has made them; nobody can tell it again.
+    pub password: Option<SecretString>,
+    /// The id of their first enabled access key.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: SecretString,
+}
+
+/// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there
+/// or has no enabled access key. Tries for as long as it takes.
+pub(crate) async fn welcome(api: &Api, to: oneshot::Sender<Welcome>) {
+    let mut first = None;
+    loop {
+        match try_once(api, &mut first).await {
+            Ok(Some(welcome)) => return drop(to.send(welcome)),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(error = error.message, "the first administrator cannot be made yet; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// What this process would make; the same at each try, or a try that was granted late would not be known again.
+struct First {
+    operator: NewOperator,
+    password: SecretString,
+}
+
+async fn try_once(api: &Api, first: &mut Option<First>) -> Result<Option<Welcome>, ApiError> {
+    if caught_up(api).await?.fleet.operators.is_empty() {
+        let first = match first {
+            Some(first) => first,
+            None => first.insert(First::made(api).await?),
+        };
+        ask(api, OPERATOR_REQUEST, FleetCommand::CreateOperator(first.operator.clone())).await?;
+    }
+    let fleet = api.fleet();
+    let ruled = |request: &str| fleet.ruled.contains_key(&request_id(request));
+    // Also where the process that made the operator ended before it could make the key.
+    if ruled(OPERATOR_REQUEST) && !ruled(KEY_REQUEST) && fleet.fleet.operators.contains_key(&admin()) {
+        let (key, operator) = (api.access.new_access_key(&*api.entropy), admin());
+        let description = "made at the first start".into();
+        ask(api, KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator, description }).await?;
+    }
+    Ok(found(api, first.as_ref()))
+}
+
+impl First {
+    async fn made(api: &Api) -> Result<Self, ApiError> {
+        let password = password::made(&*api.entropy);
+        let password_hash = api.access.hashed("password", password.clone(), &api.entropy).await?;
+        let operator = NewOperator {
+            name: admin(),
+            role: Role::Admin,
+            scope: Scope::default(),
+            project: project(api),
+            password_hash: Some(password_hash),
+        };
+        Ok(Self { operator, password })
+    }
+}
+
+async fn ask(api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
+    let id = request_id(id);
+    let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(ACTOR.into()), command };
+    api.fleet_changes.ask(Change { id, request: queued(request, api.now(), None) }).await
+}
+
+/// How to come in. The password is known if the operator is the one that this process would make.
+fn found(api: &Api, first: Option<&First>) -> Option<Welcome> {
+    let fleet = api.fleet();
+    let operator = fleet.fleet.operators.get(&admin())?;
+    let enabled = |key: &&AccessKey| key.enabled && key.operator == operator.name;
+    let key = fleet.fleet.access_keys.values().filter(enabled).min_by_key(|key| key.created_at)?;
+    let is_ours = |first: &&First| first.operator.password_hash == operator.password_hash;
+    Some(Welcome {
+        project_id: key.project.to_string(),
+        operator: operator.name.to_string(),
+        password: first.filter(is_ours).map(|first| first.password.clone()),
+        access_key: key.id.to_string(),
+        secret_key: api.access.secret_of(&key.id),
+    })
+}
+
+async fn caught_up(api: &Api) -> Result<Arc<FleetSnapshot>, ApiError> {
+    let mut fleet = api.fleet.clone();
+    let known = fleet.wait_for(|fleet| fleet.caught_up).await.map(|fleet| Arc::clone(&fleet));
+    known.map_err(|_| ApiError::new(Code::NotReady, "the fleet is not followed any more"))
+}
+
+fn admin() -> OperatorName {
+    OperatorName::parse(ADMIN).expect("letters")
+}
+
+fn project(api: &Api) -> ProjectId {
+    ProjectId::parse(&api.entropy.uuid_v4().simple().to_string()).expect("32 hex digits")
+}
+
+fn request_id(text: &str) -> RequestId {
+    RequestId::parse(text).expect("letters and dashes")
+}

@@ -1,0 +1,113 @@
+//! The API's configuration: plain data that touches nothing.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use rollcall_backbone::codec::AvailabilityTable;
+use rollcall_domain::fleet::AvailabilityRules;
+use serde::{Deserialize, Serialize};
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to accept HTTPS.
+    pub listen: SocketAddr,
+    /// Plain HTTP instead of HTTPS; only on a loopback address.
+    pub plain_http: bool,
+    /// The certificate and key (`<name>.crt`, `<name>.key`, PEM) that are shown to whoever asks for no instance's access domain.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Where `<instance-id>.crt` and `<instance-id>.key` of the instances are, shown to whoever asks for their access domains.
+    pub tls_folder: PathBuf,
+    /// The file with the key that every access key's secret, password and token of the fleet hangs on; made if it is not
+    /// there. To be the same file for every API process.
+    pub master_key_file: PathBuf,
+    /// Where self-registration is not available; to be the same as the registrars' and connectors'.
+    pub unavailable: AvailabilityTable,
+    /// Live devices in one instance; to be the same as the registrars', which enforce it. Here it is only spoken of.
+    pub devices_max: u64,
+    /// What is bounded.
+    pub limits: Limits,
+}
+
+/// Every limit, by name. Units last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections_max: u32,
+    /// How long a TLS handshake may take.
+    pub handshake_ms_max: u64,
+    /// How long a client may take over the head of a request.
+    pub head_ms_max: u64,
+    /// Largest body, bytes.
+    pub body_bytes_max: u64,
+    /// Changes that wait for a ruling at a time, for each instance.
+    pub changes_max: u32,
+    /// How long a change may take: ruling and view.
+    pub change_ms_max: u64,
+    /// How long a device may take to answer a command or a property request.
+    pub device_answer_ms_max: u64,
+    /// Requests a second of one operator, in bursts of ten seconds' worth.
+    pub requests_per_s_max: u32,
+    /// SQL searches a second of one operator, in bursts of ten seconds' worth.
+    pub searches_per_s_max: u32,
+    /// How long a token is good for.
+    pub token_s_max: u64,
+    /// How long requests under way may take when the process stops.
+    pub drain_ms_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8943)),
+            plain_http: false,
+            certificate: "tls/api.crt".into(),
+            key: "tls/api.key".into(),
+            tls_folder: "tls".into(),
+            master_key_file: "api/master.key".into(),
+            unavailable: AvailabilityTable::default(),
+            devices_max: 1_000_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1000,
+            handshake_ms_max: 10_000,
+            head_ms_max: 10_000,
+            body_bytes_max: 1024 * 1024,
+            changes_max: 256,
+            change_ms_max: 5_000,
+            device_answer_ms_max: 20_000,
+            requests_per_s_max: 100,
+            searches_per_s_max: 1,
+            token_s_max: 24 * 3600,
+            drain_ms_max: 5_000,
+        }
+    }
+}
+
+impl Config {
+    /// The availability table as the rules want it.
+    pub fn availability(&self) -> AvailabilityRules {
+        self.unavailable.rules()
+    }
+}
+
+impl Limits {
+    /// [`Self::change_ms_max`].
+    pub const fn change(&self) -> Duration {
+        Duration::from_millis(self.change_ms_max)
+    }
+
+    /// [`Self::device_answer_ms_max`].
+    pub const fn device_answer(&self) -> Duration {
+        Duration::from_millis(self.device_answer_ms_max)
+    }
+}

@@ -1,0 +1,224 @@
+//! Reads what devices say on their own off the stream of uplinks: reports go into their shadows, and who asks for its shadow
+//! gets it.
+//!
+//! Not for what a report does to a shadow (`shadow`). Where reading has come to is kept in a document, and each shadow says
+//! which message is its latest; so every process may read the whole stream, and any of them may begin again earlier.
+//! Invariant: a report that was acknowledged to a device is in its shadow before the reader's mark is past it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use rollcall_backbone::{
+    BackboneError,
+    documents::{CursorName, DocumentKey, Revision},
+    messages::{Lane, StoredMessage},
+};
+use rollcall_domain::ids::{DeviceId, Position};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{documents, report, shadow::Mark, topics, topics::Uplink};
+use crate::{error::ApiError, metrics::metrics, realm::Realm};
+
+mod fold;
+
+/// Most messages that are taken together.
+const GROUP_LEN_MAX: usize = 1000;
+/// Shadows written at a time.
+const AT_ONCE_MAX: usize = 32;
+/// How often the reader's mark is written, at the most: what comes between is read again after a crash.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait before going on after something failed.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How far the clocks of a message stream and of the registrar may be apart, milliseconds: a report that is older than its
+/// device by more is an earlier device's.
+const CLOCKS_APART_MS_MAX: i64 = 5_000;
+
+/// Where reading has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+/// What one message of a device means for its shadow.
+#[derive(Debug)]
+struct Item {
+    mark: Mark,
+    stored_at_ms: i64,
+    said: Said,
+}
+
+#[derive(Debug)]
+enum Said {
+    Reported(Vec<super::shadow::Reported>),
+    ShadowWanted { request: String, service_id: Option<String> },
+}
+
+/// Why reading stopped.
+enum Stopped {
+    Backbone(BackboneError),
+    Other(ApiError),
+}
+
+/// Reads until the realm is gone.
+pub(crate) async fn run(realm: Weak<Realm>) {
+    let mut reader: Option<Reader> = None;
+    while let Some(realm) = realm.upgrade() {
+        match read(&realm, &mut reader).await {
+            Ok(()) => {}
+            Err(Stopped::Backbone(error)) => {
+                tracing::warn!(instance = %realm.id, %error, "reports of devices cannot be followed; trying again");
+                // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
+                // comes from now on counts as later than all before.
+                if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
+                    reader.mark = Mark { epoch: reader.mark.epoch + 1, position: 0 };
+                    reader.from_now_on = true;
+                }
+            }
+            Err(Stopped::Other(error)) => {
+                tracing::warn!(instance = %realm.id, error = error.message, "reports cannot be put into shadows; trying again");
+            }
+        }
+        drop(realm);
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// How far this process is.
+struct Reader {
+    mark: Mark,
+    from_now_on: bool,
+    written: Mark,
+    write_at: Instant,
+}
+
+async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Stopped> {
+    let reader = match reader {
+        Some(reader) => reader,
+        None => {
+            let held = documents::read::<Cursor>(realm, &DocumentKey::Cursor(CursorName::Reports)).await?;
+            let mark = held.map(|held| held.value.mark).unwrap_or_default();
+            reader.insert(Reader { mark, from_now_on: false, written: mark, write_at: Instant::now() })
+        }
+    };
+    let messages = &realm.backbone.messages;
+    let after = (!reader.from_now_on).then_some(Position(reader.mark.position));
+    let mut uplinks = messages.follow(&realm.id, &[Lane::Up], after).await?;
+    loop {
+        let next = tokio::select! {
+            next = uplinks.recv() => next,
+            () = tokio::time::sleep_until(reader.write_at), if reader.mark != reader.written => {
+                write_mark(realm, reader).await?;
+                continue;
+            }
+        };
+        let Some(first) = next else { return Ok(()) };
+        let (group, failed) = group(first, &mut uplinks);
+        let Some(last) = group.last().map(|stored| stored.position) else {
+            return failed.map_or(Ok(()), |error| Err(error.into()));
+        };
+        let items = sorted(reader.mark.epoch, &group);
+        fold_all(realm, items).await?;
+        if reader.mark == reader.written {
+            reader.write_at = Instant::now() + MARK_EVERY;
+        }
+        reader.mark.position = last.0;
+        reader.from_now_on = false;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+    }
+}
+
+/// What has come by now, up to a limit.
+fn group(
+    first: Result<StoredMessage, BackboneError>,
+    more: &mut mpsc::Receiver<Result<StoredMessage, BackboneError>>,
+) -> (Vec<StoredMessage>, Option<BackboneError>) {
+    let (mut group, mut next) = (Vec::new(), Some(first));
+    while let Some(stored) = next {
+        match stored {
+            Ok(stored) => group.push(stored),
+            Err(error) => return (group, Some(error)),
+        }
+        next = if group.len() < GROUP_LEN_MAX { more.try_recv().ok() } else { None };
+    }
+    (group, None)
+}
+
+/// What concerns shadows, by device, in order.
+fn sorted(epoch: u64, group: &[StoredMessage]) -> BTreeMap<DeviceId, Vec<Item>> {
+    let mut items: BTreeMap<DeviceId, Vec<Item>> = BTreeMap::new();
+    for stored in group {
+        let message = &stored.message;
+        let said = match topics::uplink(&message.device, &message.topic) {
+            Uplink::Report => report::read(&message.payload, stored.stored_at_ms).map(Said::Reported),
+            Uplink::ShadowWanted(request) => report::shadow_wanted(&message.payload)
+                .map(|service_id| Said::ShadowWanted { request: request.to_owned(), service_id }),
+            Uplink::Answer(..) | Uplink::Other => continue,
+        };
+        let Some(said) = said else {
+            metrics().report_dropped("malformed");
+            continue;
+        };
+        let mark = Mark { epoch, position: stored.position.0 };
+        let item = Item { mark, stored_at_ms: stored.stored_at_ms, said };
+        items.entry(message.device.clone()).or_default().push(item);
+    }
+    items
+}
+
+async fn fold_all(realm: &Arc<Realm>, items: BTreeMap<DeviceId, Vec<Item>>) -> Result<(), ApiError> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let mut devices = fold::existing(realm, items.keys().cloned().collect()).await?;
+    let mut folding = Vec::with_capacity(items.len());
+    for (id, items) in items {
+        match devices.remove(&id) {
+            Some(listed) => {
+                let realm = Arc::clone(realm);
+                folding.push(async move { fold::fold(&realm, &listed, &items).await }.boxed());
+            }
+            None => metrics().report_dropped("no_such_device"),
+        }
+    }
+    stream::iter(folding).buffer_unordered(AT_ONCE_MAX).try_collect::<()>().await
+}
+
+/// Writes down how far reading has come, unless another process is further.
+async fn write_mark(realm: &Realm, reader: &mut Reader) -> Result<(), ApiError> {
+    let key = DocumentKey::Cursor(CursorName::Reports);
+    let held = documents::read::<Cursor>(realm, &key).await?;
+    let (revision, further) = match held {
+        Some(held) => {
+            // Another process has had to begin anew: shadows count from there now.
+            reader.mark.epoch = reader.mark.epoch.max(held.value.mark.epoch);
+            (held.revision, held.value.mark >= reader.mark)
+        }
+        None => (Revision::NONE, false),
+    };
+    // Whoever was faster has written a mark that is as good.
+    if !further {
+        documents::write(realm, &key, revision, &Cursor { mark: reader.mark }).await?;
+    }
+    reader.written = reader.mark;
+    Ok(())
+}
+
+impl From<BackboneError> for Stopped {
+    fn from(error: BackboneError) -> Self {
+        Self::Backbone(error)
+    }
+}
+
+impl From<ApiError> for Stopped {
+    fn from(error: ApiError) -> Self {
+        Self::Other(error)
+    }
+}

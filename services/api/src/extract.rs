@@ -1,0 +1,88 @@
+//! Reading bodies and queries: what does not fit is answered with the path of the field that is wrong.
+//!
+//! Not for whether a value makes sense. Invariant: a body that names a field that the API does not know is taken, as the
+//! service takes it: its SDKs send more than Rollcall offers.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{codes::Code, error::ApiError};
+
+/// A JSON body. An empty one is read as `{}`, which many operations take.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if let Some(kind) = request.headers().get(header::CONTENT_TYPE) {
+            let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
+            if !kind.is_empty() && !kind.starts_with("application/json") {
+                return Err(ApiError::new(Code::MalformedBody, "Content-Type: send the body as application/json"));
+            }
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            ApiError::new(Code::MalformedBody, format!("the body cannot be read: {}", rejection.body_text()))
+        })?;
+        read(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self)
+    }
+}
+
+/// Reads JSON.
+///
+/// # Errors
+/// [`Code::MalformedBody`] for what is not JSON, [`Code::InvalidInput`] with its path for a field that does not fit.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() {
+            let path = if path == "." { "the body".to_owned() } else { path };
+            ApiError::invalid(&path, inner)
+        } else {
+            ApiError::new(Code::MalformedBody, format!("the body is not JSON: {inner}"))
+        }
+    })?;
+    reader.end().map_err(|error| ApiError::new(Code::MalformedBody, format!("the body is not one JSON value: {error}")))?;
+    Ok(value)
+}
+
+/// A query string.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // A plus is a plus, as it is under the signature; a blank is %20.
+        let query = parts.uri.query().unwrap_or_default().replace('+', "%2B");
+        let pairs: Vec<(String, String)> =
+            serde_urlencoded::from_str(&query).map_err(|error| ApiError::invalid("the query string", error))?;
+        // A number that is none is named with its parameter, which the reader of the whole does not do.
+        for (name, value) in &pairs {
+            let code = match name.as_str() {
+                "limit" => Code::LimitOutOfRange,
+                "offset" => Code::PageOutOfRange,
+                _ => continue,
+            };
+            if value.parse::<i64>().is_err() {
+                return Err(ApiError::new(code, format!("{name} is {value:?}: give a whole number")));
+            }
+        }
+        // Texts stay texts and numbers become numbers: each field of the query says what it wants.
+        let reader = serde_urlencoded::Deserializer::new(form_pairs(&query));
+        serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
+            let path = error.path().to_string();
+            ApiError::invalid(if path == "." { "the query string" } else { &path }, error.into_inner())
+        })
+    }
+}
+
+fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}

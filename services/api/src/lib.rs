@@ -1,0 +1,49 @@
+//! The API: the part of the IoTDA v5 API that self-registration lives in, and what operators need beside it.
+//!
+//! The job: HTTP in, requests for the registrar out, and answers from this process's own view; messages, commands,
+//! properties and shadows of devices. Not its job: the rules (domain), ruling (registrar), devices' connections (connector).
+//!
+//! The trust boundary: a caller is who a signature or token proves, and nothing else of a request is believed. An API process
+//! may submit commands and downlinks; it may not append to a registry log.
+//!
+//! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in),
+//! `call` (how an operation reads and changes an instance) with `realms`, `realm` and `changes`; then `router` and any file
+//! of `v5` or `rollcall_v1`: one for each kind of thing. `device` is what goes on between the API and devices.
+
+#![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
+
+pub mod access;
+mod answer;
+mod bootstrap;
+mod call;
+mod certificates;
+mod changes;
+pub mod codes;
+pub mod config;
+mod device;
+pub mod error;
+mod extract;
+mod foresight;
+mod metrics;
+mod online;
+pub mod openapi;
+mod paging;
+mod pem;
+mod permission;
+mod realm;
+mod realms;
+mod records;
+mod rollcall_v1;
+mod router;
+mod run;
+mod search_sql;
+mod serve;
+mod state;
+mod times;
+mod trace;
+mod v5;
+
+pub use bootstrap::Welcome;
+pub use codes::Code;
+pub use config::Config;
+pub use run::{Parts, RunError, run};

@@ -1,0 +1,98 @@
+//! One instance as the API sees it: its view, the way to its registrar, who is online, what devices answer.
+//!
+//! Not for HTTP. Invariant: whatever is read here is the log's state at the view's position, and a caller whose change was
+//! granted finds it.
+
+use std::sync::Arc;
+
+use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_domain::{
+    ids::{InstanceId, LogId},
+    registry::{Configuration, Device},
+};
+use rollcall_projection::directory::{DeviceStatus, DirectoryView};
+use tokio_util::sync::CancellationToken;
+
+use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
+
+/// See the file.
+pub(crate) struct Realm {
+    /// Which instance.
+    pub(crate) id: InstanceId,
+    /// What is known of it.
+    pub(crate) view: DirectoryView,
+    /// The way to its registrar.
+    pub(crate) changes: Changes,
+    /// Who is online.
+    pub(crate) online: Arc<Online>,
+    /// What goes on with its devices.
+    pub(crate) devices: Devices,
+    /// What is known of its refused attempts.
+    pub(crate) attempts: RecentAttempts,
+    /// For what the view does not hold: messages, documents, attempts, records.
+    pub(crate) backbone: Backbone,
+    /// Stops everything that runs for this instance when the realm goes.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Realm {
+    /// The latest configuration.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        self.view.admission().configuration()
+    }
+
+    /// Its log.
+    pub(crate) fn log(&self) -> LogId {
+        LogId::Instance(self.id.clone())
+    }
+
+    /// Whether the view may be read: it has caught up with its log once.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.view.admission().status().borrow().caught_up
+    }
+
+    /// What the v5 API calls the status of a device.
+    pub(crate) fn status_of(&self, device: &Device) -> DeviceStatus {
+        if device.frozen {
+            return DeviceStatus::Frozen;
+        }
+        if self.online.is_online(&device.id) {
+            return DeviceStatus::Online;
+        }
+        // A certificate that was proven has connected, and with it the device; one that was only typed in has perhaps not.
+        let proven = device.credential.pins().any(|pin| pin.ca.is_some());
+        if proven || self.view.seen(&device.id).is_some() { DeviceStatus::Offline } else { DeviceStatus::Inactive }
+    }
+
+    /// Runs a lookup where it may take its time; `None` from the view means that it is being rebuilt.
+    ///
+    /// # Errors
+    /// [`ApiError::not_ready`].
+    pub(crate) async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        lookup: impl FnOnce(&Self) -> Option<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let realm = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || lookup(&realm)).await;
+        found.ok().flatten().ok_or_else(ApiError::not_ready)
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Opens log, queue, messages, presence and documents of an instance; whoever comes second finds them there.
+///
+/// # Errors
+/// [`BackboneError`] of the first that cannot be opened.
+pub(crate) async fn open(backbone: &Backbone, instance: &InstanceId) -> Result<(), BackboneError> {
+    let log = LogId::Instance(instance.clone());
+    backbone.log.open(&log).await?;
+    backbone.requests.open(&log).await?;
+    backbone.messages.open(instance).await?;
+    backbone.presence.open(instance).await?;
+    backbone.documents.open(instance).await
+}

@@ -1,0 +1,184 @@
+//! Which instances are served, and which one a request is for.
+//!
+//! An instance that appears in the fleet is served without a restart, one that is deleted is served no longer. A request
+//! names its instance by the header `Instance-Id`, else by the host that it was sent to (the instance's access domain), or not
+//! at all if there is only one. Invariant: a request that could mean two instances is refused.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use rollcall_backbone::Backbone;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm,
+    rollcall_v1::RecentAttempts,
+};
+
+/// How long to wait before an instance that could not be opened is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// See the file.
+#[derive(Default)]
+pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
+
+/// What realms are made of.
+pub(crate) struct Surroundings {
+    pub(crate) backbone: Backbone,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Realms {
+    /// The realm of an instance, if it is served by now.
+    pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
+        self.read().get(instance).cloned()
+    }
+
+    /// Every realm, by id.
+    pub(crate) fn all(&self) -> Vec<Arc<Realm>> {
+        self.read().values().cloned().collect()
+    }
+
+    /// The realm that a request is for. `host` is the name that it was sent to, `named` its `Instance-Id`.
+    ///
+    /// # Errors
+    /// [`Code::InstanceNotFound`], [`Code::InstanceRequired`], or [`Code::NotReady`] while it is being opened.
+    pub(crate) fn of_request(
+        &self,
+        fleet: &FleetSnapshot,
+        host: Option<&str>,
+        named: Option<&str>,
+    ) -> Result<Arc<Realm>, ApiError> {
+        let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
+        let id = match (named, by_host) {
+            // Said outright, it holds: a machine's name for itself may happen to be an access domain.
+            (Some(named), _) => known(fleet, named)?,
+            (None, Some(by_host)) => by_host.clone(),
+            (None, None) => {
+                let mut ids = fleet.fleet.instances.keys();
+                match (ids.next(), ids.next()) {
+                    (Some(only), None) => only.clone(),
+                    (None, _) => return Err(ApiError::new(Code::InstanceNotFound, "the fleet has no instance yet")),
+                    (Some(_), Some(_)) => {
+                        let text = "there are several instances: name one in the header Instance-Id, or use its access domain as host";
+                        return Err(ApiError::new(Code::InstanceRequired, text));
+                    }
+                }
+            }
+        };
+        self.ready(&id)
+    }
+
+    /// The realm of an instance of the fleet, ready to be read.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] while it is being opened or built.
+    pub(crate) fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
+        self.get(id).filter(|realm| realm.is_ready()).ok_or_else(ApiError::not_ready)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Arc<Realm>>> {
+        // A map is whole between any two statements.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<InstanceId, Arc<Realm>>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a realm for every instance of the fleet until `shutdown`.
+    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: Surroundings) {
+        loop {
+            let snapshot = Arc::clone(&fleet.borrow_and_update());
+            self.write().retain(|id, realm| {
+                let kept = snapshot.fleet.instances.contains_key(id) && !realm.stop.is_cancelled();
+                if !kept {
+                    realm.stop.cancel();
+                }
+                kept
+            });
+            let mut all_open = true;
+            for id in snapshot.fleet.instances.keys() {
+                if self.get(id).is_some() {
+                    continue;
+                }
+                match open(id, &around).await {
+                    Ok(realm) => drop(self.write().insert(id.clone(), realm)),
+                    Err(error) => {
+                        tracing::warn!(instance = %id, error = error.message, "an instance cannot be opened yet; trying again");
+                        all_open = false;
+                    }
+                }
+            }
+            let realms = self.all();
+            let changed = async {
+                tokio::select! {
+                    changed = fleet.changed() => changed.is_ok(),
+                    () = any_ended(&realms) => true,
+                    () = tokio::time::sleep(AGAIN), if !all_open => true,
+                }
+            };
+            if !matches!(around.shutdown.run_until_cancelled(changed).await, Some(true)) {
+                break around.shutdown.cancelled().await;
+            }
+        }
+    }
+}
+
+/// Returns once a realm has ended: its view has, and is to be opened again.
+async fn any_ended(realms: &[Arc<Realm>]) {
+    if realms.is_empty() {
+        return std::future::pending().await;
+    }
+    futures_util::future::select_all(realms.iter().map(|realm| Box::pin(realm.stop.cancelled()))).await;
+}
+
+fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
+    let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
+    id.ok_or_else(|| ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist")))
+}
+
+async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiError> {
+    realm::open(&around.backbone, id).await?;
+    let stop = around.shutdown.child_token();
+    let view = around.store.directory(id, Arc::clone(&around.backbone.log), stop.clone())?;
+    let admission = view.admission().clone();
+    let reached = Arc::new(move |position| -> futures_util::future::BoxFuture<'static, Result<(), ApiError>> {
+        let admission = admission.clone();
+        Box::pin(async move { admission.reached(position).await.map_err(ApiError::from) })
+    });
+    let log = LogId::Instance(id.clone());
+    let changes = Changes::start(log, Arc::clone(&around.backbone.requests), reached, &around.limits, stop.clone());
+    let online = Arc::new(Online::default());
+    let realm = Arc::new(Realm {
+        id: id.clone(),
+        view,
+        changes,
+        online: Arc::clone(&online),
+        devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
+        attempts: RecentAttempts::default(),
+        backbone: around.backbone.clone(),
+        stop: stop.clone(),
+    });
+    let ended = realm.view.admission().clone();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        stop.run_until_cancelled(ended.ended()).await;
+        stop.cancel();
+    });
+    device::start(&realm);
+    let (watched, clock) = (Arc::downgrade(&realm), Arc::clone(&around.clock));
+    tokio::spawn(async move { stopped.run_until_cancelled(crate::online::watch(watched, clock)).await });
+    Ok(realm)
+}

@@ -1,0 +1,84 @@
+//! Records of an instance's log, read one at a time or in a row, for people.
+//!
+//! Not for folding: that is the view's. Invariant: what is answered was decoded, so a record that this version does not
+//! understand is an error and never half shown.
+
+use bytes::Bytes;
+use rollcall_backbone::{
+    codec::{AnyEvent, Record, decode_record},
+    log::Entry,
+};
+use rollcall_domain::{
+    ids::Position,
+    registry::{Event, event::PresentedCertificate},
+};
+
+use crate::{codes::Code, error::ApiError, realm::Realm};
+
+/// A record with its place and the text that it is stored as.
+pub(crate) struct Stored {
+    /// Its place in the log.
+    pub(crate) position: Position,
+    /// What it says.
+    pub(crate) record: Record,
+    /// As it is stored.
+    pub(crate) text: Bytes,
+}
+
+impl Stored {
+    /// What happened to the instance.
+    pub(crate) fn event(&self) -> Option<&Event> {
+        match &self.record.event {
+            AnyEvent::Registry(event) => Some(event),
+            AnyEvent::Fleet(_) => None,
+        }
+    }
+}
+
+/// The record at a position; `None` past the end of the log.
+///
+/// # Errors
+/// The backbone's, or [`Code::Internal`] for a record that cannot be read.
+pub(crate) async fn at(realm: &Realm, position: Position) -> Result<Option<Stored>, ApiError> {
+    let before = Position(position.0.saturating_sub(1));
+    let found = realm.backbone.log.read(&realm.log(), before, 1).await?.pop();
+    found.map(|entry| decoded(realm, entry)).transpose()
+}
+
+/// The records after `after` up to and with `until`, oldest first.
+///
+/// # Errors
+/// As for [`at`].
+pub(crate) async fn between(realm: &Realm, after: Position, until: Position) -> Result<Vec<Stored>, ApiError> {
+    let (mut found, mut reached) = (Vec::new(), after);
+    while reached < until {
+        let missing = usize::try_from(until.0 - reached.0).unwrap_or(usize::MAX);
+        let entries = realm.backbone.log.read(&realm.log(), reached, missing).await?;
+        let Some(last) = entries.last() else { break };
+        reached = last.position;
+        for entry in entries {
+            found.push(decoded(realm, entry)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The certificate that an event brings to a device.
+pub(crate) fn presented(event: &Event) -> Option<&PresentedCertificate> {
+    if let Event::DeviceRegistered { certificate, .. }
+    | Event::DeviceCertificatePinned { certificate, .. }
+    | Event::DeviceCertificateReplaced { certificate, .. } = event
+    {
+        Some(certificate)
+    } else {
+        None
+    }
+}
+
+fn decoded(realm: &Realm, entry: Entry) -> Result<Stored, ApiError> {
+    let record = decode_record(&realm.log(), &entry.record).map_err(|error| {
+        tracing::error!(instance = %realm.id, position = %entry.position, %error, "a record cannot be read");
+        ApiError::new(Code::Internal, "the log holds a record that this version cannot read")
+    })?;
+    Ok(Stored { position: entry.position, record, text: entry.record })
+}

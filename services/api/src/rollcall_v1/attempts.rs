@@ -1,0 +1,305 @@
+//! Attempts: why a device was not let in, or a change not made; and trying again after a fix.
+//!
+//! They have no resource space, so that only callers with the whole instance see them. Invariant: text out of a
+//! certificate is escaped before people see it; the certificate itself is in the request, as DER.
+
+mod recent;
+
+use axum::{Json, extract::Path};
+use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
+use rollcall_domain::{
+    certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
+    ids::Position,
+    registry::{Actor, RequestBody},
+    text,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use self::recent::Recent;
+use self::recent::{Wanted, device, presented};
+use crate::{
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::Query,
+    openapi::Errors,
+    paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    times,
+};
+
+/// Characters of one Subject attribute that people get to see.
+const ATTRIBUTE_CHARS_MAX: usize = 64;
+
+/// Which attempts to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Refused with this code, such as `chain_refused`.
+    #[param(max_length = 64)]
+    code: Option<String>,
+    /// Of this certificate: the beginning of its SHA-256 in hex, or part of its CN, in any case.
+    #[param(max_length = 256)]
+    certificate: Option<String>,
+    /// Of this device: claimed by the client, or named by the command.
+    #[param(max_length = 128)]
+    device: Option<String>,
+    /// Not before this time, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    since: Option<String>,
+    /// Not after this time, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    until: Option<String>,
+    /// Before this position: `next` of the page before.
+    #[param(minimum = 1)]
+    before: Option<i64>,
+    /// Entries of the page, 1 to 50; 10 when absent.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<i64>,
+}
+
+/// Why something was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptShown {
+    /// Where it is kept.
+    position: u64,
+    /// When it was ruled on; RFC 3339, UTC.
+    time: String,
+    /// Stable code; each has a page in docs/operate/codes.
+    code: String,
+    /// What was wrong.
+    message: String,
+    /// Who asked: `certificate <sha256>` or `operator <name>`.
+    actor: String,
+    /// The certificate that wanted in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateShown>,
+    /// The device that was claimed, or that the command was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<String>,
+    /// The template that was consulted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<TemplateConsulted>,
+}
+
+/// A certificate that wanted in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CertificateShown {
+    /// SHA-256 over the DER, hex.
+    fingerprint: String,
+    /// The Subject for people: what is not printable is escaped. Empty if it cannot be read.
+    subject: String,
+    /// The CA certificate of the instance, as it is now, that the chain led to at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_certificate_id: Option<String>,
+}
+
+/// A template that was consulted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TemplateConsulted {
+    /// Its id.
+    template_id: String,
+    /// Its version then.
+    version: u32,
+}
+
+/// A page of attempts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptsShown {
+    /// Newest first.
+    attempts: Vec<AttemptShown>,
+    /// `before` of the next page; absent when this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+/// All that is known of an attempt.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptWhole {
+    #[serde(flatten)]
+    attempt: AttemptShown,
+    /// Every check made, in order.
+    checks: Vec<CheckShown>,
+    /// The request as it was queued; a certificate's chain is DER in base64.
+    #[schema(value_type = Object)]
+    request: serde_json::Value,
+}
+
+/// One check.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckShown {
+    /// Which.
+    name: String,
+    /// Whether it held.
+    passed: bool,
+    /// What was found.
+    detail: String,
+}
+
+/// What became of an attempt that was tried again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Replayed {
+    /// `true`; a refusal is answered as an error.
+    accepted: bool,
+    /// Where the record is, or the log's end if it was already so.
+    position: u64,
+}
+
+/// List why connections and changes were refused
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts", tag = "Attempts",
+    params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
+pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
+    call.needs_whole_instance()?;
+    let limit = which.limit()?;
+    let wanted = which.wanted()?;
+    let attempts = &*call.realm.backbone.attempts;
+    let mut positions = call.realm.attempts.find(attempts, &call.realm.log(), &wanted, limit + 1).await?;
+    let more = positions.len() > limit;
+    positions.truncate(limit);
+    let next = positions.last().filter(|_| more).map(|position| position.0);
+    let mut found = Vec::with_capacity(positions.len());
+    for position in positions {
+        found.extend(read(&call, position).await?.map(|attempt| (position, attempt)));
+    }
+    Ok(Json(AttemptsShown { attempts: shown(&call, found).await?, next }))
+}
+
+/// Show all that is known of an attempt
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}", tag = "Attempts",
+    params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = AttemptWhole), Errors))]
+pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<AttemptWhole>, ApiError> {
+    call.needs_whole_instance()?;
+    let (position, attempt) = found(&call, &position).await?;
+    let request = serde_json::from_slice(&encode_request(&attempt.request)).unwrap_or_default();
+    let checks = attempt.checks.iter();
+    let checks =
+        checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
+    let checks = checks.collect();
+    let attempt = shown(&call, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
+    Ok(Json(AttemptWhole { attempt, checks, request }))
+}
+
+/// Try to let a device in again, after a fix
+///
+/// The same certificate is ruled on again, as things stand now.
+#[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}/replay", tag = "Attempts",
+    params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = Replayed), Errors))]
+pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
+    call.needs_whole_instance()?;
+    let (_, attempt) = found(&call, &position).await?;
+    let body = match attempt.request.request {
+        AnyRequest::Registry(request) => request.body,
+        AnyRequest::Fleet { .. } => return Err(not_found(&position)),
+    };
+    match body {
+        RequestBody::CertificateConnect { .. } => {}
+        RequestBody::Command(_) => {
+            let text = "this was an operator's change: send it again; only what a device attempted can be replayed";
+            return Err(ApiError::new(Code::NotOffered, text));
+        }
+    }
+    let granted = call.request(0, body).await?;
+    Ok(Json(Replayed { accepted: true, position: granted.position.0 }))
+}
+
+impl Which {
+    fn limit(&self) -> Result<usize, ApiError> {
+        let Some(limit) = self.limit else { return Ok(LIMIT_DEFAULT) };
+        let within = usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        within.ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
+    }
+
+    fn wanted(self) -> Result<Wanted, ApiError> {
+        let time = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
+        let (since, until) = (time("since", self.since)?, time("until", self.until)?);
+        if since.zip(until).is_some_and(|(since, until)| since > until) {
+            return Err(ApiError::new(Code::TimeOrder, "since is after until"));
+        }
+        let before = match self.before.map(u64::try_from) {
+            None => None,
+            Some(Ok(before)) if before > 0 => Some(Position(before)),
+            Some(_) => return Err(ApiError::invalid("before", "give a position, 1 or more")),
+        };
+        let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let (code, certificate, device) = (said(self.code), said(self.certificate), said(self.device));
+        Ok(Wanted { code, certificate, device, since, until, before })
+    }
+}
+
+fn not_found(position: &str) -> ApiError {
+    ApiError::new(Code::AttemptNotFound, format!("there is no attempt at {position:?}, or not any more"))
+}
+
+async fn found(call: &Call, position: &str) -> Result<(Position, Attempt), ApiError> {
+    let at = position.parse().ok().filter(|at| *at > 0).map(Position).ok_or_else(|| not_found(position))?;
+    let attempt = read(call, at).await?.ok_or_else(|| not_found(position))?;
+    Ok((at, attempt))
+}
+
+/// `None`: the stream does not hold it any more.
+async fn read(call: &Call, position: Position) -> Result<Option<Attempt>, ApiError> {
+    let before = Position(position.0.saturating_sub(1));
+    let entry = call.realm.backbone.attempts.read(&call.realm.log(), before, 1).await?.pop();
+    let Some(entry) = entry.filter(|entry| entry.position == position) else { return Ok(None) };
+    decode_attempt(&entry.record).map(Some).map_err(|error| {
+        tracing::error!(%position, %error, "an attempt cannot be read");
+        ApiError::new(Code::Internal, "the attempt cannot be read by this version")
+    })
+}
+
+/// Proving chains takes a processor some time: not on a thread that serves others.
+async fn shown(call: &Call, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
+    let trust = call.configuration().trust_store();
+    call.realm
+        .look(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
+        .await
+}
+
+fn one_shown(position: Position, attempt: &Attempt, trust: &TrustStore) -> AttemptShown {
+    let actor = match &attempt.request.request {
+        AnyRequest::Fleet { actor, .. } => actor,
+        AnyRequest::Registry(request) => &request.actor,
+    };
+    AttemptShown {
+        position: position.0,
+        time: times::with_milliseconds(attempt.time),
+        code: attempt.rejection.code.clone(),
+        message: attempt.rejection.message.clone(),
+        actor: match actor {
+            Actor::Certificate(sha256) => format!("certificate {}", hex::encode(sha256)),
+            Actor::Operator(name) => format!("operator {name}"),
+        },
+        certificate: presented(attempt).map(|der| certificate(der, attempt, trust)),
+        device_id: device(attempt).map(ToString::to_string),
+        template: attempt
+            .template
+            .as_ref()
+            .map(|(id, version)| TemplateConsulted { template_id: id.to_string(), version: *version }),
+    }
+}
+
+fn certificate(der: &[u8], attempt: &Attempt, trust: &TrustStore) -> CertificateShown {
+    use sha2::{Digest as _, Sha256};
+    let facts = CertificateFacts::from_der(der).ok();
+    let chain: Vec<&[u8]> = match &attempt.request.request {
+        AnyRequest::Registry(request) => match &request.body {
+            RequestBody::CertificateConnect { chain, .. } => chain.iter().map(|der| &**der).collect(),
+            RequestBody::Command(_) => Vec::new(),
+        },
+        AnyRequest::Fleet { .. } => Vec::new(),
+    };
+    CertificateShown {
+        fingerprint: hex::encode(Sha256::digest(der)),
+        subject: facts.as_ref().map(subject).unwrap_or_default(),
+        ca_certificate_id: trust.prove(&chain, attempt.time).ok().map(|proven| proven.ca.to_string()),
+    }
+}
+
+/// The Subject as `CN=…, O=…`: those of its attributes that can be used.
+fn subject(facts: &CertificateFacts) -> String {
+    let attributes = SubjectAttribute::ALL.into_iter().rev().filter_map(|attribute| {
+        let value = facts.attribute(attribute).ok()?;
+        Some(format!("{attribute}={}", text::shown(value, ATTRIBUTE_CHARS_MAX)))
+    });
+    attributes.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,191 @@
+//! The attempts of one instance by what people look for, newest last; the attempts themselves stay in the backbone.
+//!
+//! The stream can only be read oldest first, and what is looked for is mostly new: so what has been read is remembered, in
+//! short, and read on from there. Invariant: at most as many as the stream holds; one that the stream has dropped meanwhile
+//! is found here and then not there, and is left out.
+
+use std::collections::VecDeque;
+
+use rollcall_backbone::{
+    attempts::{ATTEMPTS_MAX, Attempts},
+    codec::{AnyRequest, Attempt, decode_attempt},
+    log::Entry,
+};
+use rollcall_domain::{
+    certificate::CertificateFacts,
+    ids::{DeviceId, LogId, Position},
+    registry::{Command, RequestBody, event::PolicyTarget},
+    time::Timestamp,
+};
+use tokio::sync::Mutex;
+
+use crate::error::ApiError;
+
+/// Attempts read at a time.
+const READ_MAX: usize = 256;
+
+/// What an attempt is found by.
+#[derive(Clone, Debug)]
+pub(crate) struct Brief {
+    /// Where it is.
+    pub(crate) position: Position,
+    /// When it was ruled on.
+    pub(crate) time: Timestamp,
+    /// Why it was refused.
+    pub(crate) code: Box<str>,
+    /// SHA-256 of the certificate, if it was one that wanted in.
+    pub(crate) certificate: Option<[u8; 32]>,
+    /// The certificate's CN for people; empty if there is none.
+    pub(crate) name: Box<str>,
+    /// The device that was claimed or that a command was about.
+    pub(crate) device: Option<DeviceId>,
+}
+
+/// Which attempts are looked for. `None`: any.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// The code of the refusal.
+    pub(crate) code: Option<String>,
+    /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
+    pub(crate) certificate: Option<String>,
+    /// The device.
+    pub(crate) device: Option<String>,
+    /// Not before.
+    pub(crate) since: Option<Timestamp>,
+    /// Not after.
+    pub(crate) until: Option<Timestamp>,
+    /// Before this position.
+    pub(crate) before: Option<Position>,
+}
+
+/// See the file.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    read_to: Position,
+    briefs: VecDeque<Brief>,
+}
+
+impl Recent {
+    /// Those that are wanted, newest first, at most `max`.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn find(
+        &self,
+        attempts: &dyn Attempts,
+        log: &LogId,
+        wanted: &Wanted,
+        max: usize,
+    ) -> Result<Vec<Position>, ApiError> {
+        // Held while reading on: two requests at once would read the same twice.
+        let mut known = self.0.lock().await;
+        loop {
+            let entries = attempts.read(log, known.read_to, READ_MAX).await?;
+            let Some(last) = entries.last() else { break };
+            let (read_to, read) = (last.position, entries.len());
+            let briefs = tokio::task::spawn_blocking(move || entries.iter().filter_map(brief).collect::<Vec<_>>()).await;
+            known.briefs.extend(briefs.unwrap_or_default());
+            known.read_to = read_to;
+            let too_many = known.briefs.len().saturating_sub(usize::try_from(ATTEMPTS_MAX).unwrap_or(usize::MAX));
+            known.briefs.drain(..too_many);
+            if read < READ_MAX {
+                break;
+            }
+        }
+        Ok(known.briefs.iter().rev().filter(|brief| wanted.is(brief)).take(max).map(|brief| brief.position).collect())
+    }
+}
+
+impl Wanted {
+    fn is(&self, brief: &Brief) -> bool {
+        self.before.is_none_or(|before| brief.position < before)
+            && self.since.is_none_or(|since| brief.time >= since)
+            && self.until.is_none_or(|until| brief.time <= until)
+            && self.code.as_deref().is_none_or(|code| *brief.code == *code)
+            && self.device.as_deref().is_none_or(|device| brief.device.as_ref().is_some_and(|id| id.as_str() == device))
+            && self.certificate.as_deref().is_none_or(|text| brief.is_of(&text.to_lowercase()))
+    }
+}
+
+impl Brief {
+    fn is_of(&self, text: &str) -> bool {
+        let Some(sha256) = &self.certificate else { return false };
+        hex::encode(sha256).starts_with(text) || self.name.to_lowercase().contains(text)
+    }
+}
+
+fn brief(entry: &Entry) -> Option<Brief> {
+    let attempt = decode_attempt(&entry.record)
+        .inspect_err(|error| tracing::warn!(position = %entry.position, %error, "an attempt is left out"))
+        .ok()?;
+    let presented = presented(&attempt).and_then(|der| CertificateFacts::from_der(der).ok());
+    Some(Brief {
+        position: entry.position,
+        time: attempt.time,
+        code: attempt.rejection.code.as_str().into(),
+        certificate: presented.as_ref().map(|facts| facts.sha256),
+        name: presented.map(|facts| facts.display_name()).unwrap_or_default().into(),
+        device: device(&attempt).cloned(),
+    })
+}
+
+/// The device certificate of an attempt to connect, DER.
+pub(super) fn presented(attempt: &Attempt) -> Option<&[u8]> {
+    match &attempt.request.request {
+        AnyRequest::Fleet { .. } => None,
+        AnyRequest::Registry(request) => match &request.body {
+            RequestBody::CertificateConnect { chain, .. } => chain.first().map(|der| &**der),
+            RequestBody::Command(_) => None,
+        },
+    }
+}
+
+/// The device that was claimed, or that a command was about.
+pub(super) fn device(attempt: &Attempt) -> Option<&DeviceId> {
+    match &attempt.request.request {
+        AnyRequest::Fleet { .. } => None,
+        AnyRequest::Registry(request) => match &request.body {
+            RequestBody::CertificateConnect { claimed, .. } => claimed.as_ref(),
+            RequestBody::Command(command) => commanded(command),
+        },
+    }
+}
+
+fn commanded(command: &Command) -> Option<&DeviceId> {
+    match command {
+        Command::PreRegisterDevice { profile, .. } => Some(&profile.device),
+        Command::BindPolicy { target: PolicyTarget::Device(device), .. }
+        | Command::UnbindPolicy { target: PolicyTarget::Device(device), .. }
+        | Command::UpdateDevice { device, .. }
+        | Command::TagDevice { device, .. }
+        | Command::UntagDevice { device, .. }
+        | Command::FreezeDevice { device }
+        | Command::UnfreezeDevice { device }
+        | Command::ResetFingerprint { device, .. }
+        | Command::SwitchCertificate { device, .. }
+        | Command::DeleteDevice { device }
+        | Command::ReadmitDevice { device } => Some(device),
+        Command::BindPolicy { .. }
+        | Command::UnbindPolicy { .. }
+        | Command::CreateSpace { .. }
+        | Command::RenameSpace { .. }
+        | Command::DeleteSpace { .. }
+        | Command::CreateProduct { .. }
+        | Command::UpdateProduct { .. }
+        | Command::DeleteProduct { .. }
+        | Command::CreatePolicy { .. }
+        | Command::UpdatePolicy { .. }
+        | Command::DeletePolicy { .. }
+        | Command::CreateTemplate { .. }
+        | Command::UpdateTemplate { .. }
+        | Command::DeleteTemplate { .. }
+        | Command::UploadCa { .. }
+        | Command::IssueCaCode { .. }
+        | Command::VerifyCa { .. }
+        | Command::ConfigureCa { .. }
+        | Command::DeleteCa { .. } => None,
+    }
+}

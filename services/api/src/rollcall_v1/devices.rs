@@ -1,0 +1,125 @@
+//! Finding devices by the beginning of what they are called, as somebody types; letting a deleted one come back.
+//!
+//! Not a list of all (`v5::devices`): nothing is counted, and the order is that of the field.
+
+use axum::{Json, extract::Path};
+use rollcall_domain::{ids::DeviceId, registry::Command};
+use rollcall_projection::directory::{Cursor, PrefixField};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::events::span_of;
+use crate::{
+    answer::Done,
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::Query,
+    openapi::Errors,
+    paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    v5::devices::object::DeviceSummary,
+};
+
+/// Characters of what is searched for: no field is longer.
+const PREFIX_CHARS_MAX: usize = 256;
+
+/// What a search goes by.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum By {
+    /// The device's id.
+    #[default]
+    DeviceId,
+    /// Its node id.
+    NodeId,
+    /// Its name.
+    Name,
+}
+
+/// What to search for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Search {
+    /// How the field begins; all devices, when absent.
+    #[param(max_length = 256)]
+    prefix: Option<String>,
+    /// Which field; `device_id` when absent.
+    #[param(inline)]
+    by: Option<By>,
+    /// The `cursor` of the page before.
+    #[param(pattern = "^([0-9a-f]{2})+$")]
+    cursor: Option<String>,
+    /// Entries of the page, 1 to 50; 10 when absent.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<i64>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Matches {
+    /// By the field that was searched.
+    devices: Vec<DeviceSummary>,
+    /// Where the search goes on; absent at its end. A page may be short, even empty, before the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// Find devices by the beginning of a field
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
+    params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
+pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
+    let limit = read_limit(search.limit)?;
+    let prefix = search.prefix.unwrap_or_default();
+    if prefix.chars().count() > PREFIX_CHARS_MAX {
+        return Err(ApiError::invalid("prefix", format!("give at most {PREFIX_CHARS_MAX} characters")));
+    }
+    let cursor = search.cursor.filter(|cursor| !cursor.is_empty()).map(|text| {
+        let refused = || ApiError::new(Code::PageOutOfRange, "cursor: give what the page before came with");
+        Cursor::parse(&text).ok_or_else(refused)
+    });
+    let cursor = cursor.transpose()?;
+    let field = match search.by.unwrap_or_default() {
+        By::DeviceId => PrefixField::DeviceId,
+        By::NodeId => PrefixField::NodeId,
+        By::Name => PrefixField::Name,
+    };
+    let spaces = call.caller.scope.spaces.clone();
+    let found = call.realm.look(move |realm| {
+        let found = realm.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
+        let configuration = realm.configuration();
+        let devices = found.devices.iter().map(|listed| DeviceSummary::of(realm, &configuration, &listed.device));
+        Some(Matches { devices: devices.collect(), cursor: found.next.map(|next| next.to_string()) })
+    });
+    found.await.map(Json)
+}
+
+/// Let a deleted device register again
+#[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
+    params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn readmit(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
+    // Whoever is limited to some resource spaces readmits what was in one of them.
+    span_of(&call, &device).await?;
+    call.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
+        Code::NotFound => not_found(&device_id),
+        _ => error,
+    })?;
+    Ok(Done)
+}
+
+/// Reads how many entries a page is to have.
+///
+/// # Errors
+/// [`Code::LimitOutOfRange`].
+pub(super) fn read_limit(limit: Option<i64>) -> Result<usize, ApiError> {
+    let Some(limit) = limit else { return Ok(LIMIT_DEFAULT) };
+    usize::try_from(limit)
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
+}
+
+/// Nobody knows of such a device, or not this caller.
+pub(super) fn not_found(device_id: &str) -> ApiError {
+    ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {device_id:?}"))
+}

@@ -1,0 +1,235 @@
+//! The fleet's instances.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::Path};
+use rollcall_domain::{
+    fleet::{Edition, FleetCommand, Instance},
+    ids::InstanceId,
+};
+use rollcall_projection::directory::DeviceQuery;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    answer::{Created, Done},
+    call::FleetCall,
+    codes::Code,
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+    realm::Realm,
+};
+
+/// What an instance was bought as.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EditionName {
+    /// Shared; no self-registration.
+    Basic,
+    /// Logical multi-tenant.
+    Standard,
+    /// Dedicated.
+    Enterprise,
+}
+
+impl From<EditionName> for Edition {
+    fn from(name: EditionName) -> Self {
+        match name {
+            EditionName::Basic => Self::Basic,
+            EditionName::Standard => Self::Standard,
+            EditionName::Enterprise => Self::Enterprise,
+        }
+    }
+}
+
+impl From<Edition> for EditionName {
+    fn from(edition: Edition) -> Self {
+        match edition {
+            Edition::Basic => Self::Basic,
+            Edition::Standard => Self::Standard,
+            Edition::Enterprise => Self::Enterprise,
+        }
+    }
+}
+
+/// An instance that is to be served.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NewInstance {
+    /// 1 to 36 of letters, digits, `_` and `-`.
+    #[schema(min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    id: String,
+    /// The DNS name that a device's SNI must carry; no other instance's.
+    #[schema(min_length = 1, max_length = 253, example = "iot-a.example.com")]
+    access_domain: String,
+    /// Its edition.
+    edition: EditionName,
+    /// Its region.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
+    region: String,
+}
+
+/// What can be changed of an instance.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct InstanceDetails {
+    /// The DNS name that a device's SNI must carry; no other instance's.
+    #[schema(min_length = 1, max_length = 253, example = "iot-a.example.com")]
+    access_domain: String,
+    /// Its edition.
+    edition: EditionName,
+    /// Its region.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
+    region: String,
+}
+
+/// An instance.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InstanceShown {
+    /// Its id.
+    id: String,
+    /// The DNS name that a device's SNI must carry.
+    access_domain: String,
+    /// Its edition.
+    edition: EditionName,
+    /// Its region.
+    region: String,
+    /// How it stands; absent until this process serves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<InstanceStatus>,
+}
+
+/// How an instance stands, as this process sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InstanceStatus {
+    /// How far its log has been read.
+    position: u64,
+    /// Whether all of it has been read.
+    caught_up: bool,
+    /// How many devices it has; absent while that is being counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<u64>,
+    /// How many of them are online.
+    online: u64,
+    /// How many connectors serve it; absent while the backbone cannot say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connectors: Option<u64>,
+}
+
+/// Every instance that the caller may use.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Instances {
+    /// By id.
+    instances: Vec<InstanceShown>,
+}
+
+impl InstanceDetails {
+    fn of(self, id: InstanceId) -> Instance {
+        Instance { id, access_domain: self.access_domain.into(), edition: self.edition.into(), region: self.region.into() }
+    }
+}
+
+/// Add an instance
+#[utoipa::path(post, path = "/rollcall/v1/instances", tag = "Fleet", request_body = NewInstance,
+    responses((status = 201, body = InstanceShown), Errors))]
+pub(crate) async fn add(call: FleetCall, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
+    call.needs_everything()?;
+    let id = InstanceId::parse(&wanted.id).map_err(|error| ApiError::invalid("id", error))?;
+    let NewInstance { access_domain, edition, region, .. } = wanted;
+    let details = InstanceDetails { access_domain, edition, region };
+    call.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
+    shown(&call, &id).await.map(Created)
+}
+
+/// List instances
+#[utoipa::path(get, path = "/rollcall/v1/instances", tag = "Fleet", responses((status = 200, body = Instances), Errors))]
+pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
+    let fleet = call.api.fleet();
+    let mut instances = Vec::new();
+    for instance in fleet.fleet.instances.values().filter(|instance| call.caller.scope.holds_instance(&instance.id)) {
+        instances.push(with_status(&call, instance).await);
+    }
+    Ok(Json(Instances { instances }))
+}
+
+/// Show an instance
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
+    responses((status = 200, body = InstanceShown), Errors))]
+pub(crate) async fn show(call: FleetCall, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
+    let id = known(&call, &id)?;
+    if !call.caller.scope.holds_instance(&id) {
+        let text = format!("operator {} may not use instance {id}", call.caller.operator);
+        return Err(ApiError::new(Code::NoPermission, text));
+    }
+    shown(&call, &id).await.map(Json)
+}
+
+/// Change an instance
+#[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
+    request_body = InstanceDetails, responses((status = 200, body = InstanceShown), Errors))]
+pub(crate) async fn update(
+    call: FleetCall,
+    Path(id): Path<String>,
+    Body(wanted): Body<InstanceDetails>,
+) -> Result<Json<InstanceShown>, ApiError> {
+    call.needs_everything()?;
+    let id = known(&call, &id)?;
+    call.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
+    shown(&call, &id).await.map(Json)
+}
+
+/// Take an instance out of service; its log stays
+#[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
+    responses((status = 204), Errors))]
+pub(crate) async fn delete(call: FleetCall, Path(id): Path<String>) -> Result<Done, ApiError> {
+    call.needs_everything()?;
+    let id = known(&call, &id)?;
+    call.command(FleetCommand::DeleteInstance(id)).await?;
+    Ok(Done)
+}
+
+fn not_found(named: &str) -> ApiError {
+    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
+}
+
+fn known(call: &FleetCall, named: &str) -> Result<InstanceId, ApiError> {
+    let fleet = call.api.fleet();
+    let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
+    id.ok_or_else(|| not_found(named))
+}
+
+async fn shown(call: &FleetCall, id: &InstanceId) -> Result<InstanceShown, ApiError> {
+    let fleet = call.api.fleet();
+    let instance = fleet.fleet.instances.get(id).ok_or_else(|| not_found(id.as_str()))?;
+    Ok(with_status(call, instance).await)
+}
+
+async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
+    let status = match call.api.realms.get(&instance.id) {
+        Some(realm) => Some(status(&realm).await),
+        None => None,
+    };
+    InstanceShown {
+        id: instance.id.to_string(),
+        access_domain: instance.access_domain.to_string(),
+        edition: instance.edition.into(),
+        region: instance.region.to_string(),
+        status,
+    }
+}
+
+async fn status(realm: &Arc<Realm>) -> InstanceStatus {
+    let (position, caught_up) = {
+        let status = realm.view.admission().status();
+        let status = status.borrow();
+        (status.position.0, status.caught_up)
+    };
+    let count = |realm: &Realm| realm.view.count(&DeviceQuery::all(0, &|device| realm.status_of(device)));
+    let connectors = realm.backbone.presence.connectors(&realm.id).await;
+    InstanceStatus {
+        position,
+        caught_up,
+        devices: realm.look(count).await.ok(),
+        online: realm.online.count() as u64,
+        connectors: connectors.ok().map(|connectors| connectors.len() as u64),
+    }
+}

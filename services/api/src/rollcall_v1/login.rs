@@ -1,0 +1,201 @@
+//! Logging in: a password for a token. Two forms: our own, and the one of IAM that scripts for the service use.
+//!
+//! Served to whoever asks. Invariant: an answer does not tell whether an operator exists, neither by its text nor by its time.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderName, StatusCode},
+    response::IntoResponse,
+};
+use rollcall_domain::fleet::Operator;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    access::{Issued, whole},
+    codes::Code,
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+    serve::Peer,
+    state::Api,
+    times,
+};
+
+/// The header that IAM answers a token in.
+const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
+
+/// Who logs in.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Credentials {
+    /// The operator's name.
+    #[schema(min_length = 1, max_length = 64)]
+    operator: String,
+    /// Their password.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    password: SecretString,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    /// To be sent in `X-Auth-Token`.
+    token: String,
+    /// From when on it is not good any more; RFC 3339, UTC.
+    expires_at: String,
+    /// What the operator may do: `viewer`, `operator` or `admin`.
+    role: &'static str,
+    /// What to put into the path of v5 calls.
+    project_id: String,
+}
+
+/// Log in
+///
+/// The token goes into `X-Auth-Token`. After five failures the name is locked for five minutes.
+#[utoipa::path(post, path = "/rollcall/v1/login", tag = "Login", request_body = Credentials,
+    responses((status = 200, body = Session), Errors))]
+pub(crate) async fn log_in(
+    State(api): State<Arc<Api>>,
+    peer: Option<Extension<Peer>>,
+    Body(credentials): Body<Credentials>,
+) -> Result<Json<Session>, ApiError> {
+    let (operator, issued) = signed_in(&api, peer, &credentials.operator, credentials.password).await?;
+    Ok(Json(Session {
+        token: issued.token.expose_secret().to_owned(),
+        expires_at: times::with_milliseconds(issued.expires_at),
+        role: operator.role.name(),
+        project_id: operator.project.to_string(),
+    }))
+}
+
+/// The body of IAM's "obtaining a user token through password authentication", as far as it means anything here.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct TokenRequest {
+    auth: Auth,
+}
+
+/// Who, and for what.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Auth {
+    identity: Identity,
+    /// What the token is to be for; absent: the operator's project.
+    scope: Option<TokenScope>,
+}
+
+/// How to prove it.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Identity {
+    /// `password` is what there is.
+    #[schema(example = json!(["password"]))]
+    methods: Option<Vec<String>>,
+    password: PasswordIdentity,
+}
+
+/// By password.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct PasswordIdentity {
+    user: TokenUser,
+}
+
+/// An operator. IAM's `domain` is not looked at: a fleet is one.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct TokenUser {
+    /// The operator's name.
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    /// Their password.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    password: SecretString,
+}
+
+/// For a project; IAM's project *names* are regions and are not looked at.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct TokenScope {
+    project: Option<TokenProject>,
+}
+
+/// A project.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub(crate) struct TokenProject {
+    /// Must be the operator's.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    id: Option<String>,
+}
+
+/// What IAM answers beside the header.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenAnswer {
+    token: TokenShown,
+}
+
+/// What the token is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenShown {
+    /// From when on it is not good any more; RFC 3339, UTC.
+    expires_at: String,
+    /// When it was issued; RFC 3339, UTC.
+    issued_at: String,
+    /// `password`.
+    methods: [&'static str; 1],
+    /// For which project.
+    project: TokenProject,
+    /// For whom.
+    user: TokenHolder,
+}
+
+/// Whose token it is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenHolder {
+    /// The operator's name.
+    name: String,
+}
+
+/// Obtain a token, as scripts for IAM do
+///
+/// The token is in the header `X-Subject-Token`.
+#[utoipa::path(post, path = "/v3/auth/tokens", tag = "Login", request_body = TokenRequest,
+    responses((status = 201, body = TokenAnswer, headers(("X-Subject-Token" = String, description = "The token"))), Errors))]
+pub(crate) async fn obtain_token(
+    State(api): State<Arc<Api>>,
+    peer: Option<Extension<Peer>>,
+    Body(request): Body<TokenRequest>,
+) -> Result<impl IntoResponse, ApiError> {
+    let Auth { identity, scope } = request.auth;
+    if identity.methods.is_some_and(|methods| methods != ["password"]) {
+        return Err(ApiError::new(Code::NotOffered, "auth.identity.methods: \"password\" alone is offered"));
+    }
+    let user = identity.password.user;
+    let (operator, issued) = signed_in(&api, peer, &user.name, user.password).await?;
+    let wanted = scope.and_then(|scope| scope.project).and_then(|project| project.id);
+    if wanted.is_some_and(|wanted| wanted != operator.project.as_str()) {
+        let text = format!("auth.scope.project.id: the project of operator {} is {}", operator.name, operator.project);
+        return Err(ApiError::new(Code::NoPermission, text));
+    }
+    let answer = TokenAnswer {
+        token: TokenShown {
+            expires_at: times::with_milliseconds(issued.expires_at),
+            issued_at: times::with_milliseconds(api.now()),
+            methods: ["password"],
+            project: TokenProject { id: Some(operator.project.to_string()) },
+            user: TokenHolder { name: operator.name.to_string() },
+        },
+    };
+    Ok((StatusCode::CREATED, [(SUBJECT_TOKEN, issued.token.expose_secret().to_owned())], Json(answer)))
+}
+
+async fn signed_in(
+    api: &Api,
+    peer: Option<Extension<Peer>>,
+    name: &str,
+    password: SecretString,
+) -> Result<(Operator, Issued), ApiError> {
+    let fleet = api.fleet();
+    let source = peer.map(|Extension(Peer(address))| address.ip());
+    let operator = api.access.signed_in(whole(&fleet)?, name, password, source, api.now()).await?;
+    let issued = api.access.issue(&operator, api.now());
+    Ok((operator, issued))
+}

@@ -1,0 +1,46 @@
+//! Who the caller is, and what they may change of themselves: their password.
+
+use axum::{Extension, Json};
+use rollcall_domain::fleet::FleetCommand;
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::operators::{OperatorShown, shown};
+use crate::{access::whole, answer::Done, call::FleetCall, error::ApiError, extract::Body, openapi::Errors, serve::Peer};
+
+/// A password in place of another.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct OwnPassword {
+    /// The one that is good now.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    old: SecretString,
+    /// The one that is to be; 12 to 128 characters.
+    #[schema(value_type = String, min_length = 12, max_length = 128)]
+    new: SecretString,
+}
+
+/// Show who the caller is
+#[utoipa::path(get, path = "/rollcall/v1/me", tag = "Login", responses((status = 200, body = OperatorShown), Errors))]
+pub(crate) async fn show(call: FleetCall) -> Result<Json<OperatorShown>, ApiError> {
+    shown(&call, &call.caller.operator).map(Json)
+}
+
+/// Change one's own password, which ends one's sessions
+///
+/// The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
+#[utoipa::path(put, path = "/rollcall/v1/me/password", tag = "Login", request_body = OwnPassword,
+    responses((status = 204), Errors))]
+pub(crate) async fn set_password(
+    call: FleetCall,
+    peer: Option<Extension<Peer>>,
+    Body(wanted): Body<OwnPassword>,
+) -> Result<Done, ApiError> {
+    let (access, name) = (&call.api.access, &call.caller.operator);
+    let fleet = call.api.fleet();
+    let source = peer.map(|Extension(Peer(address))| address.ip());
+    access.signed_in(whole(&fleet)?, name.as_str(), wanted.old, source, call.api.now()).await?;
+    let password_hash = access.hashed("new", wanted.new, &call.api.entropy).await?;
+    call.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
+    Ok(Done)
+}

@@ -1,0 +1,125 @@
+//! From sockets to requests: accepting, TLS, and how many and how slow clients may be.
+//!
+//! Not for what a request means. Invariants: a client that says nothing holds a connection for no longer than the deadlines
+//! allow; plain HTTP is served on loopback addresses only; a request that has begun is answered before the process stops,
+//! within the time that draining may take.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, http::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rollcall_chassis::tls_server::Acceptor;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+use crate::config::Limits;
+
+/// How long to wait after a socket could not be accepted: out of file descriptors, mostly.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Serves until `shutdown`, then lets what is under way finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    router: Router,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
+    let connections = TaskTracker::new();
+    let around =
+        Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let accepting = async {
+        loop {
+            // Taken before accepting: who waits, waits in the kernel's backlog.
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    let around = Arc::clone(&around);
+                    connections.spawn(async move {
+                        around.connection(socket, peer).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    };
+    shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+    connections.close();
+    let drained = tokio::time::timeout(Duration::from_millis(limits.drain_ms_max), connections.wait()).await;
+    if drained.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+}
+
+struct Around {
+    tls: Option<Acceptor>,
+    router: Router,
+    head: Duration,
+    shutdown: CancellationToken,
+}
+
+impl Around {
+    async fn connection(&self, socket: TcpStream, peer: SocketAddr) {
+        // An answer goes out whole; waiting for more to send would only delay it.
+        drop(socket.set_nodelay(true));
+        match &self.tls {
+            None => self.requests(socket, peer).await,
+            Some(acceptor) => match acceptor.accept(socket).await {
+                Ok(stream) => self.requests(stream, peer).await,
+                Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
+            },
+        }
+    }
+
+    async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: SocketAddr) {
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            self.router.clone().oneshot(request)
+        });
+        let mut connection = std::pin::pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.head)
+                .serve_connection(TokioIo::new(stream), service)
+        );
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+    }
+}
+
+/// Binds, and refuses to serve plain HTTP where others could listen in.
+///
+/// # Errors
+/// The operating system's, or [`io::ErrorKind::InvalidInput`] for plain HTTP on an address that is not loopback.
+pub(crate) async fn bind(address: SocketAddr, plain_http: bool) -> io::Result<TcpListener> {
+    if plain_http && !address.ip().is_loopback() {
+        let text = "plain HTTP is served on loopback addresses only: give a certificate, or listen on 127.0.0.1";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    TcpListener::bind(address).await
+}

@@ -1,0 +1,66 @@
+//! What every request works with: the process's parts, put together once by [`run`](crate::run()).
+
+use std::sync::Arc;
+
+use rollcall_backbone::Backbone;
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::{ids::LogId, time::Timestamp};
+use rollcall_projection::fleet::FleetSnapshot;
+use tokio::sync::watch;
+
+use crate::{
+    access::{Access, pace::Pace},
+    changes::Changes,
+    config::Config,
+    paging::stamped,
+    realm::Realm,
+    realms::Realms,
+};
+
+/// See the file.
+pub(crate) struct Api {
+    /// As configured.
+    pub(crate) config: Arc<Config>,
+    /// Log, queue, attempts, messages, presence, documents.
+    pub(crate) backbone: Backbone,
+    /// The fleet as it is folded.
+    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// The time of day.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// Who may come in.
+    pub(crate) access: Access,
+    /// How fast each operator searches.
+    pub(crate) searches: Pace,
+    /// The instances that are served.
+    pub(crate) realms: Realms,
+    /// The way to the registrar for what concerns the fleet.
+    pub(crate) fleet_changes: Changes,
+}
+
+impl Api {
+    /// The fleet at its latest known position.
+    pub(crate) fn fleet(&self) -> Arc<FleetSnapshot> {
+        Arc::clone(&self.fleet.borrow())
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.clock.unix_ms())
+    }
+
+    /// An id of 24 hex digits that rises with time and that nobody can guess.
+    pub(crate) fn new_id(&self) -> String {
+        let random = self.entropy.uuid_v4();
+        stamped(self.now(), random.as_bytes().first_chunk::<6>().copied().unwrap_or_default())
+    }
+
+    /// The way to the registrar of a log.
+    pub(crate) fn changes_of<'a>(&'a self, realm: Option<&'a Realm>) -> (&'a Changes, LogId) {
+        match realm {
+            Some(realm) => (&realm.changes, LogId::Instance(realm.id.clone())),
+            None => (&self.fleet_changes, LogId::Fleet),
+        }
+    }
+}

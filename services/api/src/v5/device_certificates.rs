@@ -1,0 +1,296 @@
+//! Certificates that devices have shown and that are pinned to them.
+//!
+//! Not for CA certificates. Invariant: only what has been proven is listed: a fingerprint that an operator typed is a
+//! certificate once a device has connected with it.
+
+use axum::{Json, extract::Path};
+use rollcall_domain::{
+    ids::Fingerprint,
+    registry::{Command, Device, Slot},
+};
+use rollcall_projection::directory::{CertificateFilter, CertificateId, CertificateQuery, ListedCertificate};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::devices::fingerprint;
+use crate::{
+    answer::Done,
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::{Body, Query},
+    openapi::Errors,
+    paging::{Page, PageQuery, PageWanted},
+    pem, records, times,
+};
+
+/// Characters of a common name that are looked for.
+const COMMON_NAME_CHARS_MAX: usize = 32;
+
+/// Whether a certificate may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum CertificateStatus {
+    /// It may.
+    Active,
+    /// An operator has said that it may not.
+    Inactive,
+}
+
+/// A device certificate.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceCertificate {
+    /// Its id.
+    certificate_id: String,
+    /// Subject CN; empty if there is no usable one.
+    common_name: String,
+    /// The last instant of its validity, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_date: Option<String>,
+    /// SHA-256, hex digits.
+    fingerprint: String,
+    /// Whether it may be used.
+    status: CertificateStatus,
+    /// The certificate as PEM; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_pem: Option<String>,
+}
+
+/// One page of device certificates.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceCertificates {
+    /// Newest first.
+    device_certificates: Vec<DeviceCertificate>,
+    /// Which page it is.
+    page: Page,
+}
+
+/// Which device certificates to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Those whose common name begins so.
+    #[param(max_length = 32)]
+    common_name: Option<String>,
+    /// The one with this fingerprint: SHA-1 (40) or SHA-256 (64 hex digits).
+    #[param(pattern = "^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")]
+    fingerprint: Option<String>,
+}
+
+/// What is to change of a device certificate.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct StatusChange {
+    /// Whether it may be used.
+    status: CertificateStatus,
+}
+
+/// A device that has a certificate.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceOfCertificate {
+    /// The resource space that it belongs to.
+    app_id: String,
+    /// Its id.
+    device_id: String,
+    /// What its owner calls it.
+    node_id: String,
+    /// Its own id.
+    gateway_id: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_name: Option<String>,
+    /// Its product.
+    product_id: String,
+}
+
+/// The devices that have a certificate.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DevicesOfCertificate {
+    /// One: a certificate is of one device.
+    devices: Vec<DeviceOfCertificate>,
+    /// Which page it is.
+    page: Page,
+}
+
+/// Which page of the devices that have a certificate.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct PageBody {
+    /// Entries of the page; 10 when absent.
+    #[schema(minimum = 1, maximum = 50)]
+    limit: Option<i64>,
+    /// The `marker` of the page before; 24 hex digits.
+    #[schema(pattern = "^[0-9a-fA-F]{24}$")]
+    marker: Option<String>,
+    /// Entries to skip after the marker; 0 when absent.
+    #[schema(minimum = 0, maximum = 500)]
+    offset: Option<i64>,
+}
+
+impl From<&ListedCertificate> for DeviceCertificate {
+    fn from(listed: &ListedCertificate) -> Self {
+        Self {
+            certificate_id: listed.id.to_string(),
+            common_name: listed.common_name.to_string(),
+            expiry_date: listed.not_after.map(times::basic),
+            fingerprint: hex::encode(listed.sha256),
+            status: if listed.active { CertificateStatus::Active } else { CertificateStatus::Inactive },
+            certificate_pem: None,
+        }
+    }
+}
+
+/// List device certificates
+#[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates", tag = "Device certificates",
+    params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = DeviceCertificates), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<DeviceCertificates>, ApiError> {
+    let wanted = page.wanted()?;
+    let prefix = filter.common_name.filter(|prefix| !prefix.is_empty());
+    if prefix.as_ref().is_some_and(|prefix| prefix.chars().count() > COMMON_NAME_CHARS_MAX) {
+        return Err(ApiError::invalid("common_name", format!("give at most {COMMON_NAME_CHARS_MAX} characters")));
+    }
+    let fingerprint = filter.fingerprint.filter(|text| !text.is_empty());
+    let fingerprint = fingerprint.map(|text| fingerprint::read("fingerprint", &text)).transpose()?;
+    let (device_certificates, page) = match (fingerprint, prefix) {
+        (Some(fingerprint), prefix) => with_fingerprint(&call, fingerprint, prefix, &wanted).await?,
+        (None, Some(prefix)) => found(&call, CertificateFilter::CommonNamePrefix(prefix.into()), &wanted).await?,
+        (None, None) => found(&call, CertificateFilter::All, &wanted).await?,
+    };
+    Ok(Json(DeviceCertificates { device_certificates, page }))
+}
+
+/// Show a device certificate
+#[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 200, body = DeviceCertificate), Errors))]
+pub(crate) async fn show(
+    call: Call,
+    Path((_, certificate_id)): Path<(String, String)>,
+) -> Result<Json<DeviceCertificate>, ApiError> {
+    shown(&call, &certificate_id).await.map(Json)
+}
+
+/// Make a device certificate active or inactive
+#[utoipa::path(put, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = StatusChange,
+    responses((status = 200, body = DeviceCertificate), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_, certificate_id)): Path<(String, String)>,
+    Body(change): Body<StatusChange>,
+) -> Result<Json<DeviceCertificate>, ApiError> {
+    let (listed, device) = pinned(&call, &certificate_id).await?;
+    let (_, fingerprint) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
+    let active = change.status == CertificateStatus::Active;
+    call.command(Command::SwitchCertificate { device: device.id, fingerprint, active }).await?;
+    shown(&call, &certificate_id).await.map(Json)
+}
+
+/// Delete a device certificate: the device has its fingerprint no longer
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let (listed, device) = pinned(&call, &certificate_id).await?;
+    let (slot, _) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
+    call.command(Command::ResetFingerprint { device: device.id, slot, fingerprint: None }).await?;
+    Ok(Done)
+}
+
+/// List the devices that have a certificate
+#[utoipa::path(post, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}/list-device",
+    tag = "Device certificates", params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
+    responses((status = 200, body = DevicesOfCertificate), Errors))]
+pub(crate) async fn list_device(
+    call: Call,
+    Path((_, certificate_id)): Path<(String, String)>,
+    Body(page): Body<PageBody>,
+) -> Result<Json<DevicesOfCertificate>, ApiError> {
+    let wanted = PageQuery { limit: page.limit, marker: page.marker, offset: page.offset }.wanted()?;
+    let (_, device) = pinned(&call, &certificate_id).await?;
+    let listed = call.device(device.id.as_str())?;
+    let key = listed.marker().to_string();
+    let (devices, page) = crate::paging::page(vec![device], &wanted, |_| key.clone());
+    let devices = devices.into_iter().map(|device| DeviceOfCertificate {
+        app_id: device.space.to_string(),
+        device_id: device.id.to_string(),
+        node_id: device.node_id.to_string(),
+        gateway_id: device.id.to_string(),
+        device_name: device.name.as_deref().map(str::to_owned),
+        product_id: device.product.to_string(),
+    });
+    Ok(Json(DevicesOfCertificate { devices: devices.collect(), page }))
+}
+
+async fn found(
+    call: &Call,
+    filter: CertificateFilter,
+    wanted: &PageWanted,
+) -> Result<(Vec<DeviceCertificate>, Page), ApiError> {
+    let query = CertificateQuery {
+        filter,
+        spaces: call.caller.scope.spaces.clone(),
+        after: wanted.marker.as_deref().and_then(CertificateId::parse),
+        offset: wanted.offset,
+        limit: wanted.limit,
+    };
+    let found = call.realm.look(move |realm| realm.view.certificates(&query)).await?;
+    let marker = found.certificates.last().map(|listed| listed.id.to_string());
+    Ok((found.certificates.iter().map(DeviceCertificate::from).collect(), Page { count: found.count, marker }))
+}
+
+/// There is at most one, so what is said of its name beside is held against it here.
+async fn with_fingerprint(
+    call: &Call,
+    fingerprint: Fingerprint,
+    prefix: Option<String>,
+    wanted: &PageWanted,
+) -> Result<(Vec<DeviceCertificate>, Page), ApiError> {
+    let all = PageWanted { limit: crate::paging::LIMIT_MAX, marker: None, offset: 0 };
+    let (mut certificates, _) = found(call, CertificateFilter::Fingerprint(fingerprint), &all).await?;
+    certificates.retain(|found| prefix.as_ref().is_none_or(|prefix| found.common_name.starts_with(prefix.as_str())));
+    Ok(crate::paging::page(certificates, wanted, |found| found.certificate_id.clone()))
+}
+
+/// As the view has it now, with the certificate itself from the log.
+async fn shown(call: &Call, certificate_id: &str) -> Result<DeviceCertificate, ApiError> {
+    let listed = listed(call, certificate_id).await?;
+    let stored = records::at(&call.realm, listed.id.position).await?;
+    let presented = stored.as_ref().and_then(|stored| records::presented(stored.event()?));
+    let certificate_pem = presented.map(|presented| pem::write(&presented.der));
+    Ok(DeviceCertificate { certificate_pem, ..DeviceCertificate::from(&listed) })
+}
+
+async fn listed(call: &Call, certificate_id: &str) -> Result<ListedCertificate, ApiError> {
+    let id = CertificateId::parse(certificate_id).ok_or_else(|| not_found(certificate_id))?;
+    let found = call.realm.look(move |realm| realm.view.certificate(&id)).await?;
+    found.filter(|found| call.caller.scope.holds_space(&found.space)).ok_or_else(|| not_found(certificate_id))
+}
+
+/// A certificate and the device that has it.
+async fn pinned(call: &Call, certificate_id: &str) -> Result<(ListedCertificate, Device), ApiError> {
+    let listed = listed(call, certificate_id).await?;
+    let device = call.device(listed.device.as_str()).map_err(|error| match error.code {
+        // Deleted meanwhile, and its certificates with it.
+        Code::DeviceNotFound => not_found(certificate_id),
+        _ => error,
+    })?;
+    Ok((listed, device.device))
+}
+
+/// In which slot a device has a certificate, and by which of its fingerprints.
+fn pin_of(listed: &ListedCertificate, device: &Device) -> Option<(Slot, Fingerprint)> {
+    let rollcall_domain::registry::Credential::Certificates { primary, secondary } = &device.credential else { return None };
+    let is_of = |fingerprint: &Fingerprint| match fingerprint {
+        Fingerprint::Sha256(digest) => *digest == listed.sha256,
+        Fingerprint::Sha1(digest) => Some(*digest) == listed.sha1,
+    };
+    let slots = [(Slot::Primary, primary), (Slot::Secondary, secondary)];
+    let pins = slots.into_iter().filter_map(|(slot, pin)| Some((slot, pin.as_ref()?.fingerprint)));
+    pins.into_iter().find(|(_, fingerprint)| is_of(fingerprint))
+}
+
+fn not_found(certificate_id: &str) -> ApiError {
+    let text = format!("The device certificate does not exist: {certificate_id:?}");
+    ApiError::new(Code::DeviceCertificateNotFound, text)
+}

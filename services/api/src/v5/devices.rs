@@ -1,0 +1,151 @@
+//! Devices: entered, shown, changed, kept out and taken away.
+//!
+//! Not for their messages, commands, properties and shadows, nor for their certificates. Invariant: a device in a resource
+//! space out of the caller's scope does not exist for the caller.
+//!
+//! `new` reads what a device is to be, `object` is what it looks like, `list` finds many.
+
+pub(crate) mod fingerprint;
+pub(crate) mod list;
+mod new;
+pub(crate) mod object;
+
+use axum::{Json, extract::Path};
+use rollcall_domain::{
+    ids::DeviceId,
+    registry::{Command, Event},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use self::{
+    new::{Connecting, InitialDesired, NewDevice},
+    object::DeviceShown,
+};
+use crate::{
+    answer::{Created, Done},
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+};
+
+/// What is to change of a device. What is absent stays; an empty text takes away what was there.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct DeviceChange {
+    /// Its name.
+    #[schema(max_length = 256, pattern = "^[A-Za-z0-9\u{4e00}-\u{9fa5}_?'#().,&%@! -]*$")]
+    device_name: Option<String>,
+    /// Its description.
+    #[schema(max_length = 2048, pattern = "^[A-Za-z0-9\u{4e00}-\u{9fa5}_?'#().,&%@! -]*$")]
+    description: Option<String>,
+    /// Anything else about it, at most 1 KB of JSON, in place of what was there.
+    #[schema(value_type = Option<Object>)]
+    extension_info: Option<Map<String, Value>>,
+    /// How it connects, which cannot be otherwise.
+    auth_info: Option<Connecting>,
+}
+
+/// Add a device
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
+    request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
+pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
+    let wanted = wanted.wanted(&call)?;
+    // The registrar takes the same device said again for the same wish; the service has a code for it, unless the
+    // caller says by a key that it is one.
+    if call.repeatable().is_none() && exists(&call, &wanted.device).await? {
+        return Err(taken(&wanted.device));
+    }
+    let granted = call.command(wanted.command).await.map_err(|error| match error.code {
+        Code::AlreadyExists => taken(&wanted.device),
+        _ => error,
+    })?;
+    let made = match granted.earlier {
+        Some(Event::DevicePreRegistered { profile, .. }) => profile.device,
+        _ => wanted.device,
+    };
+    begin_shadow(&call, &made, wanted.shadow).await?;
+    shown(&call, made.as_str()).await.map(Created)
+}
+
+/// Show a device
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 200, body = DeviceShown), Errors))]
+pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
+    shown(&call, &device_id).await.map(Json)
+}
+
+/// Update a device
+#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
+    params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = DeviceChange,
+    responses((status = 200, body = DeviceShown), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+    Body(change): Body<DeviceChange>,
+) -> Result<Json<DeviceShown>, ApiError> {
+    let device = call.device(&device_id)?.device.id;
+    change.auth_info.unwrap_or_default().check()?;
+    let command = Command::UpdateDevice {
+        device,
+        name: change.device_name.map(Into::into),
+        description: change.description.map(Into::into),
+        extension_info: change.extension_info.map(|info| Value::Object(info).to_string().into()),
+    };
+    call.command(command).await?;
+    shown(&call, &device_id).await.map(Json)
+}
+
+/// Delete a device
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let device = call.device(&device_id)?.device.id;
+    call.command(Command::DeleteDevice { device }).await?;
+    Ok(Done)
+}
+
+/// Freeze a device: it may not connect
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/freeze", tag = "Devices",
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let device = call.device(&device_id)?.device.id;
+    call.command(Command::FreezeDevice { device }).await?;
+    Ok(Done)
+}
+
+/// Unfreeze a device: it may connect again
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let device = call.device(&device_id)?.device.id;
+    call.command(Command::UnfreezeDevice { device }).await?;
+    Ok(Done)
+}
+
+/// As the view has it now: what was just granted is there, unless somebody has deleted it since.
+async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
+    let listed = call.device(device_id)?;
+    call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
+}
+
+/// Whether anybody has a device of this id.
+async fn exists(call: &Call, device: &DeviceId) -> Result<bool, ApiError> {
+    let device = device.clone();
+    call.realm.look(move |realm| Some(realm.view.show(&device)?.is_some())).await
+}
+
+fn taken(device: &DeviceId) -> ApiError {
+    ApiError::new(Code::DeviceExists, format!("The device already exists: {:?}", device.as_str()))
+}
+
+/// What a new device is to take on when it connects first goes into its shadow.
+async fn begin_shadow(_call: &Call, _device: &DeviceId, shadow: Vec<InitialDesired>) -> Result<(), ApiError> {
+    // TODO-LEAD: hand `shadow` to crate::device::shadow once it is here.
+    for InitialDesired { service_id, desired } in shadow {
+        drop((service_id, desired));
+    }
+    Ok(())
+}

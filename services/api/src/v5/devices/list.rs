@@ -1,0 +1,156 @@
+//! Finding devices by what they are, newest first.
+//!
+//! Not for SQL (`search`) nor for the beginnings of texts (`rollcall_v1::devices`). Invariant: whatever is asked, a device
+//! out of the caller's scope is neither listed nor counted.
+
+use axum::Json;
+use rollcall_domain::{
+    registry::{Configuration, Device},
+    time::Timestamp,
+};
+use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Marker, Order, TextTest, ValueTest};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::object::DeviceSummary;
+use crate::{
+    call::{Call, Caller},
+    codes::Code,
+    error::ApiError,
+    extract::Query,
+    openapi::Errors,
+    paging::{Page, PageQuery, PageWanted},
+    realm::Realm,
+    times,
+};
+
+/// Milliseconds that one time of a filter stands for: the seconds that it is written in.
+const SECOND_MS: i64 = 1000;
+
+/// Which devices to list. Every field that is given must match, and match whole.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Of this product.
+    #[param(max_length = 36)]
+    product_id: Option<String>,
+    /// Behind this gateway: with every device a direct one, the device itself.
+    #[param(max_length = 128)]
+    gateway_id: Option<String>,
+    /// Whether to list what is further behind `gateway_id`, too: nothing is.
+    #[expect(dead_code, reason = "both values come to the same here, and what is neither is refused")]
+    is_cascade_query: Option<bool>,
+    /// With this node id.
+    #[param(max_length = 64)]
+    node_id: Option<String>,
+    /// With this name.
+    #[param(max_length = 256)]
+    device_name: Option<String>,
+    /// Registered then or later; UTC, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    start_time: Option<String>,
+    /// Registered then or earlier; UTC, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    end_time: Option<String>,
+    /// Of this resource space.
+    #[param(max_length = 36)]
+    app_id: Option<String>,
+}
+
+/// One page of devices.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Devices {
+    /// Newest first.
+    devices: Vec<DeviceSummary>,
+    /// Which page it is.
+    page: Page,
+}
+
+/// List devices
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path), PageQuery, Filter),
+    responses((status = 200, body = Devices), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Devices>, ApiError> {
+    let wanted = page.wanted()?;
+    let conditions = filter.conditions(&call)?;
+    let found = page_of(&call, vec![conditions], wanted, DeviceSummary::of).await?;
+    Ok(Json(Devices { devices: found.0, page: found.1 }))
+}
+
+impl Filter {
+    fn conditions(self, call: &Call) -> Result<Vec<Condition>, ApiError> {
+        let mut conditions = Vec::new();
+        if let Some(space) = call.space_filter(self.app_id.as_deref())? {
+            conditions.push(Condition::Space(TextTest::Eq(space.as_str().into())));
+        }
+        let texts: [(Option<String>, fn(TextTest) -> Condition); 4] = [
+            (self.product_id, Condition::Product),
+            (self.gateway_id, Condition::GatewayId),
+            (self.node_id, Condition::NodeId),
+            (self.device_name, Condition::Name),
+        ];
+        for (text, condition) in texts {
+            let text = text.filter(|text| !text.is_empty());
+            conditions.extend(text.map(|text| condition(TextTest::Eq(text.into()))));
+        }
+        let read = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
+        let (start, end) = (read("start_time", self.start_time)?, read("end_time", self.end_time)?);
+        if let (Some(start), Some(end)) = (start, end)
+            && end < start
+        {
+            return Err(ApiError::new(Code::TimeOrder, "end_time is before start_time: give a period that has begun first"));
+        }
+        // Both ends are within the period, as long as a second is.
+        conditions.extend(start.map(|start| Condition::CreateTime(ValueTest::Gt(later(start, -1)))));
+        conditions.extend(end.map(|end| Condition::CreateTime(ValueTest::Lt(later(end, SECOND_MS)))));
+        Ok(conditions)
+    }
+}
+
+fn later(at: Timestamp, ms: i64) -> Timestamp {
+    Timestamp::from_unix_ms(at.unix_ms().saturating_add(ms))
+}
+
+/// The devices that satisfy all of any of these, as far as the caller may see them: one page of them, and how many there
+/// are in all.
+///
+/// # Errors
+/// [`ApiError::not_ready`].
+pub(crate) async fn page_of<T: Send + 'static>(
+    call: &Call,
+    any_of: Vec<Vec<Condition>>,
+    wanted: PageWanted,
+    shown: impl Fn(&Realm, &Configuration, &Device) -> T + Send + 'static,
+) -> Result<(Vec<T>, Page), ApiError> {
+    let scope = scope_condition(&call.caller);
+    call.realm
+        .look(move |realm| {
+            let status = |device: &Device| realm.status_of(device);
+            let mut query = DeviceQuery {
+                any_of,
+                order: Order::NewestFirst,
+                after: wanted.marker.as_deref().and_then(Marker::parse),
+                offset: wanted.offset,
+                limit: wanted.limit,
+                status: &status,
+            };
+            if let Some(scope) = &scope {
+                query.narrow(scope);
+            }
+            let (found, count): (DevicePage, u64) = (realm.view.list(&query)?, realm.view.count(&query)?);
+            let marker = found.marker().map(|marker| marker.to_string());
+            let configuration = realm.configuration();
+            let devices = found.devices.iter().map(|listed| shown(realm, &configuration, &listed.device)).collect();
+            Some((devices, Page { count, marker }))
+        })
+        .await
+}
+
+/// What holds of every device that a caller may see; `None` for one who may see all.
+pub(crate) fn scope_condition(caller: &Caller) -> Option<Condition> {
+    let spaces = caller.scope.spaces.as_ref()?;
+    Some(Condition::Space(TextTest::In(spaces.iter().map(|space| space.as_str().into()).collect())))
+}

@@ -1,0 +1,254 @@
+//! Messages to devices (`/devices/{device_id}/messages`).
+
+use axum::{Json, extract::Path};
+use rollcall_domain::{text, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    answer::{Created, Done},
+    call::Call,
+    device::{
+        content::{Content, Encoding, PayloadFormat, PublishProperties},
+        messages::{self, Message, NewMessage},
+        queue::{Entry, State},
+    },
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+    times,
+};
+
+/// Most characters of a message id.
+const MESSAGE_ID_CHARS_MAX: usize = 100;
+/// Longest time that a message waits, minutes; also what it waits when nothing is said.
+const TTL_MIN_MAX: i64 = 1440;
+/// Waiting times are multiples of this, minutes.
+const TTL_MIN_STEP: i64 = 5;
+/// The code in `error_info` of a message that could not be delivered.
+const DELIVERY_FAILED: &str = "IOTDA.014924";
+
+/// A message to a device.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct DeviceMessageRequest {
+    /// Unique for the device; made up when absent. The same id with the same content is the same message.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_-]+$")]
+    message_id: Option<String>,
+    /// Its name.
+    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_?'#().,&%@!-]*$")]
+    name: Option<String>,
+    /// A text or any other JSON value, up to 256 KB.
+    #[schema(value_type = Value, examples("hello"))]
+    message: Option<Value>,
+    /// MQTT 5 properties that go with it.
+    properties: Option<PublishProperties>,
+    /// How `message` is written: `none` (the default) or `base64`; then the device gets the bytes alone.
+    encoding: Option<Encoding>,
+    /// `standard` (the default): `{"object_device_id", "name", "id", "content"}`; `raw`: the message alone.
+    payload_format: Option<PayloadFormat>,
+    /// The rest of a topic under `$oc/devices/{device_id}/user/`.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_/-]+$")]
+    topic: Option<String>,
+    /// A whole topic under `$oc/devices/{device_id}/user/`; instead of `topic`.
+    #[schema(max_length = 256)]
+    topic_full_name: Option<String>,
+    /// Minutes that it waits for the device, a multiple of 5; 0: it does not wait. 1440 when absent.
+    #[schema(minimum = 0, maximum = 1440, multiple_of = 5)]
+    ttl: Option<i64>,
+}
+
+/// What was made of a request for a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageCreated {
+    /// Its id.
+    message_id: String,
+    /// How it stands.
+    result: MessageResult,
+}
+
+/// How a message stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageResult {
+    /// `PENDING`, `DELIVERED`, `FAILED` or `TIMEOUT`.
+    status: &'static str,
+    /// When it was created, UTC.
+    created_time: String,
+    /// When it was delivered or given up, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_time: Option<String>,
+}
+
+/// A message that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceMessage {
+    /// Its id.
+    message_id: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// What it says, as it was given.
+    #[schema(value_type = Value)]
+    message: Value,
+    /// How `message` is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<Encoding>,
+    /// What the device gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_format: Option<PayloadFormat>,
+    /// The topic that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    /// MQTT 5 properties that go with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<PublishProperties>,
+    /// `PENDING`, `DELIVERED`, `FAILED` or `TIMEOUT`.
+    status: &'static str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_info: Option<MessageErrorInfo>,
+    /// When it was created, UTC.
+    created_time: String,
+    /// When it was delivered or given up, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_time: Option<String>,
+}
+
+/// Why a message failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageErrorInfo {
+    /// A code.
+    error_code: &'static str,
+    /// What was wrong.
+    error_msg: String,
+}
+
+/// The messages of a device.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceMessages {
+    /// Whose.
+    device_id: String,
+    /// The last 20, newest first.
+    messages: Vec<DeviceMessage>,
+}
+
+impl MessageResult {
+    fn of(entry: &Entry, now: Timestamp) -> Self {
+        let time = |ms: i64| times::basic(Timestamp::from_unix_ms(ms));
+        let (status, finished_ms) = match entry.state_at(now.unix_ms()) {
+            State::Pending => ("PENDING", None),
+            State::Delivered { at_ms } => ("DELIVERED", Some(at_ms)),
+            State::TimedOut { at_ms } => ("TIMEOUT", Some(at_ms)),
+            State::Failed { at_ms, .. } => ("FAILED", Some(at_ms)),
+        };
+        Self { status, created_time: time(entry.created_ms), finished_time: finished_ms.map(time) }
+    }
+}
+
+impl DeviceMessage {
+    fn of(message: Message, now: Timestamp) -> Self {
+        let Message { entry, content } = message;
+        let MessageResult { status, created_time, finished_time } = MessageResult::of(&entry, now);
+        let error_info = match entry.state {
+            State::Failed { reason, .. } => Some(MessageErrorInfo { error_code: DELIVERY_FAILED, error_msg: reason }),
+            State::Pending | State::Delivered { .. } | State::TimedOut { .. } => None,
+        };
+        let (encoding, payload_format) =
+            (content.as_ref().map(|content| content.encoding), content.as_ref().map(|content| content.payload_format));
+        let (name, topic, properties, message) = content.map_or((None, None, None, Value::Null), |content| {
+            (content.name, content.topic.or(content.topic_full_name), content.properties, content.message)
+        });
+        Self {
+            message_id: entry.id,
+            name,
+            message,
+            encoding,
+            payload_format,
+            topic,
+            properties,
+            status,
+            error_info,
+            created_time,
+            finished_time,
+        }
+    }
+}
+
+/// Send a message to a device
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    request_body = DeviceMessageRequest, responses((status = 201, body = MessageCreated), Errors))]
+pub(crate) async fn create(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+    Body(wanted): Body<DeviceMessageRequest>,
+) -> Result<Created<MessageCreated>, ApiError> {
+    let listed = call.device(&device_id)?;
+    let id = message_id(&call, wanted.message_id)?;
+    let ttl_min = wanted.ttl.unwrap_or(TTL_MIN_MAX);
+    if !(0..=TTL_MIN_MAX).contains(&ttl_min) || ttl_min % TTL_MIN_STEP != 0 {
+        let rule = format!("is {ttl_min}: give 0 to {TTL_MIN_MAX} minutes, in steps of {TTL_MIN_STEP}");
+        return Err(ApiError::invalid("ttl", rule));
+    }
+    let content = Content {
+        message: wanted.message.unwrap_or_default(),
+        name: wanted.name,
+        encoding: wanted.encoding.unwrap_or_default(),
+        payload_format: wanted.payload_format.unwrap_or_default(),
+        topic: wanted.topic,
+        topic_full_name: wanted.topic_full_name,
+        properties: wanted.properties,
+    };
+    let entry = messages::create(&call.realm, &listed, NewMessage { id, content, ttl_min }).await?;
+    let result = MessageResult::of(&entry, call.now());
+    Ok(Created(MessageCreated { message_id: entry.id, result }))
+}
+
+/// List the messages of a device
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    responses((status = 200, body = DeviceMessages), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceMessages>, ApiError> {
+    let listed = call.device(&device_id)?;
+    let now = call.now();
+    let found = messages::list(&call.realm, &listed).await?;
+    let messages = found.into_iter().map(|message| DeviceMessage::of(message, now)).collect();
+    Ok(Json(DeviceMessages { device_id: listed.device.id.to_string(), messages }))
+}
+
+/// Show a message of a device
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
+    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)), responses((status = 200, body = DeviceMessage), Errors))]
+pub(crate) async fn show(
+    call: Call,
+    Path((_, device_id, message_id)): Path<(String, String, String)>,
+) -> Result<Json<DeviceMessage>, ApiError> {
+    let listed = call.device(&device_id)?;
+    let message = messages::show(&call.realm, &listed, &message_id).await?;
+    Ok(Json(DeviceMessage::of(message, call.now())))
+}
+
+/// Delete a message of a device
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
+    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn delete(
+    call: Call,
+    Path((_, device_id, message_id)): Path<(String, String, String)>,
+) -> Result<Done, ApiError> {
+    let listed = call.device(&device_id)?;
+    messages::delete(&call.realm, &listed, &message_id).await?;
+    Ok(Done)
+}
+
+/// The id that was given, or one that is the same whenever the same request comes.
+fn message_id(call: &Call, given: Option<String>) -> Result<String, ApiError> {
+    match given {
+        Some(id) if id.len() <= MESSAGE_ID_CHARS_MAX && text::is_id(&id) => Ok(id),
+        Some(_) => {
+            let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
+            Err(ApiError::invalid("message_id", rule))
+        }
+        None => Ok(super::request_id(call)),
+    }
+}

@@ -1,0 +1,129 @@
+//! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, in one request.
+
+use axum::{Json, extract::Path};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    call::Call,
+    codes::Code,
+    device::{exchange, topics::Asked},
+    error::ApiError,
+    extract::{Body, Query},
+    openapi::Errors,
+};
+
+/// Most characters of a service id.
+const SERVICE_ID_CHARS_MAX: usize = 64;
+/// Most services in one request.
+const SERVICES_MAX: usize = 500;
+
+/// Whose properties to read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhichService {
+    /// The service.
+    #[param(min_length = 1, max_length = 64)]
+    service_id: String,
+}
+
+/// Properties to set.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct DevicePropertiesRequest {
+    /// By service.
+    #[schema(min_items = 1, max_items = 500)]
+    services: Vec<ServiceProperties>,
+}
+
+/// Properties of one service.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ServiceProperties {
+    /// The service.
+    #[schema(min_length = 1, max_length = 64)]
+    service_id: String,
+    /// Values by name.
+    #[schema(value_type = Object)]
+    properties: Map<String, Value>,
+}
+
+/// What the device has answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PropertiesAnswer {
+    /// The request, as the device was told it.
+    request_id: String,
+    /// `{"services": [..]}` when reading, `{"result_code", "result_desc"}` when setting, or whatever else the device says.
+    #[schema(value_type = Value)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Value>,
+    /// IOTDA.014111: the device did not answer in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    /// What was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_msg: Option<String>,
+}
+
+/// Read properties from a device
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
+    params(("project_id" = String, Path), ("device_id" = String, Path), WhichService), responses((status = 200, body = PropertiesAnswer), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+    Query(which): Query<WhichService>,
+) -> Result<Json<PropertiesAnswer>, ApiError> {
+    check_service("service_id", &which.service_id)?;
+    ask(
+        &call,
+        &device_id,
+        Asked::GetProperties,
+        |device| json!({"object_device_id": device, "service_id": which.service_id}),
+    )
+    .await
+}
+
+/// Set properties at a device
+#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    request_body = DevicePropertiesRequest, responses((status = 200, body = PropertiesAnswer), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+    Body(wanted): Body<DevicePropertiesRequest>,
+) -> Result<Json<PropertiesAnswer>, ApiError> {
+    if !(1..=SERVICES_MAX).contains(&wanted.services.len()) {
+        return Err(ApiError::invalid("services", format!("give 1 to {SERVICES_MAX}")));
+    }
+    for service in &wanted.services {
+        check_service("services.service_id", &service.service_id)?;
+    }
+    ask(&call, &device_id, Asked::SetProperties, |device| json!({"object_device_id": device, "services": wanted.services}))
+        .await
+}
+
+async fn ask(
+    call: &Call,
+    device_id: &str,
+    asked: Asked,
+    payload: impl FnOnce(&str) -> Value,
+) -> Result<Json<PropertiesAnswer>, ApiError> {
+    let listed = call.device(device_id)?;
+    let request_id = super::request_id(call);
+    let payload = payload(listed.device.id.as_str());
+    let deadline = call.api.config.limits.device_answer();
+    let answer = exchange::ask(&call.realm, &listed.device, asked, &request_id, payload, deadline).await?;
+    Ok(Json(match answer {
+        Some(response) => PropertiesAnswer { request_id, response: Some(response), error_code: None, error_msg: None },
+        None => {
+            let text = format!("The device did not answer within {} ms", deadline.as_millis());
+            let code = Code::DeviceTimedOut.as_str();
+            PropertiesAnswer { request_id, response: None, error_code: Some(code), error_msg: Some(text) }
+        }
+    }))
+}
+
+fn check_service(field: &str, service_id: &str) -> Result<(), ApiError> {
+    if (1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(field, format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")))
+}

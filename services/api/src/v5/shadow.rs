@@ -1,0 +1,140 @@
+//! Shadows of devices (`/devices/{device_id}/shadow`): what is desired of them, and what they last reported.
+
+use axum::{Json, extract::Path};
+use rollcall_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{
+    answer::Done,
+    call::Call,
+    device::{
+        shadow::{Shadow, Side, Wish},
+        wishes,
+    },
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+    times,
+};
+
+/// Most characters of a service id.
+const SERVICE_ID_CHARS_MAX: usize = 64;
+/// Most services in one request.
+const SERVICES_MAX: usize = 500;
+
+/// What is to be desired.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct UpdateDesireds {
+    /// By service.
+    #[schema(min_items = 1, max_items = 500)]
+    shadow: Vec<UpdateDesired>,
+}
+
+/// What is to be desired of one service.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct UpdateDesired {
+    /// The service.
+    #[schema(min_length = 1, max_length = 64)]
+    service_id: String,
+    /// Values by name; `null` takes one away, `{}` all.
+    #[schema(value_type = Object)]
+    desired: Map<String, Value>,
+    /// If given, the version that the service's shadow must have.
+    #[schema(minimum = 0)]
+    version: Option<u64>,
+}
+
+/// The shadow of a device.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceShadow {
+    /// Whose.
+    device_id: String,
+    /// By service.
+    shadow: Vec<ShadowOfService>,
+}
+
+/// The shadow of one service of a device.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ShadowOfService {
+    /// The service.
+    pub(crate) service_id: String,
+    /// What it should be.
+    desired: ShadowSide,
+    /// What it says it is.
+    reported: ShadowSide,
+    /// Rises with every change of either.
+    version: u64,
+}
+
+/// Values and when they were last set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ShadowSide {
+    /// Values by name.
+    #[schema(value_type = Object)]
+    properties: Map<String, Value>,
+    /// When they were last set, UTC; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_time: Option<String>,
+}
+
+impl From<&Side> for ShadowSide {
+    fn from(side: &Side) -> Self {
+        let event_time = side.at_ms.map(|ms| times::basic(Timestamp::from_unix_ms(ms)));
+        Self { properties: side.properties.clone(), event_time }
+    }
+}
+
+/// Show the shadow of a device
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    responses((status = 200, body = DeviceShadow), Errors))]
+pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
+    let listed = call.device(&device_id)?;
+    let shadow = wishes::show(&call.realm, &listed).await?;
+    Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
+}
+
+/// Change what is desired of a device
+#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    request_body = UpdateDesireds, responses((status = 200, body = DeviceShadow), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_, device_id)): Path<(String, String)>,
+    Body(wanted): Body<UpdateDesireds>,
+) -> Result<Json<DeviceShadow>, ApiError> {
+    let listed = call.device(&device_id)?;
+    if !(1..=SERVICES_MAX).contains(&wanted.shadow.len()) {
+        return Err(ApiError::invalid("shadow", format!("give 1 to {SERVICES_MAX} services")));
+    }
+    let mut wishes = Vec::with_capacity(wanted.shadow.len());
+    for UpdateDesired { service_id, desired, version } in wanted.shadow {
+        if !(1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
+            return Err(ApiError::invalid("shadow.service_id", format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")));
+        }
+        wishes.push(Wish { service_id, desired, version });
+    }
+    let granted = call.repeatable().map(hex::encode);
+    let shadow = wishes::change(&call.realm, &listed, &wishes, granted.as_deref()).await?;
+    Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
+}
+
+/// Desire nothing of a device any more
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+    responses((status = 204), Errors))]
+pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let listed = call.device(&device_id)?;
+    wishes::clear(&call.realm, &listed).await?;
+    Ok(Done)
+}
+
+/// A shadow as callers and devices see it.
+pub(crate) fn shown(shadow: &Shadow) -> Vec<ShadowOfService> {
+    let services = shadow.services.iter().map(|(id, service)| ShadowOfService {
+        service_id: id.clone(),
+        desired: ShadowSide::from(&service.desired),
+        reported: ShadowSide::from(&service.reported),
+        version: service.version,
+    });
+    services.collect()
+}

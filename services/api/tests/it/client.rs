@@ -1,0 +1,177 @@
+//! A client of the API that signs as the service's SDKs do, and speaks JSON.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{HeaderMap, Method, Request, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use rollcall_chassis::clock::{Clock as _, SetClock};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use time::{OffsetDateTime, macros::format_description};
+use tokio::net::TcpStream;
+
+use crate::world::within;
+
+/// Whoever asks, and of which instance. `None` for no credentials at all.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: SetClock,
+    pub(crate) project: String,
+    pub(crate) access_key: String,
+    pub(crate) secret: String,
+    pub(crate) instance: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) asked: String,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// `null` for an empty body.
+    pub(crate) body: Value,
+}
+
+impl Client {
+    /// The same caller, asking of this instance by `Instance-Id`.
+    pub(crate) fn of_instance(&self, instance: &str) -> Self {
+        Self { instance: Some(instance.into()), ..self.clone() }
+    }
+
+    /// `path` is a whole one (`/v5/…`, `/rollcall/…`), or what comes after `/v5/iot/{project_id}`.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[]).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body), &[]).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[]).await
+    }
+
+    /// A change that may be sent again: with this `Idempotency-Key`.
+    pub(crate) async fn post_once(&self, key: &str, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[("idempotency-key", key)]).await
+    }
+
+    /// Reads a list to its end by markers; `list` is the field with the entries. Every page says the same count.
+    pub(crate) async fn all_pages(&self, path: &str, list: &str, limit: usize) -> Vec<Value> {
+        let (mut entries, mut marker, mut counts) = (Vec::new(), String::new(), Vec::new());
+        loop {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let page = self.get(&format!("{path}{separator}limit={limit}{marker}")).await.ok(200);
+            let found = page[list].as_array().unwrap().clone();
+            counts.push(page["page"]["count"].as_u64().unwrap());
+            if found.is_empty() {
+                assert!(
+                    counts.iter().all(|count| *count == entries.len() as u64),
+                    "{path}: {counts:?} for {}",
+                    entries.len()
+                );
+                return entries;
+            }
+            assert!(found.len() <= limit, "{path}: {} entries", found.len());
+            marker = format!("&marker={}", page["page"]["marker"].as_str().unwrap());
+            entries.extend(found);
+        }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>, more: &[(&str, &str)]) -> Answer {
+        let path = match path.starts_with("/v5/")
+            || path.starts_with("/v3/")
+            || path.starts_with("/rollcall/")
+            || path == "/openapi.json"
+        {
+            true => path.to_owned(),
+            false => format!("/v5/iot/{}{path}", self.project),
+        };
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let mut headers: Vec<(String, String)> = vec![
+            ("host".into(), self.address.to_string()),
+            ("x-sdk-date".into(), self.date()),
+            ("content-type".into(), "application/json".into()),
+        ];
+        headers.extend(self.instance.iter().map(|instance| ("instance-id".into(), instance.clone())));
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        if !self.access_key.is_empty() {
+            headers.push(("authorization".into(), self.authorization(&method, &path, &headers, &body)));
+        }
+        let mut request = Request::builder().method(method.clone()).uri(&path);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        within(async {
+            let socket = TcpStream::connect(self.address).await.unwrap();
+            let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
+            tokio::spawn(connection);
+            let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+            let bytes = body.collect().await.unwrap().to_bytes();
+            let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+            Answer { asked: format!("{method} {path}"), status: head.status.as_u16(), headers: head.headers, body }
+        })
+        .await
+    }
+
+    fn date(&self) -> String {
+        let now = OffsetDateTime::from_unix_timestamp(self.clock.unix_ms() / 1000).unwrap();
+        now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap()
+    }
+
+    fn authorization(&self, method: &Method, uri: &str, headers: &[(String, String)], body: &str) -> String {
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        const UNRESERVED: &percent_encoding::AsciiSet =
+            &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+        let spelled = |text: &str| percent_encode(&percent_decode_str(text).collect::<Vec<u8>>(), UNRESERVED).to_string();
+        let path = path.split('/').map(spelled).collect::<Vec<_>>().join("/");
+        let mut query: Vec<(Vec<u8>, Vec<u8>)> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (percent_decode_str(name).collect(), percent_decode_str(value).collect()))
+            .collect();
+        query.sort();
+        let encoded = |bytes: &[u8]| percent_encode(bytes, UNRESERVED).to_string();
+        let query = query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let query = query.collect::<Vec<_>>().join("&");
+        let mut headers = headers.to_vec();
+        headers.sort();
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
+        let hash = hex::encode(Sha256::digest(body));
+        let canonical = format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{hash}");
+        let signed = format!("SDK-HMAC-SHA256\n{}\n{}", self.date(), hex::encode(Sha256::digest(canonical)));
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).unwrap();
+        mac.update(signed.as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", self.access_key)
+    }
+}
+
+impl Answer {
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn ok(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.asked, self.body);
+        self.body
+    }
+
+    /// The text of a refusal with this status and code.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> String {
+        let found = (self.status, self.body["error_code"].as_str());
+        assert_eq!(found, (status, Some(code)), "{}: {}", self.asked, self.body);
+        self.body["error_msg"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,384 @@
+//! One fleet in one process: backbone in memory, registrar, API. Operators and instances come through the queue, as they
+//! would from any other process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, config::Limits, run};
+use rollcall_backbone::{
+    Backbone,
+    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    memory::{self, Control, MemoryConfig},
+    petition::Petitioner,
+    requests::RequestKind,
+};
+use rollcall_chassis::{
+    clock::{Clock as _, SetClock},
+    entropy::CountingEntropy,
+};
+use rollcall_domain::{
+    fleet::{AccessKeyId, Edition, FleetCommand, Instance, NewOperator, OperatorName, ProjectId, Role, Scope},
+    ids::{CaId, DeviceId, InstanceId, LogId, Position, RequestId, TemplateId},
+    registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
+    template::{DraftValue, TemplateDraft},
+    time::Timestamp,
+};
+use rollcall_projection::{
+    admission::{Store, StoreConfig},
+    directory::DirectoryView,
+    fleet::{self, FleetSnapshot},
+};
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{client::Client, pki::Authority};
+
+/// 2026-06-01T00:00:00Z.
+pub(crate) const NOW_MS: i64 = 1_780_272_000_000;
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The project of every operator that a test makes.
+pub(crate) const PROJECT: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+pub(crate) struct World {
+    pub(crate) backbone: Backbone,
+    pub(crate) faults: Control,
+    pub(crate) clock: SetClock,
+    pub(crate) address: SocketAddr,
+    /// What the API told of the administrator that it made.
+    pub(crate) welcome: Welcome,
+    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(crate) store: Store,
+    registrar: Mutex<Option<CancellationToken>>,
+    master_key: MasterKey,
+    petitioners: Mutex<BTreeMap<LogId, Petitioner>>,
+    numbers: AtomicU64,
+    shutdown: CancellationToken,
+    /// The tasks end before the folder goes.
+    _stop: DropGuard,
+    _folder: TempDir,
+}
+
+pub(crate) fn id<T: std::str::FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// Waits for what must come.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}"))
+}
+
+/// Waits for something that has no channel of its own.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let tried = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, tried).await.is_ok(), "not within {PATIENCE:?}: {what}");
+}
+
+impl World {
+    /// A fleet without instances.
+    pub(crate) async fn empty() -> Self {
+        Self::with_limits(|_| {}).await
+    }
+
+    /// A fleet without instances, whose API has other limits.
+    pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
+        let now = clock.clone();
+        let (backbone, faults) =
+            memory::with_control(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let store = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 * 1024 * 1024, directory: true };
+        let store = Store::open(&store).unwrap();
+        let fleet = fleet::follow(Arc::clone(&backbone.log), shutdown.clone());
+        let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, &shutdown);
+        let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
+        change(&mut limits);
+        let master_key_file = folder.path().join("api/master.key");
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            plain_http: true,
+            master_key_file: master_key_file.clone(),
+            limits,
+            ..Config::default()
+        };
+        let ((bound, address), (welcome, welcomed)) = (oneshot::channel(), oneshot::channel());
+        let parts = Parts {
+            backbone: backbone.clone(),
+            store: store.clone(),
+            fleet: fleet.clone(),
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
+            bound,
+            welcome,
+        };
+        let stop = shutdown.clone();
+        tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
+        let address = within(address).await.unwrap();
+        let welcome = within(welcomed).await.unwrap();
+        let master_key = MasterKey::open_or_make(&master_key_file, &CountingEntropy::seeded(3_000_000)).unwrap();
+        Self {
+            backbone,
+            faults,
+            clock,
+            address,
+            welcome,
+            fleet,
+            store,
+            registrar: Mutex::new(Some(registrar)),
+            master_key,
+            petitioners: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            _stop: shutdown.clone().drop_guard(),
+            shutdown,
+            _folder: folder,
+        }
+    }
+
+    /// A fleet with one instance `alpha`, in it the default space `space` with product `truck`.
+    pub(crate) async fn with_alpha() -> Self {
+        let world = Self::empty().await;
+        world.create_instance("alpha").await;
+        world.create_space("alpha", "space").await;
+        world.create_product("alpha", "space", "truck").await;
+        world
+    }
+
+    /// A registrar no longer rules, until [`Self::resume`].
+    pub(crate) fn hold(&self) {
+        if let Some(stop) = self.registrar.lock().unwrap().take() {
+            stop.cancel();
+        }
+    }
+
+    pub(crate) fn resume(&self) {
+        let seed = 4_000_000 + 1_000_000 * self.number();
+        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, seed, &self.shutdown);
+        *self.registrar.lock().unwrap() = Some(stop);
+    }
+
+    /// A number that no other call gets.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn petitioner(&self, log: &LogId) -> Petitioner {
+        let mut petitioners = self.petitioners.lock().unwrap();
+        let new = || Petitioner::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
+        petitioners.entry(log.clone()).or_insert_with(new).clone()
+    }
+
+    async fn ask(&self, log: LogId, kind: RequestKind, request: AnyRequest) -> Position {
+        let id = match &request {
+            AnyRequest::Fleet { id, .. } => id.clone(),
+            AnyRequest::Registry(request) => request.id.clone(),
+        };
+        let submitted_at = Timestamp::from_unix_ms(self.clock.unix_ms());
+        let queued = encode_request(&QueuedRequest { submitted_at, traceparent: None, request: request.clone() });
+        match self.petitioner(&log).ask(kind, &id, queued, PATIENCE).await.unwrap() {
+            Ruling::Accepted { position } => position,
+            Ruling::Rejected(rejected) => panic!("{request:?}: {rejected:?}"),
+        }
+    }
+
+    /// Has the fleet changed as another process would; the API has seen it when this returns.
+    pub(crate) async fn fleet_command(&self, command: FleetCommand) {
+        let id = self.request_id();
+        let request = AnyRequest::Fleet { id, actor: Actor::Operator("test".into()), command };
+        let position = self.ask(LogId::Fleet, RequestKind::Command, request).await;
+        let mut fleet = self.fleet.clone();
+        within(fleet.wait_for(|snapshot| snapshot.position >= position)).await.unwrap();
+    }
+
+    /// Has an instance changed as another process would; the API has seen it when this returns.
+    pub(crate) async fn command(&self, instance: &str, command: Command) -> Position {
+        let actor = Actor::Operator("test".into());
+        let request = Request { id: self.request_id(), actor, body: RequestBody::Command(command) };
+        let log = LogId::Instance(id(instance));
+        let position = self.ask(log, RequestKind::Command, AnyRequest::Registry(request)).await;
+        self.reached(instance, position).await;
+        position
+    }
+
+    /// A certificate connects for the first time. `claimed`: the device that the client says it is.
+    pub(crate) async fn connect(&self, instance: &str, der: &[u8], claimed: Option<&str>) -> Position {
+        let actor = Actor::Certificate(Sha256::digest(der).into());
+        let claimed: Option<DeviceId> = claimed.map(id);
+        let body = RequestBody::CertificateConnect { chain: vec![der.into()], claimed };
+        let request = AnyRequest::Registry(Request { id: self.request_id(), actor, body });
+        let position = self.ask(LogId::Instance(id(instance)), RequestKind::Connect, request).await;
+        self.reached(instance, position).await;
+        position
+    }
+
+    fn request_id(&self) -> RequestId {
+        id(&format!("test-{}", self.number()))
+    }
+
+    /// The API's own view of an instance.
+    pub(crate) fn view(&self, instance: &str) -> DirectoryView {
+        self.store.directory(&id(instance), Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
+    }
+
+    async fn reached(&self, instance: &str, position: Position) {
+        let view = self.view(instance);
+        within(view.admission().reached(position)).await.unwrap();
+    }
+
+    /// Adds an instance and waits until the API serves it.
+    pub(crate) async fn create_instance(&self, name: &str) {
+        let instance = Instance {
+            id: id(name),
+            access_domain: format!("{name}.iot.example").into(),
+            edition: Edition::Standard,
+            region: "cn-north-4".into(),
+        };
+        self.fleet_command(FleetCommand::CreateInstance(instance)).await;
+        let viewer = self.client(Role::Viewer, Scope::default()).await.of_instance(name);
+        eventually("the API serves the instance", || async { viewer.get("/apps").await.status == 200 }).await;
+    }
+
+    pub(crate) async fn create_space(&self, instance: &str, space: &str) {
+        let default_policy = id(&format!("default-{space}"));
+        self.command(instance, Command::CreateSpace { space: id(space), name: space.into(), default_policy }).await;
+    }
+
+    pub(crate) async fn create_product(&self, instance: &str, space: &str, product: &str) {
+        let details = ProductDetails {
+            name: product.into(),
+            device_type: "Truck".into(),
+            protocol_type: "MQTT".into(),
+            data_format: "json".into(),
+            service_capabilities: "[]".into(),
+            ..ProductDetails::default()
+        };
+        self.command(instance, Command::CreateProduct { space: id(space), product: id(product), details }).await;
+    }
+
+    /// A template that makes `<product>_<CN>` of a certificate.
+    pub(crate) async fn create_template(&self, instance: &str, template: &str, product: &str) {
+        let cn = "iotda::certificate::common_name".to_owned();
+        let body = TemplateDraft {
+            parameters: vec![(cn.clone(), "String".into())],
+            node_id: Some(DraftValue::Ref(cn)),
+            product_id: Some(DraftValue::Static(product.into())),
+            ..TemplateDraft::default()
+        };
+        let (template, name): (TemplateId, _) = (id(template), template.into());
+        self.command(instance, Command::CreateTemplate { template, name, description: "".into(), body }).await;
+    }
+
+    /// Uploads and verifies a CA, binds `template`, switches self-registration on.
+    pub(crate) async fn trust(&self, instance: &str, authority: &Authority, ca: &str, space: &str, template: &str) {
+        let ca: CaId = id(ca);
+        let der = authority.der.clone().into();
+        self.command(instance, Command::UploadCa { ca: ca.clone(), space: id(space), der }).await;
+        let configuration = self.view(instance).admission().configuration();
+        let code = match &configuration.cas[&ca].status {
+            CaStatus::AwaitingProof { code, .. } => code.to_string(),
+            CaStatus::Verified { .. } => panic!("verified without proof"),
+        };
+        let proof = authority.device(&code).into();
+        self.command(instance, Command::VerifyCa { ca: ca.clone(), proof }).await;
+        let template = TemplateChange::Bind(id(template));
+        self.command(instance, Command::ConfigureCa { ca, template, self_registration: Some(true) }).await;
+    }
+
+    /// Instance `alpha` with `space`, `truck` and a CA `ca` whose template `template` makes `truck_<CN>` of certificates.
+    pub(crate) async fn with_ca() -> (Self, Authority) {
+        let (world, authority) = (Self::with_alpha().await, Authority::root("Device CA"));
+        world.create_template("alpha", "template", "truck").await;
+        world.trust("alpha", &authority, "ca", "space", "template").await;
+        (world, authority)
+    }
+
+    /// A new operator with an access key.
+    pub(crate) async fn client(&self, role: Role, scope: Scope) -> Client {
+        let number = self.number();
+        let name: OperatorName = id(&format!("{}-{number}", role.name()));
+        let project: ProjectId = id(PROJECT);
+        let new = NewOperator { name: name.clone(), role, scope, project, password_hash: None };
+        self.fleet_command(FleetCommand::CreateOperator(new)).await;
+        let key: AccessKeyId = id(&format!("TESTKEY{number:013}"));
+        let command = FleetCommand::CreateAccessKey { key: key.clone(), operator: name, description: "".into() };
+        self.fleet_command(command).await;
+        Client {
+            address: self.address,
+            clock: self.clock.clone(),
+            project: PROJECT.into(),
+            secret: self.master_key.access_secret(key.as_str()).expose_secret().to_owned(),
+            access_key: key.as_str().to_owned(),
+            instance: None,
+        }
+    }
+
+    pub(crate) async fn admin(&self) -> Client {
+        self.client(Role::Admin, Scope::default()).await
+    }
+
+    pub(crate) async fn operator(&self) -> Client {
+        self.client(Role::Operator, Scope::default()).await
+    }
+
+    pub(crate) async fn viewer(&self) -> Client {
+        self.client(Role::Viewer, Scope::default()).await
+    }
+
+    /// An operator who may only use these resource spaces.
+    pub(crate) async fn operator_of(&self, spaces: &[&str]) -> Client {
+        let spaces: BTreeSet<_> = spaces.iter().map(|space| id(space)).collect();
+        self.client(Role::Operator, Scope { instances: None, spaces: Some(spaces) }).await
+    }
+
+    /// An operator who may only use these instances.
+    pub(crate) async fn operator_of_instances(&self, instances: &[&str]) -> Client {
+        let instances: BTreeSet<InstanceId> = instances.iter().map(|instance| id(instance)).collect();
+        self.client(Role::Operator, Scope { instances: Some(instances), spaces: None }).await
+    }
+
+    /// Whoever has no credentials.
+    pub(crate) fn nobody(&self) -> Client {
+        Client {
+            address: self.address,
+            clock: self.clock.clone(),
+            project: PROJECT.into(),
+            access_key: String::new(),
+            secret: String::new(),
+            instance: None,
+        }
+    }
+}
+
+fn start_registrar(
+    backbone: &Backbone,
+    store: &Store,
+    fleet: &watch::Receiver<Arc<FleetSnapshot>>,
+    clock: &SetClock,
+    seed: u64,
+    shutdown: &CancellationToken,
+) -> CancellationToken {
+    let stop = shutdown.child_token();
+    let parts = rollcall_registrar::Parts {
+        backbone: backbone.clone(),
+        store: store.clone(),
+        fleet: fleet.clone(),
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(CountingEntropy::seeded(seed)),
+    };
+    tokio::spawn(rollcall_registrar::run(rollcall_registrar::Config::default(), parts, stop.clone()));
+    stop
+}

@@ -1,0 +1,113 @@
+//! What is kept of a device beside its registry: its shadow, messages that wait for it, and how far a reader of messages
+//! has come. Small values by key; the registry log stays the only truth about who may connect.
+//!
+//! Invariants: a write takes effect only over the revision that its writer has read; what was acknowledged is on disk
+//! and is what every later reader gets; the revisions of one key rise, also over its deletion, so that one of them never
+//! stands for two bodies.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_domain::ids::{DeviceId, InstanceId};
+
+use crate::BackboneError;
+
+/// Largest body, bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 900 * 1024;
+/// Most bytes of documents kept for one instance; beyond it only what does not grow is taken.
+pub const DOCUMENTS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Which document of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DocumentKey {
+    /// The shadow of a device.
+    Shadow(DeviceId),
+    /// Which messages wait for a device, in order.
+    Messages(DeviceId),
+    /// One message that waits for a device, by its number there.
+    Message(DeviceId, u64),
+    /// How far a reader has come.
+    Cursor(CursorName),
+}
+
+/// Who reads an instance's messages and remembers how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CursorName {
+    /// Whoever writes what devices report into their shadows.
+    Reports,
+}
+
+/// Tells one body of a document from every other that it has had or will have. Not a count: revisions of one key rise by
+/// any step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// There is no document.
+    pub const NONE: Self = Self(0);
+}
+
+/// A document as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// What a write that replaces this body expects.
+    pub revision: Revision,
+    /// The body, as put.
+    pub body: Bytes,
+}
+
+/// Why a document was not written (or may not have been).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PutError {
+    /// The latest revision is another one: somebody else wrote meanwhile. Read again.
+    #[error("the document has been written by somebody else meanwhile")]
+    Conflict,
+    /// Anything else; after `Unavailable` it is unknown whether the write took effect.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+}
+
+/// The documents of a fleet.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// Declares what documents of an instance need, or checks it against its declaration.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done.
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError>;
+
+    /// The latest body; `None` if there is none, or none any more.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if it cannot be read.
+    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError>;
+
+    /// Puts if the latest revision is `expected` ([`Revision::NONE`]: if there is none); on disk when it returns. Many
+    /// calls at a time share one sync.
+    ///
+    /// # Errors
+    /// [`PutError::Conflict`] if it is another one; [`BackboneError::LimitReached`] beyond [`DOCUMENT_BYTES_MAX`], or
+    /// [`DOCUMENTS_BYTES_MAX`] together.
+    async fn put(
+        &self,
+        instance: &InstanceId,
+        key: &DocumentKey,
+        expected: Revision,
+        body: Bytes,
+    ) -> Result<Revision, PutError>;
+
+    /// Deletes if the latest revision is `expected`; afterwards there is none, and the next put expects
+    /// [`Revision::NONE`].
+    ///
+    /// # Errors
+    /// [`PutError::Conflict`] if it is another one.
+    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError>;
+}
+
+/// Refuses a body that is too large.
+pub(crate) fn check_size(body: &Bytes) -> Result<(), BackboneError> {
+    if body.len() <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    let what = format!("a document of {} bytes", body.len());
+    Err(BackboneError::LimitReached { what, max: DOCUMENT_BYTES_MAX as u64 })
+}

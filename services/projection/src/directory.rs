@@ -1,0 +1,159 @@
+//! The directory of one instance: what people look up of its devices and their certificates, without a scan.
+//!
+//! Not a second database: the same generations as [`admission`](crate::admission) looks things up in, with more keys
+//! beside the rows if the store was opened so. Invariant: a device is only ever shown as its row says it is; an index
+//! that is stale or has a gap can leave it out of an answer and nothing worse.
+//!
+//! Every question is answered by walking an index from where the answer begins: `plan` chooses the index, `stream` walks
+//! several at a time, `search` goes through one in its own order. All of it is synchronous and reads files: ask off the
+//! runtime's threads.
+
+mod certificate;
+mod certificates;
+mod counts;
+mod index;
+mod list;
+mod plan;
+mod query;
+mod search;
+mod seen;
+mod stream;
+
+use std::collections::BTreeSet;
+
+use rollcall_domain::{
+    ids::{CaId, DeviceId, InstanceId, Position, SpaceId},
+    registry::Device,
+    time::Timestamp,
+};
+
+pub(crate) use self::{certificate::presented, counts::Counts};
+pub use self::{
+    certificate::{CertificateId, ListedCertificate},
+    certificates::{CertificateFilter, CertificatePage, CertificateQuery},
+    query::{Condition, DeviceQuery, DeviceStatus, MARKER_DIGITS, Marker, NODE_TYPE, Order, TextTest, ValueTest},
+    search::{Cursor, FoundPage, PrefixField},
+    seen::Seen,
+};
+use crate::admission::AdmissionView;
+
+/// A device that exists, and the records that made it what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The device.
+    pub device: Device,
+    /// The record that created it: where it stands in a list.
+    pub created: Position,
+    /// The last record that was about it.
+    pub updated: Position,
+}
+
+impl Listed {
+    /// Where it stands in a list.
+    pub fn marker(&self) -> Marker {
+        Marker(self.created)
+    }
+}
+
+/// Part of a list of devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevicePage {
+    /// In the order that was asked for.
+    pub devices: Vec<Listed>,
+    /// How many devices were looked at for it: what it cost.
+    pub rows_read: u64,
+}
+
+impl DevicePage {
+    /// What to ask for next: the devices after this one.
+    pub fn marker(&self) -> Option<Marker> {
+        self.devices.last().map(Listed::marker)
+    }
+}
+
+/// What people look up of one instance. Cheap to clone; reads take no lock and block on files.
+///
+/// `None` for an answer means that there is none at present: nothing is served yet, the directory is being built, or the
+/// lookup met damage and the view is being built again. Whoever asked is to be told to ask again, not that there is
+/// nothing.
+#[derive(Clone)]
+pub struct DirectoryView {
+    admission: AdmissionView,
+    instance: InstanceId,
+}
+
+impl DirectoryView {
+    pub(crate) fn of(admission: AdmissionView, instance: InstanceId) -> Self {
+        Self { admission, instance }
+    }
+
+    /// The same view, as a connector or registrar knows it: configuration, position, status.
+    pub fn admission(&self) -> &AdmissionView {
+        &self.admission
+    }
+
+    /// One device; the inner `None` says that no such device exists now.
+    pub fn show(&self, id: &DeviceId) -> Option<Option<Listed>> {
+        self.shared().look_in_directory(|rows| rows.listed(id))
+    }
+
+    /// The devices that a query means, in its order.
+    pub fn list(&self, query: &DeviceQuery<'_>) -> Option<DevicePage> {
+        let counts = self.shared().counts();
+        self.shared().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
+    }
+
+    /// How many devices a query means, whatever its `after`, `offset` and `limit`.
+    pub fn count(&self, query: &DeviceQuery<'_>) -> Option<u64> {
+        let counts = self.shared().counts();
+        self.shared().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
+    }
+
+    /// Devices whose field begins with `prefix`, by that field, from after `after`: those of `spaces`, if given. Where few
+    /// devices are of these spaces a page may be short, even empty, though there are more: `next` says.
+    pub fn find(
+        &self,
+        prefix: &str,
+        field: PrefixField,
+        spaces: Option<&BTreeSet<SpaceId>>,
+        after: Option<&Cursor>,
+        max: usize,
+    ) -> Option<FoundPage> {
+        self.shared().look_in_directory(|rows| search::find(rows, prefix, field, spaces, after, max))
+    }
+
+    /// One certificate that is pinned to a device; the inner `None` says that no such certificate is pinned now.
+    pub fn certificate(&self, id: &CertificateId) -> Option<Option<ListedCertificate>> {
+        self.shared().look_in_directory(|rows| rows.certificate(id))
+    }
+
+    /// The certificates that a query means, newest first.
+    pub fn certificates(&self, query: &CertificateQuery) -> Option<CertificatePage> {
+        let counts = self.shared().counts();
+        self.shared().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
+    }
+
+    /// The certificates that were proven by a CA certificate and are pinned, newest first, from before `after`.
+    pub fn devices_of_ca(&self, ca: &CaId, after: Option<CertificateId>, max: usize) -> Option<Vec<ListedCertificate>> {
+        self.shared().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
+    }
+
+    /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.
+    pub fn history(&self, device: &DeviceId, before: Option<Position>, max: usize) -> Option<Vec<Position>> {
+        self.shared().look_in_directory(|rows| rows.history(device, before, max))
+    }
+
+    /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same.
+    pub fn seen(&self, device: &DeviceId) -> Option<Seen> {
+        self.shared().look_beside(|database| seen::read(database, &self.instance, device)).flatten()
+    }
+
+    /// Remembers that a device came online or went offline.
+    pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
+        self.shared().look_beside(|database| seen::note(database, &self.instance, device, online, at));
+    }
+
+    fn shared(&self) -> &crate::shared::Shared {
+        self.admission.shared()
+    }
+}

@@ -1,0 +1,251 @@
+//! The certificates that devices have shown: their rows, which come and go with the pins that they explain.
+//!
+//! Not for finding them by what they say. Invariants: a certificate's row counts only while the row of its device names
+//! its record, so a stop between two writes leaves at most one that is not found; its indexes go before it, for they are
+//! known by what it says.
+
+use std::fmt;
+
+use rollcall_domain::{
+    certificate::{CertificateFacts, SubjectAttribute},
+    ids::{CaId, DeviceId, Fingerprint, Position, SpaceId},
+    registry::{Device, DeviceEntry, Event, event::PresentedCertificate},
+    time::Timestamp,
+};
+
+use super::index::{CERTIFICATE, COMMON_NAME, DIGEST, INVERTED_BYTES, ISSUER, end_of, inverted};
+use crate::{
+    rows::Rows,
+    store::Fault,
+    stored::{
+        certificate::{CertificateRow, decode_certificate, encode_certificate},
+        device::Row,
+    },
+};
+
+/// Characters of a common name that are kept: as many as RFC 5280 (`ub-common-name`) allows.
+const COMMON_NAME_CHARS_MAX: usize = 64;
+/// Bytes of the SHA-256 in an id.
+const DIGEST_BYTES: usize = 4;
+/// Hex digits of an id.
+const ID_DIGITS: usize = 2 * ID_BYTES;
+/// Bytes of an id, and of the end of a key that leads to a certificate.
+pub(crate) const ID_BYTES: usize = INVERTED_BYTES + DIGEST_BYTES;
+
+/// A certificate that a device has shown: the position of the record that brought it and the beginning of its SHA-256, as
+/// 24 hex digits. The newest sort last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CertificateId {
+    /// The record that holds the certificate.
+    pub position: Position,
+    digest: [u8; DIGEST_BYTES],
+}
+
+impl CertificateId {
+    /// The id of the certificate with this SHA-256 in the record at `position`.
+    pub fn of(position: Position, sha256: &[u8; 32]) -> Self {
+        Self { position, digest: sha256.first_chunk().copied().unwrap_or_default() }
+    }
+
+    /// Reads 24 hex digits, either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != ID_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (position, digest) = text.split_at_checked(2 * INVERTED_BYTES)?;
+        let position = Position(u64::from_str_radix(position, 16).ok()?);
+        Some(Self { position, digest: u32::from_str_radix(digest, 16).ok()?.to_be_bytes() })
+    }
+
+    /// As it ends a key.
+    pub(crate) fn key_end(&self) -> [u8; ID_BYTES] {
+        let mut end = [0; ID_BYTES];
+        let (position, digest) = end.split_at_mut(INVERTED_BYTES);
+        position.copy_from_slice(&inverted(self.position));
+        digest.copy_from_slice(&self.digest);
+        end
+    }
+
+    /// Reads the end of a key.
+    pub(crate) fn at_end(key: &[u8]) -> Result<Self, Fault> {
+        let read = || {
+            let end = key.last_chunk::<ID_BYTES>()?;
+            let position = Position(!u64::from_be_bytes(*end.first_chunk()?));
+            Some(Self { position, digest: *end.last_chunk()? })
+        };
+        read().ok_or_else(|| Fault("a key of the view ends too early".into()))
+    }
+}
+
+impl fmt::Display for CertificateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:08x}", self.position.0, u32::from_be_bytes(self.digest))
+    }
+}
+
+/// A device certificate as people look it up. The DER is in the log, in the record at `id.position`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedCertificate {
+    /// Its id.
+    pub id: CertificateId,
+    /// The device that it is pinned to.
+    pub device: DeviceId,
+    /// The device's resource space.
+    pub space: SpaceId,
+    /// The CA certificate that it was proven by.
+    pub ca: CaId,
+    /// SHA-256 over the DER.
+    pub sha256: [u8; 32],
+    /// SHA-1 over the DER; none if it could not be read.
+    pub sha1: Option<[u8; 20]>,
+    /// Subject CN, at most 64 characters of it; empty if there is no usable one.
+    pub common_name: Box<str>,
+    /// Last instant of validity; none if it could not be read.
+    pub not_after: Option<Timestamp>,
+    /// `false`: an operator has made it INACTIVE.
+    pub active: bool,
+}
+
+/// The certificate that an event brings to a device.
+pub(crate) fn presented(event: &Event) -> Option<&PresentedCertificate> {
+    if let Event::DeviceRegistered { certificate, .. }
+    | Event::DeviceCertificatePinned { certificate, .. }
+    | Event::DeviceCertificateReplaced { certificate, .. } = event
+    {
+        Some(certificate)
+    } else {
+        None
+    }
+}
+
+/// Writing.
+impl Rows {
+    /// The records that brought the certificates which are pinned after an event: those known before that are still
+    /// pinned, and the event's own if it took effect.
+    pub(crate) fn certificates_after(
+        &self,
+        old: Option<&Row>,
+        new: Option<&DeviceEntry>,
+        brought: Option<(Position, &PresentedCertificate)>,
+    ) -> Result<Vec<Position>, Fault> {
+        let Some(DeviceEntry::Live(device)) = new.filter(|_| self.has_directory()) else { return Ok(Vec::new()) };
+        let mut known = Vec::new();
+        let mut is_known = false;
+        for position in old.into_iter().flat_map(|old| &old.certificates) {
+            if let Some((_, row)) = self.certificate_at(*position)?
+                && pins(device, &row).next().is_some()
+            {
+                known.push(*position);
+                is_known |= brought.is_some_and(|(_, brought)| brought.sha256 == row.sha256);
+            }
+        }
+        if let Some((position, brought)) = brought.filter(|_| !is_known)
+            && device
+                .credential
+                .pins()
+                .any(|pin| pin.fingerprint == Fingerprint::Sha256(brought.sha256) && pin.ca.as_ref() == Some(&brought.ca))
+        {
+            known.push(position);
+        }
+        Ok(known)
+    }
+
+    /// Writes a certificate and what leads to it.
+    pub(crate) fn put_certificate(
+        &self,
+        device: &DeviceId,
+        position: Position,
+        presented: &PresentedCertificate,
+    ) -> Result<(), Fault> {
+        let facts = CertificateFacts::from_der(&presented.der).ok();
+        let common_name = facts.as_ref().and_then(|facts| facts.attribute(SubjectAttribute::CommonName).ok());
+        let row = CertificateRow {
+            device: device.clone(),
+            ca: presented.ca.clone(),
+            sha256: presented.sha256,
+            sha1: facts.as_ref().map(|facts| facts.sha1),
+            common_name: common_name.unwrap_or_default().chars().take(COMMON_NAME_CHARS_MAX).collect(),
+            not_after: facts.as_ref().map(|facts| facts.not_after),
+        };
+        let id = CertificateId::of(position, &presented.sha256);
+        self.database.put(&self.certificate_key(&id), &encode_certificate(&row)?)?;
+        for key in self.certificate_index(&id, &row) {
+            self.database.put(&key, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Removes the certificate that the record at `position` brought.
+    pub(crate) fn remove_certificate(&self, position: Position) -> Result<(), Fault> {
+        let Some((id, row)) = self.certificate_at(position)? else { return Ok(()) };
+        for key in self.certificate_index(&id, &row) {
+            self.database.remove(&key)?;
+        }
+        self.database.remove(&self.certificate_key(&id))
+    }
+
+    fn certificate_at(&self, position: Position) -> Result<Option<(CertificateId, CertificateRow)>, Fault> {
+        let mut prefix = self.key(CERTIFICATE, &[]);
+        prefix.extend_from_slice(&inverted(position));
+        let end = end_of(&prefix);
+        let found = self.database.walk((prefix, end), false)?.next().transpose()?;
+        found.map(|(key, value)| Ok((CertificateId::at_end(&key)?, decode_certificate(value.as_ref())?))).transpose()
+    }
+
+    fn certificate_key(&self, id: &CertificateId) -> Vec<u8> {
+        let mut key = self.key(CERTIFICATE, &[]);
+        key.extend_from_slice(&id.key_end());
+        key
+    }
+
+    fn certificate_index(&self, id: &CertificateId, row: &CertificateRow) -> Vec<Vec<u8>> {
+        let mut keys = vec![
+            self.index_prefix(COMMON_NAME, &[&row.common_name]),
+            self.index_prefix(ISSUER, &[row.ca.as_str()]),
+            self.digest_prefix(&Fingerprint::Sha256(row.sha256)),
+        ];
+        keys.extend(row.sha1.map(|sha1| self.digest_prefix(&Fingerprint::Sha1(sha1))));
+        for key in &mut keys {
+            key.extend_from_slice(&id.key_end());
+        }
+        keys
+    }
+}
+
+/// Reading.
+impl Rows {
+    /// A certificate that is pinned to a device.
+    pub(crate) fn certificate(&self, id: &CertificateId) -> Result<Option<ListedCertificate>, Fault> {
+        let Some(found) = self.database.get(&self.certificate_key(id))? else { return Ok(None) };
+        self.listed_certificate(id, decode_certificate(found.as_ref())?)
+    }
+
+    /// What stands before the id in the index by fingerprint.
+    pub(crate) fn digest_prefix(&self, fingerprint: &Fingerprint) -> Vec<u8> {
+        let kind: u8 = match fingerprint {
+            Fingerprint::Sha256(_) => 1,
+            Fingerprint::Sha1(_) => 2,
+        };
+        let mut prefix = self.key(DIGEST, &[&[kind]]);
+        prefix.extend_from_slice(fingerprint.as_bytes());
+        prefix
+    }
+
+    fn listed_certificate(&self, id: &CertificateId, row: CertificateRow) -> Result<Option<ListedCertificate>, Fault> {
+        let Some(of) = self.row(&row.device)?.filter(|of| of.certificates.contains(&id.position)) else { return Ok(None) };
+        let DeviceEntry::Live(device) = of.entry else { return Ok(None) };
+        let active = pins(&device, &row).all(|active| active);
+        let CertificateRow { device: holder, ca, sha256, sha1, common_name, not_after } = row;
+        let space = device.space;
+        Ok(Some(ListedCertificate { id: *id, device: holder, space, ca, sha256, sha1, common_name, not_after, active }))
+    }
+}
+
+/// Of each pin of a device that is of this certificate, whether it is active.
+fn pins(device: &Device, row: &CertificateRow) -> impl Iterator<Item = bool> {
+    let is_of_it = |fingerprint: &Fingerprint| match fingerprint {
+        Fingerprint::Sha256(sha256) => *sha256 == row.sha256,
+        Fingerprint::Sha1(sha1) => Some(*sha1) == row.sha1,
+    };
+    device.credential.pins().filter(move |pin| is_of_it(&pin.fingerprint)).map(|pin| pin.active)
+}

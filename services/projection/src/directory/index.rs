@@ -1,0 +1,145 @@
+//! The directory's own keys beside the admission rows: which there are for a row, and writing them.
+//!
+//! Not for reading them. Every index of devices ends in the inverted position of the record that created the device, so
+//! that a walk meets the newest first, and holds the device's id, so that a walk leads to the row. Invariants: as in
+//! [`rows`](crate::rows), what no longer leads to a row goes before the row changes and what is new comes after; a
+//! generation without the directory has none of these keys.
+
+use rollcall_domain::{
+    ids::{DeviceId, Position},
+    registry::{Device, DeviceEntry},
+};
+
+use crate::{
+    rows::{Rows, SEPARATOR},
+    store::Fault,
+    stored::device::Row,
+};
+
+/// All devices.
+pub(crate) const ALL: u8 = b'a';
+/// By resource space.
+pub(crate) const SPACE: u8 = b's';
+/// By product, then resource space.
+pub(crate) const PRODUCT: u8 = b'p';
+/// By node id.
+pub(crate) const NODE: u8 = b'n';
+/// By name.
+pub(crate) const NAME: u8 = b'm';
+/// By a tag's key, then its value.
+pub(crate) const TAG: u8 = b't';
+/// By a policy that is bound to the device itself, then resource space.
+pub(crate) const POLICY: u8 = b'l';
+/// By device, the records about it; also of devices that are gone.
+pub(crate) const HISTORY: u8 = b'h';
+/// Certificates, by inverted position.
+pub(crate) const CERTIFICATE: u8 = b'c';
+/// Certificates by common name.
+pub(crate) const COMMON_NAME: u8 = b'o';
+/// Certificates by fingerprint.
+pub(crate) const DIGEST: u8 = b'd';
+/// Certificates by the CA certificate that they were proven by.
+pub(crate) const ISSUER: u8 = b'i';
+
+/// Bytes of an inverted position.
+pub(crate) const INVERTED_BYTES: usize = 8;
+
+/// A position as the keys have it: the latest sorts first.
+pub(crate) fn inverted(position: Position) -> [u8; INVERTED_BYTES] {
+    (!position.0).to_be_bytes()
+}
+
+/// The position at the end of a key.
+pub(crate) fn position_at_end(key: &[u8]) -> Result<Position, Fault> {
+    let end = key.last_chunk::<INVERTED_BYTES>().ok_or_else(|| Fault("a key of the view ends too early".into()))?;
+    Ok(Position(!u64::from_be_bytes(*end)))
+}
+
+impl Rows {
+    /// Whether this generation holds the directory.
+    pub(crate) fn has_directory(&self) -> bool {
+        self.generation.has_directory()
+    }
+
+    /// What stands before the inverted position in an index: the parts, each closed.
+    pub(crate) fn index_prefix(&self, kind: u8, parts: &[&str]) -> Vec<u8> {
+        let mut prefix = self.key(kind, &[]);
+        for part in parts {
+            prefix.extend_from_slice(part.as_bytes());
+            prefix.push(SEPARATOR);
+        }
+        prefix
+    }
+
+    /// The keys that lead to a row.
+    pub(crate) fn directory_keys(&self, row: &Row) -> Vec<Vec<u8>> {
+        let device: &Device = match &row.entry {
+            DeviceEntry::Live(device) if self.has_directory() => device,
+            DeviceEntry::Live(_) | DeviceEntry::Deleted { .. } => return Vec::new(),
+        };
+        let (space, product) = (device.space.as_str(), device.product.as_str());
+        let mut keys = vec![
+            self.index_prefix(ALL, &[]),
+            self.index_prefix(SPACE, &[space]),
+            self.index_prefix(PRODUCT, &[product, space]),
+            self.index_prefix(NODE, &[device.node_id.as_str()]),
+        ];
+        keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
+        keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
+        keys.extend(device.policies.iter().map(|policy| self.index_prefix(POLICY, &[policy.as_str(), space])));
+        for key in &mut keys {
+            key.extend_from_slice(&inverted(row.created));
+        }
+        keys
+    }
+
+    /// Writes those of the directory's keys for a row that are not there.
+    pub(crate) fn put_directory_keys(&self, id: &DeviceId, row: &Row) -> Result<(), Fault> {
+        for key in self.directory_keys(row) {
+            if self.database.get(&key)?.is_none() {
+                self.database.put(&key, id.as_str().as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers that the record at `position` is about a device.
+    pub(crate) fn put_history(&self, id: &DeviceId, position: Position) -> Result<(), Fault> {
+        if !self.has_directory() {
+            return Ok(());
+        }
+        let mut key = self.index_prefix(HISTORY, &[id.as_str()]);
+        key.extend_from_slice(&inverted(position));
+        self.database.put(&key, &[])
+    }
+
+    /// The positions of the records about a device that are before `before`, latest first.
+    pub(crate) fn history(&self, id: &DeviceId, before: Option<Position>, max: usize) -> Result<Vec<Position>, Fault> {
+        let prefix = self.index_prefix(HISTORY, &[id.as_str()]);
+        let walk = self.database.walk(after(&prefix, before), false)?;
+        walk.take(max).map(|found| position_at_end(&found?.0)).collect()
+    }
+}
+
+/// The keys with a prefix whose inverted positions come after that of `position`: the older ones.
+pub(crate) fn after(prefix: &[u8], position: Option<Position>) -> (Vec<u8>, Vec<u8>) {
+    let mut from = prefix.to_vec();
+    if let Some(position) = position {
+        from.extend_from_slice(&inverted(position));
+        // The least key above every one that begins so: certificates have more behind the position.
+        from = end_of(&from);
+    }
+    (from, end_of(prefix))
+}
+
+/// The least key above all that begin with a prefix; the database's own end, were there none.
+pub(crate) fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            break;
+        }
+    }
+    end
+}

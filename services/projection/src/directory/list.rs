@@ -1,0 +1,135 @@
+//! Answering a query: candidates in order, each held against the conditions.
+//!
+//! Not for which index they come from. Invariant: what is in the answer satisfies the query as its row stands, and was
+//! created by the record that the index named.
+
+use rollcall_domain::registry::DeviceEntry;
+
+use super::{
+    Counts, DevicePage, Listed,
+    plan::{Plan, Source},
+    query::{Condition, DeviceQuery, TextTest},
+    stream::{Candidate, Merged},
+};
+use crate::{
+    rows::{self, Rows},
+    store::{Fault, Scan},
+    stored::device::{Row, decode_row},
+};
+
+/// Devices gathered from an index that is in another order, for a page.
+const PAGE_GATHERED_MAX: usize = 4000;
+/// Devices gathered so to be counted.
+const COUNT_GATHERED_MAX: usize = 200_000;
+
+impl Rows {
+    /// A device that exists.
+    pub(crate) fn listed(&self, id: &rollcall_domain::ids::DeviceId) -> Result<Option<Listed>, Fault> {
+        Ok(self.row(id)?.and_then(listed))
+    }
+
+    fn candidate(&self, (position, id): &Candidate) -> Result<Option<Listed>, Fault> {
+        Ok(self.listed(id)?.filter(|listed| listed.created == *position))
+    }
+}
+
+/// The row of a device that exists, as people see it.
+pub(crate) fn listed(row: Row) -> Option<Listed> {
+    let Row { applied, created, entry, .. } = row;
+    match entry {
+        DeviceEntry::Live(device) => Some(Listed { device, created, updated: applied }),
+        DeviceEntry::Deleted { .. } => None,
+    }
+}
+
+/// The part of the answer that is wanted.
+pub(crate) fn page(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>) -> Result<DevicePage, Fault> {
+    let mut page = DevicePage::default();
+    if query.limit == 0 {
+        return Ok(page);
+    }
+    let plan = Plan { rows, counts, gathered_max: PAGE_GATHERED_MAX };
+    let mut candidates = Merged::of(plan.streams(query, query.after)?, query.order)?;
+    let mut left_out = 0;
+    while let Some(candidate) = candidates.step()? {
+        page.rows_read += 1;
+        let Some(listed) = rows.candidate(&candidate)?.filter(|listed| query.means(listed)) else { continue };
+        if left_out < query.offset {
+            left_out += 1;
+            continue;
+        }
+        page.devices.push(listed);
+        if page.devices.len() == query.limit {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// How many devices are meant.
+pub(crate) fn count(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>) -> Result<u64, Fault> {
+    if let Some(known) = counts.and_then(|counts| counted(counts, query)) {
+        return Ok(known);
+    }
+    let plan = Plan { rows, counts, gathered_max: COUNT_GATHERED_MAX };
+    let mut sources = Vec::new();
+    for all_of in plan.alternatives(query) {
+        match plan.source(all_of)? {
+            Source::All => return count_rows(rows, query),
+            source => sources.push(source),
+        }
+    }
+    let mut count = 0;
+    let mut candidates = Merged::of(plan.open(sources, query)?, query.order)?;
+    let exact = matches!(&*query.any_of, [all_of] if is_one_index(all_of));
+    while let Some(candidate) = candidates.step()? {
+        count += u64::from(exact || rows.candidate(&candidate)?.is_some_and(|listed| query.means(&listed)));
+    }
+    Ok(count)
+}
+
+/// By reading every row: faster than going through an index that leads to them all.
+fn count_rows(rows: &Rows, query: &DeviceQuery<'_>) -> Result<u64, Fault> {
+    let mut count = 0;
+    let prefix = rows.devices_prefix();
+    rows.database.scan(&prefix, |key, value| {
+        let id = rows::device_id(key.get(prefix.len()..).unwrap_or_default())?;
+        count += u64::from(listed(decode_row(&id, value)?).is_some_and(|listed| query.means(&listed)));
+        Ok(Scan::Next)
+    })?;
+    Ok(count)
+}
+
+/// Where spaces and products are all that is asked about, the counts know.
+fn counted(counts: &Counts, query: &DeviceQuery<'_>) -> Option<u64> {
+    let all_of = match &*query.any_of {
+        [] => return Some(counts.devices(|_, _| true)),
+        [all_of] => all_of,
+        [_, _, ..] => return None,
+    };
+    let mut tests: Vec<(&TextTest, bool)> = Vec::new();
+    for condition in all_of {
+        if let Condition::Space(test) = condition {
+            tests.push((test, true));
+        } else if let Condition::Product(test) = condition {
+            tests.push((test, false));
+        } else {
+            return None;
+        }
+    }
+    Some(counts.devices(|space, product| {
+        tests.iter().all(|(test, of_space)| test.holds(Some(if *of_space { space.as_str() } else { product.as_str() })))
+    }))
+}
+
+/// Whether the entries of one index are exactly the devices that are meant: then they need not be looked at to be counted.
+fn is_one_index(all_of: &[Condition]) -> bool {
+    let is_exact = |test: &TextTest| matches!(test, TextTest::Eq(_) | TextTest::In(_));
+    if let [Condition::NodeId(test) | Condition::Name(test)] = all_of {
+        return is_exact(test);
+    }
+    if let [Condition::Policy(_, _)] = all_of {
+        return true;
+    }
+    matches!(all_of, [Condition::TagKey(key), Condition::TagValue(value)] if is_exact(key) && is_exact(value))
+}

@@ -1,0 +1,354 @@
+//! Choosing the index that an answer is found by: the one that leads to the fewest devices, as far as that can be told
+//! cheaply.
+//!
+//! Not for whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
+//! that satisfies it.
+
+use rollcall_domain::ids::DeviceId;
+
+use super::{
+    Counts,
+    index::{ALL, NAME, NODE, POLICY, PRODUCT, SPACE, TAG, end_of},
+    list::listed,
+    query::{Condition, DeviceQuery, Marker, Order, TextTest, ValueTest},
+    stream::{Candidate, Stream, Window, candidate},
+};
+use crate::{
+    rows::{self, Rows, SEPARATOR},
+    store::Fault,
+    stored::device::decode_row,
+};
+
+/// Entries of an index that are looked at to tell whether it leads to few.
+const FEW_MAX: usize = 256;
+/// Ranges that are walked at a time for one alternative.
+const RANGES_MAX: usize = 256;
+/// Keys of tags that are tried where only the value is given.
+const TAG_KEYS_TRIED_MAX: usize = 64;
+
+/// Where the devices of one alternative are found.
+pub(crate) enum Source {
+    /// Among all.
+    All,
+    /// In these ranges, each in the order of lists.
+    Ranges(Vec<Vec<u8>>),
+    /// These, in any order.
+    Gathered(Vec<Candidate>),
+}
+
+/// What a choice is made with.
+pub(crate) struct Plan<'a> {
+    pub(crate) rows: &'a Rows,
+    pub(crate) counts: Option<&'a Counts>,
+    /// The most devices that are gathered from an index in another order.
+    pub(crate) gathered_max: usize,
+}
+
+/// An index in another order than that of lists: everything with a prefix.
+enum Unordered {
+    /// Entries that lead to devices.
+    Index(Vec<u8>),
+    /// Device rows.
+    Rows(Vec<u8>),
+}
+
+impl<'a> Plan<'a> {
+    /// Streams of candidates that together hold every device that a query means, from `after` on.
+    pub(crate) fn streams(&self, query: &DeviceQuery<'_>, after: Option<Marker>) -> Result<Vec<Stream<'a>>, Fault> {
+        let mut streams = Vec::new();
+        for all_of in self.alternatives(query) {
+            let mut window = window(all_of);
+            match (after, query.order) {
+                (Some(Marker(position)), Order::NewestFirst) => window.older_than(position),
+                (Some(Marker(position)), Order::OldestFirst) => window.newer_than(position),
+                (None, _) => {}
+            }
+            self.open_one(self.source(all_of)?, window, query.order, &mut streams)?;
+        }
+        Ok(streams)
+    }
+
+    /// The streams of sources that were chosen, whole.
+    pub(crate) fn open(&self, sources: Vec<Source>, query: &DeviceQuery<'_>) -> Result<Vec<Stream<'a>>, Fault> {
+        let mut streams = Vec::new();
+        for source in sources {
+            self.open_one(source, Window::default(), query.order, &mut streams)?;
+        }
+        Ok(streams)
+    }
+
+    /// A query without conditions has one alternative, which is satisfied by all.
+    pub(crate) fn alternatives<'q>(&self, query: &'q DeviceQuery<'_>) -> impl Iterator<Item = &'q [Condition]> {
+        let all = query.any_of.is_empty().then_some(&[][..]);
+        all.into_iter().chain(query.any_of.iter().map(Vec::as_slice))
+    }
+
+    /// Where the devices that satisfy all of these are found.
+    pub(crate) fn source(&self, all_of: &[Condition]) -> Result<Source, Fault> {
+        if let Some(ids) = ids(all_of) {
+            return self.these(ids).map(Source::Gathered);
+        }
+        let (mut ordered, mut unordered) = (Vec::new(), Vec::new());
+        for condition in all_of {
+            if let Condition::NodeId(test) = condition {
+                self.by_text(NODE, test, &mut ordered, &mut unordered);
+            } else if let Condition::Name(test) = condition {
+                self.by_text(NAME, test, &mut ordered, &mut unordered);
+            } else if let Condition::Policy(space, policy) = condition {
+                ordered.push(vec![self.rows.index_prefix(POLICY, &[policy.as_str(), space.as_str()])]);
+            } else if let Condition::DeviceId(TextTest::Prefix(prefix)) | Condition::GatewayId(TextTest::Prefix(prefix)) =
+                condition
+            {
+                unordered.push(Unordered::Rows([&*self.rows.devices_prefix(), prefix.as_bytes()].concat()));
+            }
+        }
+        self.by_tag(all_of, &mut ordered, &mut unordered)?;
+        ordered.retain(|ranges| ranges.len() <= RANGES_MAX);
+        let (base, base_count) = self.base(all_of)?;
+        self.choose(ordered, &unordered, base, base_count)
+    }
+
+    /// In this order: an index that leads to few, the space or product if it has few, what can be gathered, whatever index
+    /// there is.
+    fn choose(
+        &self,
+        mut ordered: Vec<Vec<Vec<u8>>>,
+        unordered: &[Unordered],
+        base: Source,
+        base_count: Option<u64>,
+    ) -> Result<Source, Fault> {
+        let alone = unordered.is_empty() && matches!(base, Source::All);
+        if alone && ordered.len() <= 1 {
+            return Ok(ordered.pop().map_or(base, Source::Ranges));
+        }
+        let mut fewest = None;
+        for (index, ranges) in ordered.iter().enumerate() {
+            if let Some(few) = self.few(ranges)?
+                && fewest.is_none_or(|(fewest, _)| few < fewest)
+            {
+                fewest = Some((few, index));
+            }
+        }
+        if let Some((_, index)) = fewest {
+            return Ok(Source::Ranges(ordered.swap_remove(index)));
+        }
+        if base_count.is_some_and(|count| count <= FEW_MAX as u64) {
+            return Ok(base);
+        }
+        for index in unordered {
+            if let Some(gathered) = self.gather(index)? {
+                return Ok(Source::Gathered(gathered));
+            }
+        }
+        let base_has_less = base_count.is_some_and(|count| count <= self.gathered_max as u64);
+        Ok(if ordered.is_empty() || base_has_less { base } else { Source::Ranges(ordered.swap_remove(0)) })
+    }
+
+    /// By resource space and product, and how many devices that is, if it has been counted.
+    fn base(&self, all_of: &[Condition]) -> Result<(Source, Option<u64>), Fault> {
+        let space = fewest(all_of.iter().filter_map(of_space));
+        let product = fewest(all_of.iter().filter_map(of_product));
+        let ranges: Vec<Vec<u8>> = match (&space, &product) {
+            (None, None) => return Ok((Source::All, self.counts.map(|counts| counts.devices(|_, _| true)))),
+            (Some(spaces), None) => spaces.iter().map(|space| self.rows.index_prefix(SPACE, &[space])).collect(),
+            (Some(spaces), Some(products)) => {
+                let pairs = products.iter().flat_map(|product| spaces.iter().map(move |space| [*product, *space]));
+                pairs.map(|pair| self.rows.index_prefix(PRODUCT, &pair)).collect()
+            }
+            (None, Some(products)) => {
+                let mut ranges = Vec::new();
+                for product in products {
+                    ranges.extend(self.closed_parts(&self.rows.index_prefix(PRODUCT, &[product]), RANGES_MAX)?);
+                }
+                ranges
+            }
+        };
+        if ranges.len() > RANGES_MAX {
+            return Ok((Source::All, None));
+        }
+        let is_one = |texts: &Option<Vec<&str>>, id: &str| texts.as_ref().is_none_or(|texts| texts.contains(&id));
+        let of = |counts: &Counts| counts.devices(|s, p| is_one(&space, s.as_str()) && is_one(&product, p.as_str()));
+        Ok((Source::Ranges(ranges), self.counts.map(of)))
+    }
+
+    fn by_text(&self, kind: u8, test: &TextTest, ordered: &mut Vec<Vec<Vec<u8>>>, unordered: &mut Vec<Unordered>) {
+        match test {
+            TextTest::Eq(text) => ordered.push(vec![self.rows.index_prefix(kind, &[text])]),
+            TextTest::In(texts) => {
+                ordered.push(texts.iter().map(|text| self.rows.index_prefix(kind, &[text])).collect());
+            }
+            TextTest::Prefix(prefix) => unordered.push(Unordered::Index(self.begun(kind, &[], prefix))),
+            TextTest::Ne(_) | TextTest::NotIn(_) => {}
+        }
+    }
+
+    fn by_tag(
+        &self,
+        all_of: &[Condition],
+        ordered: &mut Vec<Vec<Vec<u8>>>,
+        unordered: &mut Vec<Unordered>,
+    ) -> Result<(), Fault> {
+        let (keys, values) = (all_of.iter().filter_map(of_tag_key), all_of.iter().filter_map(of_tag_value));
+        let (key, value) = (fewest(keys.clone()), fewest(values.clone()));
+        let pairs = |keys: &[&str], values: &[&str]| -> Vec<Vec<u8>> {
+            let pairs = keys.iter().flat_map(|key| values.iter().map(move |value| [*key, *value]));
+            pairs.map(|pair| self.rows.index_prefix(TAG, &pair)).collect()
+        };
+        match (key, value) {
+            (Some(keys), Some(values)) => ordered.push(pairs(&keys, &values)),
+            (Some(keys), None) => {
+                if let [key] = *keys {
+                    let prefix = values.filter_map(begins).next().unwrap_or_default();
+                    unordered.push(Unordered::Index(self.begun(TAG, &[key], prefix)));
+                }
+            }
+            (None, Some(values)) => {
+                let closed = self.closed_parts(&self.rows.index_prefix(TAG, &[]), TAG_KEYS_TRIED_MAX + 1)?;
+                if closed.len() <= TAG_KEYS_TRIED_MAX {
+                    let close = |key: &Vec<u8>, value: &str| [&**key, value.as_bytes(), &[SEPARATOR]].concat();
+                    let ranges = closed.iter().flat_map(|key| values.iter().map(move |value| close(key, value)));
+                    ordered.push(ranges.collect());
+                }
+            }
+            (None, None) => {
+                unordered
+                    .extend(keys.filter_map(begins).next().map(|prefix| Unordered::Index(self.begun(TAG, &[], prefix))));
+            }
+        }
+        Ok(())
+    }
+
+    fn begun(&self, kind: u8, parts: &[&str], prefix: &str) -> Vec<u8> {
+        [&*self.rows.index_prefix(kind, parts), prefix.as_bytes()].concat()
+    }
+
+    /// The different parts that follow a prefix, each with the prefix and closed: found by leaping from one to the next.
+    fn closed_parts(&self, prefix: &[u8], max: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        let mut from = prefix.to_vec();
+        while found.len() < max
+            && let Some(key) = self.rows.database.first_key_from(&from)?
+            && let Some(rest) = key.strip_prefix(prefix)
+            && let Some(part) = rest.split(|byte| *byte == SEPARATOR).next()
+        {
+            let closed = [prefix, part, &[SEPARATOR]].concat();
+            from = end_of(&closed);
+            found.push(closed);
+        }
+        Ok(found)
+    }
+
+    /// How many entries these ranges have, if they are few.
+    fn few(&self, ranges: &[Vec<u8>]) -> Result<Option<usize>, Fault> {
+        let mut count = 0;
+        for prefix in ranges {
+            let mut walk = self.rows.database.walk((prefix.clone(), end_of(prefix)), false)?;
+            while walk.next().transpose()?.is_some() {
+                count += 1;
+                if count > FEW_MAX {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(count))
+    }
+
+    /// What an index in another order leads to, if that is not too much.
+    fn gather(&self, index: &Unordered) -> Result<Option<Vec<Candidate>>, Fault> {
+        let (Unordered::Index(prefix) | Unordered::Rows(prefix)) = index;
+        let start = self.rows.devices_prefix().len();
+        let mut found = Vec::new();
+        for (taken, entry) in self.rows.database.walk((prefix.clone(), end_of(prefix)), false)?.enumerate() {
+            let (key, value) = entry?;
+            if taken == self.gathered_max {
+                return Ok(None);
+            }
+            match index {
+                Unordered::Index(_) => found.push(candidate(&key, value.as_ref())?),
+                Unordered::Rows(_) => {
+                    let id = rows::device_id(key.get(start..).unwrap_or_default())?;
+                    let listed = listed(decode_row(&id, value.as_ref())?);
+                    found.extend(listed.map(|listed| (listed.created, id)));
+                }
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Those of these devices that there are.
+    fn these(&self, ids: Vec<&str>) -> Result<Vec<Candidate>, Fault> {
+        let mut found = Vec::new();
+        for id in ids.into_iter().filter_map(|id| DeviceId::parse(id).ok()) {
+            found.extend(self.rows.listed(&id)?.map(|listed| (listed.created, id)));
+        }
+        Ok(found)
+    }
+
+    fn open_one(&self, source: Source, window: Window, order: Order, streams: &mut Vec<Stream<'a>>) -> Result<(), Fault> {
+        let ranges = match source {
+            Source::All => vec![self.rows.index_prefix(ALL, &[])],
+            Source::Ranges(ranges) => ranges,
+            Source::Gathered(found) => {
+                streams.push(Stream::gathered(found, window, order));
+                return Ok(());
+            }
+        };
+        for prefix in ranges {
+            streams.push(Stream::walk(self.rows, &prefix, window, order)?);
+        }
+        Ok(())
+    }
+}
+
+/// The positions that the conditions on the marker leave.
+fn window(all_of: &[Condition]) -> Window {
+    let mut window = Window::default();
+    for condition in all_of {
+        if let Condition::Marker(ValueTest::Gt(Marker(position))) = condition {
+            window.newer_than(*position);
+        } else if let Condition::Marker(ValueTest::Lt(Marker(position))) = condition {
+            window.older_than(*position);
+        }
+    }
+    window
+}
+
+/// The devices that are named, if they are.
+fn ids(all_of: &[Condition]) -> Option<Vec<&str>> {
+    fewest(all_of.iter().filter_map(|condition| {
+        if let Condition::DeviceId(test) | Condition::GatewayId(test) = condition { Some(test) } else { None }
+    }))
+}
+
+/// Of the tests that name texts, the texts of the one that names the fewest.
+fn fewest<'t>(tests: impl Iterator<Item = &'t TextTest>) -> Option<Vec<&'t str>> {
+    tests.filter_map(exact).min_by_key(Vec::len)
+}
+
+fn exact(test: &TextTest) -> Option<Vec<&str>> {
+    match test {
+        TextTest::Eq(text) => Some(vec![text]),
+        TextTest::In(texts) => Some(texts.iter().map(|text| &**text).collect()),
+        TextTest::Ne(_) | TextTest::Prefix(_) | TextTest::NotIn(_) => None,
+    }
+}
+
+fn begins(test: &TextTest) -> Option<&str> {
+    if let TextTest::Prefix(prefix) = test { Some(prefix) } else { None }
+}
+
+fn of_space(condition: &Condition) -> Option<&TextTest> {
+    if let Condition::Space(test) = condition { Some(test) } else { None }
+}
+
+fn of_product(condition: &Condition) -> Option<&TextTest> {
+    if let Condition::Product(test) = condition { Some(test) } else { None }
+}
+
+fn of_tag_key(condition: &Condition) -> Option<&TextTest> {
+    if let Condition::TagKey(test) = condition { Some(test) } else { None }
+}
+
+fn of_tag_value(condition: &Condition) -> Option<&TextTest> {
+    if let Condition::TagValue(test) = condition { Some(test) } else { None }
+}

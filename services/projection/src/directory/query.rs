@@ -1,0 +1,233 @@
+//! What may be asked of the directory: conditions on devices, the order and the part of the answer that is wanted.
+//!
+//! Not for how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
+//! index an answer is found by, each device in it was held against all of them.
+
+use std::fmt;
+
+use rollcall_domain::{
+    ids::{PolicyId, Position, SpaceId},
+    registry::Device,
+    time::Timestamp,
+};
+
+use super::Listed;
+
+/// Where a device stands in a list: the position of the record that created it, as 24 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marker(pub Position);
+
+/// Hex digits of a marker.
+pub const MARKER_DIGITS: usize = 24;
+
+impl Marker {
+    /// Reads 24 hex digits, either case. One larger than any position, such as `ffffffffffffffffffffffff`, stands before
+    /// everything when the newest come first.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != MARKER_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let value = u128::from_str_radix(text, 16).ok()?;
+        Some(Self(Position(u64::try_from(value).unwrap_or(u64::MAX))))
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0MARKER_DIGITS$x}", self.0.0)
+    }
+}
+
+/// How a device stands, as the v5 API has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeviceStatus {
+    /// Connected.
+    Online,
+    /// Was connected and is not now.
+    Offline,
+    /// Not of use as it is.
+    Abnormal,
+    /// Has never connected.
+    Inactive,
+    /// An operator keeps it out.
+    Frozen,
+}
+
+/// A test on a text. What a device does not have passes [`TextTest::Ne`] and [`TextTest::NotIn`] and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextTest {
+    /// Exactly this.
+    Eq(Box<str>),
+    /// Anything but this.
+    Ne(Box<str>),
+    /// Begins with this.
+    Prefix(Box<str>),
+    /// One of these.
+    In(Vec<Box<str>>),
+    /// None of these.
+    NotIn(Vec<Box<str>>),
+}
+
+impl TextTest {
+    /// Whether a value passes.
+    pub fn holds(&self, value: Option<&str>) -> bool {
+        match self {
+            Self::Eq(wanted) => value == Some(&**wanted),
+            Self::Ne(unwanted) => value != Some(&**unwanted),
+            Self::Prefix(prefix) => value.is_some_and(|value| value.starts_with(&**prefix)),
+            Self::In(wanted) => value.is_some_and(|value| wanted.iter().any(|wanted| **wanted == *value)),
+            Self::NotIn(unwanted) => !value.is_some_and(|value| unwanted.iter().any(|unwanted| **unwanted == *value)),
+        }
+    }
+}
+
+/// A test on what has an order or is one of a few.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueTest<T> {
+    /// Exactly this.
+    Eq(T),
+    /// Anything but this.
+    Ne(T),
+    /// More or later than this.
+    Gt(T),
+    /// Less or earlier than this.
+    Lt(T),
+    /// One of these.
+    In(Vec<T>),
+    /// None of these.
+    NotIn(Vec<T>),
+}
+
+impl<T: PartialOrd> ValueTest<T> {
+    /// Whether a value passes.
+    pub fn holds(&self, value: &T) -> bool {
+        match self {
+            Self::Eq(wanted) => value == wanted,
+            Self::Ne(unwanted) => value != unwanted,
+            Self::Gt(bound) => value > bound,
+            Self::Lt(bound) => value < bound,
+            Self::In(wanted) => wanted.contains(value),
+            Self::NotIn(unwanted) => !unwanted.contains(value),
+        }
+    }
+}
+
+/// What a device must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Its resource space (`app_id`).
+    Space(TextTest),
+    /// Its id.
+    DeviceId(TextTest),
+    /// The gateway it hangs on: itself, for every device is a direct one.
+    GatewayId(TextTest),
+    /// Its product.
+    Product(TextTest),
+    /// Its name.
+    Name(TextTest),
+    /// Its node id.
+    NodeId(TextTest),
+    /// How it stands, as the query's `status` says.
+    Status(ValueTest<DeviceStatus>),
+    /// [`NODE_TYPE`], for every device is a direct one.
+    NodeType(TextTest),
+    /// The key of a tag. It and every [`Condition::TagValue`] beside it must hold for one and the same tag.
+    TagKey(TextTest),
+    /// The value of a tag; see [`Condition::TagKey`].
+    TagValue(TextTest),
+    /// Its resource space, and a policy that is bound to it itself: not only to its product or that space.
+    Policy(SpaceId, PolicyId),
+    /// When it was registered.
+    CreateTime(ValueTest<Timestamp>),
+    /// Where it stands in a list.
+    Marker(ValueTest<Marker>),
+    /// A field of the v5 API that no device has here: `sw_version`, `fw_version`, `group_id`.
+    Absent(TextTest),
+}
+
+/// The `node_type` of a direct device.
+pub const NODE_TYPE: &str = "GATEWAY";
+
+/// In which order devices are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By the record that created them, latest first.
+    #[default]
+    NewestFirst,
+    /// By the record that created them, earliest first.
+    OldestFirst,
+}
+
+/// Which devices, in which order, and which part of them.
+#[derive(Clone)]
+pub struct DeviceQuery<'a> {
+    /// A device is meant if it satisfies every condition of any of these; all devices, if there are none.
+    pub any_of: Vec<Vec<Condition>>,
+    /// In which order.
+    pub order: Order,
+    /// Only those that come after this one in the order.
+    pub after: Option<Marker>,
+    /// How many of those to leave out first.
+    pub offset: usize,
+    /// The most to answer with.
+    pub limit: usize,
+    /// How a device stands; only asked where a [`Condition::Status`] needs it.
+    pub status: &'a (dyn Fn(&Device) -> DeviceStatus + Sync),
+}
+
+impl<'a> DeviceQuery<'a> {
+    /// All devices, newest first; `status` says how one stands.
+    pub fn all(limit: usize, status: &'a (dyn Fn(&Device) -> DeviceStatus + Sync)) -> Self {
+        Self { any_of: Vec::new(), order: Order::NewestFirst, after: None, offset: 0, limit, status }
+    }
+
+    /// The same question, of devices that satisfy this too: how an operator's scope is laid over what they ask.
+    pub fn narrow(&mut self, condition: &Condition) {
+        if self.any_of.is_empty() {
+            self.any_of.push(Vec::new());
+        }
+        for all_of in &mut self.any_of {
+            all_of.push(condition.clone());
+        }
+    }
+
+    /// Whether a device satisfies the conditions, wherever it stands.
+    pub(crate) fn means(&self, listed: &Listed) -> bool {
+        self.any_of.is_empty() || self.any_of.iter().any(|all_of| self.satisfies(listed, all_of))
+    }
+
+    fn satisfies(&self, listed: &Listed, all_of: &[Condition]) -> bool {
+        let device = &listed.device;
+        let alone = all_of.iter().all(|condition| match condition {
+            Condition::Space(test) => test.holds(Some(device.space.as_str())),
+            Condition::DeviceId(test) | Condition::GatewayId(test) => test.holds(Some(device.id.as_str())),
+            Condition::Product(test) => test.holds(Some(device.product.as_str())),
+            Condition::Name(test) => test.holds(device.name.as_deref()),
+            Condition::NodeId(test) => test.holds(Some(device.node_id.as_str())),
+            Condition::Status(test) => test.holds(&(self.status)(device)),
+            Condition::NodeType(test) => test.holds(Some(NODE_TYPE)),
+            Condition::TagKey(_) | Condition::TagValue(_) => true,
+            Condition::Policy(space, policy) => device.space == *space && device.policies.contains(policy),
+            Condition::CreateTime(test) => test.holds(&device.registered_at),
+            Condition::Marker(test) => test.holds(&listed.marker()),
+            Condition::Absent(test) => test.holds(None),
+        });
+        alone && satisfies_tags(device, all_of)
+    }
+}
+
+/// Whether one tag passes every test on tags, if there is any.
+fn satisfies_tags(device: &Device, all_of: &[Condition]) -> bool {
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for condition in all_of {
+        if let Condition::TagKey(test) = condition {
+            keys.push(test);
+        } else if let Condition::TagValue(test) = condition {
+            values.push(test);
+        }
+    }
+    let passes = |key: &str, value: &str| {
+        keys.iter().all(|test| test.holds(Some(key))) && values.iter().all(|test| test.holds(Some(value)))
+    };
+    keys.is_empty() && values.is_empty() || device.tags.iter().any(|tag| passes(&tag.key, &tag.value))
+}

@@ -1,0 +1,200 @@
+//! The directory against a plain pass over all devices: every kind of question, live, reopened, stopped between writes,
+//! switched on and off.
+
+mod oracle;
+mod questions;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use rollcall_domain::{
+    ids::Position,
+    registry::{Device, Devices},
+    time::Timestamp,
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use self::{oracle::Oracle, questions::assert_answers};
+use super::{
+    BOUND, Running,
+    history::{self, Dice, History},
+    instance,
+    log::TestLog,
+    reopening::{abandon, put_back},
+};
+use crate::{
+    admission::{Store, StoreConfig, ViewError, ViewHealth},
+    directory::{DeviceQuery, DeviceStatus, DirectoryView},
+};
+
+fn with_directory(folder: &TempDir) -> StoreConfig {
+    StoreConfig { directory: true, ..super::config(folder) }
+}
+
+/// A store with the directory of one instance.
+struct Open {
+    running: Running,
+    view: DirectoryView,
+}
+
+impl Open {
+    fn at(folder: &TempDir, log: &Arc<TestLog>) -> Self {
+        let running = Running::start(Store::open(&with_directory(folder)).unwrap(), log);
+        let view = running.store.directory(&instance(), log.clone(), running.shutdown.clone()).unwrap();
+        Self { running, view }
+    }
+
+    async fn close(self) {
+        drop(self.view);
+        self.running.close().await;
+    }
+}
+
+fn status(device: &Device) -> DeviceStatus {
+    let by_id = [DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive];
+    let digit = device.id.as_str().bytes().last().unwrap_or_default();
+    if device.frozen { DeviceStatus::Frozen } else { by_id[usize::from(digit) % by_id.len()] }
+}
+
+#[tokio::test]
+async fn every_question_is_answered_as_a_pass_over_all_devices_would() {
+    for seed in 0..15 {
+        eprintln!("seed {seed}");
+        let history = History::random(seed, 300);
+        let log = Arc::new(TestLog::of(Vec::new()));
+        let folder = tempfile::tempdir().unwrap();
+        let open = Open::at(&folder, &log);
+        let mut encoded = history.encoded().into_iter();
+        for step in [40, 130, 130] {
+            log.push(encoded.by_ref().take(step));
+            open.running.reached(log.len()).await;
+            let oracle = Oracle::of(&history, log.len());
+            assert_answers(&open.view, &oracle, &mut Dice::of(seed), 60);
+        }
+        open.close().await;
+        let open = Open::at(&folder, &log);
+        open.running.reached(log.len()).await;
+        assert_answers(&open.view, &Oracle::of(&history, log.len()), &mut Dice::of(seed), 30);
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory() {
+    let history = History::random(14, 45);
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let oracle = Oracle::of(&history, log.len());
+    for writes in 0.. {
+        eprintln!("stopped after {writes} writes");
+        let folder = tempfile::tempdir().unwrap();
+        let live = Arc::new(TestLog::of(Vec::new()));
+        let open = Open::at(&folder, &live);
+        open.running.reached(Position::START).await;
+        let database = open.running.store.current();
+        database.writes_left.store(writes, Ordering::SeqCst);
+        live.push(history.encoded());
+        let mut status = open.running.view.status();
+        let ended = status.wait_for(|status| status.health != ViewHealth::Following || status.position == log.len());
+        let stopped = tokio::time::timeout(BOUND, ended).await.unwrap().unwrap().position < log.len();
+        drop(status);
+        drop(open.view);
+        abandon(open.running).await;
+        put_back(&folder, database).await;
+        let open = Open::at(&folder, &log);
+        open.running.reached(log.len()).await;
+        assert_answers(&open.view, &oracle, &mut Dice::of(writes.unsigned_abs()), 12);
+        open.close().await;
+        if !stopped {
+            assert!(writes > 150, "{writes} writes are all that a history takes");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
+    let history = History::random(61, 150);
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Oracle::of(&history, log.len());
+    let without = Running::open(&folder, &log);
+    let digest = without.reached(log.len()).await.digest;
+    let refused = without.store.directory(&instance(), log.clone(), CancellationToken::new());
+    assert!(matches!(refused, Err(ViewError::WithoutDirectory { .. })));
+    without.close().await;
+
+    log.reachable(false);
+    let open = Open::at(&folder, &log);
+    super::assert_equal(&open.running.view, &history, &history.folded(150));
+    assert_eq!(open.view.list(&DeviceQuery::all(10, &status)), None, "not there is not empty");
+    log.reachable(true);
+    let built = open.running.until("has the directory", |status| status.caught_up).await;
+    assert_eq!(built.digest, digest);
+    assert_answers(&open.view, &oracle, &mut Dice::of(1), 60);
+    open.close().await;
+
+    let without = Running::open(&folder, &log);
+    assert_eq!(without.reached(log.len()).await.digest, digest);
+    super::assert_equal(&without.view, &history, &history.folded(150));
+}
+
+#[tokio::test]
+async fn a_store_without_the_directory_has_none_of_its_keys() {
+    let history = History::random(62, 150);
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let without = Running::open(&folder, &log);
+    without.reached(log.len()).await;
+    let mut kinds = std::collections::BTreeSet::new();
+    let look = |key: &[u8], _: &[u8]| {
+        kinds.insert(char::from(key[4]));
+        Ok(crate::store::Scan::Next)
+    };
+    without.store.current().scan(&[], look).unwrap();
+    assert_eq!(kinds.into_iter().collect::<String>(), "CDFIMNPR");
+}
+
+#[tokio::test]
+async fn what_was_seen_of_a_device_survives_a_rebuild() {
+    let log = Arc::new(TestLog::of(History::devices(5).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let device = history::device(2);
+    assert_eq!(open.view.seen(&device), None);
+    let at = Timestamp::from_unix_s;
+    open.view.note_seen(&device, true, at(100));
+    open.view.note_seen(&device, true, at(110));
+    open.view.note_seen(&device, false, at(150));
+    open.view.note_seen(&device, true, at(120));
+    let seen = open.view.seen(&device).unwrap();
+    assert_eq!((seen.first_online_at, seen.changed_at, seen.online), (Some(at(100)), at(150), false));
+    // Another log: everything that was folded goes.
+    log.replace(History::devices(3).encoded());
+    open.running.until("has the other log", |status| status.position == log.len() && status.caught_up).await;
+    assert_eq!(open.running.view.count(), 3);
+    assert_eq!(open.view.seen(&device), Some(seen));
+    open.close().await;
+    let open = Open::at(&folder, &log);
+    assert_eq!(open.view.seen(&device), Some(seen), "and a restart");
+}
+
+#[tokio::test]
+async fn a_page_reads_as_many_rows_as_it_returns() {
+    let log = Arc::new(TestLog::of(History::devices(3000).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let mut query = DeviceQuery::all(50, &status);
+    let mut listed = 0;
+    loop {
+        let page = open.view.list(&query).unwrap();
+        assert_eq!(page.rows_read, page.devices.len() as u64);
+        listed += page.devices.len();
+        query.after = page.marker();
+        if page.devices.len() < query.limit {
+            break;
+        }
+    }
+    assert_eq!(listed, 3000);
+}

@@ -1,0 +1,107 @@
+//! The v5 API as scripts written for the cloud know it: driven by the official, unmodified SDK.
+//!
+//! The programs in `sdk/` are the scripts; the same ones run against `rollcall up` on the embedded log and against separate
+//! processes on NATS.
+
+use std::path::Path;
+
+use rollcall_harness::{api::Api, clients::folder, deployment::Deployment, sdk::Scene, up::Up};
+use serde_json::{Value, json};
+
+/// Instances with nothing in them, as an operator's first script finds them.
+const FLEET: &str = r"instances:
+  - id: north
+    access_domain: north.test
+    edition: standard
+    region: cn-north-4
+    resource_spaces: []
+    templates: []
+  - id: south
+    access_domain: south.test
+    edition: enterprise
+    region: ap-southeast-1
+    resource_spaces: []
+    templates: []
+";
+
+fn embedded() -> Up {
+    Up::start_text(folder(), FLEET, None)
+}
+
+fn scene(up: &Up, more: Value) -> Scene {
+    let api = up.announced()["api"].clone();
+    Scene {
+        api,
+        instance: "north".to_owned(),
+        host: "north.test".to_owned(),
+        mqtts: up.address(),
+        server_ca: up.server_ca(),
+        folder: up.folder().to_owned(),
+        more,
+    }
+}
+
+#[test]
+fn the_whole_job_on_the_embedded_log() {
+    scene(&embedded(), json!({})).play("job");
+}
+
+#[test]
+fn the_whole_job_on_separate_processes_over_nats_signed_the_other_way() {
+    let mut deployment = Deployment::empty(folder(), &[("north", "north.test"), ("south", "south.test")]);
+    let api = deployment.start_api();
+    let done = deployment.apply_text(FLEET);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let target = deployment.target("north.test", 0);
+    let scene = Scene {
+        api,
+        instance: "north".to_owned(),
+        host: "north.test".to_owned(),
+        mqtts: target.address,
+        server_ca: target.server_ca.clone(),
+        folder: deployment.folder().to_owned(),
+        more: json!({"derived": true}),
+    };
+    scene.play("job");
+}
+
+#[test]
+fn every_list_is_read_to_its_end() {
+    scene(&embedded(), json!({})).play("lists");
+}
+
+#[test]
+fn every_class_of_error_is_raised_with_its_code() {
+    let up = embedded();
+    let announced = up.announced()["api"].clone();
+    let spare = Api::of(&announced).access_key(&json!({"operator": "admin"}));
+    scene(&up, json!({"spare_key": spare})).play("refusals");
+}
+
+#[test]
+fn two_instances_on_one_api_are_kept_apart() {
+    let up = embedded();
+    let api = Api::of(&up.announced()["api"]);
+    api.post("/rollcall/v1/operators", &json!({"name": "norther", "role": "operator", "scope": {"instances": ["north"]}}));
+    let key = api.access_key(&json!({"operator": "norther"}));
+    let north_key = json!({"access_key": key["access_key"], "secret_key": key["secret_key"], "project_id": key["project_id"]});
+    scene(&up, json!({"north_key": north_key})).play("two_instances");
+}
+
+/// What was made before a crash is there after it, and the same credentials still hold.
+#[test]
+fn keys_and_what_they_made_survive_a_kill() {
+    let mut up = embedded();
+    let api = Api::of(&up.announced()["api"]);
+    let made = api.on("north").post("/v5/iot/{project_id}/apps", &json!({"app_name": "kept"}));
+    up.process().kill();
+    up.restart();
+    let announced = up.announced()["api"].clone();
+    assert!(!up.process().output().contains("first_password"), "the password is shown by the first start only");
+    let again = Api::of(&announced);
+    let listed = again.on("north").get("/v5/iot/{project_id}/apps");
+    assert_eq!(listed["applications"][0]["app_id"], made["app_id"]);
+    // Only its owner may read the file that holds a secret.
+    let mode = std::os::unix::fs::MetadataExt::mode(&Path::new(&up.data()).join("up.json").metadata().expect("up.json"));
+    assert_eq!(mode & 0o777, 0o600);
+}

@@ -1,0 +1,112 @@
+//! The API for the operations that the cloud SDK has no method for: requests signed by the SDK's own signer.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/signed_request.py");
+
+/// An API, and the access key to use there.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// As `up.json` has it: `url`, `ca_file`, `project_id`, `access_key`, `secret_key`.
+    announced: Value,
+    instance: Option<String>,
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header names in lower case.
+    pub headers: Value,
+    /// JSON, or text.
+    pub body: Value,
+}
+
+impl Api {
+    /// The API that was announced.
+    pub fn of(announced: &Value) -> Self {
+        Self { announced: announced.clone(), instance: None }
+    }
+
+    /// The same for one instance.
+    #[must_use]
+    pub fn on(&self, instance: &str) -> Self {
+        Self { instance: Some(instance.to_owned()), ..self.clone() }
+    }
+
+    /// Asks, whatever the answer is. `{project_id}` in the path is the access key's.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    #[track_caller]
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &Value) -> Answer {
+        let project = self.announced["project_id"].as_str().expect("a project_id");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let pairs: Vec<Value> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| json!([name, value]))
+            .collect();
+        let mut wanted = self.announced.clone();
+        wanted["method"] = method.into();
+        wanted["path"] = path.replace("{project_id}", project).into();
+        wanted["query"] = pairs.into();
+        wanted["headers"] = headers.clone();
+        wanted["body"] = body.cloned().unwrap_or(Value::Null);
+        if let Some(instance) = &self.instance {
+            wanted["headers"]["Instance-Id"] = instance.clone().into();
+        }
+        let python = std::env::var_os("ROLLCALL_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+        let done = Command::new(python).arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
+        let said: Value = serde_json::from_slice(&done.stdout)
+            .unwrap_or_else(|_| panic!("{method} {path}: {}", String::from_utf8_lossy(&done.stderr)));
+        let status = said["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
+        Answer { status, headers: said["headers"].clone(), body: said["body"].clone() }
+    }
+
+    /// A body of something that is there.
+    ///
+    /// # Panics
+    /// When the answer is not 200.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        self.granted("GET", path, None)
+    }
+
+    /// Does something.
+    ///
+    /// # Panics
+    /// When the answer is not a 2xx.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.granted("POST", path, Some(body))
+    }
+
+    /// Changes something.
+    ///
+    /// # Panics
+    /// When the answer is not a 2xx.
+    #[track_caller]
+    pub fn put(&self, path: &str, body: &Value) -> Value {
+        self.granted("PUT", path, Some(body))
+    }
+
+    /// Makes an access key; the answer has its secret and its project.
+    ///
+    /// # Panics
+    /// When that is refused.
+    #[track_caller]
+    pub fn access_key(&self, wanted: &Value) -> Value {
+        self.post("/rollcall/v1/access-keys", wanted)
+    }
+
+    #[track_caller]
+    fn granted(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let answer = self.ask(method, path, body, &json!({}));
+        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.body);
+        answer.body
+    }
+}
