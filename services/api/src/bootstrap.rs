@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::codec::AnyRequest;
 use rollcall_domain::{
-    fleet::{AccessKey, AccessKeyId, FleetCommand, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
+    fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
     registry::Actor,
 };
@@ -53,13 +53,9 @@ pub struct Welcome {
 /// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there
 /// or has no enabled access key. Tries for as long as it takes.
 pub(crate) async fn welcome(api: &Api, to: oneshot::Sender<Welcome>) {
-    let first = First::made(api).await;
+    let mut first = None;
     loop {
-        let tried = match &first {
-            Ok(first) => first.try_once(api).await,
-            Err(error) => Err(error.clone()),
-        };
-        match tried {
+        match try_once(api, &mut first).await {
             Ok(Some(welcome)) => return drop(to.send(welcome)),
             Ok(None) => return,
             Err(error) => {
@@ -73,9 +69,26 @@ pub(crate) async fn welcome(api: &Api, to: oneshot::Sender<Welcome>) {
 /// What this process would make; the same at each try, or a try that was granted late would not be known again.
 struct First {
     operator: NewOperator,
-    password_hash: PasswordHash,
     password: SecretString,
-    key: AccessKeyId,
+}
+
+async fn try_once(api: &Api, first: &mut Option<First>) -> Result<Option<Welcome>, ApiError> {
+    if caught_up(api).await?.fleet.operators.is_empty() {
+        let first = match first {
+            Some(first) => first,
+            None => first.insert(First::made(api).await?),
+        };
+        ask(api, OPERATOR_REQUEST, FleetCommand::CreateOperator(first.operator.clone())).await?;
+    }
+    let fleet = api.fleet();
+    let ruled = |request: &str| fleet.ruled.contains_key(&request_id(request));
+    // Also where the process that made the operator ended before it could make the key.
+    if ruled(OPERATOR_REQUEST) && !ruled(KEY_REQUEST) && fleet.fleet.operators.contains_key(&admin()) {
+        let (key, operator) = (api.access.new_access_key(&*api.entropy), admin());
+        let description = "made at the first start".into();
+        ask(api, KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator, description }).await?;
+    }
+    Ok(found(api, first.as_ref()))
 }
 
 impl First {
@@ -87,47 +100,32 @@ impl First {
             role: Role::Admin,
             scope: Scope::default(),
             project: project(api),
-            password_hash: Some(password_hash.clone()),
+            password_hash: Some(password_hash),
         };
-        Ok(Self { operator, password_hash, password, key: api.access.new_access_key(&*api.entropy) })
+        Ok(Self { operator, password })
     }
+}
 
-    async fn try_once(&self, api: &Api) -> Result<Option<Welcome>, ApiError> {
-        let fleet = caught_up(api).await?;
-        if fleet.fleet.operators.is_empty() {
-            self.ask(api, OPERATOR_REQUEST, FleetCommand::CreateOperator(self.operator.clone())).await?;
-        }
-        let fleet = api.fleet();
-        let ruled = |request: &str| fleet.ruled.contains_key(&request_id(request));
-        // Also where the process that made the operator ended before it could make the key.
-        if ruled(OPERATOR_REQUEST) && !ruled(KEY_REQUEST) && fleet.fleet.operators.contains_key(&admin()) {
-            let (key, operator) = (self.key.clone(), admin());
-            let description = "made at the first start".into();
-            self.ask(api, KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator, description }).await?;
-        }
-        Ok(self.found(api))
-    }
+async fn ask(api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
+    let id = request_id(id);
+    let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(ACTOR.into()), command };
+    api.fleet_changes.ask(Change { id, request: queued(request, api.now(), None) }).await
+}
 
-    async fn ask(&self, api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
-        let id = request_id(id);
-        let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(ACTOR.into()), command };
-        api.fleet_changes.ask(Change { id, request: queued(request, api.now(), None) }).await
-    }
-
-    fn found(&self, api: &Api) -> Option<Welcome> {
-        let fleet = api.fleet();
-        let operator = fleet.fleet.operators.get(&admin())?;
-        let enabled = |key: &&AccessKey| key.enabled && key.operator == operator.name;
-        let key = fleet.fleet.access_keys.values().filter(enabled).min_by_key(|key| key.created_at)?;
-        let is_ours = operator.password_hash.as_ref() == Some(&self.password_hash);
-        Some(Welcome {
-            project_id: key.project.to_string(),
-            operator: operator.name.to_string(),
-            password: is_ours.then(|| self.password.clone()),
-            access_key: key.id.to_string(),
-            secret_key: api.access.secret_of(&key.id),
-        })
-    }
+/// How to come in. The password is known if the operator is the one that this process would make.
+fn found(api: &Api, first: Option<&First>) -> Option<Welcome> {
+    let fleet = api.fleet();
+    let operator = fleet.fleet.operators.get(&admin())?;
+    let enabled = |key: &&AccessKey| key.enabled && key.operator == operator.name;
+    let key = fleet.fleet.access_keys.values().filter(enabled).min_by_key(|key| key.created_at)?;
+    let is_ours = |first: &&First| first.operator.password_hash == operator.password_hash;
+    Some(Welcome {
+        project_id: key.project.to_string(),
+        operator: operator.name.to_string(),
+        password: first.filter(is_ours).map(|first| first.password.clone()),
+        access_key: key.id.to_string(),
+        secret_key: api.access.secret_of(&key.id),
+    })
 }
 
 async fn caught_up(api: &Api) -> Result<Arc<FleetSnapshot>, ApiError> {

@@ -25,6 +25,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Where self-registration is not available; to be the same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
+    /// Live devices in one instance; to be the same as the registrars', which enforce it. Here it is only spoken of.
+    pub devices_max: u64,
     /// What is bounded.
     pub limits: Limits,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
             tls_folder: "tls".into(),
             master_key_file: "api/master.key".into(),
             unavailable: AvailabilityTable::default(),
+            devices_max: 1_000_000,
             limits: Limits::default(),
         }
     }

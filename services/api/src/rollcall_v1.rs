@@ -5,11 +5,15 @@
 mod access_keys;
 mod attempts;
 mod connectors;
+mod debug;
+mod devices;
+mod events;
 mod health;
 mod instances;
 mod login;
 mod me;
 mod operators;
+mod what_if;
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
@@ -26,6 +30,12 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::add, instances::list))
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
+        .routes(routes!(debug::ask))
+        .routes(routes!(what_if::ask))
+        .routes(routes!(devices::find))
+        .routes(routes!(devices::readmit))
+        .routes(routes!(events::of_device))
+        .routes(routes!(events::of_instance))
         .routes(routes!(attempts::list))
         .routes(routes!(attempts::show))
         .routes(routes!(attempts::replay))

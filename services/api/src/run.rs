@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access,
+    access::{Access, pace::Pace},
     bootstrap::{self, Welcome},
     certificates,
     changes::{Changes, Reached},
@@ -22,6 +22,9 @@ use crate::{
     router, serve,
     state::Api,
 };
+
+/// A burst of searches is this many seconds' worth.
+const BURST_S: u32 = 10;
 
 /// What an API process works with.
 pub struct Parts {
@@ -85,6 +88,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         &config.limits,
         shutdown.clone(),
     );
+    let searches = config.limits.searches_per_s_max;
+    let searches = Pace::per_second(searches, searches.saturating_mul(BURST_S));
     let api = Arc::new(Api {
         config: Arc::new(config),
         backbone: parts.backbone,
@@ -92,6 +97,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: parts.clock,
         entropy: parts.entropy,
         access,
+        searches,
         realms: Realms::default(),
         fleet_changes,
     });

@@ -8,7 +8,14 @@ use rollcall_domain::{ids::LogId, time::Timestamp};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
-use crate::{access::Access, changes::Changes, config::Config, paging::stamped, realm::Realm, realms::Realms};
+use crate::{
+    access::{Access, pace::Pace},
+    changes::Changes,
+    config::Config,
+    paging::stamped,
+    realm::Realm,
+    realms::Realms,
+};
 
 /// See the file.
 pub(crate) struct Api {
@@ -24,6 +31,8 @@ pub(crate) struct Api {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Who may come in.
     pub(crate) access: Access,
+    /// How fast each operator searches.
+    pub(crate) searches: Pace,
     /// The instances that are served.
     pub(crate) realms: Realms,
     /// The way to the registrar for what concerns the fleet.

@@ -248,3 +248,44 @@ fn describe(profile: &DeviceProfile) -> String {
 fn list(tags: &[Tag]) -> String {
     tags.iter().map(|tag| format!(", {}={}", tag.key, tag.value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use rollcall_domain::{
+        fleet::{OperatorName, PasswordHash, ProjectId},
+        ids::RequestId,
+        registry::Actor,
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    #[test]
+    fn no_hash_of_a_password_is_shown() {
+        let name = OperatorName::parse("olga").unwrap();
+        let password_hash = PasswordHash::parse("$argon2id$secret").unwrap();
+        let new = NewOperator {
+            name: name.clone(),
+            role: Role::Admin,
+            scope: Scope::default(),
+            project: ProjectId::parse("0123456789abcdef0123456789abcdef").unwrap(),
+            password_hash: Some(password_hash.clone()),
+        };
+        for event in [FleetEvent::OperatorCreated(new), FleetEvent::OperatorPasswordSet { name, password_hash }] {
+            let record = Record {
+                id: Default::default(),
+                log: LogId::Fleet,
+                time: Timestamp::from_unix_s(1_780_272_000),
+                cause: RequestId::parse("r-1").unwrap(),
+                actor: Actor::Operator("root".into()),
+                traceparent: None,
+                event: AnyEvent::Fleet(event),
+            };
+            let entry = Entry { position: Position(1), record: codec::encode_record(&record) };
+            let text = line(Position(1), &record);
+            let json = String::from_utf8(showable(&entry, record).into_owned()).unwrap();
+            assert!(json.contains("olga") && json.contains("withheld") && !json.contains("argon2id"), "{json}");
+            assert!(text.contains("olga") && !text.contains("argon2id"), "{text}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use rollcall_domain::fleet::{AccessKeyId, Fleet};
+use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
 
 use super::{
     signing::{Credentials, SignedRequest, SigningFault, verify},
@@ -179,6 +179,11 @@ async fn is_permitted(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError
     }
     let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let needed = permission::needed(&parts.method, &path);
+    // What only administrators do concerns the fleet as a whole, whatever else an operation checks.
+    if needed == Role::Admin && caller.role == Role::Admin && !caller.scope.is_everything() {
+        let text = format!("operator {} is limited to some instances or resource spaces", caller.operator);
+        return Err(ApiError::new(Code::NoPermission, text));
+    }
     if caller.role >= needed {
         return Ok(());
     }

@@ -52,7 +52,7 @@ impl Pepper {
         Self(key)
     }
 
-    /// The PHC string to be kept for a new password. Takes some 20 ms and 19 MiB: call it where blocking is allowed.
+    /// The PHC string to be kept for a new password. Takes tens of milliseconds and 19 MiB: call it where blocking is allowed.
     ///
     /// # Errors
     /// [`PasswordError`].

@@ -208,7 +208,7 @@ pub(crate) async fn list_device(
 ) -> Result<Json<DevicesOfCertificate>, ApiError> {
     let wanted = PageQuery { limit: page.limit, marker: page.marker, offset: page.offset }.wanted()?;
     let (_, device) = pinned(&call, &certificate_id).await?;
-    let listed = call.device(device.id.as_str()).await?;
+    let listed = call.device(device.id.as_str())?;
     let key = listed.marker().to_string();
     let (devices, page) = crate::paging::page(vec![device], &wanted, |_| key.clone());
     let devices = devices.into_iter().map(|device| DeviceOfCertificate {
@@ -270,7 +270,7 @@ async fn listed(call: &Call, certificate_id: &str) -> Result<ListedCertificate, 
 /// A certificate and the device that has it.
 async fn pinned(call: &Call, certificate_id: &str) -> Result<(ListedCertificate, Device), ApiError> {
     let listed = listed(call, certificate_id).await?;
-    let device = call.device(listed.device.as_str()).await.map_err(|error| match error.code {
+    let device = call.device(listed.device.as_str()).map_err(|error| match error.code {
         // Deleted meanwhile, and its certificates with it.
         Code::DeviceNotFound => not_found(certificate_id),
         _ => error,

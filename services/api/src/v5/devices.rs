@@ -27,6 +27,7 @@ use crate::{
     answer::{Created, Done},
     call::Call,
     codes::Code,
+    device::{self, wishes},
     error::ApiError,
     extract::Body,
     openapi::Errors,
@@ -86,7 +87,7 @@ pub(crate) async fn update(
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
 ) -> Result<Json<DeviceShown>, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     change.auth_info.unwrap_or_default().check()?;
     let command = Command::UpdateDevice {
         device,
@@ -102,8 +103,12 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
-    call.command(Command::DeleteDevice { device }).await?;
+    let id = call.device(&device_id)?.device.id;
+    call.command(Command::DeleteDevice { device: id.clone() }).await?;
+    // The device is gone; what is left of it is nobody's, and only takes room.
+    if let Err(error) = device::forget(&call.realm, &id).await {
+        tracing::warn!(device = %id, error = error.message, "what was kept of a deleted device is still there");
+    }
     Ok(Done)
 }
 
@@ -111,7 +116,7 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/freeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::FreezeDevice { device }).await?;
     Ok(Done)
 }
@@ -120,14 +125,14 @@ pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, Strin
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     call.command(Command::UnfreezeDevice { device }).await?;
     Ok(Done)
 }
 
 /// As the view has it now: what was just granted is there, unless somebody has deleted it since.
 async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
-    let listed = call.device(device_id).await?;
+    let listed = call.device(device_id)?;
     call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
 }
 
@@ -142,10 +147,8 @@ fn taken(device: &DeviceId) -> ApiError {
 }
 
 /// What a new device is to take on when it connects first goes into its shadow.
-async fn begin_shadow(_call: &Call, _device: &DeviceId, shadow: Vec<InitialDesired>) -> Result<(), ApiError> {
-    // TODO-LEAD: hand `shadow` to crate::device::shadow once it is here.
-    for InitialDesired { service_id, desired } in shadow {
-        drop((service_id, desired));
-    }
-    Ok(())
+async fn begin_shadow(call: &Call, device: &DeviceId, shadow: Vec<InitialDesired>) -> Result<(), ApiError> {
+    let listed = call.device(device.as_str())?;
+    let desired = shadow.into_iter().map(|InitialDesired { service_id, desired }| (service_id, desired)).collect();
+    wishes::begin(&call.realm, &listed, desired).await
 }

@@ -95,7 +95,7 @@ pub(crate) struct Resource {
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
 pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&binding.resource_id).await?.device.id;
+    let device = call.device(&binding.resource_id)?.device.id;
     check_count("tags", binding.tags.len())?;
     let tags = binding.tags.into_iter().map(|tag| Tag { key: tag.tag_key.into(), value: tag.tag_value.into() }).collect();
     call.command(Command::TagDevice { device, tags }).await?;
@@ -106,7 +106,7 @@ pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<Sta
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
 pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&unbinding.resource_id).await?.device.id;
+    let device = call.device(&unbinding.resource_id)?.device.id;
     check_count("tag_keys", unbinding.tag_keys.len())?;
     let keys = unbinding.tag_keys.into_iter().map(Into::into).collect();
     call.command(Command::UntagDevice { device, keys }).await?;

@@ -88,7 +88,11 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>, more: &[(&str, &str)]) -> Answer {
-        let path = match path.starts_with("/v5/") || path.starts_with("/rollcall/") || path == "/openapi.json" {
+        let path = match path.starts_with("/v5/")
+            || path.starts_with("/v3/")
+            || path.starts_with("/rollcall/")
+            || path == "/openapi.json"
+        {
             true => path.to_owned(),
             false => format!("/v5/iot/{}{path}", self.project),
         };
@@ -127,8 +131,9 @@ impl Client {
 
     fn authorization(&self, method: &Method, uri: &str, headers: &[(String, String)], body: &str) -> String {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-        let unreserved = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-        let spelled = |text: &str| percent_encode(&percent_decode_str(text).collect::<Vec<u8>>(), unreserved).to_string();
+        const UNRESERVED: &percent_encoding::AsciiSet =
+            &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+        let spelled = |text: &str| percent_encode(&percent_decode_str(text).collect::<Vec<u8>>(), UNRESERVED).to_string();
         let path = path.split('/').map(spelled).collect::<Vec<_>>().join("/");
         let mut query: Vec<(Vec<u8>, Vec<u8>)> = query
             .split('&')
@@ -137,7 +142,7 @@ impl Client {
             .map(|(name, value)| (percent_decode_str(name).collect(), percent_decode_str(value).collect()))
             .collect();
         query.sort();
-        let encoded = |bytes: &[u8]| percent_encode(bytes, unreserved).to_string();
+        let encoded = |bytes: &[u8]| percent_encode(bytes, UNRESERVED).to_string();
         let query = query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
         let query = query.collect::<Vec<_>>().join("&");
         let mut headers = headers.to_vec();

@@ -1,7 +1,16 @@
 //! The API over HTTP, in one process with a real registrar: what a client of it sees.
 
+mod attempts;
 mod client;
+mod device_certificates;
 mod device_data;
+mod device_lists;
+mod devices;
+mod door;
+mod fleet;
+mod history;
+mod operators;
 mod pki;
+mod refusals;
 mod simulated;
 mod world;

@@ -1,12 +1,14 @@
 //! One registrar: what is answered, what is written, what is kept.
 
 use rollcall_backbone::{
-    codec::Ruling,
+    codec::{AnyRequest, Ruling},
     requests::{RequestKind, Submitted},
 };
 use rollcall_domain::{
-    ids::{DeviceId, RequestId},
+    fleet::{FleetCommand, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
+    ids::{DeviceId, LogId, RequestId, TemplateId},
     registry::{Actor, Command, Devices, Request, RequestBody},
+    template::{DraftValue, TemplateDraft},
 };
 
 use super::{
@@ -111,7 +113,7 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == "malformed_request"));
     // Somebody else's id on the envelope would send the answer to the wrong requester.
     let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
-    let inner = rollcall_backbone::codec::AnyRequest::Registry(inner);
+    let inner = AnyRequest::Registry(inner);
     let bytes = rollcall_backbone::codec::encode_request(&super::world::queued(inner));
     world.backbone.requests.submit(&log(), RequestKind::Connect, &RequestId::parse("outer").unwrap(), bytes).await.unwrap();
     let announced = rulings.recv().await.unwrap();
@@ -147,6 +149,58 @@ async fn f36_a_connector_that_was_broken_into_gives_no_commands() {
     assert_eq!(rejected(world.ask_as(RequestKind::Connect, in_an_operators_name).await), "malformed_request");
     assert_eq!(world.records().await.len(), before, "nothing is recorded");
     world.assert_all_finished().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_certificate_is_replayed_by_an_operator_once_the_template_is_mended() {
+    let world = World::new(10).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let certificate = world.ca.device("0001");
+    let Command::CreateTemplate { body: mended, .. } = create_template("template", "sensors") else { unreachable!() };
+    let broken =
+        TemplateDraft { product_id: Some(DraftValue::Ref("iotda::certificate::common_name".into())), ..mended.clone() };
+    let template = || TemplateId::parse("template").unwrap();
+    let edit = |body| Command::UpdateTemplate { template: template(), description: None, body: Some(body) };
+    world.grant("break", edit(broken)).await;
+    assert_eq!(rejected(world.connect(&certificate).await), "not_found", "there is no such product");
+
+    let replay = |id: &str| {
+        let id = RequestId::parse(id).unwrap();
+        world.ask_as(RequestKind::Command, Request { id, actor: operator(), ..certificate_connect(&certificate) })
+    };
+    assert_eq!(rejected(replay("replay-1").await), "not_found", "nothing has been mended yet");
+    world.grant("mend", edit(mended)).await;
+    let position = accepted(replay("replay-2").await);
+    assert_eq!(world.registered().await, ["sensor_0001"]);
+    assert_eq!(accepted(replay("replay-2").await), position, "sent again, it is already so");
+    assert_eq!(accepted(replay("replay-3").await), position, "and so is a replay of the replay");
+    assert_eq!(accepted(world.connect(&certificate).await), position, "and the device that comes by itself");
+    assert_eq!(world.registered().await, ["sensor_0001"]);
+    world.assert_all_finished().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_operator_is_kept_without_the_hash_of_the_password() {
+    let world = World::new(11).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    let create = |hash: &str| {
+        FleetCommand::CreateOperator(NewOperator {
+            name: OperatorName::parse("olga").unwrap(),
+            role: Role::Admin,
+            scope: Scope::default(),
+            project: ProjectId::parse("0123456789abcdef0123456789abcdef").unwrap(),
+            password_hash: Some(PasswordHash::parse(hash).unwrap()),
+        })
+    };
+    let position = accepted(world.fleet_command("create", create("$argon2id$one")).await);
+    assert_eq!(accepted(world.fleet_command("create", create("$argon2id$one")).await), position);
+    assert_eq!(rejected(world.fleet_command("create-another", create("$argon2id$two")).await), "already_exists");
+    let delete = FleetCommand::DeleteOperator(OperatorName::parse("olga").unwrap());
+    assert_eq!(rejected(world.fleet_command("delete", delete).await), "last_admin");
+    let attempts = world.attempts_of(&LogId::Fleet).await;
+    let AnyRequest::Fleet { command, .. } = &attempts[0].request.request else { panic!("a fleet request") };
+    assert_eq!(*command, create("withheld"));
 }
 
 #[tokio::test(start_paused = true)]

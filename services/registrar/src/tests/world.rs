@@ -81,15 +81,13 @@ impl World {
 
     /// An instance whose CA's certificates register as devices `sensor_<CN>`.
     pub(super) async fn furnish(&self) {
-        let id = RequestId::parse("create-instance").unwrap();
         let command = FleetCommand::CreateInstance(Instance {
             id: instance(),
             access_domain: "one.example.com".into(),
             edition: Edition::Enterprise,
             region: "cn-north-4".into(),
         });
-        let request = AnyRequest::Fleet { id: id.clone(), actor: operator(), command };
-        accepted(self.fleet.ask(RequestKind::Command, &id, encode_request(&queued(request)), BOUND).await.unwrap());
+        accepted(self.fleet_command("create-instance", command).await);
         let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
@@ -108,6 +106,12 @@ impl World {
         self.grant("verify", Command::VerifyCa { ca: ca(), proof }).await;
         let template = TemplateChange::Bind(TemplateId::parse("template").unwrap());
         self.grant("configure", Command::ConfigureCa { ca: ca(), template, self_registration: Some(true) }).await;
+    }
+
+    pub(super) async fn fleet_command(&self, id: &str, command: FleetCommand) -> Ruling {
+        let id = RequestId::parse(id).unwrap();
+        let request = AnyRequest::Fleet { id: id.clone(), actor: operator(), command };
+        self.fleet.ask(RequestKind::Command, &id, encode_request(&queued(request)), BOUND).await.unwrap()
     }
 
     pub(super) async fn command(&self, id: &str, command: Command) -> Ruling {
@@ -177,7 +181,11 @@ impl World {
     }
 
     pub(super) async fn attempts(&self) -> Vec<Attempt> {
-        let kept = self.backbone.attempts.read(&log(), Position::START, 1000).await.unwrap();
+        self.attempts_of(&log()).await
+    }
+
+    pub(super) async fn attempts_of(&self, log: &LogId) -> Vec<Attempt> {
+        let kept = self.backbone.attempts.read(log, Position::START, 1000).await.unwrap();
         kept.iter().map(|entry| decode_attempt(&entry.record).unwrap()).collect()
     }
 

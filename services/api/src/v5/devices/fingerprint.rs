@@ -63,7 +63,7 @@ pub(crate) async fn reset(
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<FingerprintReset>,
 ) -> Result<Json<FingerprintShown>, ApiError> {
-    let device = call.device(&device_id).await?.device.id;
+    let device = call.device(&device_id)?.device.id;
     let fingerprint = wanted.fingerprint.map(|text| read("fingerprint", &text)).transpose()?;
     let fingerprint_type = wanted.fingerprint_type.unwrap_or_default();
     let slot = match fingerprint_type {

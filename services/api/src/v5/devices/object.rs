@@ -92,18 +92,12 @@ pub(crate) struct DeviceShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     active_time: Option<String>,
     /// Always empty: Rollcall updates no modules.
-    modules: Vec<Module>,
+    #[schema(value_type = Vec<Object>)]
+    modules: Vec<Value>,
     /// What was said of it beside, any JSON object.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     extension_info: Option<Value>,
-}
-
-/// A part of a device that the service could update.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Module {
-    /// Its name.
-    module_name: String,
 }
 
 impl From<&Tag> for TagShown {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
+    documents::{DocumentKey, Revision},
     log::AppendError,
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_domain::ids::{Position, RequestId};
+use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId};
 use tokio::time::timeout;
 
 use super::{BOUND, follow_to, instance, log, message, offline, online, records, session};
@@ -43,6 +44,7 @@ async fn server_with_accounts() -> NatsServer {
     let accounts = accounts
         .replace("$ROLLCALL_NATS_CONNECTOR_PASSWORD", "connector-password")
         .replace("$ROLLCALL_NATS_REGISTRAR_PASSWORD", "registrar-password")
+        .replace("$ROLLCALL_NATS_API_PASSWORD", "api-password")
         .replace("$ROLLCALL_NATS_UP_PASSWORD", "up-password");
     NatsServer::with(&accounts).await
 }
@@ -114,6 +116,104 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(offline("d", session("c", 1))));
 }
 
+#[tokio::test]
+async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
+    let server = server_with_accounts().await;
+    let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);
+    let connector = as_user(&server, "connector").await;
+    for log in [LogId::Fleet, log()] {
+        registrar.log.open(&log).await.unwrap();
+        registrar.log.append(&log, Position::START, records(1, 5)).await.unwrap();
+        registrar.attempts.keep(&log, records(1, 3)).await.unwrap();
+
+        api.log.open(&log).await.unwrap();
+        api.requests.open(&log).await.unwrap();
+        let mut rulings = api.requests.rulings(&log).await.unwrap();
+        let command = RequestId::parse("command").unwrap();
+        let submitted = api.requests.submit(&log, RequestKind::Command, &command, Bytes::new()).await.unwrap();
+        assert_eq!(submitted, Submitted::Queued);
+        let taken = registrar.requests.take(&log, 10, BOUND).await.unwrap();
+        let found: Vec<_> = taken.iter().map(|delivery| (delivery.kind, delivery.id.clone())).collect();
+        assert_eq!(found, [(RequestKind::Command, command.clone())]);
+        let ruling = AnnouncedRuling { id: command, ruling: Bytes::from_static(b"{}") };
+        registrar.requests.announce(&log, vec![ruling.clone()]).await.unwrap();
+        assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling));
+
+        let read = api.log.read(&log, Position(3), 10).await.unwrap();
+        assert_eq!(read.iter().map(|entry| entry.position.0).collect::<Vec<_>>(), [4, 5]);
+        let mut follower = api.log.follow(&log, Position::START).await.unwrap();
+        assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
+        assert_eq!(api.attempts.read(&log, Position(1), 10).await.unwrap().len(), 2);
+    }
+
+    let lanes = [Lane::Up, Lane::Down, Lane::Lateral];
+    api.messages.open(&instance()).await.unwrap();
+    let mut messages = api.messages.follow(&instance(), &lanes, None).await.unwrap();
+    for (from, lane) in [(&connector, Lane::Up), (&api, Lane::Down), (&connector, Lane::Lateral)] {
+        from.messages.publish(&instance(), message(lane, 1, Bytes::new())).await.unwrap();
+        assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, lane);
+    }
+    api.presence.open(&instance()).await.unwrap();
+    let mut watch = api.presence.watch(&instance()).await.unwrap();
+    let beat = Beat { position: Position(5), sessions: 1 };
+    connector.presence.heartbeat(&instance(), &session("c", 1).connector, beat).await.unwrap();
+    connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
+    assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));
+    assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(online("d", session("c", 1))));
+    let alive = api.presence.connectors(&instance()).await.unwrap();
+    assert_eq!(alive.iter().map(|alive| (alive.connector.as_str(), alive.beat)).collect::<Vec<_>>(), [("c", beat)]);
+
+    let (documents, key) = (&api.documents, shadow());
+    documents.open(&instance()).await.unwrap();
+    let revision = documents.put(&instance(), &key, Revision::NONE, "{}".into()).await.unwrap();
+    assert_eq!(documents.get(&instance(), &key).await.unwrap().map(|found| found.revision), Some(revision));
+    documents.delete(&instance(), &key, revision).await.unwrap();
+}
+
+fn shadow() -> DocumentKey {
+    DocumentKey::Shadow(DeviceId::parse("d").unwrap())
+}
+
+#[tokio::test]
+async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
+    let server = server_with_accounts().await;
+    let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);
+    registrar.log.open(&log()).await.unwrap();
+    let (instance, log, other) = (instance(), log(), LogId::Instance(InstanceId::parse("other").unwrap()));
+    let (id, connector) = (RequestId::parse("request").unwrap(), session("c", 1).connector);
+    let mut rulings = registrar.requests.rulings(&log).await.unwrap();
+    // What is not permitted is not answered: all at once, so that they wait together.
+    let (made, connect, taken, one, several, kept) = tokio::join!(
+        api.log.open(&other),
+        api.requests.submit(&log, RequestKind::Connect, &id, Bytes::new()),
+        api.requests.take(&log, 1, Duration::ZERO),
+        api.log.append(&log, Position::START, records(1, 1)),
+        api.log.append(&log, Position::START, records(1, 5)),
+        api.attempts.keep(&log, records(1, 1)),
+    );
+    assert!(made.is_err() && connect.is_err() && taken.is_err() && one.is_err() && several.is_err() && kept.is_err());
+    let (up, lateral, beat, online) = tokio::join!(
+        api.messages.publish(&instance, message(Lane::Up, 1, Bytes::new())),
+        api.messages.publish(&instance, message(Lane::Lateral, 1, Bytes::new())),
+        api.presence.heartbeat(&instance, &connector, Beat::default()),
+        api.presence.announce(&instance, online("d", session("c", 1))),
+    );
+    assert!(up.is_err() && lateral.is_err() && beat.is_err() && online.is_err());
+    let ruling = |text: &'static [u8]| AnnouncedRuling { id: id.clone(), ruling: Bytes::from_static(text) };
+    // Said to nobody in particular, so nobody says that it was not permitted.
+    let _ = api.requests.announce(&log, vec![ruling(b"\"of the api\"")]).await;
+    registrar.requests.announce(&log, vec![ruling(b"{}")]).await.unwrap();
+    assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling(b"{}")));
+    assert_eq!(registrar.log.last(&log).await.unwrap(), Position::START);
+
+    let (connector, key) = (as_user(&server, "connector").await.documents, shadow());
+    let got = connector.get(&instance, &key);
+    let put = connector.put(&instance, &key, Revision::NONE, "{}".into());
+    let (got, put) = tokio::join!(got, put);
+    assert!(got.is_err() && put.is_err(), "a connector has nothing to do with documents");
+    assert_eq!(api.documents.get(&instance, &key).await.unwrap(), None);
+}
+
 /// Short, so that a connector that is gone is found to be within the test.
 const PRESENCE_LEASE: Duration = Duration::from_secs(2);
 
@@ -171,7 +271,7 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
 }
 
 #[tokio::test]
-async fn one_user_may_do_what_both_may() {
+async fn one_user_may_do_what_all_may() {
     let server = server_with_accounts().await;
     let url = server.url().replace("nats://", "nats://up:up-password@");
     let backbone = connect(NatsConfig::new(url)).await.unwrap();
@@ -184,12 +284,18 @@ async fn one_user_may_do_what_both_may() {
     let id = RequestId::parse("request").unwrap();
     backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap();
     assert_eq!(backbone.requests.take(&log(), 10, BOUND).await.unwrap().len(), 1);
+    assert_eq!(backbone.log.read(&log(), Position(4), 10).await.unwrap().len(), 1);
+    let (connector, documents) = (session("c", 1).connector, &backbone.documents);
+    backbone.presence.heartbeat(&instance(), &connector, Beat::default()).await.unwrap();
+    assert_eq!(backbone.presence.connectors(&instance()).await.unwrap().len(), 1);
+    let revision = documents.put(&instance(), &shadow(), Revision::NONE, "{}".into()).await.unwrap();
+    assert_eq!(documents.get(&instance(), &shadow()).await.unwrap().map(|found| found.revision), Some(revision));
 }
 
 #[test]
 fn the_sample_configuration_is_one_that_a_server_takes() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/nats-server.conf");
-    let passwords = ["CONNECTOR", "REGISTRAR", "UP"].map(|user| (format!("ROLLCALL_NATS_{user}_PASSWORD"), "secret"));
+    let passwords = ["CONNECTOR", "REGISTRAR", "API", "UP"].map(|user| (format!("ROLLCALL_NATS_{user}_PASSWORD"), "secret"));
     let checked = NatsServer::program().args(["-t", "-c", file]).envs(passwords).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }

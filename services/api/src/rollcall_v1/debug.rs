@@ -1,0 +1,28 @@
+//! Debugging a device certificate, for who may only read: the same as `action_id=debug` of the v5 API.
+
+use axum::{Json, extract::Path};
+
+use crate::{
+    call::Call,
+    error::ApiError,
+    extract::Body,
+    openapi::Errors,
+    v5::certificates::{
+        self,
+        action::Certificate,
+        debug::{self, DebugAnswer},
+    },
+};
+
+/// Debug a device certificate: what it would become, and every check made
+#[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/debug", tag = "CA certificates",
+    params(("instance_id" = String, Path), ("certificate_id" = String, Path)), request_body = Certificate,
+    responses((status = 200, body = DebugAnswer), Errors))]
+pub(crate) async fn ask(
+    call: Call,
+    Path((_instance, certificate_id)): Path<(String, String)>,
+    Body(given): Body<Certificate>,
+) -> Result<Json<DebugAnswer>, ApiError> {
+    let ca = certificates::found(&call, &certificate_id)?;
+    debug::of(&call, &ca, given).await.map(Json)
+}

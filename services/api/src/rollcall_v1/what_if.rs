@@ -1,0 +1,257 @@
+//! What a changed template would do to the devices that came by it, asked before it is changed.
+//!
+//! Not for the rules: the domain says what another body would make of a certificate; [`tally`] counts what it says.
+//! Invariants: nothing is changed; the work for one question is bounded, and an answer that is not about everybody says so.
+
+mod tally;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::Path};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use rollcall_backbone::codec::{AnyEvent, decode_record};
+use rollcall_domain::{
+    ids::{Position, RequestId},
+    registry::{Actor, Ca, Command, Event, Request, RequestBody, Template, decide},
+    template::{TemplateBody, TemplateDraft},
+};
+use rollcall_projection::directory::{CertificateId, ListedCertificate};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Semaphore, time::Instant};
+use utoipa::ToSchema;
+
+use self::tally::{Counts, Examples, Tally};
+use crate::{
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::Body,
+    foresight::Circumstances,
+    openapi::Errors,
+    realm::Realm,
+    v5::templates::{self, TemplateBodyShape},
+};
+
+/// Device certificates that are examined for one question.
+const CERTIFICATES_MAX: u64 = 100_000;
+/// How long examining may take.
+const EXAMINING_MAX: Duration = Duration::from_secs(30);
+/// Certificates that are looked up at a time.
+const CERTIFICATES_AT_A_TIME: usize = 500;
+/// Records that are read at a time.
+const READS_AT_A_TIME: usize = 16;
+/// Questions that this process works on at a time.
+const QUESTIONS_AT_A_TIME: usize = 2;
+
+static QUESTIONS: Semaphore = Semaphore::const_new(QUESTIONS_AT_A_TIME);
+
+/// The template as it might be.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Proposal {
+    /// What it would make of a certificate.
+    #[schema(value_type = TemplateBodyShape)]
+    template_body: serde_json::Value,
+}
+
+/// What the change would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WhatIfAnswer {
+    /// Whether the body is a template at all. If not, nobody is examined.
+    valid: bool,
+    /// Every fault of the body.
+    faults: Vec<FaultShown>,
+    /// Why the change would be refused although the body is valid, such as a product of another resource space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<RejectionShown>,
+    /// Whether every device certificate that came by the template was examined.
+    complete: bool,
+    /// Why not every one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_by: Option<LimitedBy>,
+    /// How many device certificates would fare how.
+    counts: Counts,
+    /// Some of those that would not fare as now, the newest first; at most 100 of each kind.
+    examples: Examples,
+}
+
+/// One fault of a template body.
+#[derive(Debug, Serialize, ToSchema)]
+struct FaultShown {
+    /// Its path in the body.
+    field: String,
+    /// The rule that it breaks, and what would satisfy it.
+    rule: String,
+}
+
+/// Why a change would be refused.
+#[derive(Debug, Serialize, ToSchema)]
+struct RejectionShown {
+    /// Its code, which has a page in docs/operate/codes.
+    code: String,
+    /// What is wrong, and what to do.
+    message: String,
+}
+
+/// What an answer was limited by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LimitedBy {
+    /// There are more device certificates than are examined for one question.
+    Certificates,
+    /// It took too long.
+    Time,
+    /// The caller may not use the resource spaces of all CA certificates that the template is bound to.
+    Scope,
+}
+
+/// Ask what a changed template would do to existing devices
+///
+/// Only connections that a template is asked about can change: a client that names its device in the platform's standard
+/// form gets in by that device's own record, whatever the template says.
+#[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}/what-if", tag = "Provisioning templates",
+    params(("instance_id" = String, Path), ("template_id" = String, Path)), request_body = Proposal,
+    responses((status = 200, body = WhatIfAnswer), Errors))]
+pub(crate) async fn ask(
+    call: Call,
+    Path((_instance, template_id)): Path<(String, String)>,
+    Body(proposal): Body<Proposal>,
+) -> Result<Json<WhatIfAnswer>, ApiError> {
+    let template = templates::found(&call, &template_id)?;
+    let draft = match templates::draft(&proposal.template_body) {
+        Ok(draft) => draft,
+        Err(error) => return Ok(Json(invalid(vec![FaultShown { field: "template_body".into(), rule: error.message }]))),
+    };
+    let body = match draft.validate() {
+        Ok(body) => body,
+        Err(faults) => {
+            let faults = faults.into_iter().map(|fault| FaultShown { field: fault.field, rule: fault.rule });
+            return Ok(Json(invalid(faults.collect())));
+        }
+    };
+    let _permit = QUESTIONS.try_acquire().map_err(|_| {
+        let text = "other questions of this kind are being worked on: try again";
+        ApiError::new(Code::Overloaded, text).retry_after(5)
+    })?;
+    let rejection = rejection(&call, &template, draft).await?;
+    let mut examination = Examination::new(&call, &template, body);
+    let limited_by = examination.run().await?;
+    let (counts, examples) = examination.tally.shown();
+    let (faults, complete) = (Vec::new(), limited_by.is_none());
+    Ok(Json(WhatIfAnswer { valid: true, faults, rejection, complete, limited_by, counts, examples }))
+}
+
+fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
+    let (counts, examples) = Tally::default().shown();
+    WhatIfAnswer { valid: false, faults, rejection: None, complete: false, limited_by: None, counts, examples }
+}
+
+/// What the registrar would say to the change.
+async fn rejection(call: &Call, template: &Template, draft: TemplateDraft) -> Result<Option<RejectionShown>, ApiError> {
+    let circumstances = Circumstances::of(call)?;
+    let actor = Actor::Operator(call.caller.operator.as_str().into());
+    let body = Command::UpdateTemplate { template: template.id.clone(), description: None, body: Some(draft) };
+    let id = RequestId::parse("what-if").map_err(|error| ApiError::invalid("request id", error))?;
+    let request = Request { id, actor, body: RequestBody::Command(body) };
+    let look = call.realm.look(move |realm| {
+        let configuration = realm.configuration();
+        let trust = configuration.trust_store();
+        let context = circumstances.context(&trust);
+        Some(decide(&configuration, realm.view.admission(), &request, &context).outcome.err())
+    });
+    let shown =
+        look.await?.map(|rejection| RejectionShown { code: rejection.code().to_owned(), message: rejection.to_string() });
+    Ok(shown)
+}
+
+/// One question being worked on.
+struct Examination {
+    realm: Arc<Realm>,
+    /// The CA certificates that the template is bound to and the caller may know of.
+    cas: Vec<Ca>,
+    all_in_scope: bool,
+    now: Arc<TemplateBody>,
+    proposed: Arc<TemplateBody>,
+    tally: Tally,
+}
+
+impl Examination {
+    fn new(call: &Call, template: &Template, proposed: TemplateBody) -> Self {
+        let configuration = call.configuration();
+        let bound = |ca: &&Ca| ca.template.as_ref() == Some(&template.id);
+        let in_scope = |ca: &&Ca| call.caller.scope.holds_space(&ca.space);
+        Self {
+            realm: Arc::clone(&call.realm),
+            cas: configuration.cas.values().filter(bound).filter(in_scope).cloned().collect(),
+            all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
+            now: Arc::new(template.body.clone()),
+            proposed: Arc::new(proposed),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Examines until everybody was, or a limit is reached: then it says which.
+    async fn run(&mut self) -> Result<Option<LimitedBy>, ApiError> {
+        let ends = Instant::now() + EXAMINING_MAX;
+        for ca in self.cas.clone() {
+            let (ca, mut after) = (Arc::new(ca), None);
+            loop {
+                if self.tally.examined() >= CERTIFICATES_MAX {
+                    return Ok(Some(LimitedBy::Certificates));
+                }
+                let Ok(examined) = tokio::time::timeout_at(ends, self.some(&ca, after)).await else {
+                    return Ok(Some(LimitedBy::Time));
+                };
+                match examined? {
+                    Some(last) => after = Some(last),
+                    None => break,
+                }
+            }
+        }
+        Ok((!self.all_in_scope).then_some(LimitedBy::Scope))
+    }
+
+    /// Examines some of a CA certificate's device certificates; `None` when there are no more.
+    async fn some(&mut self, ca: &Arc<Ca>, after: Option<CertificateId>) -> Result<Option<CertificateId>, ApiError> {
+        let issuer = ca.id.clone();
+        let look = move |realm: &Realm| realm.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
+        let found = self.realm.look(look).await?;
+        let Some(last) = found.last().map(|certificate| certificate.id) else { return Ok(None) };
+        let realm = &self.realm;
+        let read = stream::iter(found).map(|certificate| async move {
+            let der = der(realm, &certificate).await?;
+            Ok::<_, ApiError>((certificate, der))
+        });
+        let read: Vec<_> = read.buffered(READS_AT_A_TIME).try_collect().await?;
+        let (ca, now, proposed) = (Arc::clone(ca), Arc::clone(&self.now), Arc::clone(&self.proposed));
+        let mut tally = std::mem::take(&mut self.tally);
+        self.tally = self
+            .realm
+            .look(move |realm| {
+                let devices = realm.view.admission();
+                let damaged_before = devices.lookups_damaged();
+                for (certificate, der) in &read {
+                    tally.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
+                }
+                (devices.lookups_damaged() == damaged_before).then_some(tally)
+            })
+            .await?;
+        Ok(Some(last))
+    }
+}
+
+/// A certificate as the log has it; `None` where the record is not what the view says.
+async fn der(realm: &Realm, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
+    let log = realm.log();
+    let before = Position(certificate.id.position.0.saturating_sub(1));
+    let Some(entry) = realm.backbone.log.read(&log, before, 1).await?.pop() else { return Ok(None) };
+    let Ok(record) = decode_record(&log, &entry.record) else { return Ok(None) };
+    let presented = match record.event {
+        AnyEvent::Registry(
+            Event::DeviceRegistered { certificate, .. }
+            | Event::DeviceCertificatePinned { certificate, .. }
+            | Event::DeviceCertificateReplaced { certificate, .. },
+        ) => Some(certificate),
+        AnyEvent::Registry(_) | AnyEvent::Fleet(_) => None,
+    };
+    Ok(presented.filter(|presented| presented.sha256 == certificate.sha256).map(|presented| presented.der))
+}

@@ -1,0 +1,75 @@
+//! What is done with a CA certificate by its `action_id`: `verify`, and Rollcall's own `issue-code` and `debug`.
+
+use axum::{
+    Json,
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use rollcall_domain::registry::Command;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{debug, found, shown};
+use crate::{
+    call::Call,
+    error::ApiError,
+    extract::{Body, Query},
+    openapi::Errors,
+    pem,
+};
+
+/// What there is to do.
+const ACTIONS: [&str; 3] = ["verify", "debug", "issue-code"];
+
+/// What to do.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Action {
+    /// `verify`: prove to hold the CA's key. `debug`: what a device certificate would become, and every check made.
+    /// `issue-code`: a new verification code in place of the old one.
+    #[param(required = true, pattern = "^(verify|debug|issue-code)$")]
+    action_id: Option<String>,
+}
+
+/// What it is done with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Certificate {
+    /// `verify`: the certificate that this CA has issued to the verification code as CN, PEM. `debug`: the device's
+    /// certificate, PEM, with those that issued it behind it, if any.
+    pub(super) verify_content: Option<String>,
+    /// `debug`: the same, by a better name.
+    pub(super) device_certificate: Option<String>,
+}
+
+/// Verify a CA certificate, debug a device certificate, issue a verification code
+#[utoipa::path(post, path = "/v5/iot/{project_id}/certificates/{certificate_id}/action", tag = "CA certificates",
+    params(("project_id" = String, Path), ("certificate_id" = String, Path), Action), request_body = Certificate,
+    responses((status = 200, description = "verify: no body; debug: the outcome; issue-code: the CA certificate",
+        body = debug::DebugAnswer), Errors))]
+pub(crate) async fn act(
+    call: Call,
+    Path((_project, certificate_id)): Path<(String, String)>,
+    Query(action): Query<Action>,
+    Body(given): Body<Certificate>,
+) -> Result<Response, ApiError> {
+    let action = action.action_id.unwrap_or_default();
+    let ca = found(&call, &certificate_id)?;
+    match action.as_str() {
+        "verify" => {
+            let text = given.verify_content.unwrap_or_default();
+            let proof = pem::one("verify_content", &text)?;
+            call.command(Command::VerifyCa { ca: ca.id, proof }).await?;
+            Ok(StatusCode::OK.into_response())
+        }
+        "issue-code" => {
+            call.command(Command::IssueCaCode { ca: ca.id }).await?;
+            found(&call, &certificate_id).map(|ca| Json(shown(&ca)).into_response())
+        }
+        "debug" => debug::of(&call, &ca, given).await.map(|debugged| Json(debugged).into_response()),
+        other => {
+            let rule = format!("is {other:?}: give one of {}", ACTIONS.join(", "));
+            Err(ApiError::invalid("action_id", rule))
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Debugging a device certificate: what it would become if it connected now, and every check made on the way.
+//!
+//! Not for any rule: the domain asks the registrar's own, over the same state, and nothing is recorded. Invariant: nothing
+//! of another resource space than the CA certificate's is told.
+
+use rollcall_domain::{
+    certificate::CertificateFacts,
+    ids::{CaId, Fingerprint},
+    registry::{Ca, Check, Debugged, Device, DeviceEntry, Devices as _, Foreseen, debug},
+    rejection::Rejection,
+    template::{DerivedDevice, Tag},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::action::Certificate;
+use crate::{call::Call, error::ApiError, foresight::Circumstances, pem, realm::Realm, times};
+
+/// What a device certificate would become.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DebugAnswer {
+    /// What would happen.
+    outcome: Outcome,
+    /// The same, for people.
+    text: String,
+    /// Why it would be refused: the rejection's own code, which has a page in docs/operate/codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<String>,
+    /// The CA certificate that it was held against.
+    certificate_id: String,
+    /// The template that is bound, in force or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template_id: Option<String>,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template_version: Option<u32>,
+    /// What the certificate says; absent if it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_certificate: Option<CertificateSays>,
+    /// The device that the template makes of it, also where something else forbids it; the device itself if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<WouldBe>,
+    /// Every check, in order.
+    checks: Vec<CheckMade>,
+}
+
+/// What would happen to a certificate that connects now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// A new device would be registered.
+    Register,
+    /// It is a registered device's already.
+    AlreadyRegistered,
+    /// It would be the first certificate of a device that waits for one.
+    Pin,
+    /// It would take the place of a device's old certificate.
+    Replace,
+    /// It would be refused.
+    Refuse,
+}
+
+/// What a certificate says.
+#[derive(Debug, Serialize, ToSchema)]
+struct CertificateSays {
+    /// The CN of its Subject, for people.
+    common_name: String,
+    /// SHA-256 over it, hex.
+    fingerprint: String,
+    /// From when it is good, UTC.
+    effective_date: String,
+    /// Until when it is good, UTC.
+    expiry_date: String,
+}
+
+/// A device as it would be.
+#[derive(Debug, Serialize, ToSchema)]
+struct WouldBe {
+    /// Its id.
+    device_id: String,
+    /// What its owner calls it.
+    node_id: String,
+    /// Its product.
+    product_id: String,
+    /// Its resource space.
+    app_id: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_name: Option<String>,
+    /// Its tags.
+    tags: Vec<TagShown>,
+    /// The policies that are bound to it itself.
+    policy_ids: Vec<String>,
+}
+
+/// A tag.
+#[derive(Debug, Serialize, ToSchema)]
+struct TagShown {
+    /// Its key.
+    tag_key: String,
+    /// Its value.
+    tag_value: String,
+}
+
+/// One check.
+#[derive(Debug, Serialize, ToSchema)]
+struct CheckMade {
+    /// Which.
+    name: String,
+    /// Whether it held.
+    passed: bool,
+    /// What was found.
+    detail: String,
+}
+
+/// Debugs the device certificate that is given, as seen from a CA certificate that the caller may touch.
+///
+/// # Errors
+/// [`InvalidCertificate`](crate::Code::InvalidCertificate) if none is given; [`NotReady`](crate::Code::NotReady).
+pub(crate) async fn of(call: &Call, ca: &Ca, given: Certificate) -> Result<DebugAnswer, ApiError> {
+    let (field, text) = match (given.device_certificate, given.verify_content) {
+        (Some(text), _) => ("device_certificate", text),
+        (None, text) => ("verify_content", text.unwrap_or_default()),
+    };
+    let trial = Trial { chain: pem::chain(field, &text)?, ca: ca.id.clone(), circumstances: Circumstances::of(call)? };
+    call.realm.look(move |realm| trial.run(realm)).await
+}
+
+/// One certificate, and the CA certificate that it is held against.
+struct Trial {
+    chain: Vec<Box<[u8]>>,
+    ca: CaId,
+    circumstances: Circumstances,
+}
+
+impl Trial {
+    /// `None`: a lookup met damage, so what was found means nothing.
+    fn run(self, realm: &Realm) -> Option<DebugAnswer> {
+        let view = realm.view.admission();
+        let damaged_before = view.lookups_damaged();
+        let configuration = view.configuration();
+        // Built for each question: an instance has a hundred CA certificates at most, and people ask seldom.
+        let trust = configuration.trust_store();
+        let context = self.circumstances.context(&trust);
+        let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);
+        let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
+        let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);
+        let holder = facts.as_ref().and_then(|facts| view.holder(&Fingerprint::Sha256(facts.sha256)));
+        let known = match (&debugged.foreseen, holder.and_then(|holder| view.entry(&holder))) {
+            (Foreseen::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
+                Some(is(&device))
+            }
+            (_, Some(_) | None) => None,
+        };
+        let derived = debugged.derived.as_ref().zip(space);
+        let device = known.or_else(|| derived.map(|(derived, space)| would_be(derived, space.as_str())));
+        let answer = answer(debugged, &self.ca, facts.as_ref(), device);
+        (view.lookups_damaged() == damaged_before).then_some(answer)
+    }
+}
+
+fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, device: Option<WouldBe>) -> DebugAnswer {
+    let text = debugged.foreseen.text();
+    let (outcome, rejection) = match debugged.foreseen {
+        Foreseen::Register => (Outcome::Register, None),
+        Foreseen::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
+        Foreseen::Pin => (Outcome::Pin, None),
+        Foreseen::Replace => (Outcome::Replace, None),
+        Foreseen::Refuse(rejection) => (Outcome::Refuse, Some(Rejection::code(&rejection).to_owned())),
+    };
+    let (template_id, template_version) = debugged.template.map(|(id, version)| (id.to_string(), version)).unzip();
+    let certificate_id = ca.to_string();
+    let checks = debugged.checks.into_iter().map(CheckMade::from).collect();
+    let device_certificate = facts.map(CertificateSays::from);
+    DebugAnswer {
+        outcome,
+        text,
+        rejection,
+        certificate_id,
+        template_id,
+        template_version,
+        device_certificate,
+        device,
+        checks,
+    }
+}
+
+impl From<Check> for CheckMade {
+    fn from(check: Check) -> Self {
+        Self { name: check.name.to_owned(), passed: check.passed, detail: check.detail }
+    }
+}
+
+impl From<&CertificateFacts> for CertificateSays {
+    fn from(facts: &CertificateFacts) -> Self {
+        Self {
+            common_name: facts.display_name(),
+            fingerprint: hex::encode(facts.sha256),
+            effective_date: times::basic(facts.not_before),
+            expiry_date: times::basic(facts.not_after),
+        }
+    }
+}
+
+fn would_be(derived: &DerivedDevice, space: &str) -> WouldBe {
+    WouldBe {
+        device_id: derived.device_id.to_string(),
+        node_id: derived.node_id.to_string(),
+        product_id: derived.product_id.to_string(),
+        app_id: space.to_owned(),
+        device_name: derived.device_name.as_deref().map(str::to_owned),
+        tags: derived.tags.iter().map(TagShown::from).collect(),
+        policy_ids: derived.policy_ids.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn is(device: &Device) -> WouldBe {
+    WouldBe {
+        device_id: device.id.to_string(),
+        node_id: device.node_id.to_string(),
+        product_id: device.product.to_string(),
+        app_id: device.space.to_string(),
+        device_name: device.name.as_deref().map(str::to_owned),
+        tags: device.tags.iter().map(TagShown::from).collect(),
+        policy_ids: device.policies.iter().map(ToString::to_string).collect(),
+    }
+}
+
+impl From<&Tag> for TagShown {
+    fn from(tag: &Tag) -> Self {
+        Self { tag_key: tag.key.to_string(), tag_value: tag.value.to_string() }
+    }
+}

@@ -1,0 +1,225 @@
+//! Topic policies (`/device-policies`): what they say. What they are bound to is in [`targets`].
+
+pub(crate) mod targets;
+
+use axum::{Json, extract::Path};
+use rollcall_backbone::codec::{statements_from_json, statements_to_json};
+use rollcall_domain::{
+    ids::PolicyId,
+    policy::{Policy, Statement},
+    registry::{Command, Event},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::{Created, Done},
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::{Body, Query},
+    openapi::Errors,
+    paging::{self, Page, PageQuery},
+    times,
+};
+
+/// What a statement does. DENY wins.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum PolicyEffect {
+    Allow,
+    Deny,
+}
+
+/// What a statement is about.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+enum PolicyAction {
+    #[serde(rename = "iotda:devices:publish")]
+    Publish,
+    #[serde(rename = "iotda:devices:subscribe")]
+    Subscribe,
+}
+
+/// One statement of a policy.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct PolicyStatement {
+    /// Allow or deny.
+    effect: PolicyEffect,
+    /// Publish, subscribe or both.
+    #[schema(min_items = 1, max_items = 2)]
+    actions: Vec<PolicyAction>,
+    /// `topic:<pattern>`; `*` is any run of characters, `?` any one, `+` and `#` are literal. `${devices.deviceId}`,
+    /// `${devices.clientId}` and `${devices.productId}` are the connecting device's.
+    #[schema(min_items = 1, max_items = 10)]
+    resources: Vec<PolicyResource>,
+}
+
+/// A topic pattern.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(pattern = "^topic:[A-Za-z0-9/=+#?*:._-]+$")]
+struct PolicyResource(String);
+
+/// A policy to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NewPolicy {
+    /// Its name.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    policy_name: String,
+    /// 1 to 10 statements, 10 KB together.
+    #[schema(min_items = 1, max_items = 10)]
+    statement: Vec<PolicyStatement>,
+    /// Its resource space; the default one when absent.
+    #[schema(max_length = 36)]
+    app_id: Option<String>,
+}
+
+/// What is to change of a policy; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct PolicyChange {
+    /// Its name.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    policy_name: Option<String>,
+    /// 1 to 10 statements, 10 KB together.
+    #[schema(min_items = 1, max_items = 10)]
+    statement: Option<Vec<PolicyStatement>>,
+}
+
+/// A policy.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DevicePolicy {
+    /// Its resource space.
+    app_id: String,
+    /// Its id.
+    policy_id: String,
+    /// Its name.
+    policy_name: String,
+    /// What it says; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PolicyStatement>>)]
+    statement: Option<serde_json::Value>,
+    /// When it was made, UTC.
+    create_time: String,
+    /// When it was last changed, UTC.
+    update_time: String,
+}
+
+/// A page of policies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DevicePolicies {
+    /// Newest first.
+    policies: Vec<DevicePolicy>,
+    /// Which page it is.
+    page: Page,
+}
+
+/// Which policies to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only those of this resource space.
+    #[param(max_length = 36)]
+    app_id: Option<String>,
+    /// Only those with this name.
+    #[param(max_length = 128)]
+    policy_name: Option<String>,
+}
+
+/// Create a policy
+#[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path)),
+    request_body = NewPolicy, responses((status = 201, body = DevicePolicy), Errors))]
+pub(crate) async fn create(call: Call, Body(wanted): Body<NewPolicy>) -> Result<Created<DevicePolicy>, ApiError> {
+    let space = call.space(wanted.app_id.as_deref())?;
+    let policy = PolicyId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
+    let statements = read(&wanted.statement)?;
+    let command = Command::CreatePolicy { policy: policy.clone(), space, name: wanted.policy_name.into(), statements };
+    let made = match call.command(command).await?.earlier {
+        Some(Event::PolicyCreated { policy, .. }) => policy,
+        _ => policy,
+    };
+    found(&call, made.as_str()).map(|policy| Created(shown(&policy)))
+}
+
+/// List policies
+#[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path), PageQuery, Filter),
+    responses((status = 200, body = DevicePolicies), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<DevicePolicies>, ApiError> {
+    let wanted = page.wanted()?;
+    let space = call.space_filter(filter.app_id.as_deref())?;
+    let name = filter.policy_name.filter(|name| !name.is_empty());
+    let configuration = call.configuration();
+    let policies: Vec<&Policy> = configuration
+        .policies
+        .values()
+        .filter(|policy| space.as_ref().is_none_or(|space| policy.space == *space))
+        .filter(|policy| call.caller.scope.holds_space(&policy.space))
+        .filter(|policy| name.as_ref().is_none_or(|name| *policy.name == **name))
+        .collect();
+    let (policies, page) = paging::page(policies, &wanted, |policy| paging::key_of(policy.id.as_str(), policy.created_at));
+    Ok(Json(DevicePolicies { policies: policies.into_iter().map(summary).collect(), page }))
+}
+
+/// Show a policy
+#[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
+    responses((status = 200, body = DevicePolicy), Errors))]
+pub(crate) async fn show(
+    call: Call,
+    Path((_project, policy_id)): Path<(String, String)>,
+) -> Result<Json<DevicePolicy>, ApiError> {
+    found(&call, &policy_id).map(|policy| Json(shown(&policy)))
+}
+
+/// Update a policy
+#[utoipa::path(put, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
+    request_body = PolicyChange, responses((status = 200, body = DevicePolicy), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_project, policy_id)): Path<(String, String)>,
+    Body(change): Body<PolicyChange>,
+) -> Result<Json<DevicePolicy>, ApiError> {
+    let policy = found(&call, &policy_id)?.id;
+    let statements = change.statement.as_deref().map(read).transpose()?;
+    let name = change.policy_name.map(Into::into);
+    call.command(Command::UpdatePolicy { policy, name, statements }).await?;
+    found(&call, &policy_id).map(|policy| Json(shown(&policy)))
+}
+
+/// Delete a policy, which unbinds it from everything
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
+    responses((status = 204), Errors))]
+pub(crate) async fn delete(call: Call, Path((_project, policy_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    let policy = found(&call, &policy_id)?.id;
+    call.command(Command::DeletePolicy { policy }).await?;
+    Ok(Done)
+}
+
+/// A policy that the caller may touch.
+fn found(call: &Call, policy_id: &str) -> Result<Policy, ApiError> {
+    let policy = PolicyId::parse(policy_id).ok().and_then(|id| call.configuration().policies.get(&id).cloned());
+    let policy = policy.filter(|policy| call.caller.scope.holds_space(&policy.space));
+    policy.ok_or_else(|| ApiError::new(Code::PolicyNotFound, format!("The policy does not exist: {policy_id:?}")))
+}
+
+/// What was read here is what the codec reads: the names are the same, and unknown fields are gone by now.
+fn read(statement: &[PolicyStatement]) -> Result<Vec<Statement>, ApiError> {
+    let json = serde_json::to_value(statement).map_err(|error| ApiError::invalid("statement", error))?;
+    statements_from_json(&json).map_err(|error| ApiError::invalid("statement", error))
+}
+
+fn shown(policy: &Policy) -> DevicePolicy {
+    DevicePolicy { statement: Some(statements_to_json(&policy.statements)), ..summary(policy) }
+}
+
+fn summary(policy: &Policy) -> DevicePolicy {
+    DevicePolicy {
+        app_id: policy.space.to_string(),
+        policy_id: policy.id.to_string(),
+        policy_name: policy.name.to_string(),
+        statement: None,
+        create_time: times::basic(policy.created_at),
+        update_time: times::basic(policy.updated_at),
+    }
+}

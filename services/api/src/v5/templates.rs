@@ -1,0 +1,203 @@
+//! Self-registration templates (`/provisioning-templates`).
+//!
+//! They belong to the instance as a whole, so only who may use all of it changes them. Not for what a template makes of a
+//! certificate (domain), nor for what a change of one would do: that is asked of `rollcall_v1::what_if`.
+
+mod shape;
+
+use axum::{Json, extract::Path};
+use rollcall_backbone::codec::{template_body_to_json, template_draft_from_json};
+use rollcall_domain::{
+    ids::TemplateId,
+    registry::{Command, Event, Template},
+    template::TemplateDraft,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use self::shape::TemplateBodyShape;
+use crate::{
+    answer::{Created, Done},
+    call::Call,
+    codes::Code,
+    error::ApiError,
+    extract::{Body, Query},
+    openapi::Errors,
+    paging::{self, Page, PageQuery},
+    times,
+};
+
+/// A template to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NewTemplate {
+    /// Its name, unique in the instance; it never changes.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_-]+$")]
+    template_name: String,
+    /// For people.
+    #[schema(max_length = 2048, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]*$")]
+    description: Option<String>,
+    /// What it makes of a certificate.
+    #[schema(value_type = TemplateBodyShape)]
+    template_body: serde_json::Value,
+}
+
+/// What is to change of a template; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct TemplateChanged {
+    /// For people.
+    #[schema(max_length = 2048, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]*$")]
+    description: Option<String>,
+    /// What it makes of a certificate.
+    #[schema(value_type = Option<TemplateBodyShape>)]
+    template_body: Option<serde_json::Value>,
+    /// As it is: a name never changes.
+    #[serde(default)]
+    #[schema(ignore)]
+    template_name: Option<String>,
+}
+
+/// A template.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TemplateShown {
+    /// Its id.
+    template_id: String,
+    /// Its name.
+    template_name: String,
+    /// For people.
+    description: String,
+    /// What it makes of a certificate; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<TemplateBodyShape>)]
+    template_body: Option<serde_json::Value>,
+    /// When it was made, UTC.
+    create_time: String,
+    /// When it was last changed, UTC.
+    update_time: String,
+}
+
+/// A page of templates.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Templates {
+    /// Newest first.
+    templates: Vec<TemplateShown>,
+    /// Which page it is.
+    page: Page,
+}
+
+/// Which templates to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only the one with this name.
+    #[param(max_length = 128)]
+    template_name: Option<String>,
+}
+
+/// Create a template
+#[utoipa::path(post, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates", params(("project_id" = String, Path)),
+    request_body = NewTemplate, responses((status = 201, body = TemplateShown), Errors))]
+pub(crate) async fn create(call: Call, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
+    call.needs_whole_instance()?;
+    let template = TemplateId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
+    let command = Command::CreateTemplate {
+        template: template.clone(),
+        name: wanted.template_name.into(),
+        description: wanted.description.unwrap_or_default().into(),
+        body: draft(&wanted.template_body)?,
+    };
+    let made = match call.command(command).await?.earlier {
+        Some(Event::TemplateCreated { template, .. }) => template,
+        _ => template,
+    };
+    found(&call, made.as_str()).map(|template| Created(shown(&template)))
+}
+
+/// List templates
+#[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates",
+    params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = Templates), Errors))]
+pub(crate) async fn list(
+    call: Call,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Templates>, ApiError> {
+    let wanted = page.wanted()?;
+    let name = filter.template_name.filter(|name| !name.is_empty());
+    let configuration = call.configuration();
+    let templates = configuration.templates.values();
+    let templates = templates.filter(|template| name.as_ref().is_none_or(|name| *template.name == **name)).collect();
+    let key = |template: &&Template| paging::key_of(template.id.as_str(), template.created_at);
+    let (templates, page) = paging::page(templates, &wanted, key);
+    Ok(Json(Templates { templates: templates.into_iter().map(summary).collect(), page }))
+}
+
+/// Show a template
+#[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
+    params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 200, body = TemplateShown), Errors))]
+pub(crate) async fn show(
+    call: Call,
+    Path((_project, template_id)): Path<(String, String)>,
+) -> Result<Json<TemplateShown>, ApiError> {
+    found(&call, &template_id).map(|template| Json(shown(&template)))
+}
+
+/// Update a template
+#[utoipa::path(put, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
+    params(("project_id" = String, Path), ("template_id" = String, Path)), request_body = TemplateChanged,
+    responses((status = 200, body = TemplateShown), Errors))]
+pub(crate) async fn update(
+    call: Call,
+    Path((_project, template_id)): Path<(String, String)>,
+    Body(change): Body<TemplateChanged>,
+) -> Result<Json<TemplateShown>, ApiError> {
+    call.needs_whole_instance()?;
+    let existing = found(&call, &template_id)?;
+    if change.template_name.is_some_and(|name| *name != *existing.name) {
+        return Err(ApiError::invalid("template_name", "a template keeps the name that it was made with"));
+    }
+    let body = change.template_body.as_ref().map(draft).transpose()?;
+    let description = change.description.map(Into::into);
+    call.command(Command::UpdateTemplate { template: existing.id, description, body }).await?;
+    found(&call, &template_id).map(|template| Json(shown(&template)))
+}
+
+/// Delete a template that is bound to no CA certificate
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
+    params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 204), Errors))]
+pub(crate) async fn delete(call: Call, Path((_project, template_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    call.needs_whole_instance()?;
+    let template = found(&call, &template_id)?.id;
+    call.command(Command::DeleteTemplate { template }).await?;
+    Ok(Done)
+}
+
+/// A template of the instance.
+///
+/// # Errors
+/// [`Code::TemplateNotFound`].
+pub(crate) fn found(call: &Call, template_id: &str) -> Result<Template, ApiError> {
+    let template = TemplateId::parse(template_id).ok().and_then(|id| call.configuration().templates.get(&id).cloned());
+    template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
+}
+
+/// A body as somebody wrote it: whether its content is good, the registrar says, all faults at a time.
+///
+/// # Errors
+/// [`Code::InvalidTemplate`] with the path of what has no place there.
+pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError> {
+    template_draft_from_json(body).map_err(|error| ApiError::new(Code::InvalidTemplate, error.to_string()))
+}
+
+fn shown(template: &Template) -> TemplateShown {
+    TemplateShown { template_body: Some(template_body_to_json(&template.body)), ..summary(template) }
+}
+
+fn summary(template: &Template) -> TemplateShown {
+    TemplateShown {
+        template_id: template.id.to_string(),
+        template_name: template.name.to_string(),
+        description: template.description.to_string(),
+        template_body: None,
+        create_time: times::basic(template.created_at),
+        update_time: times::basic(template.updated_at),
+    }
+}

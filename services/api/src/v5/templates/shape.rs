@@ -1,0 +1,72 @@
+//! What a template body looks like, for the OpenAPI document.
+//!
+//! Not for reading one: the codec does, and more strictly. Invariant: what is written here is accepted there as far as a
+//! schema can say it; that a reference is to a declared parameter, it cannot.
+
+use std::borrow::Cow;
+
+use rollcall_domain::certificate::SubjectAttribute;
+use serde_json::json;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+/// `template_body`.
+pub(crate) struct TemplateBodyShape;
+
+impl ToSchema for TemplateBodyShape {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("TemplateBody")
+    }
+}
+
+impl PartialSchema for TemplateBodyShape {
+    fn schema() -> RefOr<Schema> {
+        let names = SubjectAttribute::ALL.map(SubjectAttribute::parameter);
+        let parameter = json!({
+            "type": "object", "required": ["type"], "additionalProperties": false,
+            "properties": {"type": {"type": "string", "pattern": "^[Ss]tring$"}},
+        });
+        let parameters: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), parameter.clone())).collect();
+        let reference = json!({
+            "type": "object", "required": ["ref"], "additionalProperties": false,
+            "properties": {"ref": {"type": "string", "enum": names}},
+        });
+        let text_or_reference =
+            |pattern: &str| json!({"oneOf": [{"type": "string", "pattern": pattern}, reference.clone()]});
+        let tag = json!({
+            "type": "object", "required": ["tag_key", "tag_value"], "additionalProperties": false,
+            "properties": {
+                "tag_key": text_or_reference("^[\u{4e00}-\u{9fa5}A-Za-z0-9_.-]{1,64}$"),
+                "tag_value": text_or_reference("^[\u{4e00}-\u{9fa5}A-Za-z0-9_.-]{1,128}$"),
+            },
+        });
+        let device = json!({
+            "type": "object", "required": ["node_id", "product_id"], "additionalProperties": false,
+            "properties": {
+                "device_name": reference.clone(), "device_id": reference.clone(), "node_id": reference.clone(),
+                "product_id": text_or_reference("^[A-Za-z0-9_-]{1,36}$"),
+                "tags": {"type": "array", "maxItems": 10, "items": tag},
+            },
+        });
+        let policy = json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {"policy_ids": {"type": "array", "maxItems": 5,
+                "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,36}$"}}},
+        });
+        let body = json!({
+            "type": "object", "required": ["parameters", "resources"], "additionalProperties": false,
+            "description": "What becomes of a certificate. A field is a text or {\"ref\": a declared parameter}.",
+            "properties": {
+                "parameters": {"type": "object", "additionalProperties": false, "properties": parameters,
+                    "description": "The Subject attributes that a certificate must have."},
+                "resources": {"type": "object", "required": ["device"], "additionalProperties": false,
+                    "properties": {"device": device, "policy": policy}},
+                "on_certificate_change": {"type": "string", "enum": ["reject", "replace"],
+                    "description": "Rollcall's own: what to do when a known device comes with another certificate."},
+            },
+        });
+        serde_json::from_value(body).expect("a schema written in this file is a schema")
+    }
+}

@@ -1,0 +1,154 @@
+//! Every operation of the document, asked by those who may not.
+
+use std::collections::BTreeSet;
+
+use hyper::Method;
+use rollcall_domain::fleet::{FleetCommand, Role, Scope};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Answer, Client},
+    world::{PROJECT, World, id},
+};
+
+/// One operation, with a path that could be asked.
+struct Operation {
+    method: Method,
+    template: String,
+    path: String,
+    /// `None`: it is open.
+    role: Option<String>,
+}
+
+fn operations() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(rollcall_api::openapi::json()).unwrap();
+    let mut all = Vec::new();
+    for (template, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
+            if !["GET", "POST", "PUT", "DELETE", "PATCH"].contains(&method.as_str()) {
+                continue;
+            }
+            let mut path = template.replace("{project_id}", PROJECT).replace("{instance_id}", "alpha");
+            while let Some((before, rest)) = path.split_once('{') {
+                let (_, after) = rest.split_once('}').unwrap();
+                path = format!("{before}none{after}");
+            }
+            let role = operation["x-rollcall-role"].as_str().map(str::to_owned);
+            all.push(Operation { method, template: template.clone(), path, role });
+        }
+    }
+    assert!(all.len() > 20, "the document has {} operations", all.len());
+    all
+}
+
+fn guarded() -> impl Iterator<Item = Operation> {
+    operations().into_iter().filter(|operation| operation.role.is_some())
+}
+
+impl Operation {
+    async fn asked_by(&self, client: &Client) -> Answer {
+        let body = (self.method != Method::GET && self.method != Method::DELETE).then(|| json!({}));
+        client.send(self.method.clone(), &self.path, body, &[]).await
+    }
+
+    fn is_own(&self) -> bool {
+        self.template.starts_with("/rollcall/v1/me") || self.template == "/rollcall/v1/logout"
+    }
+}
+
+#[tokio::test]
+async fn login_and_health_are_all_that_is_open() {
+    let open: BTreeSet<String> =
+        operations().into_iter().filter(|operation| operation.role.is_none()).map(|operation| operation.template).collect();
+    let expected = ["/rollcall/v1/health", "/rollcall/v1/login", "/v3/auth/tokens"];
+    assert_eq!(open, expected.map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn whoever_has_no_credentials_is_refused_everywhere() {
+    let world = World::with_alpha().await;
+    let nobody = world.nobody();
+    for operation in guarded() {
+        operation.asked_by(&nobody).await.refused(401, "IOTDA.000002");
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_enough_is_refused_everywhere() {
+    let world = World::with_alpha().await;
+    let (viewer, operator) = (world.viewer().await, world.operator().await);
+    for operation in guarded() {
+        let least = operation.role.as_deref().unwrap();
+        for (client, role, may) in
+            [(&viewer, "viewer", ["viewer"].as_slice()), (&operator, "operator", &["viewer", "operator"])]
+        {
+            if !may.contains(&least) {
+                let text = operation.asked_by(client).await.refused(403, "IOTDA.000021");
+                assert!(text.contains(least) && text.contains(role), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_project_is_refused_wherever_one_is_named() {
+    let world = World::with_alpha().await;
+    let admin = world.admin().await;
+    for mut operation in guarded().filter(|operation| operation.template.contains("{project_id}")) {
+        operation.path = operation.path.replace(PROJECT, "ffffffffffffffffffffffffffffffff");
+        let text = operation.asked_by(&admin).await.refused(403, "IOTDA.000021");
+        assert!(text.contains(PROJECT), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn disabled_keys_and_operators_are_refused_everywhere() {
+    let world = World::with_alpha().await;
+    let (by_key, by_operator) = (world.admin().await, world.admin().await);
+    let key = id(&by_key.access_key);
+    world.fleet_command(FleetCommand::SwitchAccessKey { key, enabled: false }).await;
+    let name = by_operator.get("/rollcall/v1/me").await.ok(200)["name"].as_str().unwrap().to_owned();
+    let (role, scope, enabled) = (None, None, Some(false));
+    world.fleet_command(FleetCommand::UpdateOperator { name: id(&name), role, scope, enabled }).await;
+    for operation in guarded() {
+        let texts = [operation.asked_by(&by_key).await, operation.asked_by(&by_operator).await];
+        let texts = texts.map(|answer| answer.refused(401, "IOTDA.000002"));
+        assert_eq!(texts[0], texts[1], "neither is to say why");
+    }
+}
+
+#[tokio::test]
+async fn a_locked_key_is_refused_everywhere_even_with_the_right_secret() {
+    let world = World::with_alpha().await;
+    let admin = world.admin().await;
+    let guessing = Client { secret: "guessed".into(), ..admin.clone() };
+    for _ in 0..5 {
+        guessing.get("/apps").await.refused(401, "IOTDA.000002");
+    }
+    for operation in guarded() {
+        let answer = operation.asked_by(&admin).await;
+        assert_eq!(answer.headers["retry-after"], "300");
+        answer.refused(403, "IOTDA.014915");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_of_another_instance_is_refused_everywhere_here() {
+    let world = World::with_alpha().await;
+    world.create_instance("beta").await;
+    let scope = Scope { instances: Some([id("beta")].into()), spaces: None };
+    let admin = world.client(Role::Admin, scope).await.of_instance("alpha");
+    for operation in guarded() {
+        if operation.is_own() {
+            continue;
+        }
+        if operation.method == Method::GET && operation.template == "/rollcall/v1/instances" {
+            let listed = operation.asked_by(&admin).await.ok(200)["instances"].clone();
+            let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|shown| shown["id"].as_str().unwrap()).collect();
+            assert_eq!(ids, ["beta"]);
+            continue;
+        }
+        operation.asked_by(&admin).await.refused(403, "IOTDA.000021");
+    }
+}
