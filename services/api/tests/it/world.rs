@@ -68,7 +68,7 @@ pub(crate) struct World {
     shutdown: CancellationToken,
     /// The tasks end before the folder goes.
     _stop: DropGuard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 pub(crate) fn id<T: std::str::FromStr<Err: Debug>>(text: &str) -> T {
@@ -145,8 +145,32 @@ impl World {
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
             shutdown,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Another API process of the same fleet. Where it listens.
+    pub(crate) async fn second_api(&self) -> SocketAddr {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            plain_http: true,
+            master_key_file: self.folder.path().join("api/master.key"),
+            limits: Limits { requests_per_s_max: 10_000, ..Limits::default() },
+            ..Config::default()
+        };
+        let ((bound, address), (welcome, _)) = (oneshot::channel(), oneshot::channel());
+        let parts = Parts {
+            backbone: self.backbone.clone(),
+            store: self.store.clone(),
+            fleet: self.fleet.clone(),
+            clock: Arc::new(self.clock.clone()),
+            entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
+            bound,
+            welcome,
+        };
+        let stop = self.shutdown.clone();
+        tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
+        within(address).await.unwrap()
     }
 
     /// A fleet with one instance `alpha`, in it the default space `space` with product `truck`.
