@@ -133,6 +133,15 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     assert_answers(&open.view, &oracle, &mut Dice::of(1), 60);
     open.close().await;
 
+    let as_left = Store::open_as_left(with_directory(&folder).folder, 1 << 24).unwrap();
+    let as_left = Running::start(as_left, &log);
+    let before = as_left.view.status().borrow().generation;
+    assert_eq!(as_left.reached(log.len()).await.generation, before, "nothing is built to look at what is there");
+    let view = as_left.store.directory(&instance(), log.clone(), as_left.shutdown.clone()).unwrap();
+    assert_answers(&view, &oracle, &mut Dice::of(2), 30);
+    drop(view);
+    as_left.close().await;
+
     let without = Running::open(&folder, &log);
     assert_eq!(without.reached(log.len()).await.digest, digest);
     super::assert_equal(&without.view, &history, &history.folded(150));
