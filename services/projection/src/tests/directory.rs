@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     admission::{Store, StoreConfig, ViewError, ViewHealth},
-    directory::{DeviceQuery, DeviceStatus, DirectoryView},
+    directory::{CertificateId, DeviceQuery, DeviceStatus, DirectoryView, Marker, TextTest},
 };
 
 fn with_directory(folder: &TempDir) -> StoreConfig {
@@ -206,4 +206,38 @@ async fn a_page_reads_as_many_rows_as_it_returns() {
         }
     }
     assert_eq!(listed, 3000);
+}
+
+#[test]
+fn markers_and_ids_are_read_as_they_are_shown() {
+    let marker = Marker(Position(0xAB12));
+    assert_eq!(marker.to_string(), "00000000000000000000ab12");
+    for text in [marker.to_string(), marker.to_string().to_uppercase()] {
+        assert_eq!(Marker::parse(&text), Some(marker));
+    }
+    assert_eq!(Marker::parse(&"f".repeat(24)), Some(Marker(Position(u64::MAX))), "before everything");
+    let id = CertificateId::of(Position(0x1F), &[0xC0; 32]);
+    assert_eq!(id.to_string(), "000000000000001fc0c0c0c0");
+    assert_eq!(CertificateId::parse(&id.to_string().to_uppercase()), Some(id));
+    for text in ["", "ab12", "+0000000000000000000ab12", "00000000000000000000ab1g", "é0000000000000000000ab1"] {
+        assert_eq!((Marker::parse(text), CertificateId::parse(text)), (None, None), "{text:?}");
+    }
+}
+
+#[test]
+fn what_a_device_does_not_have_is_only_ever_unlike_something() {
+    let tests = |value: Option<&str>| {
+        let of = |test: TextTest| test.holds(value);
+        [
+            of(TextTest::Eq("ab".into())),
+            of(TextTest::Ne("ab".into())),
+            of(TextTest::Prefix("a".into())),
+            of(TextTest::In(vec!["ab".into(), "x".into()])),
+            of(TextTest::NotIn(vec!["ab".into(), "x".into()])),
+        ]
+    };
+    assert_eq!(tests(Some("ab")), [true, false, true, true, false]);
+    assert_eq!(tests(Some("ac")), [false, true, true, false, true]);
+    assert_eq!(tests(Some("AB")), [false, true, false, false, true]);
+    assert_eq!(tests(None), [false, true, false, false, true]);
 }
