@@ -1,6 +1,7 @@
 //! The API over HTTP, in one process with a real registrar: what a client of it sees.
 
 mod attempts;
+mod certificates;
 mod client;
 mod device_certificates;
 mod device_lists;
@@ -10,5 +11,9 @@ mod fleet;
 mod history;
 mod operators;
 mod pki;
+mod policies;
+mod products;
 mod refusals;
+mod templates;
+mod what_if;
 mod world;
