@@ -20,13 +20,14 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use self::{
-    new::{Connecting, InitialDesired, NewDevice},
+    new::{Connecting, NewDevice},
     object::DeviceShown,
 };
 use crate::{
     answer::{Created, Done},
     call::Call,
     codes::Code,
+    device::{self, wishes},
     error::ApiError,
     extract::Body,
     openapi::Errors,
@@ -66,7 +67,8 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Cre
         Some(Event::DevicePreRegistered { profile, .. }) => profile.device,
         _ => wanted.device,
     };
-    begin_shadow(&call, &made, wanted.shadow).await?;
+    let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
+    wishes::begin(&call.realm, &call.device(made.as_str())?, shadow).await?;
     shown(&call, made.as_str()).await.map(Created)
 }
 
@@ -103,7 +105,11 @@ pub(crate) async fn update(
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     let device = call.device(&device_id)?.device.id;
-    call.command(Command::DeleteDevice { device }).await?;
+    call.command(Command::DeleteDevice { device: device.clone() }).await?;
+    // It is gone whatever becomes of this: what is left over is of no device.
+    if let Err(error) = device::forget(&call.realm, &device).await {
+        tracing::warn!(%device, error = error.message, "what was kept of a deleted device could not be removed");
+    }
     Ok(Done)
 }
 
@@ -139,13 +145,4 @@ async fn exists(call: &Call, device: &DeviceId) -> Result<bool, ApiError> {
 
 fn taken(device: &DeviceId) -> ApiError {
     ApiError::new(Code::DeviceExists, format!("The device already exists: {:?}", device.as_str()))
-}
-
-/// What a new device is to take on when it connects first goes into its shadow.
-async fn begin_shadow(_call: &Call, _device: &DeviceId, shadow: Vec<InitialDesired>) -> Result<(), ApiError> {
-    // TODO-LEAD: hand `shadow` to crate::device::shadow once it is here.
-    for InitialDesired { service_id, desired } in shadow {
-        drop((service_id, desired));
-    }
-    Ok(())
 }
