@@ -122,7 +122,7 @@ proptest! {
             once.fold(*mark, reports);
         }
         // A second reader takes groups, and begins each one somewhere in what it has had already.
-        let (mut again, mut at) = (Shadow::beginning(1), 0);
+        let (mut again, mut at) = (Shadow::beginning(1), 0_usize);
         for cut in cuts.iter().cycle() {
             let group = &all[at.saturating_sub(cut / 2)..(at + cut).min(all.len())];
             for (mark, reports) in group {
