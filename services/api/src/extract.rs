@@ -59,9 +59,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let query = parts.uri.query().unwrap_or_default();
+        // A plus is a plus, as it is under the signature; a blank is %20.
+        let query = parts.uri.query().unwrap_or_default().replace('+', "%2B");
         let pairs: Vec<(String, String)> =
-            serde_urlencoded::from_str(query).map_err(|error| ApiError::invalid("the query string", error))?;
+            serde_urlencoded::from_str(&query).map_err(|error| ApiError::invalid("the query string", error))?;
         // A number that is none is named with its parameter, which the reader of the whole does not do.
         for (name, value) in &pairs {
             let code = match name.as_str() {
@@ -74,7 +75,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             }
         }
         // Texts stay texts and numbers become numbers: each field of the query says what it wants.
-        let reader = serde_urlencoded::Deserializer::new(form_pairs(query));
+        let reader = serde_urlencoded::Deserializer::new(form_pairs(&query));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
             let path = error.path().to_string();
             ApiError::invalid(if path == "." { "the query string" } else { &path }, error.into_inner())

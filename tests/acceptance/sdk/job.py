@@ -78,7 +78,7 @@ certificate_id = certificates.device_certificates[0].certificate_id
 certificate = iot.show_device_certificate(ShowDeviceCertificateRequest(instance_id=instance, certificate_id=certificate_id))
 equal(certificate.certificate_pem.split(), (FOLDER / "truck-1.crt").read_text().split(), "the certificate as it was presented")
 users = iot.list_device_by_device_certificate(ListDeviceByDeviceCertificateRequest(
-    instance_id=instance, certificate_id=certificate_id, body=ListDeviceByCertificateDTO(limit=10)))
+    instance_id=instance, certificate_id=certificate_id, body=ListDeviceRequest(limit=10)))
 equal([device.device_id for device in users.devices], [device_id])
 
 step("messages: pending until the device is there")
