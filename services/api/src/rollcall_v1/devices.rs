@@ -113,9 +113,10 @@ pub(crate) async fn readmit(call: Call, Path((_, device_id)): Path<(String, Stri
 /// [`Code::LimitOutOfRange`].
 pub(super) fn read_limit(limit: Option<i64>) -> Result<usize, ApiError> {
     let Some(limit) = limit else { return Ok(LIMIT_DEFAULT) };
-    usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
-        ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}"))
-    })
+    usize::try_from(limit)
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
 }
 
 /// Nobody knows of such a device, or not this caller.

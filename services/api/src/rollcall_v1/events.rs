@@ -124,9 +124,8 @@ pub(crate) async fn of_instance(
 /// [`Code::DeviceNotFound`](crate::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
 pub(super) async fn span_of(call: &Call, device: &DeviceId) -> Result<Position, ApiError> {
     let asked = device.clone();
-    let look = move |realm: &crate::realm::Realm| {
-        Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?))
-    };
+    let look =
+        move |realm: &crate::realm::Realm| Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?));
     let (live, history) = call.realm.look(look).await?;
     if live.is_none() && history.is_empty() {
         return Err(not_found(device.as_str()));

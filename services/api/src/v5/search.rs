@@ -30,8 +30,11 @@ const ALTERNATIVES_MAX: usize = 200;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Search {
     /// `select [fields|*|count(*)] from device [where …] [order by marker asc|desc] [limit [offset,] rows]`.
-    #[schema(max_length = 400, pattern = "^\\s*[sS][eE][lL][eE][cC][tT]\\s",
-        example = "select * from device where node_id like 'truck%' limit 10")]
+    #[schema(
+        max_length = 400,
+        pattern = "^\\s*[sS][eE][lL][eE][cC][tT]\\s",
+        example = "select * from device where node_id like 'truck%' limit 10"
+    )]
     sql: String,
 }
 
@@ -133,10 +136,7 @@ fn text_test(comparison: &Comparison) -> Result<TextTest, ApiError> {
     })
 }
 
-fn value_test<T>(
-    comparison: &Comparison,
-    read: impl Fn(&str) -> Result<T, ApiError>,
-) -> Result<ValueTest<T>, ApiError> {
+fn value_test<T>(comparison: &Comparison, read: impl Fn(&str) -> Result<T, ApiError>) -> Result<ValueTest<T>, ApiError> {
     let all = |values: &[String]| values.iter().map(|value| read(value)).collect::<Result<Vec<_>, _>>();
     Ok(match &comparison.operator {
         Operator::Equals(value) => ValueTest::Eq(read(value)?),
@@ -156,13 +156,8 @@ fn has_no(comparison: &Comparison, what: &str) -> ApiError {
 
 fn status(text: &str) -> Result<DeviceStatus, ApiError> {
     use super::devices::object::status_name;
-    let all = [
-        DeviceStatus::Online,
-        DeviceStatus::Offline,
-        DeviceStatus::Abnormal,
-        DeviceStatus::Inactive,
-        DeviceStatus::Frozen,
-    ];
+    let all =
+        [DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Abnormal, DeviceStatus::Inactive, DeviceStatus::Frozen];
     all.into_iter().find(|status| status_name(*status) == text).ok_or_else(|| {
         let rule = format!("status is {text:?}: give ONLINE, OFFLINE, ABNORMAL, INACTIVE or FROZEN");
         ApiError::invalid("sql", rule)

@@ -163,7 +163,10 @@ async fn sql_finds_selects_orders_and_counts() {
     let cases: [(&str, Vec<String>); 8] = [
         ("select * from device limit 3", expected(9..12)),
         ("SELECT * FROM device WHERE node_id like 'n00%' AND device_name = 'odd'", expected([1, 3, 5, 7, 9].into_iter())),
-        ("select * from device where device_id in ('truck_n001','truck_n005') order by marker desc", expected([1, 5].into_iter())),
+        (
+            "select * from device where device_id in ('truck_n001','truck_n005') order by marker desc",
+            expected([1, 5].into_iter()),
+        ),
         ("select * from device where status != 'INACTIVE'", vec![]),
         ("select * from device where create_time > '20260601T000018Z'", expected(10..12)),
         ("select * from device where create_time = '20260601T000018Z'", expected(9..10)),
@@ -190,9 +193,8 @@ async fn sql_finds_selects_orders_and_counts() {
 async fn searches_of_one_operator_are_paced_and_others_are_not_held_up() {
     let world = World::with_alpha().await;
     let (busy, other) = (world.operator().await, world.viewer().await);
-    let search = async |client: &Client| {
-        client.post("/search/query-devices", json!({"sql": "select count(*) from device"})).await
-    };
+    let search =
+        async |client: &Client| client.post("/search/query-devices", json!({"sql": "select count(*) from device"})).await;
     let mut refused = None;
     for _ in 0..1000 {
         let answer = search(&busy).await;

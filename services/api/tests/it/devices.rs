@@ -128,7 +128,10 @@ async fn a_product_is_looked_for_in_the_default_space_first() {
     assert_eq!(space_of(json!({"node_id": "n1", "product_id": "truck"})).await, "space");
     assert_eq!(space_of(json!({"node_id": "n2", "product_id": "truck", "app_id": "third"})).await, "third");
     assert_eq!(space_of(json!({"node_id": "n3", "product_id": "ship"})).await, "second", "the oldest");
-    operator.post("/devices", json!({"node_id": "n4", "product_id": "ship", "app_id": "space"})).await.refused(404, "IOTDA.014901");
+    operator
+        .post("/devices", json!({"node_id": "n4", "product_id": "ship", "app_id": "space"}))
+        .await
+        .refused(404, "IOTDA.014901");
     let limited = world.operator_of(&["third"]).await;
     let made = limited.post("/devices", json!({"node_id": "n5", "product_id": "truck"})).await.ok(201);
     assert_eq!(made["app_id"], "third", "the only one that they may use");

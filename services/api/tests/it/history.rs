@@ -3,7 +3,10 @@
 use rollcall_domain::registry::Command;
 use serde_json::{Value, json};
 
-use crate::{client::Client, world::{World, id}};
+use crate::{
+    client::Client,
+    world::{World, id},
+};
 
 fn kinds(page: &Value) -> Vec<String> {
     page["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()

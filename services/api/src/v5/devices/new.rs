@@ -244,9 +244,9 @@ fn product_meant(call: &Call, id: &ProductId, app_id: Option<&str>) -> Result<Pr
         .filter(|product| product.id == *id && call.caller.scope.holds_space(&product.space))
         .filter(|product| space.as_ref().is_none_or(|space| product.space == *space))
         .min_by_key(|product| (!is_default(product), product.created_at));
-    meant.cloned().ok_or_else(|| {
-        ApiError::new(Code::ProductNotFound, format!("The product does not exist: {:?}", id.as_str()))
-    })
+    meant
+        .cloned()
+        .ok_or_else(|| ApiError::new(Code::ProductNotFound, format!("The product does not exist: {:?}", id.as_str())))
 }
 
 #[cfg(test)]

@@ -72,9 +72,10 @@ mod tests {
     /// Whether a device that was created at `ms` after 2026-01-01T00:00:00Z is meant.
     fn holds(operator: &Operator, ms: i64) -> bool {
         let at = Timestamp::from_unix_ms(1_767_225_600_000 + ms);
-        choices(operator).unwrap().iter().any(|all_of| {
-            all_of.iter().all(|condition| matches!(condition, Condition::CreateTime(test) if test.holds(&at)))
-        })
+        choices(operator)
+            .unwrap()
+            .iter()
+            .any(|all_of| all_of.iter().all(|condition| matches!(condition, Condition::CreateTime(test) if test.holds(&at))))
     }
 
     #[test]

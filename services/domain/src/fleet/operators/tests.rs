@@ -1,7 +1,7 @@
 //! Proof of the rules on operators and access keys.
 
 use super::*;
-use crate::fleet::FleetCommand;
+use crate::fleet::{Fleet, FleetCommand, FleetEvent};
 
 const AT: Timestamp = Timestamp::from_unix_s(1_780_272_000);
 const LATER: Timestamp = AT.plus_s(60);
