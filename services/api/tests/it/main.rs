@@ -1,5 +1,7 @@
 //! The API over HTTP, in one process with a real registrar: what a client of it sees.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
+
 mod attempts;
 mod certificates;
 mod client;
