@@ -41,8 +41,6 @@ pub(crate) struct Presence {
 pub(crate) struct Arrival {
     /// Which.
     pub(crate) device: DeviceId,
-    /// With which session.
-    pub(crate) session: Session,
 }
 
 /// See the file.
@@ -92,9 +90,9 @@ impl Online {
         self.devices.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn arrived(&self, device: &DeviceId, session: &Session) {
+    fn arrived(&self, device: &DeviceId) {
         // Nobody listening is fine.
-        let _ = self.arrivals.send(Arrival { device: device.clone(), session: session.clone() });
+        let _ = self.arrivals.send(Arrival { device: device.clone() });
     }
 }
 
@@ -135,7 +133,7 @@ async fn watch_once(realm: &Realm, clock: &dyn Clock) -> Result<(), BackboneErro
             (PresenceChange::Online { device, session, at }, None) => {
                 realm.online.write().insert(device.clone(), Presence { session: session.clone(), since: at });
                 realm.view.note_seen(&device, true, at);
-                realm.online.arrived(&device, &session);
+                realm.online.arrived(&device);
             }
             (PresenceChange::Offline { device, session, at }, None) => {
                 let mut devices = realm.online.write();
@@ -161,7 +159,7 @@ fn begin(realm: &Realm, whole: HashMap<DeviceId, Presence>, clock: &dyn Clock) {
     for (device, presence) in &whole {
         if before.get(device).is_none_or(|known| known.session != presence.session) {
             realm.view.note_seen(device, true, presence.since);
-            realm.online.arrived(device, &presence.session);
+            realm.online.arrived(device);
         }
     }
 }
