@@ -80,13 +80,16 @@ pub(crate) async fn list(
     Ok(Json(Devices { devices: found.0, page: found.1 }))
 }
 
+/// The condition on one field of a device.
+type OfText = fn(TextTest) -> Condition;
+
 impl Filter {
     fn conditions(self, call: &Call) -> Result<Vec<Condition>, ApiError> {
         let mut conditions = Vec::new();
         if let Some(space) = call.space_filter(self.app_id.as_deref())? {
             conditions.push(Condition::Space(TextTest::Eq(space.as_str().into())));
         }
-        let texts: [(Option<String>, fn(TextTest) -> Condition); 4] = [
+        let texts: [(Option<String>, OfText); 4] = [
             (self.product_id, Condition::Product),
             (self.gateway_id, Condition::GatewayId),
             (self.node_id, Condition::NodeId),
