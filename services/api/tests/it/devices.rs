@@ -197,11 +197,7 @@ async fn a_device_is_online_while_a_session_of_it_is() {
     let (device, session) = (id("truck_n1"), Session { connector: id("c1"), number: 1 });
     let presence = Arc::clone(&world.backbone.presence);
     let at = |ms| Timestamp::from_unix_ms(NOW_MS + ms);
-<<<<<<< HEAD
-    presence.heartbeat(&id("alpha"), &id("c1"), rollcall_backbone::presence::Beat::default()).await.unwrap();
-=======
     presence.heartbeat(&id("alpha"), &id("c1"), Beat::default()).await.unwrap();
->>>>>>> devicedata
     let online = PresenceChange::Online { device, session: session.clone(), at: at(1) };
     presence.announce(&id("alpha"), online).await.unwrap();
     let status = async || operator.get("/devices/truck_n1").await.ok(200)["status"].clone();
