@@ -74,7 +74,8 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Cre
 
 /// Show a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
-    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 200, body = DeviceShown), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
+    responses((status = 200, body = DeviceShown), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
     shown(&call, &device_id).await.map(Json)
 }

@@ -67,7 +67,8 @@ pub(crate) struct Devices {
 }
 
 /// List devices
-#[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path), PageQuery, Filter),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices",
+    params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Devices), Errors))]
 pub(crate) async fn list(
     call: Call,
