@@ -84,7 +84,8 @@ fn two_instances_on_one_api_are_kept_apart() {
     let api = Api::of(&up.announced()["api"]);
     api.post("/rollcall/v1/operators", &json!({"name": "norther", "role": "operator", "scope": {"instances": ["north"]}}));
     let key = api.access_key(&json!({"operator": "norther"}));
-    let north_key = json!({"access_key": key["access_key"], "secret_key": key["secret_key"], "project_id": key["project_id"]});
+    let north_key =
+        json!({"access_key": key["access_key"], "secret_key": key["secret_key"], "project_id": key["project_id"]});
     scene(&up, json!({"north_key": north_key})).play("two_instances");
 }
 

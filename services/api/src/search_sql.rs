@@ -9,24 +9,24 @@ mod parser;
 
 use std::fmt;
 
-pub use self::parser::parse;
+pub(crate) use self::parser::parse;
 
 /// Longest statement, characters.
-pub const SQL_CHARS_MAX: usize = 400;
+pub(crate) const SQL_CHARS_MAX: usize = 400;
 /// Most comparisons of one statement.
-pub const CONDITIONS_MAX: usize = 5;
+pub(crate) const CONDITIONS_MAX: usize = 5;
 /// Largest offset.
-pub const OFFSET_MAX: u32 = 500;
+pub(crate) const OFFSET_MAX: u32 = 500;
 /// Most rows of one answer.
-pub const ROWS_MAX: u32 = 50;
+pub(crate) const ROWS_MAX: u32 = 50;
 /// Rows of an answer if the statement does not say.
-pub const ROWS_DEFAULT: u32 = 10;
+pub(crate) const ROWS_DEFAULT: u32 = 10;
 /// Shortest beginning that `like` looks for, characters.
-pub const PREFIX_CHARS_MIN: usize = 4;
+pub(crate) const PREFIX_CHARS_MIN: usize = 4;
 
 /// Why a text is not a statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SqlError {
+pub(crate) enum SqlError {
     /// Longer than [`SQL_CHARS_MAX`].
     #[error("the statement has {characters} characters; {SQL_CHARS_MAX} are allowed")]
     TooLong {
@@ -47,23 +47,23 @@ pub enum SqlError {
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// What of each device is wanted.
-    pub select: Select,
+    pub(crate) select: Select,
     /// A device matches if all comparisons of any group hold: `and` binds tighter than `or`. Without a group each device
     /// matches. No group is empty.
-    pub any_of: Vec<Vec<Comparison>>,
+    pub(crate) any_of: Vec<Vec<Comparison>>,
     /// By marker.
-    pub order: Order,
+    pub(crate) order: Order,
     /// How many matches are passed over, at most [`OFFSET_MAX`].
-    pub offset: u32,
+    pub(crate) offset: u32,
     /// How many are wanted, 1 to [`ROWS_MAX`].
-    pub limit: u32,
+    pub(crate) limit: u32,
 }
 
 /// What of each device is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Select {
+pub(crate) enum Select {
     /// `*`
     Everything,
     /// Some fields, at least one; repeated if they were.
@@ -74,7 +74,7 @@ pub enum Select {
 
 /// The order of matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub(crate) enum Order {
     /// Oldest first.
     Ascending,
     /// Newest first: like every list of the API, and so the default.
@@ -83,16 +83,16 @@ pub enum Order {
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Of what.
-    pub field: Field,
+    pub(crate) field: Field,
     /// With what, and how. Only what [`Field`] allows.
-    pub operator: Operator,
+    pub(crate) operator: Operator,
 }
 
 /// How a field is compared. Values are text, case-sensitive; a number is its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     /// `=`
     Equals(String),
     /// `!=`
@@ -113,16 +113,16 @@ macro_rules! fields {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// A field of a device.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Field {
+        pub(crate) enum Field {
             $($(#[$doc])* $variant,)+
         }
 
         impl Field {
             /// All there are.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// As it is written.
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
                 }
@@ -166,17 +166,17 @@ fields! {
 
 impl Field {
     /// Whether `>` and `<` may follow.
-    pub fn is_ordered(self) -> bool {
+    pub(crate) fn is_ordered(self) -> bool {
         matches!(self, Self::CreateTime | Self::Marker)
     }
 
     /// Whether `like` may follow.
-    pub fn has_prefixes(self) -> bool {
+    pub(crate) fn has_prefixes(self) -> bool {
         matches!(self, Self::DeviceName | Self::NodeId | Self::TagKey | Self::TagValue)
     }
 
     /// Whether `in` and `not in` may follow.
-    pub fn is_listed(self) -> bool {
+    pub(crate) fn is_listed(self) -> bool {
         !matches!(self, Self::TagKey | Self::TagValue)
     }
 

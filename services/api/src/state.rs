@@ -53,7 +53,7 @@ impl Api {
     /// An id of 24 hex digits that rises with time and that nobody can guess.
     pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
-        stamped(self.now(), random.as_bytes().first_chunk::<6>().copied().unwrap_or_default())
+        stamped(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
     }
 
     /// The way to the registrar of a log.

@@ -265,6 +265,17 @@ pub(crate) fn generations(database: &Database, instance: &InstanceId) -> Result<
     stored.map_or(Ok(StoredGenerations::default()), |stored| decode(stored.as_ref()))
 }
 
+/// Whether a generation that is served holds the directory.
+pub(crate) fn any_has_directory(database: &Database) -> Result<bool, Fault> {
+    let mut found = false;
+    database.scan(&key(META, META_INSTANCE, &[]), |_, value| {
+        let StoredGenerations { serving, .. } = decode(value)?;
+        found |= serving.is_some_and(StoredGeneration::has_directory);
+        Ok(Scan::Next)
+    })?;
+    Ok(found)
+}
+
 /// Says which generations an instance has.
 pub(crate) fn put_generations(
     database: &Database,

@@ -91,12 +91,26 @@ impl Store {
         Self::open_as(config, stored::SCHEMA, stored::SERVED_SCHEMAS)
     }
 
+    /// Opens the database with or without the directory, as it was left: for whoever wants to see what is there, and not
+    /// to have it built again.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_as_left(folder: PathBuf, cache_bytes_max: u64) -> Result<Self, ViewError> {
+        let mut config = StoreConfig { folder, cache_bytes_max, directory: false };
+        let (lock, database, clean) = believed(&config)?;
+        config.directory = rows::any_has_directory(&database).unwrap_or_default();
+        Ok(Self::of(&config, stored::SCHEMA, stored::SERVED_SCHEMAS, lock, database, clean))
+    }
+
     /// Opens the database as a process of another version would.
     pub(crate) fn open_as(config: &StoreConfig, schema: u32, served_schemas: &[u32]) -> Result<Self, ViewError> {
-        let refused = |reason: String| ViewError::Open { folder: config.folder.display().to_string(), reason };
-        let lock = lock(&config.folder).map_err(refused)?;
-        let (database, clean) = believe(config).map_err(refused)?;
-        Ok(Self(Arc::new(Inner {
+        let (lock, database, clean) = believed(config)?;
+        Ok(Self::of(config, schema, served_schemas, lock, database, clean))
+    }
+
+    fn of(config: &StoreConfig, schema: u32, served_schemas: &[u32], lock: File, database: Database, clean: bool) -> Self {
+        Self(Arc::new(Inner {
             config: config.clone(),
             schema: if config.directory { schema | stored::WITH_DIRECTORY } else { schema },
             served_schemas: served_schemas.to_vec(),
@@ -107,7 +121,7 @@ impl Store {
             closing: CancellationToken::new(),
             generations: Mutex::default(),
             _lock: lock,
-        })))
+        }))
     }
 
     /// The view of an instance. It follows its log for as long as anybody uses it: whoever asks does so until their
@@ -242,6 +256,14 @@ impl Drop for Inner {
         // Every follower holds the store, so nothing writes any more.
         self.mark_clean();
     }
+}
+
+/// The locked folder's database, and whether it was clean.
+fn believed(config: &StoreConfig) -> Result<(File, Database, bool), ViewError> {
+    let refused = |reason: String| ViewError::Open { folder: config.folder.display().to_string(), reason };
+    let lock = lock(&config.folder).map_err(refused)?;
+    let (database, clean) = believe(config).map_err(refused)?;
+    Ok((lock, database, clean))
 }
 
 fn lock(folder: &Path) -> Result<File, String> {

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::ids::InstanceId;
 use rollcall_projection::{
-    admission::{AdmissionView, Store, StoreConfig, ViewHealth, ViewStatus},
+    admission::{AdmissionView, Store, ViewHealth, ViewStatus},
     fleet,
 };
 use tokio_util::sync::CancellationToken;
@@ -65,9 +65,7 @@ async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Res
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
-    let open = |folder: PathBuf| {
-        Store::open(&StoreConfig { folder, cache_bytes_max: process_config::default_cache(), directory: false })
-    };
+    let open = |folder: PathBuf| Store::open_as_left(folder, process_config::default_cache());
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
     let mut fleet = fleet::follow(backbone.log.clone(), shutdown.clone());

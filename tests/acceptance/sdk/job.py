@@ -106,6 +106,7 @@ equal(properties.response["services"][0]["properties"], {"rpm": 900})
 written = iot.update_properties(UpdatePropertiesRequest(instance_id=instance, device_id=device_id, body=DevicePropertiesRequest(
     services=[{"service_id": "engine", "properties": {"rpm": 1200}}])))
 equal(written.response["result_code"], 0)
+equal(json.loads(device.next("properties/set"))["services"][0]["properties"], {"rpm": 1200})
 
 step("the shadow: reported by the device, desired by the operator")
 shadow = lambda: iot.show_device_shadow(ShowDeviceShadowRequest(instance_id=instance, device_id=device_id)).shadow

@@ -37,7 +37,6 @@ refused(lambda: iot.search_devices(SearchDevicesRequest(instance_id=instance, bo
 
 step("what contradicts what exists")
 app = iot.add_application(AddApplicationRequest(instance_id=instance, body=AddApplication(app_name="refusals")))
-refused(lambda: iot.add_application(AddApplicationRequest(instance_id=instance, body=AddApplication(app_name="refusals"))), 409, "IOTDA.014921")
 product = AddProduct(product_id="p", name="p", device_type="d", protocol_type="MQTT", data_format="json", service_capabilities=[], app_id=app.app_id)
 iot.create_product(CreateProductRequest(instance_id=instance, body=product))
 device = lambda **more: iot.add_device(AddDeviceRequest(instance_id=instance, body=AddDevice(

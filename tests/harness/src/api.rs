@@ -45,11 +45,8 @@ impl Api {
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &Value) -> Answer {
         let project = self.announced["project_id"].as_str().expect("a project_id");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let pairs: Vec<Value> = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| json!([name, value]))
-            .collect();
+        let pairs: Vec<Value> =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| json!([name, value])).collect();
         let mut wanted = self.announced.clone();
         wanted["method"] = method.into();
         wanted["path"] = path.replace("{project_id}", project).into();
@@ -60,7 +57,8 @@ impl Api {
             wanted["headers"]["Instance-Id"] = instance.clone().into();
         }
         let python = std::env::var_os("ROLLCALL_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-        let done = Command::new(python).arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
+        let done =
+            Command::new(python).arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
         let said: Value = serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|_| panic!("{method} {path}: {}", String::from_utf8_lossy(&done.stderr)));
         let status = said["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");

@@ -202,7 +202,7 @@ impl Deployment {
             let output = process.output();
             let word = |before: &str, after: char| {
                 let (_, rest) = output.split_once(before)?;
-                rest.split(|c: char| c == after || c == '\n').next().map(str::to_owned)
+                rest.split([after, '\n']).next().map(str::to_owned)
             };
             let address = word("listening on ", '\n');
             let key = (word("its access key: ", ' '), word(" with secret ", '\n'), word("its project_id: ", '\n'));

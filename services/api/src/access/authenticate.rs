@@ -144,6 +144,8 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
     let guess = guess(api, fleet, credentials);
     let secret = api.access.master.access_secret(credentials.access_key());
     let now = api.now();
+    // Others may have failed while this one's body came in.
+    guess.check(now)?;
     match verify(credentials, &secret, &request, now.unix_ms()) {
         Ok(()) => {}
         Err(SigningFault::Signature) => {

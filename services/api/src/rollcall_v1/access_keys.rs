@@ -27,7 +27,7 @@ pub(crate) struct AccessKeyWanted {
     #[schema(min_length = 1, max_length = 64)]
     operator: String,
     /// What it is for: at most 128 of Chinese characters, letters, digits, blanks and `_?'#().,&%@!-`.
-    #[schema(max_length = 128)]
+    #[schema(max_length = 128, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]*$")]
     description: Option<String>,
     /// If given, it must be the operator's project: that is what the key will be for.
     #[schema(pattern = "^[0-9a-f]{32}$")]

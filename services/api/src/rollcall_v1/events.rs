@@ -62,7 +62,8 @@ pub(crate) struct Events {
 
 /// Show what has happened to a device
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", tag = "History",
-    params(("instance_id" = String, Path), ("device_id" = String, Path), Part), responses((status = 200, body = Events), Errors))]
+    params(("instance_id" = String, Path), ("device_id" = String, Path), Part),
+    responses((status = 200, body = Events), Errors))]
 pub(crate) async fn of_device(
     call: Call,
     Path((_, device_id)): Path<(String, String)>,

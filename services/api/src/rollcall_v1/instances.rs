@@ -60,7 +60,12 @@ pub(crate) struct NewInstance {
     #[schema(min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
     id: String,
     /// The DNS name that a device's SNI must carry; no other instance's.
-    #[schema(min_length = 1, max_length = 253, example = "iot-a.example.com")]
+    #[schema(
+        min_length = 1,
+        max_length = 253,
+        pattern = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.])*[0-9]{0,30}([A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?|[0-9]-[A-Za-z0-9-]{0,30}[A-Za-z0-9])$",
+        example = "iot-a.example.com"
+    )]
     access_domain: String,
     /// Its edition.
     edition: EditionName,
@@ -73,7 +78,12 @@ pub(crate) struct NewInstance {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct InstanceDetails {
     /// The DNS name that a device's SNI must carry; no other instance's.
-    #[schema(min_length = 1, max_length = 253, example = "iot-a.example.com")]
+    #[schema(
+        min_length = 1,
+        max_length = 253,
+        pattern = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.])*[0-9]{0,30}([A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?|[0-9]-[A-Za-z0-9-]{0,30}[A-Za-z0-9])$",
+        example = "iot-a.example.com"
+    )]
     access_domain: String,
     /// Its edition.
     edition: EditionName,

@@ -57,17 +57,22 @@ impl From<Role> for RoleName {
     }
 }
 
+/// The id of an instance or a resource space.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+pub(crate) struct ScopeId(String);
+
 /// Where an operator may do it.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 pub(crate) struct ScopeIds {
     /// These instances only; absent: all of them, also those to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_items = 1, max_items = 100)]
-    instances: Option<Vec<String>>,
+    instances: Option<Vec<ScopeId>>,
     /// These resource spaces only; absent: all of them, also those to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_items = 1, max_items = 100)]
-    spaces: Option<Vec<String>>,
+    spaces: Option<Vec<ScopeId>>,
 }
 
 impl ScopeIds {
@@ -81,19 +86,19 @@ impl ScopeIds {
 
 impl From<&Scope> for ScopeIds {
     fn from(scope: &Scope) -> Self {
-        let instances = scope.instances.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect());
-        let spaces = scope.spaces.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect());
+        let instances = scope.instances.as_ref().map(|ids| ids.iter().map(|id| ScopeId(id.to_string())).collect());
+        let spaces = scope.spaces.as_ref().map(|ids| ids.iter().map(|id| ScopeId(id.to_string())).collect());
         Self { instances, spaces }
     }
 }
 
 fn ids<T: Ord>(
     field: &str,
-    texts: Option<Vec<String>>,
+    texts: Option<Vec<ScopeId>>,
     parse: impl Fn(&str) -> Result<T, IdError>,
 ) -> Result<Option<BTreeSet<T>>, ApiError> {
     let Some(texts) = texts else { return Ok(None) };
-    let parsed: Result<BTreeSet<T>, IdError> = texts.iter().map(|text| parse(text)).collect();
+    let parsed: Result<BTreeSet<T>, IdError> = texts.iter().map(|text| parse(&text.0)).collect();
     parsed.map(Some).map_err(|error| ApiError::invalid(field, error))
 }
 

@@ -9,10 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use rollcall_backbone::codec::{AnyEvent, decode_record};
 use rollcall_domain::{
-    ids::{Position, RequestId},
-    registry::{Actor, Ca, Command, Event, Request, RequestBody, Template, decide},
+    ids::RequestId,
+    registry::{Actor, Ca, Command, Request, RequestBody, Template, decide},
     template::{TemplateBody, TemplateDraft},
 };
 use rollcall_projection::directory::{CertificateId, ListedCertificate};
@@ -29,6 +28,7 @@ use crate::{
     foresight::Circumstances,
     openapi::Errors,
     realm::Realm,
+    records::{self, Stored},
     v5::templates::{self, TemplateBodyShape},
 };
 
@@ -241,17 +241,7 @@ impl Examination {
 
 /// A certificate as the log has it; `None` where the record is not what the view says.
 async fn der(realm: &Realm, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
-    let log = realm.log();
-    let before = Position(certificate.id.position.0.saturating_sub(1));
-    let Some(entry) = realm.backbone.log.read(&log, before, 1).await?.pop() else { return Ok(None) };
-    let Ok(record) = decode_record(&log, &entry.record) else { return Ok(None) };
-    let presented = match record.event {
-        AnyEvent::Registry(
-            Event::DeviceRegistered { certificate, .. }
-            | Event::DeviceCertificatePinned { certificate, .. }
-            | Event::DeviceCertificateReplaced { certificate, .. },
-        ) => Some(certificate),
-        AnyEvent::Registry(_) | AnyEvent::Fleet(_) => None,
-    };
-    Ok(presented.filter(|presented| presented.sha256 == certificate.sha256).map(|presented| presented.der))
+    let stored = records::at(realm, certificate.id.position).await?;
+    let presented = stored.as_ref().and_then(Stored::event).and_then(records::presented);
+    Ok(presented.filter(|presented| presented.sha256 == certificate.sha256).map(|presented| presented.der.clone()))
 }

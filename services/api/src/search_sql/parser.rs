@@ -10,7 +10,7 @@ use super::{
 ///
 /// # Errors
 /// [`SqlError`].
-pub fn parse(sql: &str) -> Result<Statement, SqlError> {
+pub(crate) fn parse(sql: &str) -> Result<Statement, SqlError> {
     let characters = sql.chars().count();
     if characters > SQL_CHARS_MAX {
         return Err(SqlError::TooLong { characters });

@@ -163,7 +163,8 @@ pub(crate) async fn list(
 
 /// Show a device certificate
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
-    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 200, body = DeviceCertificate), Errors))]
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)),
+    responses((status = 200, body = DeviceCertificate), Errors))]
 pub(crate) async fn show(
     call: Call,
     Path((_, certificate_id)): Path<(String, String)>,
@@ -199,7 +200,8 @@ pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, 
 
 /// List the devices that have a certificate
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}/list-device",
-    tag = "Device certificates", params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
+    tag = "Device certificates",
+    params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
     responses((status = 200, body = DevicesOfCertificate), Errors))]
 pub(crate) async fn list_device(
     call: Call,

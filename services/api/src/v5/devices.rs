@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use self::{
-    new::{Connecting, InitialDesired, NewDevice},
+    new::{Connecting, NewDevice},
     object::DeviceShown,
 };
 use crate::{
@@ -67,13 +67,15 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Cre
         Some(Event::DevicePreRegistered { profile, .. }) => profile.device,
         _ => wanted.device,
     };
-    begin_shadow(&call, &made, wanted.shadow).await?;
+    let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
+    wishes::begin(&call.realm, &call.device(made.as_str())?, shadow).await?;
     shown(&call, made.as_str()).await.map(Created)
 }
 
 /// Show a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
-    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 200, body = DeviceShown), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
+    responses((status = 200, body = DeviceShown), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
     shown(&call, &device_id).await.map(Json)
 }
@@ -103,11 +105,11 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let id = call.device(&device_id)?.device.id;
-    call.command(Command::DeleteDevice { device: id.clone() }).await?;
-    // The device is gone; what is left of it is nobody's, and only takes room.
-    if let Err(error) = device::forget(&call.realm, &id).await {
-        tracing::warn!(device = %id, error = error.message, "what was kept of a deleted device is still there");
+    let device = call.device(&device_id)?.device.id;
+    call.command(Command::DeleteDevice { device: device.clone() }).await?;
+    // It is gone whatever becomes of this: what is left over is of no device.
+    if let Err(error) = device::forget(&call.realm, &device).await {
+        tracing::warn!(%device, error = error.message, "what was kept of a deleted device could not be removed");
     }
     Ok(Done)
 }
@@ -144,11 +146,4 @@ async fn exists(call: &Call, device: &DeviceId) -> Result<bool, ApiError> {
 
 fn taken(device: &DeviceId) -> ApiError {
     ApiError::new(Code::DeviceExists, format!("The device already exists: {:?}", device.as_str()))
-}
-
-/// What a new device is to take on when it connects first goes into its shadow.
-async fn begin_shadow(call: &Call, device: &DeviceId, shadow: Vec<InitialDesired>) -> Result<(), ApiError> {
-    let listed = call.device(device.as_str())?;
-    let desired = shadow.into_iter().map(|InitialDesired { service_id, desired }| (service_id, desired)).collect();
-    wishes::begin(&call.realm, &listed, desired).await
 }

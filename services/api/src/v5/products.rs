@@ -269,7 +269,10 @@ fn changed(old: &ProductDetails, change: ProductChange) -> Result<ProductDetails
 }
 
 /// The product that an id means: in the resource space that is named, else in the default one, else the oldest.
-fn meant(call: &Call, product_id: &str, app_id: Option<&str>) -> Result<(SpaceId, ProductId), ApiError> {
+///
+/// # Errors
+/// [`Code::ProductNotFound`], [`Code::SpaceNotFound`], [`Code::NoPermission`].
+pub(super) fn meant(call: &Call, product_id: &str, app_id: Option<&str>) -> Result<(SpaceId, ProductId), ApiError> {
     let product = ProductId::parse(product_id).map_err(|_| not_found(product_id))?;
     let named = call.space_filter(app_id)?;
     let configuration = call.configuration();

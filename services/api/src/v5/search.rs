@@ -50,7 +50,8 @@ pub(crate) struct Found {
 }
 
 /// Search devices by SQL
-#[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices", params(("project_id" = String, Path)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices",
+    params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
 pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
     call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
@@ -179,7 +180,8 @@ mod tests {
     #[test]
     fn every_comparison_is_a_condition() {
         let found = queried(
-            "select * from device where app_id = 'a' and status in ('ONLINE','FROZEN') or node_id like 'truck%' and tag_key != 'x'",
+            "select * from device where app_id = 'a' and status in ('ONLINE','FROZEN') \
+             or node_id like 'truck%' and tag_key != 'x'",
         );
         let expected = vec![
             vec![

@@ -20,7 +20,7 @@ use crate::{
 /// What a resource space is to be called.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ApplicationName {
-    /// 1 to 64 of Chinese characters, letters, digits and `_?'#().,&%@!-`; unique in the instance.
+    /// 1 to 64 of Chinese characters, letters, digits and `_?'#().,&%@!-`.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_?'#().,&%@!-]+$")]
     app_name: String,
 }

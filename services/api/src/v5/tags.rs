@@ -114,7 +114,8 @@ pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Resu
 }
 
 /// List devices with any of some tags
-#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags", params(("project_id" = String, Path), PageQuery),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags",
+    params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
 pub(crate) async fn query(
     call: Call,

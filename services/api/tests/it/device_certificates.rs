@@ -36,7 +36,10 @@ async fn what_has_connected_is_listed_and_found() {
     assert_eq!(shown["expiry_date"], "40960101T000000Z");
     let devices = operator.post(&format!("/device-certificates/{id}/list-device"), json!({"limit": 10})).await.ok(200);
     assert_eq!(devices["page"]["count"], 1);
-    let expected = json!([{"app_id": "space", "device_id": "truck_dev-b1", "node_id": "dev-b1", "gateway_id": "truck_dev-b1", "product_id": "truck"}]);
+    let expected = json!([{
+        "app_id": "space", "device_id": "truck_dev-b1", "node_id": "dev-b1", "gateway_id": "truck_dev-b1",
+        "product_id": "truck",
+    }]);
     assert_eq!(devices["devices"], expected);
     let marker = devices["page"]["marker"].as_str().unwrap();
     let end = operator.post(&format!("/device-certificates/{id}/list-device"), json!({"marker": marker})).await.ok(200);

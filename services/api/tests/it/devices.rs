@@ -172,7 +172,10 @@ async fn freezing_and_fingerprints_can_be_changed_and_changed_back() {
     let spare = json!({"fingerprint": "CD".repeat(20), "fingerprint_type": "SECONDARY", "force_disconnect": true});
     let expected = json!({"device_id": "truck_n1", "fingerprint": "cd".repeat(20), "fingerprint_type": "SECONDARY"});
     assert_eq!(operator.post(path, spare).await.ok(200), expected);
-    let both = json!({"auth_type": "CERTIFICATES", "fingerprint": "ab".repeat(32), "secondary_fingerprint": "cd".repeat(20), "secure_access": true, "timeout": 0});
+    let both = json!({
+        "auth_type": "CERTIFICATES", "fingerprint": "ab".repeat(32), "secondary_fingerprint": "cd".repeat(20),
+        "secure_access": true, "timeout": 0,
+    });
     assert_eq!(field("auth_info").await, both);
     let cleared = json!({"device_id": "truck_n1", "fingerprint_type": "PRIMARY"});
     assert_eq!(operator.post(path, json!({})).await.ok(200), cleared);
@@ -180,7 +183,8 @@ async fn freezing_and_fingerprints_can_be_changed_and_changed_back() {
     for wrong in [json!({"fingerprint": "ab"}), json!({"fingerprint": "ab:".repeat(20)}), json!({"force_disconnect": 1})] {
         operator.post(path, wrong).await.refused(400, "IOTDA.000006");
     }
-    let held = json!({"node_id": "n2", "product_id": "truck", "auth_info": {"auth_type": "CERTIFICATES", "fingerprint": "cd".repeat(20)}});
+    let held = json!({"auth_type": "CERTIFICATES", "fingerprint": "cd".repeat(20)});
+    let held = json!({"node_id": "n2", "product_id": "truck", "auth_info": held});
     operator.post("/devices", held).await.refused(409, "IOTDA.014933");
 }
 

@@ -1,6 +1,9 @@
 //! The API over HTTP, in one process with a real registrar: what a client of it sees.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
+
 mod attempts;
+mod certificates;
 mod client;
 mod device_certificates;
 mod device_data;
@@ -11,6 +14,10 @@ mod fleet;
 mod history;
 mod operators;
 mod pki;
+mod policies;
+mod products;
 mod refusals;
 mod simulated;
+mod templates;
+mod what_if;
 mod world;

@@ -10,8 +10,19 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
+        Self::with(subject(name))
+    }
+
+    /// One with an organization.
+    pub(crate) fn of_organization(name: &str, organization: &str) -> Self {
+        let mut subject = subject(name);
+        subject.push(DnType::OrganizationName, organization);
+        Self::with(subject)
+    }
+
+    fn with(subject: DistinguishedName) -> Self {
         let mut params = CertificateParams::default();
-        params.distinguished_name = subject(name);
+        params.distinguished_name = subject;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
@@ -21,8 +32,24 @@ impl Authority {
 
     /// DER of a certificate for a device, or for a proof of possession: signed directly.
     pub(crate) fn device(&self, cn: &str) -> Vec<u8> {
+        self.issue(subject(cn))
+    }
+
+    /// DER of a certificate with a serial number and an OU in its Subject, where they are given.
+    pub(crate) fn device_with(&self, cn: &str, serial_number: Option<&str>, unit: Option<&str>) -> Vec<u8> {
+        let mut subject = subject(cn);
+        if let Some(serial_number) = serial_number {
+            subject.push(DnType::CustomDnType(vec![2, 5, 4, 5]), serial_number);
+        }
+        if let Some(unit) = unit {
+            subject.push(DnType::OrganizationalUnitName, unit);
+        }
+        self.issue(subject)
+    }
+
+    fn issue(&self, subject: DistinguishedName) -> Vec<u8> {
         let mut params = CertificateParams::default();
-        params.distinguished_name = subject(cn);
+        params.distinguished_name = subject;
         params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap().der().to_vec()
     }
 }

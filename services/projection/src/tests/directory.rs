@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     admission::{Store, StoreConfig, ViewError, ViewHealth},
-    directory::{DeviceQuery, DeviceStatus, DirectoryView},
+    directory::{CertificateId, DeviceQuery, DeviceStatus, DirectoryView, Marker, TextTest},
 };
 
 fn with_directory(folder: &TempDir) -> StoreConfig {
@@ -133,6 +133,15 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     assert_answers(&open.view, &oracle, &mut Dice::of(1), 60);
     open.close().await;
 
+    let as_left = Store::open_as_left(with_directory(&folder).folder, 1 << 24).unwrap();
+    let as_left = Running::start(as_left, &log);
+    let before = as_left.view.status().borrow().generation;
+    assert_eq!(as_left.reached(log.len()).await.generation, before, "nothing is built to look at what is there");
+    let view = as_left.store.directory(&instance(), log.clone(), as_left.shutdown.clone()).unwrap();
+    assert_answers(&view, &oracle, &mut Dice::of(2), 30);
+    drop(view);
+    as_left.close().await;
+
     let without = Running::open(&folder, &log);
     assert_eq!(without.reached(log.len()).await.digest, digest);
     super::assert_equal(&without.view, &history, &history.folded(150));
@@ -197,4 +206,38 @@ async fn a_page_reads_as_many_rows_as_it_returns() {
         }
     }
     assert_eq!(listed, 3000);
+}
+
+#[test]
+fn markers_and_ids_are_read_as_they_are_shown() {
+    let marker = Marker(Position(0xAB12));
+    assert_eq!(marker.to_string(), "00000000000000000000ab12");
+    for text in [marker.to_string(), marker.to_string().to_uppercase()] {
+        assert_eq!(Marker::parse(&text), Some(marker));
+    }
+    assert_eq!(Marker::parse(&"f".repeat(24)), Some(Marker(Position(u64::MAX))), "before everything");
+    let id = CertificateId::of(Position(0x1F), &[0xC0; 32]);
+    assert_eq!(id.to_string(), "000000000000001fc0c0c0c0");
+    assert_eq!(CertificateId::parse(&id.to_string().to_uppercase()), Some(id));
+    for text in ["", "ab12", "+0000000000000000000ab12", "00000000000000000000ab1g", "é0000000000000000000ab1"] {
+        assert_eq!((Marker::parse(text), CertificateId::parse(text)), (None, None), "{text:?}");
+    }
+}
+
+#[test]
+fn what_a_device_does_not_have_is_only_ever_unlike_something() {
+    let tests = |value: Option<&str>| {
+        let of = |test: TextTest| test.holds(value);
+        [
+            of(TextTest::Eq("ab".into())),
+            of(TextTest::Ne("ab".into())),
+            of(TextTest::Prefix("a".into())),
+            of(TextTest::In(vec!["ab".into(), "x".into()])),
+            of(TextTest::NotIn(vec!["ab".into(), "x".into()])),
+        ]
+    };
+    assert_eq!(tests(Some("ab")), [true, false, true, true, false]);
+    assert_eq!(tests(Some("ac")), [false, true, true, false, true]);
+    assert_eq!(tests(Some("AB")), [false, true, false, false, true]);
+    assert_eq!(tests(None), [false, true, false, false, true]);
 }

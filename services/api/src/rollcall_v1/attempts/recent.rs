@@ -189,3 +189,39 @@ fn commanded(command: &Command) -> Option<&DeviceId> {
         | Command::DeleteCa { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief() -> Brief {
+        Brief {
+            position: Position(7),
+            time: Timestamp::from_unix_s(100),
+            code: "chain_refused".into(),
+            certificate: Some([0xab; 32]),
+            name: "Pump 12".into(),
+            device: DeviceId::parse("pump_12").ok(),
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_found_by_each_of_what_is_known_of_it_and_by_all_together() {
+        let text = |text: &str| Some(text.to_owned());
+        let (before, since, until) =
+            (Some(Position(8)), Some(Timestamp::from_unix_s(100)), Some(Timestamp::from_unix_s(100)));
+        let all =
+            Wanted { code: text("chain_refused"), certificate: text("ABab"), device: text("pump_12"), since, until, before };
+        let found = [Wanted::default(), Wanted { certificate: text("pump 1"), ..Wanted::default() }, all];
+        assert!(found.iter().all(|wanted| wanted.is(&brief())), "{found:?}");
+        let missed = [
+            Wanted { code: text("chain"), ..Wanted::default() },
+            Wanted { certificate: text("ba"), ..Wanted::default() },
+            Wanted { device: text("pump"), ..Wanted::default() },
+            Wanted { since: Some(Timestamp::from_unix_s(101)), ..Wanted::default() },
+            Wanted { until: Some(Timestamp::from_unix_s(99)), ..Wanted::default() },
+            Wanted { before: Some(Position(7)), ..Wanted::default() },
+        ];
+        assert!(missed.iter().all(|wanted| !wanted.is(&brief())), "{missed:?}");
+    }
+}

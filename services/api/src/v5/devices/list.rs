@@ -67,7 +67,8 @@ pub(crate) struct Devices {
 }
 
 /// List devices
-#[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path), PageQuery, Filter),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices",
+    params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Devices), Errors))]
 pub(crate) async fn list(
     call: Call,
@@ -80,13 +81,16 @@ pub(crate) async fn list(
     Ok(Json(Devices { devices: found.0, page: found.1 }))
 }
 
+/// The condition on one field of a device.
+type OfText = fn(TextTest) -> Condition;
+
 impl Filter {
     fn conditions(self, call: &Call) -> Result<Vec<Condition>, ApiError> {
         let mut conditions = Vec::new();
         if let Some(space) = call.space_filter(self.app_id.as_deref())? {
             conditions.push(Condition::Space(TextTest::Eq(space.as_str().into())));
         }
-        let texts: [(Option<String>, fn(TextTest) -> Condition); 4] = [
+        let texts: [(Option<String>, OfText); 4] = [
             (self.product_id, Condition::Product),
             (self.gateway_id, Condition::GatewayId),
             (self.node_id, Condition::NodeId),

@@ -6,7 +6,7 @@
 use rollcall_domain::{
     ids::{DeviceId, NodeId, ProductId},
     registry::{
-        Command, Product,
+        Command,
         event::{DeclaredCredential, DeviceProfile},
     },
     text,
@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use super::fingerprint;
-use crate::{call::Call, codes::Code, error::ApiError};
+use crate::{call::Call, codes::Code, error::ApiError, v5::products};
 
 /// Characters of a secret.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 8..=32;
@@ -149,12 +149,12 @@ impl NewDevice {
         let credential = self.auth_info.unwrap_or_default().credential()?;
         let shadow = self.shadow.unwrap_or_default();
         check_shadow(&shadow)?;
-        let product = product_meant(call, &product, self.app_id.as_deref())?;
+        let (space, product) = products::meant(call, product.as_str(), self.app_id.as_deref())?;
         let profile = DeviceProfile {
             device: device.clone(),
             node_id,
-            space: product.space,
-            product: product.id,
+            space,
+            product,
             name: self.device_name.map(Into::into),
             tags: Vec::new(),
             policies: Vec::new(),
@@ -231,22 +231,6 @@ fn check_shadow(shadow: &[InitialDesired]) -> Result<(), ApiError> {
         }
     }
     Ok(())
-}
-
-/// The product that an id means: in the resource space that is named, else in the default one, else the oldest.
-fn product_meant(call: &Call, id: &ProductId, app_id: Option<&str>) -> Result<Product, ApiError> {
-    let space = call.space_filter(app_id)?;
-    let configuration = call.configuration();
-    let is_default = |product: &Product| configuration.spaces.get(&product.space).is_some_and(|space| space.default_space);
-    let meant = configuration
-        .products
-        .values()
-        .filter(|product| product.id == *id && call.caller.scope.holds_space(&product.space))
-        .filter(|product| space.as_ref().is_none_or(|space| product.space == *space))
-        .min_by_key(|product| (!is_default(product), product.created_at));
-    meant
-        .cloned()
-        .ok_or_else(|| ApiError::new(Code::ProductNotFound, format!("The product does not exist: {:?}", id.as_str())))
 }
 
 #[cfg(test)]
