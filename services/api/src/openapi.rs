@@ -2,7 +2,10 @@
 //!
 //! Not for what an operation does. Invariant: an operation that exists is in it, with the role that it needs.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use axum::{
     Router,
@@ -10,10 +13,11 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use serde_json::Value;
 use utoipa::{
     IntoResponses, PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, Info, License, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+        Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         extensions::ExtensionsBuilder,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
@@ -46,12 +50,15 @@ impl IntoResponses for Errors {
 
 /// The document as JSON text, the same for everybody.
 pub fn json() -> &'static str {
-    static JSON: LazyLock<String> = LazyLock::new(|| {
-        let mut text = router::document().to_pretty_json().expect("a document of texts, numbers and maps is JSON");
-        text.push('\n');
-        text
-    });
+    static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", value()));
     &JSON
+}
+
+/// The document.
+pub(crate) fn value() -> &'static Value {
+    static VALUE: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(router::document()).expect("a document of texts, numbers and maps is JSON"));
+    &VALUE
 }
 
 /// The name that a key goes by in the document.
@@ -75,8 +82,14 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     components
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
+    let may_be_empty = bodies_that_may_be_empty(&components.schemas);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && body.content.values().any(|content| is_of(content, &may_be_empty))
+            {
+                body.required = Some(Required::False);
+            }
             if is_open(path) {
                 operation.security = Some(Vec::new());
                 continue;
@@ -89,6 +102,20 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The schemas that `{}` is of: no body is read as that ([`Body`](crate::extract::Body)).
+fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeSet<String> {
+    let may_be_empty = |schema: &RefOr<Schema>| match schema {
+        RefOr::T(Schema::Object(object)) => object.required.is_empty(),
+        RefOr::T(_) | RefOr::Ref(_) => false,
+    };
+    schemas.iter().filter(|(_, schema)| may_be_empty(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+fn is_of(content: &RefOr<Content>, schemas: &BTreeSet<String>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(reference)), .. }) = content else { return false };
+    reference.ref_location.rsplit('/').next().is_some_and(|name| schemas.contains(name))
 }
 
 /// Whether a path is served to whoever asks.
