@@ -27,7 +27,7 @@ use rollcall_chassis::{
 };
 use rollcall_domain::{
     fleet::{AccessKeyId, Edition, FleetCommand, Instance, NewOperator, OperatorName, ProjectId, Role, Scope},
-    ids::{CaId, DeviceId, InstanceId, LogId, Position, RequestId, TemplateId},
+    ids::{CaId, DeviceId, LogId, Position, RequestId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
