@@ -131,7 +131,7 @@ async fn watch_once(realm: &Realm, clock: &dyn Clock) -> Result<(), BackboneErro
                 shown.retain(|_, known| known.session.connector != connector);
             }
             (PresenceChange::Online { device, session, at }, None) => {
-                realm.online.write().insert(device.clone(), Presence { session: session.clone(), since: at });
+                realm.online.write().insert(device.clone(), Presence { session, since: at });
                 realm.view.note_seen(&device, true, at);
                 realm.online.arrived(&device);
             }

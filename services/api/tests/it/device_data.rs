@@ -1,6 +1,7 @@
 //! Messages, commands, properties and shadows, as callers and devices see them.
 
 use bytes::Bytes;
+use rollcall_backbone::documents::DocumentKey;
 use rollcall_domain::registry::Command;
 use serde_json::{Value, json};
 
@@ -266,7 +267,7 @@ async fn a_device_asks_for_its_shadow_and_garbage_stops_nobody() {
     assert_eq!(answer["object_device_id"], "t1");
     assert_eq!(answer["shadow"][0]["reported"]["properties"], json!({"on": true}));
     let documents = &world.backbone.documents;
-    let none = documents.get(&id("alpha"), &rollcall_backbone::documents::DocumentKey::Shadow(id("none"))).await.unwrap();
+    let none = documents.get(&id("alpha"), &DocumentKey::Shadow(id("none"))).await.unwrap();
     assert!(none.is_none(), "a device that does not exist has no shadow");
 }
 
@@ -285,4 +286,71 @@ async fn a_device_made_again_has_nothing_of_the_one_before() {
     let body = json!({"message_id": "m1", "message": "new", "payload_format": "raw"});
     operator.post("/devices/t1/messages", body).await.ok(201);
     assert_eq!(device.hear().await.1.payload, "new");
+}
+
+#[tokio::test]
+async fn a_device_begins_with_the_shadow_that_it_was_added_with_and_leaves_none() {
+    let world = World::with_alpha().await;
+    let operator = world.operator().await;
+    let initial = json!([{"service_id": "light", "desired": {"on": true}}]);
+    let wanted = json!({"device_id": "t1", "node_id": "t1", "product_id": "truck", "shadow": initial});
+    operator.post("/devices", wanted).await.ok(201);
+    assert_eq!(shadow(&operator).await[0]["desired"]["properties"], json!({"on": true}));
+    operator.post("/devices/t1/messages", json!({"message": "x"})).await.ok(201);
+    operator.delete("/devices/t1").await.ok(204);
+    let documents = &world.backbone.documents;
+    for key in [DocumentKey::Shadow(id("t1")), DocumentKey::Messages(id("t1"))] {
+        assert!(documents.get(&id("alpha"), &key).await.unwrap().is_none(), "{key:?} stays");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_bring_a_device_everything_once() {
+    let (world, operator, mut device) = with_device().await;
+    let second = Client { address: world.second_api().await, ..operator.clone() };
+    eventually("the second process serves the instance", || async { second.get("/devices/t1/shadow").await.status == 200 })
+        .await;
+    operator.put("/devices/t1/shadow", light(json!({"on": true}))).await.ok(200);
+    for n in 0..10 {
+        let client = if n % 2 == 0 { &operator } else { &second };
+        let body = json!({"message_id": format!("m{n}"), "message": format!("m{n}"), "payload_format": "raw"});
+        client.post("/devices/t1/messages", body).await.ok(201);
+    }
+    device.arrive(&world).await;
+    delivered(&second, "m9").await;
+    device.say("properties/report", json!({"services": [{"service_id": "light", "properties": {"on": true}}]})).await;
+    device.say("shadow/get/request_id=1", "").await;
+    eventually("both processes show the report", || async {
+        let version = |client: Client| async move { shadow(&client).await[0]["version"] == 2 };
+        version(operator.clone()).await && version(second.clone()).await
+    })
+    .await;
+    // Whatever either process would have sent twice is on its way before this.
+    for client in [&operator, &second] {
+        let (asked, _) = tokio::join!(client.post("/devices/t1/commands", json!({"paras": {}})), async {
+            loop {
+                let (topic, _) = device.hear_and_keep().await;
+                if let Some(request) = topic.strip_prefix("sys/commands/") {
+                    break device.say(&format!("commands/response/{request}"), json!({"result_code": 0})).await;
+                }
+            }
+        });
+        assert_eq!(asked.ok(200)["response"], json!({"result_code": 0}));
+    }
+    let mut expected: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
+    expected.extend(["told what is desired".to_owned(), "shown its shadow".to_owned()]);
+    expected.sort();
+    let mut heard: Vec<String> = device
+        .heard
+        .iter()
+        .filter(|(topic, _)| !topic.starts_with("sys/commands/"))
+        .map(|(topic, payload)| match topic.as_str() {
+            "sys/messages/down" => String::from_utf8(payload.to_vec()).unwrap(),
+            topic if topic.starts_with("sys/properties/set/") => "told what is desired".to_owned(),
+            topic if topic.starts_with("sys/shadow/get/response/") => "shown its shadow".to_owned(),
+            topic => topic.to_owned(),
+        })
+        .collect();
+    heard.sort();
+    assert_eq!(heard, expected);
 }

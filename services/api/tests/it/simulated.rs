@@ -28,6 +28,8 @@ pub(crate) struct Simulated {
     backbone: Backbone,
     instance: InstanceId,
     session: u64,
+    /// What [`Self::hear_and_keep`] has heard.
+    pub(crate) heard: Vec<(String, Bytes)>,
     downlinks: mpsc::Receiver<Result<StoredMessage, BackboneError>>,
 }
 
@@ -52,7 +54,7 @@ impl World {
     pub(crate) async fn device(&self, name: &str) -> Simulated {
         let (backbone, instance): (_, InstanceId) = (self.backbone.clone(), id("alpha"));
         let downlinks = backbone.messages.follow(&instance, &[Lane::Down], Some(Position(0))).await.unwrap();
-        Simulated { name: name.to_owned(), backbone, instance, session: 0, downlinks }
+        Simulated { name: name.to_owned(), backbone, instance, session: 0, heard: Vec::new(), downlinks }
     }
 }
 
@@ -128,6 +130,13 @@ impl Simulated {
             }
         })
         .await
+    }
+
+    /// The next message, which is also kept.
+    pub(crate) async fn hear_and_keep(&mut self) -> (String, Bytes) {
+        let (topic, message) = self.hear().await;
+        self.heard.push((topic.clone(), message.payload.clone()));
+        (topic, message.payload)
     }
 
     /// The next message, as JSON.

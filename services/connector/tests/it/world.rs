@@ -90,7 +90,7 @@ impl World {
             memory::with_control(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
         let (alpha, beta) = (instance("alpha", ALPHA), instance("beta", BETA));
         let instances = [&alpha, &beta].map(|instance| (instance.id.clone(), instance.clone()));
-        let fleet = Fleet { instances: instances.into() };
+        let fleet = Fleet { instances: instances.into(), ..Fleet::default() };
         let fleet = FleetSnapshot { position: Position(2), fleet, caught_up: true, ..FleetSnapshot::default() };
         let (folder, server_ca) = (TempDir::new().unwrap(), Authority::root("Server CA"));
         let world = Self {
