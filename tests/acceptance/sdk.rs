@@ -106,3 +106,31 @@ fn keys_and_what_they_made_survive_a_kill() {
     let mode = std::os::unix::fs::MetadataExt::mode(&Path::new(&up.data()).join("up.json").metadata().expect("up.json"));
     assert_eq!(mode & 0o777, 0o600);
 }
+
+/// F15: a registrar that is away costs an operator a clear answer within the deadline, and nothing half done.
+#[test]
+fn f15_a_change_without_a_registrar_is_refused_clearly_and_comes_about_once() {
+    let mut deployment = Deployment::empty(folder(), &[("north", "north.test")]);
+    let api = Api::of(&deployment.start_api());
+    let fleet = FLEET.split("  - id: south").next().expect("the first instance");
+    let done = deployment.apply_text(fleet);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let api = api.on("north");
+    let (path, name, key) =
+        ("/v5/iot/{project_id}/apps", json!({"app_name": "once"}), json!({"Idempotency-Key": "a-script-s-own"}));
+    api.get(path);
+
+    deployment.registrar().stop();
+    let answer = api.ask("POST", path, Some(&name), &key);
+    assert_eq!((answer.status, &answer.body["error_code"]), (503, &json!("IOTDA.014950")), "{}", answer.body);
+    assert!(answer.headers["retry-after"].is_string(), "{}", answer.headers);
+    assert_eq!(api.get(path)["applications"], json!([]), "reading needs no registrar");
+
+    deployment.start_registrar();
+    let made = api.ask("POST", path, Some(&name), &key);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let again = api.ask("POST", path, Some(&name), &key);
+    assert_eq!((again.status, &again.body), (201, &made.body), "the same request is the same change");
+    let listed = api.get(path);
+    assert_eq!(listed["applications"].as_array().map(Vec::len), Some(1), "{listed}");
+}

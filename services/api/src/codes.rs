@@ -142,8 +142,6 @@ codes! {
     ConnectionRefused = "IOTDA.014937" CONFLICT,
     /// The shadow has another version.
     ShadowVersion = "IOTDA.014938" CONFLICT,
-    /// The device answered with an error.
-    DeviceAnsweredError = "IOTDA.014939" OK,
     /// Nobody has ruled on the change in time.
     RegistrarAway = "IOTDA.014950" SERVICE_UNAVAILABLE,
     /// The backbone cannot be reached.

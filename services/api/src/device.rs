@@ -58,14 +58,14 @@ impl Devices {
         self.entropy.uuid_v4().simple().to_string()
     }
 
-    /// Has a device looked at again in a while: somebody else is bringing it something, or it is not known whether it has it.
+    /// Has a device looked at again soon: somebody else is bringing it something, or nobody knows whether it has it.
     fn look_again(&self, device: &DeviceId) {
         self.again.put(device);
     }
 }
 
-/// Starts what runs for the devices of a realm, until it stops. To be called before presence is watched: who is online then
-/// is an arrival too.
+/// Starts what runs for the devices of a realm, until it stops. To be called before presence is watched: who is online
+/// then is an arrival too.
 pub(crate) fn start(realm: &Arc<Realm>) {
     let jobs = [
         arrivals::run(Arc::downgrade(realm), realm.online.arrivals()).boxed(),

@@ -7,15 +7,13 @@ use axum::http::Method;
 use rollcall_domain::fleet::Role;
 
 /// POST operations that only read.
-const READS: [&str; 8] = [
+const READS: [&str; 6] = [
     "/v5/iot/{project_id}/device-certificates/{certificate_id}/list-device",
     "/v5/iot/{project_id}/device-policies/{policy_id}/list-targets",
     "/v5/iot/{project_id}/search/query-devices",
     "/v5/iot/{project_id}/tags/query-resources",
     "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/debug",
     "/rollcall/v1/instances/{instance_id}/templates/{template_id}/what-if",
-    "/rollcall/v1/instances/{instance_id}/template-drafts/what-if",
-    "/rollcall/v1/logout",
 ];
 
 /// What only administrators do, whatever the method.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rollcall_api::Code;
 use rollcall_domain::{refusal::Refusal, rejection::Rejection};
 
 use crate::repository::{Source, assert_none, files};
@@ -9,7 +10,8 @@ use crate::repository::{Source, assert_none, files};
 const FOLDER: &str = "docs/operate/codes/";
 
 fn codes() -> BTreeSet<&'static str> {
-    Refusal::codes().chain(Rejection::codes()).collect()
+    let of_the_api = Code::ALL.iter().map(|code| code.as_str());
+    Refusal::codes().chain(Rejection::codes()).chain(of_the_api).collect()
 }
 
 fn pages() -> Vec<Source> {

@@ -49,8 +49,8 @@ pub(crate) struct Message {
 /// Keeps a message, and delivers it if the device is online. The same message again is the same.
 ///
 /// # Errors
-/// [`Code::AlreadyExists`] if another message has its id, [`Code::LimitReached`] if too many wait; the backbone's: it may have
-/// been kept.
+/// [`Code::AlreadyExists`] if another message has its id, [`Code::LimitReached`] if too many wait; the backbone's: it
+/// may have been kept.
 pub(crate) async fn create(realm: &Arc<Realm>, listed: &Listed, wanted: NewMessage) -> Result<Entry, ApiError> {
     let device = &listed.device.id;
     wanted.content.check(device)?;

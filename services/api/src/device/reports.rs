@@ -81,7 +81,7 @@ pub(crate) async fn run(realm: Weak<Realm>) {
                 }
             }
             Err(Stopped::Other(error)) => {
-                tracing::warn!(instance = %realm.id, error = error.message, "reports cannot be put into shadows; trying again");
+                tracing::warn!(instance = %realm.id, error = error.message, "reports cannot be folded; trying again");
             }
         }
         drop(realm);

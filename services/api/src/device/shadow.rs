@@ -1,7 +1,7 @@
 //! The shadow of a device: what is desired of its properties and what it has reported, by service. No I/O and no clock.
 //!
-//! Not for when it is stored or sent. Invariants: a report counts once, whoever folds it and however reports are grouped; the
-//! version of a service rises with every change of either side; what one change asks for happens whole or not at all.
+//! Not for when it is stored or sent. Invariants: a report counts once, whoever folds it and however reports are grouped;
+//! the version of a service rises with every change of either side; what one change asks for happens whole or not at all.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -51,7 +51,8 @@ pub(crate) struct CommandAnswer {
 }
 
 /// Send a command to a device and wait for its answer
-#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/commands", tag = "Commands", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/commands", tag = "Commands",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceCommandRequest, responses((status = 200, body = CommandAnswer), Errors))]
 pub(crate) async fn create(
     call: Call,

@@ -185,7 +185,8 @@ impl DeviceMessage {
 }
 
 /// Send a message to a device
-#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceMessageRequest, responses((status = 201, body = MessageCreated), Errors))]
 pub(crate) async fn create(
     call: Call,
@@ -214,7 +215,8 @@ pub(crate) async fn create(
 }
 
 /// List the messages of a device
-#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceMessages), Errors))]
 pub(crate) async fn list(
     call: Call,
@@ -229,7 +231,8 @@ pub(crate) async fn list(
 
 /// Show a message of a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
-    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)), responses((status = 200, body = DeviceMessage), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
+    responses((status = 200, body = DeviceMessage), Errors))]
 pub(crate) async fn show(
     call: Call,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
@@ -241,7 +244,8 @@ pub(crate) async fn show(
 
 /// Delete a message of a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
-    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)), responses((status = 204), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
+    responses((status = 204), Errors))]
 pub(crate) async fn delete(
     call: Call,
     Path((_, device_id, message_id)): Path<(String, String, String)>,

@@ -66,7 +66,8 @@ pub(crate) struct PropertiesAnswer {
 
 /// Read properties from a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
-    params(("project_id" = String, Path), ("device_id" = String, Path), WhichService), responses((status = 200, body = PropertiesAnswer), Errors))]
+    params(("project_id" = String, Path), ("device_id" = String, Path), WhichService),
+    responses((status = 200, body = PropertiesAnswer), Errors))]
 pub(crate) async fn list(
     call: Call,
     Path((_, device_id)): Path<(String, String)>,
@@ -83,7 +84,8 @@ pub(crate) async fn list(
 }
 
 /// Set properties at a device
-#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DevicePropertiesRequest, responses((status = 200, body = PropertiesAnswer), Errors))]
 pub(crate) async fn update(
     call: Call,

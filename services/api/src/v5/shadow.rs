@@ -88,7 +88,8 @@ impl From<&Side> for ShadowSide {
 }
 
 /// Show the shadow of a device
-#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShadow), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
     let listed = call.device(&device_id)?;
@@ -97,7 +98,8 @@ pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)
 }
 
 /// Change what is desired of a device
-#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = UpdateDesireds, responses((status = 200, body = DeviceShadow), Errors))]
 pub(crate) async fn update(
     call: Call,
@@ -121,7 +123,8 @@ pub(crate) async fn update(
 }
 
 /// Desire nothing of a device any more
-#[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows", params(("project_id" = String, Path), ("device_id" = String, Path)),
+#[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
+    params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     let listed = call.device(&device_id)?;

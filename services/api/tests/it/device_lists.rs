@@ -162,7 +162,10 @@ async fn sql_finds_selects_orders_and_counts() {
     let search = async |sql: &str| operator.post("/search/query-devices", json!({"sql": sql})).await.ok(200);
     let cases: [(&str, Vec<String>); 8] = [
         ("select * from device limit 3", expected(9..12)),
-        ("SELECT * FROM device WHERE node_id like 'n00%' AND device_name = 'odd'", expected([1, 3, 5, 7, 9].into_iter())),
+        (
+            "SELECT * FROM device WHERE device_name like 'even%' AND node_id != 'n000'",
+            expected([2, 4, 6, 8, 10].into_iter()),
+        ),
         (
             "select * from device where device_id in ('truck_n001','truck_n005') order by marker desc",
             expected([1, 5].into_iter()),

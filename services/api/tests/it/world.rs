@@ -17,7 +17,7 @@ use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, config
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    memory::{self, Control, MemoryConfig},
+    memory::{self, MemoryConfig},
     petition::Petitioner,
     requests::RequestKind,
 };
@@ -27,7 +27,7 @@ use rollcall_chassis::{
 };
 use rollcall_domain::{
     fleet::{AccessKeyId, Edition, FleetCommand, Instance, NewOperator, OperatorName, ProjectId, Role, Scope},
-    ids::{CaId, DeviceId, InstanceId, LogId, Position, RequestId, TemplateId},
+    ids::{CaId, DeviceId, LogId, Position, RequestId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
@@ -54,7 +54,6 @@ pub(crate) const PROJECT: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 pub(crate) struct World {
     pub(crate) backbone: Backbone,
-    pub(crate) faults: Control,
     pub(crate) clock: SetClock,
     pub(crate) address: SocketAddr,
     /// What the API told of the administrator that it made.
@@ -100,8 +99,7 @@ impl World {
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
-        let (backbone, faults) =
-            memory::with_control(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let backbone = memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
         let store = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 * 1024 * 1024, directory: true };
         let store = Store::open(&store).unwrap();
         let fleet = fleet::follow(Arc::clone(&backbone.log), shutdown.clone());
@@ -133,7 +131,6 @@ impl World {
         let master_key = MasterKey::open_or_make(&master_key_file, &CountingEntropy::seeded(3_000_000)).unwrap();
         Self {
             backbone,
-            faults,
             clock,
             address,
             welcome,
@@ -366,12 +363,6 @@ impl World {
     pub(crate) async fn operator_of(&self, spaces: &[&str]) -> Client {
         let spaces: BTreeSet<_> = spaces.iter().map(|space| id(space)).collect();
         self.client(Role::Operator, Scope { instances: None, spaces: Some(spaces) }).await
-    }
-
-    /// An operator who may only use these instances.
-    pub(crate) async fn operator_of_instances(&self, instances: &[&str]) -> Client {
-        let instances: BTreeSet<InstanceId> = instances.iter().map(|instance| id(instance)).collect();
-        self.client(Role::Operator, Scope { instances: Some(instances), spaces: None }).await
     }
 
     /// Whoever has no credentials.

@@ -113,8 +113,8 @@ proptest! {
             .iter()
             .zip(1_u64..)
             .map(|((service, name, value), n)| {
-                let values = properties(json!({ name.as_str(): value }));
-                (mark(n), vec![Reported { service_id: format!("s{service}"), properties: values, at_ms: i64::try_from(n).unwrap() }])
+                let values = json!({ name.as_str(): value });
+                (mark(n), vec![reported(&format!("s{service}"), values, i64::try_from(n).unwrap())])
             })
             .collect();
         let mut once = Shadow::beginning(1);
@@ -141,7 +141,10 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_shadow_reads_as_it_was(values in prop::collection::btree_map("[a-z]{1,4}", -5_i64..5, 0..5), at in any::<i64>()) {
+    fn a_stored_shadow_reads_as_it_was(
+        values in prop::collection::btree_map("[a-z]{1,4}", -5_i64..5, 0..5),
+        at in any::<i64>(),
+    ) {
         let mut shadow = Shadow::beginning(5);
         let desired: Properties = values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let wishes = [Wish { service_id: "s".to_owned(), desired: desired.clone(), version: None }];
