@@ -26,25 +26,24 @@ use utoipa::{
 
 use crate::{error::ErrorBody, permission, router};
 
-/// What every operation may answer beside what it is for.
+/// What every operation may answer beside what it is for: status, name in the document, when.
+const ERRORS: [(&str, &str, &str); 7] = [
+    ("400", "BadRequest", "Something in the request is wrong; the text names it"),
+    ("401", "Unauthorized", "Not authenticated"),
+    ("403", "Forbidden", "Not permitted, or too many requests, or a resource space that does not exist"),
+    ("404", "NotFound", "Something that the request names does not exist"),
+    ("405", "MethodNotAllowed", "The path has no such method"),
+    ("409", "Conflict", "It contradicts what exists"),
+    ("503", "ServiceUnavailable", "It cannot be done at the moment; try again"),
+];
+
+/// The errors, for what an operation declares.
 pub(crate) struct Errors;
 
 impl IntoResponses for Errors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let said = [
-            ("400", "Something in the request is wrong; the text names it"),
-            ("401", "Not authenticated"),
-            ("403", "Not permitted, or too many requests, or a resource space that does not exist"),
-            ("404", "Something that the request names does not exist"),
-            ("405", "The path has no such method"),
-            ("409", "It contradicts what exists"),
-            ("503", "It cannot be done at the moment; try again"),
-        ];
-        let response = |text: &str| {
-            let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
-            ResponseBuilder::new().description(text).content("application/json", body).build()
-        };
-        said.into_iter().map(|(status, text)| (status.to_owned(), RefOr::T(response(text)))).collect()
+        let named = |(status, name, _): (&str, &str, &str)| (status.to_owned(), Ref::from_response_name(name).into());
+        ERRORS.into_iter().map(named).collect()
     }
 }
 
@@ -78,6 +77,11 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     document.info = info;
     let components = document.components.get_or_insert_with(Default::default);
     components.schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
+    for (_, name, text) in ERRORS {
+        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = ResponseBuilder::new().description(text).content("application/json", body).build();
+        components.responses.insert(name.to_owned(), response.into());
+    }
     let header = |name: &str, text: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, text)));
     components
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
