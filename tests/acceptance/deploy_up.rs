@@ -18,6 +18,16 @@ fn paste(line: &str) -> (bool, String) {
     (done.status.success(), text(&done.stdout) + &text(&done.stderr))
 }
 
+/// Runs the three lines of Python that `deploy/up` prints.
+fn python(printed: &str, folder: &Path) -> String {
+    let lines: Vec<&str> = printed.lines().skip_while(|line| !line.starts_with("import json;")).take(3).collect();
+    let python = std::env::var_os("ROLLCALL_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    // The SDK keeps a file of its own in the home folder.
+    let done = Command::new(python).args(["-c", &lines.join("\n")]).env("HOME", folder).output().expect("python");
+    assert!(done.status.success(), "{lines:#?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
 fn ready(up: &mut Process, data: &Path) -> Value {
     // The program may have to be built first.
     wait::within(wait::BOUND * 8, "deploy/up to be ready", || {
@@ -64,6 +74,13 @@ fn one_command_and_one_line_register_a_device() {
     assert!(done && said.contains(&device) && said.contains("stored"), "{said}");
     assert_eq!(up.output().matches("DeviceRegistered").count(), 1);
 
+    // The API is up too: its credentials are said once, and the cloud's SDK finds the device.
+    for field in ["url", "ca_file", "project_id", "access_key", "secret_key"] {
+        assert!(announced["api"][field].is_string(), "{field}");
+    }
+    assert!(printed.contains("First administrator, shown this once: admin with password "), "{printed}");
+    assert!(python(&printed, folder.path()).contains(&device), "the SDK lists the device");
+
     // The other instance trusts the same CA: the same certificate is another device there.
     let south = line("rollcall_device").replace("--host localhost", "--host south.localhost");
     let (done, said) = paste(&south);
@@ -83,6 +100,8 @@ fn one_command_and_one_line_register_a_device() {
     let (done, said) = paste(announced["demo"]["mosquitto_pub"].as_str().expect("a line"));
     assert!(done, "{said}");
     assert!(!again.output().contains("DeviceRegistered"), "{}", again.output());
+    assert!(!again.output().contains("First administrator"), "a password is said once");
+    assert!(python(&again.output(), folder.path()).contains(&device), "the key is the same");
     again.signal("INT");
     wait::until("deploy/up to stop again", || again.ended().ok_or_else(|| again.errors()));
 }

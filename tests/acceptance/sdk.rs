@@ -24,75 +24,114 @@ const FLEET: &str = r"instances:
     templates: []
 ";
 
-fn embedded() -> Up {
-    Up::start_text(folder(), FLEET, None)
+/// Rollcall, one way or the other.
+enum Ground {
+    /// `rollcall up` on the embedded log.
+    Together(Up),
+    /// A registrar, a connector and an API of their own on NATS, and what the API's first start has printed.
+    Apart(Deployment, Value),
 }
 
-fn scene(up: &Up, more: Value) -> Scene {
-    let api = up.announced()["api"].clone();
-    Scene {
-        api,
-        instance: "north".to_owned(),
-        host: "north.test".to_owned(),
-        mqtts: up.address(),
-        server_ca: up.server_ca(),
-        folder: up.folder().to_owned(),
-        more,
+impl Ground {
+    fn together() -> Self {
+        Self::Together(Up::start_text(folder(), FLEET, None))
+    }
+
+    fn apart() -> Self {
+        let mut deployment = Deployment::empty(folder(), &[("north", "north.test"), ("south", "south.test")]);
+        let announced = deployment.start_api();
+        let done = deployment.apply_text(FLEET);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        Self::Apart(deployment, announced)
+    }
+
+    /// What a script has to know of the API.
+    fn announced(&self) -> Value {
+        match self {
+            Self::Together(up) => up.announced()["api"].clone(),
+            Self::Apart(_, announced) => announced.clone(),
+        }
+    }
+
+    /// Plays a program on instance `north`.
+    #[track_caller]
+    fn play(&self, program: &str, more: Value) {
+        let (mqtts, server_ca, folder) = match self {
+            Self::Together(up) => (up.address(), up.server_ca(), up.folder().to_owned()),
+            Self::Apart(deployment, _) => {
+                let target = deployment.target("north.test", 0);
+                (target.address, target.server_ca, deployment.folder().to_owned())
+            }
+        };
+        let (instance, host) = ("north".to_owned(), "north.test".to_owned());
+        Scene { api: self.announced(), instance, host, mqtts, server_ca, folder, more }.play(program);
+    }
+
+    #[track_caller]
+    fn play_refusals(&self) {
+        let spare = Api::of(&self.announced()).access_key(&json!({"operator": "admin"}));
+        self.play("refusals", json!({"spare_key": spare}));
+    }
+
+    #[track_caller]
+    fn play_two_instances(&self) {
+        let api = Api::of(&self.announced());
+        api.post(
+            "/rollcall/v1/operators",
+            &json!({"name": "norther", "role": "operator", "scope": {"instances": ["north"]}}),
+        );
+        let key = api.access_key(&json!({"operator": "norther"}));
+        let of = |name: &str| key[name].clone();
+        let north_key =
+            json!({"access_key": of("access_key"), "secret_key": of("secret_key"), "project_id": of("project_id")});
+        self.play("two_instances", json!({"north_key": north_key}));
     }
 }
 
 #[test]
 fn the_whole_job_on_the_embedded_log() {
-    scene(&embedded(), json!({})).play("job");
+    Ground::together().play("job", json!({}));
 }
 
 #[test]
-fn the_whole_job_on_separate_processes_over_nats_signed_the_other_way() {
-    let mut deployment = Deployment::empty(folder(), &[("north", "north.test"), ("south", "south.test")]);
-    let api = deployment.start_api();
-    let done = deployment.apply_text(FLEET);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let target = deployment.target("north.test", 0);
-    let scene = Scene {
-        api,
-        instance: "north".to_owned(),
-        host: "north.test".to_owned(),
-        mqtts: target.address,
-        server_ca: target.server_ca.clone(),
-        folder: deployment.folder().to_owned(),
-        more: json!({"derived": true}),
-    };
-    scene.play("job");
+fn the_whole_job_on_separate_processes_signed_the_other_way() {
+    Ground::apart().play("job", json!({"derived": true}));
 }
 
 #[test]
 fn every_list_is_read_to_its_end() {
-    scene(&embedded(), json!({})).play("lists");
+    Ground::together().play("lists", json!({}));
+}
+
+#[test]
+fn every_list_of_separate_processes_is_read_to_its_end() {
+    Ground::apart().play("lists", json!({}));
 }
 
 #[test]
 fn every_class_of_error_is_raised_with_its_code() {
-    let up = embedded();
-    let announced = up.announced()["api"].clone();
-    let spare = Api::of(&announced).access_key(&json!({"operator": "admin"}));
-    scene(&up, json!({"spare_key": spare})).play("refusals");
+    Ground::together().play_refusals();
+}
+
+#[test]
+fn every_class_of_error_is_raised_by_separate_processes_too() {
+    Ground::apart().play_refusals();
 }
 
 #[test]
 fn two_instances_on_one_api_are_kept_apart() {
-    let up = embedded();
-    let api = Api::of(&up.announced()["api"]);
-    api.post("/rollcall/v1/operators", &json!({"name": "norther", "role": "operator", "scope": {"instances": ["north"]}}));
-    let key = api.access_key(&json!({"operator": "norther"}));
-    let north_key =
-        json!({"access_key": key["access_key"], "secret_key": key["secret_key"], "project_id": key["project_id"]});
-    scene(&up, json!({"north_key": north_key})).play("two_instances");
+    Ground::together().play_two_instances();
+}
+
+#[test]
+fn two_instances_of_separate_processes_are_kept_apart() {
+    Ground::apart().play_two_instances();
 }
 
 /// What was made before a crash is there after it, and the same credentials still hold.
 #[test]
 fn keys_and_what_they_made_survive_a_kill() {
-    let mut up = embedded();
+    let mut up = Up::start_text(folder(), FLEET, None);
     let api = Api::of(&up.announced()["api"]);
     let made = api.on("north").post("/v5/iot/{project_id}/apps", &json!({"app_name": "kept"}));
     up.process().kill();

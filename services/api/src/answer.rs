@@ -25,7 +25,7 @@ pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: 
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", %method, route, request_id = number);
     let started = tokio::time::Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = shaped(next.run(request).instrument(span.clone()).await);
     if let Ok(number) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(REQUEST_ID, number);
     }
@@ -45,6 +45,15 @@ pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: 
         }
     });
     response
+}
+
+/// What the framework itself has refused says so as everything else does.
+fn shaped(response: Response<Body>) -> Response<Body> {
+    let status = response.status();
+    if !status.is_client_error() || response.extensions().get::<Code>().is_some() {
+        return response;
+    }
+    ApiError::new(Code::InvalidInput, "the path cannot be read: send its parts as percent-encoded UTF-8").into_response()
 }
 
 /// A request that panicked is one fault of ours, not the end of the connection.

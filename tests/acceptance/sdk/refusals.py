@@ -47,6 +47,12 @@ refused(lambda: device(device_id="other"), 409, "IOTDA.014933")
 refused(lambda: iot.delete_product(DeleteProductRequest(instance_id=instance, product_id="p", app_id=app.app_id)), 409, "IOTDA.014923")
 refused(lambda: iot.create_command(CreateCommandRequest(instance_id=instance, device_id="p_n", body=DeviceCommandRequest(paras={"a": 1}))), 403, "IOTDA.014016")
 refused(lambda: iot.add_certificate(AddCertificateRequest(instance_id=instance, body=CreateCertificateDTO(content="no PEM", app_id=app.app_id))), 400, "IOTDA.014301")
+template = CreateProvisioningTemplate(template_name="named_once", template_body=ProvisioningTemplateBody(
+    parameters={"iotda::certificate::common_name": {"type": "String"}},
+    resources={"device": {"node_id": {"ref": "iotda::certificate::common_name"}, "product_id": "p"}}))
+make = lambda: iot.create_provisioning_template(CreateProvisioningTemplateRequest(instance_id=instance, body=template))
+make()
+refused(make, 409, "IOTDA.014921")
 broken = CreateProvisioningTemplate(template_name="broken", template_body=ProvisioningTemplateBody(parameters={}, resources={"device": {}}))
 error = refused(lambda: iot.create_provisioning_template(CreateProvisioningTemplateRequest(instance_id=instance, body=broken)), 400, "IOTDA.014925")
 assert "node_id" in error.error_msg and "product_id" in error.error_msg, error.error_msg
