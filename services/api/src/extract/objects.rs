@@ -1,4 +1,5 @@
-//! A reader of JSON in which an object is an object: serde would also take a list of a struct's values in their order.
+//! A reader of JSON in which an object is an object. serde would also take a list of a struct's values in their order, and
+//! `null` for a map.
 //!
 //! Not for what is in one. Invariant: beside that, everything is read as it is without this.
 
@@ -37,6 +38,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_map(Objects(visitor))
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(Objects(visitor))
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -49,7 +54,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     // JSON says itself what it holds.
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+        tuple_struct identifier ignored_any
     }
 }
 
@@ -168,9 +173,22 @@ mod tests {
         number: Option<f64>,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Desired {
+        #[expect(dead_code, reason = "whether it can be read is asked, not what it is")]
+        desired: Map<String, Value>,
+    }
+
     fn read(value: &Value) -> Result<Outer, String> {
         let text = value.to_string();
         Outer::deserialize(Objects(&mut serde_json::Deserializer::from_str(&text))).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn null_is_no_object() {
+        let read = |text| Desired::deserialize(Objects(&mut serde_json::Deserializer::from_str(text)));
+        read(r#"{"desired": {}}"#).unwrap();
+        read(r#"{"desired": null}"#).unwrap_err();
     }
 
     #[test]

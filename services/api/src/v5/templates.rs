@@ -27,6 +27,9 @@ use crate::{
     times,
 };
 
+/// The fields of a template body that are lists.
+const LISTS: [&str; 2] = ["tags", "policy_ids"];
+
 /// A template to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NewTemplate {
@@ -184,7 +187,26 @@ pub(crate) fn found(call: &Call, template_id: &str) -> Result<Template, ApiError
 /// # Errors
 /// [`Code::InvalidTemplate`] with the path of what has no place there.
 pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError> {
+    if let Some(path) = list_for_object(body) {
+        return Err(ApiError::new(
+            Code::InvalidTemplate,
+            format!("template_body{path} is a list: give an object or a text"),
+        ));
+    }
     template_draft_from_json(body).map_err(|error| ApiError::new(Code::InvalidTemplate, error.to_string()))
+}
+
+/// Where a list stands that is none of tags or policies. The codec would read it as an object's values in their order.
+fn list_for_object(value: &serde_json::Value) -> Option<String> {
+    let inside = |name: &str, value| list_for_object(value).map(|path| format!(".{name}{path}"));
+    match value {
+        serde_json::Value::Array(_) => Some(String::new()),
+        serde_json::Value::Object(fields) => fields.iter().find_map(|(name, value)| match value.as_array() {
+            Some(items) if LISTS.contains(&name.as_str()) => items.iter().find_map(|item| inside(name, item)),
+            Some(_) | None => inside(name, value),
+        }),
+        _ => None,
+    }
 }
 
 fn shown(template: &Template) -> TemplateShown {

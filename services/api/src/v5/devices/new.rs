@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{
     ToSchema,
-    openapi::schema::{ObjectBuilder, Schema, Type},
+    openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
 };
 
 use super::fingerprint;
@@ -100,7 +100,8 @@ pub(crate) struct Connecting {
 
 fn only_true() -> Schema {
     let text = "`true`: a device connects by TLS or not at all";
-    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).description(Some(text)).into()
+    let kinds = SchemaType::from_iter([Type::Boolean, Type::Null]);
+    ObjectBuilder::new().schema_type(kinds).enum_values(Some([Some(true), None])).description(Some(text)).into()
 }
 
 /// What a device proves who it is with.

@@ -33,6 +33,7 @@ impl PartialSchema for TemplateBodyShape {
             "type": "object", "required": ["ref"], "additionalProperties": false,
             "properties": {"ref": {"type": "string", "enum": names}},
         });
+        let or_null = |schema: serde_json::Value| json!({"anyOf": [schema, {"type": "null"}]});
         let text_or_reference =
             |pattern: &str| json!({"oneOf": [{"type": "string", "pattern": pattern}, reference.clone()]});
         let tag = json!({
@@ -45,14 +46,14 @@ impl PartialSchema for TemplateBodyShape {
         let device = json!({
             "type": "object", "required": ["node_id", "product_id"], "additionalProperties": false,
             "properties": {
-                "device_name": reference.clone(), "device_id": reference.clone(), "node_id": reference.clone(),
+                "device_name": or_null(reference.clone()), "device_id": or_null(reference.clone()), "node_id": reference.clone(),
                 "product_id": text_or_reference("^[A-Za-z0-9_-]{1,36}$"),
-                "tags": {"type": "array", "maxItems": 10, "items": tag},
+                "tags": {"type": ["array", "null"], "maxItems": 10, "items": tag},
             },
         });
         let policy = json!({
-            "type": "object", "additionalProperties": false,
-            "properties": {"policy_ids": {"type": "array", "maxItems": 5, "uniqueItems": true,
+            "type": ["object", "null"], "additionalProperties": false,
+            "properties": {"policy_ids": {"type": ["array", "null"], "maxItems": 5, "uniqueItems": true,
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,36}$"}}},
         });
         let body = json!({
@@ -63,7 +64,7 @@ impl PartialSchema for TemplateBodyShape {
                     "description": "The Subject attributes that a certificate must have."},
                 "resources": {"type": "object", "required": ["device"], "additionalProperties": false,
                     "properties": {"device": device, "policy": policy}},
-                "on_certificate_change": {"type": "string", "enum": ["reject", "replace"],
+                "on_certificate_change": {"type": ["string", "null"], "enum": ["reject", "replace", null],
                     "description": "Rollcall's own: what to do when a known device comes with another certificate."},
             },
         });
