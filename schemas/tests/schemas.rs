@@ -117,7 +117,8 @@ fn the_latest_of_every_type_has_been_released() {
 
 #[test]
 fn generated_schemas_are_those_of_the_types() {
-    let mut expected = BTreeSet::new();
+    // The API's document is compared where it is made.
+    let mut expected = BTreeSet::from([home("generated").join("openapi.json")]);
     for (name, schema) in json_schema::documents() {
         let file = home("generated").join(format!("{name}.json"));
         settle(&file, schema.as_value());

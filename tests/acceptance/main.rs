@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod matrix;
 mod messages;
+mod openapi;
 mod policies;
 mod refusals;
 mod sdk;

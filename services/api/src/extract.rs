@@ -3,13 +3,16 @@
 //! Not for whether a value makes sense. Invariant: a body that names a field that the API does not know is taken, as the
 //! service takes it: its SDKs send more than Rollcall offers.
 
+mod objects;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
-    http::{header, request::Parts},
+    http::{Uri, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::objects::Objects;
 use crate::{codes::Code, error::ApiError};
 
 /// A JSON body. An empty one is read as `{}`, which many operations take.
@@ -38,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 /// [`Code::MalformedBody`] for what is not JSON, [`Code::InvalidInput`] with its path for a field that does not fit.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.is_data() {
@@ -52,28 +55,14 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// A query string.
+/// A query string. What its parameters must be has been seen to ([`parameters`](crate::parameters)).
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // A plus is a plus, as it is under the signature; a blank is %20.
-        let query = parts.uri.query().unwrap_or_default().replace('+', "%2B");
-        let pairs: Vec<(String, String)> =
-            serde_urlencoded::from_str(&query).map_err(|error| ApiError::invalid("the query string", error))?;
-        // A number that is none is named with its parameter, which the reader of the whole does not do.
-        for (name, value) in &pairs {
-            let code = match name.as_str() {
-                "limit" => Code::LimitOutOfRange,
-                "offset" => Code::PageOutOfRange,
-                _ => continue,
-            };
-            if value.parse::<i64>().is_err() {
-                return Err(ApiError::new(code, format!("{name} is {value:?}: give a whole number")));
-            }
-        }
+        let query = query(&parts.uri);
         // Texts stay texts and numbers become numbers: each field of the query says what it wants.
         let reader = serde_urlencoded::Deserializer::new(form_pairs(&query));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
@@ -81,6 +70,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             ApiError::invalid(if path == "." { "the query string" } else { &path }, error.into_inner())
         })
     }
+}
+
+/// Names and values of a query string, in its order.
+///
+/// # Errors
+/// [`Code::InvalidInput`].
+pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, ApiError> {
+    serde_urlencoded::from_str(&query(uri)).map_err(|error| ApiError::invalid("the query string", error))
+}
+
+/// A plus is a plus, as it is under the signature; a blank is %20.
+fn query(uri: &Uri) -> String {
+    uri.query().unwrap_or_default().replace('+', "%2B")
 }
 
 fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {

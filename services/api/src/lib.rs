@@ -6,7 +6,7 @@
 //! The trust boundary: a caller is who a signature or token proves, and nothing else of a request is believed. An API process
 //! may submit commands and downlinks; it may not append to a registry log.
 //!
-//! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in),
+//! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in), `parameters` (what a query may say),
 //! `call` (how an operation reads and changes an instance) with `realms`, `realm` and `changes`; then `router` and any file
 //! of `v5` or `rollcall_v1`: one for each kind of thing. `device` is what goes on between the API and devices.
 
@@ -28,6 +28,7 @@ mod metrics;
 mod online;
 pub mod openapi;
 mod paging;
+mod parameters;
 mod pem;
 mod permission;
 mod realm;
@@ -42,6 +43,7 @@ mod state;
 mod times;
 mod trace;
 mod v5;
+mod whole;
 
 pub use bootstrap::Welcome;
 pub use codes::Code;

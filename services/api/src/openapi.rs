@@ -2,7 +2,10 @@
 //!
 //! Not for what an operation does. Invariant: an operation that exists is in it, with the role that it needs.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use axum::{
     Router,
@@ -10,10 +13,11 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use serde_json::Value;
 use utoipa::{
     IntoResponses, PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, Info, License, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+        Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         extensions::ExtensionsBuilder,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
@@ -22,36 +26,38 @@ use utoipa::{
 
 use crate::{error::ErrorBody, permission, router};
 
-/// What every operation may answer beside what it is for.
+/// What every operation may answer beside what it is for: status, name in the document, when.
+const ERRORS: [(&str, &str, &str); 7] = [
+    ("400", "BadRequest", "Something in the request is wrong; the text names it"),
+    ("401", "Unauthorized", "Not authenticated"),
+    ("403", "Forbidden", "Not permitted, or too many requests, or a resource space that does not exist"),
+    ("404", "NotFound", "Something that the request names does not exist"),
+    ("405", "MethodNotAllowed", "The path has no such method"),
+    ("409", "Conflict", "It contradicts what exists"),
+    ("503", "ServiceUnavailable", "It cannot be done at the moment; try again"),
+];
+
+/// The errors, for what an operation declares.
 pub(crate) struct Errors;
 
 impl IntoResponses for Errors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let said = [
-            ("400", "Something in the request is wrong; the text names it"),
-            ("401", "Not authenticated"),
-            ("403", "Not permitted, or too many requests, or a resource space that does not exist"),
-            ("404", "Something that the request names does not exist"),
-            ("405", "The path has no such method"),
-            ("409", "It contradicts what exists"),
-            ("503", "It cannot be done at the moment; try again"),
-        ];
-        let response = |text: &str| {
-            let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
-            ResponseBuilder::new().description(text).content("application/json", body).build()
-        };
-        said.into_iter().map(|(status, text)| (status.to_owned(), RefOr::T(response(text)))).collect()
+        let named = |(status, name, _): (&str, &str, &str)| (status.to_owned(), Ref::from_response_name(name).into());
+        ERRORS.into_iter().map(named).collect()
     }
 }
 
 /// The document as JSON text, the same for everybody.
 pub fn json() -> &'static str {
-    static JSON: LazyLock<String> = LazyLock::new(|| {
-        let mut text = router::document().to_pretty_json().expect("a document of texts, numbers and maps is JSON");
-        text.push('\n');
-        text
-    });
+    static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", value()));
     &JSON
+}
+
+/// The document.
+pub(crate) fn value() -> &'static Value {
+    static VALUE: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(router::document()).expect("a document of texts, numbers and maps is JSON"));
+    &VALUE
 }
 
 /// The name that a key goes by in the document.
@@ -71,12 +77,23 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     document.info = info;
     let components = document.components.get_or_insert_with(Default::default);
     components.schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
+    for (_, name, text) in ERRORS {
+        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = ResponseBuilder::new().description(text).content("application/json", body).build();
+        components.responses.insert(name.to_owned(), response.into());
+    }
     let header = |name: &str, text: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, text)));
     components
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
+    let may_be_empty = bodies_that_may_be_empty(&components.schemas);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && body.content.values().any(|content| is_of(content, &may_be_empty))
+            {
+                body.required = Some(Required::False);
+            }
             if is_open(path) {
                 operation.security = Some(Vec::new());
                 continue;
@@ -89,6 +106,20 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The schemas that `{}` is of: no body is read as that ([`Body`](crate::extract::Body)).
+fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeSet<String> {
+    let may_be_empty = |schema: &RefOr<Schema>| match schema {
+        RefOr::T(Schema::Object(object)) => object.required.is_empty(),
+        RefOr::T(_) | RefOr::Ref(_) => false,
+    };
+    schemas.iter().filter(|(_, schema)| may_be_empty(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+fn is_of(content: &RefOr<Content>, schemas: &BTreeSet<String>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(reference)), .. }) = content else { return false };
+    reference.ref_location.rsplit('/').next().is_some_and(|name| schemas.contains(name))
 }
 
 /// Whether a path is served to whoever asks.

@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{access, answer, openapi, rollcall_v1, state::Api, v5};
+use crate::{access, answer, openapi, parameters, rollcall_v1, state::Api, v5};
 
 /// The routes and their document.
 pub(crate) type Routes = OpenApiRouter<Arc<Api>>;
@@ -32,6 +32,7 @@ pub(crate) fn document() -> OpenApi {
 pub(crate) fn router(api: &Arc<Api>) -> Router {
     let (guarded, _) = guarded().split_for_parts();
     let (open, _) = rollcall_v1::open_routes().split_for_parts();
+    let guarded = guarded.route_layer(middleware::from_fn(parameters::check));
     let guarded = guarded.route_layer(middleware::from_fn_with_state(Arc::clone(api), access::authenticate));
     Router::new()
         .merge(guarded)

@@ -55,7 +55,7 @@ pub(crate) struct PublishProperties {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation_data: Option<String>,
     /// Response Topic: up to 128 characters.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_?=$/-]*$")]
+    #[schema(max_length = 128, pattern = "^[^+#\\u0000-\\u001f\\u007f-\\u009f]*$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response_topic: Option<String>,
     /// User properties, at most 20.
@@ -71,7 +71,7 @@ pub(crate) struct UserProperty {
     #[schema(max_length = 128, min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     prop_key: String,
     /// Its value.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_? '#().,&%@!-]*$")]
+    #[schema(max_length = 128, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]*$")]
     prop_value: String,
 }
 

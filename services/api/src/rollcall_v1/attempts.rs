@@ -45,10 +45,10 @@ pub(crate) struct Which {
     #[param(max_length = 128)]
     device: Option<String>,
     /// Not before this time, as `20151212T121212Z`.
-    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
     since: Option<String>,
     /// Not after this time, as `20151212T121212Z`.
-    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
     until: Option<String>,
     /// Before this position: `next` of the page before.
     #[param(minimum = 1)]

@@ -70,7 +70,7 @@ pub(crate) struct NewInstance {
     /// Its edition.
     edition: EditionName,
     /// Its region.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
+    #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
     region: String,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct InstanceDetails {
     /// Its edition.
     edition: EditionName,
     /// Its region.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
+    #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
     region: String,
 }
 

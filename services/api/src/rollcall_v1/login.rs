@@ -90,9 +90,17 @@ pub(crate) struct Auth {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Identity {
     /// `password` is what there is.
-    #[schema(example = json!(["password"]))]
+    #[schema(value_type = Option<Vec<Method>>, min_items = 1, max_items = 1)]
     methods: Option<Vec<String>>,
     password: PasswordIdentity,
+}
+
+/// How to prove it, as the document has it.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "its schema is what it is for")]
+enum Method {
+    Password,
 }
 
 /// By password.

@@ -116,12 +116,14 @@ pub(crate) struct DevicesOfCertificate {
 pub(crate) struct PageBody {
     /// Entries of the page; 10 when absent.
     #[schema(minimum = 1, maximum = 50)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[schema(pattern = "^[0-9a-fA-F]{24}$")]
     marker: Option<String>,
     /// Entries to skip after the marker; 0 when absent.
     #[schema(minimum = 0, maximum = 500)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     offset: Option<i64>,
 }
 

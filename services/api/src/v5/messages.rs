@@ -4,7 +4,10 @@ use axum::{Json, extract::Path};
 use rollcall_domain::{text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
+};
 
 use crate::{
     answer::{Created, Done},
@@ -36,10 +39,10 @@ pub(crate) struct DeviceMessageRequest {
     #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_-]+$")]
     message_id: Option<String>,
     /// Its name.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_?'#().,&%@!-]*$")]
+    #[schema(max_length = 128, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]*$")]
     name: Option<String>,
-    /// A text or any other JSON value, up to 256 KB.
-    #[schema(value_type = Value, examples("hello"))]
+    /// A text or any other JSON value but `null`, up to 256 KB.
+    #[schema(schema_with = anything, required = true)]
     message: Option<Value>,
     /// MQTT 5 properties that go with it.
     properties: Option<PublishProperties>,
@@ -55,7 +58,14 @@ pub(crate) struct DeviceMessageRequest {
     topic_full_name: Option<String>,
     /// Minutes that it waits for the device, a multiple of 5; 0: it does not wait. 1440 when absent.
     #[schema(minimum = 0, maximum = 1440, multiple_of = 5)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     ttl: Option<i64>,
+}
+
+fn anything() -> Schema {
+    let all = [Type::String, Type::Number, Type::Boolean, Type::Array, Type::Object];
+    let text = "A text or any other JSON value but `null`, up to 256 KB.";
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(all)).description(Some(text)).examples(["hello"]).into()
 }
 
 /// What was made of a request for a message.
@@ -248,7 +258,7 @@ pub(crate) async fn delete(
 /// The id that was given, or one that is the same whenever the same request comes.
 fn message_id(call: &Call, given: Option<String>) -> Result<String, ApiError> {
     match given {
-        Some(id) if id.len() <= MESSAGE_ID_CHARS_MAX && text::is_id(&id) => Ok(id),
+        Some(id) if (1..=MESSAGE_ID_CHARS_MAX).contains(&id.len()) && text::is_id(&id) => Ok(id),
         Some(_) => {
             let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
             Err(ApiError::invalid("message_id", rule))

@@ -23,6 +23,9 @@ use crate::{
     times,
 };
 
+/// Actions of one statement: there are no more.
+const ACTIONS_MAX: usize = 2;
+
 /// What a statement does. DENY wins.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -56,7 +59,9 @@ struct PolicyStatement {
 
 /// A topic pattern.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(pattern = "^topic:[A-Za-z0-9/=+#?*:._-]+$")]
+#[schema(
+    pattern = "^topic:(([A-Za-z0-9/{}=+#?*:._-]|[$]+[A-Za-z0-9/}=+#?*:._-]|[$]+[{]devices[.](deviceId|clientId|productId)[}])+[$]*|[$]+)$"
+)]
 struct PolicyResource(String);
 
 /// A policy to be made.
@@ -205,6 +210,12 @@ fn found(call: &Call, policy_id: &str) -> Result<Policy, ApiError> {
 
 /// What was read here is what the codec reads: the names are the same, and unknown fields are gone by now.
 fn read(statement: &[PolicyStatement]) -> Result<Vec<Statement>, ApiError> {
+    for (index, PolicyStatement { actions, .. }) in statement.iter().enumerate() {
+        if actions.len() > ACTIONS_MAX {
+            let rule = format!("has {} entries: give 1 to {ACTIONS_MAX}", actions.len());
+            return Err(ApiError::invalid(&format!("statement[{index}].actions"), rule));
+        }
+    }
     let json = serde_json::to_value(statement).map_err(|error| ApiError::invalid("statement", error))?;
     statements_from_json(&json).map_err(|error| ApiError::invalid("statement", error))
 }

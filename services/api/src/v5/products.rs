@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NewProduct {
     /// Unique in its resource space; one is made up when absent.
-    #[schema(min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(max_length = 36, pattern = "^[A-Za-z0-9_-]*$")]
     product_id: Option<String>,
     /// Its name.
     #[schema(min_length = 1, max_length = 64, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]+$")]

@@ -43,6 +43,7 @@ pub(crate) struct UpdateDesired {
     desired: Map<String, Value>,
     /// If given, the version that the service's shadow must have.
     #[schema(minimum = 0)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     version: Option<u64>,
 }
 

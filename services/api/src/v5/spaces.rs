@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ApplicationName {
     /// 1 to 64 of Chinese characters, letters, digits and `_?'#().,&%@!-`.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_?'#().,&%@!-]+$")]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[\u{4e00}-\u{9fa5}A-Za-z0-9_?'#().,&%@! -]+$")]
     app_name: String,
 }
 

@@ -3,7 +3,11 @@
 //! Invariant: only devices have tags here.
 
 use axum::{Json, http::StatusCode};
-use rollcall_domain::{limits::TAGS_PER_DEVICE_MAX, registry::Command, template::Tag};
+use rollcall_domain::{
+    limits::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_PER_DEVICE_MAX},
+    registry::Command,
+    template::Tag,
+};
 use rollcall_projection::directory::{Condition, TextTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,6 +128,15 @@ pub(crate) async fn query(
 ) -> Result<Json<Resources>, ApiError> {
     let page = page.wanted()?;
     check_count("tags", wanted.tags.len())?;
+    for (index, tag) in wanted.tags.iter().enumerate() {
+        check_chars(&format!("tags[{index}].tag_key"), &tag.tag_key, 1, TAG_KEY_CHARS_MAX)?;
+        check_chars(
+            &format!("tags[{index}].tag_value"),
+            tag.tag_value.as_deref().unwrap_or_default(),
+            0,
+            TAG_VALUE_CHARS_MAX,
+        )?;
+    }
     let is = |text: String| TextTest::Eq(text.into());
     let any_of = wanted.tags.into_iter().map(|tag| {
         let value = tag.tag_value.map(|value| Condition::TagValue(is(value)));
@@ -132,6 +145,14 @@ pub(crate) async fn query(
     let shown = |_: &_, _: &_, device: &rollcall_domain::registry::Device| Resource { resource_id: device.id.to_string() };
     let (resources, page) = list::page_of(&call, any_of.collect(), page, shown).await?;
     Ok(Json(Resources { resources, page }))
+}
+
+fn check_chars(field: &str, text: &str, min: usize, max: usize) -> Result<(), ApiError> {
+    let count = text.chars().count();
+    if (min..=max).contains(&count) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(field, format!("has {count} characters: give {min} to {max}")))
 }
 
 fn check_count(field: &str, count: usize) -> Result<(), ApiError> {

@@ -33,7 +33,7 @@ pub(crate) struct Answer {
     pub(crate) asked: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// `null` for an empty body.
+    /// `null` for an empty body, a text for what is not JSON.
     pub(crate) body: Value,
 }
 
@@ -91,7 +91,7 @@ impl Client {
         let path = match path.starts_with("/v5/")
             || path.starts_with("/v3/")
             || path.starts_with("/rollcall/")
-            || path == "/openapi.json"
+            || ["/openapi.json", "/docs"].contains(&path)
         {
             true => path.to_owned(),
             false => format!("/v5/iot/{}{path}", self.project),
@@ -118,7 +118,12 @@ impl Client {
             tokio::spawn(connection);
             let (head, body) = sender.send_request(request).await.unwrap().into_parts();
             let bytes = body.collect().await.unwrap().to_bytes();
-            let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+            let is_json = head.headers.get("content-type").is_none_or(|kind| kind == "application/json");
+            let body = match (bytes.is_empty(), is_json) {
+                (true, _) => Value::Null,
+                (false, true) => serde_json::from_slice(&bytes).unwrap(),
+                (false, false) => String::from_utf8_lossy(&bytes).into(),
+            };
             Answer { asked: format!("{method} {path}"), status: head.status.as_u16(), headers: head.headers, body }
         })
         .await

@@ -12,6 +12,7 @@ mod devices;
 mod door;
 mod fleet;
 mod history;
+mod openapi;
 mod operators;
 mod pki;
 mod policies;

@@ -28,8 +28,18 @@ const ACTIONS: [&str; 3] = ["verify", "debug", "issue-code"];
 pub(crate) struct Action {
     /// `verify`: prove to hold the CA's key. `debug`: what a device certificate would become, and every check made.
     /// `issue-code`: a new verification code in place of the old one.
-    #[param(required = true, pattern = "^(verify|debug|issue-code)$")]
+    #[param(required = true, inline, value_type = ActionName)]
     action_id: Option<String>,
+}
+
+/// What to do, as the document has it.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "its schema is what it is for")]
+enum ActionName {
+    Verify,
+    Debug,
+    IssueCode,
 }
 
 /// What it is done with.

@@ -47,10 +47,10 @@ pub(crate) struct Filter {
     #[param(max_length = 256)]
     device_name: Option<String>,
     /// Registered then or later; UTC, as `20151212T121212Z`.
-    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
     start_time: Option<String>,
     /// Registered then or earlier; UTC, as `20151212T121212Z`.
-    #[param(pattern = "^[0-9]{8}T[0-9]{6}Z$")]
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
     end_time: Option<String>,
     /// Of this resource space.
     #[param(max_length = 36)]

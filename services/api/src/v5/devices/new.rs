@@ -83,6 +83,7 @@ pub(crate) struct AuthInfo {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     timeout: Option<i64>,
 }
 
@@ -93,6 +94,7 @@ pub(crate) struct Connecting {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     timeout: Option<i64>,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, extract::Objects};
 
 /// Services of one product.
 const SERVICES_MAX: usize = 500;
@@ -95,6 +95,7 @@ struct ServiceProperty {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,
@@ -153,6 +154,7 @@ struct ServicePara {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,
@@ -177,7 +179,7 @@ pub(super) fn checked(given: Vec<Value>) -> Result<Box<str>, ApiError> {
         if !service.is_object() {
             return Err(ApiError::invalid(&path(""), "is not an object"));
         }
-        let service: ServiceCapability = serde_path_to_error::deserialize(service).map_err(|error| {
+        let service: ServiceCapability = serde_path_to_error::deserialize(Objects(service)).map_err(|error| {
             let inner = error.path().to_string();
             let inner = if inner == "." { String::new() } else { format!(".{inner}") };
             ApiError::invalid(&path(&inner), error.into_inner())

@@ -26,7 +26,7 @@ impl PartialSchema for TemplateBodyShape {
         let names = SubjectAttribute::ALL.map(SubjectAttribute::parameter);
         let parameter = json!({
             "type": "object", "required": ["type"], "additionalProperties": false,
-            "properties": {"type": {"type": "string", "pattern": "^[Ss]tring$"}},
+            "properties": {"type": {"type": "string", "pattern": "^[Ss][Tt][Rr][Ii][Nn][Gg]$"}},
         });
         let parameters: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), parameter.clone())).collect();
         let reference = json!({
@@ -52,7 +52,7 @@ impl PartialSchema for TemplateBodyShape {
         });
         let policy = json!({
             "type": "object", "additionalProperties": false,
-            "properties": {"policy_ids": {"type": "array", "maxItems": 5,
+            "properties": {"policy_ids": {"type": "array", "maxItems": 5, "uniqueItems": true,
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,36}$"}}},
         });
         let body = json!({
