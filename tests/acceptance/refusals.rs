@@ -101,10 +101,8 @@ const TABLE: &[(&str, Said)] = &[
     ("name_taken", Said::Operator("fleet_file")),
     ("access_domain_taken", Said::Operator("fleet_file")),
     ("invalid_field", Said::Operator("fleet_file")),
-    (
-        "in_use",
-        Said::Elsewhere("a fleet file deletes nothing; domain's decision table, and the API's tests when there is one"),
-    ),
+    ("in_use", Said::Operator("sdk")),
+    ("last_admin", Said::Elsewhere("it is the fleet's; the API's own tests, domain")),
     ("invalid_template", Said::Elsewhere("a fleet file is checked before anything is asked (fleet_file); domain")),
     ("invalid_policy", Said::Elsewhere("a fleet file is checked before anything is asked (fleet_file); domain")),
     ("ca_already_verified", Said::Operator("matrix::f18")),

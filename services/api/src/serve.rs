@@ -123,3 +123,23 @@ pub(crate) async fn bind(address: SocketAddr, plain_http: bool) -> io::Result<Tc
     }
     TcpListener::bind(address).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn plain_http_is_for_this_machine_only() {
+        for (address, plain_http, bound) in
+            [("127.0.0.1:0", true, true), ("[::1]:0", true, true), ("0.0.0.0:0", true, false), ("192.0.2.1:0", true, false)]
+        {
+            let outcome = bind(address.parse().unwrap(), plain_http).await;
+            match outcome {
+                Ok(_) => assert!(bound, "{address}"),
+                // A machine without IPv6 has no ::1.
+                Err(error) if bound => assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{address}"),
+                Err(error) => assert!(error.to_string().contains("loopback addresses only"), "{address}: {error}"),
+            }
+        }
+    }
+}

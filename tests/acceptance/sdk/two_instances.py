@@ -24,7 +24,7 @@ for instance in names:
     equal([one.app_id for one in listed], [apps[instance]])
 
 step("not chosen at all")
-anonymous = client(url=f"https://127.0.0.1:{port}")
+anonymous = client()
 error = refused(lambda: anonymous.show_applications(ShowApplicationsRequest()), 400, "IOTDA.014911")
 assert "Instance-Id" in error.error_msg, error.error_msg
 
