@@ -51,7 +51,7 @@ fn the_service_does_what_its_document_says() {
     // A connection that was idle may be closed just as it is used again.
     run.args(["--request-retries", "2"]);
     run.args(["--checks", "all", "--continue-on-failure", "--no-color", "--rate-limit", PACE, "--no-shrink"]);
-    run.args(["--seed", &wanted("SCHEMATHESIS_SEED", "1"), "--max-examples", &wanted("SCHEMATHESIS_EXAMPLES", "5")]);
+    run.args(["--seed", &wanted("SCHEMATHESIS_SEED", "1"), "--max-examples", &wanted("SCHEMATHESIS_EXAMPLES", "3")]);
     run.args(["--phases", "examples,coverage,fuzzing,stateful", "--generation-database", "none"]);
     run.arg("-H").arg(format!("X-Auth-Token: {}", session["token"].as_str().expect("a token")));
     let done = run.output().expect("schemathesis is installed by tests/run");

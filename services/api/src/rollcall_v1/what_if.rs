@@ -29,7 +29,7 @@ use crate::{
     openapi::Errors,
     realm::Realm,
     records::{self, Stored},
-    v5::templates::{self, TemplateBodyShape},
+    v5::templates,
 };
 
 /// Device certificates that are examined for one question.
@@ -48,8 +48,8 @@ static QUESTIONS: Semaphore = Semaphore::const_new(QUESTIONS_AT_A_TIME);
 /// The template as it might be.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Proposal {
-    /// What it would make of a certificate.
-    #[schema(value_type = TemplateBodyShape)]
+    /// What it would make of a certificate: a `TemplateBody`. Anything else is answered with what is wrong with it.
+    #[schema(value_type = Value)]
     template_body: serde_json::Value,
 }
 
