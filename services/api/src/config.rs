@@ -39,7 +39,7 @@ pub struct Limits {
     pub connections_max: u32,
     /// How long a TLS handshake may take.
     pub handshake_ms_max: u64,
-    /// How long a client may take over the head of a request.
+    /// How long a client may take over the head of a request, and so how long a connection may idle between two.
     pub head_ms_max: u64,
     /// Largest body, bytes.
     pub body_bytes_max: u64,
@@ -80,7 +80,7 @@ impl Default for Limits {
         Self {
             connections_max: 1000,
             handshake_ms_max: 10_000,
-            head_ms_max: 10_000,
+            head_ms_max: 30_000,
             body_bytes_max: 1024 * 1024,
             changes_max: 256,
             change_ms_max: 5_000,
