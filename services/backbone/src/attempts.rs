@@ -1,4 +1,5 @@
-//! Rejected requests, for people to look at and to replay. Bounded by age and size: the oldest go first.
+//! Rejected requests, and connections that a connector refused by itself, for people to look at and to replay. Bounded by
+//! age and size: the oldest go first. Nothing is decided by them.
 
 use async_trait::async_trait;
 use bytes::Bytes;

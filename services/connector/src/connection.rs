@@ -8,7 +8,11 @@ mod progress;
 
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
-use rollcall_domain::refusal::Refusal;
+use rollcall_domain::{
+    authenticate::{Identification, StandardForm},
+    ids::DeviceId,
+    refusal::Refusal,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -26,6 +30,8 @@ use crate::{
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
     pace::Pace,
     prover::Proof,
+    refusals::Refused,
+    registration::Chain,
     session::{rule_on_publish, rule_on_subscribe},
     sessions::Session,
     uplinks::Uplinks,
@@ -72,6 +78,8 @@ enum Stage {
 
 struct Outside {
     proof: Result<Arc<Proof>, Refusal>,
+    /// The device that a refused CONNECT has named.
+    claimed: Option<DeviceId>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -82,7 +90,7 @@ impl Connection {
         let stopping = Box::pin(shaken.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
-            stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, stopping })),
+            stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, claimed: None, stopping })),
             uplinks: None,
             paces: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| Pace::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
@@ -122,13 +130,9 @@ impl Connection {
     }
 
     async fn answer_connect(&mut self, connect: Connect) {
-        let Stage::Outside(outside) = &self.stage else { return };
+        let Stage::Outside(outside) = &mut self.stage else { return };
         let tls = &self.tls;
-        let chain = || {
-            let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
-            chain.iter().map(|der| der.as_ref().into()).collect()
-        };
-        match enter(&self.instance, &outside.proof, &connect, self.source, chain).await {
+        match enter(&self.instance, &outside.proof, &connect, self.source, || chain(tls)).await {
             Ok(held) => {
                 let recognised = held.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
@@ -139,6 +143,7 @@ impl Connection {
                 self.stage = Stage::Inside(held);
             }
             Err(refusal) => {
+                outside.claimed = claimed(&connect);
                 let retry_after_s = self.edge.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
             }
@@ -174,12 +179,29 @@ impl Connection {
             self.tls.shutdown().await
         };
         let said = timeout(self.edge.config.limits.linger(), goodbye).await;
+        if let (Stage::Outside(outside), Closing::Refused(refusal)) = (&self.stage, &closing)
+            && let Ok(proof) = &outside.proof
+        {
+            let refused = Refused { proof, claimed: outside.claimed.as_ref(), refusal };
+            self.instance.refusals.leave(&self.instance, &refused, || chain(&self.tls));
+        }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
         if matches!((said, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
             linger(&self.edge, self.tls.into_inner().0).await;
         }
     }
+}
+
+/// The chain as it was presented.
+fn chain(tls: &TlsStream<TcpStream>) -> Chain {
+    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    chain.iter().map(|der| der.as_ref().into()).collect()
+}
+
+fn claimed(connect: &Connect) -> Option<DeviceId> {
+    let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
+    StandardForm::of(&identification).map(|form| form.device_id)
 }
 
 fn report_closed(instance: &Instance, session: &Session, closing: &Closing) {

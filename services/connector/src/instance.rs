@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::FutureExt;
-use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_backbone::{Backbone, BackboneError, codec::Attempt};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
@@ -23,7 +23,7 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use rollcall_projection::admission::{AdmissionView, Store, ViewError, ViewStatus};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
     judge,
     mailbox::Bounds,
     presence::{self, Announcements},
+    refusals::{self, Refusals},
     registration::Registration,
     router,
     sessions::{Session, Sessions},
@@ -68,6 +69,7 @@ pub(crate) struct Instance {
     pub(crate) trust: ArcSwapOption<Trust>,
     pub(crate) sessions: Sessions,
     pub(crate) registration: Registration,
+    pub(crate) refusals: Refusals,
     pub(crate) announcements: Announcements,
     /// Whether messages are being followed.
     pub(crate) routing: watch::Sender<bool>,
@@ -93,6 +95,7 @@ impl Instance {
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = around.backbone.requests.clone();
         let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
+        let (refusals, left) = Refusals::new();
         let instance = Arc::new(Self {
             profile: ArcSwap::from_pointee(profile),
             availability: around.config.availability(),
@@ -100,6 +103,7 @@ impl Instance {
             trust: ArcSwapOption::empty(),
             sessions: Sessions::new(bounds, around.numbers.clone()),
             registration,
+            refusals,
             announcements: Announcements::default(),
             routing: watch::Sender::new(false),
             backbone: around.backbone.clone(),
@@ -112,11 +116,11 @@ impl Instance {
             id,
             stop,
         });
-        instance.clone().spawn_tasks(around);
+        instance.clone().spawn_tasks(around, left);
         Ok(instance)
     }
 
-    fn spawn_tasks(self: Arc<Self>, around: &Surroundings) {
+    fn spawn_tasks(self: Arc<Self>, around: &Surroundings, left: mpsc::Receiver<Box<Attempt>>) {
         let (config, clock) = (around.config.clone(), self.clock.clone());
         let keeper = TrustKeeper::new(self.id.clone(), self.view.clone(), clock, config.limits.clone(), &config.tls_folder);
         self.spawn("trust", async move |instance| keeper.run(&instance.trust).await);
@@ -125,6 +129,7 @@ impl Instance {
         self.spawn("presence announcements", async |instance| presence::announce(&instance).await);
         self.spawn("presence watch", async |instance| presence::watch(&instance).await);
         self.spawn("presence lease", async |instance| presence::beat(&instance).await);
+        self.spawn("refusals", async move |instance| refusals::keep(instance, left).await);
         self.spawn("request queue", async |instance| instance.open_queue().await);
         self.spawn("view", async |instance| {
             instance.view.ended().await;

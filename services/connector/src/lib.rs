@@ -7,9 +7,9 @@
 //! either: who is let in was found in the view. A connector keeps no truth; it may be killed at any time.
 //!
 //! Read in the order in which a connection goes: [`run()`], `listener`, `connection` (`serve`), `handshake` with `sni`,
-//! `trust`, `client_verifier` and `prover`; then `entrance`, `admission`, `registration`; then `session` and `sessions`,
-//! `judge` (who loses the right), `presence` (who is newer elsewhere), `router` (messages to devices), `uplinks` (messages
-//! from them). [`mqtt`] is the protocol as a state machine and knows none of this.
+//! `trust`, `client_verifier` and `prover`; then `entrance`, `admission`, `registration`, `refusals` (kept for people); then
+//! `session` and `sessions`, `judge` (who loses the right), `presence` (who is newer elsewhere), `router` (messages to
+//! devices), `uplinks` (messages from them). [`mqtt`] is the protocol as a state machine and knows none of this.
 
 mod admission;
 mod client_verifier;
@@ -29,6 +29,7 @@ pub mod mqtt;
 mod pace;
 mod presence;
 mod prover;
+mod refusals;
 mod registration;
 mod router;
 mod run;

@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     handshakes: Counter<u64>,
     accepted: Counter<u64>,
     refused: Counter<u64>,
+    refusals_kept: Counter<u64>,
+    refusals_lost: Counter<u64>,
     closed: Counter<u64>,
     registrations: Counter<u64>,
     registration_ms: Histogram<f64>,
@@ -34,6 +36,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     handshakes: METER.u64_counter("rollcall.connector.handshakes").build(),
     accepted: METER.u64_counter("rollcall.connector.accepted").build(),
     refused: METER.u64_counter("rollcall.connector.refused").build(),
+    refusals_kept: METER.u64_counter("rollcall.connector.refusals_kept").build(),
+    refusals_lost: METER.u64_counter("rollcall.connector.refusals_lost").build(),
     closed: METER.u64_counter("rollcall.connector.closed").build(),
     registrations: METER.u64_counter("rollcall.connector.registrations").build(),
     registration_ms: METER.f64_histogram("rollcall.connector.registration").with_unit("ms").build(),
@@ -80,6 +84,27 @@ impl HandshakeEnd {
     }
 }
 
+/// Why a refusal is not among the attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Too many waited to be kept.
+    QueueFull,
+    /// Too many certificates were refused within a minute.
+    TooMany,
+    /// The backbone did not take it.
+    NotKept,
+}
+
+impl Lost {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TooMany => "too_many",
+            Self::NotKept => "not_kept",
+        }
+    }
+}
+
 impl Metrics {
     /// A connection came (`1`) or went (`-1`).
     pub(crate) fn connections(&self, change: i64) {
@@ -109,6 +134,16 @@ impl Metrics {
     /// A CONNECT was refused.
     pub(crate) fn refused(&self, refusal: &Refusal) {
         self.refused.add(1, &[KeyValue::new("code", refusal.code().to_owned())]);
+    }
+
+    /// So many refusals were kept among the attempts.
+    pub(crate) fn refusals_kept(&self, refusals: usize) {
+        self.refusals_kept.add(refusals as u64, &[]);
+    }
+
+    /// So many refusals that should have been kept were not.
+    pub(crate) fn refusals_lost(&self, why: Lost, refusals: usize) {
+        self.refusals_lost.add(refusals as u64, &[KeyValue::new("why", why.name())]);
     }
 
     /// A session was closed by us.

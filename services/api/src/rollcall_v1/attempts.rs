@@ -1,5 +1,6 @@
 //! Attempts: why a device was not let in, or a change not made; and trying again after a fix.
 //!
+//! A registrar keeps what it has rejected, a connector what it has refused by itself; both are replayed by a registrar.
 //! They have no resource space, so that only callers with the whole instance see them. Invariant: text out of a
 //! certificate is escaped before people see it; the certificate itself is in the request, as DER.
 

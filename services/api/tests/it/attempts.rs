@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use rollcall_backbone::{
-    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request},
     petition::Petitioner,
     requests::RequestKind,
 };
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{
-    ids::LogId,
+    ids::{LogId, RequestId},
     registry::{Actor, Command, Request, RequestBody, command::TemplateChange},
     time::Timestamp,
 };
@@ -30,7 +30,7 @@ async fn refused(world: &World, der: &[u8]) -> String {
     let stop = CancellationToken::new();
     let petitioner = Petitioner::start(log, Arc::clone(&world.backbone.requests), stop.clone());
     let body = RequestBody::CertificateConnect { chain: vec![der.into()], claimed: None };
-    let request_id: rollcall_domain::ids::RequestId = id(&format!("refused-{}", world.number()));
+    let request_id: RequestId = id(&format!("refused-{}", world.number()));
     let request = Request { id: request_id.clone(), actor: Actor::Certificate(sha256), body };
     let submitted_at = Timestamp::from_unix_ms(world.clock.unix_ms());
     let queued = QueuedRequest { submitted_at, traceparent: None, request: AnyRequest::Registry(request) };
@@ -105,6 +105,49 @@ async fn attempts_are_found_by_code_certificate_time_and_page() {
         before = format!("&before={next}");
     }
     assert_eq!(pages, [2, 2, 2]);
+}
+
+/// As a connector keeps what it has refused by itself.
+async fn refused_by_a_connector(world: &World, der: &[u8], device: &str, code: &str) {
+    let (sha256, claimed) = (Sha256::digest(der).into(), id(device));
+    let request = Request {
+        id: RequestId::of_claim(&sha256, &claimed),
+        actor: Actor::Certificate(sha256),
+        body: RequestBody::CertificateConnect { chain: vec![der.into()], claimed: Some(claimed) },
+    };
+    let time = Timestamp::from_unix_ms(world.clock.unix_ms());
+    let attempt = Attempt {
+        time,
+        request: QueuedRequest { submitted_at: time, traceparent: None, request: AnyRequest::Registry(request) },
+        rejection: RejectedRuling { code: code.to_owned(), message: "as the connector says it".to_owned() },
+        template: Some((id("template"), 1)),
+        checks: vec![("let_in_by_connector".to_owned(), false, "as the connector says it".to_owned())],
+    };
+    world.backbone.attempts.keep(&LogId::Instance(id("alpha")), vec![encode_attempt(&attempt)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_connector_refused_is_found_by_code_and_device_and_ruled_on_afresh_when_replayed() {
+    let (world, authority) = World::with_ca().await;
+    let operator = world.operator().await;
+    refused_by_a_connector(&world, &authority.device("SN1"), "truck_SN1", "self_registration_unavailable").await;
+    refused_by_a_connector(&world, &authority.device("SN2"), "truck_SN9", "device_mismatch").await;
+    let found = async |query: &str| {
+        let listed = operator.get(&format!("{ATTEMPTS}?{query}")).await.ok(200);
+        assert_eq!(listed["attempts"].as_array().unwrap().len(), 1, "{listed}");
+        listed["attempts"][0].clone()
+    };
+    let (unavailable, mismatch) =
+        (found("code=self_registration_unavailable").await, found("code=device_mismatch&device=truck_SN9").await);
+    assert_eq!(
+        (&mismatch["message"], &mismatch["certificate"]["ca_certificate_id"], &mismatch["device_id"]),
+        (&json!("as the connector says it"), &json!("ca"), &json!("truck_SN9"))
+    );
+    let replay = |attempt: &serde_json::Value| format!("{ATTEMPTS}/{}/replay", attempt["position"]);
+    operator.post(&replay(&mismatch), json!({})).await.refused(409, "IOTDA.014937");
+    assert_eq!(operator.post(&replay(&unavailable), json!({})).await.ok(200)["accepted"], true);
+    assert!(world.view("alpha").show(&id("truck_SN1")).unwrap().is_some());
+    assert!(world.view("alpha").show(&id("truck_SN9")).unwrap().is_none());
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ impl NatsAttempts {
         Self { connection }
     }
 
-    /// The trait has no `open`: the stream is declared when the first attempt is kept.
+    /// A log's [`open`](crate::log::RegistryLog::open) has declared the stream, so that this only looks: a connector may
+    /// make none. A registrar makes it again if it has been deleted.
     async fn declare(&self, log: &LogId) -> Result<(), BackboneError> {
         let wanted = streams::attempts(log, &self.connection.config);
         streams::declare(&self.connection, wanted).await.map(|_info| ())

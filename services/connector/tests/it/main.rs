@@ -10,6 +10,7 @@ mod drain;
 mod first_connection;
 mod messages;
 mod pki;
+mod refusals;
 mod registrar;
 mod sessions;
 mod storm;

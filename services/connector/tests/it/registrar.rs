@@ -9,7 +9,8 @@ use std::sync::{
 use rollcall_backbone::{
     Backbone,
     codec::{
-        AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, Ruling, decode_request, encode_record, encode_ruling,
+        AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, RejectedRuling, Ruling, decode_request, encode_attempt,
+        encode_record, encode_ruling,
     },
     requests::AnnouncedRuling,
 };
@@ -100,11 +101,13 @@ impl Registrar {
                 self.resting.send_replace(false);
             }
             for delivery in self.backbone.requests.take(&log, 64, std::time::Duration::from_millis(50)).await.unwrap() {
-                let QueuedRequest { request, .. } = decode_request(&delivery.request).unwrap();
-                let AnyRequest::Registry(request) = request else { panic!("a fleet request in an instance's queue") };
-                let ruling = match self.rule(&request).await {
+                let queued = decode_request(&delivery.request).unwrap();
+                let AnyRequest::Registry(request) = &queued.request else {
+                    panic!("a fleet request in an instance's queue")
+                };
+                let ruling = match self.rule(request).await {
                     Ok(position) => Ruling::Accepted { position },
-                    Err(rejection) => Ruling::Rejected(RejectedRuling::from(&rejection)),
+                    Err(rejection) => Ruling::Rejected(self.keep(&queued, &rejection).await),
                 };
                 if !self.silent.load(Ordering::SeqCst) {
                     let announced = AnnouncedRuling { id: delivery.id, ruling: encode_ruling(&ruling) };
@@ -113,6 +116,20 @@ impl Registrar {
                 self.backbone.requests.finish(&log, vec![delivery.receipt]).await.unwrap();
             }
         }
+    }
+
+    async fn keep(&self, request: &QueuedRequest, rejection: &Rejection) -> RejectedRuling {
+        let rejection = RejectedRuling::from(rejection);
+        let attempt = Attempt {
+            time: Timestamp::from_unix_ms(self.clock.unix_ms()),
+            request: request.clone(),
+            rejection: rejection.clone(),
+            template: None,
+            checks: Vec::new(),
+        };
+        let log = LogId::Instance(self.instance.id.clone());
+        self.backbone.attempts.keep(&log, vec![encode_attempt(&attempt)]).await.unwrap();
+        rejection
     }
 
     async fn rule(&self, request: &Request) -> Result<Position, Rejection> {

@@ -1,0 +1,167 @@
+//! Refusals that say something about a device, kept among the instance's attempts for people to find.
+//!
+//! Not for what the registrar has refused (it keeps that itself), nor for what no verified CA certificate stands behind:
+//! garbage is counted and no more. Invariant: nobody waits for this. It begins when the device has its answer, and where
+//! room, pace or backbone say no, the refusal is only counted.
+
+mod pace;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rollcall_backbone::codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, encode_attempt};
+use rollcall_domain::{
+    ids::{DeviceId, LogId, RequestId, TemplateId},
+    refusal::Refusal,
+    registry::{Actor, Ca, Configuration, Request, RequestBody},
+};
+use tokio::sync::mpsc;
+
+use self::pace::Pace;
+use crate::{
+    instance::Instance,
+    metrics::{Lost, metrics},
+    prover::Proof,
+    registration::Chain,
+};
+
+/// Refusals of one instance that wait to be kept; more are only counted.
+const WAITING_MAX: usize = 256;
+/// Refusals kept in one write.
+const GROUP_MAX: usize = 64;
+
+/// A connection that was not let in.
+pub(crate) struct Refused<'a> {
+    /// The chain that holds.
+    pub(crate) proof: &'a Proof,
+    /// The device that the CONNECT names, if it has the standard form.
+    pub(crate) claimed: Option<&'a DeviceId>,
+    /// What was answered.
+    pub(crate) refusal: &'a Refusal,
+}
+
+/// Where connections of one instance leave what they were refused for.
+pub(crate) struct Refusals {
+    waiting: mpsc::Sender<Box<Attempt>>,
+    pace: Mutex<Pace>,
+}
+
+impl Refusals {
+    /// For one instance, and what [`keep`] keeps.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Box<Attempt>>) {
+        let (waiting, left) = mpsc::channel(WAITING_MAX);
+        (Self { waiting, pace: Mutex::default() }, left)
+    }
+
+    /// Leaves one to be kept, if it is one that is; never waits. `chain` is asked for only then.
+    pub(crate) fn leave(&self, instance: &Instance, refused: &Refused<'_>, chain: impl FnOnce() -> Chain) {
+        if !says_something_of_the_device(refused.refusal) {
+            return;
+        }
+        let (configuration, ca) = (instance.view.configuration(), &refused.proof.proven.ca);
+        // Deleted meanwhile: then nothing is proven any more.
+        let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
+        let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(Lost::QueueFull, 1) };
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = pace.allows(refused.proof.facts.sha256, refused.refusal.code(), instance.now());
+        drop(pace);
+        match allowed {
+            Ok(true) => room.send(Box::new(attempt(instance, &configuration, ca, refused, chain()))),
+            Ok(false) => {}
+            Err(pace::Full) => metrics().refusals_lost(Lost::TooMany, 1),
+        }
+    }
+}
+
+/// Keeps what is left, in groups, until the instance ends. What cannot be kept is given up: the device will be back, and
+/// a backbone that is away has more important things to take when it returns.
+pub(crate) async fn keep(instance: Arc<Instance>, mut left: mpsc::Receiver<Box<Attempt>>) {
+    let (log, mut group, mut failing) = (LogId::Instance(instance.id.clone()), Vec::new(), false);
+    while left.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let attempts: Vec<_> = group.drain(..).map(|attempt| encode_attempt(&attempt)).collect();
+        let count = attempts.len();
+        let Err(error) = instance.backbone.attempts.keep(&log, attempts).await else {
+            metrics().refusals_kept(count);
+            failing = false;
+            continue;
+        };
+        metrics().refusals_lost(Lost::NotKept, count);
+        // Once for as long as it lasts.
+        if std::mem::replace(&mut failing, true) {
+            tracing::debug!(instance = %instance.id, count, %error, "refusals could not be kept for people to look at");
+        } else {
+            tracing::warn!(instance = %instance.id, count, %error, "refusals could not be kept for people to look at");
+        }
+    }
+}
+
+fn attempt(instance: &Instance, configuration: &Configuration, ca: &Ca, refused: &Refused<'_>, chain: Chain) -> Attempt {
+    let (now, sha256, claimed) = (instance.now(), refused.proof.facts.sha256, refused.claimed.cloned());
+    let id = match &claimed {
+        Some(claimed) => RequestId::of_claim(&sha256, claimed),
+        None => RequestId::of_certificate(&sha256),
+    };
+    let (actor, body) = (Actor::Certificate(sha256), RequestBody::CertificateConnect { chain, claimed });
+    let rejection = match refused.refusal {
+        Refusal::RegistrationRejected(rejection) => RejectedRuling::from(&**rejection),
+        refusal => RejectedRuling { code: refusal.code().to_owned(), message: refusal.to_string() },
+    };
+    let proven = format!("CA certificate {} of resource space {}", ca.id, ca.space);
+    let checks = vec![
+        ("chain_leads_to_verified_ca".to_owned(), true, proven),
+        ("let_in_by_connector".to_owned(), false, rejection.message.clone()),
+    ];
+    let request = AnyRequest::Registry(Request { id, actor, body });
+    Attempt {
+        time: now,
+        request: QueuedRequest { submitted_at: now, traceparent: None, request },
+        rejection,
+        template: template(configuration, ca),
+        checks,
+    }
+}
+
+/// The template that devices with certificates of this CA are made by, as the registrar's attempts say it too.
+fn template(configuration: &Configuration, ca: &Ca) -> Option<(TemplateId, u32)> {
+    let template = configuration.templates.get(ca.template.as_ref()?)?;
+    Some((template.id.clone(), template.version))
+}
+
+/// Whether people who ask why this device was refused would want to know: not what the registrar keeps itself, what is
+/// about Rollcall, its limits or the MQTT session, or what nothing proven stands behind.
+fn says_something_of_the_device(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::CaExpired
+        | Refusal::CertificateExpired
+        | Refusal::CertificateNotYetValid
+        | Refusal::CertificateInactive
+        | Refusal::DeviceFrozen
+        | Refusal::DeviceDeleted
+        | Refusal::DeviceMismatch
+        | Refusal::CertificateMismatch
+        | Refusal::TemplateNotBound
+        | Refusal::SelfRegistrationDisabled
+        | Refusal::SelfRegistrationUnavailable
+        | Refusal::TemplateNoLongerDerives
+        | Refusal::RegistrationRejected(_)
+        | Refusal::SecretAuthenticated => true,
+        Refusal::CaNotTrusted
+        | Refusal::RegistrationRuledOut { .. }
+        | Refusal::RegistrationTimedOut
+        | Refusal::RegistryUnavailable
+        | Refusal::RegistrationShed
+        | Refusal::NotReady
+        | Refusal::ShuttingDown
+        | Refusal::ConnectionLimit
+        | Refusal::KeepAliveOutOfRange
+        | Refusal::ProtocolVersion
+        | Refusal::ClientId
+        | Refusal::WillUnsupported
+        | Refusal::AuthenticationMethod
+        | Refusal::ProtocolError
+        | Refusal::PacketTooLarge
+        | Refusal::KeepAliveTimedOut
+        | Refusal::TakenOver
+        | Refusal::SlowConsumer
+        | Refusal::RateExceeded => false,
+    }
+}

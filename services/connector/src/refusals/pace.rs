@@ -1,0 +1,84 @@
+//! The same certificate for the same reason once in a while: a device that tries again and again says nothing new.
+//!
+//! Invariant: as many entries as [`REMEMBERED_MAX`], and so no more refusals of one instance within [`AGAIN_MS`].
+
+use std::collections::HashMap;
+
+use rollcall_domain::time::Timestamp;
+
+/// Certificates with their codes that are remembered, of one instance. While as many were refused within [`AGAIN_MS`], no
+/// others are kept: a storm takes more than 20 minutes to push out all of an instance's attempts.
+const REMEMBERED_MAX: usize = 4096;
+/// The same is kept again after this long.
+const AGAIN_MS: u64 = 60_000;
+
+/// As many are remembered as may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// What was kept of late.
+#[derive(Default)]
+pub(super) struct Pace(HashMap<([u8; 32], Box<str>), Timestamp>);
+
+impl Pace {
+    /// Whether it is time to keep this; then it counts as kept.
+    ///
+    /// # Errors
+    /// [`Full`]: there is no room to remember it.
+    pub(super) fn allows(&mut self, sha256: [u8; 32], code: &str, now: Timestamp) -> Result<bool, Full> {
+        let key = (sha256, code.into());
+        if self.0.get(&key).is_some_and(|kept| is_recent(*kept, now)) {
+            return Ok(false);
+        }
+        if self.0.len() >= REMEMBERED_MAX && !self.0.contains_key(&key) {
+            self.0.retain(|_, kept| is_recent(*kept, now));
+            if self.0.len() >= REMEMBERED_MAX {
+                return Err(Full);
+            }
+        }
+        self.0.insert(key, now);
+        Ok(true)
+    }
+}
+
+/// In either direction: a clock that was set back must not silence anybody until it is there again.
+fn is_recent(kept: Timestamp, now: Timestamp) -> bool {
+    kept.unix_ms().abs_diff(now.unix_ms()) < AGAIN_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_unix_ms(ms.try_into().unwrap())
+    }
+
+    #[test]
+    fn the_same_certificate_and_code_is_kept_once_a_minute() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.allows([1; 32], "device_frozen", at(AGAIN_MS)), Ok(true));
+        assert_eq!(pace.allows([1; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(false));
+        assert_eq!(pace.allows([1; 32], "device_deleted", at(2 * AGAIN_MS - 1)), Ok(true));
+        assert_eq!(pace.allows([2; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(true));
+        assert_eq!(pace.allows([1; 32], "device_frozen", at(2 * AGAIN_MS)), Ok(true));
+        assert_eq!(pace.allows([1; 32], "device_frozen", at(0)), Ok(true), "the clock was set back");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_there_is_room_again_after_a_minute() {
+        let mut pace = Pace::default();
+        let certificate = |number: usize| {
+            let mut sha256 = [0; 32];
+            sha256[..8].copy_from_slice(&number.to_be_bytes());
+            sha256
+        };
+        for number in 0..REMEMBERED_MAX {
+            assert_eq!(pace.allows(certificate(number), "device_frozen", at(0)), Ok(true));
+        }
+        assert_eq!(pace.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS - 1)), Err(Full));
+        assert_eq!(pace.allows(certificate(0), "device_frozen", at(AGAIN_MS - 1)), Ok(false));
+        assert_eq!(pace.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS)), Ok(true));
+        assert_eq!(pace.0.len(), 1);
+    }
+}

@@ -1,0 +1,131 @@
+//! What a connector refuses by itself is found among the attempts: once, with its reason, and nothing of it is unproven.
+
+use std::sync::atomic::Ordering;
+
+use rmqtt_codec::v5::{self, Packet};
+use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt};
+use rollcall_domain::{
+    ids::{LogId, Position},
+    registry::{Actor, Command, RequestBody},
+};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+
+use crate::{
+    client::{Client, within},
+    pki::{Authority, Identity},
+    world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance_id},
+};
+
+/// Client id and user name of a CONNECT.
+type Naming<'a> = (&'a str, &'a str);
+
+const ANY: Naming<'static> = ("any client", "anyone");
+
+/// A connection that is refused; returns the code once the connector has done with it.
+async fn refused(world: &World, connector: &Connector, identity: &Identity, (client_id, user_name): Naming<'_>) -> String {
+    let mut client = Client::handshake(connector.address, ALPHA, world.config(identity)).await.unwrap();
+    let connect = v5::Connect {
+        client_id: client_id.to_owned().into(),
+        username: Some(user_name.to_owned().into()),
+        keep_alive: 120,
+        clean_start: true,
+        request_problem_info: true,
+        ..v5::Connect::default()
+    };
+    client.send(Packet::Connect(Box::new(connect))).await;
+    let Packet::ConnectAck(ack) = client.receive().await.unwrap() else { panic!("the answer to CONNECT is CONNACK") };
+    // The socket ends after everything else.
+    let mut rest = Vec::new();
+    within(client.tls.into_inner().0.read_to_end(&mut rest)).await.unwrap();
+    let reason = ack.reason_string.unwrap();
+    reason.split_once(": ").unwrap().0.to_owned()
+}
+
+async fn attempts(world: &World) -> Vec<Attempt> {
+    let log = LogId::Instance(instance_id("alpha"));
+    let entries = world.backbone.attempts.read(&log, Position::START, 100).await.unwrap();
+    entries.into_iter().map(|entry| decode_attempt(&entry.record).unwrap()).collect()
+}
+
+/// The codes that are kept, once there are as many as given.
+async fn codes(world: &World, count: usize) -> Vec<String> {
+    eventually("the refusals are kept", async || attempts(world).await.len() >= count).await;
+    attempts(world).await.into_iter().map(|attempt| attempt.rejection.code).collect()
+}
+
+/// Registers `0001` and freezes it.
+async fn frozen(world: &World, connector: &Connector, ca: &Authority) -> Identity {
+    let device = ca.device("0001");
+    drop(world.connect(connector, &device).await.unwrap());
+    world.alpha.command(Command::FreezeDevice { device: id("truck_0001") }).await;
+    world.settled(connector).await;
+    device
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_device_that_tries_thrice_is_among_the_attempts_once_a_minute() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = frozen(&world, &connector, &ca).await;
+    for _ in 0..3 {
+        assert_eq!(refused(&world, &connector, &device, ANY).await, "device_frozen");
+    }
+    // Left after what came before, and kept in that order.
+    let named = ("truck_0009_0_0_2026060100", "truck_0009");
+    assert_eq!(refused(&world, &connector, &device, named).await, "device_mismatch");
+    assert_eq!(codes(&world, 2).await, ["device_frozen", "device_mismatch"]);
+    world.clock.set(NOW_MS + 60_000);
+    assert_eq!(refused(&world, &connector, &device, ANY).await, "device_frozen");
+    assert_eq!(codes(&world, 3).await, ["device_frozen", "device_mismatch", "device_frozen"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_refusal_holds_what_the_registrar_would_be_asked_and_what_was_found() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = frozen(&world, &connector, &ca).await;
+    let named = ("truck_0001_0_0_2026060100", "truck_0001");
+    assert_eq!(refused(&world, &connector, &device, named).await, "device_frozen");
+    assert_eq!(codes(&world, 1).await, ["device_frozen"]);
+    let attempt = attempts(&world).await.remove(0);
+    let AnyRequest::Registry(request) = attempt.request.request else { panic!("a fleet request of an instance") };
+    assert_eq!(request.actor, Actor::Certificate(Sha256::digest(&device.chain[0]).into()));
+    let (chain, claimed) = (vec![device.chain[0].as_ref().into()], Some(id("truck_0001")));
+    assert_eq!(request.body, RequestBody::CertificateConnect { chain, claimed });
+    assert_eq!(attempt.rejection.message, "the device is frozen");
+    assert_eq!((attempt.time.unix_ms(), attempt.template), (NOW_MS, Some((id("template"), 1))));
+    let checks: Vec<_> = attempt.checks.iter().map(|(name, passed, _)| (name.as_str(), *passed)).collect();
+    assert_eq!(checks, [("chain_leads_to_verified_ca", true), ("let_in_by_connector", false)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_unproven_certificates_nor_what_the_registrar_has_kept_are_kept_by_a_connector() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = frozen(&world, &connector, &ca).await;
+    let stranger = world.config(&Authority::root("Unknown CA").device("0001"));
+    let said = world.refused_by_tls(&connector, ALPHA, stranger).await;
+    assert!(said.contains("UnknownCA"), "{said}");
+    world.alpha.devices_max.store(0, Ordering::SeqCst);
+    assert_eq!(refused(&world, &connector, &ca.device("0002"), ANY).await, "limit_reached");
+    assert_eq!(refused(&world, &connector, &device, ANY).await, "device_frozen");
+    assert_eq!(codes(&world, 2).await, ["limit_reached", "device_frozen"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backbone_that_takes_no_attempts_changes_no_answer() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = frozen(&world, &connector, &ca).await;
+    world.lose_backbone().await;
+    assert_eq!(refused(&world, &connector, &device, ANY).await, "device_frozen");
+    assert_eq!(refused(&world, &connector, &device, ANY).await, "device_frozen");
+    world.find_backbone();
+    let named = ("truck_0003_0_0_2026060100", "truck_0003");
+    assert_eq!(refused(&world, &connector, &ca.device("0002"), named).await, "device_mismatch");
+    eventually("refusals are kept again", async || {
+        attempts(&world).await.last().is_some_and(|attempt| attempt.rejection.code == "device_mismatch")
+    })
+    .await;
+}
