@@ -33,6 +33,7 @@ mod pem;
 mod permission;
 mod realm;
 mod realms;
+mod recent_attempts;
 mod records;
 mod rollcall_v1;
 mod router;

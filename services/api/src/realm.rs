@@ -13,7 +13,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{DeviceStatus, DirectoryView};
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, rollcall_v1::RecentAttempts};
+use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, recent_attempts::RecentAttempts};
 
 /// See the file.
 pub(crate) struct Realm {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm,
-    rollcall_v1::RecentAttempts,
+    recent_attempts::RecentAttempts,
 };
 
 /// How long to wait before an instance that could not be opened is tried again.

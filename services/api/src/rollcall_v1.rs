@@ -18,7 +18,6 @@ mod what_if;
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
 
-pub(crate) use self::attempts::Recent as RecentAttempts;
 use crate::router::Routes;
 
 /// Largest body of a request that anybody may send, bytes: a name and a password.

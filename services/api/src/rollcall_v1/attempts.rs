@@ -4,8 +4,6 @@
 //! They have no resource space, so that only callers with the whole instance see them. Invariant: text out of a
 //! certificate is escaped before people see it; the certificate itself is in the request, as DER.
 
-mod recent;
-
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
 use rollcall_domain::{
@@ -17,8 +15,6 @@ use rollcall_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-pub(crate) use self::recent::Recent;
-use self::recent::{Wanted, device, presented};
 use crate::{
     call::Call,
     codes::Code,
@@ -26,6 +22,7 @@ use crate::{
     extract::Query,
     openapi::Errors,
     paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    recent_attempts::{Wanted, device, presented},
     times,
 };
 

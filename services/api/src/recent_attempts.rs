@@ -60,7 +60,7 @@ pub(crate) struct Wanted {
 
 /// See the file.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Known>);
+pub(crate) struct RecentAttempts(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -68,7 +68,7 @@ struct Known {
     briefs: VecDeque<Brief>,
 }
 
-impl Recent {
+impl RecentAttempts {
     /// Those that are wanted, newest first, at most `max`.
     ///
     /// # Errors
