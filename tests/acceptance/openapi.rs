@@ -48,8 +48,6 @@ fn the_service_does_what_its_document_says() {
     run.env("ROLLCALL_PROJECT", announced["project_id"].as_str().expect("a project"));
     run.env("ROLLCALL_INSTANCE", "north").env("ROLLCALL_OPERATOR", "probe");
     run.args(["--config-file", CONFIG, "run", &format!("{url}/openapi.json")]).arg("--tls-verify").arg(up.server_ca());
-    // A connection that was idle may be closed just as it is used again.
-    run.args(["--request-retries", "2"]);
     run.args(["--checks", "all", "--continue-on-failure", "--no-color", "--rate-limit", PACE, "--no-shrink"]);
     run.args(["--seed", &wanted("SCHEMATHESIS_SEED", "1"), "--max-examples", &wanted("SCHEMATHESIS_EXAMPLES", "3")]);
     run.args(["--phases", "examples,coverage,fuzzing,stateful", "--generation-database", "none"]);
