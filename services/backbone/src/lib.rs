@@ -28,6 +28,7 @@ pub mod nats;
 pub mod petition;
 pub mod presence;
 pub mod requests;
+pub mod signing;
 
 use std::sync::Arc;
 
