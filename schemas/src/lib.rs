@@ -22,5 +22,6 @@ pub mod json_schema;
 pub mod record;
 pub mod request;
 pub mod ruling;
+pub mod seal;
 
 pub use error::WireError;

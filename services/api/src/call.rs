@@ -329,7 +329,15 @@ async fn change(
     if idempotency.0.is_none() {
         return Ok((position, None));
     }
-    // The same request may have been granted before: then its record says what it made.
+    // The same request may have been granted before: then its record says what it made. What stands there is believed as
+    // far as this process's own view says that the request came to it.
+    let ruled = match realm {
+        Some(realm) => realm.view.admission().ruled(&id),
+        None => api.fleet().ruled.get(&id).copied(),
+    };
+    if ruled != Some(position) {
+        return Ok((position, None));
+    }
     let record = record_at(api, &log, position).await?;
     Ok((position, record.filter(|(cause, _)| *cause == id).map(|(_, event)| event)))
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_backbone::{Backbone, BackboneError, seal::SealedLog};
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
@@ -19,6 +19,8 @@ use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, 
 pub(crate) struct Realm {
     /// Which instance.
     pub(crate) id: InstanceId,
+    /// Which of the instances of this id it is.
+    pub(crate) sealed: SealedLog,
     /// What is known of it.
     pub(crate) view: DirectoryView,
     /// The way to its registrar.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::Backbone;
+use rollcall_backbone::{Backbone, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
@@ -102,18 +102,20 @@ impl Realms {
         loop {
             let snapshot = Arc::clone(&fleet.borrow_and_update());
             self.write().retain(|id, realm| {
-                let kept = snapshot.fleet.instances.contains_key(id) && !realm.stop.is_cancelled();
+                // One that was deleted and made again is another.
+                let is_served = snapshot.fleet.instances.get(id).is_some_and(|found| SealedLog::of(found) == realm.sealed);
+                let kept = is_served && !realm.stop.is_cancelled();
                 if !kept {
                     realm.stop.cancel();
                 }
                 kept
             });
             let mut all_open = true;
-            for id in snapshot.fleet.instances.keys() {
+            for (id, instance) in &snapshot.fleet.instances {
                 if self.get(id).is_some() {
                     continue;
                 }
-                match open(id, &around).await {
+                match open(id, SealedLog::of(instance), &around).await {
                     Ok(realm) => drop(self.write().insert(id.clone(), realm)),
                     Err(error) => {
                         tracing::warn!(instance = %id, error = error.message, "an instance cannot be opened yet; trying again");
@@ -149,10 +151,10 @@ fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
     id.ok_or_else(|| ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist")))
 }
 
-async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiError> {
+async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Result<Arc<Realm>, ApiError> {
     realm::open(&around.backbone, id).await?;
     let stop = around.shutdown.child_token();
-    let view = around.store.directory(id, Arc::clone(&around.backbone.log), stop.clone())?;
+    let view = around.store.directory(id, sealed.incarnation, Arc::clone(&around.backbone.log), stop.clone())?;
     let admission = view.admission().clone();
     let reached = Arc::new(move |position| -> futures_util::future::BoxFuture<'static, Result<(), ApiError>> {
         let admission = admission.clone();
@@ -163,6 +165,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
     let online = Arc::new(Online::default());
     let realm = Arc::new(Realm {
         id: id.clone(),
+        sealed,
         view,
         changes,
         online: Arc::clone(&online),

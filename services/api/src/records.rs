@@ -35,17 +35,21 @@ impl Stored {
     }
 }
 
-/// The record at a position; `None` past the end of the log.
+/// The record at a position that the view has reached; `None` past the end of the log, or where a record stands that is not
+/// ours.
 ///
 /// # Errors
 /// The backbone's, or [`Code::Internal`] for a record that cannot be read.
 pub(crate) async fn at(realm: &Realm, position: Position) -> Result<Option<Stored>, ApiError> {
+    if realm.view.admission().is_foreign(position) {
+        return Ok(None);
+    }
     let before = Position(position.0.saturating_sub(1));
     let found = realm.backbone.log.read(&realm.log(), before, 1).await?.pop();
     found.map(|entry| decoded(realm, entry)).transpose()
 }
 
-/// The records after `after` up to and with `until`, oldest first.
+/// The records of ours after `after` up to and with `until`, oldest first; the view must have reached `until`.
 ///
 /// # Errors
 /// As for [`at`].
@@ -57,7 +61,9 @@ pub(crate) async fn between(realm: &Realm, after: Position, until: Position) -> 
         let Some(last) = entries.last() else { break };
         reached = last.position;
         for entry in entries {
-            found.push(decoded(realm, entry)?);
+            if !realm.view.admission().is_foreign(entry.position) {
+                found.push(decoded(realm, entry)?);
+            }
         }
     }
     Ok(found)

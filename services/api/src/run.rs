@@ -119,7 +119,7 @@ fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Reached {
     Arc::new(move |position| -> BoxFuture<'static, Result<(), ApiError>> {
         let mut fleet = fleet.clone();
         Box::pin(async move {
-            let reached = fleet.wait_for(|snapshot| snapshot.position >= position).await;
+            let reached = fleet.wait_for(|snapshot| snapshot.position() >= position).await;
             reached.map(drop).map_err(|_| ApiError::new(Code::NotReady, "the fleet is not followed any more"))
         })
     })

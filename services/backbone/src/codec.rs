@@ -10,6 +10,7 @@
 
 mod availability;
 mod event;
+mod note;
 mod operator;
 mod part;
 mod request;
@@ -26,8 +27,10 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use rollcall_schemas::{WireError, attempt as wire_attempt, record as wire_record, ruling as wire_ruling};
+use sha2::{Digest as _, Sha256};
 
 pub use availability::AvailabilityTable;
+pub use note::{LogNote, log_note};
 pub use template::{
     statements_from_json, statements_to_json, template_body_to_json, template_draft_from_json, template_draft_to_json,
 };
@@ -171,6 +174,13 @@ pub fn encode_record(record: &Record) -> Bytes {
         event,
     };
     record.to_json().into()
+}
+
+/// SHA-256 over what was asked: the request without when and in which trace it was submitted, which differ at every try.
+pub fn request_sha256(request: &QueuedRequest) -> [u8; 32] {
+    let asked =
+        QueuedRequest { submitted_at: Timestamp::from_unix_ms(0), traceparent: None, request: request.request.clone() };
+    Sha256::digest(encode_request(&asked)).into()
 }
 
 /// Decodes a record of `log`.

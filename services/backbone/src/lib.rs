@@ -19,6 +19,7 @@ pub mod codec;
 pub mod conformance;
 pub mod documents;
 pub mod embedded;
+pub mod follow;
 pub mod limits;
 mod local;
 pub mod log;
@@ -28,6 +29,7 @@ pub mod nats;
 pub mod petition;
 pub mod presence;
 pub mod requests;
+pub mod seal;
 pub mod signing;
 
 use std::sync::Arc;

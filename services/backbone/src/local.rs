@@ -11,6 +11,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod batch;
+mod beside;
 pub(crate) mod core;
 pub(crate) mod cursor;
 pub(crate) mod document_batch;

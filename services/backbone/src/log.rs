@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position};
+pub use rollcall_schemas::seal::Seal;
 use tokio::sync::mpsc;
 
 use crate::BackboneError;
@@ -28,6 +29,67 @@ pub struct Entry {
     pub position: Position,
     /// The record, as appended.
     pub record: Bytes,
+    /// What stands beside it: the seal of the batch that begins here, as far as it can be read. Nothing says that it is
+    /// valid; see [`crate::seal`].
+    pub seal: Option<Seal>,
+    /// What stands beside it: SHA-256 over what was asked ([`crate::codec::request_sha256`]), so that a request id that
+    /// comes again with something else can be told. No seal covers it.
+    pub request_sha256: Option<[u8; 32]>,
+}
+
+impl Entry {
+    /// A record with nothing beside it.
+    pub const fn bare(position: Position, record: Bytes) -> Self {
+        Self { position, record, seal: None, request_sha256: None }
+    }
+}
+
+/// What one append writes: 1 to [`BATCH_RECORDS_MAX`] records, and what stands beside them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Stands beside the first record. `None` only in a log that is not sealed (yet).
+    pub seal: Option<Seal>,
+    /// The records, in order.
+    pub records: Vec<NewRecord>,
+}
+
+/// One record to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// The record.
+    pub record: Bytes,
+    /// Stands beside it; see [`Entry::request_sha256`].
+    pub request_sha256: Option<[u8; 32]>,
+}
+
+impl From<Bytes> for NewRecord {
+    fn from(record: Bytes) -> Self {
+        Self { record, request_sha256: None }
+    }
+}
+
+/// Without a seal.
+impl From<Vec<Bytes>> for Batch {
+    fn from(records: Vec<Bytes>) -> Self {
+        Self { seal: None, records: records.into_iter().map(NewRecord::from).collect() }
+    }
+}
+
+impl Batch {
+    /// Refuses what no log takes. A batch is never split: its records are one decision together, all or none.
+    pub(crate) fn check(&self) -> Result<(), BackboneError> {
+        if self.records.is_empty() || self.records.len() > BATCH_RECORDS_MAX {
+            let what = format!("an append of {} records (1 or more)", self.records.len());
+            return Err(BackboneError::LimitReached { what, max: BATCH_RECORDS_MAX as u64 });
+        }
+        match self.records.iter().map(|record| record.record.len()).find(|bytes| *bytes > RECORD_BYTES_MAX) {
+            None => Ok(()),
+            Some(bytes) => {
+                let what = format!("a record of {bytes} bytes");
+                Err(BackboneError::LimitReached { what, max: RECORD_BYTES_MAX as u64 })
+            }
+        }
+    }
 }
 
 /// What a follower gets.
@@ -75,12 +137,12 @@ pub trait RegistryLog: Send + Sync {
     /// The last position; [`Position::START`] when empty.
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError>;
 
-    /// Appends 1 to [`BATCH_RECORDS_MAX`] records, all or none, if the log ends at `expected`. Returns the position of the
-    /// last one, when all are on disk.
+    /// Appends the records of a batch with what stands beside them, all or none, if the log ends at `expected`. Returns the
+    /// position of the last one, when all are on disk.
     ///
     /// # Errors
     /// [`AppendError::Conflict`] if the log ends elsewhere.
-    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError>;
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError>;
 
     /// Up to `max` records after a position, oldest first; never more than [`BATCH_RECORDS_MAX`], and no more once
     /// [`READ_BYTES_MAX`] bytes are there, so that fewer than `max` do not mean the end: an empty answer does. Costs no

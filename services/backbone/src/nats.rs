@@ -12,6 +12,7 @@
 
 mod atomic;
 mod attempts;
+mod beside;
 mod body;
 mod config;
 mod connection;

@@ -43,7 +43,9 @@ pub(crate) fn ready(status: &ViewStatus) -> bool {
     let known_something = status.position > Position::START;
     match status.health {
         ViewHealth::Following => status.caught_up,
-        ViewHealth::Stale { .. } | ViewHealth::Parked { .. } => status.caught_up || known_something,
+        ViewHealth::Stale { .. } | ViewHealth::Parked { .. } | ViewHealth::Unproven { .. } => {
+            status.caught_up || known_something
+        }
         ViewHealth::Ended => false,
     }
 }

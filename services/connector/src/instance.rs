@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::FutureExt;
-use rollcall_backbone::{Backbone, BackboneError, codec::Attempt};
+use rollcall_backbone::{Backbone, BackboneError, codec::Attempt, seal::SealedLog};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
@@ -60,6 +60,8 @@ pub(crate) struct Surroundings {
 /// One instance.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
+    /// Which of the instances of this id it is.
+    pub(crate) sealed: SealedLog,
     /// Access domain, edition and region, as the fleet has them now.
     pub(crate) profile: ArcSwap<fleet::Instance>,
     pub(crate) availability: AvailabilityRules,
@@ -90,8 +92,8 @@ impl Instance {
     /// [`ViewError`]: the view cannot be opened.
     pub(crate) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Self>, ViewError> {
         let (stop, limits) = (CancellationToken::new(), &around.config.limits);
-        let id = profile.id.clone();
-        let view = around.store.admission(&id, around.backbone.log.clone(), stop.clone())?;
+        let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
+        let view = around.store.admission(&id, sealed.incarnation, around.backbone.log.clone(), stop.clone())?;
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = around.backbone.requests.clone();
         let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
@@ -114,6 +116,7 @@ impl Instance {
             failed: around.failed.clone(),
             view,
             id,
+            sealed,
             stop,
         });
         instance.clone().spawn_tasks(around, left);

@@ -13,6 +13,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use rollcall_backbone::seal::SealedLog;
 use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{sync::watch, task::JoinHandle};
@@ -81,7 +82,11 @@ impl Owned {
     /// Retires, starts and changes instances; `false` if not all that the fleet has are served.
     fn update(&mut self, fleet: &fleet::Fleet, around: &Surroundings) -> bool {
         self.leaving.retain(|_, retiring| !retiring.is_finished());
-        let gone = self.running.extract_if(|id, instance| instance.is_broken() || !fleet.instances.contains_key(id));
+        // One that was deleted and made again is another: nobody has seen the fleet without it, perhaps.
+        let is_served = |instance: &Instance| {
+            fleet.instances.get(&instance.id).is_some_and(|profile| SealedLog::of(profile) == instance.sealed)
+        };
+        let gone = self.running.extract_if(|_, instance| instance.is_broken() || !is_served(instance));
         for (id, instance) in gone {
             tracing::info!(instance = %id, "instance no longer served");
             self.leaving.insert(id, tokio::spawn(retire(instance, around.config.limits.drain())));

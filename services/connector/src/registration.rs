@@ -124,7 +124,7 @@ impl Registration {
     fn unanswered(&self) -> Refusal {
         match self.view.status().borrow().health {
             ViewHealth::Following | ViewHealth::Parked { .. } => Refusal::RegistrationTimedOut,
-            ViewHealth::Stale { .. } | ViewHealth::Ended => Refusal::RegistryUnavailable,
+            ViewHealth::Stale { .. } | ViewHealth::Unproven { .. } | ViewHealth::Ended => Refusal::RegistryUnavailable,
         }
     }
 }

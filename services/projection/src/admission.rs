@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::codec::Record;
+use rollcall_backbone::{
+    codec::Record,
+    seal::{Digest, LastBatch, Point, SealKeys, Sealing},
+    signing::KeyId,
+};
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, DeviceEntry, Devices},
@@ -24,14 +28,82 @@ pub struct ViewStatus {
     /// Whether everything that was in the log when following began has been folded. A view that was opened again and
     /// cannot reach the log has `caught_up: false`, its earlier position and [`ViewHealth::Stale`]: it may be used.
     pub caught_up: bool,
-    /// Running digest over (position, record), for comparing views at one position.
-    pub digest: [u8; 32],
+    /// The log's digest over what was ours, for comparing views at one position.
+    pub digest: Digest,
+    /// How what follows on the position has to be proven.
+    pub sealing: Sealing,
+    /// The last batch of ours up to the position.
+    pub batch: Option<LastBatch>,
+    /// How the log is proven to hold registrars' records and no others'.
+    pub proof: LogProof,
+    /// Records that were not ours and were stepped over; `None` if there was none.
+    pub foreign: Option<ForeignSeen>,
     /// Raised when what lookups are made in was replaced as a whole: the log was another one or had lost records, or the
     /// view was built again. [`AdmissionView::applied`] may leave out what was folded meanwhile, so whoever keeps
     /// anything that was judged by this view judges it again, as soon as the view may be judged by.
     pub generation: u64,
     /// What is happening.
     pub health: ViewHealth,
+}
+
+impl ViewStatus {
+    /// Where the view stands in its log.
+    pub const fn point(&self) -> Point {
+        Point { position: self.position, digest: self.digest, sealing: self.sealing, batch: self.batch }
+    }
+
+    /// Why the instance is not ready, if it is not: in words for whoever operates it. What is known may be used all the same.
+    pub fn not_ready(&self) -> Option<String> {
+        match &self.health {
+            ViewHealth::Stale { reason } => return Some(reason.clone()),
+            ViewHealth::Unproven { reason } => return Some(reason.clone()),
+            ViewHealth::Parked { at, reason } => {
+                return Some(format!("parked before the record at position {at}, which cannot be read: {reason}"));
+            }
+            ViewHealth::Ended => return Some("the view has ended and is being opened again".to_owned()),
+            ViewHealth::Following => {}
+        }
+        if !self.caught_up {
+            return Some("the log has not been read to its end yet".to_owned());
+        }
+        match self.proof {
+            LogProof::Unsigned => Some("the log is unsigned: adopt it with `rollcall log adopt`".to_owned()),
+            LogProof::WithoutKeys | LogProof::Awaited | LogProof::Sealed(_) => None,
+        }
+    }
+}
+
+/// How a log is proven to hold registrars' records and no others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogProof {
+    /// This process has no registrar's public key: everything that stands in the log is taken for ours.
+    WithoutKeys,
+    /// Version 0.1 began the log and nobody has adopted it: everything that stands in it is taken for ours.
+    Unsigned,
+    /// The log is to be sealed from its first record on, and holds none yet.
+    Awaited,
+    /// By seals, the last of them by this key.
+    Sealed(KeyId),
+}
+
+impl LogProof {
+    pub(crate) fn of(sealing: Sealing, keys: &SealKeys) -> Self {
+        match sealing {
+            Sealing::Unsigned if keys.is_empty() => Self::WithoutKeys,
+            Sealing::Unsigned => Self::Unsigned,
+            Sealing::Awaited => Self::Awaited,
+            Sealing::By(key) => Self::Sealed(key.id()),
+        }
+    }
+}
+
+/// What was stepped over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignSeen {
+    /// How many records.
+    pub count: u64,
+    /// Position of the last of them.
+    pub last: Position,
 }
 
 /// Whether a view moves.
@@ -49,6 +121,11 @@ pub enum ViewHealth {
         /// Its position.
         at: Position,
         /// Why.
+        reason: String,
+    },
+    /// The log holds what cannot be proven with the keys of this process; what is known stays in use.
+    Unproven {
+        /// Why, and what to do.
         reason: String,
     },
     /// Nothing keeps it up any more: nobody uses it, or it failed. It never moves again and nothing may be judged by it;
@@ -115,6 +192,16 @@ impl AdmissionView {
     /// its earlier ruling.
     pub fn ruled(&self, request: &RequestId) -> Option<Position> {
         self.shared.look(|rows| rows.ruled(request)).flatten()
+    }
+
+    /// Whether the record at a position is not ours. Only of positions that the view has reached; damage counts as yes.
+    pub fn is_foreign(&self, position: Position) -> bool {
+        self.shared.look(|rows| rows.is_foreign(position)).unwrap_or(true)
+    }
+
+    /// The last runs of records that were not ours, first and last position of each, at most `max`, the newest first.
+    pub fn foreign(&self, max: usize) -> Vec<(Position, Position)> {
+        self.shared.look(|rows| rows.foreign(max)).unwrap_or_default()
     }
 
     /// How many lookups have met damage since the view was opened. Whoever decides on "there is none" compares this

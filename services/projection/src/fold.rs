@@ -1,33 +1,41 @@
-//! Folding one record into one generation: the domain's `evolve`, then the writes, then the position.
+//! Folding records into one generation: the domain's `evolve`, then the writes, and at the end of their batch the point.
 //!
-//! Not for reading the log, nor for who sees the outcome. Invariant: folding a record again, after a stop between any
-//! two of its writes, comes to the same rows.
+//! Not for reading the log, nor for who sees the outcome. Invariants: folding a record again, after a stop between any
+//! two of its writes, comes to the same rows; a point that is kept is the end of a batch.
 
 use std::sync::Arc;
 
 use rollcall_backbone::{
     codec::{AnyEvent, Record},
     log::StreamIdentity,
+    seal::{LastBatch, Point, Sealing},
+    signing::PublicKey,
 };
 use rollcall_domain::{
     ids::{DeviceId, Position},
     registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
 };
-use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{
+    admission::ForeignSeen,
     directory::{Counts, presented},
     rows::{Rows, Tally},
     store::Fault,
-    stored::{StoredProgress, decode, device::Row},
+    stored::{StoredProgress, StoredSealing, decode, device::Row},
 };
 
 /// One generation and how far it has been folded.
 pub(crate) struct Fold {
     pub(crate) rows: Arc<Rows>,
     pub(crate) stream: StreamIdentity,
-    pub(crate) position: Position,
-    pub(crate) digest: [u8; 32],
+    pub(crate) incarnation: Uuid,
+    /// The end of the last batch that was folded, or of what was stepped over after it.
+    pub(crate) point: Point,
+    /// What was stepped over.
+    pub(crate) foreign: Option<ForeignSeen>,
+    /// Where the run of foreign records began that ends at the point.
+    foreign_since: Option<Position>,
     pub(crate) tally: Tally,
     /// `None` until the rows have been read through; empty without the directory.
     pub(crate) counts: Option<Arc<Counts>>,
@@ -40,12 +48,14 @@ pub(crate) struct Fold {
 
 impl Fold {
     /// A generation in which nothing has been folded.
-    pub(crate) fn fresh(rows: Arc<Rows>, stream: StreamIdentity) -> Self {
+    pub(crate) fn fresh(rows: Arc<Rows>, stream: StreamIdentity, incarnation: Uuid, start: Point) -> Self {
         Self {
             rows,
             stream,
-            position: Position::START,
-            digest: [0; 32],
+            incarnation,
+            point: start,
+            foreign: None,
+            foreign_since: None,
             tally: Tally::default(),
             counts: Some(Arc::default()),
             configuration: Arc::default(),
@@ -61,8 +71,10 @@ impl Fold {
         let (configured_at, configuration) = rows.configuration()?.unwrap_or_default();
         Ok(Some(Self {
             stream: StreamIdentity(progress.stream.to_owned()),
-            position: Position(progress.position),
-            digest: progress.digest,
+            incarnation: Uuid::from_bytes(progress.incarnation),
+            point: point(&progress),
+            foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
+            foreign_since: None,
             tally: Tally { live: progress.live, sum: progress.rows_sum },
             counts: None,
             configuration: Arc::new(configuration),
@@ -84,10 +96,10 @@ impl Fold {
         Ok(())
     }
 
-    /// Folds the next record; says whether the configuration changed. With `write_configuration` the change is in the
-    /// rows when this returns; without it waits for [`commit`](Self::commit), which is for generations that nobody reads.
-    pub(crate) fn fold(&mut self, record: &Record, bytes: &[u8], write_configuration: bool) -> Result<bool, Fault> {
-        let position = self.position.next();
+    /// Folds the record at a position; says whether the configuration changed. With `write_configuration` the change is in
+    /// the rows when this returns; without it waits for [`commit`](Self::commit), which is for generations that nobody
+    /// reads. The batch counts as folded with [`advance`](Self::advance).
+    pub(crate) fn fold(&mut self, record: &Record, position: Position, write_configuration: bool) -> Result<bool, Fault> {
         let configured = match &record.event {
             AnyEvent::Registry(event) if event.changes_configuration() => {
                 self.fold_configuration(record, event, position, write_configuration)?
@@ -102,9 +114,23 @@ impl Fold {
         if let Actor::Operator(_) = record.actor {
             self.rows.put_ruled(&record.cause, position)?;
         }
-        self.digest = chain(&self.digest, position, bytes);
-        self.position = position;
         Ok(configured)
+    }
+
+    /// A batch has been folded whole.
+    pub(crate) fn advance(&mut self, after: Point) {
+        self.point = after;
+        self.foreign_since = None;
+    }
+
+    /// A record that is not ours is stepped over.
+    pub(crate) fn step_over(&mut self, position: Position, after: Point) -> Result<(), Fault> {
+        let since = *self.foreign_since.get_or_insert(position);
+        self.rows.put_foreign(since, position)?;
+        let count = self.foreign.map_or(0, |seen| seen.count) + 1;
+        self.foreign = Some(ForeignSeen { count, last: position });
+        self.point = after;
+        Ok(())
     }
 
     /// Says how far this generation is: the last write of whatever was folded.
@@ -114,8 +140,16 @@ impl Fold {
             self.configuration_unwritten = false;
         }
         self.rows.put_progress(&StoredProgress {
-            position: self.position.0,
-            digest: self.digest,
+            position: self.point.position.0,
+            digest: self.point.digest,
+            sealing: match self.point.sealing {
+                Sealing::Unsigned => StoredSealing::Unsigned,
+                Sealing::Awaited => StoredSealing::Awaited,
+                Sealing::By(key) => StoredSealing::By(*key.as_bytes()),
+            },
+            batch: self.point.batch.map(|LastBatch { first, end, before }| (first.0, end.0, before)),
+            foreign: self.foreign.map(|seen| (seen.count, seen.last.0)),
+            incarnation: *self.incarnation.as_bytes(),
             live: self.tally.live,
             rows_sum: self.tally.sum,
             stream: &self.stream.0,
@@ -191,11 +225,15 @@ impl Fold {
     }
 }
 
-/// The running digest after one more record.
-pub(crate) fn chain(digest: &[u8; 32], position: Position, record: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(digest);
-    hasher.update(position.0.to_be_bytes());
-    hasher.update(record);
-    hasher.finalize().into()
+fn point(progress: &StoredProgress<'_>) -> Point {
+    Point {
+        position: Position(progress.position),
+        digest: progress.digest,
+        sealing: match progress.sealing {
+            StoredSealing::Unsigned => Sealing::Unsigned,
+            StoredSealing::Awaited => Sealing::Awaited,
+            StoredSealing::By(key) => Sealing::By(PublicKey::from_bytes(key)),
+        },
+        batch: progress.batch.map(|(first, end, before)| LastBatch { first: Position(first), end: Position(end), before }),
+    }
 }

@@ -2,22 +2,25 @@
 //!
 //! Not for how a record becomes rows, nor for what readers hold. One generation is folded at a time. Usually that is the one being served; after
 //! damage or a change of schema it is a new one, and the old one is served as it stands until the new one has reached
-//! it. Invariants: what is served was folded from this log's own stream; nothing is served of a generation that is
-//! being built for the first time until it has caught up.
+//! it. Invariants: what is served was folded from this log and no other; nothing is served of a generation that is
+//! being built for the first time until it has caught up; a batch is committed whole or not at all.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     BackboneError,
-    codec::{CodecError, decode_record},
-    log::{Entry, Followed, RegistryLog, StreamIdentity},
+    follow::{Batch, LogFollower, Step, Stop},
+    log::{RegistryLog, StreamIdentity},
+    seal::{Point, SealedLog},
 };
 use rollcall_domain::ids::{InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     admission::{Applied, ViewHealth},
     fold::Fold,
+    foreign::{ForeignNotice, metrics},
     rows::{self, Rows},
     shared::{Ended, Shared},
     store::{Fault, Store},
@@ -40,7 +43,7 @@ pub(crate) struct Follower {
     shared: Arc<Shared>,
     store: Store,
     instance: InstanceId,
-    log_id: LogId,
+    sealed: SealedLog,
     log: Arc<dyn RegistryLog>,
     /// What is being folded, if that is settled.
     fold: Option<Fold>,
@@ -48,6 +51,9 @@ pub(crate) struct Follower {
     serving: bool,
     /// Whether the rows of `fold` have been read through.
     audited: bool,
+    /// What was folded turned out to be of another log: none of it is gone on from.
+    diverged: bool,
+    foreign: ForeignNotice,
     retry: Duration,
     /// Dropped last: whoever hears of the end may open the view again, and then nobody else writes it.
     _ended: Ended,
@@ -61,13 +67,25 @@ enum Stopped {
     Fault(Fault),
     /// Another database is in use.
     Replaced,
-    /// A record cannot be read.
-    Parked(Position, CodecError),
+    /// What was folded is of another log.
+    Diverged(String),
+    /// The log cannot be proven with the keys there are.
+    Unproven(String),
 }
 
 impl From<BackboneError> for Stopped {
     fn from(error: BackboneError) -> Self {
         Self::Lost(error.to_string())
+    }
+}
+
+impl From<Stop> for Stopped {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Lost(error) => error.into(),
+            Stop::Diverged { .. } => Self::Diverged(stop.to_string()),
+            Stop::Unproven(why) => Self::Unproven(why.to_string()),
+        }
     }
 }
 
@@ -78,19 +96,26 @@ impl From<Fault> for Stopped {
 }
 
 /// Opens the view as it was left, to be served at once; the follower takes it on from there.
-pub(crate) fn open(store: Store, instance: InstanceId, log: Arc<dyn RegistryLog>) -> (Arc<Shared>, Follower) {
+pub(crate) fn open(
+    store: Store,
+    instance: InstanceId,
+    incarnation: Uuid,
+    log: Arc<dyn RegistryLog>,
+) -> (Arc<Shared>, Follower) {
     let shared = Arc::new(Shared::new(store.clone()));
     let ended = Ended::of(Arc::clone(&shared), instance.clone());
-    let log_id = LogId::Instance(instance.clone());
+    let sealed = SealedLog { log: LogId::Instance(instance.clone()), incarnation };
     let mut follower = Follower {
         shared: Arc::clone(&shared),
         store,
         instance,
-        log_id,
+        sealed,
         log,
         fold: None,
         serving: false,
         audited: false,
+        diverged: false,
+        foreign: ForeignNotice::default(),
         retry: RETRY_MIN,
         _ended: ended,
     };
@@ -124,24 +149,32 @@ impl Follower {
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
         let mut databases = self.store.changes();
         let current = databases.borrow_and_update().number;
-        let stream = self.log.open(&self.log_id).await?;
-        let last = self.log.last(&self.log_id).await?;
+        let stream = self.log.open(&self.sealed.log).await?;
+        let last = self.log.last(&self.sealed.log).await?;
         self.settle(&stream, last, current)?;
         self.audit().await?;
-        let position = self.fold.as_ref().map_or(Position::START, |fold| fold.position);
-        let mut entries = self.log.follow(&self.log_id, position).await?;
-        let mut group = Vec::with_capacity(GROUP_RECORDS_MAX);
+        let from = self.fold.as_ref().map_or_else(|| self.start(), |fold| fold.point);
+        let mut reader = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.store.keys().clone(), from);
         loop {
-            tokio::select! {
+            let steps = tokio::select! {
                 biased;
                 _ = databases.changed() => return Err(Stopped::Replaced),
-                received = entries.recv_many(&mut group, GROUP_RECORDS_MAX) => if received == 0 {
-                    return Err(Stopped::Lost("following the log has ended".into()));
-                },
+                steps = reader.next() => steps?,
+            };
+            let mut steps = steps.into_iter();
+            while steps.len() > 0 {
+                if databases.has_changed().unwrap_or(true) {
+                    return Err(Stopped::Replaced);
+                }
+                self.fold_group(&mut steps).await?;
+                tokio::task::yield_now().await;
             }
-            self.fold_group(&mut group)?;
-            tokio::task::yield_now().await;
         }
+    }
+
+    /// Before the first record.
+    fn start(&self) -> Point {
+        Point::start(&self.sealed, self.store.keys())
     }
 
     async fn recover(&mut self, stopped: Stopped) {
@@ -156,13 +189,16 @@ impl Follower {
                 self.give_up_database(&fault);
                 self.wait().await;
             }
-            Stopped::Parked(at, error) => {
-                tracing::error!(instance = %self.instance, position = %at, %error, "the view is parked before a record");
-                let health = ViewHealth::Parked { at, reason: error.to_string() };
-                self.shared.stand(health);
-                // Another database means that this view has to be built again, up to here.
-                let number = self.fold.as_ref().map_or(0, |fold| fold.rows.database.number);
-                let _ = self.store.changes().wait_for(|database| database.number != number).await;
+            Stopped::Diverged(reason) => {
+                tracing::error!(instance = %self.instance, reason, "building the view again");
+                self.shared.serve_nothing();
+                self.shared.stale(format!("building the view again: {reason}"));
+                (self.fold, self.diverged) = (None, true);
+            }
+            Stopped::Unproven(reason) => {
+                tracing::error!(instance = %self.instance, reason, "the registry log cannot be proven");
+                self.shared.stand(ViewHealth::Unproven { reason });
+                self.wait().await;
             }
         }
     }
@@ -185,7 +221,9 @@ impl Follower {
     /// Serves the generation that was served before the process stopped.
     fn serve_what_was_left(&mut self) -> Result<(), Fault> {
         let database = self.store.current();
-        let Some(generation) = rows::generations(&database, &self.instance)?.serving else { return Ok(()) };
+        let Some(generation) = rows::generations(&database, &self.instance, self.sealed.incarnation)?.serving else {
+            return Ok(());
+        };
         if !self.store.serves(generation.schema) {
             return Ok(());
         }
@@ -216,7 +254,7 @@ impl Follower {
             self.shared.stale("rebuilding the view: its files were damaged".into());
             self.fold = None;
         }
-        if self.fold.as_ref().is_some_and(|fold| fold.stream != *stream || fold.position > last) {
+        if self.fold.as_ref().is_some_and(|fold| fold.stream != *stream || fold.point.position > last) {
             self.fold = None;
         }
         if self.fold.is_none() {
@@ -228,21 +266,25 @@ impl Follower {
     }
 
     /// A generation to build: the one that was being built when the process stopped, or a new one.
-    fn begin(&self, stream: &StreamIdentity, last: Position) -> Result<Fold, Fault> {
+    fn begin(&mut self, stream: &StreamIdentity, last: Position) -> Result<Fold, Fault> {
+        let diverged = std::mem::take(&mut self.diverged);
         let _one_at_a_time = self.store.generations();
         let database = self.store.current();
-        let StoredGenerations { serving, building } = rows::generations(&database, &self.instance)?;
+        let StoredGenerations { serving, building } = rows::generations(&database, &self.instance, self.sealed.incarnation)?;
         if let Some(generation) = building
+            && !diverged
             && generation.schema == self.store.schema()
             && let Some(fold) = Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }))?
             && fold.stream == *stream
-            && fold.position <= last
+            && fold.point.position <= last
         {
             return Ok(fold);
         }
         let generation = StoredGeneration { number: rows::next_generation(&database)?, schema: self.store.schema() };
-        rows::put_generations(&database, &self.instance, StoredGenerations { serving, building: Some(generation) })?;
-        let mut fold = Fold::fresh(Arc::new(Rows { database, generation }), stream.clone());
+        let generations = StoredGenerations { serving, building: Some(generation) };
+        rows::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
+        let rows = Arc::new(Rows { database, generation });
+        let mut fold = Fold::fresh(rows, stream.clone(), self.sealed.incarnation, self.start());
         fold.commit()?;
         Ok(fold)
     }
@@ -269,46 +311,42 @@ impl Follower {
         Ok(())
     }
 
-    fn fold_group(&mut self, group: &mut Vec<Result<Followed, BackboneError>>) -> Result<(), Stopped> {
+    /// Folds steps until [`GROUP_RECORDS_MAX`] records are done, then commits and shows them. A larger batch is folded
+    /// whole, with turns for other tasks between its records.
+    async fn fold_group(&mut self, steps: &mut std::vec::IntoIter<Step>) -> Result<(), Stopped> {
         let Some(fold) = self.fold.as_mut() else { return Ok(()) };
-        let mut applied = Vec::with_capacity(group.len());
-        let mut caught_up = false;
-        let mut interrupted = None;
-        let mut stopped = None;
-        for followed in group.drain(..) {
-            let outcome = match followed {
-                Ok(Followed::Entry(entry)) => fold_entry(&self.shared, &self.log_id, fold, entry, self.serving),
-                Ok(Followed::CaughtUp(_)) => {
-                    (caught_up, interrupted) = (true, None);
-                    continue;
+        let mut applied = Vec::new();
+        let (mut caught_up, mut interrupted, mut parked) = (false, None, None);
+        for step in steps.by_ref() {
+            match step {
+                Step::Batch(batch) => fold_batch(&self.shared, fold, batch, self.serving, &mut applied).await?,
+                Step::Foreign { position, why, after } => {
+                    fold.step_over(position, after)?;
+                    metrics().foreign(why);
+                    self.foreign.tell(&self.sealed.log, position, why);
                 }
-                Ok(Followed::Interrupted { reason }) => {
-                    (caught_up, interrupted) = (false, Some(reason));
-                    continue;
-                }
-                Err(error) => Err(error.into()),
-            };
-            match outcome {
-                Ok(record) => applied.push(record),
-                Err(reason) => {
-                    stopped = Some(reason);
-                    break;
-                }
+                Step::CaughtUp(_) => (caught_up, interrupted) = (true, None),
+                Step::Interrupted { reason } => (caught_up, interrupted) = (false, Some(reason)),
+                Step::Parked { at, reason } => parked = Some((at, reason)),
             }
-        }
-        if let Some(Stopped::Fault(fault)) = stopped {
-            return Err(fault.into());
+            if applied.len() >= GROUP_RECORDS_MAX {
+                break;
+            }
         }
         fold.commit()?;
         if caught_up {
             self.retry = RETRY_MIN;
         }
-        self.show(applied, caught_up, matches!(stopped, Some(Stopped::Parked(..))))?;
+        self.show(applied, caught_up, parked.is_some())?;
         if let Some(reason) = interrupted {
             tracing::warn!(instance = %self.instance, reason, "the registry log is out of reach; following goes on by itself");
             self.shared.stale(reason);
         }
-        stopped.map_or(Ok(()), Err)
+        if let Some((at, reason)) = parked {
+            tracing::error!(instance = %self.instance, position = %at, reason, "the view is parked before a record");
+            self.shared.stand(ViewHealth::Parked { at, reason });
+        }
+        Ok(())
     }
 
     /// Lets readers see what was folded, and the new generation once it has reached what they have.
@@ -317,7 +355,7 @@ impl Follower {
         let seen = self.shared.position();
         if !self.serving {
             let serves_an_old_one = self.shared.served().rows.is_some();
-            let reached = if serves_an_old_one { fold.position >= seen } else { caught_up };
+            let reached = if serves_an_old_one { fold.point.position >= seen } else { caught_up };
             if !reached && !parked {
                 return Ok(());
             }
@@ -333,27 +371,36 @@ impl Follower {
     }
 }
 
-fn fold_entry(shared: &Shared, log: &LogId, fold: &mut Fold, entry: Entry, serving: bool) -> Result<Applied, Stopped> {
-    let expected = fold.position.next();
-    if entry.position != expected {
-        return Err(Stopped::Lost(format!("the log went on with record {} after {}", entry.position, fold.position)));
+async fn fold_batch(
+    shared: &Shared,
+    fold: &mut Fold,
+    batch: Batch,
+    serving: bool,
+    applied: &mut Vec<Applied>,
+) -> Result<(), Fault> {
+    for (count, read) in (1..).zip(batch.records) {
+        let position = read.entry.position;
+        // Readers see a change of configuration before any later record's rows: never a mix that the log never was.
+        if fold.fold(&read.record, position, serving)? && serving {
+            shared.serve(fold);
+        }
+        applied.push(Applied { position, record: read.record });
+        if count % GROUP_RECORDS_MAX == 0 {
+            tokio::task::yield_now().await;
+        }
     }
-    let record = decode_record(log, &entry.record).map_err(|error| Stopped::Parked(expected, error))?;
-    // Readers see a change of configuration before any later record's rows: never a mix that the log never was.
-    if fold.fold(&record, &entry.record, serving)? && serving {
-        shared.serve(fold);
-    }
-    Ok(Applied { position: entry.position, record: Arc::new(record) })
+    fold.advance(batch.after);
+    Ok(())
 }
 
 /// Serves a generation that was being built, and forgets the one that was served.
 fn switch(store: &Store, shared: &Shared, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
     let database = &fold.rows.database;
     let generations = StoredGenerations { serving: Some(fold.rows.generation), building: None };
-    rows::put_generations(database, instance, generations)?;
+    rows::put_generations(database, instance, fold.incarnation, generations)?;
     let old = shared.served().rows.clone();
     shared.serve_another(fold);
-    tracing::info!(%instance, position = %fold.position, devices = fold.tally.live, "the view has been built");
+    tracing::info!(%instance, position = %fold.point.position, devices = fold.tally.live, "the view has been built");
     if let Some(old) = old.filter(|old| old.database.number == database.number) {
         store.spawn(|closing| retire(closing, old));
     }

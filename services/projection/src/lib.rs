@@ -14,6 +14,7 @@ pub mod directory;
 pub mod fleet;
 mod fold;
 mod follow;
+mod foreign;
 mod rows;
 mod shared;
 mod store;

@@ -12,6 +12,7 @@ use rollcall_domain::{
     registry::{Configuration, Device, DeviceEntry},
 };
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{
     directory::Counts,
@@ -36,6 +37,8 @@ const MEMBER: u8 = b'M';
 const RULED: u8 = b'R';
 const CONFIGURATION: u8 = b'C';
 const PROGRESS: u8 = b'P';
+/// Positions that are not ours, as ranges: first → last.
+const FOREIGN: u8 = b'X';
 /// Between the parts of a key; no id can hold it.
 pub(crate) const SEPARATOR: u8 = 0;
 
@@ -119,6 +122,33 @@ impl Rows {
     /// Says how far this generation has been folded. To be written last.
     pub(crate) fn put_progress(&self, progress: &StoredProgress<'_>) -> Result<(), Fault> {
         self.database.put(&self.key(PROGRESS, &[]), &encode(progress)?)
+    }
+
+    /// Remembers that everything from `first` to `last` is not ours; a range that began at `first` grows.
+    pub(crate) fn put_foreign(&self, first: Position, last: Position) -> Result<(), Fault> {
+        self.database.put(&self.key(FOREIGN, &[&first.0.to_be_bytes()]), &encode(&last.0)?)
+    }
+
+    /// Whether a position is not ours.
+    pub(crate) fn is_foreign(&self, position: Position) -> Result<bool, Fault> {
+        let from = self.key(FOREIGN, &[]);
+        let to = self.key(FOREIGN, &[&position.next().0.to_be_bytes()]);
+        let Some(found) = self.database.walk((from, to), true)?.next() else { return Ok(false) };
+        let (_, last) = found?;
+        Ok(decode::<u64>(last.as_ref())? >= position.0)
+    }
+
+    /// The last ranges that are not ours, at most `max`, the newest first.
+    pub(crate) fn foreign(&self, max: usize) -> Result<Vec<(Position, Position)>, Fault> {
+        let (from, to) = (self.key(FOREIGN, &[]), self.key(FOREIGN + 1, &[]));
+        let prefix = from.len();
+        let ranges = self.database.walk((from, to), true)?.take(max).map(|found| {
+            let (key, last) = found?;
+            let first = key.get(prefix..).and_then(|first| first.try_into().ok()).map(u64::from_be_bytes);
+            let first = first.ok_or_else(|| Fault("a range of foreign records has no beginning".into()))?;
+            Ok((Position(first), Position(decode::<u64>(last.as_ref())?)))
+        });
+        ranges.collect()
     }
 
     /// Makes `new` the row of a device.
@@ -260,8 +290,12 @@ impl Tally {
 }
 
 /// The generations of an instance.
-pub(crate) fn generations(database: &Database, instance: &InstanceId) -> Result<StoredGenerations, Fault> {
-    let stored = database.get(&key(META, META_INSTANCE, &[instance.as_str().as_bytes()]))?;
+pub(crate) fn generations(
+    database: &Database,
+    instance: &InstanceId,
+    incarnation: Uuid,
+) -> Result<StoredGenerations, Fault> {
+    let stored = database.get(&generations_key(instance, incarnation))?;
     stored.map_or(Ok(StoredGenerations::default()), |stored| decode(stored.as_ref()))
 }
 
@@ -280,9 +314,15 @@ pub(crate) fn any_has_directory(database: &Database) -> Result<bool, Fault> {
 pub(crate) fn put_generations(
     database: &Database,
     instance: &InstanceId,
+    incarnation: Uuid,
     generations: StoredGenerations,
 ) -> Result<(), Fault> {
-    database.put(&key(META, META_INSTANCE, &[instance.as_str().as_bytes()]), &encode(&generations)?)
+    database.put(&generations_key(instance, incarnation), &encode(&generations)?)
+}
+
+/// An instance that was deleted and made again finds nothing of its predecessor's.
+fn generations_key(instance: &InstanceId, incarnation: Uuid) -> Vec<u8> {
+    key(META, META_INSTANCE, &[instance.as_str().as_bytes(), incarnation.as_bytes()])
 }
 
 /// Where it is remembered when a device was seen: in no generation, so that it outlives them.

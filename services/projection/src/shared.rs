@@ -9,7 +9,10 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rollcall_backbone::log::StreamIdentity;
+use rollcall_backbone::{
+    log::StreamIdentity,
+    seal::{self, Sealing},
+};
 use rollcall_domain::{
     ids::{InstanceId, Position},
     registry::Configuration,
@@ -18,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    admission::{Applied, ViewHealth, ViewStatus},
+    admission::{Applied, LogProof, ViewHealth, ViewStatus},
     directory::Counts,
     fold::Fold,
     rows::Rows,
@@ -185,8 +188,12 @@ impl Shared {
     pub(crate) fn publish(&self, fold: &Fold, caught_up: bool) {
         self.count_anew(fold);
         self.status.send_modify(|status| {
-            status.position = fold.position;
-            status.digest = fold.digest;
+            status.position = fold.point.position;
+            status.digest = fold.point.digest;
+            status.sealing = fold.point.sealing;
+            status.batch = fold.point.batch;
+            status.proof = LogProof::of(fold.point.sealing, self.store.keys());
+            status.foreign = fold.foreign;
             status.generation = self.generation.load(Ordering::Acquire);
             if caught_up {
                 // Only this says that the log is within reach again: a record may have waited on this side of a cut.
@@ -239,8 +246,17 @@ impl Shared {
 }
 
 fn new_status(generation: u64) -> ViewStatus {
-    let (position, health) = (Position::START, ViewHealth::Following);
-    ViewStatus { position, caught_up: false, digest: [0; 32], generation, health }
+    ViewStatus {
+        position: Position::START,
+        caught_up: false,
+        digest: seal::START,
+        sealing: Sealing::Unsigned,
+        batch: None,
+        proof: LogProof::WithoutKeys,
+        foreign: None,
+        generation,
+        health: ViewHealth::Following,
+    }
 }
 
 /// Says that the view has ended when it is dropped: with the task that kept it up, however that came to its end. A panic

@@ -16,10 +16,11 @@ use std::{
 pub(crate) use database::{Database, Fault, Scan, Value, Walk};
 use database::{folder as database_folder, quarantine, remove_folder};
 use marker::{Marker, current_boot};
-use rollcall_backbone::log::RegistryLog;
+use rollcall_backbone::{log::RegistryLog, seal::SealKeys};
 use rollcall_domain::ids::InstanceId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{admission::AdmissionView, directory::DirectoryView, follow, rows, shared::Shared, stored};
 
@@ -36,6 +37,8 @@ pub struct StoreConfig {
     /// Whether every view of this store carries the [directory](crate::directory) beside what admission needs: for whoever
     /// looks devices up. It takes several times the room and the time to build.
     pub directory: bool,
+    /// Whose seals prove a log's records.
+    pub keys: SealKeys,
 }
 
 /// Why a store cannot be used.
@@ -73,7 +76,7 @@ struct Inner {
     /// Whether the database was closed in order before it was opened now.
     clean: bool,
     current: watch::Sender<Arc<Database>>,
-    views: Mutex<HashMap<InstanceId, Weak<Shared>>>,
+    views: Mutex<HashMap<(InstanceId, Uuid), Weak<Shared>>>,
     tasks: TaskTracker,
     /// Cancelled when [`Store::close`] is called.
     closing: CancellationToken,
@@ -96,8 +99,8 @@ impl Store {
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn open_as_left(folder: PathBuf, cache_bytes_max: u64) -> Result<Self, ViewError> {
-        let mut config = StoreConfig { folder, cache_bytes_max, directory: false };
+    pub fn open_as_left(folder: PathBuf, cache_bytes_max: u64, keys: SealKeys) -> Result<Self, ViewError> {
+        let mut config = StoreConfig { folder, cache_bytes_max, directory: false, keys };
         let (lock, database, clean) = believed(&config)?;
         config.directory = rows::any_has_directory(&database).unwrap_or_default();
         Ok(Self::of(&config, stored::SCHEMA, stored::SERVED_SCHEMAS, lock, database, clean))
@@ -124,7 +127,7 @@ impl Store {
         }))
     }
 
-    /// The view of an instance. It follows its log for as long as anybody uses it: whoever asks does so until their
+    /// The view of an instance, of that one of this id which has this `incarnation`. It follows its log for as long as anybody uses it: whoever asks does so until their
     /// `shutdown` is cancelled or the last clone of their handle is dropped. Asked again for an instance that is
     /// followed, it is the same view, whichever `log` is given then. One that has [ended](AdmissionView::ended) is opened
     /// again from what it left.
@@ -137,18 +140,20 @@ impl Store {
     pub fn admission(
         &self,
         instance: &InstanceId,
+        incarnation: Uuid,
         log: Arc<dyn RegistryLog>,
         shutdown: CancellationToken,
     ) -> Result<AdmissionView, ViewError> {
         let mut views = locked(&self.0.views);
-        if let Some(shared) = views.get(instance).and_then(Weak::upgrade)
+        if let Some(shared) = views.get(&(instance.clone(), incarnation)).and_then(Weak::upgrade)
             && let Some(usage) = shared.used_until(&shutdown)
         {
             return Ok(AdmissionView::of(shared, usage));
         }
-        let (shared, follower) = follow::open(self.clone(), instance.clone(), log);
+        let (shared, follower) = follow::open(self.clone(), instance.clone(), incarnation, log);
         let usage = shared.used_until(&shutdown).ok_or(ViewError::Closed)?;
-        views.insert(instance.clone(), Arc::downgrade(&shared));
+        views.retain(|_, view| view.strong_count() > 0);
+        views.insert((instance.clone(), incarnation), Arc::downgrade(&shared));
         self.0.tasks.spawn(follower.run());
         Ok(AdmissionView::of(shared, usage))
     }
@@ -162,13 +167,14 @@ impl Store {
     pub fn directory(
         &self,
         instance: &InstanceId,
+        incarnation: Uuid,
         log: Arc<dyn RegistryLog>,
         shutdown: CancellationToken,
     ) -> Result<DirectoryView, ViewError> {
         if !self.0.config.directory {
             return Err(ViewError::WithoutDirectory { folder: self.0.config.folder.display().to_string() });
         }
-        Ok(DirectoryView::of(self.admission(instance, log, shutdown)?, instance.clone()))
+        Ok(DirectoryView::of(self.admission(instance, incarnation, log, shutdown)?, instance.clone()))
     }
 
     /// Waits until every view has stopped following (nobody may use one any more), then marks the folder
@@ -201,6 +207,11 @@ impl Store {
     /// Whether the database was closed in order before this process opened it.
     pub(crate) fn was_clean(&self) -> bool {
         self.0.clean
+    }
+
+    /// Whose seals prove the logs of this store.
+    pub fn keys(&self) -> &SealKeys {
+        &self.0.config.keys
     }
 
     pub(crate) fn schema(&self) -> u32 {

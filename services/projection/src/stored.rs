@@ -15,7 +15,7 @@ use crate::store::Fault;
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
-pub(crate) const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 3;
 /// Set in the schema of a generation that holds the directory too, so that a store opened the other way builds anew.
 pub(crate) const WITH_DIRECTORY: u32 = 1 << 31;
 /// The older versions whose rows this code still reads as they are.
@@ -36,13 +36,21 @@ pub(crate) fn id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, F
     text.parse().map_err(|error: IdError| Fault(format!("a view's value holds a bad id: {error}")))
 }
 
-/// How far a generation has been folded. Written last.
+/// How far a generation has been folded: always to the end of a batch. Written last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredProgress<'a> {
-    /// The last position that is wholly in the rows.
+    /// The last position that is wholly in the rows, or was stepped over.
     pub(crate) position: u64,
-    /// Running digest over (position, record).
+    /// The log's digest.
     pub(crate) digest: [u8; 32],
+    /// How what follows has to be proven.
+    pub(crate) sealing: StoredSealing,
+    /// The last batch that was folded: first and last position, the digest before it.
+    pub(crate) batch: Option<(u64, u64, [u8; 32])>,
+    /// Records that were not ours, and the last of them.
+    pub(crate) foreign: Option<(u64, u64)>,
+    /// Which of the instances with this id it was folded for.
+    pub(crate) incarnation: [u8; 16],
     /// Live devices.
     pub(crate) live: u64,
     /// Wrapping sum of a hash of every device row: a row that silently went back to an older value shows.
@@ -50,6 +58,17 @@ pub(crate) struct StoredProgress<'a> {
     /// Which stream was folded.
     #[serde(borrow)]
     pub(crate) stream: &'a str,
+}
+
+/// [`rollcall_backbone::seal::Sealing`], as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StoredSealing {
+    /// Everything counts as ours.
+    Unsigned,
+    /// Nothing has been sealed yet.
+    Awaited,
+    /// By this public key.
+    By([u8; 32]),
 }
 
 /// Which generations an instance has.

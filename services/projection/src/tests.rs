@@ -9,7 +9,9 @@ mod log;
 mod reopening;
 mod serving;
 
+use rollcall_backbone::seal::SealKeys;
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 use rollcall_domain::{
     ids::{InstanceId, Position},
@@ -25,7 +27,12 @@ use crate::admission::{AdmissionView, Store, StoreConfig, ViewStatus};
 const BOUND: Duration = Duration::from_secs(60);
 
 fn config(folder: &TempDir) -> StoreConfig {
-    StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 << 20, directory: false }
+    StoreConfig {
+        folder: folder.path().join("views"),
+        cache_bytes_max: 16 << 20,
+        directory: false,
+        keys: SealKeys::default(),
+    }
 }
 
 fn instance() -> InstanceId {
@@ -42,7 +49,7 @@ struct Running {
 impl Running {
     fn start(store: Store, log: &Arc<TestLog>) -> Self {
         let shutdown = CancellationToken::new();
-        let view = store.admission(&instance(), log.clone(), shutdown.clone()).unwrap();
+        let view = store.admission(&instance(), Uuid::nil(), log.clone(), shutdown.clone()).unwrap();
         Self { store, view, shutdown }
     }
 

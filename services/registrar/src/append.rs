@@ -4,39 +4,80 @@
 //! records were appended, or after everything in it was decided if it has none. So whatever the decisions looked up, a
 //! moving view included, was no later state than the one they were meant for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     BackboneError,
-    log::{AppendError, RegistryLog},
+    log::{AppendError, Batch, RegistryLog},
+    seal::{self, Digest, SealedLog, Sealing},
+    signing::SigningKey,
 };
 use rollcall_domain::ids::{LogId, Position};
 use tokio::time::Instant;
 
 use crate::{
     metrics::{Again, metrics},
-    ruling::Draft,
+    ruling::{Draft, Tip},
 };
 
 /// How long an append may take. One that is given up may still come about: the log is looked at before anything else.
 const APPEND: Duration = Duration::from_secs(8);
 
+/// A batch that is ready to be appended.
+pub(crate) struct Sealed {
+    batch: Batch,
+    /// Where the log ends before it.
+    end: Tip,
+    /// The digest after it, and how what follows on it has to be proven.
+    after: (Digest, Sealing),
+}
+
+/// What is to be appended of a draft, sealed for the place after `end` as far as the log is. Hashing and signing are done off
+/// the runtime's threads.
+pub(crate) async fn sealed(key: &Arc<SigningKey>, log: &SealedLog, end: Tip, draft: &Draft) -> Result<Sealed, Again> {
+    let batch = Batch { seal: None, records: draft.records.clone() };
+    let unsealed = |batch| Sealed { batch, end, after: (end.digest, end.sealing) };
+    if batch.records.is_empty() {
+        return Ok(unsealed(batch));
+    }
+    match end.sealing {
+        // Nobody seals on the digest before the log is adopted: it may stay as it was.
+        Sealing::Unsigned if end.position > Position::START => return Ok(unsealed(batch)),
+        // A log made by this version begins with a seal.
+        Sealing::Unsigned | Sealing::Awaited => {}
+        Sealing::By(current) if current == key.public() => {}
+        Sealing::By(current) => {
+            tracing::error!(log = %log.log, current = %current.id(), ours = %key.public().id(),
+                "the log is sealed by another key than this registrar's: give it the current one");
+            return Err(Again::OtherKey);
+        }
+    }
+    let (key, log) = (Arc::clone(key), log.clone());
+    let sealed = tokio::task::spawn_blocking(move || {
+        let seal = seal::seal(&key, &log, (end.position, end.digest), &batch.records);
+        let after = (seal.after, Sealing::By(key.public()));
+        Sealed { batch: Batch { seal: Some(seal), ..batch }, end, after }
+    });
+    sealed.await.map_err(|_| Again::Unavailable)
+}
+
 /// Has the log confirm a draft; returns where the log ends then.
 pub(crate) async fn confirm(
     log: &dyn RegistryLog,
     id: &LogId,
-    expected: Position,
-    draft: &Draft,
-) -> Result<Position, Again> {
-    if draft.records.is_empty() {
-        return if draft.depends_on_the_end() { still_ends_at(log, id, expected).await } else { Ok(expected) };
+    sealed: Sealed,
+    depends_on_the_end: bool,
+) -> Result<Tip, Again> {
+    let Sealed { batch, end, after: (digest, sealing) } = sealed;
+    if batch.records.is_empty() {
+        return if depends_on_the_end { still_ends_at(log, id, end).await } else { Ok(end) };
     }
-    let began = Instant::now();
-    let appended = tokio::time::timeout(APPEND, log.append(id, expected, draft.records.clone())).await;
+    let (began, records) = (Instant::now(), batch.records.len());
+    let appended = tokio::time::timeout(APPEND, log.append(id, end.position, batch)).await;
     match appended {
-        Ok(Ok(last)) => {
-            metrics().appended(draft.records.len(), began.elapsed());
-            Ok(last)
+        Ok(Ok(position)) => {
+            metrics().appended(records, began.elapsed());
+            Ok(Tip { position, digest, sealing })
         }
         Ok(Err(AppendError::Conflict { .. })) => Err(Again::Conflict),
         Ok(Err(AppendError::Backbone(error))) => Err(unknown(id, &error.to_string())),
@@ -46,9 +87,9 @@ pub(crate) async fn confirm(
 
 /// A refusal and an "already so" write nothing, so nothing fences them. They may have been judged by a view that another
 /// registrar's records had just reached; only if the log still ends where it did can that not have been.
-async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, expected: Position) -> Result<Position, Again> {
+async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, end: Tip) -> Result<Tip, Again> {
     match log.last(id).await {
-        Ok(last) if last == expected => Ok(last),
+        Ok(last) if last == end.position => Ok(end),
         Ok(_) => Err(Again::Conflict),
         Err(error) => Err(unavailable(id, &error)),
     }

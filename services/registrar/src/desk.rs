@@ -4,23 +4,24 @@
 //! it the records are the truth: the requests come again when their lease runs out, and are found to be ruled on
 //! (operators' commands, by the request's id in the record) or already so (certificates, by the device that is there).
 //! A conflict, or an append that got no answer, is met alike: wait until the view has everything that the log has, forget
-//! every assumption, decide again. An append that was given up and comes about late makes the next one conflict.
+//! every assumption, decide again. An append that was given up and comes about late makes the next one conflict, and is a
+//! good batch of ours: it was sealed for the place where it stands. Records of others move the end like any append.
 //!
 //! Another registrar on the same log is no special case: it is whoever appended in between.
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::Backbone;
+use rollcall_backbone::{Backbone, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{LogId, Position};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     answer::answer,
-    append::confirm,
+    append::{self, confirm},
     intake::{self, Taken},
     metrics::{Again, metrics},
-    ruling::{Draft, Realm, draft},
+    ruling::{Draft, Realm, Tip, draft},
     run::Parts,
 };
 
@@ -41,16 +42,18 @@ pub(crate) struct Desk<R> {
     backbone: Backbone,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    key: Arc<SigningKey>,
     realm: R,
     /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
-    end: Option<Position>,
+    end: Option<Tip>,
     retry: Duration,
 }
 
 impl<R: Realm> Desk<R> {
     pub(crate) fn new(log: LogId, parts: &Parts, realm: R) -> Self {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
-        Self { log, backbone: parts.backbone.clone(), clock, entropy, realm, end: None, retry: RETRY_MIN }
+        let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
+        Self { log, backbone, clock, entropy, key, realm, end: None, retry: RETRY_MIN }
     }
 
     /// Serves until `stop`.
@@ -112,17 +115,24 @@ impl<R: Realm> Desk<R> {
     /// Decides until the log confirms a draft. Returns it, and where the log ends with it.
     async fn settle(&mut self, taken: &[Taken]) -> Result<(Draft, Position), Closed> {
         loop {
-            let expected = self.known_end().await?;
-            let draft = self.draft(taken, expected).await?;
+            let end = self.known_end().await?;
+            let draft = self.draft(taken, end.position).await?;
             if !self.realm.is_sound() {
                 // The view is being built again; what it did not find may well be there.
                 self.doubt(Again::Damage).await;
                 continue;
             }
-            match confirm(&*self.backbone.log, &self.log, expected, &draft).await {
-                Ok(last) => {
-                    (self.end, self.retry) = (Some(last), RETRY_MIN);
-                    return Ok((draft, last));
+            let sealed = match append::sealed(&self.key, self.realm.sealed_log(), end, &draft).await {
+                Ok(sealed) => sealed,
+                Err(why) => {
+                    self.doubt(why).await;
+                    continue;
+                }
+            };
+            match confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end()).await {
+                Ok(end) => {
+                    (self.end, self.retry) = (Some(end), RETRY_MIN);
+                    return Ok((draft, end.position));
                 }
                 Err(why) => self.doubt(why).await,
             }
@@ -139,10 +149,11 @@ impl<R: Realm> Desk<R> {
         Ok(draft(&mut self.realm, &self.log, taken, expected, &*self.clock, &*self.entropy).await)
     }
 
-    /// Where the log ends, with a realm that knows everything up to there.
-    async fn known_end(&mut self) -> Result<Position, Closed> {
+    /// Where the log ends, with a realm that knows everything up to there. What the realm has seen beyond the last look at
+    /// the log is as good: both are behind at worst, and then the append conflicts.
+    async fn known_end(&mut self) -> Result<Tip, Closed> {
         if let Some(end) = self.end
-            && self.realm.seen() <= end
+            && self.realm.tip().position <= end.position
         {
             return Ok(end);
         }
@@ -150,8 +161,9 @@ impl<R: Realm> Desk<R> {
             match self.backbone.log.last(&self.log).await {
                 Ok(last) => {
                     self.realm.catch_up(last).await?;
-                    self.end = Some(last);
-                    return Ok(last);
+                    let end = self.realm.tip();
+                    self.end = Some(end);
+                    return Ok(end);
                 }
                 Err(error) => tracing::warn!(log = %self.log, %error, "the end of the log is not known; trying again"),
             }
@@ -165,7 +177,7 @@ impl<R: Realm> Desk<R> {
         match why {
             // Somebody else got on: no reason to wait.
             Again::Conflict => {}
-            Again::Unavailable | Again::Damage => self.wait().await,
+            Again::Unavailable | Again::Damage | Again::OtherKey => self.wait().await,
         }
     }
 

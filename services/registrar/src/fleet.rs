@@ -4,7 +4,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rollcall_backbone::codec::{AnyEvent, AnyRequest, RejectedRuling};
+use rollcall_backbone::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling},
+    seal::SealedLog,
+};
 use rollcall_domain::{
     fleet::Fleet,
     ids::{Position, RequestId},
@@ -17,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::{
     desk::Closed,
-    ruling::{Judged, Realm, Rejected},
+    ruling::{Judged, Realm, Rejected, Tip},
 };
 
 /// See the file.
@@ -33,13 +36,13 @@ pub(crate) struct FleetRealm {
 impl FleetRealm {
     pub(crate) fn new(snapshots: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
         let known = Arc::clone(&snapshots.borrow());
-        let (fleet, assumed_to) = (known.fleet.clone(), known.position);
+        let (fleet, assumed_to) = (known.fleet.clone(), known.position());
         Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to }
     }
 
     fn know(&mut self, snapshot: Arc<FleetSnapshot>) {
         self.fleet = snapshot.fleet.clone();
-        self.assumed_to = snapshot.position;
+        self.assumed_to = snapshot.position();
         self.ruled.clear();
         self.known = snapshot;
     }
@@ -47,19 +50,23 @@ impl FleetRealm {
 
 impl Realm for FleetRealm {
     async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
-        let caught_up = self.snapshots.wait_for(|snapshot| snapshot.caught_up && snapshot.position >= last).await;
+        let caught_up = self.snapshots.wait_for(|snapshot| snapshot.caught_up && snapshot.position() >= last).await;
         let snapshot = caught_up.map(|snapshot| Arc::clone(&snapshot)).map_err(|_| Closed)?;
         self.know(snapshot);
         Ok(())
     }
 
-    fn seen(&self) -> Position {
-        self.snapshots.borrow().position
+    fn tip(&self) -> Tip {
+        self.snapshots.borrow().point.into()
+    }
+
+    fn sealed_log(&self) -> &SealedLog {
+        &SealedLog::FLEET
     }
 
     fn begin(&mut self) {
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        if snapshot.position >= self.assumed_to {
+        if snapshot.position() >= self.assumed_to {
             self.know(snapshot);
         }
     }

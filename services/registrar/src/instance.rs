@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::codec::{AnyEvent, AnyRequest, RejectedRuling};
+use rollcall_backbone::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling},
+    seal::SealedLog,
+};
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
     certificate::path::TrustStore,
@@ -23,7 +26,7 @@ use crate::{
     config::Config,
     desk::Closed,
     overlay::{Overlaid, Overlay},
-    ruling::{Judged, Realm, Rejected},
+    ruling::{Judged, Realm, Rejected, Tip},
     run::Parts,
     trust::Trust,
 };
@@ -34,6 +37,7 @@ pub(crate) struct InstanceRealm {
     fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// As the fleet had it last.
     instance: Instance,
+    sealed: SealedLog,
     availability: AvailabilityRules,
     devices_max: u64,
     entropy: Arc<dyn Entropy>,
@@ -54,6 +58,7 @@ impl InstanceRealm {
         let instance = parts.fleet.borrow().fleet.instances.get(id).cloned()?;
         Some(Self {
             fleet: parts.fleet.clone(),
+            sealed: SealedLog::of(&instance),
             instance,
             availability: config.availability(),
             devices_max: config.devices_max,
@@ -113,7 +118,7 @@ impl Realm for InstanceRealm {
         let mut status = self.view.status();
         let stuck = |health: &ViewHealth| match health {
             ViewHealth::Parked { .. } | ViewHealth::Ended => true,
-            ViewHealth::Following | ViewHealth::Stale { .. } => false,
+            ViewHealth::Following | ViewHealth::Stale { .. } | ViewHealth::Unproven { .. } => false,
         };
         if let Ok(status) = status.wait_for(|status| status.position >= last || stuck(&status.health)).await
             && let ViewHealth::Parked { at, reason } = &status.health
@@ -130,8 +135,12 @@ impl Realm for InstanceRealm {
         Ok(())
     }
 
-    fn seen(&self) -> Position {
-        self.view.status().borrow().position
+    fn tip(&self) -> Tip {
+        self.view.status().borrow().point().into()
+    }
+
+    fn sealed_log(&self) -> &SealedLog {
+        &self.sealed
     }
 
     fn begin(&mut self) {
@@ -139,7 +148,7 @@ impl Realm for InstanceRealm {
             self.instance = instance.clone();
         }
         self.damaged_before = self.view.lookups_damaged();
-        let position = self.seen();
+        let position = self.tip().position;
         self.overlay.forget(position);
         if self.configured_at.is_none_or(|at| at <= position) {
             self.configured_at = None;

@@ -46,6 +46,8 @@ pub(crate) enum Again {
     Unavailable,
     /// The view met damage.
     Damage,
+    /// The log is sealed by a key that this registrar does not have.
+    OtherKey,
 }
 
 impl Metrics {
@@ -75,6 +77,7 @@ impl Metrics {
             Again::Conflict => "conflict",
             Again::Unavailable => "unavailable",
             Again::Damage => "damage",
+            Again::OtherKey => "other_key",
         };
         self.decided_again.add(1, &[KeyValue::new("why", why)]);
     }

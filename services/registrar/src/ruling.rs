@@ -8,10 +8,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use bytes::Bytes;
 use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record},
-    log::{BATCH_RECORDS_MAX, RECORD_BYTES_MAX},
+    codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record, request_sha256},
+    log::{BATCH_RECORDS_MAX, NewRecord, RECORD_BYTES_MAX},
+    seal::{Digest, Point, SealedLog, Sealing},
 };
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
@@ -34,7 +34,10 @@ pub(crate) trait Realm: Send {
     fn catch_up(&mut self, last: Position) -> impl Future<Output = Result<(), Closed>> + Send;
 
     /// How far the log is known to go, without asking it.
-    fn seen(&self) -> Position;
+    fn tip(&self) -> Tip;
+
+    /// Which log its records are sealed for.
+    fn sealed_log(&self) -> &SealedLog;
 
     /// Looks at the latest state before a batch.
     fn begin(&mut self);
@@ -47,6 +50,23 @@ pub(crate) trait Realm: Send {
 
     /// Whether every lookup since [`begin`](Self::begin) can be believed, and the realm still moves.
     fn is_sound(&self) -> bool;
+}
+
+/// Where a log ends, and what a seal of the next batch needs to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tip {
+    /// Its last position, whoever has written there.
+    pub(crate) position: Position,
+    /// Its digest.
+    pub(crate) digest: Digest,
+    /// How what follows has to be proven.
+    pub(crate) sealing: Sealing,
+}
+
+impl From<Point> for Tip {
+    fn from(point: Point) -> Self {
+        Self { position: point.position, digest: point.digest, sealing: point.sealing }
+    }
 }
 
 /// What a realm says of one request.
@@ -96,7 +116,7 @@ pub(crate) struct Draft {
     /// For the first requests of the batch, in order; those after them wait for the next draft.
     pub(crate) outcomes: Vec<Outcome>,
     /// The records that are to follow on the expected position.
-    pub(crate) records: Vec<Bytes>,
+    pub(crate) records: Vec<NewRecord>,
     bytes: usize,
 }
 
@@ -148,7 +168,7 @@ pub(crate) async fn draft<R: Realm>(
                     let id = entropy.uuid_v7(now.unix_ms());
                     let record = record(id, log, &taken.id, queued, event, now);
                     let position = Position(expected.0 + draft.records.len() as u64 + 1);
-                    write(realm, &mut draft, &record, position)
+                    write(realm, &mut draft, &record, queued, position)
                 }
                 Judged::AlreadySo => Outcome::AlreadySo,
                 Judged::RuledBefore(position) => Outcome::RuledBefore(position),
@@ -186,7 +206,13 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Adds a record to the draft, unless no log would take it.
-fn write<R: Realm>(realm: &mut R, draft: &mut Draft, record: &Record, position: Position) -> Outcome {
+fn write<R: Realm>(
+    realm: &mut R,
+    draft: &mut Draft,
+    record: &Record,
+    queued: &QueuedRequest,
+    position: Position,
+) -> Outcome {
     let bytes = encode_record(record);
     if bytes.len() > RECORD_BYTES_MAX {
         // Found here and not by the log: there it would take the whole batch with it, for ever.
@@ -195,7 +221,9 @@ fn write<R: Realm>(realm: &mut R, draft: &mut Draft, record: &Record, position: 
         return Outcome::Rejected(Box::new(Rejected { at: record.time, ruling, template: None, checks: Vec::new() }));
     }
     draft.bytes += bytes.len();
-    draft.records.push(bytes);
+    // A certificate that connects is known again by itself; an operator's request by its id, and by what it asks.
+    let request_sha256 = matches!(record.actor, Actor::Operator(_)).then(|| request_sha256(queued));
+    draft.records.push(NewRecord { record: bytes, request_sha256 });
     realm.assume(&record.cause, &record.event, record.time, position);
     Outcome::Recorded(position)
 }

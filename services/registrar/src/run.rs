@@ -5,12 +5,13 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use rollcall_backbone::Backbone;
+use rollcall_backbone::{Backbone, seal::SealedLog, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{
     config::Config,
@@ -32,6 +33,8 @@ pub struct Parts {
     pub store: Store,
     /// The fleet as it is folded: [`rollcall_projection::fleet::follow`].
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// Seals what is appended: the same for all registrars of a fleet.
+    pub key: Arc<SigningKey>,
     /// The time of decisions.
     pub clock: Arc<dyn Clock>,
     /// Record ids and verification codes.
@@ -46,21 +49,24 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
         let fleet = parts.fleet.clone();
         move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
     }));
-    let mut open: HashMap<InstanceId, CancellationToken> = HashMap::new();
+    let mut open: HashMap<SealedLog, CancellationToken> = HashMap::new();
     let mut fleet = parts.fleet.clone();
     loop {
         let snapshot = Arc::clone(&fleet.borrow_and_update());
-        open.retain(|instance, stop| {
-            let kept = snapshot.fleet.instances.contains_key(instance);
+        let served: HashMap<_, _> =
+            snapshot.fleet.instances.values().map(|instance| (SealedLog::of(instance), instance)).collect();
+        open.retain(|log, stop| {
+            let kept = served.contains_key(log);
             if !kept {
                 stop.cancel();
             }
             kept
         });
-        for instance in snapshot.fleet.instances.values() {
-            open.entry(instance.id.clone()).or_insert_with(|| {
+        for (sealed, instance) in served {
+            open.entry(sealed.clone()).or_insert_with(|| {
                 let stop = shutdown.child_token();
-                desks.spawn(serve_instance(instance.id.clone(), Arc::clone(&config), parts.clone(), stop.clone()));
+                let (id, config) = (instance.id.clone(), Arc::clone(&config));
+                desks.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), stop.clone()));
                 stop
             });
         }
@@ -75,7 +81,13 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     desks.wait().await;
 }
 
-async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts, stop: CancellationToken) {
+async fn serve_instance(
+    instance: InstanceId,
+    incarnation: Uuid,
+    config: Arc<Config>,
+    parts: Parts,
+    stop: CancellationToken,
+) {
     let (log, made) = (LogId::Instance(instance.clone()), parts.clone());
     // The view follows for longer than its desk, which finishes what it has begun.
     let (follow, stopped) = (CancellationToken::new(), stop.clone());
@@ -83,7 +95,7 @@ async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts,
     // Held from one desk to the next, or every desk that fails would have the view read through again.
     let mut held = None;
     keep_up(log, parts, stop, move || {
-        let view = made.store.admission(&instance, Arc::clone(&made.backbone.log), until.clone());
+        let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
         drop(held.replace(view.clone()));
         InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)

@@ -50,7 +50,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let document = Document::read(&arguments.fleet, &arguments.data)?;
     let backbone = open_backbone(Some(&arguments.nats), &arguments.data).await?;
     let own = arguments.data.join(VIEWS);
-    let views = processes::views(&own, false);
+    let views = processes::views(&own, false, crate::log_keys::of_tool(&[], &arguments.data)?);
     let ground = processes::stand(backbone, &views, &shutdown)?;
     let outcome = applier(&ground, &shutdown).apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };

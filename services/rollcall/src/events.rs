@@ -1,25 +1,28 @@
 //! Shows what happens: each record of each log as one line, as soon as it is in the log.
 //!
-//! Follows the logs themselves, not a view: what is printed is what was written, once and in order. All but the hashes of
+//! Follows the logs themselves, not a view: what is printed is what registrars wrote, once and in order. All but the hashes of
 //! operators' passwords: those are in the fleet's log and nowhere that people look.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use clap::ValueEnum;
 use rollcall_backbone::{
+    BackboneError,
     codec::{self, AnyEvent, Record},
-    log::{Entry, Followed, RegistryLog},
+    follow::{LogFollower, Step, Stop},
+    log::{Entry, RegistryLog},
+    seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_domain::{
     fleet::{FleetEvent, NewOperator, Role, Scope},
-    ids::{LogId, Position},
+    ids::{InstanceId, LogId, Position},
     registry::{
         Event,
         event::{DeviceProfile, PolicyTarget},
     },
     template::Tag,
 };
-use rollcall_projection::fleet::FleetSnapshot;
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use time::{OffsetDateTime, macros::format_description};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,102 +40,157 @@ pub enum Output {
     Json,
 }
 
-/// Prints the records of every log from now on, also of instances that appear later, until `shutdown`.
+/// Prints the records of every log from now on, also of instances that appear later, until `shutdown`. The store's views
+/// only say from where a log has to be read.
 pub async fn show(
     log: Arc<dyn RegistryLog>,
+    store: Store,
     mut fleet: watch::Receiver<Arc<FleetSnapshot>>,
     output: Output,
     shutdown: CancellationToken,
 ) {
-    let mut shown = HashSet::new();
+    let shown = Shown { log, store, output, shutdown };
+    let mut begun = HashSet::new();
     // What an instance's log holds when this process first sees it has been shown before, unless the instance is new.
     let mut from_start = false;
-    spawn_once(&mut shown, LogId::Fleet, &log, from_start, output, &shutdown);
     loop {
         let snapshot = fleet.borrow_and_update().clone();
+        if begun.insert(SealedLog::FLEET) {
+            let start = Point::start(&SealedLog::FLEET, shown.store.keys());
+            shown.begin(SealedLog::FLEET, start, false);
+        }
         if snapshot.caught_up {
-            for id in snapshot.fleet.instances.keys() {
-                spawn_once(&mut shown, LogId::Instance(id.clone()), &log, from_start, output, &shutdown);
+            for instance in snapshot.fleet.instances.values() {
+                let sealed = SealedLog::of(instance);
+                if begun.insert(sealed.clone()) {
+                    let start = shown.point(&instance.id, &sealed);
+                    shown.begin(sealed, start, from_start);
+                }
             }
             from_start = true;
         }
-        match shutdown.run_until_cancelled(fleet.changed()).await {
+        match shown.shutdown.run_until_cancelled(fleet.changed()).await {
             Some(Ok(())) => {}
             Some(Err(_)) | None => return,
         }
     }
 }
 
-fn spawn_once(
-    shown: &mut HashSet<LogId>,
-    id: LogId,
-    log: &Arc<dyn RegistryLog>,
-    from_start: bool,
+/// What every log is shown with.
+struct Shown {
+    log: Arc<dyn RegistryLog>,
+    store: Store,
     output: Output,
-    shutdown: &CancellationToken,
-) {
-    if shown.insert(id.clone()) {
-        let (log, shutdown) = (log.clone(), shutdown.clone());
-        tokio::spawn(async move { shutdown.run_until_cancelled(show_log(log, id, from_start, output)).await });
+    shutdown: CancellationToken,
+}
+
+impl Shown {
+    /// Where this process's own view stands: up to there it is known what is ours.
+    fn point(&self, instance: &InstanceId, sealed: &SealedLog) -> Point {
+        let view = self.store.admission(instance, sealed.incarnation, Arc::clone(&self.log), self.shutdown.clone());
+        view.map_or_else(|_| Point::start(sealed, self.store.keys()), |view| view.status().borrow().point())
+    }
+
+    fn begin(&self, sealed: SealedLog, start: Point, from_start: bool) {
+        let (log, keys, shutdown) = (Arc::clone(&self.log), self.store.keys().clone(), self.shutdown.clone());
+        let output = self.output;
+        tokio::spawn(async move {
+            let mut reading = Reading { log, sealed, keys, point: start, shown: from_start.then_some(Position::START) };
+            shutdown.run_until_cancelled(reading.show(output)).await
+        });
     }
 }
 
-async fn show_log(log: Arc<dyn RegistryLog>, id: LogId, from_start: bool, output: Output) {
-    let mut position = if from_start { Some(Position::START) } else { None };
-    loop {
-        if let Err(error) = follow(log.as_ref(), &id, &mut position, output).await {
-            tracing::debug!(log = %id, %error, "cannot follow; trying again");
-        }
-        tokio::time::sleep(FOLLOW_AGAIN).await;
-    }
+/// One log being shown.
+struct Reading {
+    log: Arc<dyn RegistryLog>,
+    sealed: SealedLog,
+    keys: SealKeys,
+    /// How far it is known what is ours.
+    point: Point,
+    /// How far it has been shown; `None` before the end of the log is known.
+    shown: Option<Position>,
 }
 
-async fn follow(
-    log: &dyn RegistryLog,
-    id: &LogId,
-    position: &mut Option<Position>,
-    output: Output,
-) -> Result<(), rollcall_backbone::BackboneError> {
-    log.open(id).await?;
-    let after = match *position {
-        Some(after) => after,
-        None => *position.insert(log.last(id).await?),
-    };
-    let mut follower = log.follow(id, after).await?;
-    while let Some(followed) = follower.recv().await {
-        match followed? {
-            Followed::Entry(entry) => {
-                print(id, &entry, output);
-                *position = Some(entry.position);
+impl Reading {
+    async fn show(&mut self, output: Output) {
+        loop {
+            match self.follow(output).await {
+                Stop::Lost(error) => tracing::debug!(log = %self.sealed.log, %error, "cannot follow; trying again"),
+                stop @ (Stop::Diverged { .. } | Stop::Unproven(_)) => {
+                    tracing::error!(log = %self.sealed.log, reason = %stop, "cannot show the log");
+                    self.point = Point::start(&self.sealed, &self.keys);
+                }
             }
-            Followed::CaughtUp(_) => {}
-            Followed::Interrupted { reason } => tracing::warn!(log = %id, reason, "records are held up; going on by itself"),
+            tokio::time::sleep(FOLLOW_AGAIN).await;
         }
     }
-    Ok(())
+
+    async fn follow(&mut self, output: Output) -> Stop {
+        let after = match (self.shown, self.end().await) {
+            (Some(after), Ok(_)) => after,
+            (None, Ok(end)) => *self.shown.insert(end),
+            (_, Err(error)) => return error.into(),
+        };
+        let mut follower = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.keys.clone(), self.point);
+        loop {
+            let steps = match follower.next().await {
+                Ok(steps) => steps,
+                Err(stop) => return stop,
+            };
+            for step in steps {
+                self.tell(step, after, output);
+            }
+        }
+    }
+
+    async fn end(&self) -> Result<Position, BackboneError> {
+        self.log.open(&self.sealed.log).await?;
+        self.log.last(&self.sealed.log).await
+    }
+
+    fn tell(&mut self, step: Step, after: Position, output: Output) {
+        let log = &self.sealed.log;
+        match step {
+            Step::Batch(batch) => {
+                for read in batch.records.iter().filter(|read| read.entry.position > after) {
+                    print(&read.entry, &read.record, output);
+                }
+                (self.point, self.shown) = (batch.after, self.shown.max(Some(batch.after.position)));
+            }
+            Step::Foreign { position, why, after: point } => {
+                if position > after {
+                    tracing::error!(%log, %position, why = why.name(), "a record that no registrar has sealed");
+                }
+                self.point = point;
+            }
+            Step::CaughtUp(_) => {}
+            Step::Interrupted { reason } => tracing::warn!(%log, reason, "records are held up; going on by itself"),
+            Step::Parked { at, reason } => tracing::error!(%log, position = %at, reason, "a record that cannot be read"),
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "registry events are this command's output")]
-fn print(id: &LogId, entry: &Entry, output: Output) {
-    match (output, codec::decode_record(id, &entry.record)) {
-        (Output::Json, Ok(record)) => println!(
+fn print(entry: &Entry, record: &Record, output: Output) {
+    match output {
+        Output::Json => println!(
             r#"{{"type":"record","position":{},"record":{}}}"#,
             entry.position,
             String::from_utf8_lossy(&showable(entry, record))
         ),
-        (Output::Text, Ok(record)) => println!("{}", line(entry.position, &record)),
-        (_, Err(error)) => tracing::error!(log = %id, position = %entry.position, %error, "a record that cannot be read"),
+        Output::Text => println!("{}", line(entry.position, record)),
     }
 }
 
 /// The record's JSON, as it was written, but for what nobody may see.
-fn showable(entry: &Entry, record: Record) -> Cow<'_, [u8]> {
+fn showable<'e>(entry: &'e Entry, record: &Record) -> Cow<'e, [u8]> {
     let AnyEvent::Fleet(event) = &record.event else { return Cow::Borrowed(&entry.record) };
     let shown = event.for_people();
     if shown == *event {
         return Cow::Borrowed(&entry.record);
     }
-    Cow::Owned(codec::encode_record(&Record { event: AnyEvent::Fleet(shown), ..record }).into())
+    Cow::Owned(codec::encode_record(&Record { event: AnyEvent::Fleet(shown), ..record.clone() }).into())
 }
 
 /// One record for people: time, instance, position, what happened.
@@ -281,9 +339,9 @@ mod tests {
                 traceparent: None,
                 event: AnyEvent::Fleet(event),
             };
-            let entry = Entry { position: Position(1), record: codec::encode_record(&record) };
+            let entry = Entry::bare(Position(1), codec::encode_record(&record));
             let text = line(Position(1), &record);
-            let json = String::from_utf8(showable(&entry, record).into_owned()).unwrap();
+            let json = String::from_utf8(showable(&entry, &record).into_owned()).unwrap();
             assert!(json.contains("olga") && json.contains("withheld") && !json.contains("argon2id"), "{json}");
             assert!(text.contains("olga") && !text.contains("argon2id"), "{text}");
         }

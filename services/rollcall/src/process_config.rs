@@ -9,6 +9,8 @@ use rollcall_backbone::nats::{Credentials, NatsConfig};
 use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::log_keys::{LogTable, RegistrarLogTable};
+
 /// Memory that views may take by default, bytes.
 const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -23,6 +25,9 @@ pub struct ConnectorProcess {
     pub view_cache_bytes_max: u64,
     /// The broker.
     pub nats: NatsTable,
+    /// How registrars' records are told from others.
+    #[serde(default)]
+    pub log: LogTable,
     /// The connector itself.
     #[serde(default)]
     pub connector: rollcall_connector::Config,
@@ -42,6 +47,8 @@ pub struct RegistrarProcess {
     pub view_cache_bytes_max: u64,
     /// The broker.
     pub nats: NatsTable,
+    /// How registrars' records are told from others.
+    pub log: RegistrarLogTable,
     /// The registrar itself.
     #[serde(default)]
     pub registrar: rollcall_registrar::Config,
@@ -61,6 +68,9 @@ pub struct ApiProcess {
     pub view_cache_bytes_max: u64,
     /// The broker.
     pub nats: NatsTable,
+    /// How registrars' records are told from others.
+    #[serde(default)]
+    pub log: LogTable,
     /// The API itself.
     #[serde(default)]
     pub api: rollcall_api::Config,

@@ -8,6 +8,8 @@ use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
     nats::{self, NatsConfig},
+    seal::SealKeys,
+    signing::SigningKey,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -39,7 +41,11 @@ pub(crate) struct Ground {
 pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
-    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: false };
+    let (folder, keys) = (config.data.join("views"), config.log.keys());
+    if keys.is_empty() {
+        tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
+    }
+    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
     let ground = stand_on_nats(&config.nats, "rollcall-connector", views, &shutdown).await?;
     let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
@@ -55,9 +61,11 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
 pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
-    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: false };
+    let (key, keys) = config.log.read()?;
+    let folder = config.data.join("views");
+    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
     let ground = stand_on_nats(&config.nats, "rollcall-registrar", views, &shutdown).await?;
-    rollcall_registrar::run(config.registrar, registrar_parts(&ground), shutdown.clone()).await;
+    rollcall_registrar::run(config.registrar, registrar_parts(&ground, Arc::new(key)), shutdown.clone()).await;
     ground.store.close().await;
     finish(shutdown, telemetry).await;
     Ok(())
@@ -70,7 +78,11 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
 pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-api", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
-    let views = Views { folder: config.data.join("views"), cache_bytes_max: config.view_cache_bytes_max, directory: true };
+    let (folder, keys) = (config.data.join("views"), config.log.keys());
+    if keys.is_empty() {
+        tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
+    }
+    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys };
     let ground = stand_on_nats(&config.nats, "rollcall-api", views, &shutdown).await?;
     let (welcome, welcomed) = oneshot::channel();
     tokio::spawn(async move {
@@ -126,11 +138,12 @@ pub(crate) fn connector_parts(
     }
 }
 
-pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
+pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall_registrar::Parts {
     rollcall_registrar::Parts {
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
+        key,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     }
@@ -142,14 +155,14 @@ async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &Ca
 }
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
-pub(crate) fn views(data: &Path, directory: bool) -> Views {
-    Views { folder: data.join("views"), cache_bytes_max: process_config::default_cache(), directory }
+pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
+    Views { folder: data.join("views"), cache_bytes_max: process_config::default_cache(), directory, keys }
 }
 
 /// Opens the views of a process and follows the fleet.
 pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let store = Store::open(views)?;
-    let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
+    let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
     Ok(Ground { backbone, store, fleet })
 }
 

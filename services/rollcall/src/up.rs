@@ -10,6 +10,7 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_api::Welcome;
+use rollcall_backbone::signing::SigningKey;
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -30,6 +31,7 @@ use crate::{
     demo,
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
+    log_keys,
     processes::{self, Ground, open_backbone},
 };
 
@@ -99,10 +101,11 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let document = read_fleet_file(arguments)?;
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
-    let ground = processes::stand(backbone, &processes::views(&arguments.data, true), shutdown)?;
+    let (key, keys) = log_keys::of_data_folder(&arguments.data)?;
+    let ground = processes::stand(backbone, &processes::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
-    let served = serve_on(arguments, &ground, document, demo.as_ref(), hangup, shutdown).await;
+    let served = serve_on(arguments, &ground, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
     Announcement::remove(&arguments.data);
     shutdown.cancel();
     ground.store.close().await;
@@ -113,6 +116,7 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
 async fn serve_on(
     arguments: &Arguments,
     ground: &Ground,
+    key: Arc<SigningKey>,
     document: Option<Document>,
     demo: Option<&demo::Files>,
     hangup: Signal,
@@ -134,10 +138,16 @@ async fn serve_on(
         ground.fleet.clone(),
         shutdown.clone(),
     ));
-    services.spawn(events::show(ground.backbone.log.clone(), ground.fleet.clone(), arguments.output, shutdown.clone()));
+    services.spawn(events::show(
+        ground.backbone.log.clone(),
+        ground.store.clone(),
+        ground.fleet.clone(),
+        arguments.output,
+        shutdown.clone(),
+    ));
     let status = watch::Sender::default();
     let mut connector = status.subscribe();
-    let address = start_services(arguments, ground, status, &services, shutdown).await?;
+    let address = start_services(arguments, ground, key, status, &services, shutdown).await?;
     let mut api = start_api(arguments, ground, &services, shutdown).await?;
     let mut applier = applier(ground, shutdown);
     if let Some(document) = document {
@@ -171,6 +181,7 @@ fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
 async fn start_services(
     arguments: &Arguments,
     ground: &Ground,
+    key: Arc<SigningKey>,
     status: watch::Sender<ConnectorStatus>,
     services: &TaskTracker,
     shutdown: &CancellationToken,
@@ -181,8 +192,8 @@ async fn start_services(
         tls_folder: arguments.data.join("tls"),
         ..rollcall_connector::Config::default()
     };
-    let registrar =
-        rollcall_registrar::run(rollcall_registrar::Config::default(), processes::registrar_parts(ground), shutdown.clone());
+    let parts = processes::registrar_parts(ground, key);
+    let registrar = rollcall_registrar::run(rollcall_registrar::Config::default(), parts, shutdown.clone());
     let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound, status), shutdown.clone());
     let (stopping, failed) = (shutdown.clone(), shutdown.clone());
     services.spawn(async move {

@@ -12,15 +12,15 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rollcall_backbone::log::RegistryLog;
-use rollcall_domain::ids::InstanceId;
+use rollcall_backbone::{log::RegistryLog, seal::SealedLog, signing::PublicKey};
+use rollcall_domain::fleet::Instance;
 use rollcall_projection::{
     admission::{AdmissionView, Store, ViewHealth, ViewStatus},
     fleet,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{process_config, processes::open_backbone};
+use crate::{log_keys, process_config, processes::open_backbone};
 
 /// What to do with views.
 #[derive(Debug, Subcommand)]
@@ -38,6 +38,9 @@ pub struct VerifyArguments {
     /// The NATS server that holds the log; without it, the embedded log in the data folder
     #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
     pub nats: Option<String>,
+    /// The registrars' public keys, oldest first [default: that of the key in the data folder]
+    #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
+    pub registrar_keys: Vec<PublicKey>,
 }
 
 /// Does what the arguments say; the exit code is a failure if a view differs.
@@ -63,22 +66,27 @@ async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stdout, reason = "the comparison is this command's output")]
 async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Result<bool> {
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
+    let keys = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
-    let open = |folder: PathBuf| Store::open_as_left(folder, process_config::default_cache());
+    let open = |folder: PathBuf| Store::open_as_left(folder, process_config::default_cache(), keys.clone());
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
-    let mut fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
+    let mut fleet = fleet::follow(backbone.log.clone(), keys.clone(), shutdown.clone());
     let fleet = fleet.wait_for(|fleet| fleet.caught_up).await.context("the fleet's log cannot be read")?.clone();
     let mut differs = false;
-    for instance in fleet.fleet.instances.keys() {
+    for instance in fleet.fleet.instances.values() {
         let kept = caught_up(&kept, instance, &backbone.log, &shutdown).await?;
         let fresh = caught_up(&fresh, instance, &backbone.log, &shutdown).await?;
         let (kept, fresh) = at_one_position(&kept, &fresh).await?;
         let same = kept.digest == fresh.digest;
         differs |= !same;
         let verdict = if same { "agrees with the log" } else { "DIFFERS from the log" };
-        println!("{instance} at position {} digest {} {verdict}", kept.position, hex::encode(kept.digest));
+        let (id, digest) = (&instance.id, hex::encode(kept.digest));
+        println!("{id} at position {} digest {digest} {verdict}", kept.position);
+        if let Some(foreign) = fresh.foreign {
+            println!("{id} holds {} record(s) that no registrar has sealed, the last at {}", foreign.count, foreign.last);
+        }
     }
     Ok(differs)
 }
@@ -86,16 +94,17 @@ async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Res
 /// The view of an instance, caught up with its log; an error if it cannot go on.
 async fn caught_up(
     store: &Store,
-    instance: &InstanceId,
+    instance: &Instance,
     log: &Arc<dyn RegistryLog>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AdmissionView> {
-    let view = store.admission(instance, log.clone(), shutdown.clone())?;
+    let (id, incarnation) = (&instance.id, SealedLog::of(instance).incarnation);
+    let view = store.admission(id, incarnation, log.clone(), shutdown.clone())?;
     let mut status = view.status();
     let settled =
         status.wait_for(|status| status.caught_up || matches!(status.health, ViewHealth::Parked { .. })).await?.clone();
     if let ViewHealth::Parked { at, reason } = settled.health {
-        anyhow::bail!("instance {instance}: the record at position {at} cannot be read: {reason}");
+        anyhow::bail!("instance {id}: the record at position {at} cannot be read: {reason}");
     }
     Ok(view)
 }

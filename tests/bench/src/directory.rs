@@ -10,6 +10,8 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
+    log::BATCH_RECORDS_MAX,
+    seal::SealKeys,
 };
 use rollcall_domain::{
     ids::{CaId, DeviceId, Fingerprint, InstanceId, NodeId, Position, ProductId, SpaceId, TemplateId},
@@ -64,11 +66,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
     let instance = InstanceId::parse("north")?;
     let model = model_certificate()?;
-    rebuild::fill(backbone.log.as_ref(), &instance, arguments.devices, |n| registration(&model, n)).await?;
+    rebuild::fill(backbone.log.as_ref(), &instance, arguments.devices, (None, BATCH_RECORDS_MAX), |n| {
+        registration(&model, n)
+    })
+    .await?;
     let config = |directory| StoreConfig {
         folder: folder.path().join(if directory { "with" } else { "without" }),
         cache_bytes_max: arguments.cache_mib * 1024 * 1024,
         directory,
+        keys: SealKeys::default(),
     };
     let (store, without) = build(&config(false), &backbone, &instance).await?;
     store.close().await;
@@ -82,7 +88,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         with.megabytes,
         with.seconds / without.seconds
     );
-    let view = store.directory(&instance, backbone.log.clone(), CancellationToken::new())?;
+    let view = store.directory(&instance, Uuid::nil(), backbone.log.clone(), CancellationToken::new())?;
     let (devices, asked) = (arguments.devices, arguments.asked);
     view.admission().reached(Position(devices)).await?;
     tokio::task::spawn_blocking(move || ask_all(&view, devices, asked)).await?
@@ -98,7 +104,7 @@ async fn build(config: &StoreConfig, backbone: &Backbone, instance: &InstanceId)
     let before = resident_bytes(std::process::id())?;
     let begun = now();
     let store = Store::open(config)?;
-    let view = store.admission(instance, backbone.log.clone(), CancellationToken::new())?;
+    let view = store.admission(instance, Uuid::nil(), backbone.log.clone(), CancellationToken::new())?;
     view.status().wait_for(|status| status.caught_up).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let megabytes = resident_bytes(std::process::id())?.saturating_sub(before) / 1_000_000;

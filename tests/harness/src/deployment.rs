@@ -27,9 +27,27 @@ pub struct Deployment {
     connectors: Vec<Connector>,
     registrar: Option<Process>,
     registrar_lines: String,
+    registrar_key: RegistrarKey,
     api: Option<Process>,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
+}
+
+/// What the registrars seal with: made as an operator makes it.
+struct RegistrarKey {
+    file: PathBuf,
+    public: String,
+}
+
+impl RegistrarKey {
+    fn make(folder: &Path) -> Self {
+        let file = folder.join("registrar.key");
+        let made = Command::new(rollcall()).args(["pki", "registrar-key", "--out"]).arg(&file).output();
+        let made = made.expect("rollcall pki starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let public = String::from_utf8(made.stdout).expect("text").trim().to_owned();
+        Self { file, public }
+    }
 }
 
 /// One connector process.
@@ -87,6 +105,7 @@ impl Deployment {
         }
         ca.server(&tls, "api", "localhost");
         let server_ca = ca.pair.certificate.clone();
+        let registrar_key = RegistrarKey::make(folder.path());
         Self {
             folder,
             server_ca,
@@ -94,6 +113,7 @@ impl Deployment {
             connectors: Vec::new(),
             registrar: None,
             registrar_lines: String::new(),
+            registrar_key,
             api: None,
             nats,
         }
@@ -168,9 +188,10 @@ impl Deployment {
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n{}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_key_file = {:?}\n[registrar]\n{}\n",
             self.registrar_data(),
             self.nats.url(),
+            self.registrar_key.file,
             self.registrar_lines
         );
         std::fs::write(&config, text).expect("written");
@@ -186,9 +207,10 @@ impl Deployment {
     pub fn start_api(&mut self) -> Value {
         let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
             self.folder().join("api"),
             self.nats.url(),
+            self.registrar_key.public,
             tls.join("api.crt"),
             tls.join("api.key"),
             self.folder().join("api/master.key"),
@@ -266,9 +288,10 @@ impl Deployment {
     fn spawn_connector(&self, name: String, listen: SocketAddr, limits: String) -> Connector {
         let config = self.folder().join(format!("{name}.toml"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
             self.folder().join(&name),
             self.nats.url(),
+            self.registrar_key.public,
             self.folder().join("tls"),
         );
         std::fs::write(&config, text).expect("written");

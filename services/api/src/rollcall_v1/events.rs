@@ -112,8 +112,9 @@ pub(crate) async fn of_instance(
                 break;
             }
         }
-        // Nothing there is nothing earlier, too.
-        end = if step.is_empty() { 0 } else { end };
+        if events.len() < limit {
+            end = after;
+        }
     }
     let next = (end > 0).then_some(end + 1);
     Ok(Json(Events { events, next }))

@@ -1,6 +1,7 @@
 //! One fleet in one process: backbone in memory, registrar, API. Operators and instances come through the queue, as they
 //! would from any other process.
 
+use rollcall_backbone::{seal::SealKeys, signing::SigningKey};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
@@ -12,6 +13,7 @@ use std::{
     },
     time::Duration,
 };
+use uuid::Uuid;
 
 use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, config::Limits, run};
 use rollcall_backbone::{
@@ -100,9 +102,14 @@ impl World {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
         let backbone = memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
-        let store = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 * 1024 * 1024, directory: true };
+        let store = StoreConfig {
+            folder: folder.path().join("views"),
+            cache_bytes_max: 16 * 1024 * 1024,
+            directory: true,
+            keys: SealKeys::default(),
+        };
         let store = Store::open(&store).unwrap();
-        let fleet = fleet::follow(Arc::clone(&backbone.log), shutdown.clone());
+        let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
         let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, &shutdown);
         let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
         change(&mut limits);
@@ -222,7 +229,7 @@ impl World {
         let request = AnyRequest::Fleet { id, actor: Actor::Operator("test".into()), command };
         let position = self.ask(LogId::Fleet, RequestKind::Command, request).await;
         let mut fleet = self.fleet.clone();
-        within(fleet.wait_for(|snapshot| snapshot.position >= position)).await.unwrap();
+        within(fleet.wait_for(|snapshot| snapshot.position() >= position)).await.unwrap();
     }
 
     /// Has an instance changed as another process would; the API has seen it when this returns.
@@ -252,7 +259,7 @@ impl World {
 
     /// The API's own view of an instance.
     pub(crate) fn view(&self, instance: &str) -> DirectoryView {
-        self.store.directory(&id(instance), Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
+        self.store.directory(&id(instance), Uuid::nil(), Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
     }
 
     async fn reached(&self, instance: &str, position: Position) {
@@ -391,6 +398,7 @@ fn start_registrar(
         backbone: backbone.clone(),
         store: store.clone(),
         fleet: fleet.clone(),
+        key: Arc::new(SigningKey::generate()),
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(seed)),
     };

@@ -14,7 +14,7 @@ pub async fn every_position_without_gap_or_repeat(under_test: &UnderTest) -> Res
     const BEFORE: u64 = 30;
     const END: u64 = 120;
     let (backbone, log) = (&under_test.backbone, under_test.open_log("each").await?);
-    backbone.log.append(&log, Position::START, numbered(1, BEFORE)).await?;
+    backbone.log.append(&log, Position::START, numbered(1, BEFORE).into()).await?;
     let write = async {
         let mut end = BEFORE;
         for count in (1..=5).cycle() {
@@ -22,7 +22,7 @@ pub async fn every_position_without_gap_or_repeat(under_test: &UnderTest) -> Res
             if count == 0 {
                 break;
             }
-            end = backbone.log.append(&log, Position(end), numbered(end + 1, count)).await?.0;
+            end = backbone.log.append(&log, Position(end), numbered(end + 1, count).into()).await?.0;
         }
         Ok::<(), Failure>(())
     };
@@ -36,7 +36,7 @@ pub async fn every_position_without_gap_or_repeat(under_test: &UnderTest) -> Res
 /// Following after a position that the log has not reached means that the reader knows another log.
 pub async fn beyond_the_end_is_damaged(under_test: &UnderTest) -> Result<(), Failure> {
     let (backbone, log) = (&under_test.backbone, under_test.open_log("beyond").await?);
-    backbone.log.append(&log, Position::START, numbered(1, 2)).await?;
+    backbone.log.append(&log, Position::START, numbered(1, 2).into()).await?;
     for after in [3, 100_000] {
         match backbone.log.follow(&log, Position(after)).await {
             Err(BackboneError::Damaged { .. }) => {}
@@ -53,7 +53,7 @@ pub async fn caught_up_is_said_once(under_test: &UnderTest) -> Result<(), Failur
     let (backbone, log) = (&under_test.backbone, under_test.open_log("caught-up").await?);
     let mut from_empty = backbone.log.follow(&log, Position::START).await?;
     caught_up(&mut from_empty, 0).await?;
-    backbone.log.append(&log, Position::START, numbered(1, 3)).await?;
+    backbone.log.append(&log, Position::START, numbered(1, 3).into()).await?;
     let mut from_middle = backbone.log.follow(&log, Position(1)).await?;
     entry(&mut from_middle, 2).await?;
     entry(&mut from_middle, 3).await?;
@@ -61,7 +61,7 @@ pub async fn caught_up_is_said_once(under_test: &UnderTest) -> Result<(), Failur
     let mut from_end = backbone.log.follow(&log, Position(3)).await?;
     caught_up(&mut from_end, 3).await?;
 
-    backbone.log.append(&log, Position(3), numbered(4, 2)).await?;
+    backbone.log.append(&log, Position(3), numbered(4, 2).into()).await?;
     for (mut follower, first) in [(from_empty, 1), (from_middle, 4), (from_end, 4)] {
         for position in first..=5 {
             entry(&mut follower, position).await?;
@@ -78,7 +78,7 @@ pub async fn a_slow_follower_misses_nothing(under_test: &UnderTest) -> Result<()
     let mut slow = backbone.log.follow(&log, Position::START).await?;
     let mut end = 0;
     while end < RECORDS {
-        end = match backbone.log.append(&log, Position(end), numbered(end + 1, 500)).await {
+        end = match backbone.log.append(&log, Position(end), numbered(end + 1, 500).into()).await {
             Ok(last) => last.0,
             Err(error @ (AppendError::Conflict { .. } | AppendError::Backbone(_))) => return Err(error.into()),
         };

@@ -37,7 +37,7 @@ pub async fn positions_rise_by_one_over_batches(under_test: &UnderTest) -> Resul
     ensure!(last == Position::START, "a new log ends at position 0, not {last}");
     let mut end = 0;
     for count in [1, 3, 2, 40] {
-        let last = backbone.log.append(&log, Position(end), numbered(end + 1, count)).await?;
+        let last = backbone.log.append(&log, Position(end), numbered(end + 1, count).into()).await?;
         end += count;
         ensure!(last == Position(end), "the append of {count} records ends at {end}, not {last}");
         let last = backbone.log.last(&log).await?;
@@ -52,9 +52,9 @@ pub async fn positions_rise_by_one_over_batches(under_test: &UnderTest) -> Resul
 /// An append that expects another end than the log has (before, behind) is a conflict, and nothing is written.
 pub async fn a_stale_expectation_is_a_conflict(under_test: &UnderTest) -> Result<(), Failure> {
     let (backbone, log) = (&under_test.backbone, under_test.open_log("stale").await?);
-    backbone.log.append(&log, Position::START, numbered(1, 2)).await?;
+    backbone.log.append(&log, Position::START, numbered(1, 2).into()).await?;
     for (expected, count) in [(0, 1), (1, 1), (3, 1), (0, 2), (1, 5), (900, 3)] {
-        match backbone.log.append(&log, Position(expected), numbered(900, count)).await {
+        match backbone.log.append(&log, Position(expected), numbered(900, count).into()).await {
             Err(AppendError::Conflict { expected: told }) => {
                 ensure!(told == Position(expected), "the conflict names the expectation {expected}, not {told}");
             }
@@ -67,7 +67,7 @@ pub async fn a_stale_expectation_is_a_conflict(under_test: &UnderTest) -> Result
     }
     let read = all_of(backbone, &log).await?;
     ensure!(read.len() == 2, "appends that were conflicts left nothing in the log, not {read:?}");
-    let last = backbone.log.append(&log, Position(2), numbered(3, 1)).await?;
+    let last = backbone.log.append(&log, Position(2), numbered(3, 1).into()).await?;
     ensure!(last == Position(3), "the next append at the true end succeeds at 3, not {last}");
     Ok(())
 }
@@ -86,7 +86,7 @@ pub async fn one_racer_wins_each_position(under_test: &UnderTest) -> Result<(), 
                     (0..count).map(|part| Bytes::from(format!("{racer}/{win}/{part}/{count}"))).collect();
                 loop {
                     let last = backbone.log.last(log).await?;
-                    match backbone.log.append(log, last, batch.clone()).await {
+                    match backbone.log.append(log, last, batch.clone().into()).await {
                         Ok(_) => break,
                         Err(AppendError::Conflict { .. }) => {}
                         Err(error) => return Err(Failure::from(error)),
@@ -137,7 +137,7 @@ pub async fn what_is_too_large_is_refused_whole(under_test: &UnderTest) -> Resul
         ("a record that is too large between two that are not", vec!["a".into(), large, "b".into()]),
     ];
     for (what, records) in appends {
-        match backbone.log.append(&log, Position::START, records).await {
+        match backbone.log.append(&log, Position::START, records.into()).await {
             Err(AppendError::Backbone(BackboneError::LimitReached { .. })) => {}
             Err(other) => return Err(Failure(format!("{what}: expected to be over a limit, got: {other}"))),
             Ok(last) => return Err(Failure(format!("{what}: expected to be refused, was appended up to {last}"))),
@@ -152,10 +152,10 @@ pub async fn what_is_too_large_is_refused_whole(under_test: &UnderTest) -> Resul
 pub async fn the_largest_append_is_taken(under_test: &UnderTest) -> Result<(), Failure> {
     let (backbone, log) = (&under_test.backbone, under_test.open_log("most").await?);
     let most = BATCH_RECORDS_MAX as u64;
-    let last = backbone.log.append(&log, Position::START, numbered(1, most)).await?;
+    let last = backbone.log.append(&log, Position::START, numbered(1, most).into()).await?;
     ensure!(last == Position(most), "{most} records in one append end at {most}, not {last}");
     let large = Bytes::from(vec![b'x'; RECORD_BYTES_MAX]);
-    let last = backbone.log.append(&log, last, vec![large.clone()]).await?;
+    let last = backbone.log.append(&log, last, vec![large.clone()].into()).await?;
     let mut read = all_of(backbone, &log).await?;
     let read_last = read.pop();
     ensure!(read_last == Some((last.0, large)), "a record of {RECORD_BYTES_MAX} bytes comes back as it was");
@@ -174,8 +174,8 @@ pub async fn a_log_is_read_in_steps(under_test: &UnderTest) -> Result<(), Failur
     let nothing = read(0, 10).await?;
     ensure!(nothing.is_empty(), "there is nothing in an empty log, not {nothing:?}");
     let most = BATCH_RECORDS_MAX as u64;
-    let last = backbone.log.append(&log, Position::START, numbered(1, most)).await?;
-    backbone.log.append(&log, last, numbered(most + 1, 7)).await?;
+    let last = backbone.log.append(&log, Position::START, numbered(1, most).into()).await?;
+    backbone.log.append(&log, last, numbered(most + 1, 7).into()).await?;
     let written: Vec<(u64, Bytes)> = (1..).zip(numbered(1, most + 7)).collect();
     let cases = [
         (0, 1, &written[..1]),
@@ -207,7 +207,7 @@ pub async fn a_step_of_large_records_is_shorter(under_test: &UnderTest) -> Resul
     let (backbone, log) = (&under_test.backbone, under_test.open_log("bytes").await?);
     let large = Bytes::from(vec![b'x'; RECORD_BYTES_MAX]);
     for end in (0..RECORDS).step_by(8) {
-        backbone.log.append(&log, Position(end), vec![large.clone(); 8]).await?;
+        backbone.log.append(&log, Position(end), vec![large.clone(); 8].into()).await?;
     }
     let (mut after, mut steps) = (Position::START, 0);
     while after < Position(RECORDS) {
@@ -226,7 +226,7 @@ pub async fn the_identity_is_stable(under_test: &UnderTest) -> Result<(), Failur
     let (backbone, log) = (&under_test.backbone, under_test.open_log("identity").await?);
     let other = under_test.open_log("identity2").await?;
     let first = backbone.log.open(&log).await?;
-    backbone.log.append(&log, Position::START, numbered(1, 2)).await?;
+    backbone.log.append(&log, Position::START, numbered(1, 2).into()).await?;
     let again = backbone.log.open(&log).await?;
     ensure!(first == again, "a log that is opened again has the same identity: {first:?}, not {again:?}");
     let last = backbone.log.last(&log).await?;
@@ -242,8 +242,8 @@ pub async fn logs_are_isolated(under_test: &UnderTest) -> Result<(), Failure> {
     let (one, two) = (under_test.open_log("isolated").await?, under_test.open_log("isolated-2").await?);
     backbone.log.open(&LogId::Fleet).await?;
     let fleet = backbone.log.last(&LogId::Fleet).await?;
-    backbone.log.append(&one, Position::START, numbered(1, 3)).await?;
-    backbone.log.append(&two, Position::START, numbered(101, 1)).await?;
+    backbone.log.append(&one, Position::START, numbered(1, 3).into()).await?;
+    backbone.log.append(&two, Position::START, numbered(101, 1).into()).await?;
     let read = all_of(backbone, &two).await?;
     let expected = vec![(1, Bytes::from("record 101"))];
     ensure!(read == expected, "the second log holds its own record at position 1, not {read:?}");

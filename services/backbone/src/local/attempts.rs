@@ -49,7 +49,7 @@ impl Attempts for LocalAttempts {
             self.0.shared.store.read("reading attempts", move |transaction| {
                 store::rows(transaction, &stream, after.0, last, chunk, |_| true)
             });
-        let entry = |row: super::frame::Row| Entry { position: Position(row.position), record: row.body };
+        let entry = |row: super::frame::Row| Entry::bare(Position(row.position), row.body);
         Ok(read.await?.rows.into_iter().map(entry).collect())
     }
 }

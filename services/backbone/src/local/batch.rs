@@ -10,6 +10,7 @@ use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransacti
 use rollcall_domain::ids::{Position, RequestId};
 
 use super::{
+    beside,
     core::Shared,
     frame, queue,
     store::{STREAMS, StoreError},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     BackboneError,
     limits::{Bounds, Limits},
-    log::AppendError,
+    log::{self, AppendError},
     requests::{RequestKind, Submitted},
 };
 
@@ -86,18 +87,26 @@ impl<'t> Batch<'t> {
         Ok(identity)
     }
 
-    /// Appends all records if the log ends at `expected`.
+    /// Appends all records, with what stands beside them, if the log ends at `expected`.
     pub(crate) fn append(
         &mut self,
         log: &StreamName,
         expected: Position,
-        records: &[Bytes],
+        batch: &log::Batch,
     ) -> Result<Result<Position, AppendError>, StoreError> {
         match self.meta(log)? {
-            None => Ok(Err(log.undeclared().into())),
-            Some(meta) if meta.last != expected.0 => Ok(Err(AppendError::Conflict { expected })),
-            Some(_) => Ok(Ok(Position(self.push(log, records)?))),
+            None => return Ok(Err(log.undeclared().into())),
+            Some(meta) if meta.last != expected.0 => return Ok(Err(AppendError::Conflict { expected })),
+            Some(_) => {}
         }
+        let now_ms = (self.shared.now_ms)();
+        let records: Vec<Bytes> = batch.records.iter().map(|new| new.record.clone()).collect();
+        let last = self.push(log, &records)?;
+        let mut seal = batch.seal.as_ref();
+        for (position, record) in (expected.next().0..).zip(&batch.records) {
+            beside::put(self.transaction, log, position, now_ms, seal.take(), record)?;
+        }
+        Ok(Ok(Position(last)))
     }
 
     /// Puts a request into a queue unless its kind and id are there.

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use redb::ReadTransaction;
 use tokio::sync::watch;
 
 use super::{
+    beside,
     frame::Row,
-    store::{self, Chunk, Store},
+    store::{self, Chunk, Store, StoreError},
     stream::StreamName,
 };
-use crate::BackboneError;
+use crate::{BackboneError, log::Entry};
 
 /// Most rows and bytes read at a time.
 const CHUNK: Chunk = Chunk { rows: 256, bytes: 1024 * 1024 };
@@ -31,13 +33,29 @@ impl Cursor {
     /// # Errors
     /// [`BackboneError::Closed`] when the backbone was dropped, or why the rows cannot be read.
     pub(crate) async fn next(&mut self, wanted: impl Fn(&[u8]) -> bool + Send + 'static) -> Result<Vec<Row>, BackboneError> {
+        self.read_next(move |transaction, stream, after, last| {
+            let read = store::rows(transaction, stream, after, last, CHUNK, wanted)?;
+            Ok((read.rows, read.through))
+        })
+        .await
+    }
+
+    /// As [`next`](Self::next), of a log: with what stands beside its records.
+    pub(crate) async fn next_entries(&mut self) -> Result<Vec<Entry>, BackboneError> {
+        self.read_next(|transaction, stream, after, last| beside::entries(transaction, stream, after, last, CHUNK)).await
+    }
+
+    /// Waits until there is something after the cursor, reads, and goes on to where the reading reached.
+    async fn read_next<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&ReadTransaction, &StreamName, u64, u64) -> Result<(T, u64), StoreError> + Send + 'static,
+    ) -> Result<T, BackboneError> {
         let after = self.after;
         let last = *self.tail.wait_for(|last| *last > after).await.map_err(|_| BackboneError::Closed)?;
         let stream = self.stream.clone();
-        let read =
-            self.store.read("following", move |transaction| store::rows(transaction, &stream, after, last, CHUNK, wanted));
-        let read = read.await?;
-        self.after = read.through;
-        Ok(read.rows)
+        let (found, through) =
+            self.store.read("following", move |transaction| read(transaction, &stream, after, last)).await?;
+        self.after = through;
+        Ok(found)
     }
 }

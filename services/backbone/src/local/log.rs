@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position};
 use tokio::sync::mpsc;
 
 use super::{
+    beside,
     core::Core,
     cursor::{Cursor, FOLLOWER_ROWS_MAX},
-    store::{self, Chunk},
+    store::Chunk,
     stream::{StreamKind, StreamName},
 };
 use crate::{
     BackboneError,
-    log::{
-        AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, READ_BYTES_MAX, RECORD_BYTES_MAX, RegistryLog,
-        StreamIdentity,
-    },
+    log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, READ_BYTES_MAX, RegistryLog, StreamIdentity},
 };
 
 /// [`RegistryLog`] on a [`Core`].
@@ -37,10 +34,10 @@ impl RegistryLog for LocalLog {
         self.0.shared.tails.last(&stream).map(Position).ok_or_else(|| stream.undeclared())
     }
 
-    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
-        check_size(&records)?;
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
+        batch.check()?;
         let stream = StreamName::log(log);
-        self.0.write(move |batch| batch.append(&stream, expected, &records)).await
+        self.0.write(move |transaction| transaction.append(&stream, expected, &batch)).await
     }
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
@@ -48,16 +45,16 @@ impl RegistryLog for LocalLog {
         let last = self.0.shared.tails.last(&stream).ok_or_else(|| stream.undeclared())?;
         let chunk = Chunk { rows: max.min(BATCH_RECORDS_MAX), bytes: READ_BYTES_MAX };
         let named = stream.clone();
-        let read =
-            self.0.shared.store.read("reading the log", move |transaction| {
-                store::rows(transaction, &stream, after.0, last, chunk, |_| true)
-            });
-        let mut entries = Vec::new();
-        for (row, wanted) in read.await?.rows.into_iter().zip(after.0 + 1..) {
-            if row.position != wanted {
-                return Err(named.damaged(format!("the row after {} is {}: a gap", wanted - 1, row.position)));
+        let read = self
+            .0
+            .shared
+            .store
+            .read("reading the log", move |transaction| beside::entries(transaction, &stream, after.0, last, chunk));
+        let (entries, _) = read.await?;
+        for (entry, wanted) in entries.iter().zip(after.0 + 1..) {
+            if entry.position.0 != wanted {
+                return Err(named.damaged(format!("the row after {} is {}: a gap", wanted - 1, entry.position)));
             }
-            entries.push(Entry { position: Position(row.position), record: row.body });
         }
         Ok(entries)
     }
@@ -76,47 +73,32 @@ impl RegistryLog for LocalLog {
     }
 }
 
-fn check_size(records: &[Bytes]) -> Result<(), BackboneError> {
-    if records.is_empty() || records.len() > BATCH_RECORDS_MAX {
-        let what = format!("an append of {} records (1 or more)", records.len());
-        return Err(BackboneError::LimitReached { what, max: BATCH_RECORDS_MAX as u64 });
-    }
-    match records.iter().find(|record| record.len() > RECORD_BYTES_MAX) {
-        None => Ok(()),
-        Some(record) => {
-            let what = format!("a record of {} bytes", record.len());
-            Err(BackboneError::LimitReached { what, max: RECORD_BYTES_MAX as u64 })
-        }
-    }
-}
-
 async fn follow(mut cursor: Cursor, goal: u64, out: Out) {
     let mut handed_over = cursor.after;
     if handed_over == goal && out.send(Ok(Followed::CaughtUp(Position(goal)))).await.is_err() {
         return;
     }
     loop {
-        let rows = tokio::select! {
-            rows = cursor.next(|_| true) => rows,
+        let entries = tokio::select! {
+            entries = cursor.next_entries() => entries,
             () = out.closed() => return,
         };
-        let rows = match rows {
-            Ok(rows) => rows,
+        let entries = match entries {
+            Ok(entries) => entries,
             Err(error) => {
                 // The follower may be gone too.
                 let _ = out.send(Err(error)).await;
                 return;
             }
         };
-        for row in rows {
-            if row.position != handed_over + 1 {
-                let gap = format!("the row after {handed_over} is {}: a gap", row.position);
+        for entry in entries {
+            if entry.position.0 != handed_over + 1 {
+                let gap = format!("the row after {handed_over} is {}: a gap", entry.position);
                 let _ = out.send(Err(cursor.stream.damaged(gap))).await;
                 return;
             }
-            handed_over = row.position;
-            let entry = Followed::Entry(Entry { position: Position(row.position), record: row.body });
-            if out.send(Ok(entry)).await.is_err() {
+            handed_over = entry.position.0;
+            if out.send(Ok(Followed::Entry(entry))).await.is_err() {
                 return;
             }
             if handed_over == goal && out.send(Ok(Followed::CaughtUp(Position(goal)))).await.is_err() {

@@ -87,6 +87,11 @@ impl StreamName {
         format!("keys/{}", self.0)
     }
 
+    /// The name of the table of what stands beside a log's records.
+    pub(crate) fn beside_name(&self) -> String {
+        format!("beside/{}", self.0)
+    }
+
     pub(crate) fn undeclared(&self) -> BackboneError {
         BackboneError::StreamDiffers {
             stream: self.to_string(),

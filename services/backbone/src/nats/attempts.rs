@@ -74,7 +74,7 @@ impl Attempts for NatsAttempts {
                 ReplayEnd::Final(error) => error,
             })?;
             pending = stored.pending;
-            entries.push(Entry { position: Position(stored.sequence), record: stored.message.payload });
+            entries.push(Entry::bare(Position(stored.sequence), stored.message.payload));
         }
         Ok(entries)
     }

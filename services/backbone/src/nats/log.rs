@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use async_nats::{HeaderMap, header, jetstream::stream::Info};
+use async_nats::{header, jetstream::stream::Info};
 use async_trait::async_trait;
-use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position};
 
 use super::{
     atomic::{self, StoreError},
+    beside,
     connection::Connection,
     direct,
     follow::{self, Reader},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     BackboneError,
     log::{
-        AppendError, BATCH_RECORDS_MAX, Entry, Followed, Follower, READ_BYTES_MAX, RECORD_BYTES_MAX, RegistryLog,
+        AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, NewRecord, READ_BYTES_MAX, RegistryLog,
         StreamIdentity,
     },
 };
@@ -79,15 +79,17 @@ impl RegistryLog for NatsLog {
         Ok(Position(info.state.last_sequence))
     }
 
-    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
-        check(&records)?;
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
+        batch.check()?;
         let subject = subjects::registry_record(log);
-        let mut messages: Vec<_> = records
-            .into_iter()
-            .map(|payload| atomic::Message { subject: subject.clone(), headers: HeaderMap::new(), payload })
-            .collect();
+        let message = |NewRecord { record: payload, request_sha256 }| {
+            let headers = beside::request_sha256_header(request_sha256);
+            atomic::Message { subject: subject.clone(), headers, payload }
+        };
+        let mut messages: Vec<_> = batch.records.into_iter().map(message).collect();
         if let Some(first) = messages.first_mut() {
             first.headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, expected.to_string());
+            beside::put_seal(&mut first.headers, batch.seal.as_ref());
         }
         match atomic::store(&self.connection, || attempted(log, expected), messages).await {
             Ok(last) => Ok(Position(last)),
@@ -115,7 +117,8 @@ impl RegistryLog for NatsLog {
             if held.sequence != last.next().0 {
                 return Err(damaged(format!("{} follows on {last}: what was between is gone", held.sequence)));
             }
-            entries.push(Entry { position: Position(held.sequence), record: held.payload });
+            let (seal, request_sha256) = beside::read(Some(&held.headers));
+            entries.push(Entry { position: Position(held.sequence), record: held.payload, seal, request_sha256 });
         }
         if entries.is_empty() {
             let end = self.last(log).await?;
@@ -134,18 +137,6 @@ impl RegistryLog for NatsLog {
         let reader = LogReader { stream: stream.clone(), last: after, identity: None, caught_up: false, interrupted: false };
         follow::follow(&self.connection, stream, subjects::registry_all(log), reader).await
     }
-}
-
-/// A batch is never split: its records are one decision together, all or none.
-fn check(records: &[Bytes]) -> Result<(), BackboneError> {
-    let limit = |what: &str, max: usize| BackboneError::LimitReached { what: what.to_owned(), max: max as u64 };
-    if records.is_empty() || records.len() > BATCH_RECORDS_MAX.min(atomic::MESSAGES_MAX) {
-        return Err(limit("the number of records in one append (and at least one)", BATCH_RECORDS_MAX));
-    }
-    if records.iter().any(|record| record.len() > RECORD_BYTES_MAX) {
-        return Err(limit("a record's size in bytes", RECORD_BYTES_MAX));
-    }
-    Ok(())
 }
 
 /// Sees to it that a log is read without a gap, and that it stays the log that it was.
@@ -205,6 +196,7 @@ impl Reader for LogReader {
             return Err(self.damaged(format!("{found} follows on {last}: everything from {next} to before {found} is gone")));
         }
         self.last = next;
-        Ok(Some(Followed::Entry(Entry { position: next, record: stored.message.payload })))
+        let (seal, request_sha256) = beside::read(stored.message.headers.as_ref());
+        Ok(Some(Followed::Entry(Entry { position: next, record: stored.message.payload, seal, request_sha256 })))
     }
 }

@@ -83,8 +83,8 @@ async fn filled(folder: &Path) {
     backbone.requests.open(&log).await.unwrap();
     backbone.messages.open(&instance()).await.unwrap();
     for number in (0..RECORDS).step_by(30) {
-        let batch = (number..number + 30).map(record).collect();
-        backbone.log.append(&log, Position(number as u64), batch).await.unwrap();
+        let batch: Vec<_> = (number..number + 30).map(record).collect();
+        backbone.log.append(&log, Position(number as u64), batch.into()).await.unwrap();
         backbone.attempts.keep(&log, vec![record(number)]).await.unwrap();
         backbone.messages.publish(&instance(), message(Lane::Up, &number.to_string())).await.unwrap();
         let id = RequestId::parse(&format!("request-{number:03}")).unwrap();

@@ -199,7 +199,7 @@ async fn append(backbone: &Backbone, name: &str, log: &LogId) {
         let last = backbone.log.last(log).await.unwrap();
         let (first, count) = (last.0 + 1, 1 + last.0 % 7);
         let record = |part| Bytes::from(format!("{first} {count} {part} {}", "x".repeat((first * 31 % 3000) as usize)));
-        backbone.log.append(log, last, (0..count).map(record).collect()).await.unwrap();
+        backbone.log.append(log, last, (0..count).map(record).collect::<Vec<_>>().into()).await.unwrap();
         say(&format!("appended {name} {first} {count}"));
     }
 }

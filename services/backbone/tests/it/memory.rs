@@ -171,7 +171,7 @@ async fn history(seed: u64) -> Vec<String> {
     for number in 0..40 {
         let id = RequestId::parse(&number.to_string()).unwrap();
         let last = backbone.log.last(&log).await.unwrap();
-        let appended = backbone.log.append(&log, last, vec![Bytes::from(format!("{number}"))]).await;
+        let appended = backbone.log.append(&log, last, vec![Bytes::from(format!("{number}"))].into()).await;
         seen.push(format!("{appended:?}"));
         seen.push(format!("{:?}", backbone.requests.submit(&log, RequestKind::Connect, &id, Bytes::new()).await));
         seen.push(format!("{:?}", backbone.requests.take(&log, 2, Duration::ZERO).await));
@@ -198,7 +198,7 @@ async fn a_lost_acknowledgement_is_in_the_log_and_a_spurious_conflict_is_not() {
     config.faults = Faults { lost_ack: 1000, ..Faults::default() };
     let (backbone, control) = memory::with_control(config);
     backbone.log.open(&LogId::Fleet).await.unwrap();
-    let append = async |expected| backbone.log.append(&LogId::Fleet, expected, vec![Bytes::from("record")]).await;
+    let append = async |expected| backbone.log.append(&LogId::Fleet, expected, vec![Bytes::from("record")].into()).await;
     let lost = append(Position::START).await;
     assert!(matches!(lost, Err(AppendError::Backbone(BackboneError::Unavailable { .. }))), "{lost:?}");
     assert_eq!(backbone.log.last(&LogId::Fleet).await.unwrap(), Position(1));
@@ -215,7 +215,7 @@ async fn a_cut_follower_ends_with_an_error_and_can_go_on_from_its_position() {
     let backbone = memory::new(config);
     backbone.log.open(&LogId::Fleet).await.unwrap();
     let records: Vec<Bytes> = (1..=50).map(|number| Bytes::from(format!("{number}"))).collect();
-    backbone.log.append(&LogId::Fleet, Position::START, records.clone()).await.unwrap();
+    backbone.log.append(&LogId::Fleet, Position::START, records.clone().into()).await.unwrap();
     let (mut after, mut read, mut cuts) = (Position::START, Vec::new(), 0);
     while read.len() < records.len() {
         let mut follower = backbone.log.follow(&LogId::Fleet, after).await.unwrap();

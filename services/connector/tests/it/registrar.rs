@@ -161,7 +161,7 @@ impl Registrar {
             traceparent: None,
             event: AnyEvent::Registry(event.clone()),
         };
-        let position = self.backbone.log.append(&log, end, vec![encode_record(&record)]).await.unwrap();
+        let position = self.backbone.log.append(&log, end, vec![encode_record(&record)].into()).await.unwrap();
         if matches!(event, Event::DeviceRegistered { .. }) {
             self.registrations.fetch_add(1, Ordering::SeqCst);
         }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
-    log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
+    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
 };
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::{LogId, Position};
@@ -28,7 +27,7 @@ impl RegistryLog for Unfollowed {
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
         self.log.last(log).await
     }
-    async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
+    async fn append(&self, _: &LogId, expected: Position, _: Batch) -> Result<Position, AppendError> {
         Err(AppendError::Conflict { expected })
     }
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
@@ -116,7 +115,7 @@ impl RegistryLog for Unsteady {
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
         self.log().last(log).await
     }
-    async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
+    async fn append(&self, _: &LogId, expected: Position, _: Batch) -> Result<Position, AppendError> {
         Err(AppendError::Conflict { expected })
     }
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {

@@ -1,5 +1,6 @@
 //! One fleet of two instances, their registrars, and one connector or several.
 
+use rollcall_backbone::seal::SealKeys;
 use std::{
     fmt::Debug,
     fs, io,
@@ -23,7 +24,7 @@ use rollcall_chassis::{
 use rollcall_connector::{Config, ConnectorStatus, Parts, config::Limits, run};
 use rollcall_domain::{
     fleet::{Edition, Fleet, Instance},
-    ids::{CaId, InstanceId, PolicyId, Position, ProductId, SpaceId, TemplateId},
+    ids::{CaId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     registry::{CaStatus, Command, ProductDetails, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
 };
@@ -91,7 +92,7 @@ impl World {
         let (alpha, beta) = (instance("alpha", ALPHA), instance("beta", BETA));
         let instances = [&alpha, &beta].map(|instance| (instance.id.clone(), instance.clone()));
         let fleet = Fleet { instances: instances.into(), ..Fleet::default() };
-        let fleet = FleetSnapshot { position: Position(2), fleet, caught_up: true, ..FleetSnapshot::default() };
+        let fleet = FleetSnapshot { fleet, caught_up: true, ..FleetSnapshot::default() };
         let (folder, server_ca) = (TempDir::new().unwrap(), Authority::root("Server CA"));
         let world = Self {
             alpha: Registrar::start(backbone.clone(), alpha, clock.clone()).await,
@@ -249,7 +250,12 @@ impl Connector {
 
 /// A connector before may still be letting go of it.
 async fn open_store(folder: &Path) -> Store {
-    let config = StoreConfig { folder: folder.into(), cache_bytes_max: 16 * 1024 * 1024, directory: false };
+    let config = StoreConfig {
+        folder: folder.into(),
+        cache_bytes_max: 16 * 1024 * 1024,
+        directory: false,
+        keys: SealKeys::default(),
+    };
     within(async {
         loop {
             match Store::open(&config) {

@@ -2,6 +2,7 @@
 //! the log does not have.
 
 use std::{fs, path::PathBuf, sync::Arc};
+use uuid::Uuid;
 
 use rollcall_domain::{ids::Position, registry::Devices};
 
@@ -75,7 +76,7 @@ async fn a_lookup_that_meets_damage_finds_nothing_and_the_view_is_built_again() 
 /// Overwrites a row's bytes below the guard.
 fn damage(store: &Store, device: &rollcall_domain::ids::DeviceId) {
     let database = store.current();
-    let generation = rows::generations(&database, &instance()).unwrap().serving.unwrap();
+    let generation = rows::generations(&database, &instance(), Uuid::nil()).unwrap().serving.unwrap();
     let rows = Rows { database, generation };
     rows.damage(device);
     assert!(rows.entry(device).is_err());

@@ -1,5 +1,6 @@
 //! The fleet in memory: followed, cut off, of another log.
 
+use rollcall_backbone::seal::SealKeys;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,29 +19,29 @@ use crate::fleet::{FleetSnapshot, follow};
 #[tokio::test]
 async fn the_fleet_is_the_fold_of_its_log_through_cuts_and_another_log() {
     let log = Arc::new(TestLog::of(vec![created(0), created(1)]));
-    let mut snapshots = follow(log.clone(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
     let snapshot = until(&mut snapshots, |snapshot| snapshot.caught_up).await;
-    assert_eq!((snapshot.position, names(&snapshot)), (Position(2), vec!["one-0".to_owned(), "one-1".to_owned()]));
+    assert_eq!((snapshot.position(), names(&snapshot)), (Position(2), vec!["one-0".to_owned(), "one-1".to_owned()]));
     assert_eq!(snapshot.ruled.get(&history::request(1)), Some(&Position(2)));
 
     log.reachable(false);
     log.push([encoded(2, FleetEvent::InstanceDeleted(id(0)))]);
     log.reachable(true);
-    let snapshot = until(&mut snapshots, |snapshot| snapshot.position == Position(3)).await;
+    let snapshot = until(&mut snapshots, |snapshot| snapshot.position() == Position(3)).await;
     assert_eq!(names(&snapshot), ["one-1"]);
 
     log.replace(vec![created(7)]);
-    let snapshot = until(&mut snapshots, |snapshot| snapshot.position == Position(1)).await;
+    let snapshot = until(&mut snapshots, |snapshot| snapshot.position() == Position(1)).await;
     assert_eq!(names(&snapshot), ["one-7"]);
 }
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_leaves_the_fleet_before_it() {
     let log = Arc::new(TestLog::of(vec![created(0)]));
-    let mut snapshots = follow(log.clone(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
     until(&mut snapshots, |snapshot| snapshot.caught_up).await;
     log.push([created(1), Bytes::from_static(b"{}"), created(2)]);
-    let snapshot = until(&mut snapshots, |snapshot| snapshot.position == Position(2)).await;
+    let snapshot = until(&mut snapshots, |snapshot| snapshot.position() == Position(2)).await;
     assert_eq!(names(&snapshot), ["one-0", "one-1"]);
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
-    log::{AppendError, Entry, Followed, Follower, RegistryLog, StreamIdentity},
+    log::{AppendError, Batch, Entry, Followed, Follower, RegistryLog, StreamIdentity},
 };
 use rollcall_domain::ids::{LogId, Position};
 use tokio::sync::{mpsc, watch};
@@ -93,13 +93,13 @@ impl RegistryLog for TestLog {
         Ok(self.len())
     }
 
-    async fn append(&self, _: &LogId, expected: Position, _: Vec<Bytes>) -> Result<Position, AppendError> {
+    async fn append(&self, _: &LogId, expected: Position, _: Batch) -> Result<Position, AppendError> {
         Err(AppendError::Conflict { expected })
     }
 
     async fn read(&self, _: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
         let records = self.check()?.records;
-        let entries = (1..).map(Position).zip(records).map(|(position, record)| Entry { position, record });
+        let entries = (1..).map(Position).zip(records).map(|(position, record)| Entry::bare(position, record));
         Ok(entries.filter(|entry| entry.position > after).take(max).collect())
     }
 
@@ -118,7 +118,7 @@ impl RegistryLog for TestLog {
                         break;
                     }
                     position = position.next();
-                    let entry = Followed::Entry(Entry { position, record: record.clone() });
+                    let entry = Followed::Entry(Entry::bare(position, record.clone()));
                     if sender.send(Ok(entry)).await.is_err() {
                         return;
                     }

@@ -1,6 +1,7 @@
 //! Opening again: after a clean close, after a stop between any two writes, after a power cut, with another version,
 //! with another log.
 
+use rollcall_backbone::seal::SealKeys;
 use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::{ids::Position, registry::Devices};
@@ -229,11 +230,9 @@ fn f15_f16_a_killed_process_leaves_a_view_that_goes_on() {
             assert!(found.position <= log.len(), "{found:?}");
             let status = running.reached(log.len()).await;
             assert_equal(&running.view, &history, &reference);
-            let digest = history
-                .encoded()
-                .iter()
-                .zip(1..)
-                .fold([0; 32], |digest, (record, position)| crate::fold::chain(&digest, Position(position), record));
+            let digest = history.encoded().iter().zip(1..).fold([0; 32], |digest, (record, position)| {
+                rollcall_backbone::seal::chain(&digest, Position(position), record)
+            });
             assert_eq!(status.digest, digest);
             running.close().await;
         });
@@ -269,6 +268,7 @@ fn the_victim() {
         folder: std::path::Path::new(&folder).join("views"),
         cache_bytes_max: 1 << 24,
         directory: false,
+        keys: SealKeys::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     attempts::Attempts,
-    log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
+    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
@@ -61,7 +61,7 @@ impl RegistryLog for Mortal {
         self.inner.log.last(log).await
     }
 
-    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
+    async fn append(&self, log: &LogId, expected: Position, records: Batch) -> Result<Position, AppendError> {
         self.life.step().await;
         let appended = self.inner.log.append(log, expected, records).await;
         self.life.step().await;

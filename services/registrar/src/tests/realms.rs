@@ -1,5 +1,9 @@
 //! A desk before a realm that misbehaves: one that panics over a request, one whose lookups meet damage.
 
+use rollcall_backbone::{
+    seal::{self, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
+};
 use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
@@ -27,7 +31,7 @@ use super::{
 };
 use crate::{
     desk::{Closed, Desk},
-    ruling::{Judged, Realm, Rejected},
+    ruling::{Judged, Realm, Rejected, Tip},
     run::Parts,
 };
 
@@ -46,8 +50,12 @@ impl Realm for Misbehaving {
         Ok(())
     }
 
-    fn seen(&self) -> Position {
-        self.seen
+    fn tip(&self) -> Tip {
+        Tip { position: self.seen, digest: seal::START, sealing: Sealing::Unsigned }
+    }
+
+    fn sealed_log(&self) -> &SealedLog {
+        &SealedLog::FLEET
     }
 
     fn begin(&mut self) {
@@ -82,10 +90,16 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
-        fleet: fleet::follow(backbone.log.clone(), shutdown.clone()),
-        store: Store::open(&StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20, directory: false })
-            .unwrap(),
+        fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), shutdown.clone()),
+        store: Store::open(&StoreConfig {
+            folder: folder.path().join("views"),
+            cache_bytes_max: 8 << 20,
+            directory: false,
+            keys: SealKeys::default(),
+        })
+        .unwrap(),
         backbone: backbone.clone(),
+        key: Arc::new(SigningKey::generate()),
         clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
         entropy: Arc::new(CountingEntropy::seeded(1)),
     };

@@ -1,11 +1,16 @@
 //! A fleet with one instance, a CA that registers devices, and registrars that serve it.
 
+use rollcall_backbone::{
+    follow::{LogFollower, Step},
+    seal::{Point, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
+};
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 use rollcall_backbone::{
     Backbone,
-    codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, decode_record, encode_request},
-    log::Followed,
+    codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
     memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
     requests::RequestKind,
@@ -36,6 +41,7 @@ pub(super) struct World {
     pub(super) backbone: Backbone,
     pub(super) faults: Control,
     pub(super) ca: Ca,
+    pub(super) key: Arc<SigningKey>,
     fleet: Petitioner,
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,
@@ -60,17 +66,33 @@ impl World {
         }
         let petitioner = |log| Petitioner::start(log, backbone.requests.clone(), shutdown.clone());
         let (fleet, instance) = (petitioner(LogId::Fleet), petitioner(log()));
-        Self { backbone, faults, ca: Ca::new("Enterprise CA"), fleet, instance, shutdown, seed }
+        Self {
+            backbone,
+            faults,
+            ca: Ca::new("Enterprise CA"),
+            key: Arc::new(SigningKey::generate()),
+            fleet,
+            instance,
+            shutdown,
+            seed,
+        }
     }
 
     /// Starts a registrar that sees `backbone`.
     pub(super) fn registrar(&self, number: u64, backbone: Backbone) -> Registrar {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 8 << 20, directory: false };
+        let keys: SealKeys = [self.key.public()].into_iter().collect();
+        let config = StoreConfig {
+            folder: folder.path().join("views"),
+            cache_bytes_max: 8 << 20,
+            directory: false,
+            keys: keys.clone(),
+        };
         let shutdown = self.shutdown.child_token();
         let parts = Parts {
-            fleet: fleet::follow(backbone.log.clone(), shutdown.clone()),
+            fleet: fleet::follow(backbone.log.clone(), keys, shutdown.clone()),
             backbone,
+            key: Arc::clone(&self.key),
             store: Store::open(&config).unwrap(),
             clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
             entropy: Arc::new(CountingEntropy::seeded((self.seed << 32) + (number << 24))),
@@ -147,19 +169,26 @@ impl World {
         }
     }
 
-    /// What the instance's log holds, read without faults.
+    /// What the instance's log holds, read without faults; all of it must be sealed by the registrars' key.
     pub(super) async fn records(&self) -> Vec<Record> {
         self.faults.heal();
-        let mut follower = self.backbone.log.follow(&log(), Position::START).await.unwrap();
+        let keys: SealKeys = [self.key.public()].into_iter().collect();
+        let sealed = SealedLog { log: log(), incarnation: Uuid::nil() };
+        let start = Point::start(&sealed, &keys);
+        let mut follower = LogFollower::new(Arc::clone(&self.backbone.log), sealed, keys, start);
         let mut records = Vec::new();
-        while let Some(followed) = follower.recv().await {
-            match followed.unwrap() {
-                Followed::Entry(entry) => records.push(decode_record(&log(), &entry.record).unwrap()),
-                Followed::CaughtUp(_) => break,
-                Followed::Interrupted { reason } => panic!("{reason}"),
+        loop {
+            for step in follower.next().await.unwrap() {
+                match step {
+                    Step::Batch(batch) => {
+                        assert!(matches!(batch.after.sealing, Sealing::By(_)), "unsealed up to {}", batch.after.position);
+                        records.extend(batch.records.into_iter().map(|read| Record::clone(&read.record)));
+                    }
+                    Step::CaughtUp(_) => return records,
+                    step => panic!("{step:?}"),
+                }
             }
         }
-        records
     }
 
     pub(super) async fn registry(&self) -> Registry {

@@ -100,7 +100,7 @@ impl Applier {
         let Some(position) = self.ask(&LogId::Fleet, id, request, &declared.place, outcome).await? else {
             return Ok(self.fleet.borrow().fleet.instances.contains_key(&wanted.id));
         };
-        match self.shutdown.run_until_cancelled(self.fleet.wait_for(|fleet| fleet.position >= position)).await {
+        match self.shutdown.run_until_cancelled(self.fleet.wait_for(|fleet| fleet.position() >= position)).await {
             Some(Ok(_)) => Ok(true),
             _ => Err(ApplyError::Stopped),
         }

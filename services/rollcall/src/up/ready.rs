@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use rollcall_api::Welcome;
+use rollcall_backbone::seal::SealedLog;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
 use secrecy::ExposeSecret as _;
@@ -29,8 +30,9 @@ pub(super) async fn until_served(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut verified = Vec::new();
-    for instance in ground.fleet.borrow().clone().fleet.instances.keys() {
-        let view = ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?;
+    for instance in ground.fleet.borrow().clone().fleet.instances.values() {
+        let (sealed, instance) = (SealedLog::of(instance), &instance.id);
+        let view = ground.store.admission(instance, sealed.incarnation, ground.backbone.log.clone(), shutdown.clone())?;
         let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
         verified.push((instance.clone(), cas));
     }
@@ -106,7 +108,9 @@ fn describe_demo(
 ) -> anyhow::Result<Demo> {
     let instance = instances.first().context("--demo needs a fleet file with an instance")?;
     let id = InstanceId::parse(&instance.id)?;
-    let view = ground.store.admission(&id, ground.backbone.log.clone(), shutdown.clone())?;
+    let fleet = ground.fleet.borrow().clone();
+    let sealed = SealedLog::of(fleet.fleet.instances.get(&id).context("the instance is gone again")?);
+    let view = ground.store.admission(&id, sealed.incarnation, ground.backbone.log.clone(), shutdown.clone())?;
     let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
     files.describe(&program, instance, &view.configuration())
 }

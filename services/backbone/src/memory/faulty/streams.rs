@@ -11,7 +11,7 @@ use crate::{
     BackboneError,
     attempts::Attempts,
     local::{attempts::LocalAttempts, log::LocalLog, messages::LocalMessages, presence::PresenceHub},
-    log::{AppendError, Entry, Follower, RegistryLog, StreamIdentity},
+    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     memory::dice::Dice,
     messages::{DeviceMessage, DeviceMessages, Lane, StoredMessage},
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
@@ -33,12 +33,12 @@ impl RegistryLog for FaultyLog {
         self.inner.last(log).await
     }
 
-    async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
         self.dice.reach("appending")?;
         if self.dice.roll(|faults| faults.spurious_conflict) {
             return Err(AppendError::Conflict { expected });
         }
-        let last = self.inner.append(log, expected, records).await?;
+        let last = self.inner.append(log, expected, batch).await?;
         self.dice.acknowledge("appending")?;
         Ok(last)
     }

@@ -75,9 +75,9 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     let mut rulings = connector.requests.rulings(&log()).await.unwrap();
     let mut follower = connector.log.follow(&log(), Position::START).await.unwrap();
     assert_eq!(connector.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap(), Submitted::Queued);
-    let error = connector.log.append(&log(), Position::START, records(1, 1)).await.unwrap_err();
+    let error = connector.log.append(&log(), Position::START, records(1, 1).into()).await.unwrap_err();
     assert!(matches!(error, AppendError::Backbone(BackboneError::Unavailable { .. })), "{error}");
-    assert!(connector.log.append(&log(), Position::START, records(1, 5)).await.is_err());
+    assert!(connector.log.append(&log(), Position::START, records(1, 5).into()).await.is_err());
     let command = RequestId::parse("command").unwrap();
     let error = connector.requests.submit(&log(), RequestKind::Command, &command, Bytes::new()).await.unwrap_err();
     assert!(matches!(error, BackboneError::Unavailable { .. }), "a connector gives no commands: {error}");
@@ -95,7 +95,7 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
         Submitted::Queued,
         "what an operator applies goes by the registrar's account"
     );
-    registrar.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
+    registrar.log.append(&log(), Position::START, records(1, 5).into()).await.unwrap();
     let ruling = AnnouncedRuling { id, ruling: Bytes::from_static(b"{}") };
     registrar.requests.announce(&log(), vec![ruling.clone()]).await.unwrap();
     registrar.requests.finish(&log(), taken.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
@@ -127,7 +127,7 @@ async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
     let connector = as_user(&server, "connector").await;
     for log in [LogId::Fleet, log()] {
         registrar.log.open(&log).await.unwrap();
-        registrar.log.append(&log, Position::START, records(1, 5)).await.unwrap();
+        registrar.log.append(&log, Position::START, records(1, 5).into()).await.unwrap();
         registrar.attempts.keep(&log, records(1, 3)).await.unwrap();
 
         api.log.open(&log).await.unwrap();
@@ -191,8 +191,8 @@ async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
         api.log.open(&other),
         api.requests.submit(&log, RequestKind::Connect, &id, Bytes::new()),
         api.requests.take(&log, 1, Duration::ZERO),
-        api.log.append(&log, Position::START, records(1, 1)),
-        api.log.append(&log, Position::START, records(1, 5)),
+        api.log.append(&log, Position::START, records(1, 1).into()),
+        api.log.append(&log, Position::START, records(1, 5).into()),
         api.attempts.keep(&log, records(1, 1)),
     );
     assert!(made.is_err() && connect.is_err() && taken.is_err() && one.is_err() && several.is_err() && kept.is_err());
@@ -280,7 +280,7 @@ async fn one_user_may_do_what_all_may() {
     let url = server.url().replace("nats://", "nats://up:up-password@");
     let backbone = connect(NatsConfig::new(url)).await.unwrap();
     backbone.log.open(&log()).await.unwrap();
-    backbone.log.append(&log(), Position::START, records(1, 5)).await.unwrap();
+    backbone.log.append(&log(), Position::START, records(1, 5).into()).await.unwrap();
     let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
     assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
     backbone.messages.publish(&instance(), message(Lane::Down, 1, Bytes::new())).await.unwrap();

@@ -155,7 +155,7 @@ async fn without_a_server_everything_ends_in_unavailable_and_resumes() {
         for error in errors {
             assert!(matches!(error, BackboneError::Unavailable { .. }), "{error}");
         }
-        let error = backbone.log.append(&log(), Position::START, records(1, 2)).await.unwrap_err();
+        let error = backbone.log.append(&log(), Position::START, records(1, 2).into()).await.unwrap_err();
         assert!(matches!(error, AppendError::Backbone(BackboneError::Unavailable { .. })), "{error}");
     };
     timeout(BOUND, bounded).await.expect("nothing waits for ever");

@@ -26,16 +26,16 @@ async fn a_log_is_appended_to_and_followed() {
     let mut empty = log_of.follow(&log(), Position::START).await.unwrap();
     assert_eq!(next(&mut empty).await.unwrap(), Followed::CaughtUp(Position::START));
 
-    assert_eq!(log_of.append(&log(), Position::START, records(1, 1)).await.unwrap(), Position(1));
-    assert_eq!(log_of.append(&log(), Position(1), records(2, 300)).await.unwrap(), Position(301));
+    assert_eq!(log_of.append(&log(), Position::START, records(1, 1).into()).await.unwrap(), Position(1));
+    assert_eq!(log_of.append(&log(), Position(1), records(2, 300).into()).await.unwrap(), Position(301));
     for stale in [0, 1, 300, 302] {
         for count in [1, 7] {
-            let error = log_of.append(&log(), Position(stale), records(0, count)).await.unwrap_err();
+            let error = log_of.append(&log(), Position(stale), records(0, count).into()).await.unwrap_err();
             assert!(matches!(error, AppendError::Conflict { expected } if expected.0 == stale), "{error}");
         }
     }
     assert_eq!(log_of.last(&log()).await.unwrap(), Position(301));
-    assert_eq!(log_of.append(&log(), Position(301), records(302, 1000)).await.unwrap(), Position(1301));
+    assert_eq!(log_of.append(&log(), Position(301), records(302, 1000).into()).await.unwrap(), Position(1301));
     let found = follow_to(&mut empty, 1301).await;
     let wanted: Vec<_> = (1..=1301).map(|n| (n, Bytes::from(format!("record {n}")))).collect();
     assert_eq!(found, wanted);
@@ -59,7 +59,7 @@ async fn append_until(backbone: &Backbone, mut go_on: impl FnMut(u64) -> bool) -
         loop {
             let before = acknowledged.len() as u64;
             let after = before + count;
-            match backbone.log.append(&log(), Position(before), records.clone()).await {
+            match backbone.log.append(&log(), Position(before), records.clone().into()).await {
                 Ok(position) => assert_eq!(position.0, after),
                 Err(error) => {
                     let last = last_of(backbone).await;
@@ -124,7 +124,7 @@ async fn a_follower_goes_on_when_its_consumer_is_deleted() {
     let server = NatsServer::start().await;
     let backbone = backbone(&server).await;
     backbone.log.open(&log()).await.unwrap();
-    backbone.log.append(&log(), Position::START, records(1, 3)).await.unwrap();
+    backbone.log.append(&log(), Position::START, records(1, 3).into()).await.unwrap();
     let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
     assert_eq!(follow_to(&mut follower, 3).await.len(), 3);
     assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(3)));
@@ -134,7 +134,7 @@ async fn a_follower_goes_on_when_its_consumer_is_deleted() {
     for consumer in &consumers {
         stream.delete_consumer(consumer).await.unwrap();
     }
-    backbone.log.append(&log(), Position(3), records(4, 2)).await.unwrap();
+    backbone.log.append(&log(), Position(3), records(4, 2).into()).await.unwrap();
     assert!(matches!(next(&mut follower).await.unwrap(), Followed::Interrupted { .. }));
     // No second CaughtUp comes between.
     for position in [4, 5] {
@@ -151,7 +151,7 @@ async fn a_slow_reader_gets_everything_in_the_end() {
     // More than the server sends unacknowledged (32 MB), and than all buffers on the way hold.
     let record = Bytes::from(vec![b'x'; 64 * 1024]);
     for batch in 0..10 {
-        backbone.log.append(&log(), Position(batch * 100), vec![record.clone(); 100]).await.unwrap();
+        backbone.log.append(&log(), Position(batch * 100), vec![record.clone(); 100].into()).await.unwrap();
     }
     let found = follow_to(&mut slow, 1000).await;
     assert!(found.iter().map(|(position, _)| *position).eq(1..=1000));
@@ -229,7 +229,7 @@ async fn two_appenders_never_mix() {
             let records: Vec<_> = (0..3).map(|n| Bytes::from(format!("{name} {batch} {n}"))).collect();
             loop {
                 let last = backbone.log.last(&log()).await.unwrap();
-                match backbone.log.append(&log(), last, records.clone()).await {
+                match backbone.log.append(&log(), last, records.clone().into()).await {
                     Ok(position) => break assert_eq!(position.0, last.0 + 3),
                     Err(AppendError::Conflict { .. }) => {}
                     Err(error) => panic!("{error}"),
@@ -255,7 +255,7 @@ async fn f14_a_follower_is_told_once_that_the_server_is_away_and_when_it_has_cau
     config.operation_timeout = Duration::from_millis(200);
     let log_of = connect(config).await.unwrap().log;
     log_of.open(&log()).await.unwrap();
-    log_of.append(&log(), Position::START, records(1, 3)).await.unwrap();
+    log_of.append(&log(), Position::START, records(1, 3).into()).await.unwrap();
     let mut follower = log_of.follow(&log(), Position(3)).await.unwrap();
     assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(3)));
     server.kill();
@@ -267,7 +267,7 @@ async fn f14_a_follower_is_told_once_that_the_server_is_away_and_when_it_has_cau
     server.start_again().await;
     assert_eq!(next(&mut follower).await.unwrap(), Followed::CaughtUp(Position(3)), "it was told once");
     // Through a connection of its own: this one may still be settling.
-    let appended = backbone(&server).await.log.append(&log(), Position(3), records(4, 1)).await;
+    let appended = backbone(&server).await.log.append(&log(), Position(3), records(4, 1).into()).await;
     assert_eq!(appended.unwrap(), Position(4));
     assert!(matches!(next(&mut follower).await.unwrap(), Followed::Entry(entry) if entry.position.0 == 4));
 }

@@ -7,6 +7,7 @@ use rollcall_backbone::{
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
     petition::{PetitionError, Petitioner},
     requests::RequestKind,
+    seal::SealedLog,
 };
 use rollcall_domain::{
     ids::{InstanceId, LogId, Position, RequestId},
@@ -75,7 +76,11 @@ impl Applier {
     pub(super) async fn view(&self, instance: &InstanceId) -> Result<AdmissionView, ApplyError> {
         self.open(&LogId::Instance(instance.clone())).await?;
         let failed = |source| ApplyError::View { instance: instance.clone(), source };
-        let view = self.store.admission(instance, self.backbone.log.clone(), self.shutdown.clone()).map_err(failed)?;
+        let fleet = self.fleet.borrow().clone();
+        let Some(found) = fleet.fleet.instances.get(instance) else { return Err(ApplyError::Stopped) };
+        let incarnation = SealedLog::of(found).incarnation;
+        let view =
+            self.store.admission(instance, incarnation, self.backbone.log.clone(), self.shutdown.clone()).map_err(failed)?;
         let mut status = view.status();
         match self.shutdown.run_until_cancelled(status.wait_for(|status| status.caught_up)).await {
             Some(Ok(_)) => Ok(view),

@@ -1,0 +1,94 @@
+//! The seal of a batch of records: beside its first record, never in it, so that a reader of older versions does not stumble.
+//!
+//! One line of text, nine fields with single blanks between: version, log (`~fleet` or the instance's id), incarnation
+//! (UUID), key (16 hex digits), position of the first record, number of records, digest before them, digest after them
+//! (64 hex digits each), Ed25519 signature (base64). Signed is [`Seal::signed`]: a fixed line, then the first eight fields
+//! as they stand. Not here: what a valid seal means, nor any cryptography.
+//!
+//! Invariant: a seal has one text only; what is read as a seal is written as the same bytes again.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use uuid::Uuid;
+
+/// What stands before the signed fields, so that a signature of something else is never taken for a seal.
+const SIGNED_AS: &str = "rollcall log seal\n";
+/// What the fleet's own log is called; no instance's id holds `~`.
+pub const FLEET: &str = "~fleet";
+/// Longest text of a seal, bytes; more is not looked at.
+pub const SEAL_BYTES_MAX: usize = 1024;
+/// The only version there is.
+const VERSION: &str = "1";
+
+/// A seal as it stands beside the first record of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// [`FLEET`], or an instance's id.
+    pub log: Box<str>,
+    /// Which of the instances that had this id; nil for the fleet and for instances made by version 0.1.
+    pub incarnation: Uuid,
+    /// First eight bytes of SHA-256 over the public key.
+    pub key: [u8; 8],
+    /// Position of the first record.
+    pub first: u64,
+    /// How many records, 1 or more.
+    pub count: u32,
+    /// The log's digest before the first record.
+    pub before: [u8; 32],
+    /// The log's digest after the last record.
+    pub after: [u8; 32],
+    /// Ed25519 (RFC 8032) over [`signed`](Self::signed).
+    pub signature: [u8; 64],
+}
+
+impl Seal {
+    /// What is signed.
+    pub fn signed(&self) -> String {
+        let mut text = SIGNED_AS.to_owned();
+        self.write_fields(&mut text).expect("text takes whatever is written");
+        text
+    }
+
+    /// Reads the one text that a seal has.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > SEAL_BYTES_MAX {
+            return None;
+        }
+        let mut fields = text.split(' ');
+        let mut next = || fields.next();
+        if next()? != VERSION {
+            return None;
+        }
+        let seal = Self {
+            log: next()?.into(),
+            incarnation: Uuid::try_parse(next()?).ok()?,
+            key: bytes(next()?)?,
+            first: next()?.parse().ok()?,
+            count: next()?.parse().ok()?,
+            before: bytes(next()?)?,
+            after: bytes(next()?)?,
+            signature: STANDARD.decode(next()?).ok()?.try_into().ok()?,
+        };
+        (fields.next().is_none() && seal.count > 0 && seal.to_string() == text).then_some(seal)
+    }
+
+    fn write_fields(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let (key, before, after) = (hex::encode(self.key), hex::encode(self.before), hex::encode(self.after));
+        let Self { log, incarnation, first, count, .. } = self;
+        write!(out, "{VERSION} {log} {incarnation} {key} {first} {count} {before} {after}")
+    }
+}
+
+fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_fields(f)?;
+        write!(f, " {}", STANDARD.encode(self.signature))
+    }
+}

@@ -1,0 +1,101 @@
+//! The keys that registry logs are proven with, as a process is told of them: the registrar's own, by path; everybody's
+//! public ones, as text.
+//!
+//! Not for what is proven by them: that is [`rollcall_backbone::seal`]'s.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rollcall_backbone::{
+    seal::SealKeys,
+    signing::{PublicKey, SigningKey},
+};
+use rollcall_chassis::{entropy::SystemEntropy, secret_file};
+use serde::{Deserialize, Serialize};
+
+/// Longest file that is read, bytes: PEM of an Ed25519 key and some comments.
+const FILE_BYTES_MAX: usize = 4096;
+/// Where `rollcall up` keeps the key, in its data folder.
+const KEY: &str = "registrar.key";
+
+/// How a process tells registrars' records from others: the `[log]` table of connectors and APIs.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogTable {
+    /// The registrars' public keys, oldest first, as `rollcall pki registrar-key` prints them. A key that was in use once
+    /// stays listed. None: nothing can be proven, and everything that stands in a log is taken for a registrar's.
+    pub registrar_keys: Vec<PublicKey>,
+}
+
+/// How a registrar seals: its `[log]` table.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrarLogTable {
+    /// The private key that this fleet's registrars share; only its owner may have access to the file.
+    pub registrar_key_file: PathBuf,
+    /// As for connectors and APIs; the key's own public half need not be listed.
+    #[serde(default)]
+    pub registrar_keys: Vec<PublicKey>,
+}
+
+impl LogTable {
+    /// The keys.
+    pub fn keys(&self) -> SealKeys {
+        self.registrar_keys.iter().copied().collect()
+    }
+}
+
+impl RegistrarLogTable {
+    /// The private key, and all public ones.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that others have access to, or that holds something else.
+    pub fn read(&self) -> anyhow::Result<(SigningKey, SealKeys)> {
+        let key = read(&self.registrar_key_file)?;
+        let keys = with_own(&self.registrar_keys, &key);
+        Ok((key, keys))
+    }
+}
+
+/// The key of a data folder, made at the first start, and its public half.
+///
+/// # Errors
+/// A file that cannot be read or made, that others have access to, or that holds something else.
+pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
+    let file = data.join(KEY);
+    let made = || SigningKey::generate().to_pem();
+    let pem = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
+    let key = parsed(&file, &pem)?;
+    let keys = with_own(&[], &key);
+    Ok((key, keys))
+}
+
+/// The public keys for a tool: those that are named, or else that of the data folder, if one was made there.
+///
+/// # Errors
+/// As for [`of_data_folder`].
+pub fn of_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
+    let file = data.join(KEY);
+    if named.is_empty() && file.exists() {
+        return Ok(with_own(&[], &read(&file)?));
+    }
+    Ok(named.iter().copied().collect())
+}
+
+/// Reads a private key.
+///
+/// # Errors
+/// A file that cannot be read, that others have access to, or that holds something else.
+pub fn read(file: &Path) -> anyhow::Result<SigningKey> {
+    parsed(file, &secret_file::read(file, FILE_BYTES_MAX)?)
+}
+
+fn parsed(file: &Path, pem: &[u8]) -> anyhow::Result<SigningKey> {
+    let holds = || format!("{} holds no registrar's key", file.display());
+    SigningKey::from_pem(str::from_utf8(pem).with_context(holds)?).with_context(holds)
+}
+
+fn with_own(listed: &[PublicKey], key: &SigningKey) -> SealKeys {
+    let own = Some(key.public()).filter(|own| !listed.contains(own));
+    listed.iter().copied().chain(own).collect()
+}
