@@ -12,7 +12,7 @@ use rollcall_backbone::{
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance},
+    fleet::{Edition, FleetCommand, InstanceDraft},
     ids::{CaId, InstanceId, LogId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
     registry::{Actor, CaStatus, Command, Event, ProductDetails, Registry, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
@@ -81,13 +81,7 @@ impl World {
 
     /// An instance whose CA's certificates register as devices `sensor_<CN>`.
     pub(super) async fn furnish(&self) {
-        let command = FleetCommand::CreateInstance(Instance {
-            id: instance(),
-            access_domain: "one.example.com".into(),
-            edition: Edition::Enterprise,
-            region: "cn-north-4".into(),
-        });
-        accepted(self.fleet_command("create-instance", command).await);
+        accepted(self.fleet_command("create-instance", FleetCommand::CreateInstance(draft())).await);
         let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
@@ -149,12 +143,17 @@ impl World {
 
     /// What the instance's log holds, read without faults.
     pub(super) async fn records(&self) -> Vec<Record> {
+        self.records_of(&log()).await
+    }
+
+    /// What a log holds, read without faults.
+    pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.faults.heal();
-        let mut follower = self.backbone.log.follow(&log(), Position::START).await.unwrap();
+        let mut follower = self.backbone.log.follow(log, Position::START).await.unwrap();
         let mut records = Vec::new();
         while let Some(followed) = follower.recv().await {
             match followed.unwrap() {
-                Followed::Entry(entry) => records.push(decode_record(&log(), &entry.record).unwrap()),
+                Followed::Entry(entry) => records.push(decode_record(log, &entry.record).unwrap()),
                 Followed::CaughtUp(_) => break,
                 Followed::Interrupted { reason } => panic!("{reason}"),
             }
@@ -260,6 +259,17 @@ pub(super) fn operator() -> Actor {
 
 pub(super) fn instance() -> InstanceId {
     InstanceId::parse("one").unwrap()
+}
+
+/// The instance as it is asked for.
+pub(super) fn draft() -> InstanceDraft {
+    InstanceDraft {
+        id: instance(),
+        access_domain: "one.example.com".into(),
+        edition: Edition::Enterprise,
+        region: "cn-north-4".into(),
+        devices_max: None,
+    }
 }
 
 pub(super) fn log() -> LogId {
