@@ -23,9 +23,11 @@ pub struct Config {
     /// The file with the key that every access key's secret, password and token of the fleet hangs on; made if it is not
     /// there. To be the same file for every API process.
     pub master_key_file: PathBuf,
-    /// Where self-registration is not available; to be the same as the registrars' and connectors'.
+    /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote; to be the
+    /// same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
-    /// Live devices in one instance; to be the same as the registrars', which enforce it. Here it is only spoken of.
+    /// Live devices in one instance whose record does not say, which version 1 wrote; to be the same as the registrars',
+    /// which enforce it. Here it is only spoken of.
     pub devices_max: u64,
     /// What is bounded.
     pub limits: Limits,

@@ -14,7 +14,7 @@ use rollcall_domain::ids::Position;
 
 use crate::{
     BackboneError,
-    codec::{LogNote, Record, decode_record, log_note},
+    codec::{LogEvent, Record, decode_record},
     log::{Entry, Followed, Follower, RegistryLog},
     seal::{self, Digest, Foreign, LastBatch, Point, SealKeys, SealedLog, Verified, Verifier, chain},
 };
@@ -336,7 +336,7 @@ fn read(
 /// Whether a batch of ours says that what stands at `at` is to be passed over.
 fn lets_go_on(sealed: &SealedLog, verified: &Verified, at: Position) -> bool {
     let Verified::Own { entries, .. } = verified else { return false };
-    entries.iter().any(|entry| log_note(&sealed.log, &entry.record) == Some(LogNote::Skipped(at)))
+    entries.iter().any(|entry| LogEvent::of(&sealed.log, &entry.record) == Some(LogEvent::RecordSkipped { position: at }))
 }
 
 fn diverged(position: Position, reason: String) -> Stop {

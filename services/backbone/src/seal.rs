@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rollcall_domain::{
     fleet::Instance,
-    ids::{LogId, Position},
+    ids::{Incarnation, LogId, Position},
 };
 use rollcall_schemas::seal as wire;
 use sha2::{Digest as _, Sha256};
@@ -50,16 +50,16 @@ pub struct SealedLog {
     /// The log.
     pub log: LogId,
     /// Nil for the fleet, and for instances made by version 0.1.
-    pub incarnation: Uuid,
+    pub incarnation: Incarnation,
 }
 
 impl SealedLog {
     /// The fleet's own.
-    pub const FLEET: Self = Self { log: LogId::Fleet, incarnation: Uuid::nil() };
+    pub const FLEET: Self = Self { log: LogId::Fleet, incarnation: Incarnation::NIL };
 
     /// The log of an instance.
     pub fn of(instance: &Instance) -> Self {
-        Self { log: LogId::Instance(instance.id.clone()), incarnation: incarnation(instance) }
+        Self { log: LogId::Instance(instance.id.clone()), incarnation: instance.incarnation }
     }
 
     /// What the log is called in a seal.
@@ -69,11 +69,6 @@ impl SealedLog {
             LogId::Instance(id) => id.as_str(),
         }
     }
-}
-
-/// Which of the instances with this id it is.
-fn incarnation(_instance: &Instance) -> Uuid {
-    Uuid::nil()
 }
 
 /// The registrars' public keys, oldest first. A key that was in use once stays listed: what it sealed is proven by it. None:
@@ -141,7 +136,8 @@ pub struct LastBatch {
 impl Point {
     /// Before the first record of a log.
     pub fn start(log: &SealedLog, keys: &SealKeys) -> Self {
-        let sealing = if keys.is_empty() || log.incarnation.is_nil() { Sealing::Unsigned } else { Sealing::Awaited };
+        let sealing =
+            if keys.is_empty() || log.incarnation == Incarnation::NIL { Sealing::Unsigned } else { Sealing::Awaited };
         Self { position: Position::START, digest: START, sealing, batch: None }
     }
 }
@@ -157,7 +153,7 @@ pub fn seal(key: &SigningKey, log: &SealedLog, before: (Position, Digest), recor
     let after = (first.0..).map(Position).zip(records).fold(digest, |digest, (at, new)| chain(&digest, at, &new.record));
     let mut seal = Seal {
         log: log.name().into(),
-        incarnation: log.incarnation,
+        incarnation: Uuid::from_bytes(log.incarnation.0),
         key: key.public().id().0,
         first: first.0,
         count: u32::try_from(records.len()).expect("a batch is far smaller"),

@@ -201,8 +201,9 @@ impl Follower {
         for read in batch.records {
             match &read.record.event {
                 AnyEvent::Fleet(event) => self.latest.fleet.evolve(event, read.record.time),
-                // The codec refuses a registry event in the fleet's log; were there one, it would mean nothing here.
-                AnyEvent::Registry(_) => {}
+                // The codec refuses a registry event in the fleet's log; were there one, it would mean nothing here. What is
+                // about the log itself changes nothing of the fleet.
+                AnyEvent::Registry(_) | AnyEvent::Log(_) => {}
             }
             Arc::make_mut(&mut self.latest.ruled).insert(read.record.cause.clone(), read.entry.position);
         }

@@ -12,10 +12,9 @@ use rollcall_backbone::{
     signing::PublicKey,
 };
 use rollcall_domain::{
-    ids::{DeviceId, Position},
+    ids::{DeviceId, Incarnation, Position},
     registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
 };
-use uuid::Uuid;
 
 use crate::{
     admission::ForeignSeen,
@@ -29,7 +28,7 @@ use crate::{
 pub(crate) struct Fold {
     pub(crate) rows: Arc<Rows>,
     pub(crate) stream: StreamIdentity,
-    pub(crate) incarnation: Uuid,
+    pub(crate) incarnation: Incarnation,
     /// The end of the last batch that was folded, or of what was stepped over after it.
     pub(crate) point: Point,
     /// What was stepped over.
@@ -48,7 +47,7 @@ pub(crate) struct Fold {
 
 impl Fold {
     /// A generation in which nothing has been folded.
-    pub(crate) fn fresh(rows: Arc<Rows>, stream: StreamIdentity, incarnation: Uuid, start: Point) -> Self {
+    pub(crate) fn fresh(rows: Arc<Rows>, stream: StreamIdentity, incarnation: Incarnation, start: Point) -> Self {
         Self {
             rows,
             stream,
@@ -71,7 +70,7 @@ impl Fold {
         let (configured_at, configuration) = rows.configuration()?.unwrap_or_default();
         Ok(Some(Self {
             stream: StreamIdentity(progress.stream.to_owned()),
-            incarnation: Uuid::from_bytes(progress.incarnation),
+            incarnation: Incarnation(progress.incarnation),
             point: point(&progress),
             foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
             foreign_since: None,
@@ -108,8 +107,9 @@ impl Fold {
                 self.fold_device(record, event, position)?;
                 false
             }
-            // The codec refuses a fleet event in an instance's log; were there one, it would mean nothing here.
-            AnyEvent::Fleet(_) => false,
+            // The codec refuses a fleet event in an instance's log; were there one, it would mean nothing here. What is about
+            // the log itself changes no row.
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => false,
         };
         if let Actor::Operator(_) = record.actor {
             self.rows.put_ruled(&record.cause, position)?;
@@ -149,7 +149,7 @@ impl Fold {
             },
             batch: self.point.batch.map(|LastBatch { first, end, before }| (first.0, end.0, before)),
             foreign: self.foreign.map(|seen| (seen.count, seen.last.0)),
-            incarnation: *self.incarnation.as_bytes(),
+            incarnation: self.incarnation.0,
             live: self.tally.live,
             rows_sum: self.tally.sum,
             stream: &self.stream.0,

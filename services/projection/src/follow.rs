@@ -13,9 +13,8 @@ use rollcall_backbone::{
     log::{RegistryLog, StreamIdentity},
     seal::{Point, SealedLog},
 };
-use rollcall_domain::ids::{InstanceId, LogId, Position};
+use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{
     admission::{Applied, ViewHealth},
@@ -99,7 +98,7 @@ impl From<Fault> for Stopped {
 pub(crate) fn open(
     store: Store,
     instance: InstanceId,
-    incarnation: Uuid,
+    incarnation: Incarnation,
     log: Arc<dyn RegistryLog>,
 ) -> (Arc<Shared>, Follower) {
     let shared = Arc::new(Shared::new(store.clone()));

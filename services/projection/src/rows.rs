@@ -8,11 +8,10 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, InstanceId, Position, ProductId, RequestId, SpaceId},
+    ids::{DeviceId, Fingerprint, Incarnation, InstanceId, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, Device, DeviceEntry},
 };
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::{
     directory::Counts,
@@ -293,7 +292,7 @@ impl Tally {
 pub(crate) fn generations(
     database: &Database,
     instance: &InstanceId,
-    incarnation: Uuid,
+    incarnation: Incarnation,
 ) -> Result<StoredGenerations, Fault> {
     let stored = database.get(&generations_key(instance, incarnation))?;
     stored.map_or(Ok(StoredGenerations::default()), |stored| decode(stored.as_ref()))
@@ -314,15 +313,15 @@ pub(crate) fn any_has_directory(database: &Database) -> Result<bool, Fault> {
 pub(crate) fn put_generations(
     database: &Database,
     instance: &InstanceId,
-    incarnation: Uuid,
+    incarnation: Incarnation,
     generations: StoredGenerations,
 ) -> Result<(), Fault> {
     database.put(&generations_key(instance, incarnation), &encode(&generations)?)
 }
 
 /// An instance that was deleted and made again finds nothing of its predecessor's.
-fn generations_key(instance: &InstanceId, incarnation: Uuid) -> Vec<u8> {
-    key(META, META_INSTANCE, &[instance.as_str().as_bytes(), incarnation.as_bytes()])
+fn generations_key(instance: &InstanceId, incarnation: Incarnation) -> Vec<u8> {
+    key(META, META_INSTANCE, &[instance.as_str().as_bytes(), &incarnation.0])
 }
 
 /// Where it is remembered when a device was seen: in no generation, so that it outlives them.

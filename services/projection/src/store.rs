@@ -6,6 +6,7 @@
 mod database;
 mod marker;
 
+use rollcall_domain::ids::Incarnation;
 use std::{
     collections::HashMap,
     fs::{self, File, TryLockError},
@@ -20,7 +21,6 @@ use rollcall_backbone::{log::RegistryLog, seal::SealKeys};
 use rollcall_domain::ids::InstanceId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{admission::AdmissionView, directory::DirectoryView, follow, rows, shared::Shared, stored};
 
@@ -76,7 +76,7 @@ struct Inner {
     /// Whether the database was closed in order before it was opened now.
     clean: bool,
     current: watch::Sender<Arc<Database>>,
-    views: Mutex<HashMap<(InstanceId, Uuid), Weak<Shared>>>,
+    views: Mutex<HashMap<(InstanceId, Incarnation), Weak<Shared>>>,
     tasks: TaskTracker,
     /// Cancelled when [`Store::close`] is called.
     closing: CancellationToken,
@@ -140,7 +140,7 @@ impl Store {
     pub fn admission(
         &self,
         instance: &InstanceId,
-        incarnation: Uuid,
+        incarnation: Incarnation,
         log: Arc<dyn RegistryLog>,
         shutdown: CancellationToken,
     ) -> Result<AdmissionView, ViewError> {
@@ -167,7 +167,7 @@ impl Store {
     pub fn directory(
         &self,
         instance: &InstanceId,
-        incarnation: Uuid,
+        incarnation: Incarnation,
         log: Arc<dyn RegistryLog>,
         shutdown: CancellationToken,
     ) -> Result<DirectoryView, ViewError> {

@@ -11,10 +11,9 @@ mod serving;
 
 use rollcall_backbone::seal::SealKeys;
 use std::{sync::Arc, time::Duration};
-use uuid::Uuid;
 
 use rollcall_domain::{
-    ids::{InstanceId, Position},
+    ids::{Incarnation, InstanceId, Position},
     registry::{Devices, Registry},
 };
 use tempfile::TempDir;
@@ -49,7 +48,7 @@ struct Running {
 impl Running {
     fn start(store: Store, log: &Arc<TestLog>) -> Self {
         let shutdown = CancellationToken::new();
-        let view = store.admission(&instance(), Uuid::nil(), log.clone(), shutdown.clone()).unwrap();
+        let view = store.admission(&instance(), Incarnation::NIL, log.clone(), shutdown.clone()).unwrap();
         Self { store, view, shutdown }
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct InstanceRealm {
     instance: Instance,
     sealed: SealedLog,
     availability: AvailabilityRules,
-    devices_max: u64,
+    devices_max_default: u64,
     entropy: Arc<dyn Entropy>,
     overlay: Overlay,
     /// Everything known and assumed.
@@ -61,7 +61,7 @@ impl InstanceRealm {
             sealed: SealedLog::of(&instance),
             instance,
             availability: config.availability(),
-            devices_max: config.devices_max,
+            devices_max_default: config.devices_max,
             entropy: Arc::clone(&parts.entropy),
             overlay: Overlay::default(),
             configuration: view.configuration(),
@@ -96,7 +96,7 @@ impl InstanceRealm {
             availability: &self.availability,
             trust: &trust,
             verification_code: &code,
-            devices_max: self.devices_max,
+            devices_max_default: self.devices_max_default,
         };
         let devices = Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live };
         let judgement = decide(&self.configuration, &devices, request, &context);

@@ -7,11 +7,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rollcall_backbone::{Backbone, seal::SealedLog, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_domain::ids::{Incarnation, InstanceId, LogId};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{
     config::Config,
@@ -37,7 +36,7 @@ pub struct Parts {
     pub key: Arc<SigningKey>,
     /// The time of decisions.
     pub clock: Arc<dyn Clock>,
-    /// Record ids and verification codes.
+    /// Record ids, verification codes and incarnations of instances.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -46,8 +45,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     let config = Arc::new(config);
     let desks = TaskTracker::new();
     desks.spawn(keep_up(LogId::Fleet, parts.clone(), shutdown.child_token(), {
-        let fleet = parts.fleet.clone();
-        move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
+        let (config, parts) = (Arc::clone(&config), parts.clone());
+        move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
     }));
     let mut open: HashMap<SealedLog, CancellationToken> = HashMap::new();
     let mut fleet = parts.fleet.clone();
@@ -83,7 +82,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
 
 async fn serve_instance(
     instance: InstanceId,
-    incarnation: Uuid,
+    incarnation: Incarnation,
     config: Arc<Config>,
     parts: Parts,
     stop: CancellationToken,

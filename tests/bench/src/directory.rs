@@ -14,7 +14,7 @@ use rollcall_backbone::{
     seal::SealKeys,
 };
 use rollcall_domain::{
-    ids::{CaId, DeviceId, Fingerprint, InstanceId, NodeId, Position, ProductId, SpaceId, TemplateId},
+    ids::{CaId, DeviceId, Fingerprint, Incarnation, InstanceId, NodeId, Position, ProductId, SpaceId, TemplateId},
     registry::{
         Device, Event,
         event::{DeviceProfile, PresentedCertificate},
@@ -88,7 +88,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         with.megabytes,
         with.seconds / without.seconds
     );
-    let view = store.directory(&instance, Uuid::nil(), backbone.log.clone(), CancellationToken::new())?;
+    let view = store.directory(&instance, Incarnation::NIL, backbone.log.clone(), CancellationToken::new())?;
     let (devices, asked) = (arguments.devices, arguments.asked);
     view.admission().reached(Position(devices)).await?;
     tokio::task::spawn_blocking(move || ask_all(&view, devices, asked)).await?
@@ -104,7 +104,7 @@ async fn build(config: &StoreConfig, backbone: &Backbone, instance: &InstanceId)
     let before = resident_bytes(std::process::id())?;
     let begun = now();
     let store = Store::open(config)?;
-    let view = store.admission(instance, Uuid::nil(), backbone.log.clone(), CancellationToken::new())?;
+    let view = store.admission(instance, Incarnation::NIL, backbone.log.clone(), CancellationToken::new())?;
     view.status().wait_for(|status| status.caught_up).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let megabytes = resident_bytes(std::process::id())?.saturating_sub(before) / 1_000_000;
@@ -269,7 +269,12 @@ fn registration(model: &[u8], n: u64) -> anyhow::Result<Event> {
         policies: Vec::new(),
     };
     let not_before = Timestamp::from_unix_s(1_700_000_000);
-    let certificate =
-        PresentedCertificate { sha256: rebuild::digest(n), der: der.into(), not_before, ca: CaId::parse(&space(n))? };
+    let certificate = PresentedCertificate {
+        sha256: rebuild::digest(n),
+        der: der.into(),
+        not_before,
+        ca: CaId::parse(&space(n))?,
+        proof: Some(rebuild::proof()),
+    };
     Ok(Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 })
 }

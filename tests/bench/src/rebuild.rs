@@ -13,10 +13,14 @@ use rollcall_backbone::{
     signing::SigningKey,
 };
 use rollcall_domain::{
-    ids::{CaId, DeviceId, InstanceId, LogId, NodeId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
+    certificate::path::{ChainCertificate, PROVER},
+    ids::{
+        CaId, DeviceId, Incarnation, InstanceId, LogId, NodeId, PolicyId, Position, ProductId, RequestId, SpaceId,
+        TemplateId,
+    },
     registry::{
         Actor, Event,
-        event::{DeviceProfile, PresentedCertificate},
+        event::{DeviceProfile, PathProof, PresentedCertificate},
     },
     template::Tag,
     time::Timestamp,
@@ -79,7 +83,7 @@ async fn rebuild(
     let cache_bytes_max = arguments.cache_mib * 1024 * 1024;
     let begun = now();
     let store = Store::open(&StoreConfig { folder, cache_bytes_max, directory: false, keys })?;
-    let view = store.admission(instance, Uuid::nil(), backbone.log.clone(), CancellationToken::new())?;
+    let view = store.admission(instance, Incarnation::NIL, backbone.log.clone(), CancellationToken::new())?;
     view.status().wait_for(|status| status.caught_up).await?;
     Ok(begun.elapsed().as_secs_f64())
 }
@@ -94,7 +98,7 @@ pub(crate) async fn fill(
 ) -> anyhow::Result<()> {
     let id = LogId::Instance(instance.clone());
     log.open(&id).await?;
-    let sealed = SealedLog { log: id.clone(), incarnation: Uuid::nil() };
+    let sealed = SealedLog { log: id.clone(), incarnation: Incarnation::NIL };
     let (mut position, mut digest) = (Position::START, seal::START);
     let all: Vec<u64> = (0..devices).collect();
     // Many at a time: the embedded log gives them one sync.
@@ -122,6 +126,13 @@ pub(crate) fn digest(n: u64) -> [u8; 32] {
     sha256
 }
 
+/// That a certificate was signed by its CA directly.
+pub(crate) fn proof() -> PathProof {
+    let (not_before, not_after) = (Timestamp::from_unix_s(1_700_000_000), Timestamp::from_unix_s(2_000_000_000));
+    let ca = ChainCertificate { name_and_key_sha256: digest(0), not_before, not_after };
+    PathProof { not_after, ca_name_and_key_sha256: ca.name_and_key_sha256, chain: vec![ca], prover: PROVER }
+}
+
 /// A registration as the registrar writes it, with a certificate of the usual size.
 fn registration(n: u64) -> anyhow::Result<Event> {
     let profile = DeviceProfile {
@@ -134,8 +145,13 @@ fn registration(n: u64) -> anyhow::Result<Event> {
         policies: vec![PolicyId::parse("truck-topics")?],
     };
     let not_before = Timestamp::from_unix_s(1_700_000_000);
-    let certificate =
-        PresentedCertificate { sha256: digest(n), der: vec![0x30; 420].into(), not_before, ca: CaId::parse("ca")? };
+    let certificate = PresentedCertificate {
+        sha256: digest(n),
+        der: vec![0x30; 420].into(),
+        not_before,
+        ca: CaId::parse("ca")?,
+        proof: Some(proof()),
+    };
     Ok(Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 })
 }
 

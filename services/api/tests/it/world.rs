@@ -13,7 +13,6 @@ use std::{
     },
     time::Duration,
 };
-use uuid::Uuid;
 
 use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, config::Limits, run};
 use rollcall_backbone::{
@@ -28,8 +27,8 @@ use rollcall_chassis::{
     entropy::CountingEntropy,
 };
 use rollcall_domain::{
-    fleet::{AccessKeyId, Edition, FleetCommand, Instance, NewOperator, OperatorName, ProjectId, Role, Scope},
-    ids::{CaId, DeviceId, LogId, Position, RequestId, TemplateId},
+    fleet::{AccessKeyId, Edition, FleetCommand, InstanceDraft, NewOperator, OperatorName, ProjectId, Role, Scope},
+    ids::{CaId, DeviceId, Incarnation, LogId, Position, RequestId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
@@ -259,7 +258,7 @@ impl World {
 
     /// The API's own view of an instance.
     pub(crate) fn view(&self, instance: &str) -> DirectoryView {
-        self.store.directory(&id(instance), Uuid::nil(), Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
+        self.store.directory(&id(instance), Incarnation::NIL, Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
     }
 
     async fn reached(&self, instance: &str, position: Position) {
@@ -269,11 +268,12 @@ impl World {
 
     /// Adds an instance and waits until the API serves it.
     pub(crate) async fn create_instance(&self, name: &str) {
-        let instance = Instance {
+        let instance = InstanceDraft {
             id: id(name),
             access_domain: format!("{name}.iot.example").into(),
             edition: Edition::Standard,
             region: "cn-north-4".into(),
+            devices_max: None,
         };
         self.fleet_command(FleetCommand::CreateInstance(instance)).await;
         let viewer = self.client(Role::Viewer, Scope::default()).await.of_instance(name);

@@ -9,7 +9,7 @@ use rollcall_domain::ids::Position;
 
 use super::{Digest, LastBatch, Point, SealKeys, SealedLog, Sealing, chain};
 use crate::{
-    codec::{LogNote, log_note},
+    codec::LogEvent,
     log::{BATCH_RECORDS_MAX, Entry, Seal},
     signing::PublicKey,
 };
@@ -248,7 +248,9 @@ impl Verifier {
     }
 
     fn is_for_here(&self, seal: &Seal, entry: &Entry) -> bool {
-        *seal.log == *self.log.name() && seal.incarnation == self.log.incarnation && seal.first == entry.position.0
+        *seal.log == *self.log.name()
+            && seal.incarnation.as_bytes() == &self.log.incarnation.0
+            && seal.first == entry.position.0
     }
 
     /// The key that a seal is by, if that one may seal here: the one in use; a newer one only to adopt the log again.
@@ -260,7 +262,7 @@ impl Verifier {
             Sealing::By(current) => {
                 let newer = self.keys.iter().find(named).copied()?;
                 let is_newer = self.keys.place(&newer) > self.keys.place(&current);
-                let adopts = || matches!(log_note(&self.log.log, &entry.record), Some(LogNote::Adopted));
+                let adopts = || matches!(LogEvent::of(&self.log.log, &entry.record), Some(LogEvent::Adopted { .. }));
                 (is_newer && adopts()).then_some(newer)
             }
         }
@@ -281,9 +283,9 @@ impl Verifier {
     fn after(&self, point: &Point, seal: &Seal, key: PublicKey, rest: &[Entry], digest: Digest) -> Point {
         let end = Position(seal.first + u64::from(seal.count) - 1);
         let batch = rest.get(..seal.count as usize).unwrap_or_default();
-        let named = batch.iter().rev().find_map(|entry| match log_note(&self.log.log, &entry.record) {
-            Some(LogNote::KeyNamed(key)) => Some(key),
-            Some(LogNote::Adopted | LogNote::Skipped(_)) | None => None,
+        let named = batch.iter().rev().find_map(|entry| match LogEvent::of(&self.log.log, &entry.record) {
+            Some(LogEvent::RegistrarKeyNamed { public_key }) => Some(public_key),
+            Some(LogEvent::Adopted { .. } | LogEvent::RecordSkipped { .. }) | None => None,
         });
         let batch = LastBatch { first: Position(seal.first), end, before: point.digest };
         Point { position: end, digest, sealing: Sealing::By(named.unwrap_or(key)), batch: Some(batch) }

@@ -1,8 +1,8 @@
 //! Flipped bytes: whatever they hit, the view heals to the same digest, never panics outside, never admits a device that
 //! the log does not have.
 
+use rollcall_domain::ids::Incarnation;
 use std::{fs, path::PathBuf, sync::Arc};
-use uuid::Uuid;
 
 use rollcall_domain::{ids::Position, registry::Devices};
 
@@ -76,7 +76,7 @@ async fn a_lookup_that_meets_damage_finds_nothing_and_the_view_is_built_again() 
 /// Overwrites a row's bytes below the guard.
 fn damage(store: &Store, device: &rollcall_domain::ids::DeviceId) {
     let database = store.current();
-    let generation = rows::generations(&database, &instance(), Uuid::nil()).unwrap().serving.unwrap();
+    let generation = rows::generations(&database, &instance(), Incarnation::NIL).unwrap().serving.unwrap();
     let rows = Rows { database, generation };
     rows.damage(device);
     assert!(rows.entry(device).is_err());

@@ -5,8 +5,8 @@ mod oracle;
 mod questions;
 
 use rollcall_backbone::seal::SealKeys;
+use rollcall_domain::ids::Incarnation;
 use std::sync::{Arc, atomic::Ordering};
-use uuid::Uuid;
 
 use rollcall_domain::{
     ids::Position,
@@ -42,7 +42,7 @@ struct Open {
 impl Open {
     fn at(folder: &TempDir, log: &Arc<TestLog>) -> Self {
         let running = Running::start(Store::open(&with_directory(folder)).unwrap(), log);
-        let view = running.store.directory(&instance(), Uuid::nil(), log.clone(), running.shutdown.clone()).unwrap();
+        let view = running.store.directory(&instance(), Incarnation::NIL, log.clone(), running.shutdown.clone()).unwrap();
         Self { running, view }
     }
 
@@ -121,7 +121,7 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     let oracle = Oracle::of(&history, log.len());
     let without = Running::open(&folder, &log);
     let digest = without.reached(log.len()).await.digest;
-    let refused = without.store.directory(&instance(), Uuid::nil(), log.clone(), CancellationToken::new());
+    let refused = without.store.directory(&instance(), Incarnation::NIL, log.clone(), CancellationToken::new());
     assert!(matches!(refused, Err(ViewError::WithoutDirectory { .. })));
     without.close().await;
 
@@ -139,7 +139,7 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     let as_left = Running::start(as_left, &log);
     let before = as_left.view.status().borrow().generation;
     assert_eq!(as_left.reached(log.len()).await.generation, before, "nothing is built to look at what is there");
-    let view = as_left.store.directory(&instance(), Uuid::nil(), log.clone(), as_left.shutdown.clone()).unwrap();
+    let view = as_left.store.directory(&instance(), Incarnation::NIL, log.clone(), as_left.shutdown.clone()).unwrap();
     assert_answers(&view, &oracle, &mut Dice::of(2), 30);
     drop(view);
     as_left.close().await;

@@ -1,7 +1,7 @@
 //! When a view ends and how that is told: it is never taken for one that follows.
 
+use rollcall_domain::ids::Incarnation;
 use std::sync::{Arc, atomic::Ordering};
-use uuid::Uuid;
 
 use rollcall_domain::ids::Position;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ async fn a_view_follows_for_whoever_came_later_than_who_leaves() {
     running.reached(Position(20)).await;
     // An instance deleted and made again: the one that retires still has the view when the new one asks for it.
     let created_again = CancellationToken::new();
-    let view = running.store.admission(&instance(), Uuid::nil(), log.clone(), created_again.clone()).unwrap();
+    let view = running.store.admission(&instance(), Incarnation::NIL, log.clone(), created_again.clone()).unwrap();
     running.shutdown.cancel();
     tokio::task::yield_now().await;
     log.push(late);

@@ -1,7 +1,7 @@
 //! Following: live, through cuts, before records that cannot be read.
 
+use rollcall_domain::ids::Incarnation;
 use std::sync::Arc;
-use uuid::Uuid;
 
 use bytes::Bytes;
 use rollcall_domain::{ids::Position, registry::Devices};
@@ -54,7 +54,7 @@ async fn the_same_instance_is_the_same_view() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::open(&folder, &log);
     running.reached(log.len()).await;
-    let again = running.store.admission(&instance(), Uuid::nil(), log.clone(), CancellationToken::new()).unwrap();
+    let again = running.store.admission(&instance(), Incarnation::NIL, log.clone(), CancellationToken::new()).unwrap();
     assert_eq!(*again.status().borrow(), *running.view.status().borrow());
     assert!(Arc::ptr_eq(&again.configuration(), &running.view.configuration()));
 }

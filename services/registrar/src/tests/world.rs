@@ -6,7 +6,6 @@ use rollcall_backbone::{
     signing::SigningKey,
 };
 use std::{sync::Arc, time::Duration};
-use uuid::Uuid;
 
 use rollcall_backbone::{
     Backbone,
@@ -17,7 +16,7 @@ use rollcall_backbone::{
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance},
+    fleet::{Edition, FleetCommand, FleetEvent, InstanceDraft},
     ids::{CaId, InstanceId, LogId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
     registry::{Actor, CaStatus, Command, Event, ProductDetails, Registry, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
@@ -103,13 +102,7 @@ impl World {
 
     /// An instance whose CA's certificates register as devices `sensor_<CN>`.
     pub(super) async fn furnish(&self) {
-        let command = FleetCommand::CreateInstance(Instance {
-            id: instance(),
-            access_domain: "one.example.com".into(),
-            edition: Edition::Enterprise,
-            region: "cn-north-4".into(),
-        });
-        accepted(self.fleet_command("create-instance", command).await);
+        accepted(self.fleet_command("create-instance", FleetCommand::CreateInstance(draft())).await);
         let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
@@ -171,9 +164,28 @@ impl World {
 
     /// What the instance's log holds, read without faults; all of it must be sealed by the registrars' key.
     pub(super) async fn records(&self) -> Vec<Record> {
+        self.records_of(&log()).await
+    }
+
+    /// What a log holds, read without faults.
+    pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.faults.heal();
+        self.read(&self.sealed(log).await).await
+    }
+
+    /// Which of the instances that had this log it is for.
+    async fn sealed(&self, log: &LogId) -> SealedLog {
+        let LogId::Instance(_) = log else { return SealedLog::FLEET };
+        let created = self.read(&SealedLog::FLEET).await.into_iter().find_map(|record| match record.event {
+            AnyEvent::Fleet(FleetEvent::InstanceCreated(instance)) => Some(SealedLog::of(&instance)),
+            _ => None,
+        });
+        created.expect("the world has one instance")
+    }
+
+    async fn read(&self, sealed: &SealedLog) -> Vec<Record> {
         let keys: SealKeys = [self.key.public()].into_iter().collect();
-        let sealed = SealedLog { log: log(), incarnation: Uuid::nil() };
+        let sealed = sealed.clone();
         let start = Point::start(&sealed, &keys);
         let mut follower = LogFollower::new(Arc::clone(&self.backbone.log), sealed, keys, start);
         let mut records = Vec::new();
@@ -289,6 +301,17 @@ pub(super) fn operator() -> Actor {
 
 pub(super) fn instance() -> InstanceId {
     InstanceId::parse("one").unwrap()
+}
+
+/// The instance as it is asked for.
+pub(super) fn draft() -> InstanceDraft {
+    InstanceDraft {
+        id: instance(),
+        access_domain: "one.example.com".into(),
+        edition: Edition::Enterprise,
+        region: "cn-north-4".into(),
+        devices_max: None,
+    }
 }
 
 pub(super) fn log() -> LogId {
