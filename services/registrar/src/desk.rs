@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     answer::answer,
     append::confirm,
+    config::Config,
     intake::{self, Taken},
     metrics::{Again, metrics},
+    proofs::Proofs,
     ruling::{Draft, Realm, draft},
     run::Parts,
 };
@@ -41,6 +43,7 @@ pub(crate) struct Desk<R> {
     backbone: Backbone,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    proofs: Proofs,
     realm: R,
     /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
     end: Option<Position>,
@@ -48,9 +51,10 @@ pub(crate) struct Desk<R> {
 }
 
 impl<R: Realm> Desk<R> {
-    pub(crate) fn new(log: LogId, parts: &Parts, realm: R) -> Self {
+    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, realm: R) -> Self {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
-        Self { log, backbone: parts.backbone.clone(), clock, entropy, realm, end: None, retry: RETRY_MIN }
+        let proofs = Proofs::new(log.clone(), config, parts);
+        Self { log, backbone: parts.backbone.clone(), clock, entropy, proofs, realm, end: None, retry: RETRY_MIN }
     }
 
     /// Serves until `stop`.
@@ -88,7 +92,7 @@ impl<R: Realm> Desk<R> {
 
     async fn take(&mut self) -> Vec<Taken> {
         loop {
-            match intake::take(&*self.backbone.requests, &self.log).await {
+            match intake::take(&*self.backbone.requests, &self.log, &mut self.proofs).await {
                 Ok(taken) => {
                     self.retry = RETRY_MIN;
                     return taken;

@@ -1,5 +1,5 @@
 //! `rollcall pki`: certificates for development. A CA as an enterprise would have it, device certificates, and the
-//! certificate that proves to hold a CA's key.
+//! certificate that proves to hold a CA's key. Besides, the key that an API proves commands with.
 //!
 //! Not a production CA: keys lie in files and nothing is revoked. Existing files are never overwritten.
 
@@ -12,6 +12,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, RsaKeySize, SignatureAlgorithm,
 };
+use rollcall_backbone::signing::SigningKey;
 use rollcall_chassis::{
     clock::{Clock, SystemClock},
     keys::{write_private, write_public},
@@ -36,6 +37,8 @@ pub enum Command {
     Device(DeviceArguments),
     /// The certificate that proves to hold a CA's key: its CN is the verification code
     Verification(VerificationArguments),
+    /// The key that an API proves operators' commands with; prints the public key, for the registrars' `command_keys`
+    CommandKey(CommandKeyArguments),
 }
 
 /// Which kind of key.
@@ -126,20 +129,34 @@ pub struct VerificationArguments {
     pub out: PathBuf,
 }
 
-/// Makes what was asked for and names the files on standard output.
+/// Arguments of `pki command-key`.
+#[derive(Debug, Args)]
+pub struct CommandKeyArguments {
+    /// File to write; only its owner may read it
+    #[arg(long, value_name = "FILE", default_value = "command.key")]
+    pub out: PathBuf,
+}
+
+/// Makes what was asked for. Returns what standard output is to say: the files, or a public key.
 ///
 /// # Errors
 /// Files that cannot be read or exist already, a subject that cannot be understood.
-pub fn run(command: &Command) -> anyhow::Result<Vec<PathBuf>> {
-    match command {
-        Command::Ca(arguments) => make_ca(arguments),
-        Command::Device(arguments) => make_device(arguments),
+pub fn run(command: &Command) -> anyhow::Result<Vec<String>> {
+    let files = match command {
+        Command::Ca(arguments) => make_ca(arguments)?,
+        Command::Device(arguments) => make_device(arguments)?,
         Command::Verification(arguments) => {
             let pem = verification_certificate(&arguments.ca, &arguments.ca_key, &arguments.code)?;
             write_public(&arguments.out, &pem)?;
-            Ok(vec![arguments.out.clone()])
+            vec![arguments.out.clone()]
         }
-    }
+        Command::CommandKey(arguments) => {
+            let key = SigningKey::generate();
+            write_private(&arguments.out, &key.to_pem())?;
+            return Ok(vec![key.public().to_string()]);
+        }
+    };
+    Ok(files.iter().map(|file| file.display().to_string()).collect())
 }
 
 /// The PEM certificate that proves to hold the key of `ca`: its CN is `code`.

@@ -27,6 +27,8 @@ pub struct Deployment {
     connectors: Vec<Connector>,
     registrar: Option<Process>,
     registrar_lines: String,
+    /// What the registrar verifies commands with.
+    public_command_key: String,
     api: Option<Process>,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
@@ -87,6 +89,11 @@ impl Deployment {
         }
         ca.server(&tls, "api", "localhost");
         let server_ca = ca.pair.certificate.clone();
+        std::fs::create_dir_all(folder.path().join("api")).expect("a folder");
+        let mut command = Command::new(rollcall());
+        let made = command.args(["pki", "command-key", "--out"]).arg(folder.path().join("api/command.key")).output();
+        let public_command_key = made.expect("rollcall pki starts").stdout;
+        let public_command_key = String::from_utf8_lossy(&public_command_key).trim().to_owned();
         Self {
             folder,
             server_ca,
@@ -94,6 +101,7 @@ impl Deployment {
             connectors: Vec::new(),
             registrar: None,
             registrar_lines: String::new(),
+            public_command_key,
             api: None,
             nats,
         }
@@ -125,6 +133,7 @@ impl Deployment {
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
         command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
+        command.arg("--command-key").arg(self.command_key());
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -133,9 +142,14 @@ impl Deployment {
         target(host, self.connectors[connector].address, &self.server_ca, self.folder())
     }
 
-    /// An operator.
+    /// An operator, with the key of the deployment's API.
     pub fn operator(&self) -> Operator {
-        Operator::on_nats(&self.nats.url())
+        Operator::on_nats(&self.nats.url()).with_command_key(&self.command_key())
+    }
+
+    /// Where the API's command key is.
+    fn command_key(&self) -> PathBuf {
+        self.folder().join("api/command.key")
     }
 
     /// The folder where the registrar keeps its views.
@@ -168,9 +182,10 @@ impl Deployment {
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n{}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[registrar]\ncommand_keys = [{:?}]\n{}\n",
             self.registrar_data(),
             self.nats.url(),
+            self.public_command_key,
             self.registrar_lines
         );
         std::fs::write(&config, text).expect("written");
@@ -186,12 +201,13 @@ impl Deployment {
     pub fn start_api(&mut self) -> Value {
         let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
             self.folder().join("api"),
             self.nats.url(),
             tls.join("api.crt"),
             tls.join("api.key"),
             self.folder().join("api/master.key"),
+            self.command_key(),
         );
         std::fs::write(&config, text).expect("written");
         let mut command = Command::new(rollcall());
