@@ -213,8 +213,8 @@ fn errors_name_what_is_wrong() {
         "type \"DeviceTeleported\" is unknown to this build: upgrade it"
     );
     assert_eq!(
-        refused(|record| record["version"] = json!(2)),
-        "version 2 of DeviceRegistered is unknown to this build, which reads up to 1: upgrade it"
+        refused(|record| record["version"] = json!(3)),
+        "version 3 of DeviceRegistered is unknown to this build, which reads up to 2: upgrade it"
     );
     let missing = refused(|record| drop(record.as_object_mut().expect("an object").remove("cause")));
     assert!(missing.contains("missing field `cause`"), "{missing}");

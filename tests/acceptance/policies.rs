@@ -31,7 +31,7 @@ fn without_default(deployment: &Deployment) {
         rollcall_backbone::codec::AnyEvent::Registry(rollcall_domain::registry::Event::SpaceCreated {
             default_policy,
             ..
-        }) => Some(default_policy),
+        }) => default_policy,
         _ => None,
     });
     operator.command("north", Command::DeletePolicy { policy: default.expect("every space gets one") });

@@ -7,24 +7,29 @@ pub use super::v1::{
     OperatorPasswordSet, OperatorUpdated, PasswordHash, Role, Scope,
 };
 pub use super::v1::{
-    Action, CaCertificate, CertificateSlot, DeclaredCredential, DeviceProfile, Edition, Effect, Instance,
-    OnCertificateChange, Parameter, ParameterKind, PolicyTarget, PresentedCertificate, ProductDetails, Reference, Statement,
-    StaticOrReference, Tag, TemplateBody, TemplateDevice, TemplatePolicy, TemplateResources, TemplateTag,
+    Action, CaCertificate, CertificateSlot, DeclaredCredential, DeviceProfile, Edition, Effect, OnCertificateChange,
+    Parameter, ParameterKind, PolicyTarget, ProductDetails, Reference, RetirementReason, Statement, StaticOrReference, Tag,
+    TemplateBody, TemplateDevice, TemplatePolicy, TemplateResources, TemplateTag,
 };
 pub use super::v1::{
-    CaCodeIssued, CaConfigured, CaDeleted, CaUploaded, CaVerified, DeviceCertificatePinned, DeviceCertificateReplaced,
-    DeviceCertificateSwitched, DeviceDeleted, DeviceFingerprintReset, DeviceFrozen, DeviceReadmitted, DeviceRegistered,
-    DeviceTagsChanged, DeviceUnfrozen, DeviceUpdated, InstanceCreated, InstanceDeleted, InstanceUpdated, PolicyBound,
-    PolicyCreated, PolicyDeleted, PolicyUnbound, PolicyUpdated, ProductCreated, ProductDeleted, ProductUpdated,
-    SpaceCreated, SpaceDeleted, SpaceRenamed, TemplateCreated, TemplateDeleted, TemplateUpdated,
+    CaCodeIssued, CaConfigured, CaUploaded, CaVerified, CertificateReadmitted, CertificateRetired,
+    DeviceCertificateSwitched, DeviceDeleted, DeviceFingerprintReset, DeviceFrozen, DeviceReadmitted, DeviceTagsChanged,
+    DeviceUnfrozen, DeviceUpdated, InstanceDeleted, LogAdopted, PolicyBound, PolicyCreated, PolicyDeleted, PolicyUnbound,
+    PolicyUpdated, ProductCreated, ProductDeleted, ProductUpdated, RegistrarKeyNamed, RetiredForgotten, SpaceDeleted,
+    SpaceRenamed, TemplateCreated, TemplateDeleted, TemplateUpdated,
 };
-pub use super::v2::DevicePreRegistered;
+pub use super::v2::{
+    CaDeleted, ChainCertificate, DeviceCertificatePinned, DeviceCertificateReplaced, DevicePreRegistered, DeviceRegistered,
+    Instance, InstanceCreated, InstanceUpdated, PresentedCertificate, SpaceCreated,
+};
 
 catalogue! {
     /// What happened, in its latest version.
     Event {
-        InstanceCreated 1,
-        InstanceUpdated 1,
+        LogAdopted 1,
+        RegistrarKeyNamed 1,
+        InstanceCreated 2,
+        InstanceUpdated 2,
         InstanceDeleted 1,
         OperatorCreated 1,
         OperatorUpdated 1,
@@ -33,7 +38,7 @@ catalogue! {
         AccessKeyCreated 1,
         AccessKeySwitched 1,
         AccessKeyDeleted 1,
-        SpaceCreated 1,
+        SpaceCreated 2,
         SpaceRenamed 1,
         SpaceDeleted 1,
         ProductCreated 1,
@@ -51,11 +56,11 @@ catalogue! {
         CaCodeIssued 1,
         CaVerified 1,
         CaConfigured 1,
-        CaDeleted 1,
-        DeviceRegistered 1,
+        CaDeleted 2,
+        DeviceRegistered 2,
         DevicePreRegistered 2,
-        DeviceCertificatePinned 1,
-        DeviceCertificateReplaced 1,
+        DeviceCertificatePinned 2,
+        DeviceCertificateReplaced 2,
         DeviceUpdated 1,
         DeviceTagsChanged 1,
         DeviceFrozen 1,
@@ -64,5 +69,8 @@ catalogue! {
         DeviceCertificateSwitched 1,
         DeviceDeleted 1,
         DeviceReadmitted 1,
+        CertificateRetired 1,
+        CertificateReadmitted 1,
+        RetiredForgotten 1,
     }
 }

@@ -5,8 +5,12 @@ use crate::{catalogue::released, record::RecordEnvelope};
 
 released! {
     Event, RecordEnvelope {
+        LogAdopted 1: v1::LogAdopted,
+        RegistrarKeyNamed 1: v1::RegistrarKeyNamed,
         InstanceCreated 1: v1::InstanceCreated,
+        InstanceCreated 2: v2::InstanceCreated,
         InstanceUpdated 1: v1::InstanceUpdated,
+        InstanceUpdated 2: v2::InstanceUpdated,
         InstanceDeleted 1: v1::InstanceDeleted,
         OperatorCreated 1: v1::OperatorCreated,
         OperatorUpdated 1: v1::OperatorUpdated,
@@ -16,6 +20,7 @@ released! {
         AccessKeySwitched 1: v1::AccessKeySwitched,
         AccessKeyDeleted 1: v1::AccessKeyDeleted,
         SpaceCreated 1: v1::SpaceCreated,
+        SpaceCreated 2: v2::SpaceCreated,
         SpaceRenamed 1: v1::SpaceRenamed,
         SpaceDeleted 1: v1::SpaceDeleted,
         ProductCreated 1: v1::ProductCreated,
@@ -34,11 +39,15 @@ released! {
         CaVerified 1: v1::CaVerified,
         CaConfigured 1: v1::CaConfigured,
         CaDeleted 1: v1::CaDeleted,
+        CaDeleted 2: v2::CaDeleted,
         DeviceRegistered 1: v1::DeviceRegistered,
+        DeviceRegistered 2: v2::DeviceRegistered,
         DevicePreRegistered 1: v1::DevicePreRegistered,
         DevicePreRegistered 2: v2::DevicePreRegistered,
         DeviceCertificatePinned 1: v1::DeviceCertificatePinned,
+        DeviceCertificatePinned 2: v2::DeviceCertificatePinned,
         DeviceCertificateReplaced 1: v1::DeviceCertificateReplaced,
+        DeviceCertificateReplaced 2: v2::DeviceCertificateReplaced,
         DeviceUpdated 1: v1::DeviceUpdated,
         DeviceTagsChanged 1: v1::DeviceTagsChanged,
         DeviceFrozen 1: v1::DeviceFrozen,
@@ -47,5 +56,8 @@ released! {
         DeviceCertificateSwitched 1: v1::DeviceCertificateSwitched,
         DeviceDeleted 1: v1::DeviceDeleted,
         DeviceReadmitted 1: v1::DeviceReadmitted,
+        CertificateRetired 1: v1::CertificateRetired,
+        CertificateReadmitted 1: v1::CertificateReadmitted,
+        RetiredForgotten 1: v1::RetiredForgotten,
     }
 }

@@ -3,10 +3,10 @@
 use crate::catalogue::catalogue;
 
 pub use super::v1::{
-    BindPolicy, CertificateConnect, ConfigureCa, CreateInstance, CreatePolicy, CreateProduct, CreateSpace, CreateTemplate,
-    DeleteCa, DeleteDevice, DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice,
-    IssueCaCode, ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice,
-    UntagDevice, UpdateDevice, UpdateInstance, UpdatePolicy, UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
+    BindPolicy, CertificateConnect, ConfigureCa, CreatePolicy, CreateProduct, CreateSpace, CreateTemplate, DeleteCa,
+    DeleteDevice, DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice, IssueCaCode,
+    ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice, UntagDevice,
+    UpdateDevice, UpdatePolicy, UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
 };
 pub use super::v1::{
     CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
@@ -14,14 +14,14 @@ pub use super::v1::{
 pub use super::v1::{
     DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateChange, TemplateDraft,
 };
-pub use super::v2::PreRegisterDevice;
+pub use super::v2::{CreateInstance, InstanceDraft, PreRegisterDevice, UpdateInstance};
 
 catalogue! {
     /// What is asked, in its latest version.
     Ask {
         CertificateConnect 1,
-        CreateInstance 1,
-        UpdateInstance 1,
+        CreateInstance 2,
+        UpdateInstance 2,
         DeleteInstance 1,
         CreateOperator 1,
         UpdateOperator 1,

@@ -7,7 +7,9 @@ released! {
     Ask, RequestEnvelope {
         CertificateConnect 1: v1::CertificateConnect,
         CreateInstance 1: v1::CreateInstance,
+        CreateInstance 2: v2::CreateInstance,
         UpdateInstance 1: v1::UpdateInstance,
+        UpdateInstance 2: v2::UpdateInstance,
         DeleteInstance 1: v1::DeleteInstance,
         CreateOperator 1: v1::CreateOperator,
         UpdateOperator 1: v1::UpdateOperator,

@@ -175,7 +175,7 @@ impl FleetCall {
         let (position, earlier) = change(&self.api, None, &self.idempotency, id, request).await?;
         let earlier = earlier.and_then(|event| match event {
             AnyEvent::Fleet(event) => Some(event),
-            AnyEvent::Registry(_) => None,
+            AnyEvent::Registry(_) | AnyEvent::Log(_) => None,
         });
         Ok(Granted { position, earlier })
     }
@@ -230,7 +230,7 @@ impl Call {
         let (position, earlier) = change(&self.api, Some(&self.realm), &self.idempotency, id, request).await?;
         let earlier = earlier.and_then(|event| match event {
             AnyEvent::Registry(event) => Some(event),
-            AnyEvent::Fleet(_) => None,
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => None,
         });
         Ok(Granted { position, earlier })
     }

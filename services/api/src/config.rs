@@ -26,9 +26,11 @@ pub struct Config {
     /// The file with the private key that proves commands to the registrars, which have its public half in `command_keys`.
     /// Made by `rollcall pki command-key`.
     pub command_key_file: PathBuf,
-    /// Where self-registration is not available; to be the same as the registrars' and connectors'.
+    /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote; to be the
+    /// same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
-    /// Live devices in one instance; to be the same as the registrars', which enforce it. Here it is only spoken of.
+    /// Live devices in one instance whose record does not say, which version 1 wrote; to be the same as the registrars',
+    /// which enforce it. Here it is only spoken of.
     pub devices_max: u64,
     /// What is bounded.
     pub limits: Limits,

@@ -15,7 +15,7 @@ use crate::{call::Call, codes::Code, error::ApiError};
 pub(crate) struct Circumstances {
     instance: Instance,
     availability: AvailabilityRules,
-    devices_max: u64,
+    devices_max_default: u64,
     now: Timestamp,
 }
 
@@ -30,7 +30,7 @@ impl Circumstances {
         Ok(Self {
             instance: instance.ok_or_else(gone)?,
             availability: call.api.config.availability(),
-            devices_max: call.api.config.devices_max,
+            devices_max_default: call.api.config.devices_max,
             now: call.now(),
         })
     }
@@ -43,7 +43,7 @@ impl Circumstances {
             availability: &self.availability,
             trust,
             verification_code: "",
-            devices_max: self.devices_max,
+            devices_max_default: self.devices_max_default,
         }
     }
 }

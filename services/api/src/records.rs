@@ -30,7 +30,7 @@ impl Stored {
     pub(crate) fn event(&self) -> Option<&Event> {
         match &self.record.event {
             AnyEvent::Registry(event) => Some(event),
-            AnyEvent::Fleet(_) => None,
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => None,
         }
     }
 }

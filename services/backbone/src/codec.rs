@@ -3,13 +3,14 @@
 //! Decoding is strict and total: any bytes give a value that keeps the domain's own invariants, or a [`CodecError`] that
 //! names the field; never a panic and never a guess. Encoding cannot fail, and what it makes decodes to what it was made
 //! of. Limits that a rule may change one day (name lengths, counts) are not checked here: a record that was good when it
-//! was written must stay readable.
+//! was written must stay readable. Bounds that a shape itself has are.
 //!
-//! [`event`] and [`request`] go between bodies, [`template`] between template bodies, [`operator`] between what
+//! [`event`], [`log`] and [`request`] go between bodies, [`template`] between template bodies, [`operator`] between what
 //! operators are made of, [`part`] between what they share.
 
 mod availability;
 mod event;
+mod log;
 mod operator;
 mod part;
 mod request;
@@ -28,6 +29,7 @@ use rollcall_domain::{
 use rollcall_schemas::{WireError, attempt as wire_attempt, record as wire_record, ruling as wire_ruling};
 
 pub use availability::AvailabilityTable;
+pub use log::LogEvent;
 pub use template::{
     statements_from_json, statements_to_json, template_body_to_json, template_draft_from_json, template_draft_to_json,
 };
@@ -60,6 +62,8 @@ pub enum AnyEvent {
     Fleet(FleetEvent),
     /// In an instance's log.
     Registry(Event),
+    /// In either: about the log itself. No state is another after it.
+    Log(LogEvent),
 }
 
 /// A request for either kind of log, as queued.
@@ -163,6 +167,7 @@ pub fn encode_record(record: &Record) -> Bytes {
     let event = match &record.event {
         AnyEvent::Fleet(event) => event::fleet_to_wire(event),
         AnyEvent::Registry(event) => event::to_wire(event),
+        AnyEvent::Log(event) => log::to_wire(event),
     };
     let instance = match &record.log {
         LogId::Fleet => None,
@@ -203,7 +208,7 @@ fn read_record(log: &LogId, record: wire_record::Record) -> Result<Record, Fault
     let kind = record.event.kind();
     let event = event::from_wire(record.event)?;
     match (&event, log) {
-        (AnyEvent::Fleet(_), LogId::Fleet) | (AnyEvent::Registry(_), LogId::Instance(_)) => {}
+        (AnyEvent::Fleet(_), LogId::Fleet) | (AnyEvent::Registry(_), LogId::Instance(_)) | (AnyEvent::Log(_), _) => {}
         (AnyEvent::Fleet(_), LogId::Instance(_)) | (AnyEvent::Registry(_), LogId::Fleet) => {
             return Err(Fault::new("type", format!("{kind} has no place in the log of {log}")));
         }

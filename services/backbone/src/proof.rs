@@ -108,8 +108,12 @@ impl Unproven {
 
 /// Which life of its instance a log belongs to, as the fleet knows it; nil for the fleet's own log, for an instance that
 /// the fleet does not have, and for one that was created before there were incarnations.
-pub const fn incarnation(_fleet: &Fleet, _log: &LogId) -> Uuid {
-    Uuid::nil()
+pub fn incarnation(fleet: &Fleet, log: &LogId) -> Uuid {
+    let instance = match log {
+        LogId::Fleet => None,
+        LogId::Instance(instance) => fleet.instances.get(instance),
+    };
+    instance.map_or(Uuid::nil(), |instance| Uuid::from_bytes(instance.incarnation.0))
 }
 
 /// What is queued for a command: the proof's line, then the request (encoded by [`crate::codec::encode_request`]).

@@ -19,7 +19,8 @@ pub struct Config {
     pub tls_folder: PathBuf,
     /// What is limited, and to how much.
     pub limits: Limits,
-    /// Where self-registration is not available: any row that matches forbids.
+    /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote: any row
+    /// that matches forbids. To be the same as the registrars'.
     pub unavailable: AvailabilityTable,
 }
 

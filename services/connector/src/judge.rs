@@ -171,7 +171,7 @@ async fn sweep_expired(instance: &Instance) {
 fn concern(event: &AnyEvent) -> Concern {
     let event = match event {
         AnyEvent::Registry(event) => event,
-        AnyEvent::Fleet(_) => return Concern::Nobody,
+        AnyEvent::Fleet(_) | AnyEvent::Log(_) => return Concern::Nobody,
     };
     match event {
         Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. } => {
@@ -207,6 +207,9 @@ fn concern(event: &AnyEvent) -> Concern {
         | Event::CaCodeIssued { .. }
         | Event::CaVerified { .. }
         | Event::DeviceUpdated { .. }
-        | Event::DeviceTagsChanged { .. } => Concern::Nobody,
+        | Event::DeviceTagsChanged { .. }
+        | Event::CertificateRetired { .. }
+        | Event::CertificateReadmitted { .. }
+        | Event::RetiredForgotten { .. } => Concern::Nobody,
     }
 }

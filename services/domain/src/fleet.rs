@@ -9,7 +9,7 @@ mod operators;
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
-    ids::InstanceId,
+    ids::{Incarnation, InstanceId},
     limits,
     rejection::{Rejection, Subject},
     time::Timestamp,
@@ -51,6 +51,53 @@ pub struct Instance {
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: Box<str>,
+    /// Which of the instances of this id it is. An update never changes it.
+    pub incarnation: Incarnation,
+    /// The most live devices that it may hold. `None` in a record of version 1: whoever asks falls back to its own
+    /// configuration.
+    pub devices_max: Option<u64>,
+    /// Whether its edition and region allow self-registration, as the registrar ruled when the record was written. `None`
+    /// in a record of version 1: [`AvailabilityRules::allow`] falls back to a table.
+    pub self_registration_available: Option<bool>,
+}
+
+/// An instance as an operator wants it: what the registrar rules on or draws itself is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceDraft {
+    /// Its id.
+    pub id: InstanceId,
+    /// The DNS name that a device's SNI must carry, in any case.
+    pub access_domain: Box<str>,
+    /// Its edition.
+    pub edition: Edition,
+    /// Its region, such as `cn-north-4`.
+    pub region: Box<str>,
+    /// The most live devices that it may hold. `None` leaves what there is; a new instance gets the registrar's default.
+    pub devices_max: Option<u64>,
+}
+
+impl InstanceDraft {
+    /// Whether `instance` is what is wanted: all that an operator can ask for is so.
+    pub fn is_met_by(&self, instance: &Instance) -> bool {
+        let Self { id, access_domain, edition, region, devices_max } = self;
+        *id == instance.id
+            && access_domain.eq_ignore_ascii_case(&instance.access_domain)
+            && *edition == instance.edition
+            && *region == instance.region
+            && devices_max.is_none_or(|wanted| instance.devices_max == Some(wanted))
+    }
+}
+
+/// What a decision on the fleet may depend on beside the command and the state. It goes into the record, so that every
+/// process that serves the instance afterwards says the same.
+#[derive(Clone, Copy, Debug)]
+pub struct FleetContext<'a> {
+    /// Fresh and unpredictable, used if the decision makes an instance.
+    pub incarnation: Incarnation,
+    /// The most live devices of an instance for which no figure is asked.
+    pub devices_max: u64,
+    /// Where self-registration is available.
+    pub availability: &'a AvailabilityRules,
 }
 
 /// Where self-registration is not available: any row that matches forbids.
@@ -68,11 +115,18 @@ impl Default for AvailabilityRules {
 }
 
 impl AvailabilityRules {
-    /// Whether devices may register themselves at this instance.
+    /// Whether devices may register themselves at this instance: what its record says, and this table only where the
+    /// record says nothing.
     pub fn allow(&self, instance: &Instance) -> bool {
-        !self.unavailable.iter().any(|(edition, region)| {
-            *edition == instance.edition && region.as_ref().is_none_or(|region| *region == instance.region)
-        })
+        instance.self_registration_available.unwrap_or_else(|| self.allow_at(instance.edition, &instance.region))
+    }
+
+    /// Whether this table lets devices of an instance of that edition and region register themselves.
+    pub fn allow_at(&self, edition: Edition, region: &str) -> bool {
+        !self
+            .unavailable
+            .iter()
+            .any(|(unavailable, within)| *unavailable == edition && within.as_ref().is_none_or(|within| **within == *region))
     }
 }
 
@@ -92,9 +146,9 @@ pub struct Fleet {
 #[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetCommand {
     /// Adds an instance.
-    CreateInstance(Instance),
-    /// Changes access domain, edition or region.
-    UpdateInstance(Instance),
+    CreateInstance(InstanceDraft),
+    /// Changes access domain, edition, region or how many devices it may hold.
+    UpdateInstance(InstanceDraft),
     /// Removes an instance from service; its log stays.
     DeleteInstance(InstanceId),
     /// Lets another operator in.
@@ -119,7 +173,7 @@ pub enum FleetCommand {
 pub enum FleetEvent {
     /// An instance is served.
     InstanceCreated(Instance),
-    /// Its access domain, edition or region is another.
+    /// Something of it is different; its incarnation never is.
     InstanceUpdated(Instance),
     /// It is no longer served.
     InstanceDeleted(InstanceId),
@@ -144,20 +198,22 @@ impl Fleet {
     ///
     /// # Errors
     /// [`Rejection`]: why not.
-    pub fn decide(&self, command: &FleetCommand) -> Result<Option<FleetEvent>, Rejection> {
+    pub fn decide(&self, command: &FleetCommand, context: &FleetContext<'_>) -> Result<Option<FleetEvent>, Rejection> {
         match command {
             FleetCommand::CreateInstance(wanted) => {
-                let wanted = self.admissible(wanted)?;
+                let access_domain = self.admissible(wanted)?;
                 match self.instances.get(&wanted.id) {
-                    Some(existing) if *existing == wanted => Ok(None),
+                    // What is ruled on or drawn anew at each decision is no part of what must be the same.
+                    Some(existing) if wanted.is_met_by(existing) => Ok(None),
                     Some(existing) => Err(Rejection::AlreadyExists(Subject::Instance(existing.id.clone()))),
-                    None => Ok(Some(FleetEvent::InstanceCreated(wanted))),
+                    None => Ok(Some(FleetEvent::InstanceCreated(settled(wanted, access_domain, None, context)))),
                 }
             }
             FleetCommand::UpdateInstance(wanted) => {
                 let existing = self.existing(&wanted.id)?;
-                let wanted = self.admissible(wanted)?;
-                Ok((*existing != wanted).then_some(FleetEvent::InstanceUpdated(wanted)))
+                let updated = settled(wanted, self.admissible(wanted)?, Some(existing), context);
+                // Also recorded when only the table says otherwise now, or when the record is of version 1 and says nothing.
+                Ok((*existing != updated).then_some(FleetEvent::InstanceUpdated(updated)))
             }
             FleetCommand::DeleteInstance(id) => {
                 self.existing(id)?;
@@ -185,7 +241,7 @@ impl Fleet {
             }
             FleetEvent::InstanceUpdated(instance) => {
                 if let Some(existing) = self.instances.get_mut(&instance.id) {
-                    *existing = instance.clone();
+                    *existing = Instance { incarnation: existing.incarnation, ..instance.clone() };
                 }
             }
             FleetEvent::InstanceDeleted(id) => {
@@ -216,18 +272,41 @@ impl Fleet {
         self.instances.get(id).ok_or_else(|| Rejection::NotFound(Subject::Instance(id.clone())))
     }
 
-    /// The instance as it would be kept: its access domain in lower case, valid, and nobody else's.
-    fn admissible(&self, wanted: &Instance) -> Result<Instance, Rejection> {
+    /// The access domain as it would be kept: in lower case, valid, and no other instance's. What else can be
+    /// wrong with a draft is checked with it.
+    fn admissible(&self, wanted: &InstanceDraft) -> Result<Box<str>, Rejection> {
         let access_domain = wanted.access_domain.to_ascii_lowercase().into_boxed_str();
         check_access_domain(&access_domain).map_err(|rule| invalid("access_domain", rule))?;
         check_region(&wanted.region).map_err(|rule| invalid("region", rule))?;
+        if wanted.devices_max.is_some_and(|max| max > limits::DEVICES_PER_INSTANCE_MAX) {
+            return Err(invalid("devices_max", format!("give 0 to {}", limits::DEVICES_PER_INSTANCE_MAX)));
+        }
         match self.by_access_domain(&access_domain) {
             Some(other) if other.id != wanted.id => Err(Rejection::AccessDomainTaken {
                 domain: access_domain.into(),
                 holder: Subject::Instance(other.id.clone()),
             }),
-            _ => Ok(Instance { access_domain, ..wanted.clone() }),
+            _ => Ok(access_domain),
         }
+    }
+}
+
+/// The instance that is recorded: what is wanted, what an `existing` one keeps, and what is ruled on now.
+fn settled(
+    wanted: &InstanceDraft,
+    access_domain: Box<str>,
+    existing: Option<&Instance>,
+    context: &FleetContext<'_>,
+) -> Instance {
+    let kept = existing.and_then(|existing| existing.devices_max);
+    Instance {
+        id: wanted.id.clone(),
+        access_domain,
+        edition: wanted.edition,
+        region: wanted.region.clone(),
+        incarnation: existing.map_or(context.incarnation, |existing| existing.incarnation),
+        devices_max: Some(wanted.devices_max.or(kept).unwrap_or(context.devices_max)),
+        self_registration_available: Some(context.availability.allow_at(wanted.edition, &wanted.region)),
     }
 }
 

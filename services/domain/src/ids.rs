@@ -140,6 +140,37 @@ impl RequestId {
     }
 }
 
+/// Which of the instances that one id was ever given to: drawn at random when the instance is made, 16 bytes of a UUID.
+///
+/// What is proven for one incarnation says nothing of another: an instance that is deleted and made again under its old
+/// id takes nothing of the old one's.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub [u8; 16]);
+
+impl Incarnation {
+    /// Of an instance whose record has none: it was made by version 1.
+    pub const NIL: Self = Self([0; 16]);
+}
+
+impl fmt::Display for Incarnation {
+    /// As RFC 9562 writes a UUID.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Which log: the fleet's, or one instance's registry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogId {

@@ -19,8 +19,12 @@ pub const POLICY_DOCUMENT_BYTES_MAX: usize = 10 * 1024;
 pub const SPACES_PER_INSTANCE_MAX: usize = 10;
 /// Products in one instance.
 pub const PRODUCTS_PER_INSTANCE_MAX: usize = 1000;
+/// Live devices that may be asked for as the most of one instance. What an instance really holds is bounded by its backbone.
+pub const DEVICES_PER_INSTANCE_MAX: u64 = 1_000_000_000;
 /// Tags on one device.
 pub const TAGS_PER_DEVICE_MAX: usize = 10;
+/// Retired certificates in one `RetiredForgotten`.
+pub const RETIRED_FORGOTTEN_MAX: usize = 1000;
 /// Operators of one fleet.
 pub const OPERATORS_MAX: usize = 1000;
 /// Access keys of one operator.

@@ -124,8 +124,9 @@ impl Follower {
             decode_record(&LogId::Fleet, &entry.record).map_err(|error| Stopped::Parked(expected, error.to_string()))?;
         match &record.event {
             AnyEvent::Fleet(event) => self.latest.fleet.evolve(event, record.time),
-            // The codec refuses a registry event in the fleet's log; were there one, it would mean nothing here.
-            AnyEvent::Registry(_) => {}
+            // The codec refuses a registry event in the fleet's log; were there one, it would mean nothing here. What is
+            // about the log itself changes nothing of the fleet.
+            AnyEvent::Registry(_) | AnyEvent::Log(_) => {}
         }
         self.latest.position = entry.position;
         Arc::make_mut(&mut self.latest.ruled).insert(record.cause, entry.position);

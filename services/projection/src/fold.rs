@@ -96,8 +96,9 @@ impl Fold {
                 self.fold_device(record, event, position)?;
                 false
             }
-            // The codec refuses a fleet event in an instance's log; were there one, it would mean nothing here.
-            AnyEvent::Fleet(_) => false,
+            // The codec refuses a fleet event in an instance's log; were there one, it would mean nothing here. What is about
+            // the log itself changes no row.
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => false,
         };
         if let Actor::Operator(_) = record.actor {
             self.rows.put_ruled(&record.cause, position)?;

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Live devices in one instance.
+    /// Live devices in one instance for which nobody asks another figure. It is recorded with the instance, and holds by
+    /// itself only for instances whose record says nothing, which version 1 wrote.
     pub devices_max: u64,
     /// Public keys of the APIs whose commands are ruled on. None: every operator's command is refused.
     pub command_keys: Vec<PublicKey>,
-    /// Where self-registration is not available: any row that matches forbids. To be the same as the connectors'.
+    /// Where self-registration is not available: any row that matches forbids. What it says of an instance is recorded
+    /// with every record of the instance; by itself it holds only for instances whose record says nothing.
     pub unavailable: AvailabilityTable,
 }
 

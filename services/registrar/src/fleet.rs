@@ -5,9 +5,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rollcall_backbone::codec::{AnyEvent, AnyRequest, RejectedRuling};
+use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
-    fleet::Fleet,
-    ids::{Position, RequestId},
+    fleet::{AvailabilityRules, Fleet, FleetContext},
+    ids::{Incarnation, Position, RequestId},
     registry::Actor,
     rejection::Rejection,
     time::Timestamp,
@@ -16,8 +17,10 @@ use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
 use crate::{
+    config::Config,
     desk::Closed,
     ruling::{Judged, Realm, Rejected},
+    run::Parts,
 };
 
 /// See the file.
@@ -28,13 +31,20 @@ pub(crate) struct FleetRealm {
     fleet: Fleet,
     ruled: HashMap<RequestId, Position>,
     assumed_to: Position,
+    /// What goes into the record of an instance, so that no other process has to be told it.
+    availability: AvailabilityRules,
+    devices_max: u64,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl FleetRealm {
-    pub(crate) fn new(snapshots: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
+    pub(crate) fn new(config: &Config, parts: &Parts) -> Self {
+        let snapshots = parts.fleet.clone();
         let known = Arc::clone(&snapshots.borrow());
         let (fleet, assumed_to) = (known.fleet.clone(), known.position);
-        Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to }
+        let (availability, devices_max) = (config.availability(), config.devices_max);
+        let entropy = Arc::clone(&parts.entropy);
+        Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to, availability, devices_max, entropy }
     }
 
     fn know(&mut self, snapshot: Arc<FleetSnapshot>) {
@@ -72,8 +82,13 @@ impl Realm for FleetRealm {
         if let Some(position) = self.ruled.get(id).or_else(|| self.known.ruled.get(id)) {
             return Judged::RuledBefore(*position);
         }
+        let context = FleetContext {
+            incarnation: Incarnation(self.entropy.uuid_v4().into_bytes()),
+            devices_max: self.devices_max,
+            availability: &self.availability,
+        };
         let decided = match actor {
-            Actor::Operator(_) => self.fleet.decide(command),
+            Actor::Operator(_) => self.fleet.decide(command, &context),
             Actor::Certificate(_) => {
                 Err(Rejection::InvalidField { field: "actor".into(), rule: "only an operator may give a command".into() })
             }

@@ -35,7 +35,7 @@ pub(crate) struct InstanceRealm {
     /// As the fleet had it last.
     instance: Instance,
     availability: AvailabilityRules,
-    devices_max: u64,
+    devices_max_default: u64,
     entropy: Arc<dyn Entropy>,
     overlay: Overlay,
     /// Everything known and assumed.
@@ -56,7 +56,7 @@ impl InstanceRealm {
             fleet: parts.fleet.clone(),
             instance,
             availability: config.availability(),
-            devices_max: config.devices_max,
+            devices_max_default: config.devices_max,
             entropy: Arc::clone(&parts.entropy),
             overlay: Overlay::default(),
             configuration: view.configuration(),
@@ -91,7 +91,7 @@ impl InstanceRealm {
             availability: &self.availability,
             trust: &trust,
             verification_code: &code,
-            devices_max: self.devices_max,
+            devices_max_default: self.devices_max_default,
         };
         let devices = Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live };
         let judgement = decide(&self.configuration, &devices, request, &context);

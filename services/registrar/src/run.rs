@@ -34,7 +34,7 @@ pub struct Parts {
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of decisions.
     pub clock: Arc<dyn Clock>,
-    /// Record ids and verification codes.
+    /// Record ids, verification codes and incarnations of instances.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -48,8 +48,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     let config = Arc::new(config);
     let desks = TaskTracker::new();
     desks.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
-        let fleet = parts.fleet.clone();
-        move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
+        let (config, parts) = (Arc::clone(&config), parts.clone());
+        move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
     }));
     let mut open: HashMap<InstanceId, CancellationToken> = HashMap::new();
     let mut fleet = parts.fleet.clone();

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use clap::ValueEnum;
 use rollcall_backbone::{
-    codec::{self, AnyEvent, Record},
+    codec::{self, AnyEvent, LogEvent, Record},
     log::{Entry, Followed, RegistryLog},
 };
 use rollcall_domain::{
@@ -148,13 +148,25 @@ pub fn line(position: Position, record: &Record) -> String {
     let (name, what) = match &record.event {
         AnyEvent::Fleet(event) => fleet_event(event),
         AnyEvent::Registry(event) => registry_event(event),
+        AnyEvent::Log(event) => (event.kind(), log_event(event)),
     };
     format!("{time} {place:<12} #{position:<6} {name:<24} {what}")
 }
 
+fn log_event(event: &LogEvent) -> String {
+    match event {
+        LogEvent::Adopted { prefix_end, .. } => format!("the records up to #{prefix_end} as they are"),
+        LogEvent::RegistrarKeyNamed { public_key } => format!("{public_key} (id {})", public_key.id()),
+    }
+}
+
 fn fleet_event(event: &FleetEvent) -> (&'static str, String) {
     let describe = |instance: &rollcall_domain::fleet::Instance| {
-        format!("{} at {} ({}, {})", instance.id, instance.access_domain, instance.edition.name(), instance.region)
+        let place =
+            format!("{} at {} ({}, {}", instance.id, instance.access_domain, instance.edition.name(), instance.region);
+        let devices = instance.devices_max.map(|max| format!(", at most {max} devices")).unwrap_or_default();
+        let closed = instance.self_registration_available == Some(false);
+        format!("{place}{devices}{})", if closed { ", no self-registration" } else { "" })
     };
     match event {
         FleetEvent::InstanceCreated(instance) => ("InstanceCreated", describe(instance)),
@@ -211,7 +223,7 @@ fn registry_event(event: &Event) -> (&'static str, String) {
             let switch = if *self_registration { "on" } else { "off" };
             ("CaConfigured", format!("{ca}: {template}, self-registration {switch}"))
         }
-        Event::CaDeleted { ca } => ("CaDeleted", ca.to_string()),
+        Event::CaDeleted { ca, distrust } => ("CaDeleted", format!("{ca}{}", if *distrust { ", distrusted" } else { "" })),
         Event::DeviceRegistered { profile, certificate, template, template_version } => {
             let by = format!("by template {template} v{template_version}, CA {}", certificate.ca);
             ("DeviceRegistered", format!("{}, {by}", describe(profile)))
@@ -229,6 +241,16 @@ fn registry_event(event: &Event) -> (&'static str, String) {
         }
         Event::DeviceDeleted { device } => ("DeviceDeleted", device.to_string()),
         Event::DeviceReadmitted { device } => ("DeviceReadmitted", device.to_string()),
+        Event::CertificateRetired { fingerprint, device, reason, .. } => {
+            ("CertificateRetired", format!("{fingerprint} of {device}: {}", reason.name()))
+        }
+        Event::CertificateReadmitted { fingerprint, device } => {
+            let whose = device.as_ref().map(|device| format!(" for {device}")).unwrap_or_default();
+            ("CertificateReadmitted", format!("{fingerprint}{whose}"))
+        }
+        Event::RetiredForgotten { fingerprints } => {
+            ("RetiredForgotten", format!("{} certificates past their own end", fingerprints.len()))
+        }
     }
 }
 

@@ -263,7 +263,12 @@ fn registration(model: &[u8], n: u64) -> anyhow::Result<Event> {
         policies: Vec::new(),
     };
     let not_before = Timestamp::from_unix_s(1_700_000_000);
-    let certificate =
-        PresentedCertificate { sha256: rebuild::digest(n), der: der.into(), not_before, ca: CaId::parse(&space(n))? };
+    let certificate = PresentedCertificate {
+        sha256: rebuild::digest(n),
+        der: der.into(),
+        not_before,
+        ca: CaId::parse(&space(n))?,
+        proof: Some(rebuild::proof()),
+    };
     Ok(Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 })
 }

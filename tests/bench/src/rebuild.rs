@@ -10,10 +10,11 @@ use rollcall_backbone::{
     log::{BATCH_RECORDS_MAX, Followed, RegistryLog},
 };
 use rollcall_domain::{
+    certificate::path::{ChainCertificate, PROVER},
     ids::{CaId, DeviceId, InstanceId, LogId, NodeId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
     registry::{
         Actor, Event,
-        event::{DeviceProfile, PresentedCertificate},
+        event::{DeviceProfile, PathProof, PresentedCertificate},
     },
     template::Tag,
     time::Timestamp,
@@ -90,6 +91,13 @@ pub(crate) fn digest(n: u64) -> [u8; 32] {
     sha256
 }
 
+/// That a certificate was signed by its CA directly.
+pub(crate) fn proof() -> PathProof {
+    let (not_before, not_after) = (Timestamp::from_unix_s(1_700_000_000), Timestamp::from_unix_s(2_000_000_000));
+    let ca = ChainCertificate { name_and_key_sha256: digest(0), not_before, not_after };
+    PathProof { not_after, ca_name_and_key_sha256: ca.name_and_key_sha256, chain: vec![ca], prover: PROVER }
+}
+
 /// A registration as the registrar writes it, with a certificate of the usual size.
 fn registration(n: u64) -> anyhow::Result<Event> {
     let profile = DeviceProfile {
@@ -102,8 +110,13 @@ fn registration(n: u64) -> anyhow::Result<Event> {
         policies: vec![PolicyId::parse("truck-topics")?],
     };
     let not_before = Timestamp::from_unix_s(1_700_000_000);
-    let certificate =
-        PresentedCertificate { sha256: digest(n), der: vec![0x30; 420].into(), not_before, ca: CaId::parse("ca")? };
+    let certificate = PresentedCertificate {
+        sha256: digest(n),
+        der: vec![0x30; 420].into(),
+        not_before,
+        ca: CaId::parse("ca")?,
+        proof: Some(proof()),
+    };
     Ok(Event::DeviceRegistered { profile, certificate, template: TemplateId::parse("by-cn")?, template_version: 1 })
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance},
-    ids::InstanceId,
+    fleet::{Edition, FleetCommand, Instance, InstanceDraft},
+    ids::{Incarnation, InstanceId},
 };
 use rollcall_projection::directory::DeviceQuery;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub(crate) struct NewInstance {
     /// Its region.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
     region: String,
+    /// The most live devices that it may hold; what the registrar is configured with when absent.
+    #[schema(maximum = 1_000_000_000)]
+    devices_max: Option<u64>,
 }
 
 /// What can be changed of an instance.
@@ -90,6 +93,9 @@ pub(crate) struct InstanceDetails {
     /// Its region.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$", example = "cn-north-4")]
     region: String,
+    /// The most live devices that it may hold; as before when absent.
+    #[schema(maximum = 1_000_000_000)]
+    devices_max: Option<u64>,
 }
 
 /// An instance.
@@ -103,6 +109,17 @@ pub(crate) struct InstanceShown {
     edition: EditionName,
     /// Its region.
     region: String,
+    /// A UUID drawn when it was made: an instance that is deleted and made again under its id has another. Absent for an
+    /// instance made before version 0.2.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incarnation: Option<String>,
+    /// The most live devices that it may hold; absent where its record says nothing and configuration decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices_max: Option<u64>,
+    /// Whether its edition and region allow devices to register themselves; absent where its record says nothing and
+    /// configuration decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_registration_available: Option<bool>,
     /// How it stands; absent until this process serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<InstanceStatus>,
@@ -133,8 +150,15 @@ pub(crate) struct Instances {
 }
 
 impl InstanceDetails {
-    fn of(self, id: InstanceId) -> Instance {
-        Instance { id, access_domain: self.access_domain.into(), edition: self.edition.into(), region: self.region.into() }
+    fn of(self, id: InstanceId) -> InstanceDraft {
+        let Self { access_domain, edition, region, devices_max } = self;
+        InstanceDraft {
+            id,
+            access_domain: access_domain.into(),
+            edition: edition.into(),
+            region: region.into(),
+            devices_max,
+        }
     }
 }
 
@@ -144,8 +168,8 @@ impl InstanceDetails {
 pub(crate) async fn add(call: FleetCall, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
     call.needs_everything()?;
     let id = InstanceId::parse(&wanted.id).map_err(|error| ApiError::invalid("id", error))?;
-    let NewInstance { access_domain, edition, region, .. } = wanted;
-    let details = InstanceDetails { access_domain, edition, region };
+    let NewInstance { access_domain, edition, region, devices_max, .. } = wanted;
+    let details = InstanceDetails { access_domain, edition, region, devices_max };
     call.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
     shown(&call, &id).await.map(Created)
 }
@@ -223,6 +247,9 @@ async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
         access_domain: instance.access_domain.to_string(),
         edition: instance.edition.into(),
         region: instance.region.to_string(),
+        incarnation: (instance.incarnation != Incarnation::NIL).then(|| instance.incarnation.to_string()),
+        devices_max: instance.devices_max,
+        self_registration_available: instance.self_registration_available,
         status,
     }
 }

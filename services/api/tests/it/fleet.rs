@@ -21,6 +21,8 @@ async fn an_instance_is_added_served_changed_and_taken_out() {
     let wanted = json!({"id": "north", "access_domain": "North.Example", "edition": "standard", "region": "cn-north-4"});
     let made = admin.post(INSTANCES, wanted).await.ok(201);
     assert_eq!(made["access_domain"], "north.example");
+    let incarnation = made["incarnation"].as_str().expect("a new instance has one").to_owned();
+    assert_eq!((&made["devices_max"], &made["self_registration_available"]), (&json!(1_000_000), &json!(true)));
     let one = format!("{INSTANCES}/north");
     eventually("the instance is served", || async { admin.get(&one).await.ok(200)["status"]["caught_up"] == true }).await;
     let status = admin.get(&one).await.ok(200)["status"].clone();
@@ -33,6 +35,13 @@ async fn an_instance_is_added_served_changed_and_taken_out() {
     let change = json!({"access_domain": "n.example", "edition": "enterprise", "region": "cn-east-3"});
     let changed = admin.put(&one, change).await.ok(200);
     assert_eq!((changed["access_domain"].as_str(), changed["edition"].as_str()), (Some("n.example"), Some("enterprise")));
+    let change = json!({"access_domain": "n.example", "edition": "standard", "region": "cn-east-3", "devices_max": 50});
+    let changed = admin.put(&one, change).await.ok(200);
+    assert_eq!((&changed["devices_max"], &changed["self_registration_available"]), (&json!(50), &json!(false)));
+    assert_eq!(changed["incarnation"], json!(incarnation));
+    let too_many =
+        json!({"access_domain": "n.example", "edition": "standard", "region": "cn-east-3", "devices_max": 2_000_000_000});
+    assert!(admin.put(&one, too_many).await.refused(400, "IOTDA.000006").contains("devices_max"));
     admin.delete(&one).await.ok(204);
     admin.get(&one).await.refused(404, "IOTDA.014907");
     assert_eq!(admin.get(INSTANCES).await.ok(200), json!({"instances": []}));

@@ -29,7 +29,7 @@ use rollcall_chassis::{
     entropy::CountingEntropy,
 };
 use rollcall_domain::{
-    fleet::{AccessKeyId, Edition, FleetCommand, Instance, NewOperator, OperatorName, ProjectId, Role, Scope},
+    fleet::{AccessKeyId, Edition, FleetCommand, InstanceDraft, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{CaId, DeviceId, LogId, Position, RequestId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
@@ -283,11 +283,12 @@ impl World {
 
     /// Adds an instance and waits until the API serves it.
     pub(crate) async fn create_instance(&self, name: &str) {
-        let instance = Instance {
+        let instance = InstanceDraft {
             id: id(name),
             access_domain: format!("{name}.iot.example").into(),
             edition: Edition::Standard,
             region: "cn-north-4".into(),
+            devices_max: None,
         };
         self.fleet_command(FleetCommand::CreateInstance(instance)).await;
         let viewer = self.client(Role::Viewer, Scope::default()).await.of_instance(name);

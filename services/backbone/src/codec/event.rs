@@ -2,10 +2,12 @@
 //! compile until it has an arm in both.
 
 use rollcall_domain::{
+    certificate::path::ChainCertificate,
     fleet::FleetEvent,
+    limits,
     registry::{
         Event,
-        event::{CaCertificate, PresentedCertificate},
+        event::{CaCertificate, PathProof, PresentedCertificate, RetirementReason},
     },
 };
 use rollcall_schemas::{
@@ -14,8 +16,8 @@ use rollcall_schemas::{
 };
 
 use super::{
-    AnyEvent, operator,
-    part::{self, Read, base64, boxed, id, optional_id, optional_text, time, timestamp},
+    AnyEvent, log, operator,
+    part::{self, Fault, Read, base64, boxed, id, optional_id, optional_text, time, timestamp},
     template,
 };
 
@@ -57,7 +59,7 @@ pub(super) fn to_wire(event: &Event) -> Wire {
             space: space.to_string(),
             name: name.to_string(),
             default_space: *default_space,
-            default_policy: default_policy.to_string(),
+            default_policy: default_policy.as_ref().map(ToString::to_string),
         }
         .into(),
         Event::SpaceRenamed { space, name } => {
@@ -131,7 +133,7 @@ pub(super) fn to_wire(event: &Event) -> Wire {
             self_registration: *self_registration,
         }
         .into(),
-        Event::CaDeleted { ca } => wire::CaDeleted { ca: ca.to_string() }.into(),
+        Event::CaDeleted { ca, distrust } => wire::CaDeleted { ca: ca.to_string(), distrust: *distrust }.into(),
         Event::DeviceRegistered { profile, certificate, template, template_version } => wire::DeviceRegistered {
             profile: part::profile_to_wire(profile),
             certificate: presented_to_wire(certificate),
@@ -179,11 +181,28 @@ pub(super) fn to_wire(event: &Event) -> Wire {
         .into(),
         Event::DeviceDeleted { device } => wire::DeviceDeleted { device: device.to_string() }.into(),
         Event::DeviceReadmitted { device } => wire::DeviceReadmitted { device: device.to_string() }.into(),
+        Event::CertificateRetired { fingerprint, device, reason, not_after } => wire::CertificateRetired {
+            fingerprint: part::fingerprint_to_wire(fingerprint),
+            device: device.to_string(),
+            reason: reason_to_wire(*reason),
+            not_after: not_after.map(time),
+        }
+        .into(),
+        Event::CertificateReadmitted { fingerprint, device } => wire::CertificateReadmitted {
+            fingerprint: part::fingerprint_to_wire(fingerprint),
+            device: device.as_ref().map(ToString::to_string),
+        }
+        .into(),
+        Event::RetiredForgotten { fingerprints } => {
+            wire::RetiredForgotten { fingerprints: fingerprints.iter().map(part::fingerprint_to_wire).collect() }.into()
+        }
     }
 }
 
 pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
     let event = match event {
+        Wire::LogAdopted(it) => return Ok(AnyEvent::Log(log::adopted(&it))),
+        Wire::RegistrarKeyNamed(it) => return Ok(AnyEvent::Log(log::key_named(&it)?)),
         Wire::InstanceCreated(it) => {
             return Ok(AnyEvent::Fleet(FleetEvent::InstanceCreated(part::instance_from_wire(it.instance)?)));
         }
@@ -232,7 +251,7 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
             space: id("body.space", &it.space)?,
             name: it.name.into(),
             default_space: it.default_space,
-            default_policy: id("body.default_policy", &it.default_policy)?,
+            default_policy: optional_id("body.default_policy", it.default_policy.as_ref())?,
         },
         Wire::SpaceRenamed(it) => Event::SpaceRenamed { space: id("body.space", &it.space)?, name: it.name.into() },
         Wire::SpaceDeleted(it) => Event::SpaceDeleted { space: id("body.space", &it.space)? },
@@ -297,7 +316,7 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
             template: optional_id("body.template", it.template.as_ref())?,
             self_registration: it.self_registration,
         },
-        Wire::CaDeleted(it) => Event::CaDeleted { ca: id("body.ca", &it.ca)? },
+        Wire::CaDeleted(it) => Event::CaDeleted { ca: id("body.ca", &it.ca)?, distrust: it.distrust },
         Wire::DeviceRegistered(it) => Event::DeviceRegistered {
             profile: part::profile_from_wire(it.profile)?,
             certificate: presented_from_wire(it.certificate)?,
@@ -341,6 +360,23 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
         },
         Wire::DeviceDeleted(it) => Event::DeviceDeleted { device: id("body.device", &it.device)? },
         Wire::DeviceReadmitted(it) => Event::DeviceReadmitted { device: id("body.device", &it.device)? },
+        Wire::CertificateRetired(it) => Event::CertificateRetired {
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+            device: id("body.device", &it.device)?,
+            reason: reason_from_wire(it.reason),
+            not_after: it.not_after.map(timestamp),
+        },
+        Wire::CertificateReadmitted(it) => Event::CertificateReadmitted {
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+            device: optional_id("body.device", it.device.as_ref())?,
+        },
+        Wire::RetiredForgotten(it) => {
+            let (count, max) = (it.fingerprints.len(), limits::RETIRED_FORGOTTEN_MAX);
+            if !(1..=max).contains(&count) {
+                return Err(Fault::new("body.fingerprints", format!("{count} fingerprints: 1 to {max} are allowed")));
+            }
+            Event::RetiredForgotten { fingerprints: it.fingerprints.into_iter().map(part::fingerprint_from_wire).collect() }
+        }
     };
     Ok(AnyEvent::Registry(event))
 }
@@ -350,17 +386,68 @@ fn presented_to_wire(certificate: &PresentedCertificate) -> wire::PresentedCerti
         sha256: Sha256(certificate.sha256),
         der: base64(&certificate.der),
         not_before: time(certificate.not_before),
+        not_after: certificate.proof.as_ref().map(|proof| time(proof.not_after)),
         ca: certificate.ca.to_string(),
+        ca_name_and_key_sha256: certificate.proof.as_ref().map(|proof| Sha256(proof.ca_name_and_key_sha256)),
+        chain: certificate.proof.iter().flat_map(|proof| &proof.chain).map(chain_certificate_to_wire).collect(),
+        prover: certificate.proof.as_ref().map(|proof| proof.prover),
     }
 }
 
 fn presented_from_wire(certificate: wire::PresentedCertificate) -> Read<PresentedCertificate> {
+    let wire::PresentedCertificate { not_after, ca_name_and_key_sha256, chain, prover, .. } = &certificate;
+    let proof = match (not_after, ca_name_and_key_sha256, prover, &**chain) {
+        (Some(not_after), Some(ca), Some(prover), [_, ..]) => Some(PathProof {
+            not_after: timestamp(*not_after),
+            ca_name_and_key_sha256: ca.0,
+            chain: chain.iter().map(chain_certificate_from_wire).collect(),
+            prover: *prover,
+        }),
+        (None, None, None, []) => None,
+        _ => {
+            let rule = "not_after, ca_name_and_key_sha256, chain and prover are there together, or none of them is";
+            return Err(Fault::new("body.certificate", rule));
+        }
+    };
     Ok(PresentedCertificate {
         sha256: certificate.sha256.0,
         der: certificate.der.0.into(),
         not_before: timestamp(certificate.not_before),
         ca: id("body.certificate.ca", &certificate.ca)?,
+        proof,
     })
+}
+
+fn chain_certificate_to_wire(certificate: &ChainCertificate) -> wire::ChainCertificate {
+    wire::ChainCertificate {
+        name_and_key_sha256: Sha256(certificate.name_and_key_sha256),
+        not_before: time(certificate.not_before),
+        not_after: time(certificate.not_after),
+    }
+}
+
+fn chain_certificate_from_wire(certificate: &wire::ChainCertificate) -> ChainCertificate {
+    ChainCertificate {
+        name_and_key_sha256: certificate.name_and_key_sha256.0,
+        not_before: timestamp(certificate.not_before),
+        not_after: timestamp(certificate.not_after),
+    }
+}
+
+fn reason_to_wire(reason: RetirementReason) -> wire::RetirementReason {
+    match reason {
+        RetirementReason::DeviceDeleted => wire::RetirementReason::DeviceDeleted,
+        RetirementReason::CertificateDeleted => wire::RetirementReason::CertificateDeleted,
+        RetirementReason::Replaced => wire::RetirementReason::Replaced,
+    }
+}
+
+fn reason_from_wire(reason: wire::RetirementReason) -> RetirementReason {
+    match reason {
+        wire::RetirementReason::DeviceDeleted => RetirementReason::DeviceDeleted,
+        wire::RetirementReason::CertificateDeleted => RetirementReason::CertificateDeleted,
+        wire::RetirementReason::Replaced => RetirementReason::Replaced,
+    }
 }
 
 fn ca_certificate_to_wire(certificate: &CaCertificate) -> wire::CaCertificate {

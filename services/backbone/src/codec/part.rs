@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use rollcall_domain::{
-    fleet::{Edition, Instance},
-    ids::{Fingerprint, IdError},
+    fleet::{Edition, Instance, InstanceDraft},
+    ids::{Fingerprint, IdError, Incarnation},
     policy::{Action, Effect, Statement},
     registry::{
         Actor, ProductDetails, Slot,
@@ -17,7 +17,9 @@ use rollcall_schemas::{
     encoding::{self, Base64, Sha256, Time},
     event::latest as wire,
     record as wire_record,
+    request::latest as wire_request,
 };
+use uuid::Uuid;
 
 /// Most characters in an operator's name.
 const OPERATOR_CHARS_MAX: usize = 64;
@@ -298,6 +300,9 @@ pub(super) fn instance_to_wire(instance: &Instance) -> wire::Instance {
         access_domain: instance.access_domain.to_string(),
         edition: edition_to_wire(instance.edition),
         region: instance.region.to_string(),
+        incarnation: Uuid::from_bytes(instance.incarnation.0),
+        devices_max: instance.devices_max,
+        self_registration_available: instance.self_registration_available,
     }
 }
 
@@ -307,6 +312,29 @@ pub(super) fn instance_from_wire(instance: wire::Instance) -> Read<Instance> {
         access_domain: instance.access_domain.into(),
         edition: edition_from_wire(instance.edition),
         region: instance.region.into(),
+        incarnation: Incarnation(instance.incarnation.into_bytes()),
+        devices_max: instance.devices_max,
+        self_registration_available: instance.self_registration_available,
+    })
+}
+
+pub(super) fn draft_to_wire(draft: &InstanceDraft) -> wire_request::InstanceDraft {
+    wire_request::InstanceDraft {
+        id: draft.id.to_string(),
+        access_domain: draft.access_domain.to_string(),
+        edition: edition_to_wire(draft.edition),
+        region: draft.region.to_string(),
+        devices_max: draft.devices_max,
+    }
+}
+
+pub(super) fn draft_from_wire(draft: wire_request::InstanceDraft) -> Read<InstanceDraft> {
+    Ok(InstanceDraft {
+        id: id("body.instance.id", &draft.id)?,
+        access_domain: draft.access_domain.into(),
+        edition: edition_from_wire(draft.edition),
+        region: draft.region.into(),
+        devices_max: draft.devices_max,
     })
 }
 

@@ -50,8 +50,8 @@ enum Asked {
 
 fn fleet_to_wire(command: &FleetCommand) -> Ask {
     match command {
-        FleetCommand::CreateInstance(it) => wire::CreateInstance { instance: part::instance_to_wire(it) }.into(),
-        FleetCommand::UpdateInstance(it) => wire::UpdateInstance { instance: part::instance_to_wire(it) }.into(),
+        FleetCommand::CreateInstance(it) => wire::CreateInstance { instance: part::draft_to_wire(it) }.into(),
+        FleetCommand::UpdateInstance(it) => wire::UpdateInstance { instance: part::draft_to_wire(it) }.into(),
         FleetCommand::DeleteInstance(instance) => wire::DeleteInstance { instance: instance.to_string() }.into(),
         FleetCommand::CreateOperator(new) => wire::CreateOperator { operator: operator::new_to_wire(new) }.into(),
         FleetCommand::UpdateOperator { name, role, scope, enabled } => wire::UpdateOperator {
@@ -211,10 +211,10 @@ fn asked(ask: Ask) -> Read<Asked> {
             }));
         }
         Ask::CreateInstance(it) => {
-            return Ok(Asked::Fleet(FleetCommand::CreateInstance(part::instance_from_wire(it.instance)?)));
+            return Ok(Asked::Fleet(FleetCommand::CreateInstance(part::draft_from_wire(it.instance)?)));
         }
         Ask::UpdateInstance(it) => {
-            return Ok(Asked::Fleet(FleetCommand::UpdateInstance(part::instance_from_wire(it.instance)?)));
+            return Ok(Asked::Fleet(FleetCommand::UpdateInstance(part::draft_from_wire(it.instance)?)));
         }
         Ask::DeleteInstance(it) => {
             return Ok(Asked::Fleet(FleetCommand::DeleteInstance(id("body.instance", &it.instance)?)));

@@ -142,6 +142,53 @@ fn a_record_of_another_log_is_refused() {
 }
 
 #[test]
+fn an_event_about_the_log_itself_stands_in_either_kind_of_log() {
+    let prefix_digest = [7; 32];
+    for log in [LogId::Fleet, instance()] {
+        let event = AnyEvent::Log(LogEvent::Adopted { prefix_end: Position(3), prefix_digest });
+        let record = Record { log: log.clone(), event, ..frozen() };
+        assert_eq!(decode_record(&log, &encode_record(&record)).unwrap(), record);
+    }
+}
+
+#[test]
+fn a_registrars_key_is_read_in_its_one_form() {
+    let key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let named = |text: &str| {
+        refused(&instance(), |record| {
+            record["type"] = json!("RegistrarKeyNamed");
+            record["body"] = json!({ "public_key": text });
+        })
+    };
+    for text in ["", "ed25519:", &format!(" {key}"), &format!("{key}\n"), &key["ed25519:".len()..]] {
+        assert!(named(text).starts_with("record cannot be read: body.public_key: this is no public key"), "{text:?}");
+    }
+}
+
+#[test]
+fn a_proof_is_recorded_whole_or_not_at_all() {
+    let golden = include_str!("../../../../schemas/golden/event/DeviceRegistered.v2.json");
+    for missing in ["not_after", "ca_name_and_key_sha256", "chain", "prover"] {
+        let mut record: Value = serde_json::from_str(golden).unwrap();
+        record["body"]["certificate"].as_object_mut().unwrap().remove(missing);
+        let error = decode_record(&instance(), record.to_string().as_bytes()).expect_err(missing).to_string();
+        assert!(error.starts_with("record cannot be read: body.certificate: not_after, "), "{missing}: {error}");
+    }
+}
+
+#[test]
+fn retirements_are_forgotten_in_bounded_lists() {
+    let forgotten = |count: usize| {
+        let mut record: Value = serde_json::from_slice(&encode_record(&frozen())).unwrap();
+        record["type"] = json!("RetiredForgotten");
+        record["body"] = json!({ "fingerprints": vec!["ab".repeat(32); count] });
+        decode_record(&instance(), record.to_string().as_bytes()).map(|_| ()).map_err(|error| error.reason)
+    };
+    let refused = |count: usize| Err(format!("body.fingerprints: {count} fingerprints: 1 to 1000 are allowed"));
+    assert_eq!([forgotten(0), forgotten(1), forgotten(1000), forgotten(1001)], [refused(0), Ok(()), Ok(()), refused(1001)]);
+}
+
+#[test]
 fn f9_an_id_that_could_be_a_subject_is_refused_by_name() {
     for id in ["a.b", "*", ">", "a b", "", "é", "a/b", "#"] {
         let error = refused(&instance(), |record| record["body"]["device"] = json!(id));

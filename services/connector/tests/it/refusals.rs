@@ -1,10 +1,11 @@
 //! What a connector refuses by itself is found among the attempts: once, with its reason, and nothing of it is unproven.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use rmqtt_codec::v5::{self, Packet};
 use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt};
 use rollcall_domain::{
+    fleet::Instance,
     ids::{LogId, Position},
     registry::{Actor, Command, RequestBody},
 };
@@ -14,7 +15,7 @@ use tokio::io::AsyncReadExt;
 use crate::{
     client::{Client, within},
     pki::{Authority, Identity},
-    world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance_id},
+    world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance, instance_id},
 };
 
 /// Client id and user name of a CONNECT.
@@ -97,6 +98,18 @@ async fn a_kept_refusal_holds_what_the_registrar_would_be_asked_and_what_was_fou
     assert_eq!((attempt.time.unix_ms(), attempt.template), (NOW_MS, Some((id("template"), 1))));
     let checks: Vec<_> = attempt.checks.iter().map(|(name, passed, _)| (name.as_str(), *passed)).collect();
     assert_eq!(checks, [("chain_leads_to_verified_ca", true), ("let_in_by_connector", false)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_record_of_an_instance_says_of_self_registration_outranks_the_connectors_table() {
+    let (world, ca) = World::with_ca().await;
+    let alpha = Instance { self_registration_available: Some(false), ..instance("alpha", ALPHA) };
+    world.fleet.send_modify(|snapshot| {
+        Arc::make_mut(snapshot).fleet.instances.insert(alpha.id.clone(), alpha);
+    });
+    let connector = world.connector().await;
+    assert_eq!(refused(&world, &connector, &ca.device("0001"), ANY).await, "self_registration_unavailable");
+    assert_eq!(world.alpha.registrations.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

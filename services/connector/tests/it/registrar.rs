@@ -144,7 +144,7 @@ impl Registrar {
                 availability: &AvailabilityRules::default(),
                 trust: &registry.configuration.trust_store(),
                 verification_code: &self.entropy.uuid_v4().to_string(),
-                devices_max: self.devices_max.load(Ordering::SeqCst),
+                devices_max_default: self.devices_max.load(Ordering::SeqCst),
             };
             match decide(&registry.configuration, registry, request, &context).outcome? {
                 Decision::Record(event) => (event, *end),

@@ -23,7 +23,7 @@ use rollcall_chassis::{
 use rollcall_connector::{Config, ConnectorStatus, Parts, config::Limits, run};
 use rollcall_domain::{
     fleet::{Edition, Fleet, Instance},
-    ids::{CaId, InstanceId, PolicyId, Position, ProductId, SpaceId, TemplateId},
+    ids::{CaId, Incarnation, InstanceId, PolicyId, Position, ProductId, SpaceId, TemplateId},
     registry::{CaStatus, Command, ProductDetails, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
 };
@@ -78,7 +78,15 @@ pub(crate) fn id<T: std::str::FromStr<Err: Debug>>(text: &str) -> T {
 }
 
 pub(crate) fn instance(name: &str, domain: &str) -> Instance {
-    Instance { id: id(name), access_domain: domain.into(), edition: Edition::Standard, region: "cn-north-4".into() }
+    Instance {
+        id: id(name),
+        access_domain: domain.into(),
+        edition: Edition::Standard,
+        region: "cn-north-4".into(),
+        incarnation: Incarnation::NIL,
+        devices_max: None,
+        self_registration_available: None,
+    }
 }
 
 impl World {

@@ -142,7 +142,7 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
     CertificateFacts::confirmed_from_der(der).map_err(malformed)?;
     Ok(AuthorityFacts {
         sha256: Sha256::digest(der).into(),
-        name_and_key_sha256: name_and_key(&outline),
+        name_and_key_sha256: outline.name_and_key_sha256(),
         cn_name: cn_name(&attributes),
         not_before: outline.not_before,
         not_after: outline.not_after,
@@ -195,11 +195,6 @@ fn check_signature(outline: &Outline<'_>) -> Result<(), AuthorityFault> {
         return Err(weak("it is issued to its own name, but not signed with its own key"));
     }
     Ok(())
-}
-
-fn name_and_key(outline: &Outline<'_>) -> [u8; 32] {
-    // The key's length is inside its DER, so no other name and key give the same bytes.
-    Sha256::new().chain_update(outline.public_key).chain_update(outline.subject).finalize().into()
 }
 
 /// The CN; where there is no usable one, all attributes that are.

@@ -3,6 +3,8 @@
 //! Every reader of certificates starts here, so that facts, path and authority speak of the same bytes. Invariant: an
 //! [`Outline`] is of exactly one v1 or v3 certificate in strict DER, whose two signature algorithms are the same.
 
+use sha2::{Digest, Sha256};
+
 use super::{
     der::{self, DerFault, Element, Reader},
     facts::{FactsError, X509Version},
@@ -79,6 +81,12 @@ impl<'a> Outline<'a> {
         let signature = inside.expect(der::BIT_STRING, "it has no signature")?.whole_bytes()?;
         inside.end("something follows its signature")?;
         Self::read_signed(&signed, &algorithm, signature)
+    }
+
+    /// SHA-256 over SubjectPublicKeyInfo and the subject's Name: which CA this is, the same for a renewed certificate of it.
+    pub(super) fn name_and_key_sha256(&self) -> [u8; 32] {
+        // The key's length is inside its DER, so no other name and key give the same bytes.
+        Sha256::new().chain_update(self.public_key).chain_update(self.subject).finalize().into()
     }
 
     fn read_signed(signed: &Element<'a>, algorithm: &Element<'a>, signature: &'a [u8]) -> Result<Self, OutlineFault> {

@@ -28,6 +28,10 @@ mod tests;
 use anchor::Anchor;
 use presented::Presented;
 
+/// Version of the rules by which a chain holds. A record of a proof carries it: raise it with every change of this module
+/// by which a chain that held may hold no longer, so that no recorded proof is taken for one by the newer rules.
+pub const PROVER: u32 = 1;
+
 /// The verified CA certificates of one instance, ready for path building. Build one per trust epoch.
 #[derive(Debug)]
 pub struct TrustStore {
@@ -43,6 +47,26 @@ pub struct Proven {
     pub ca: CaId,
     /// Whether the device certificate is X.509 v1 (its handshake signature then wants the raw-key check).
     pub v1: bool,
+    /// The path above the device certificate, nearest first: the intermediates that were used, then the CA certificate.
+    pub chain: Vec<ChainCertificate>,
+}
+
+/// What is kept of a certificate above the device's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainCertificate {
+    /// Which CA it is of: SHA-256 over public key and subject, as in [`super::authority::AuthorityFacts`].
+    pub name_and_key_sha256: [u8; 32],
+    /// First instant of validity.
+    pub not_before: Timestamp,
+    /// Last instant of validity.
+    pub not_after: Timestamp,
+}
+
+impl ChainCertificate {
+    fn of(outline: &Outline<'_>) -> Self {
+        let (not_before, not_after) = (outline.not_before, outline.not_after);
+        Self { name_and_key_sha256: outline.name_and_key_sha256(), not_before, not_after }
+    }
 }
 
 /// Why a chain does not hold.
@@ -105,7 +129,7 @@ impl TrustStore {
     pub fn new<'a>(anchors: impl IntoIterator<Item = (CaId, &'a [u8])>) -> Self {
         let mut read: Vec<_> = anchors.into_iter().filter_map(|(ca, der)| Anchor::read(ca, der)).collect();
         // Of two certificates of one CA (same name and key) the one that is good for longer comes first.
-        read.sort_by_key(|(anchor, _)| std::cmp::Reverse(anchor.not_after));
+        read.sort_by_key(|(anchor, _)| std::cmp::Reverse(anchor.certificate.not_after));
         let (anchors, trusted) = read.into_iter().unzip();
         Self { anchors, trusted }
     }
@@ -127,15 +151,19 @@ impl TrustStore {
             X509Version::V1 => true,
             X509Version::V3 => false,
         };
-        let anchor =
-            if v1 { unversioned::prove(&presented.device, &self.anchors, now)? } else { self.build(&presented, now)? };
-        within(anchor.not_before, anchor.not_after, now)?;
+        let (anchor, mut chain) = if v1 {
+            (unversioned::prove(&presented.device, &self.anchors, now)?, Vec::new())
+        } else {
+            self.build(&presented, now)?
+        };
+        within(anchor.certificate.not_before, anchor.certificate.not_after, now)?;
         within(presented.device.not_before, presented.device.not_after, now)?;
-        Ok(Proven { ca: anchor.ca.clone(), v1 })
+        chain.push(anchor.certificate);
+        Ok(Proven { ca: anchor.ca.clone(), v1, chain })
     }
 
-    /// Builds and verifies the path of a v3 certificate, and gives the anchor it ends at.
-    fn build(&self, presented: &Presented<'_>, now: Timestamp) -> Result<&Anchor, PathError> {
+    /// Builds and verifies the path of a v3 certificate: the anchor it ends at, and the intermediates.
+    fn build(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(&Anchor, Vec<ChainCertificate>), PathError> {
         let der = CertificateDer::from(presented.device_der);
         let device = EndEntityCert::try_from(&der).map_err(|error| fault::of_certificate(0, &error))?;
         presented.check_purpose()?;
@@ -145,8 +173,9 @@ impl TrustStore {
         // they do, webpki follows one to the end before it tries the other: ask again for a shorter path until there is none.
         loop {
             match self.shortest(&device, presented, intermediates_max, now) {
-                Ok((anchor, intermediates)) => {
-                    nearest = Some(anchor);
+                Ok(path) => {
+                    let intermediates = path.1.len();
+                    nearest = Some(path);
                     if intermediates < 2 || !presented.branches {
                         break;
                     }
@@ -159,21 +188,21 @@ impl TrustStore {
         nearest.ok_or(PathError::UnknownIssuer)
     }
 
-    /// A path with at most `intermediates_max` intermediates: its anchor, and how many it has.
+    /// A path with at most `intermediates_max` intermediates: its anchor, and the intermediates, nearest to the device first.
     fn shortest(
         &self,
         device: &EndEntityCert<'_>,
         presented: &Presented<'_>,
         intermediates_max: usize,
         now: Timestamp,
-    ) -> Result<(&Anchor, usize), webpki::Error> {
+    ) -> Result<(&Anchor, Vec<ChainCertificate>), webpki::Error> {
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(now.unix_s()).unwrap_or(0)));
         let acceptable = |path: &VerifiedPath<'_>| {
             if path.intermediate_certificates().count() > intermediates_max {
                 return Err(webpki::Error::UnknownIssuer);
             }
             match self.anchor_of(path) {
-                Some((anchor, _)) => anchor.permits(path),
+                Some(anchor) => anchor.permits(path),
                 None => Err(webpki::Error::UnknownIssuer),
             }
         };
@@ -186,13 +215,18 @@ impl TrustStore {
             None,
             Some(&acceptable),
         )?;
-        self.anchor_of(&path).ok_or(webpki::Error::UnknownIssuer)
+        let anchor = self.anchor_of(&path).ok_or(webpki::Error::UnknownIssuer)?;
+        // Each was read as presented, so that none fails here; were one to, the path is not recorded with a gap.
+        let read = |der: CertificateDer<'_>| Outline::read(&der).map(|outline| ChainCertificate::of(&outline));
+        let intermediates = path.intermediate_certificates().map(|issuer| read(issuer.der()));
+        let intermediates = intermediates.collect::<Result<_, _>>().map_err(|_| webpki::Error::BadDer)?;
+        Ok((anchor, intermediates))
     }
 
-    /// The anchor that a path ends at, and the number of its intermediates. The very entry of `trusted`, not an equal one.
-    fn anchor_of(&self, path: &VerifiedPath<'_>) -> Option<(&Anchor, usize)> {
+    /// The anchor that a path ends at. The very entry of `trusted`, not an equal one.
+    fn anchor_of(&self, path: &VerifiedPath<'_>) -> Option<&Anchor> {
         let at = self.trusted.iter().position(|trusted| std::ptr::addr_eq(trusted, path.anchor()))?;
-        Some((self.anchors.get(at)?, path.intermediate_certificates().count()))
+        self.anchors.get(at)
     }
 }
 

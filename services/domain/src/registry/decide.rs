@@ -37,7 +37,7 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The instance whose registry this is, from the fleet.
     pub instance: &'a Instance,
-    /// Where self-registration is available.
+    /// Where self-registration is available, if the instance's own record does not say.
     pub availability: &'a AvailabilityRules,
     /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again whenever an
     /// event [changes trust](crate::registry::Event::changes_trust). A store that lags behind is harmless: the CA
@@ -45,8 +45,15 @@ pub struct Context<'a> {
     pub trust: &'a TrustStore,
     /// A fresh, unpredictable verification code (UUID v4 text), used if the decision issues one.
     pub verification_code: &'a str,
+    /// The most live devices that this instance may hold, if its own record does not say.
+    pub devices_max_default: u64,
+}
+
+impl Context<'_> {
     /// The most live devices that this instance may hold.
-    pub devices_max: u64,
+    fn devices_max(&self) -> u64 {
+        self.instance.devices_max.unwrap_or(self.devices_max_default)
+    }
 }
 
 /// What a granted request comes to.
@@ -145,7 +152,7 @@ fn decide_command(
         Command::DeleteCa { ca } => cas::delete(configuration, ca),
         Command::PreRegisterDevice { profile, credential, description, extension_info } => {
             let remarks = [description, extension_info].map(Option::as_deref);
-            devices::pre_register(configuration, devices, profile, credential, remarks, context.devices_max)
+            devices::pre_register(configuration, devices, profile, credential, remarks, context.devices_max())
         }
         Command::UpdateDevice { device, name, description, extension_info } => {
             let (name, description) = (name.as_deref(), description.as_deref());

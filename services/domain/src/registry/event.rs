@@ -1,6 +1,7 @@
 //! What happened to a registry. One event is one decision; its meaning never changes once released.
 
 use crate::{
+    certificate::path::ChainCertificate,
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Statement,
     registry::state::{ProductDetails, Slot},
@@ -30,6 +31,44 @@ pub struct PresentedCertificate {
     pub not_before: Timestamp,
     /// The CA certificate that it was proven by.
     pub ca: CaId,
+    /// How it was proven; `None` in a record of version 1, which did not say.
+    pub proof: Option<PathProof>,
+}
+
+/// What is recorded of the path that proved a certificate, so that it can be judged later without the other certificates:
+/// which CAs stand above the device, and until when all of them are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathProof {
+    /// notAfter of the certificate that was proven.
+    pub not_after: Timestamp,
+    /// The CA by name and key: an id is another's after a deletion, and a renewed certificate of the CA has another.
+    pub ca_name_and_key_sha256: [u8; 32],
+    /// The path above the device certificate, nearest first, with the CA certificate at the end. Never empty.
+    pub chain: Vec<ChainCertificate>,
+    /// Version of the rules that it was proven by: [`crate::certificate::path::PROVER`] at that time.
+    pub prover: u32,
+}
+
+/// Why a certificate is retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetirementReason {
+    /// Its device was deleted.
+    DeviceDeleted,
+    /// The certificate itself was taken away from its device.
+    CertificateDeleted,
+    /// Another certificate took its place.
+    Replaced,
+}
+
+impl RetirementReason {
+    /// `device_deleted`, `certificate_deleted` or `replaced`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeviceDeleted => "device_deleted",
+            Self::CertificateDeleted => "certificate_deleted",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// How a pre-registered device will prove who it is.
@@ -69,8 +108,8 @@ pub struct DeviceProfile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum Event {
-    /// A resource space exists, with the policy that every new one gets.
-    SpaceCreated { space: SpaceId, name: Box<str>, default_space: bool, default_policy: PolicyId },
+    /// A resource space exists, with a policy that allows every custom topic, or with none.
+    SpaceCreated { space: SpaceId, name: Box<str>, default_space: bool, default_policy: Option<PolicyId> },
     /// It has another name.
     SpaceRenamed { space: SpaceId, name: Box<str> },
     /// It is gone, and its policies with it. It was empty of products, devices and CA certificates.
@@ -105,8 +144,9 @@ pub enum Event {
     CaVerified { ca: CaId },
     /// Its template and its self-registration switch, as they are now.
     CaConfigured { ca: CaId, template: Option<TemplateId>, self_registration: bool },
-    /// It is gone; what it issued is no longer let in.
-    CaDeleted { ca: CaId },
+    /// It is gone; what it issued is no longer let in by it. `distrust`: it went because the CA itself, a name and a key, is
+    /// not believed any more. No decision says so yet, and both are the same to every rule.
+    CaDeleted { ca: CaId, distrust: bool },
     /// A device registered itself by connecting.
     DeviceRegistered {
         profile: DeviceProfile,
@@ -146,6 +186,13 @@ pub enum Event {
     DeviceDeleted { device: DeviceId },
     /// A deleted id may register again.
     DeviceReadmitted { device: DeviceId },
+    /// A certificate belongs to no device any more, whatever id it would come to. `not_after` is its own, where it is known.
+    /// Written down before its rule: no decision makes it yet, and none asks for it.
+    CertificateRetired { fingerprint: Fingerprint, device: DeviceId, reason: RetirementReason, not_after: Option<Timestamp> },
+    /// That is lifted, for one device or for whichever it comes to. As yet without a rule, as the retirement is.
+    CertificateReadmitted { fingerprint: Fingerprint, device: Option<DeviceId> },
+    /// Retirements that need not be kept, because the certificates are past their own notAfter. As yet without a rule.
+    RetiredForgotten { fingerprints: Vec<Fingerprint> },
 }
 
 /// A CA certificate with what its upload checks read from it, so that `evolve` parses nothing.
@@ -214,8 +261,10 @@ impl Event {
             | Self::DeviceCertificateSwitched { device, .. }
             | Self::DeviceDeleted { device }
             | Self::DeviceReadmitted { device }
+            | Self::CertificateRetired { device, .. }
             | Self::PolicyBound { target: PolicyTarget::Device(device), .. }
             | Self::PolicyUnbound { target: PolicyTarget::Device(device), .. } => Some(device),
+            Self::CertificateReadmitted { device, .. } => device.as_ref(),
             Self::SpaceCreated { .. }
             | Self::SpaceRenamed { .. }
             | Self::SpaceDeleted { .. }
@@ -234,7 +283,8 @@ impl Event {
             | Self::CaCodeIssued { .. }
             | Self::CaVerified { .. }
             | Self::CaConfigured { .. }
-            | Self::CaDeleted { .. } => None,
+            | Self::CaDeleted { .. }
+            | Self::RetiredForgotten { .. } => None,
         }
     }
 
@@ -277,7 +327,10 @@ impl Event {
             | Self::DeviceRegistered { .. }
             | Self::DeviceUpdated { .. }
             | Self::DeviceTagsChanged { .. }
-            | Self::DeviceUnfrozen { .. } => Touches::Nothing,
+            | Self::DeviceUnfrozen { .. }
+            | Self::CertificateRetired { .. }
+            | Self::CertificateReadmitted { .. }
+            | Self::RetiredForgotten { .. } => Touches::Nothing,
         }
     }
 
@@ -286,8 +339,9 @@ impl Event {
         matches!(self, Self::CaVerified { .. } | Self::CaDeleted { .. })
     }
 
-    /// Whether this changes the [`Configuration`](super::Configuration) (else only devices).
+    /// Whether this changes the [`Configuration`](super::Configuration) (else devices, or nothing as yet).
     pub fn changes_configuration(&self) -> bool {
-        self.device().is_none()
+        let retirement = matches!(self, Self::CertificateReadmitted { .. } | Self::RetiredForgotten { .. });
+        self.device().is_none() && !retirement
     }
 }

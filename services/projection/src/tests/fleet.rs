@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_backbone::codec::{AnyEvent, Record, encode_record};
 use rollcall_domain::{
     fleet::{Edition, FleetEvent, Instance},
-    ids::{InstanceId, LogId, Position},
+    ids::{Incarnation, InstanceId, LogId, Position},
     registry::Actor,
     time::Timestamp,
 };
@@ -62,7 +62,15 @@ fn id(n: usize) -> InstanceId {
 
 fn created(n: usize) -> Bytes {
     let access_domain = format!("one-{n}.example.com").into();
-    let instance = Instance { id: id(n), access_domain, edition: Edition::Enterprise, region: "cn-north-4".into() };
+    let instance = Instance {
+        id: id(n),
+        access_domain,
+        edition: Edition::Enterprise,
+        region: "cn-north-4".into(),
+        incarnation: Incarnation::NIL,
+        devices_max: None,
+        self_registration_available: None,
+    };
     encoded(n, FleetEvent::InstanceCreated(instance))
 }
 

@@ -81,7 +81,7 @@ impl History {
     pub(super) fn device_ids(&self) -> BTreeSet<DeviceId> {
         let events = self.records.iter().filter_map(|record| match &record.event {
             AnyEvent::Registry(event) => event.device().cloned(),
-            AnyEvent::Fleet(_) => None,
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => None,
         });
         events.chain((0..DEVICES).map(device)).collect()
     }
@@ -136,7 +136,12 @@ pub(super) fn product(n: u64) -> ProductId {
 
 fn space() -> Event {
     let default_policy = PolicyId::parse("default").unwrap();
-    Event::SpaceCreated { space: space_id(0), name: "Space".into(), default_space: true, default_policy }
+    Event::SpaceCreated {
+        space: space_id(0),
+        name: "Space".into(),
+        default_space: true,
+        default_policy: Some(default_policy),
+    }
 }
 
 fn profile(id: u64, product_number: u64) -> DeviceProfile {
@@ -168,6 +173,7 @@ fn certificate(dice: &mut Dice) -> PresentedCertificate {
         der: der(n).into(),
         not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
         ca: ca(n % CAS),
+        proof: None,
     }
 }
 

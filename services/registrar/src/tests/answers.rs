@@ -1,19 +1,21 @@
 //! One registrar: what is answered, what is written, what is kept.
 
 use rollcall_backbone::{
-    codec::{AnyRequest, Ruling},
+    codec::{AnyEvent, AnyRequest, Ruling},
     requests::{RequestKind, Submitted},
 };
 use rollcall_domain::{
-    fleet::{FleetCommand, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
-    ids::{DeviceId, LogId, RequestId, TemplateId},
-    registry::{Actor, Command, Devices, Request, RequestBody},
+    fleet::{FleetCommand, FleetEvent, InstanceDraft, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
+    ids::{DeviceId, Incarnation, LogId, RequestId, TemplateId},
+    registry::{Actor, Command, Devices, Event, Request, RequestBody},
     template::{DraftValue, TemplateDraft},
 };
 
 use super::{
     pki::Ca,
-    world::{World, accepted, certificate_connect, create_template, log, operator, product, rejected, space},
+    world::{
+        World, accepted, certificate_connect, create_template, draft, instance, log, operator, product, rejected, space,
+    },
 };
 
 #[tokio::test(start_paused = true)]
@@ -27,6 +29,55 @@ async fn a_first_connection_is_registered_once_however_often_it_is_asked_for() {
     assert!(again >= first, "a view that has reached {again} knows what is at {first}");
     assert_eq!(world.registered().await, ["sensor_0001"]);
     world.assert_all_finished().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_certificate_was_proven_by_is_in_its_record() {
+    let world = World::new(20).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    accepted(world.connect(&world.ca.device("0001")).await);
+    let ca = world.registry().await.configuration.cas[&super::world::ca()].clone();
+    let Some(AnyEvent::Registry(Event::DeviceRegistered { certificate, .. })) =
+        world.records().await.pop().map(|record| record.event)
+    else {
+        panic!("the last record is no registration")
+    };
+    let proof = certificate.proof.unwrap();
+    assert_eq!(proof.ca_name_and_key_sha256, ca.name_and_key_sha256);
+    let chain: Vec<_> = proof.chain.iter().map(|above| (above.name_and_key_sha256, above.not_after)).collect();
+    assert_eq!(chain, [(ca.name_and_key_sha256, ca.not_after)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_made_again_is_another_and_the_registrars_figures_are_in_its_record() {
+    let world = World::new(21).await;
+    let _registrar = world.registrar(0, world.backbone.clone());
+    world.furnish().await;
+    let changed = InstanceDraft { access_domain: "two.example.com".into(), ..draft() };
+    for (id, command) in [
+        ("change", FleetCommand::UpdateInstance(changed)),
+        ("delete", FleetCommand::DeleteInstance(instance())),
+        ("create again", FleetCommand::CreateInstance(draft())),
+    ] {
+        accepted(world.fleet_command(&id.replace(' ', "-"), command).await);
+    }
+    let recorded: Vec<_> = world
+        .records_of(&LogId::Fleet)
+        .await
+        .into_iter()
+        .filter_map(|record| match record.event {
+            AnyEvent::Fleet(FleetEvent::InstanceCreated(instance) | FleetEvent::InstanceUpdated(instance)) => Some(instance),
+            _ => None,
+        })
+        .collect();
+    let [made, changed, again] = &recorded[..] else { panic!("{recorded:?}") };
+    assert_eq!(made.incarnation, changed.incarnation);
+    assert!(made.incarnation != again.incarnation && made.incarnation != Incarnation::NIL, "{recorded:?}");
+    for instance in &recorded {
+        assert_eq!(instance.devices_max, Some(crate::Config::default().devices_max));
+        assert_eq!(instance.self_registration_available, Some(true));
+    }
 }
 
 #[tokio::test(start_paused = true)]

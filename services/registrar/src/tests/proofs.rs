@@ -63,7 +63,7 @@ async fn f37_a_command_is_ruled_on_only_behind_a_proof_of_its_own() {
         ("late", "older than 10 minutes"),
     ] {
         let (id, json) = command(id);
-        let good = Bound { log: &alpha, incarnation: uuid::Uuid::nil(), request: &id };
+        let good = Bound { log: &alpha, incarnation: world.incarnation(&alpha), request: &id };
         let bytes = match id.as_str() {
             "bare" => json,
             "strangers" => prove(&stranger, good, &json, now),

@@ -9,7 +9,7 @@ use rollcall_backbone::{
     log::Followed,
     memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
-    proof::{Bound, prove},
+    proof::{Bound, incarnation, prove},
     requests::RequestKind,
     signing::SigningKey,
 };
@@ -18,7 +18,7 @@ use rollcall_chassis::{
     entropy::CountingEntropy,
 };
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance},
+    fleet::{Edition, FleetCommand, InstanceDraft},
     ids::{CaId, InstanceId, LogId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
     registry::{Actor, CaStatus, Command, Event, ProductDetails, Registry, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
@@ -26,9 +26,10 @@ use rollcall_domain::{
 };
 use rollcall_projection::{
     admission::{Store, StoreConfig},
-    fleet,
+    fleet::{self, FleetSnapshot},
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::pki::{Ca, NOW_UNIX_S};
@@ -45,6 +46,7 @@ pub(super) struct World {
     /// The API's.
     pub(super) key: SigningKey,
     pub(super) clock: SetClock,
+    snapshots: watch::Receiver<Arc<FleetSnapshot>>,
     fleet: Petitioner,
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,
@@ -70,7 +72,8 @@ impl World {
         let petitioner = |log| Petitioner::start(log, backbone.requests.clone(), shutdown.clone());
         let (fleet, instance) = (petitioner(LogId::Fleet), petitioner(log()));
         let (ca, key, clock) = (Ca::new("Enterprise CA"), SigningKey::generate(), SetClock::at(NOW_UNIX_S * 1000));
-        Self { backbone, faults, ca, key, clock, fleet, instance, shutdown, seed }
+        let snapshots = fleet::follow(Arc::clone(&backbone.log), shutdown.clone());
+        Self { backbone, faults, ca, key, clock, snapshots, fleet, instance, shutdown, seed }
     }
 
     /// Starts a registrar that sees `backbone`.
@@ -96,13 +99,7 @@ impl World {
 
     /// An instance whose CA's certificates register as devices `sensor_<CN>`.
     pub(super) async fn furnish(&self) {
-        let command = FleetCommand::CreateInstance(Instance {
-            id: instance(),
-            access_domain: "one.example.com".into(),
-            edition: Edition::Enterprise,
-            region: "cn-north-4".into(),
-        });
-        accepted(self.fleet_command("create-instance", command).await);
+        accepted(self.fleet_command("create-instance", FleetCommand::CreateInstance(draft())).await);
         let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
@@ -168,13 +165,18 @@ impl World {
         }
     }
 
+    /// Of the instance as it is now.
+    pub(super) fn incarnation(&self, log: &LogId) -> uuid::Uuid {
+        incarnation(&self.snapshots.borrow().fleet, log)
+    }
+
     /// What is queued for a request: behind a proof made now, if it is queued as a command.
     pub(super) fn bytes(&self, kind: RequestKind, log: &LogId, id: &RequestId, request: AnyRequest) -> Bytes {
         let request = encode_request(&queued(request));
         match kind {
             RequestKind::Connect => request,
             RequestKind::Command => {
-                let bound = Bound { log, incarnation: uuid::Uuid::nil(), request: id };
+                let bound = Bound { log, incarnation: self.incarnation(log), request: id };
                 prove(&self.key, bound, &request, Timestamp::from_unix_ms(self.clock.unix_ms()))
             }
         }
@@ -182,12 +184,17 @@ impl World {
 
     /// What the instance's log holds, read without faults.
     pub(super) async fn records(&self) -> Vec<Record> {
+        self.records_of(&log()).await
+    }
+
+    /// What a log holds, read without faults.
+    pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.faults.heal();
-        let mut follower = self.backbone.log.follow(&log(), Position::START).await.unwrap();
+        let mut follower = self.backbone.log.follow(log, Position::START).await.unwrap();
         let mut records = Vec::new();
         while let Some(followed) = follower.recv().await {
             match followed.unwrap() {
-                Followed::Entry(entry) => records.push(decode_record(&log(), &entry.record).unwrap()),
+                Followed::Entry(entry) => records.push(decode_record(log, &entry.record).unwrap()),
                 Followed::CaughtUp(_) => break,
                 Followed::Interrupted { reason } => panic!("{reason}"),
             }
@@ -293,6 +300,17 @@ pub(super) fn operator() -> Actor {
 
 pub(super) fn instance() -> InstanceId {
     InstanceId::parse("one").unwrap()
+}
+
+/// The instance as it is asked for.
+pub(super) fn draft() -> InstanceDraft {
+    InstanceDraft {
+        id: instance(),
+        access_domain: "one.example.com".into(),
+        edition: Edition::Enterprise,
+        region: "cn-north-4".into(),
+        devices_max: None,
+    }
 }
 
 pub(super) fn log() -> LogId {

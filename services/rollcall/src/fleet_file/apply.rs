@@ -92,7 +92,7 @@ impl Applier {
     ) -> Result<bool, ApplyError> {
         let wanted = &declared.item.instance;
         let command = match self.fleet.borrow().fleet.instances.get(&wanted.id) {
-            Some(found) if found == wanted => return Ok(true),
+            Some(found) if wanted.is_met_by(found) => return Ok(true),
             Some(_) => FleetCommand::UpdateInstance(wanted.clone()),
             None => FleetCommand::CreateInstance(wanted.clone()),
         };

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rollcall_domain::{
-    fleet::Instance,
+    fleet::InstanceDraft,
     ids::{CaId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Statement,
     registry::ProductDetails,
@@ -114,7 +114,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct InstanceDeclaration {
     /// The instance itself.
-    pub instance: Instance,
+    pub instance: InstanceDraft,
     /// Its resource spaces.
     pub spaces: Vec<Declared<SpaceDeclaration>>,
     /// Its self-registration templates.

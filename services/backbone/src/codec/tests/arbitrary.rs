@@ -6,20 +6,26 @@ use proptest::{
     prelude::*,
 };
 use rollcall_domain::{
-    certificate::SubjectAttribute,
-    fleet::{Edition, FleetCommand, FleetEvent, Instance, NewOperator, PasswordHash, Role, Scope},
-    ids::{Fingerprint, IdError, InstanceId, LogId, Position, RequestId},
+    certificate::{SubjectAttribute, path::ChainCertificate},
+    fleet::{Edition, FleetCommand, FleetEvent, Instance, InstanceDraft, NewOperator, PasswordHash, Role, Scope},
+    ids::{Fingerprint, IdError, Incarnation, InstanceId, LogId, Position, RequestId},
     policy::{Action, Effect, Statement},
     registry::{
         Actor, Command, Event, ProductDetails, Request, RequestBody, Slot,
         command::TemplateChange,
-        event::{CaCertificate, DeclaredCredential, DeviceProfile, PolicyTarget, PresentedCertificate},
+        event::{
+            CaCertificate, DeclaredCredential, DeviceProfile, PathProof, PolicyTarget, PresentedCertificate,
+            RetirementReason,
+        },
     },
     template::{DraftValue, OnCertificateChange, Tag, TemplateBody, TemplateDraft, Value},
     time::Timestamp,
 };
 
-use crate::codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, RejectedRuling, Ruling};
+use crate::{
+    codec::{AnyEvent, AnyRequest, Attempt, LogEvent, QueuedRequest, Record, RejectedRuling, Ruling},
+    signing::PublicKey,
+};
 
 fn id<T: std::str::FromStr<Err = IdError> + std::fmt::Debug + Clone>() -> impl Strategy<Value = T> + Clone {
     "[A-Za-z0-9_-]{1,36}".prop_map(|text| text.parse().expect("an id"))
@@ -114,12 +120,19 @@ fn credential() -> impl Strategy<Value = DeclaredCredential> + Clone {
 }
 
 fn presented() -> impl Strategy<Value = PresentedCertificate> + Clone {
-    (any::<[u8; 32]>(), der(), at(), id()).prop_map(|(sha256, der, not_before, ca)| PresentedCertificate {
-        sha256,
-        der,
+    (any::<[u8; 32]>(), der(), at(), id(), option::of(path_proof()))
+        .prop_map(|(sha256, der, not_before, ca, proof)| PresentedCertificate { sha256, der, not_before, ca, proof })
+}
+
+fn path_proof() -> impl Strategy<Value = PathProof> + Clone {
+    let above = (any::<[u8; 32]>(), at(), at()).prop_map(|(name_and_key_sha256, not_before, not_after)| ChainCertificate {
+        name_and_key_sha256,
         not_before,
-        ca,
-    })
+        not_after,
+    });
+    (at(), any::<[u8; 32]>(), vec(above, 1..4), any::<u32>()).prop_map(
+        |(not_after, ca_name_and_key_sha256, chain, prover)| PathProof { not_after, ca_name_and_key_sha256, chain, prover },
+    )
 }
 
 fn ca_certificate() -> impl Strategy<Value = CaCertificate> + Clone {
@@ -183,13 +196,25 @@ pub(super) fn template_draft() -> impl Strategy<Value = TemplateDraft> + Clone {
 }
 
 fn instance() -> impl Strategy<Value = Instance> + Clone {
+    (instance_draft(), any::<[u8; 16]>(), option::of(any::<bool>())).prop_map(
+        |(InstanceDraft { id, access_domain, edition, region, devices_max }, incarnation, self_registration_available)| {
+            let incarnation = Incarnation(incarnation);
+            Instance { id, access_domain, edition, region, incarnation, devices_max, self_registration_available }
+        },
+    )
+}
+
+fn instance_draft() -> impl Strategy<Value = InstanceDraft> + Clone {
     let edition = prop_oneof![Just(Edition::Basic), Just(Edition::Standard), Just(Edition::Enterprise)];
-    (id(), text(), edition, text()).prop_map(|(id, access_domain, edition, region)| Instance {
-        id,
-        access_domain,
-        edition,
-        region,
-    })
+    (id(), text(), edition, text(), option::of(any::<u64>())).prop_map(
+        |(id, access_domain, edition, region, devices_max)| InstanceDraft {
+            id,
+            access_domain,
+            edition,
+            region,
+            devices_max,
+        },
+    )
 }
 
 /// A name of one of the fleet's own forms.
@@ -226,8 +251,8 @@ fn new_operator() -> impl Strategy<Value = NewOperator> + Clone {
 
 fn fleet_command() -> impl Strategy<Value = FleetCommand> {
     prop_oneof![
-        instance().prop_map(FleetCommand::CreateInstance),
-        instance().prop_map(FleetCommand::UpdateInstance),
+        instance_draft().prop_map(FleetCommand::CreateInstance),
+        instance_draft().prop_map(FleetCommand::UpdateInstance),
         id().prop_map(FleetCommand::DeleteInstance),
         new_operator().prop_map(FleetCommand::CreateOperator),
         (operator(), option::of(role()), option::of(scope()), option::of(any::<bool>()))
@@ -270,7 +295,7 @@ fn fleet_event() -> impl Strategy<Value = FleetEvent> {
 
 fn configuration_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (id(), text(), any::<bool>(), id()).prop_map(|(space, name, default_space, default_policy)| {
+        (id(), text(), any::<bool>(), option::of(id())).prop_map(|(space, name, default_space, default_policy)| {
             Event::SpaceCreated { space, name, default_space, default_policy }
         }),
         (id(), text()).prop_map(|(space, name)| Event::SpaceRenamed { space, name }),
@@ -311,7 +336,7 @@ fn configuration_event() -> impl Strategy<Value = Event> {
             template,
             self_registration
         }),
-        id().prop_map(|ca| Event::CaDeleted { ca }),
+        (id(), any::<bool>()).prop_map(|(ca, distrust)| Event::CaDeleted { ca, distrust }),
     ]
 }
 
@@ -337,6 +362,31 @@ fn device_event() -> impl Strategy<Value = Event> {
             .prop_map(|(device, fingerprint, active)| { Event::DeviceCertificateSwitched { device, fingerprint, active } }),
         id().prop_map(|device| Event::DeviceDeleted { device }),
         id().prop_map(|device| Event::DeviceReadmitted { device }),
+        retirement_event(),
+    ]
+}
+
+fn retirement_event() -> impl Strategy<Value = Event> {
+    let reason = prop::sample::select(&[
+        RetirementReason::DeviceDeleted,
+        RetirementReason::CertificateDeleted,
+        RetirementReason::Replaced,
+    ]);
+    prop_oneof![
+        (fingerprint(), id(), reason, option::of(at())).prop_map(|(fingerprint, device, reason, not_after)| {
+            Event::CertificateRetired { fingerprint, device, reason, not_after }
+        }),
+        (fingerprint(), option::of(id()))
+            .prop_map(|(fingerprint, device)| Event::CertificateReadmitted { fingerprint, device }),
+        vec(fingerprint(), 1..4).prop_map(|fingerprints| Event::RetiredForgotten { fingerprints }),
+    ]
+}
+
+fn log_event() -> impl Strategy<Value = LogEvent> {
+    prop_oneof![
+        (any::<u64>(), any::<[u8; 32]>())
+            .prop_map(|(end, prefix_digest)| LogEvent::Adopted { prefix_end: Position(end), prefix_digest }),
+        any::<[u8; 32]>().prop_map(|key| LogEvent::RegistrarKeyNamed { public_key: PublicKey::from_bytes(key) }),
     ]
 }
 
@@ -426,8 +476,10 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
     let fleet = fleet_event().prop_map(|event| (LogId::Fleet, AnyEvent::Fleet(event)));
     let registry = (id::<InstanceId>(), prop_oneof![configuration_event(), device_event()])
         .prop_map(|(instance, event)| (LogId::Instance(instance), AnyEvent::Registry(event)));
+    let log = prop_oneof![Just(LogId::Fleet), id::<InstanceId>().prop_map(LogId::Instance)];
+    let about_log = (log, log_event()).prop_map(|(log, event)| (log, AnyEvent::Log(event)));
     let envelope = (any::<u128>(), at(), id::<RequestId>(), actor(), traceparent());
-    (envelope, prop_oneof![1 => fleet, 9 => registry]).prop_map(
+    (envelope, prop_oneof![1 => fleet, 8 => registry, 1 => about_log]).prop_map(
         |((number, time, cause, actor, traceparent), (log, event))| Record {
             id: uuid::Uuid::from_u128(number),
             log,

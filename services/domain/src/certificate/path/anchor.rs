@@ -3,8 +3,11 @@
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::VerifiedPath;
 
-use super::super::{extensions::Extensions, outline::Outline};
-use crate::{ids::CaId, time::Timestamp};
+use super::{
+    super::{extensions::Extensions, outline::Outline},
+    ChainCertificate,
+};
+use crate::ids::CaId;
 
 /// What webpki does not know of an anchor.
 #[derive(Debug)]
@@ -14,8 +17,7 @@ pub(super) struct Anchor {
     pub(super) subject: Box<[u8]>,
     /// SubjectPublicKeyInfo, DER.
     pub(super) public_key: Box<[u8]>,
-    pub(super) not_before: Timestamp,
-    pub(super) not_after: Timestamp,
+    pub(super) certificate: ChainCertificate,
     path_length: Option<u64>,
 }
 
@@ -29,8 +31,7 @@ impl Anchor {
             ca,
             subject: outline.subject.into(),
             public_key: outline.public_key.into(),
-            not_before: outline.not_before,
-            not_after: outline.not_after,
+            certificate: ChainCertificate::of(&outline),
             path_length: extensions.basic_constraints.and_then(|constraints| constraints.path_length),
         };
         Some((anchor, trusted))

@@ -18,6 +18,13 @@ fn proven(store: &TrustStore, chain: &[&[u8]]) -> Result<String, PathError> {
     store.prove(chain, NOW).map(|proven| proven.ca.to_string())
 }
 
+/// What is kept of an authority in a path: its hash is the one that an upload records.
+fn kept(authority: &Authority) -> ChainCertificate {
+    let facts = crate::certificate::authority::examine(&authority.der, NOW).unwrap();
+    let (not_before, not_after) = (facts.not_before, facts.not_after);
+    ChainCertificate { name_and_key_sha256: facts.name_and_key_sha256, not_before, not_after }
+}
+
 fn below(issuer: &Authority, name: &str) -> Authority {
     issuer.below(Blank::authority(cn(name)))
 }
@@ -35,6 +42,30 @@ fn a_device_is_proven_directly_or_through_intermediates() {
 }
 
 #[test]
+fn the_path_is_handed_back_nearest_first_without_what_it_did_not_need() {
+    let root = Authority::root("root");
+    let plant = below(&root, "plant");
+    let line = below(&plant, "line");
+    let beside = below(&root, "beside");
+    let trusted = store(&[("root", &root)]);
+    let device = line.device("d");
+    for presented in [
+        [&device, &line.der, &plant.der, &beside.der].map(|der| &der[..]),
+        [&device, &beside.der, &plant.der, &line.der].map(|der| &der[..]),
+        [&device, &plant.der, &root.der, &line.der].map(|der| &der[..]),
+    ] {
+        let proven = trusted.prove(&presented, NOW).unwrap();
+        assert_eq!(proven.chain, [kept(&line), kept(&plant), kept(&root)]);
+    }
+    // An anchor that is not a root ends the path.
+    let nearer = store(&[("plant", &plant)]).prove(&[&device, &line.der, &plant.der], NOW).unwrap();
+    assert_eq!(nearer.chain, [kept(&line), kept(&plant)]);
+    // X.509 v1: by the CA itself, whatever comes with it.
+    let v1 = root.issue(&Blank::v1(cn("d")), &forge::key());
+    assert_eq!(trusted.prove(&[&v1, &plant.der], NOW).unwrap().chain, [kept(&root)]);
+}
+
+#[test]
 fn every_accepted_kind_of_key_is_proven_v1_and_v3() {
     for algorithm in
         [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_RSA_SHA256]
@@ -43,7 +74,7 @@ fn every_accepted_kind_of_key_is_proven_v1_and_v3() {
         let trusted = store(&[("root", &root)]);
         for (blank, v1) in [(Blank::v1(cn("d")), true), (Blank::device(cn("d")), false)] {
             let der = root.issue(&blank, &forge::key());
-            assert_eq!(trusted.prove(&[&der], NOW), Ok(Proven { ca: ca("root"), v1 }));
+            assert_eq!(trusted.prove(&[&der], NOW), Ok(Proven { ca: ca("root"), v1, chain: vec![kept(&root)] }));
         }
     }
 }

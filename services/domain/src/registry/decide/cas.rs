@@ -133,7 +133,7 @@ pub(super) fn available(context: &Context<'_>) -> Result<(), Rejection> {
 /// Always granted, also while devices use it: taking trust away must never have to wait. They are not let in any more.
 pub(super) fn delete(configuration: &Configuration, id: &CaId) -> Outcome {
     existing(configuration, id)?;
-    Ok(Decision::Record(Event::CaDeleted { ca: id.clone() }))
+    Ok(Decision::Record(Event::CaDeleted { ca: id.clone(), distrust: false }))
 }
 
 fn existing<'a>(configuration: &'a Configuration, id: &CaId) -> Result<&'a Ca, Rejection> {

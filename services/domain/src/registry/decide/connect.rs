@@ -10,12 +10,15 @@
 
 use super::{Context, Decision, Judgement, Outcome, cas, checks::Checks, devices as device_rules, fields, membership};
 use crate::{
-    certificate::{CertificateFacts, path::PathError},
+    certificate::{
+        CertificateFacts,
+        path::{ChainCertificate, PROVER, PathError},
+    },
     ids::{DeviceId, Fingerprint},
     registry::{
         collision::{Claimant, Standing, succeeds},
         command::Actor,
-        event::{DeviceProfile, Event, PresentedCertificate},
+        event::{DeviceProfile, Event, PathProof, PresentedCertificate},
         state::{Ca, Configuration, Device, Devices, Template},
     },
     rejection::Rejection,
@@ -48,11 +51,11 @@ fn prove<'a>(
 ) -> Result<(Proven<'a>, &'a [u8]), Rejection> {
     let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
     let proven = context.trust.prove(&presented, context.now);
-    let ca = checks.note("chain_leads_to_verified_ca", || {
-        let ca = proven.map_err(Rejection::ChainRefused)?.ca;
-        let ca = configuration.cas.get(&ca).filter(|ca| ca.is_verified());
+    let (ca, path) = checks.note("chain_leads_to_verified_ca", || {
+        let proven = proven.map_err(Rejection::ChainRefused)?;
+        let ca = configuration.cas.get(&proven.ca).filter(|ca| ca.is_verified());
         let ca = ca.ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
-        Ok((ca, format!("CA certificate {} of resource space {}", ca.id, ca.space)))
+        Ok(((ca, proven.chain), format!("CA certificate {} of resource space {}", ca.id, ca.space)))
     })?;
     checks.note("ca_certificate_within_validity", || {
         if !ca.is_valid_at(context.now) {
@@ -77,13 +80,15 @@ fn prove<'a>(
             Ok(((), format!("presented by operator {name}")))
         }
     })?;
-    Ok((Proven { facts, ca }, der))
+    Ok((Proven { facts, ca, path }, der))
 }
 
 /// A certificate whose chain holds.
 struct Proven<'a> {
     facts: CertificateFacts,
     ca: &'a Ca,
+    /// The path above the certificate, as it was proven.
+    path: Vec<ChainCertificate>,
 }
 
 /// All that the rules on one proven certificate look at.
@@ -121,7 +126,7 @@ impl Hearing<'_> {
 
     /// What the template in force makes of the certificate; `None` when no template says, but the CONNECT claims a device.
     fn derive(&self, checks: &mut Checks) -> Result<Option<(&Template, DerivedDevice)>, Rejection> {
-        let Proven { facts, ca } = &self.claimant;
+        let Proven { facts, ca, .. } = &self.claimant;
         let template = match self.configuration.template_in_force(ca) {
             Err(_) if self.claimed.is_some() => return Ok(None),
             outcome => checks.note("template_in_force", || {
@@ -187,7 +192,7 @@ impl Hearing<'_> {
                 Err(Rejection::DeviceHasOtherCertificate(device.id.clone()))
             }),
             Standing::Unknown => checks.note("device_awaits_its_first_certificate", || {
-                let Proven { facts, ca } = &self.claimant;
+                let Proven { facts, ca, .. } = &self.claimant;
                 let template = self.configuration.template_in_force(ca)?;
                 template.body.evaluate(facts).map_err(Rejection::TemplateNotApplicable)?;
                 Err(Rejection::DeviceMismatch(claimed.clone()))
@@ -222,8 +227,8 @@ impl Hearing<'_> {
             Ok((tags, detail))
         })?;
         checks.note("device_quota", || {
-            device_rules::quota(self.devices, self.context.devices_max)?;
-            Ok(((), format!("{} of {}", self.devices.count(), self.context.devices_max)))
+            device_rules::quota(self.devices, self.context.devices_max())?;
+            Ok(((), format!("{} of {}", self.devices.count(), self.context.devices_max())))
         })?;
         let profile = DeviceProfile {
             device: derived.device_id,
@@ -240,8 +245,20 @@ impl Hearing<'_> {
     }
 
     fn certificate(&self) -> PresentedCertificate {
-        let Proven { facts, ca } = &self.claimant;
-        PresentedCertificate { sha256: facts.sha256, der: self.der.into(), not_before: facts.not_before, ca: ca.id.clone() }
+        let Proven { facts, ca, path } = &self.claimant;
+        let proof = PathProof {
+            not_after: facts.not_after,
+            ca_name_and_key_sha256: ca.name_and_key_sha256,
+            chain: path.clone(),
+            prover: PROVER,
+        };
+        PresentedCertificate {
+            sha256: facts.sha256,
+            der: self.der.into(),
+            not_before: facts.not_before,
+            ca: ca.id.clone(),
+            proof: Some(proof),
+        }
     }
 }
 

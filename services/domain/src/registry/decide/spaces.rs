@@ -28,7 +28,7 @@ pub(super) fn create(configuration: &Configuration, space: &SpaceId, name: &str,
         name: name.into(),
         // The first, and the next one after the default space was deleted: requests without a space need one.
         default_space: !configuration.spaces.values().any(|other| other.default_space),
-        default_policy: default_policy.clone(),
+        default_policy: Some(default_policy.clone()),
     }))
 }
 

@@ -46,7 +46,10 @@ impl Configuration {
             | Event::DeviceFingerprintReset { .. }
             | Event::DeviceCertificateSwitched { .. }
             | Event::DeviceDeleted { .. }
-            | Event::DeviceReadmitted { .. } => {}
+            | Event::DeviceReadmitted { .. }
+            | Event::CertificateRetired { .. }
+            | Event::CertificateReadmitted { .. }
+            | Event::RetiredForgotten { .. } => {}
         }
     }
 
@@ -55,7 +58,9 @@ impl Configuration {
             Event::SpaceCreated { space, name, default_space, default_policy } => {
                 let Entry::Vacant(vacant) = self.spaces.entry(space.clone()) else { return };
                 let mut policies = Vec::new();
-                if let Entry::Vacant(free) = self.policies.entry(default_policy.clone()) {
+                if let Some(default_policy) = default_policy
+                    && let Entry::Vacant(free) = self.policies.entry(default_policy.clone())
+                {
                     free.insert(policy::system_default(default_policy.clone(), space.clone(), at));
                     policies.push(default_policy.clone());
                 }
@@ -232,7 +237,7 @@ impl Configuration {
                     ca.self_registration = *self_registration && template.is_some();
                 }
             }
-            Event::CaDeleted { ca } => {
+            Event::CaDeleted { ca, .. } => {
                 self.cas.remove(ca);
             }
             _ => {}

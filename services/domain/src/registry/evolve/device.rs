@@ -61,7 +61,8 @@ fn change(device: &mut Device, event: &Event) {
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
             device.policies.retain(|other| other != policy);
         }
-        // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
+        // Registered or bound again, readmitted without having been deleted, about a retired certificate, or not about a
+        // device: nothing to change.
         _ => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use super::world::{Authority, Leaf, World, authorities, cn_template, id, pinned, replacing, word};
 use crate::{
+    certificate::path::PROVER,
     ids::Fingerprint,
     registry::{Command, Credential, Decision, DeviceEntry, Devices, Event, Judgement},
     template::TemplateDraft,
@@ -38,6 +39,13 @@ fn unknown_device_and_certificate_register() {
     assert_eq!((profile.device.as_str(), profile.node_id.as_str()), ("meter_dev1", "dev1"));
     assert_eq!((profile.space.as_str(), profile.product.as_str()), ("acme", "meter"));
     assert_eq!((certificate.sha256, &certificate.der, certificate.ca.as_str()), (leaf.facts.sha256, &leaf.der, "acme-ca"));
+    let proof = certificate.proof.unwrap();
+    let ca = &world.registry.configuration.cas[&id("acme-ca")];
+    assert_eq!((proof.not_after, proof.prover), (leaf.facts.not_after, PROVER));
+    assert_eq!(proof.ca_name_and_key_sha256, ca.name_and_key_sha256, "the hash that the upload has recorded");
+    let above: Vec<_> =
+        proof.chain.iter().map(|above| (above.name_and_key_sha256, above.not_before, above.not_after)).collect();
+    assert_eq!(above, [(ca.name_and_key_sha256, ca.not_before, ca.not_after)]);
     assert_eq!((template.as_str(), template_version), ("t", 1));
     assert_eq!(primary(&world, "meter_dev1"), Some(leaf.sha256()));
 }

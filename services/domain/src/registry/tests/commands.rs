@@ -2,6 +2,7 @@
 
 use super::world::{World, authorities, cn_template, details, id, pinned, profile, word};
 use crate::{
+    fleet::Edition,
     ids::PolicyId,
     limits,
     policy::{Statement, system_default},
@@ -116,6 +117,22 @@ fn the_quota_of_devices_counts_the_live_ones() {
     assert_eq!(word(&world.connect(&a).outcome), "already so", "who is there stays");
     world.grant(Command::DeleteDevice { device: id("meter_a") });
     assert_eq!(word(&world.connect(&c).outcome), "granted");
+}
+
+#[test]
+fn what_the_record_of_the_instance_says_outranks_the_registrars_configuration() {
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("meter"), "acme-ca");
+    let [a, b] = ["a", "b"].map(|name| authorities()[0].device(name));
+    world.instance.devices_max = Some(1);
+    assert_eq!(word(&world.connect(&a).outcome), "granted");
+    assert_eq!(word(&world.connect(&b).outcome), "limit_reached");
+    world.instance.devices_max = Some(2);
+    world.instance.self_registration_available = Some(false);
+    assert_eq!(word(&world.connect(&b).outcome), "self_registration_unavailable");
+    world.instance.self_registration_available = Some(true);
+    world.instance.edition = Edition::Basic;
+    assert_eq!(word(&world.connect(&b).outcome), "granted", "the table is for records that say nothing");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     ids::{DeviceId, Fingerprint},
     registry::{
         Devices, Event, Registry, Slot,
-        event::{CaCertificate, DeclaredCredential, PolicyTarget, PresentedCertificate},
+        event::{CaCertificate, DeclaredCredential, PolicyTarget, PresentedCertificate, RetirementReason},
         state::{DeviceEntry, Template},
     },
 };
@@ -35,17 +35,16 @@ fn certificate() -> impl Strategy<Value = PresentedCertificate> {
         der: Box::default(),
         not_before: NOW.plus_s(i64::from(n)),
         ca: id(&ca),
+        proof: None,
     })
 }
 
 fn about_configuration() -> impl Strategy<Value = Event> {
     let text = "text";
     prop_oneof![
-        (name("s"), any::<bool>(), name("p")).prop_map(move |(space, default_space, policy)| Event::SpaceCreated {
-            space: id(&space),
-            name: text.into(),
-            default_space,
-            default_policy: id(&policy)
+        (name("s"), any::<bool>(), proptest::option::of(name("p"))).prop_map(move |(space, default_space, policy)| {
+            let (space, default_policy) = (id(&space), policy.map(|policy| id(&policy)));
+            Event::SpaceCreated { space, name: text.into(), default_space, default_policy }
         }),
         name("s").prop_map(move |space| Event::SpaceRenamed { space: id(&space), name: text.into() }),
         name("s").prop_map(|space| Event::SpaceDeleted { space: id(&space) }),
@@ -96,7 +95,8 @@ fn about_configuration() -> impl Strategy<Value = Event> {
         (name("ca"), proptest::option::of(name("t")), any::<bool>()).prop_map(|(ca, template, self_registration)| {
             Event::CaConfigured { ca: id(&ca), template: template.map(|template| id(&template)), self_registration }
         }),
-        name("ca").prop_map(|ca| Event::CaDeleted { ca: id(&ca) }),
+        (name("ca"), any::<bool>()).prop_map(|(ca, distrust)| Event::CaDeleted { ca: id(&ca), distrust }),
+        fingerprint().prop_map(|fingerprint| Event::RetiredForgotten { fingerprints: vec![fingerprint] }),
     ]
 }
 
@@ -144,6 +144,15 @@ fn about_devices() -> impl Strategy<Value = Event> {
         }),
         name("d").prop_map(|device| Event::DeviceDeleted { device: id(&device) }),
         name("d").prop_map(|device| Event::DeviceReadmitted { device: id(&device) }),
+        (name("d"), fingerprint()).prop_map(|(device, fingerprint)| Event::CertificateRetired {
+            fingerprint,
+            device: id(&device),
+            reason: RetirementReason::DeviceDeleted,
+            not_after: None
+        }),
+        (proptest::option::of(name("d")), fingerprint()).prop_map(|(device, fingerprint)| {
+            Event::CertificateReadmitted { fingerprint, device: device.map(|device| id(&device)) }
+        }),
     ]
 }
 

@@ -113,7 +113,7 @@ fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
         availability: &AvailabilityRules::default(),
         trust: &trust,
         verification_code: "",
-        devices_max: world.devices_max,
+        devices_max_default: world.devices_max,
     };
     debug(&world.registry.configuration, &world.registry, std::slice::from_ref(&leaf.der), &id(ca), &context)
 }

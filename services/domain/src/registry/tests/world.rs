@@ -8,7 +8,7 @@ use crate::{
     authenticate::{Identification, Verdict, authenticate, lost_right},
     certificate::{CertificateFacts, SubjectAttribute},
     fleet::{AvailabilityRules, Edition, Instance},
-    ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId},
+    ids::{CaId, DeviceId, Fingerprint, Incarnation, NodeId, PolicyId, ProductId, SpaceId},
     refusal::Refusal,
     registry::{
         Actor, CaStatus, Command, Context, Decision, Event, Judgement, ProductDetails, Registry, Request, RequestBody,
@@ -141,6 +141,9 @@ impl World {
             access_domain: "one.iot.example".into(),
             edition: Edition::Enterprise,
             region: "cn-north-4".into(),
+            incarnation: Incarnation::NIL,
+            devices_max: None,
+            self_registration_available: None,
         };
         let (registry, history) = (Registry::default(), Vec::new());
         Self { registry, instance, now: NOW, devices_max: 1000, history, requests: 0 }
@@ -188,7 +191,7 @@ impl World {
             availability: &AvailabilityRules::default(),
             trust: &trust,
             verification_code: &code,
-            devices_max: self.devices_max,
+            devices_max_default: self.devices_max,
         };
         decide(&self.registry.configuration, &self.registry, request, &context)
     }

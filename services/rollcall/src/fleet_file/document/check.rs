@@ -8,7 +8,7 @@ use std::{
 
 use rollcall_backbone::codec;
 use rollcall_domain::{
-    fleet::{Edition, Instance},
+    fleet::{Edition, InstanceDraft},
     ids::{CaId, IdError, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy,
     registry::ProductDetails,
@@ -95,7 +95,8 @@ impl Checker<'_> {
             RawEdition::Enterprise => Edition::Enterprise,
         };
         let access_domain = raw.access_domain.value.to_ascii_lowercase().into();
-        let instance = Instance { id: id?, access_domain, edition, region: raw.region.value.as_str().into() };
+        let (region, devices_max) = (raw.region.value.as_str().into(), raw.devices_max);
+        let instance = InstanceDraft { id: id?, access_domain, edition, region, devices_max };
         Some(InstanceDeclaration { instance, spaces, templates })
     }
 

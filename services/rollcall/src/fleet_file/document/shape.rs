@@ -18,6 +18,7 @@ pub(super) struct RawInstance {
     pub(super) access_domain: Spanned<String>,
     pub(super) edition: RawEdition,
     pub(super) region: Spanned<String>,
+    pub(super) devices_max: Option<u64>,
     #[serde(default)]
     pub(super) resource_spaces: Vec<Spanned<RawSpace>>,
     #[serde(default)]

@@ -48,6 +48,9 @@ fn a_good_file_is_read_whole() {
     let document = parse(GOOD).expect("without fault");
     let instance = &document.instances[0].item;
     assert_eq!(&*instance.instance.access_domain, "north.example", "names are compared in lower case");
+    assert_eq!(instance.instance.devices_max, None, "no word about it leaves what there is");
+    let bounded = parse(&GOOD.replace("cn-north-4", "cn-north-4\n    devices_max: 50000")).expect("without fault");
+    assert_eq!(bounded.instances[0].item.instance.devices_max, Some(50_000));
     let space = &instance.spaces[0].item;
     assert_eq!((&*space.name, space.products.len()), ("vehicles", 1), "an id does for a name");
     let ca = &space.cas[0].item;

@@ -1,0 +1,24 @@
+//! CA certificates, version 2: a deletion says whether the CA itself is distrusted.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::v1;
+
+/// It is gone; what it issued is no longer let in by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaDeleted {
+    /// The CA certificate, by its id.
+    pub ca: String,
+    /// Whether it went because the CA, which is a name and a key, is not believed any more, rather than because this
+    /// certificate of it is not needed. 0.2.0 never writes `true`, and does
+    /// the same for both.
+    pub distrust: bool,
+}
+
+impl From<v1::CaDeleted> for CaDeleted {
+    fn from(written: v1::CaDeleted) -> Self {
+        Self { ca: written.ca, distrust: false }
+    }
+}
