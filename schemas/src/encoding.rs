@@ -106,7 +106,7 @@ impl fmt::Display for Fingerprint {
 }
 
 /// `N` bytes from twice as many lower-case hex digits: upper case would be a second form of the same value.
-fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let lower = text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     (lower && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)

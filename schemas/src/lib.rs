@@ -9,7 +9,7 @@
 //! Invariants: a released shape never changes. It lives in `event/v1` or `request/v1` with a golden file under `golden/`
 //! that is never edited; `latest` is what other code imports; `upcast` has one row for each released (type, version).
 //!
-//! Read [`encoding`] (how scalars look), [`event`], [`record`], then [`request`], [`ruling`], [`attempt`];
+//! Read [`encoding`] (how scalars look), [`event`], [`record`], then [`request`], [`proof`], [`ruling`], [`attempt`];
 //! [`json_schema`] is what `generated/` is made of.
 
 mod catalogue;
@@ -19,6 +19,7 @@ pub mod encoding;
 pub mod error;
 pub mod event;
 pub mod json_schema;
+pub mod proof;
 pub mod record;
 pub mod request;
 pub mod ruling;

@@ -123,6 +123,7 @@ const TABLE: &[(&str, Said)] = &[
     ("proof_not_signed_by_ca", Said::Operator("fleet_file")),
     ("proof_wrong_code", Said::Operator("fleet_file")),
     ("proof_not_valid_now", Said::Operator("fleet_file")),
+    ("command_unproven", Said::Elsewhere("an API proves its commands; forged_commands, registrar")),
 ];
 
 #[test]

@@ -7,13 +7,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_backbone::{
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
     petition::Petitioner,
+    proof::{Bound, incarnation, prove},
     requests::{RequestKind, RequestQueue},
+    signing::SigningKey,
 };
-use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    ids::{LogId, Position, RequestId},
+    time::Timestamp,
+};
+use rollcall_projection::fleet::FleetSnapshot;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, util::BoxCloneSyncService};
 
@@ -21,6 +30,27 @@ use crate::{codes::Code, config::Limits, error::ApiError};
 
 /// Waits until what the API reads from has folded a position.
 pub(crate) type Reached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
+
+/// What proves that commands are this API's. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Proving {
+    key: Arc<SigningKey>,
+    clock: Arc<dyn Clock>,
+    fleet: watch::Receiver<Arc<FleetSnapshot>>,
+}
+
+impl Proving {
+    pub(crate) fn new(key: SigningKey, clock: Arc<dyn Clock>, fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
+        Self { key: Arc::new(key), clock, fleet }
+    }
+
+    /// The command behind a proof made now.
+    fn prove(&self, log: &LogId, request: &RequestId, command: &[u8]) -> Bytes {
+        let incarnation = incarnation(&self.fleet.borrow().fleet, log);
+        let now = Timestamp::from_unix_ms(self.clock.unix_ms());
+        prove(&self.key, Bound { log, incarnation, request }, command, now)
+    }
+}
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -40,14 +70,20 @@ impl Changes {
     pub(crate) fn start(
         log: LogId,
         queue: Arc<dyn RequestQueue>,
+        proving: Proving,
         reached: Reached,
         limits: &Limits,
         shutdown: CancellationToken,
     ) -> Self {
-        let (petitioner, deadline) = (Petitioner::start(log, queue, shutdown), limits.change());
+        let (petitioner, deadline) = (Petitioner::start(log.clone(), queue, shutdown), limits.change());
         let petition = tower::service_fn(move |change: Change| {
             let (petitioner, reached) = (petitioner.clone(), Arc::clone(&reached));
-            async move { ask(&petitioner, &reached, change, deadline).await.map_err(BoxError::from) }
+            let (log, proving) = (log.clone(), proving.clone());
+            async move {
+                let (command, id) = (encode_request(&change.request), change.id.clone());
+                let make = move || proving.prove(&log, &id, &command);
+                ask(&petitioner, &reached, &change.id, make, deadline).await.map_err(BoxError::from)
+            }
         });
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
@@ -83,9 +119,15 @@ impl Changes {
 #[error("{}", .0.message)]
 struct Failed(ApiError);
 
-async fn ask(petitioner: &Petitioner, reached: &Reached, change: Change, deadline: Duration) -> Result<Position, Failed> {
+async fn ask(
+    petitioner: &Petitioner,
+    reached: &Reached,
+    id: &RequestId,
+    make: impl Fn() -> Bytes + Send,
+    deadline: Duration,
+) -> Result<Position, Failed> {
     let ends = tokio::time::Instant::now() + deadline;
-    let asked = petitioner.ask(RequestKind::Command, &change.id, encode_request(&change.request), deadline).await;
+    let asked = petitioner.ask(RequestKind::Command, id, make, deadline).await;
     match asked.map_err(|error| Failed(error.into()))? {
         Ruling::Accepted { position } => match tokio::time::timeout_at(ends, reached(position)).await {
             Ok(outcome) => outcome.map(|()| position).map_err(Failed),

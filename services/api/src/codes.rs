@@ -142,6 +142,8 @@ codes! {
     ConnectionRefused = "IOTDA.014937" CONFLICT,
     /// The shadow has another version.
     ShadowVersion = "IOTDA.014938" CONFLICT,
+    /// The registrar takes no commands of this API, or not this one; the text says why.
+    CommandUnproven = "IOTDA.014939" INTERNAL_SERVER_ERROR,
     /// Nobody has ruled on the change in time.
     RegistrarAway = "IOTDA.014950" SERVICE_UNAVAILABLE,
     /// The backbone cannot be reached.

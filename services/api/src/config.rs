@@ -23,6 +23,9 @@ pub struct Config {
     /// The file with the key that every access key's secret, password and token of the fleet hangs on; made if it is not
     /// there. To be the same file for every API process.
     pub master_key_file: PathBuf,
+    /// The file with the private key that proves commands to the registrars, which have its public half in `command_keys`.
+    /// Made by `rollcall pki command-key`.
+    pub command_key_file: PathBuf,
     /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote; to be the
     /// same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
@@ -70,6 +73,7 @@ impl Default for Config {
             key: "tls/api.key".into(),
             tls_folder: "tls".into(),
             master_key_file: "api/master.key".into(),
+            command_key_file: "api/command.key".into(),
             unavailable: AvailabilityTable::default(),
             devices_max: 1_000_000,
             limits: Limits::default(),

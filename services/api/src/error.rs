@@ -146,6 +146,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "product_in_another_space" | "policy_in_another_space" => Code::AnotherSpace,
         "last_admin" => Code::LastAdmin,
         "malformed_request" => Code::Internal,
+        "command_unproven" => Code::CommandUnproven,
         "ca_malformed"
         | "ca_not_version_3"
         | "ca_not_an_authority"

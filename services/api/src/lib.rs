@@ -19,6 +19,7 @@ mod call;
 mod certificates;
 mod changes;
 pub mod codes;
+pub mod command_key;
 pub mod config;
 mod device;
 pub mod error;

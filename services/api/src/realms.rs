@@ -18,7 +18,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    changes::Changes, codes::Code, config::Limits, device, error::ApiError, online::Online, realm, realm::Realm,
+    changes::{Changes, Proving},
+    codes::Code,
+    config::Limits,
+    device,
+    error::ApiError,
+    online::Online,
+    realm,
+    realm::Realm,
     recent_attempts::RecentAttempts,
 };
 
@@ -32,6 +39,7 @@ pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
 /// What realms are made of.
 pub(crate) struct Surroundings {
     pub(crate) backbone: Backbone,
+    pub(crate) proving: Proving,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -161,7 +169,8 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
         Box::pin(async move { admission.reached(position).await.map_err(ApiError::from) })
     });
     let log = LogId::Instance(id.clone());
-    let changes = Changes::start(log, Arc::clone(&around.backbone.requests), reached, &around.limits, stop.clone());
+    let (queue, proving) = (Arc::clone(&around.backbone.requests), around.proving.clone());
+    let changes = Changes::start(log, queue, proving, reached, &around.limits, stop.clone());
     let online = Arc::new(Online::default());
     let realm = Arc::new(Realm {
         id: id.clone(),

@@ -14,8 +14,9 @@ use crate::{
     access::{Access, pace::Pace},
     bootstrap::{self, Welcome},
     certificates,
-    changes::{Changes, Reached},
+    changes::{Changes, Proving, Reached},
     codes::Code,
+    command_key,
     config::Config,
     error::ApiError,
     realms::{Realms, Surroundings},
@@ -59,6 +60,11 @@ pub enum RunError {
     /// The master key cannot be used.
     #[error("the master key cannot be used")]
     MasterKey(#[source] crate::access::MasterKeyError),
+    /// The command key cannot be used.
+    #[error(
+        "the command key cannot be used: make one with `rollcall pki command-key --out FILE`, name the file as command_key_file, and what it prints in the registrars' command_keys"
+    )]
+    CommandKey(#[source] crate::command_key::CommandKeyError),
     /// The server certificate cannot be used.
     #[error("the API's certificate cannot be used: give `certificate` and `key`, or set `plain_http` on a loopback address")]
     Tls(#[source] rollcall_chassis::tls_server::TlsServerError),
@@ -73,6 +79,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let listener = serve::bind(config.listen, config.plain_http).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let access = Access::open(&config, &*parts.entropy).map_err(RunError::MasterKey)?;
+    let key = command_key::read(&config.command_key_file).map_err(RunError::CommandKey)?;
+    let proving = Proving::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
     let tls = match config.plain_http {
         true => None,
         false => Some(certificates::acceptor(&config, parts.fleet.clone(), &shutdown).map_err(RunError::Tls)?),
@@ -84,6 +92,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let fleet_changes = Changes::start(
         LogId::Fleet,
         Arc::clone(&parts.backbone.requests),
+        proving.clone(),
         fleet_reached(parts.fleet.clone()),
         &config.limits,
         shutdown.clone(),
@@ -103,6 +112,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     });
     let around = Surroundings {
         backbone: api.backbone.clone(),
+        proving,
         store: parts.store,
         clock: Arc::clone(&api.clock),
         entropy: Arc::clone(&api.entropy),

@@ -136,6 +136,13 @@ pub struct Attempt {
     pub checks: Vec<(String, bool, String)>,
 }
 
+impl RejectedRuling {
+    /// Whether it is the proof that was refused ([`Rejection::CommandUnproven`]) and not what was asked.
+    pub fn is_of_the_proof(&self) -> bool {
+        self.code == Rejection::CommandUnproven(String::new()).code()
+    }
+}
+
 /// Why bytes are not what they should be. Readers stop at the first.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what} cannot be read: {reason}")]

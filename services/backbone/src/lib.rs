@@ -3,12 +3,12 @@
 //! The job: one ordered registry log for each instance (and one for the fleet), a queue of requests with their rulings,
 //! rejected attempts, device messages, presence, documents. Three implementations behind the same traits: `nats`, `embedded`,
 //! `memory`; one suite, `conformance`, that all three pass. Not its job: what a record means; that is the domain's,
-//! and [`codec`] is the only file where domain and wire types meet.
+//! and [`codec`] is the only file where domain and wire types meet ([`proof`] binds bytes and knows no command).
 //!
 //! The trust boundary: what is read from a broker may be forged or damaged; every record is decoded strictly, and an
 //! unknown one is an error for the reader to stop at.
 //!
-//! Read [`log`], [`requests`], [`messages`], [`presence`], [`attempts`], [`documents`] (the traits), then [`codec`], then one
+//! Read [`log`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`] (the traits), then [`codec`], then one
 //! implementation.
 //!
 //! A [`Backbone`] is made by [`embedded::open`] (one machine, on disk) or [`memory::new`] (tests and simulation, with
@@ -28,6 +28,7 @@ pub mod messages;
 pub mod nats;
 pub mod petition;
 pub mod presence;
+pub mod proof;
 pub mod requests;
 pub mod seal;
 pub mod signing;

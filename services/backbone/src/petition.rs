@@ -4,6 +4,10 @@
 //! the request is submitted again every [`RESUBMIT`]; the queue holds it at most once and the registrar answers a request
 //! that it has ruled on with the earlier ruling. Invariant: every wait has a deadline, and one that ends leaves nothing
 //! behind here (the request itself stays queued).
+//!
+//! What is submitted is made anew each time, so that a command carries a [proof](crate::proof) that is as young as the
+//! submission. The queue may still hold what was submitted under the same id long ago, with a proof that has died since:
+//! the first refusal of a proof may speak of that one, and is answered by submitting once more.
 
 use std::{
     collections::HashMap,
@@ -51,6 +55,19 @@ pub struct Petitioner {
     waiting: Arc<Waiting>,
 }
 
+/// What a wait has come to before its deadline.
+#[derive(Default)]
+struct SoFar {
+    /// Why the last submission failed.
+    refused: Option<BackboneError>,
+    /// A first refusal of the proof.
+    unproven: Option<Ruling>,
+}
+
+fn is_of_the_proof(ruling: &Ruling) -> bool {
+    matches!(ruling, Ruling::Rejected(rejected) if rejected.is_of_the_proof())
+}
+
 /// Who waits for which ruling: one channel for each request, however many wait.
 type Waiting = Mutex<HashMap<RequestId, broadcast::Sender<Ruling>>>;
 
@@ -62,7 +79,8 @@ impl Petitioner {
         petitioner
     }
 
-    /// Submits a request (encoded by [`crate::codec::encode_request`]) and waits for its ruling.
+    /// Submits a request and waits for its ruling. `make` gives what is to be queued at each submission: the request
+    /// (encoded by [`crate::codec::encode_request`]), for a command behind a fresh proof ([`crate::proof::prove`]).
     ///
     /// # Errors
     /// [`PetitionError`]: not answered, or not even queued, within `deadline`.
@@ -70,36 +88,38 @@ impl Petitioner {
         &self,
         kind: RequestKind,
         id: &RequestId,
-        request: Bytes,
+        make: impl Fn() -> Bytes + Send,
         deadline: Duration,
     ) -> Result<Ruling, PetitionError> {
         let mut ruling = self.wait_for(id);
-        let mut refused = None;
+        let mut so_far = SoFar::default();
         let answered =
-            tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, request, &mut ruling, &mut refused)).await;
+            tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, make, &mut ruling, &mut so_far)).await;
         drop(ruling);
         self.forget_if_unwanted(id);
-        match (answered, refused) {
+        match (answered, so_far) {
             (Ok(outcome), _) => outcome,
-            (Err(_), Some(error)) => Err(error.into()),
-            (Err(_), None) => Err(PetitionError::TimedOut { id: id.clone(), deadline }),
+            (Err(_), SoFar { unproven: Some(ruling), .. }) => Ok(ruling),
+            (Err(_), SoFar { refused: Some(error), .. }) => Err(error.into()),
+            (Err(_), SoFar { refused: None, unproven: None }) => Err(PetitionError::TimedOut { id: id.clone(), deadline }),
         }
     }
 
     /// A backbone that is away may be back before the deadline, and the request may have arrived although it did not say
-    /// so: `refused` holds why the last submission failed, and the ruling is waited for all the same.
+    /// so: the ruling is waited for all the same.
     async fn submit_until_ruled(
         &self,
         kind: RequestKind,
         id: &RequestId,
-        request: Bytes,
+        make: impl Fn() -> Bytes + Send,
         ruling: &mut broadcast::Receiver<Ruling>,
-        refused: &mut Option<BackboneError>,
+        so_far: &mut SoFar,
     ) -> Result<Ruling, PetitionError> {
         loop {
-            match self.queue.submit(&self.log, kind, id, request.clone()).await {
-                Ok(_) => *refused = None,
-                Err(error @ BackboneError::Unavailable { .. }) => *refused = Some(error),
+            let again = tokio::time::Instant::now() + RESUBMIT;
+            match self.queue.submit(&self.log, kind, id, make()).await {
+                Ok(_) => so_far.refused = None,
+                Err(error @ BackboneError::Unavailable { .. }) => so_far.refused = Some(error),
                 Err(
                     error @ (BackboneError::LimitReached { .. }
                     | BackboneError::StreamDiffers { .. }
@@ -107,8 +127,14 @@ impl Petitioner {
                     | BackboneError::Closed),
                 ) => return Err(error.into()),
             }
-            if let Ok(Ok(ruling)) = tokio::time::timeout(RESUBMIT, ruling.recv()).await {
-                return Ok(ruling);
+            match tokio::time::timeout(RESUBMIT, ruling.recv()).await {
+                Ok(Ok(ruled)) if so_far.unproven.is_none() && is_of_the_proof(&ruled) => {
+                    so_far.unproven = Some(ruled);
+                    // Announced before it is finished: what was refused leaves the queue only after this.
+                    tokio::time::sleep_until(again).await;
+                }
+                Ok(Ok(ruled)) => return Ok(ruled),
+                Ok(Err(_)) | Err(_) => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What every process needs and that knows no device.
 //!
 //! The job: clock and entropy (the only places that read them), configuration files, telemetry, shutdown, the process's
-//! own TLS keys. Not its job: anything that would have to name a device, an instance or a log.
+//! own TLS keys and other secrets. Not its job: anything that would have to name a device, an instance or a log.
 //!
 //! Read [`clock`] and [`entropy`] first: everything else in the workspace takes them as arguments.
 

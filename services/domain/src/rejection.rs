@@ -189,6 +189,9 @@ pub enum Rejection {
     /// The request cannot be read: it was damaged, or written by a newer version.
     #[error("the request cannot be read: {0}")]
     MalformedRequest(String),
+    /// An operator's command that no API of this fleet has signed, or signed for something else.
+    #[error("the command is not proven: {0}")]
+    CommandUnproven(String),
 }
 
 /// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
@@ -247,6 +250,7 @@ codes!(Rejection {
     Self::DeviceMismatch(_) => "device_mismatch",
     Self::DeviceFrozen(_) => "device_frozen",
     Self::MalformedRequest(_) => "malformed_request",
+    Self::CommandUnproven(_) => "command_unproven",
 } nested {
     CaRefused => AuthorityFault,
     ProofRefused => ProofFault,
@@ -291,7 +295,7 @@ impl Rejection {
             | Self::DeviceHasSecret(_)
             | Self::CertificateHeldByOther(_)
             | Self::DeviceMismatch(_) => Fault::Device,
-            Self::MalformedRequest(_) => Fault::Service,
+            Self::MalformedRequest(_) | Self::CommandUnproven(_) => Fault::Service,
             Self::NotFound(_)
             | Self::AlreadyExists(_)
             | Self::NameTaken { .. }

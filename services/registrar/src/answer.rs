@@ -14,7 +14,7 @@ use rollcall_domain::{
 };
 
 use crate::{
-    intake::Taken,
+    intake::{Taken, Unfit},
     metrics::metrics,
     ruling::{Outcome, Rejected},
 };
@@ -48,9 +48,13 @@ fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> A
             tracing::info!(%log, request = %taken.id, code = rejected.ruling.code, "a request is refused");
             Ruling::Rejected(rejected.ruling.clone())
         }
-        Outcome::Unreadable(reason) => {
-            tracing::warn!(%log, request = %taken.id, reason, "a request cannot be read");
-            Ruling::Rejected(RejectedRuling::from(&Rejection::MalformedRequest(reason.clone())))
+        Outcome::Unfit(unfit) => {
+            match unfit {
+                Unfit::Unreadable(reason) => tracing::warn!(%log, request = %taken.id, reason, "a request cannot be read"),
+                // Said when it was taken.
+                Unfit::Unproven(_) => {}
+            }
+            Ruling::Rejected(RejectedRuling::from(&Rejection::from(unfit)))
         }
     };
     AnnouncedRuling { id: taken.id.clone(), ruling: encode_ruling(&ruling) }

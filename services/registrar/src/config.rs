@@ -1,6 +1,6 @@
 //! The registrar's configuration: plain data that touches nothing.
 
-use rollcall_backbone::codec::AvailabilityTable;
+use rollcall_backbone::{codec::AvailabilityTable, signing::PublicKey};
 use rollcall_domain::fleet::AvailabilityRules;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ pub struct Config {
     /// Live devices in one instance for which nobody asks another figure. It is recorded with the instance, and holds by
     /// itself only for instances whose record says nothing, which version 1 wrote.
     pub devices_max: u64,
+    /// Public keys of the APIs whose commands are ruled on. None: every operator's command is refused.
+    pub command_keys: Vec<PublicKey>,
     /// Where self-registration is not available: any row that matches forbids. What it says of an instance is recorded
     /// with every record of the instance; by itself it holds only for instances whose record says nothing.
     pub unavailable: AvailabilityTable,
@@ -18,7 +20,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { devices_max: 1_000_000, unavailable: AvailabilityTable::default() }
+        Self { devices_max: 1_000_000, command_keys: Vec::new(), unavailable: AvailabilityTable::default() }
     }
 }
 

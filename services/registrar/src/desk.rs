@@ -19,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     answer::answer,
     append::{self, confirm},
+    config::Config,
     intake::{self, Taken},
     metrics::{Again, metrics},
+    proofs::Proofs,
     ruling::{Draft, Realm, Tip, draft},
     run::Parts,
 };
@@ -43,6 +45,7 @@ pub(crate) struct Desk<R> {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: Arc<SigningKey>,
+    proofs: Proofs,
     realm: R,
     /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
     end: Option<Tip>,
@@ -50,10 +53,11 @@ pub(crate) struct Desk<R> {
 }
 
 impl<R: Realm> Desk<R> {
-    pub(crate) fn new(log: LogId, parts: &Parts, realm: R) -> Self {
+    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, realm: R) -> Self {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
-        Self { log, backbone, clock, entropy, key, realm, end: None, retry: RETRY_MIN }
+        let proofs = Proofs::new(log.clone(), config, parts);
+        Self { log, backbone, clock, entropy, key, proofs, realm, end: None, retry: RETRY_MIN }
     }
 
     /// Serves until `stop`.
@@ -91,7 +95,7 @@ impl<R: Realm> Desk<R> {
 
     async fn take(&mut self) -> Vec<Taken> {
         loop {
-            match intake::take(&*self.backbone.requests, &self.log).await {
+            match intake::take(&*self.backbone.requests, &self.log, &mut self.proofs).await {
                 Ok(taken) => {
                     self.retry = RETRY_MIN;
                     return taken;

@@ -2,7 +2,8 @@
 //!
 //! Not for judging them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
 //! log are answered too, or they would come for ever. What a connector submitted is a certificate that asks to be let in
-//! or it goes no further: who a request says it is from is the submitter's word, what it was submitted as is not.
+//! or it goes no further: who a request says it is from is the submitter's word, what it was submitted as is not. What was
+//! submitted as a command is read only behind an API's proof.
 
 use std::time::Duration;
 
@@ -14,12 +15,17 @@ use rollcall_backbone::{
 use rollcall_domain::{
     ids::{LogId, RequestId},
     registry::{Actor, Request, RequestBody},
+    rejection::Rejection,
 };
+
+use crate::proofs::Proofs;
 
 /// Most requests taken at a time: what fits into one append.
 const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
 /// How long to wait for the first request.
 const WAIT: Duration = Duration::from_secs(5);
+/// Requests read before other tasks get their turn: about a millisecond of signature checks.
+const READ_AT_ONCE_MAX: usize = 16;
 
 /// One request that was taken.
 #[derive(Debug)]
@@ -29,21 +35,59 @@ pub(crate) struct Taken {
     /// Names the delivery.
     pub(crate) receipt: Receipt,
     /// What it asks, or why that cannot be read.
-    pub(crate) request: Result<QueuedRequest, String>,
+    pub(crate) request: Result<QueuedRequest, Unfit>,
+}
+
+/// Why something that was taken is not judged at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It cannot be read, or is none of this log.
+    Unreadable(String),
+    /// It is an operator's command without an API's proof; counted and logged by [`Proofs`].
+    Unproven(String),
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self::Unreadable(reason)
+    }
+}
+
+impl From<&Unfit> for Rejection {
+    fn from(unfit: &Unfit) -> Self {
+        match unfit {
+            Unfit::Unreadable(reason) => Self::MalformedRequest(reason.clone()),
+            Unfit::Unproven(reason) => Self::CommandUnproven(reason.clone()),
+        }
+    }
 }
 
 /// Takes what there is, up to one batch; waits a while for the first.
-pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId) -> Result<Vec<Taken>, BackboneError> {
+pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId, proofs: &mut Proofs) -> Result<Vec<Taken>, BackboneError> {
     let deliveries = queue.take(log, TAKEN_MAX, WAIT).await?;
-    Ok(deliveries.into_iter().map(|delivery| read(log, delivery)).collect())
+    let mut taken = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        if taken.len() % READ_AT_ONCE_MAX == READ_AT_ONCE_MAX - 1 {
+            tokio::task::yield_now().await;
+        }
+        let request = read(log, proofs, &delivery);
+        taken.push(Taken { id: delivery.id, receipt: delivery.receipt, request });
+    }
+    Ok(taken)
 }
 
-fn read(log: &LogId, delivery: Delivery) -> Taken {
-    let request = decode_request(&delivery.request)
-        .map_err(|error| error.to_string())
-        .and_then(|request| belongs(log, &delivery.id, &request).map(|()| request))
-        .and_then(|request| is_permitted(delivery.kind, &request.request).map(|()| request));
-    Taken { id: delivery.id, receipt: delivery.receipt, request }
+fn read(log: &LogId, proofs: &mut Proofs, delivery: &Delivery) -> Result<QueuedRequest, Unfit> {
+    let bytes = match delivery.kind {
+        RequestKind::Connect => delivery.request.clone(),
+        RequestKind::Command => {
+            let proven = proofs.verify(&delivery.id, &delivery.request);
+            proven.map_err(|unproven| Unfit::Unproven(unproven.to_string()))?
+        }
+    };
+    let request = decode_request(&bytes).map_err(|error| error.to_string())?;
+    belongs(log, &delivery.id, &request)?;
+    is_permitted(delivery.kind, &request.request)?;
+    Ok(request)
 }
 
 /// A request must be of the queue's kind and carry the id that it was queued under: its ruling goes to that id.

@@ -5,10 +5,10 @@
 //! the rules (`domain`'s `decide`), what is durable (`backbone`), what is known (`projection`).
 //!
 //! The trust boundary: a request is what somebody has put into the queue. Nothing of it is believed but a device
-//! certificate's DER, and that only as far as it proves itself; an operator's name was checked by whoever let the
-//! operator in.
+//! certificate's DER, and that only as far as it proves itself, and a command that an API has signed (`proofs`), which has
+//! checked the operator's name when it let the operator in.
 //!
-//! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `ruling` (a batch is
+//! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `intake`, `ruling` (a batch is
 //! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`.
 
 mod answer;
@@ -20,6 +20,7 @@ mod instance;
 mod intake;
 mod metrics;
 mod overlay;
+mod proofs;
 mod ruling;
 pub mod run;
 mod trace;

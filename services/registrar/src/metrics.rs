@@ -7,8 +7,9 @@ use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Histogram},
 };
+use rollcall_backbone::proof::Unproven;
 
-use crate::ruling::Outcome;
+use crate::{intake::Unfit, ruling::Outcome};
 
 /// The instruments.
 pub(crate) struct Metrics {
@@ -17,6 +18,7 @@ pub(crate) struct Metrics {
     append_ms: Histogram<f64>,
     decided_again: Counter<u64>,
     unreadable: Counter<u64>,
+    unproven: Counter<u64>,
     attempts_lost: Counter<u64>,
 }
 
@@ -28,6 +30,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         append_ms: meter.f64_histogram("rollcall.registrar.append").with_unit("ms").build(),
         decided_again: meter.u64_counter("rollcall.registrar.decided_again").build(),
         unreadable: meter.u64_counter("rollcall.registrar.unreadable").build(),
+        unproven: meter.u64_counter("rollcall.registrar.unproven").build(),
         attempts_lost: meter.u64_counter("rollcall.registrar.attempts_lost").build(),
     }
 });
@@ -61,8 +64,15 @@ impl Metrics {
                 let code = rejected.ruling.code.clone();
                 self.rulings.add(1, &[KeyValue::new("outcome", "rejected"), KeyValue::new("code", code)]);
             }
-            Outcome::Unreadable(_) => self.unreadable.add(1, &[]),
+            Outcome::Unfit(Unfit::Unreadable(_)) => self.unreadable.add(1, &[]),
+            // Counted when it was taken.
+            Outcome::Unfit(Unfit::Unproven(_)) => {}
         }
+    }
+
+    /// A command without a good proof was taken.
+    pub(crate) fn unproven(&self, unproven: &Unproven) {
+        self.unproven.add(1, &[KeyValue::new("why", unproven.name())]);
     }
 
     /// A batch is in the log.

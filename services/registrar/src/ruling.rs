@@ -21,7 +21,11 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use crate::{desk::Closed, intake::Taken, trace};
+use crate::{
+    desk::Closed,
+    intake::{Taken, Unfit},
+    trace,
+};
 
 /// Most bytes of records in one append. One record may be larger than what is left, never larger than all of it.
 const BATCH_BYTES_MAX: usize = 8 * RECORD_BYTES_MAX;
@@ -106,8 +110,8 @@ pub(crate) enum Outcome {
     RuledBefore(Position),
     /// Refused.
     Rejected(Box<Rejected>),
-    /// Not a request of this log, or one that cannot be judged at all.
-    Unreadable(String),
+    /// Not a request of this log, or not a proven one, or one that cannot be judged at all.
+    Unfit(Unfit),
 }
 
 /// A decided batch that the log has not confirmed yet.
@@ -125,7 +129,7 @@ impl Draft {
     pub(crate) fn depends_on_the_end(&self) -> bool {
         self.outcomes.iter().any(|outcome| match outcome {
             Outcome::Recorded(_) | Outcome::AlreadySo | Outcome::Rejected(_) => true,
-            Outcome::RuledBefore(_) | Outcome::Unreadable(_) => false,
+            Outcome::RuledBefore(_) | Outcome::Unfit(_) => false,
         })
     }
 
@@ -154,15 +158,15 @@ pub(crate) async fn draft<R: Realm>(
         }
         let queued = match &taken.request {
             Ok(queued) => queued,
-            Err(reason) => {
-                draft.outcomes.push(Outcome::Unreadable(reason.clone()));
+            Err(unfit) => {
+                draft.outcomes.push(Outcome::Unfit(unfit.clone()));
                 continue;
             }
         };
         let now = Timestamp::from_unix_ms(clock.unix_ms());
         let _span = trace::ruling(log, &taken.id, queued.traceparent.as_deref()).entered();
         let outcome = match judged(realm, log, &taken.id, &queued.request, now) {
-            Err(Failed) => Outcome::Unreadable("ruling failed".into()),
+            Err(Failed) => Outcome::Unfit(Unfit::Unreadable("ruling failed".into())),
             Ok(judged) => match judged {
                 Judged::Grant(event) => {
                     let id = entropy.uuid_v7(now.unix_ms());

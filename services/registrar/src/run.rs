@@ -42,9 +42,14 @@ pub struct Parts {
 
 /// Serves the fleet's log and every instance's until `shutdown`; what has been decided by then is answered first.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
+    if config.command_keys.is_empty() {
+        tracing::error!(
+            "command_keys is empty: no operator's command is ruled on; name what `rollcall pki command-key` printed"
+        );
+    }
     let config = Arc::new(config);
     let desks = TaskTracker::new();
-    desks.spawn(keep_up(LogId::Fleet, parts.clone(), shutdown.child_token(), {
+    desks.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
         let (config, parts) = (Arc::clone(&config), parts.clone());
         move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
     }));
@@ -87,13 +92,13 @@ async fn serve_instance(
     parts: Parts,
     stop: CancellationToken,
 ) {
-    let (log, made) = (LogId::Instance(instance.clone()), parts.clone());
+    let (log, made, given) = (LogId::Instance(instance.clone()), parts.clone(), Arc::clone(&config));
     // The view follows for longer than its desk, which finishes what it has begun.
     let (follow, stopped) = (CancellationToken::new(), stop.clone());
     let until = follow.clone();
     // Held from one desk to the next, or every desk that fails would have the view read through again.
     let mut held = None;
-    keep_up(log, parts, stop, move || {
+    keep_up(log, given, parts, stop, move || {
         let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
         drop(held.replace(view.clone()));
@@ -107,6 +112,7 @@ async fn serve_instance(
 /// Keeps a desk up until `stop`.
 async fn keep_up<R: Realm + 'static>(
     log: LogId,
+    config: Arc<Config>,
     parts: Parts,
     stop: CancellationToken,
     mut realm: impl FnMut() -> Result<R, Closed>,
@@ -116,7 +122,7 @@ async fn keep_up<R: Realm + 'static>(
             stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
             continue;
         };
-        let desk = Desk::new(log.clone(), &parts, realm);
+        let desk = Desk::new(log.clone(), &config, &parts, realm);
         // A task of its own, so that a panic ends this desk's round and not the registrar.
         match tokio::spawn(desk.run(stop.clone())).await {
             Ok(Ok(())) => {}

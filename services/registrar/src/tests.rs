@@ -6,6 +6,7 @@ mod answers;
 mod kills;
 mod mortal;
 mod pki;
+mod proofs;
 mod races;
 mod realms;
 mod world;

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// The deployment's NATS server
     #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
     pub nats: String,
+    /// The command key of the deployment's API
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_COMMAND_KEY")]
+    pub command_key: PathBuf,
     /// What $DATA means in the fleet file; disposable views are kept there too
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
     pub data: PathBuf,
@@ -52,7 +55,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let own = arguments.data.join(VIEWS);
     let views = processes::views(&own, false, crate::log_keys::of_tool(&[], &arguments.data)?);
     let ground = processes::stand(backbone, &views, &shutdown)?;
-    let outcome = applier(&ground, &shutdown).apply(&document).await.context("cannot apply the fleet file")?;
+    let command_key = rollcall_api::command_key::read(&arguments.command_key)?;
+    let outcome = applier(&ground, command_key, &shutdown).apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     report(&document, outcome);
     processes::finish(shutdown, telemetry).await;

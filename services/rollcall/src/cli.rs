@@ -40,7 +40,7 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Print a process's configuration with every default filled in
     PrintConfig(ConfigFile),
-    /// Make a development CA, device certificates and the verification certificate
+    /// Make a development CA, device certificates, the verification certificate, the API's command key
     #[command(subcommand)]
     Pki(pki::Command),
     /// Connect as a device and say what happens at each step
@@ -84,8 +84,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(file) => println!("{}", check(&file)?),
         Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),
         Command::Pki(command) => {
-            for file in pki::run(&command)? {
-                println!("{}", file.display());
+            for line in pki::run(&command)? {
+                println!("{line}");
             }
         }
         Command::Device(arguments) => runtime()?.block_on(device::run(&arguments))?,

@@ -1,5 +1,5 @@
 //! `rollcall pki`: certificates for development. A CA as an enterprise would have it, device certificates, and the
-//! certificate that proves to hold a CA's key.
+//! certificate that proves to hold a CA's key. Besides, the keys that an API proves commands and registrars seal records with.
 //!
 //! Not a production CA: keys lie in files and nothing is revoked. Existing files are never overwritten.
 
@@ -12,6 +12,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, RsaKeySize, SignatureAlgorithm,
 };
+use rollcall_backbone::signing::SigningKey;
 use rollcall_chassis::{
     clock::{Clock, SystemClock},
     keys::{write_private, write_public},
@@ -36,6 +37,10 @@ pub enum Command {
     Device(DeviceArguments),
     /// The certificate that proves to hold a CA's key: its CN is the verification code
     Verification(VerificationArguments),
+    /// The key that an API proves operators' commands with; prints the public key, for the registrars' `command_keys`
+    CommandKey(CommandKeyArguments),
+    /// The key that a fleet's registrars seal records with; prints the public key, for everybody's `registrar_keys`
+    RegistrarKey(RegistrarKeyArguments),
 }
 
 /// Which kind of key.
@@ -126,20 +131,46 @@ pub struct VerificationArguments {
     pub out: PathBuf,
 }
 
-/// Makes what was asked for and names the files on standard output.
+/// Arguments of `pki command-key`.
+#[derive(Debug, Args)]
+pub struct CommandKeyArguments {
+    /// File to write; only its owner may read it
+    #[arg(long, value_name = "FILE", default_value = "command.key")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `pki registrar-key`.
+#[derive(Debug, Args)]
+pub struct RegistrarKeyArguments {
+    /// File to write; only its owner may read it
+    #[arg(long, value_name = "FILE", default_value = "registrar.key")]
+    pub out: PathBuf,
+}
+
+/// Makes what was asked for. Returns what standard output is to say: the files, or a public key.
 ///
 /// # Errors
 /// Files that cannot be read or exist already, a subject that cannot be understood.
-pub fn run(command: &Command) -> anyhow::Result<Vec<PathBuf>> {
-    match command {
-        Command::Ca(arguments) => make_ca(arguments),
-        Command::Device(arguments) => make_device(arguments),
+pub fn run(command: &Command) -> anyhow::Result<Vec<String>> {
+    let files = match command {
+        Command::Ca(arguments) => make_ca(arguments)?,
+        Command::Device(arguments) => make_device(arguments)?,
         Command::Verification(arguments) => {
             let pem = verification_certificate(&arguments.ca, &arguments.ca_key, &arguments.code)?;
             write_public(&arguments.out, &pem)?;
-            Ok(vec![arguments.out.clone()])
+            vec![arguments.out.clone()]
         }
-    }
+        Command::CommandKey(arguments) => return make_signing_key(&arguments.out),
+        Command::RegistrarKey(arguments) => return make_signing_key(&arguments.out),
+    };
+    Ok(files.iter().map(|file| file.display().to_string()).collect())
+}
+
+/// Writes a private key and returns its public half.
+fn make_signing_key(out: &Path) -> anyhow::Result<Vec<String>> {
+    let key = SigningKey::generate();
+    write_private(out, &key.to_pem())?;
+    Ok(vec![key.public().to_string()])
 }
 
 /// The PEM certificate that proves to hold the key of `ca`: its CN is `code`.

@@ -9,8 +9,8 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_api::Welcome;
-use rollcall_backbone::signing::SigningKey;
+use rollcall_api::{Welcome, command_key};
+use rollcall_backbone::signing::{PublicKey, SigningKey};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -38,6 +38,8 @@ use crate::{
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
 /// that is called so would be served this one, which is no less the platform's.
 const API_CERTIFICATE: &str = "api";
+/// The API's command key in the data folder.
+const COMMAND_KEY: &str = "api/command.key";
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
@@ -147,9 +149,11 @@ async fn serve_on(
     ));
     let status = watch::Sender::default();
     let mut connector = status.subscribe();
-    let address = start_services(arguments, ground, key, status, &services, shutdown).await?;
+    let command_key = command_key::read_or_make(&arguments.data.join(COMMAND_KEY), &SystemEntropy)?;
+    let keys = (key, command_key.public());
+    let address = start_services(arguments, ground, keys, status, &services, shutdown).await?;
     let mut api = start_api(arguments, ground, &services, shutdown).await?;
-    let mut applier = applier(ground, shutdown);
+    let mut applier = applier(ground, command_key, shutdown);
     if let Some(document) = document {
         match applier.apply(&document).await {
             Ok(outcome) => report(&document, outcome),
@@ -181,7 +185,7 @@ fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
 async fn start_services(
     arguments: &Arguments,
     ground: &Ground,
-    key: Arc<SigningKey>,
+    (key, command_key): (Arc<SigningKey>, PublicKey),
     status: watch::Sender<ConnectorStatus>,
     services: &TaskTracker,
     shutdown: &CancellationToken,
@@ -192,8 +196,8 @@ async fn start_services(
         tls_folder: arguments.data.join("tls"),
         ..rollcall_connector::Config::default()
     };
-    let parts = processes::registrar_parts(ground, key);
-    let registrar = rollcall_registrar::run(rollcall_registrar::Config::default(), parts, shutdown.clone());
+    let registrar = rollcall_registrar::Config { command_keys: vec![command_key], ..rollcall_registrar::Config::default() };
+    let registrar = rollcall_registrar::run(registrar, processes::registrar_parts(ground, key), shutdown.clone());
     let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound, status), shutdown.clone());
     let (stopping, failed) = (shutdown.clone(), shutdown.clone());
     services.spawn(async move {
@@ -238,6 +242,7 @@ async fn start_api(
         key: tls_folder.join(format!("{API_CERTIFICATE}.key")),
         tls_folder,
         master_key_file: arguments.data.join("api/master.key"),
+        command_key_file: arguments.data.join(COMMAND_KEY),
         ..rollcall_api::Config::default()
     };
     let api = rollcall_api::run(config, processes::api_parts(ground, bound, welcoming), shutdown.clone());
@@ -280,13 +285,14 @@ async fn issue_server_certificates(
     }
 }
 
-pub(crate) fn applier(ground: &Ground, shutdown: &CancellationToken) -> Applier {
+pub(crate) fn applier(ground: &Ground, command_key: SigningKey, shutdown: &CancellationToken) -> Applier {
     Applier {
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        command_key,
         shutdown: shutdown.clone(),
         petitioners: HashMap::new(),
     }

@@ -27,22 +27,25 @@ pub struct Deployment {
     connectors: Vec<Connector>,
     registrar: Option<Process>,
     registrar_lines: String,
-    registrar_key: RegistrarKey,
+    /// What the registrars seal with.
+    registrar_key: SigningKey,
+    /// What the API gives commands with.
+    command_key: SigningKey,
     api: Option<Process>,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
 }
 
-/// What the registrars seal with: made as an operator makes it.
-struct RegistrarKey {
+/// A key as an operator makes it.
+struct SigningKey {
     file: PathBuf,
     public: String,
 }
 
-impl RegistrarKey {
-    fn make(folder: &Path) -> Self {
-        let file = folder.join("registrar.key");
-        let made = Command::new(rollcall()).args(["pki", "registrar-key", "--out"]).arg(&file).output();
+impl SigningKey {
+    /// `rollcall pki <kind>`.
+    fn make(kind: &str, file: PathBuf) -> Self {
+        let made = Command::new(rollcall()).args(["pki", kind, "--out"]).arg(&file).output();
         let made = made.expect("rollcall pki starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let public = String::from_utf8(made.stdout).expect("text").trim().to_owned();
@@ -105,7 +108,9 @@ impl Deployment {
         }
         ca.server(&tls, "api", "localhost");
         let server_ca = ca.pair.certificate.clone();
-        let registrar_key = RegistrarKey::make(folder.path());
+        std::fs::create_dir_all(folder.path().join("api")).expect("a folder");
+        let registrar_key = SigningKey::make("registrar-key", folder.path().join("registrar.key"));
+        let command_key = SigningKey::make("command-key", folder.path().join("api/command.key"));
         Self {
             folder,
             server_ca,
@@ -114,6 +119,7 @@ impl Deployment {
             registrar: None,
             registrar_lines: String::new(),
             registrar_key,
+            command_key,
             api: None,
             nats,
         }
@@ -145,6 +151,7 @@ impl Deployment {
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
         command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
+        command.arg("--command-key").arg(&self.command_key.file);
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -153,9 +160,9 @@ impl Deployment {
         target(host, self.connectors[connector].address, &self.server_ca, self.folder())
     }
 
-    /// An operator.
+    /// An operator, with the key of the deployment's API.
     pub fn operator(&self) -> Operator {
-        Operator::on_nats(&self.nats.url())
+        Operator::on_nats(&self.nats.url()).with_command_key(&&self.command_key.file)
     }
 
     /// The folder where the registrar keeps its views.
@@ -188,10 +195,11 @@ impl Deployment {
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_key_file = {:?}\n[registrar]\n{}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_key_file = {:?}\n[registrar]\ncommand_keys = [{:?}]\n{}\n",
             self.registrar_data(),
             self.nats.url(),
             self.registrar_key.file,
+            self.command_key.public,
             self.registrar_lines
         );
         std::fs::write(&config, text).expect("written");
@@ -207,13 +215,14 @@ impl Deployment {
     pub fn start_api(&mut self) -> Value {
         let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
+            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
             self.folder().join("api"),
             self.nats.url(),
             self.registrar_key.public,
             tls.join("api.crt"),
             tls.join("api.key"),
             self.folder().join("api/master.key"),
+            self.command_key.file,
         );
         std::fs::write(&config, text).expect("written");
         let mut command = Command::new(rollcall());

@@ -18,14 +18,16 @@ use rollcall_backbone::{
     messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
     nats::{self, NatsConfig},
     petition::Petitioner,
+    proof::{Bound, incarnation, prove},
     requests::RequestKind,
+    signing::SigningKey,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
 };
 use rollcall_domain::{
-    fleet::FleetCommand,
+    fleet::{Fleet, FleetCommand},
     ids::{DeviceId, InstanceId, LogId, Position, RequestId, SpaceId},
     registry::{Actor, Command, Event, Request, RequestBody},
     time::Timestamp,
@@ -45,18 +47,31 @@ pub struct Operator {
     runtime: Runtime,
     backbone: Backbone,
     petitioners: HashMap<LogId, Petitioner>,
+    /// The API's; none: commands cannot be given.
+    command_key: Option<SigningKey>,
     shutdown: CancellationToken,
 }
 
 impl Operator {
-    /// At a NATS server.
+    /// At a NATS server; only for reading, without [`Operator::with_command_key`].
     ///
     /// # Panics
     /// When it cannot be reached.
     pub fn on_nats(url: &str) -> Self {
         let runtime = runtime();
         let backbone = runtime.block_on(nats::connect(NatsConfig::new(url))).expect("the broker can be reached");
-        Self { runtime, backbone, petitioners: HashMap::new(), shutdown: CancellationToken::new() }
+        Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
+    }
+
+    /// The same with the command key of an API: its commands are ruled on.
+    ///
+    /// # Panics
+    /// When there is no key in `file`.
+    #[must_use]
+    pub fn with_command_key(mut self, file: &Path) -> Self {
+        let pem = std::fs::read_to_string(file).expect("the command key");
+        self.command_key = Some(SigningKey::from_pem(&pem).expect("a command key"));
+        self
     }
 
     /// At the embedded log of a data folder whose process has ended; only for reading.
@@ -69,7 +84,7 @@ impl Operator {
         let guard = runtime.enter();
         let backbone = embedded::open(&data.join("log"), config).expect("the log of a process that has ended can be opened");
         drop(guard);
-        Self { runtime, backbone, petitioners: HashMap::new(), shutdown: CancellationToken::new() }
+        Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }
 
     /// Every record of an instance's log, from its first to the last there is now.
@@ -77,15 +92,18 @@ impl Operator {
     /// # Panics
     /// When the log cannot be read.
     pub fn records(&self, instance: &str) -> Vec<Record> {
-        let log = instance_log(instance);
+        self.records_of(&instance_log(instance))
+    }
+
+    fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.runtime.block_on(async {
-            self.backbone.log.open(&log).await.expect("the log can be opened");
-            let mut follower = self.backbone.log.follow(&log, Position::START).await.expect("the log can be followed");
+            self.backbone.log.open(log).await.expect("the log can be opened");
+            let mut follower = self.backbone.log.follow(log, Position::START).await.expect("the log can be followed");
             let mut records = Vec::new();
             loop {
                 match follower.recv().await.expect("a follower says when it has caught up").expect("the log can be read") {
                     Followed::Entry(entry) => {
-                        records.push(codec::decode_record(&log, &entry.record).expect("a record can be read"));
+                        records.push(codec::decode_record(log, &entry.record).expect("a record can be read"));
                     }
                     Followed::CaughtUp(_) => return records,
                     // It goes on, and catches up again.
@@ -140,15 +158,29 @@ impl Operator {
         self.petition(LogId::Fleet, &id, request)
     }
 
+    /// The fleet at the end of its log.
+    fn fleet(&self) -> Fleet {
+        let mut fleet = Fleet::default();
+        for record in self.records_of(&LogId::Fleet) {
+            if let AnyEvent::Fleet(event) = record.event {
+                fleet.evolve(&event, record.time);
+            }
+        }
+        fleet
+    }
+
     fn petition(&mut self, log: LogId, id: &RequestId, request: AnyRequest) -> Ruling {
         let now = Timestamp::from_unix_ms(SystemClock.unix_ms());
         let queued = codec::encode_request(&QueuedRequest { submitted_at: now, traceparent: None, request });
-        let Self { runtime, backbone, petitioners, shutdown } = self;
+        let incarnation = incarnation(&self.fleet(), &log);
+        let Self { runtime, backbone, petitioners, command_key, shutdown } = self;
+        let key = command_key.as_ref().expect("with_command_key");
+        let make = || prove(key, Bound { log: &log, incarnation, request: id }, &queued, now);
         runtime.block_on(async {
             backbone.requests.open(&log).await.expect("the request queue can be opened");
             let start = || Petitioner::start(log.clone(), backbone.requests.clone(), shutdown.clone());
             let petitioner = petitioners.entry(log.clone()).or_insert_with(start).clone();
-            petitioner.ask(RequestKind::Command, id, queued, wait::BOUND).await.expect("the registrar rules on a command")
+            petitioner.ask(RequestKind::Command, id, make, wait::BOUND).await.expect("the registrar rules on a command")
         })
     }
 

@@ -5,14 +5,13 @@
 //! to share one file only. The price: with another master key every access key and token is void. Invariant: the key is in
 //! memory once, wiped when dropped, and in no `Debug`.
 
-use std::{
-    io::{ErrorKind, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose};
-use rollcall_chassis::entropy::Entropy;
+use rollcall_chassis::{
+    entropy::Entropy,
+    secret_file::{self, SecretFileError},
+};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -24,9 +23,7 @@ pub const KEY_BYTES: usize = 32;
 pub const ACCESS_SECRET_CHARS: usize = 40;
 
 /// Longest file that is read, bytes: the key in hexadecimal and some white space.
-const FILE_BYTES_MAX: u64 = 256;
-/// A file that the group or others may do anything with is refused.
-const OTHERS: u32 = 0o077;
+const FILE_BYTES_MAX: usize = 256;
 
 /// What each derived secret is for. No label is the beginning of another, since a name follows some of them.
 const ACCESS_SECRET: &[u8] = b"rollcall access secret v1\0";
@@ -36,25 +33,9 @@ const PEPPER: &[u8] = b"rollcall password pepper v1\0";
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// The file cannot be read or made.
-    #[error("cannot {doing} the master key {file}")]
-    File {
-        /// `read` or `make`.
-        doing: &'static str,
-        /// Which.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others than the owner may read or write it.
-    #[error("the master key {file} has mode {mode:o}: nobody but its owner may have access to it (chmod 600)")]
-    Exposed {
-        /// Which.
-        file: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// The file.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// Not a key: too short, too long or neither hexadecimal nor base64.
     #[error("the master key {file} must hold {KEY_BYTES} bytes in hexadecimal or base64")]
     Content {
@@ -72,26 +53,8 @@ impl MasterKey {
     /// # Errors
     /// [`MasterKeyError`].
     pub fn open_or_make(file: &Path, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
-        let failed = |doing| move |source| MasterKeyError::File { doing, file: file.to_owned(), source };
-        match std::fs::File::open(file) {
-            Ok(opened) => Self::read(file, opened),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(file, entropy).map_err(failed("make"))?;
-                Self::read(file, std::fs::File::open(file).map_err(failed("read"))?)
-            }
-            Err(error) => Err(failed("read")(error)),
-        }
-    }
-
-    fn read(file: &Path, opened: std::fs::File) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File { doing: "read", file: file.to_owned(), source };
-        // Of what is open, not of what the path leads to by now.
-        let mode = opened.metadata().map_err(failed)?.permissions().mode() & 0o777;
-        if mode & OTHERS != 0 {
-            return Err(MasterKeyError::Exposed { file: file.to_owned(), mode });
-        }
-        let mut text = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize + 1));
-        opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(failed)?;
+        let made = || Zeroizing::new(format!("{}\n", Zeroizing::new(hex::encode(&bytes_32(entropy)[..])).as_str()));
+        let text = secret_file::read_or_make(file, FILE_BYTES_MAX, entropy, made)?;
         decoded(&text).map(Self).ok_or_else(|| MasterKeyError::Content { file: file.to_owned() })
     }
 
@@ -129,27 +92,10 @@ fn decoded(text: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     Some(key)
 }
 
-/// Writes a new key aside and links it into place: the link fails where a key is, and nobody reads half of one.
-fn make(file: &Path, entropy: &dyn Entropy) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let aside = file.with_extension(format!("{}.new", entropy.uuid_v4().simple()));
-    let mut options = std::fs::OpenOptions::new();
-    let mut written = options.write(true).create_new(true).mode(0o600).open(&aside)?;
-    let key = bytes_32(entropy);
-    let text = Zeroizing::new(format!("{}\n", Zeroizing::new(hex::encode(&key[..])).as_str()));
-    let linked = written
-        .write_all(text.as_bytes())
-        .and_then(|()| written.sync_all())
-        .and_then(|()| std::fs::hard_link(&aside, file))
-        .or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) });
-    std::fs::remove_file(&aside)?;
-    linked
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use rollcall_chassis::entropy::{CountingEntropy, SystemEntropy};
     use secrecy::ExposeSecret as _;
 
@@ -214,10 +160,12 @@ mod tests {
 
     #[test]
     fn a_key_that_is_no_key_or_that_others_can_read_is_refused() {
-        for text in ["", "secret", &"0f".repeat(KEY_BYTES - 1), &"0f".repeat(KEY_BYTES + 1), &"0f".repeat(4096)] {
+        for text in ["", "secret", &"0f".repeat(KEY_BYTES - 1), &"0f".repeat(KEY_BYTES + 1)] {
             let (_folder, file) = written(text, 0o600);
             assert!(refusal(&file).contains("must hold 32 bytes"), "{text}");
         }
+        let (_folder, file) = written(&"0f".repeat(4096), 0o600);
+        assert!(refusal(&file).contains("more than 256 bytes"));
         for mode in [0o644, 0o640, 0o604, 0o620] {
             let (_folder, file) = written(&"0f".repeat(KEY_BYTES), mode);
             let said = refusal(&file);

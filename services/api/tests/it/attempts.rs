@@ -34,7 +34,7 @@ async fn refused(world: &World, der: &[u8]) -> String {
     let request = Request { id: request_id.clone(), actor: Actor::Certificate(sha256), body };
     let submitted_at = Timestamp::from_unix_ms(world.clock.unix_ms());
     let queued = QueuedRequest { submitted_at, traceparent: None, request: AnyRequest::Registry(request) };
-    let ruling = petitioner.ask(RequestKind::Connect, &request_id, encode_request(&queued), PATIENCE).await.unwrap();
+    let ruling = petitioner.ask(RequestKind::Connect, &request_id, || encode_request(&queued), PATIENCE).await.unwrap();
     assert!(matches!(ruling, Ruling::Rejected(_)), "{ruling:?}");
     stop.cancel();
     hex::encode(sha256)

@@ -78,6 +78,7 @@ async fn a_second_process_shows_no_password_and_the_same_key() {
         listen: ([127, 0, 0, 1], 0).into(),
         plain_http: true,
         master_key_file: folder.path().join("master.key"),
+        command_key_file: world.command_key_file(),
         ..Config::default()
     };
     let ((bound, _address), (welcome, welcomed)) = (oneshot::channel(), oneshot::channel());

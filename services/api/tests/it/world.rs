@@ -1,12 +1,12 @@
 //! One fleet in one process: backbone in memory, registrar, API. Operators and instances come through the queue, as they
 //! would from any other process.
 
-use rollcall_backbone::{seal::SealKeys, signing::SigningKey};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     future::Future,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -14,13 +14,16 @@ use std::{
     time::Duration,
 };
 
-use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, config::Limits, run};
+use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, command_key, config::Limits, run};
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
     memory::{self, MemoryConfig},
     petition::Petitioner,
+    proof::{Bound, incarnation, prove},
     requests::RequestKind,
+    seal::SealKeys,
+    signing::{PublicKey, SigningKey},
 };
 use rollcall_chassis::{
     clock::{Clock as _, SetClock},
@@ -63,6 +66,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     registrar: Mutex<Option<CancellationToken>>,
     master_key: MasterKey,
+    pub(crate) command_key: SigningKey,
     petitioners: Mutex<BTreeMap<LogId, Petitioner>>,
     numbers: AtomicU64,
     shutdown: CancellationToken,
@@ -109,7 +113,9 @@ impl World {
         };
         let store = Store::open(&store).unwrap();
         let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
-        let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, &shutdown);
+        let command_key_file = folder.path().join("api/command.key");
+        let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();
+        let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, command_key.public(), &shutdown);
         let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
         change(&mut limits);
         let master_key_file = folder.path().join("api/master.key");
@@ -117,6 +123,7 @@ impl World {
             listen: ([127, 0, 0, 1], 0).into(),
             plain_http: true,
             master_key_file: master_key_file.clone(),
+            command_key_file,
             limits,
             ..Config::default()
         };
@@ -144,6 +151,7 @@ impl World {
             store,
             registrar: Mutex::new(Some(registrar)),
             master_key,
+            command_key,
             petitioners: Mutex::default(),
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
@@ -158,6 +166,7 @@ impl World {
             listen: ([127, 0, 0, 1], 0).into(),
             plain_http: true,
             master_key_file: self.folder.path().join("api/master.key"),
+            command_key_file: self.command_key_file(),
             limits: Limits { requests_per_s_max: 10_000, ..Limits::default() },
             ..Config::default()
         };
@@ -174,6 +183,10 @@ impl World {
         let stop = self.shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
         within(address).await.unwrap()
+    }
+
+    pub(crate) fn command_key_file(&self) -> PathBuf {
+        self.folder.path().join("api/command.key")
     }
 
     /// A fleet with one instance `alpha`, in it the default space `space` with product `truck`.
@@ -194,7 +207,8 @@ impl World {
 
     pub(crate) fn resume(&self) {
         let seed = 4_000_000 + 1_000_000 * self.number();
-        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, seed, &self.shutdown);
+        let key = self.command_key.public();
+        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, seed, key, &self.shutdown);
         *self.registrar.lock().unwrap() = Some(stop);
     }
 
@@ -216,7 +230,14 @@ impl World {
         };
         let submitted_at = Timestamp::from_unix_ms(self.clock.unix_ms());
         let queued = encode_request(&QueuedRequest { submitted_at, traceparent: None, request: request.clone() });
-        match self.petitioner(&log).ask(kind, &id, queued, PATIENCE).await.unwrap() {
+        let make = || match kind {
+            RequestKind::Connect => queued.clone(),
+            RequestKind::Command => {
+                let incarnation = incarnation(&self.fleet.borrow().fleet, &log);
+                prove(&self.command_key, Bound { log: &log, incarnation, request: &id }, &queued, submitted_at)
+            }
+        };
+        match self.petitioner(&log).ask(kind, &id, make, PATIENCE).await.unwrap() {
             Ruling::Accepted { position } => position,
             Ruling::Rejected(rejected) => panic!("{request:?}: {rejected:?}"),
         }
@@ -391,6 +412,7 @@ fn start_registrar(
     fleet: &watch::Receiver<Arc<FleetSnapshot>>,
     clock: &SetClock,
     seed: u64,
+    command_key: PublicKey,
     shutdown: &CancellationToken,
 ) -> CancellationToken {
     let stop = shutdown.child_token();
@@ -402,6 +424,7 @@ fn start_registrar(
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(seed)),
     };
-    tokio::spawn(rollcall_registrar::run(rollcall_registrar::Config::default(), parts, stop.clone()));
+    let config = rollcall_registrar::Config { command_keys: vec![command_key], ..rollcall_registrar::Config::default() };
+    tokio::spawn(rollcall_registrar::run(config, parts, stop.clone()));
     stop
 }

@@ -131,7 +131,7 @@ async fn petitioner_away() -> (rollcall_backbone::Backbone, memory::Control, Pet
 async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
     let (backbone, control, petitioner) = petitioner_away().await;
     let id = RequestId::parse("request").unwrap();
-    let asked = petitioner.ask(RequestKind::Connect, &id, Bytes::from("request"), 4 * RESUBMIT);
+    let asked = petitioner.ask(RequestKind::Connect, &id, || Bytes::from("request"), 4 * RESUBMIT);
     let ruled_on = async {
         // The first submission has been refused by then.
         tokio::time::sleep(RESUBMIT / 2).await;
@@ -149,7 +149,7 @@ async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
 async fn f14_whoever_asks_is_told_what_kept_the_request_from_its_queue() {
     let (_backbone, control, petitioner) = petitioner_away().await;
     let id = RequestId::parse("request").unwrap();
-    let ask = || petitioner.ask(RequestKind::Connect, &id, Bytes::from("request"), 2 * RESUBMIT);
+    let ask = || petitioner.ask(RequestKind::Connect, &id, || Bytes::from("request"), 2 * RESUBMIT);
     let error = ask().await.unwrap_err();
     assert!(matches!(error, PetitionError::Backbone(BackboneError::Unavailable { .. })), "{error}");
     control.heal();

@@ -77,8 +77,9 @@ impl Inner {
                 body: RequestBody::CertificateConnect { chain: event.chain, claimed: event.claimed },
             }),
         };
+        let queued = encode_request(&request);
         tokio::select! {
-            ruled = self.petitioner.ask(RequestKind::Connect, &id, encode_request(&request), self.deadline) => self.follow(ruled).await,
+            ruled = self.petitioner.ask(RequestKind::Connect, &id, || queued.clone(), self.deadline) => self.follow(ruled).await,
             () = self.arrivals.wait(&id) => Ok(()),
         }
     }

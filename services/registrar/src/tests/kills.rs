@@ -10,7 +10,7 @@ use rollcall_domain::{
 
 use super::{
     mortal::{Life, mortal},
-    world::{World, accepted, certificate_connect, log, operator, queued, rejected},
+    world::{World, accepted, certificate_connect, kind_of, log, operator, rejected},
 };
 
 /// Steps of one batch: taken; before and after append, announce, keep, finish.
@@ -66,8 +66,9 @@ async fn submit_all(world: &World) -> Vec<(Request, Option<&'static str>)> {
     requests.push((command("freeze", Command::FreezeDevice { device: gone }), Some("not_found")));
     requests.push((certificate_connect(&super::pki::Ca::new("stranger").device("0009")), Some("chain_refused")));
     for (request, _) in &requests {
-        let bytes = rollcall_backbone::codec::encode_request(&queued(AnyRequest::Registry(request.clone())));
-        world.backbone.requests.submit(&log(), super::world::kind_of(request), &request.id, bytes).await.unwrap();
+        let kind = kind_of(request);
+        let bytes = world.bytes(kind, &log(), &request.id, AnyRequest::Registry(request.clone()));
+        world.backbone.requests.submit(&log(), kind, &request.id, bytes).await.unwrap();
     }
     requests
 }

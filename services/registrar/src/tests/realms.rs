@@ -10,6 +10,7 @@ use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
     memory::{MemoryConfig, with_control},
     petition::Petitioner,
+    proof::{Bound, prove},
     requests::RequestKind,
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
@@ -30,6 +31,7 @@ use super::{
     world::{accepted, instance, operator, queued, rejected},
 };
 use crate::{
+    config::Config,
     desk::{Closed, Desk},
     ruling::{Judged, Realm, Rejected, Tip},
     run::Parts,
@@ -103,16 +105,20 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
         clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
         entropy: Arc::new(CountingEntropy::seeded(1)),
     };
+    let key = SigningKey::generate();
+    let config = Config { command_keys: vec![key.public()], ..Config::default() };
     let asking = ids.map(|id| {
         let (petitioner, id) = (petitioner.clone(), RequestId::parse(id).unwrap());
         let command = FleetCommand::DeleteInstance(InstanceId::parse("one").unwrap());
         let request = encode_request(&queued(AnyRequest::Fleet { id: id.clone(), actor: operator(), command }));
-        tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, request, BOUND).await })
+        let bound = Bound { log: &LogId::Fleet, incarnation: uuid::Uuid::nil(), request: &id };
+        let proven = prove(&key, bound, &request, Timestamp::from_unix_s(NOW_UNIX_S));
+        tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
     });
     // All of it waits before the desk looks.
     tokio::time::sleep(Duration::from_millis(10)).await;
     let realm = Misbehaving { seen: Position::START, rounds: 0, damaged };
-    let desk = tokio::spawn(Desk::new(LogId::Fleet, &parts, realm).run(shutdown.clone()));
+    let desk = tokio::spawn(Desk::new(LogId::Fleet, &config, &parts, realm).run(shutdown.clone()));
     let mut rulings = Vec::new();
     for asking in asking {
         rulings.push(asking.await.unwrap().expect("the desk answers"));

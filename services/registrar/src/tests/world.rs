@@ -1,20 +1,23 @@
 //! A fleet with one instance, a CA that registers devices, and registrars that serve it.
 
-use rollcall_backbone::{
-    follow::{LogFollower, Step},
-    seal::{Point, SealKeys, SealedLog, Sealing},
-    signing::SigningKey,
-};
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use rollcall_backbone::{
     Backbone,
     codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
+    follow::{LogFollower, Step},
     memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
+    proof::{Bound, incarnation, prove},
     requests::RequestKind,
+    seal::{Point, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
 };
-use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
+use rollcall_chassis::{
+    clock::{Clock as _, SetClock},
+    entropy::CountingEntropy,
+};
 use rollcall_domain::{
     fleet::{Edition, FleetCommand, FleetEvent, InstanceDraft},
     ids::{CaId, InstanceId, LogId, PolicyId, Position, ProductId, RequestId, SpaceId, TemplateId},
@@ -24,9 +27,10 @@ use rollcall_domain::{
 };
 use rollcall_projection::{
     admission::{Store, StoreConfig},
-    fleet,
+    fleet::{self, FleetSnapshot},
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::pki::{Ca, NOW_UNIX_S};
@@ -40,7 +44,12 @@ pub(super) struct World {
     pub(super) backbone: Backbone,
     pub(super) faults: Control,
     pub(super) ca: Ca,
+    /// The registrars'.
     pub(super) key: Arc<SigningKey>,
+    /// The API's.
+    pub(super) command_key: SigningKey,
+    pub(super) clock: SetClock,
+    snapshots: watch::Receiver<Arc<FleetSnapshot>>,
     fleet: Petitioner,
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,
@@ -65,23 +74,23 @@ impl World {
         }
         let petitioner = |log| Petitioner::start(log, backbone.requests.clone(), shutdown.clone());
         let (fleet, instance) = (petitioner(LogId::Fleet), petitioner(log()));
-        Self {
-            backbone,
-            faults,
-            ca: Ca::new("Enterprise CA"),
-            key: Arc::new(SigningKey::generate()),
-            fleet,
-            instance,
-            shutdown,
-            seed,
-        }
+        let (ca, clock) = (Ca::new("Enterprise CA"), SetClock::at(NOW_UNIX_S * 1000));
+        let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
+        let keys = [key.public()].into_iter().collect();
+        let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, shutdown.clone());
+        Self { backbone, faults, ca, key, command_key, clock, snapshots, fleet, instance, shutdown, seed }
     }
 
     /// Starts a registrar that sees `backbone`.
     pub(super) fn registrar(&self, number: u64, backbone: Backbone) -> Registrar {
+        let config = Config { command_keys: vec![self.command_key.public()], ..Config::default() };
+        self.configured_registrar(number, backbone, config)
+    }
+
+    pub(super) fn configured_registrar(&self, number: u64, backbone: Backbone, config: Config) -> Registrar {
         let folder = tempfile::tempdir().unwrap();
         let keys: SealKeys = [self.key.public()].into_iter().collect();
-        let config = StoreConfig {
+        let views = StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 8 << 20,
             directory: false,
@@ -92,11 +101,11 @@ impl World {
             fleet: fleet::follow(backbone.log.clone(), keys, shutdown.clone()),
             backbone,
             key: Arc::clone(&self.key),
-            store: Store::open(&config).unwrap(),
-            clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
+            store: Store::open(&views).unwrap(),
+            clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded((self.seed << 32) + (number << 24))),
         };
-        let task = tokio::spawn(crate::run(Config::default(), parts, shutdown.clone()));
+        let task = tokio::spawn(crate::run(config, parts, shutdown.clone()));
         Registrar { shutdown, task, _folder: folder }
     }
 
@@ -126,7 +135,13 @@ impl World {
     pub(super) async fn fleet_command(&self, id: &str, command: FleetCommand) -> Ruling {
         let id = RequestId::parse(id).unwrap();
         let request = AnyRequest::Fleet { id: id.clone(), actor: operator(), command };
-        self.fleet.ask(RequestKind::Command, &id, encode_request(&queued(request)), BOUND).await.unwrap()
+        let make = || self.bytes(RequestKind::Command, &LogId::Fleet, &id, request.clone());
+        self.fleet.ask(RequestKind::Command, &id, make, BOUND).await.unwrap()
+    }
+
+    /// Has the fleet's registrar rule on these bytes.
+    pub(super) async fn ask_fleet(&self, id: &RequestId, bytes: Bytes) -> Ruling {
+        self.fleet.ask(RequestKind::Command, id, || bytes.clone(), BOUND).await.unwrap()
     }
 
     pub(super) async fn command(&self, id: &str, command: Command) -> Ruling {
@@ -151,13 +166,30 @@ impl World {
     /// Asks under a kind that need not be the request's own.
     pub(super) async fn ask_as(&self, kind: RequestKind, request: Request) -> Ruling {
         let id = request.id.clone();
-        let bytes = encode_request(&queued(AnyRequest::Registry(request)));
+        let make = || self.bytes(kind, &log(), &id, AnyRequest::Registry(request.clone()));
         loop {
-            match self.instance.ask(kind, &id, bytes.clone(), BOUND).await {
+            match self.instance.ask(kind, &id, make, BOUND).await {
                 Ok(ruling) => return ruling,
                 // An injected fault in the submission: the requester tries again.
                 Err(rollcall_backbone::petition::PetitionError::Backbone(_)) => {}
                 Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Of the instance as it is now.
+    pub(super) fn incarnation(&self, log: &LogId) -> uuid::Uuid {
+        incarnation(&self.snapshots.borrow().fleet, log)
+    }
+
+    /// What is queued for a request: behind a proof made now, if it is queued as a command.
+    pub(super) fn bytes(&self, kind: RequestKind, log: &LogId, id: &RequestId, request: AnyRequest) -> Bytes {
+        let request = encode_request(&queued(request));
+        match kind {
+            RequestKind::Connect => request,
+            RequestKind::Command => {
+                let bound = Bound { log, incarnation: self.incarnation(log), request: id };
+                prove(&self.command_key, bound, &request, Timestamp::from_unix_ms(self.clock.unix_ms()))
             }
         }
     }

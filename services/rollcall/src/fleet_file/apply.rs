@@ -9,7 +9,7 @@ mod ca;
 
 use std::{collections::HashMap, sync::Arc};
 
-use rollcall_backbone::{Backbone, codec::AnyRequest, petition::Petitioner};
+use rollcall_backbone::{Backbone, codec::AnyRequest, petition::Petitioner, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
     fleet::FleetCommand,
@@ -51,6 +51,8 @@ pub struct Applier {
     pub clock: Arc<dyn Clock>,
     /// For request ids.
     pub entropy: Arc<dyn Entropy>,
+    /// What proves the commands to the registrar.
+    pub command_key: SigningKey,
     /// Stops waiting.
     pub shutdown: CancellationToken,
     /// One for each log asked so far.

@@ -6,6 +6,7 @@ use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
     petition::{PetitionError, Petitioner},
+    proof::{Bound, incarnation, prove},
     requests::RequestKind,
     seal::SealedLog,
 };
@@ -127,7 +128,13 @@ impl Applier {
         let queued =
             QueuedRequest { submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()), traceparent: None, request };
         let petitioner = self.petitioner(log);
-        let asked = petitioner.ask(RequestKind::Command, &id, encode_request(&queued), RULING_DEADLINE);
+        let command = encode_request(&queued);
+        let make = || {
+            let incarnation = incarnation(&self.fleet.borrow().fleet, log);
+            let now = Timestamp::from_unix_ms(self.clock.unix_ms());
+            prove(&self.command_key, Bound { log, incarnation, request: &id }, &command, now)
+        };
+        let asked = petitioner.ask(RequestKind::Command, &id, make, RULING_DEADLINE);
         let ruling = match self.shutdown.run_until_cancelled(asked).await {
             Some(answered) => answered.map_err(|source| ApplyError::Petition { place: place.clone(), source })?,
             None => return Err(ApplyError::Stopped),
