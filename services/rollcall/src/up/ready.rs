@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use rollcall_api::Welcome;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
+use rollcall_projection::admission::AdmissionView;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,20 +29,20 @@ pub(super) async fn until_served(
     connector: &mut watch::Receiver<ConnectorStatus>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut verified = Vec::new();
+    let mut views = Vec::new();
     for instance in ground.fleet.borrow().clone().fleet.instances.keys() {
-        let view = ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?;
-        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
-        verified.push((instance.clone(), cas));
+        views.push((instance.clone(), ground.store.admission(instance, ground.backbone.log.clone(), shutdown.clone())?));
     }
-    let served = |status: &ConnectorStatus, (id, cas): &(InstanceId, usize)| {
+    // Counted at each look: a view that is being built has no CA certificates yet.
+    let served = |status: &ConnectorStatus, (id, view): &(InstanceId, AdmissionView)| {
+        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
         let found = status.instances.iter().find(|found| found.instance == *id);
-        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == *cas)
+        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == cas)
     };
-    let all = connector.wait_for(|status| verified.iter().all(|wanted| served(status, wanted)));
+    let all = connector.wait_for(|status| views.iter().all(|wanted| served(status, wanted)));
     if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
         let status = connector.borrow();
-        for (id, _) in verified.iter().filter(|wanted| !served(&status, wanted)) {
+        for (id, _) in views.iter().filter(|wanted| !served(&status, wanted)) {
             tracing::warn!(instance = %id, "not served yet; see the messages above");
         }
     }
