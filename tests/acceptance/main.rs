@@ -17,6 +17,7 @@ mod messages;
 mod openapi;
 mod policies;
 mod refusals;
+mod released;
 mod sdk;
 mod separate_processes;
 mod tool;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rollcall_backbone::{log::RegistryLog, seal::SealedLog, signing::PublicKey};
+use rollcall_backbone::{log::RegistryLog, signing::PublicKey};
 use rollcall_domain::fleet::Instance;
 use rollcall_projection::{
     admission::{AdmissionView, Store, ViewHealth, ViewStatus},
@@ -98,7 +98,7 @@ async fn caught_up(
     log: &Arc<dyn RegistryLog>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AdmissionView> {
-    let (id, incarnation) = (&instance.id, SealedLog::of(instance).incarnation);
+    let (id, incarnation) = (&instance.id, instance.incarnation);
     let view = store.admission(id, incarnation, log.clone(), shutdown.clone())?;
     let mut status = view.status();
     let settled =

@@ -4,6 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::earlier::Earlier;
+
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/signed_request.py");
 
 /// An API, and the access key to use there.
@@ -12,6 +14,7 @@ pub struct Api {
     /// As `up.json` has it: `url`, `ca_file`, `project_id`, `access_key`, `secret_key`.
     announced: Value,
     instance: Option<String>,
+    clock: Option<Earlier>,
 }
 
 /// What was answered.
@@ -28,13 +31,19 @@ pub struct Answer {
 impl Api {
     /// The API that was announced.
     pub fn of(announced: &Value) -> Self {
-        Self { announced: announced.clone(), instance: None }
+        Self { announced: announced.clone(), instance: None, clock: None }
     }
 
     /// The same for one instance.
     #[must_use]
     pub fn on(&self, instance: &str) -> Self {
         Self { instance: Some(instance.to_owned()), ..self.clone() }
+    }
+
+    /// The same, asked with another clock: a signature says when it was made.
+    #[must_use]
+    pub fn at(&self, clock: Earlier) -> Self {
+        Self { clock: Some(clock), ..self.clone() }
     }
 
     /// Asks, whatever the answer is. `{project_id}` in the path is the access key's.
@@ -57,8 +66,11 @@ impl Api {
             wanted["headers"]["Instance-Id"] = instance.clone().into();
         }
         let python = std::env::var_os("ROLLCALL_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-        let done =
-            Command::new(python).arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
+        let mut command = Command::new(python);
+        if let Some(clock) = self.clock {
+            clock.set(&mut command);
+        }
+        let done = command.arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
         let said: Value = serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|_| panic!("{method} {path}: {}", String::from_utf8_lossy(&done.stderr)));
         let status = said["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{certificates::Pair, process::Process, wait};
+use crate::{certificates::Pair, earlier::Earlier, process::Process, wait};
 
 /// How a client reaches a server.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Target {
     pub server_ca: PathBuf,
     /// A folder for the client's own files.
     pub folder: PathBuf,
+    /// The clock of the clients, if it is not the machine's.
+    pub clock: Option<Earlier>,
 }
 
 impl Target {
@@ -38,6 +40,9 @@ impl Target {
         }
         let mut command = Command::new(program);
         command.env("LD_PRELOAD", "libnss_wrapper.so").env("NSS_WRAPPER_HOSTS", &hosts);
+        if let Some(clock) = self.clock {
+            clock.set(&mut command);
+        }
         command
     }
 
@@ -333,5 +338,5 @@ pub fn folder() -> tempfile::TempDir {
 
 /// The target of an instance served at an address.
 pub fn target(host: &str, address: SocketAddr, server_ca: &Path, folder: &Path) -> Target {
-    Target { host: host.to_owned(), address, server_ca: server_ca.to_owned(), folder: folder.to_owned() }
+    Target { host: host.to_owned(), address, server_ca: server_ca.to_owned(), folder: folder.to_owned(), clock: None }
 }

@@ -6,12 +6,14 @@
 //! test environment is a failed test.
 //!
 //! Read [`process`] and [`wait`], then [`up`] and [`deployment`] (Rollcall whole, and in separate processes),
-//! [`certificates`], [`clients`] (those that are not ours), and [`raw`] and [`storm`] for what these do not do.
+//! [`certificates`], [`clients`] (those that are not ours), [`raw`] and [`storm`] for what these do not do, and [`earlier`] for
+//! data of another day.
 
 pub mod api;
 pub mod certificates;
 pub mod clients;
 pub mod deployment;
+pub mod earlier;
 pub mod fleet;
 pub mod nats;
 pub mod operator;

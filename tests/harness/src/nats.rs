@@ -1,6 +1,9 @@
 //! A nats-server of the test's own: JetStream on, every acknowledged write synced, a port from the operating system.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use tempfile::TempDir;
 
@@ -9,6 +12,7 @@ use crate::{process::Process, wait};
 /// A running nats-server and its store.
 pub struct NatsServer {
     folder: TempDir,
+    store: PathBuf,
     port: u16,
     process: Process,
 }
@@ -25,12 +29,25 @@ impl NatsServer {
     /// When there is no nats-server: `tests/run` installs it.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut process = spawn(&folder, -1);
+        let store = folder.path().join("store");
+        Self::start_in(folder, store)
+    }
+
+    /// Starts one on a store that is there already.
+    ///
+    /// # Panics
+    /// As [`NatsServer::start`].
+    pub fn on_store(store: &Path) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), store.to_owned())
+    }
+
+    fn start_in(folder: TempDir, store: PathBuf) -> Self {
+        let mut process = spawn(&folder, &store, -1);
         let port = wait::until("nats-server to listen", || {
             process.assert_running();
             port(&folder, &process)
         });
-        Self { folder, port, process }
+        Self { folder, store, port, process }
     }
 
     /// Its URL; the same after [`NatsServer::restart`].
@@ -50,7 +67,7 @@ impl NatsServer {
 
     /// Starts it again on the same port and store.
     pub fn restart(&mut self) {
-        self.process = spawn(&self.folder, i32::from(self.port));
+        self.process = spawn(&self.folder, &self.store, i32::from(self.port));
         wait::until("nats-server to listen again", || {
             self.process.assert_running();
             std::net::TcpStream::connect(("127.0.0.1", self.port)).map(drop)
@@ -58,9 +75,8 @@ impl NatsServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: i32) -> Process {
+fn spawn(folder: &TempDir, store: &Path, port: i32) -> Process {
     let config = folder.path().join("nats.conf");
-    let store = folder.path().join("store");
     // Streams reserve what they may grow to, however little a test writes: by default the server allows three quarters of
     // what the disk has free, and then a fourth instance may not fit.
     let text = format!(

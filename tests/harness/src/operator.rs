@@ -96,6 +96,14 @@ impl Operator {
     }
 
     fn records_of(&self, log: &LogId) -> Vec<Record> {
+        self.history(log).into_iter().map(|(_, record)| record).collect()
+    }
+
+    /// Every record of a log with its position, from its first to the last there is now.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    pub fn history(&self, log: &LogId) -> Vec<(Position, Record)> {
         self.runtime.block_on(async {
             self.backbone.log.open(log).await.expect("the log can be opened");
             let mut follower = self.backbone.log.follow(log, Position::START).await.expect("the log can be followed");
@@ -103,7 +111,8 @@ impl Operator {
             loop {
                 match follower.recv().await.expect("a follower says when it has caught up").expect("the log can be read") {
                     Followed::Entry(entry) => {
-                        records.push(codec::decode_record(log, &entry.record).expect("a record can be read"));
+                        let record = codec::decode_record(log, &entry.record).expect("a record can be read");
+                        records.push((entry.position, record));
                     }
                     Followed::CaughtUp(_) => return records,
                     // It goes on, and catches up again.

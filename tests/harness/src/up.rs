@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     clients::{self, Target},
+    earlier::Earlier,
     fleet::{self, Instance},
     process::{Process, rollcall},
     raw, wait,
@@ -20,6 +21,7 @@ use crate::{
 pub struct Up {
     folder: TempDir,
     nats: Option<String>,
+    clock: Option<Earlier>,
     process: Process,
     address: SocketAddr,
 }
@@ -53,10 +55,22 @@ impl Up {
     /// When it does not come up.
     pub fn start_text(folder: TempDir, yaml: &str, nats: Option<String>) -> Self {
         std::fs::write(folder.path().join("fleet.yaml"), yaml).expect("the fleet file");
+        Self::start_in(folder, nats, None)
+    }
+
+    /// Starts one on the data folder `data` that is there already, without a fleet file, with a clock of its own.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_earlier(folder: TempDir, nats: Option<String>, clock: Earlier) -> Self {
+        Self::start_in(folder, nats, Some(clock))
+    }
+
+    fn start_in(folder: TempDir, nats: Option<String>, clock: Option<Earlier>) -> Self {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = spawn(folder.path(), any_port, nats.as_deref());
+        let mut process = spawn(folder.path(), any_port, nats.as_deref(), clock);
         let address = ready(folder.path(), &mut process);
-        Self { folder, nats, process, address }
+        Self { folder, nats, clock, process, address }
     }
 
     /// Waits until new handshakes are accepted for the CA certificate of each instance.
@@ -68,7 +82,7 @@ impl Up {
 
     /// How a client reaches the instance with this access domain.
     pub fn target(&self, host: &str) -> Target {
-        clients::target(host, self.address, &self.server_ca(), self.folder())
+        Target { clock: self.clock, ..clients::target(host, self.address, &self.server_ca(), self.folder()) }
     }
 
     /// Its data folder.
@@ -137,7 +151,7 @@ impl Up {
     pub fn restart(&mut self) {
         // A killed process leaves its announcement behind.
         drop(std::fs::remove_file(self.folder.path().join("data/up.json")));
-        self.process = spawn(self.folder.path(), self.address, self.nats.as_deref());
+        self.process = spawn(self.folder.path(), self.address, self.nats.as_deref(), self.clock);
         self.address = ready(self.folder.path(), &mut self.process);
     }
 
@@ -171,13 +185,19 @@ impl Up {
     }
 }
 
-fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>) -> Process {
+fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>, clock: Option<Earlier>) -> Process {
     let mut command = Command::new(rollcall());
     command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
     command.arg(folder.join("data"));
-    command.arg("--fleet").arg(folder.join("fleet.yaml"));
+    let fleet = folder.join("fleet.yaml");
+    if fleet.exists() {
+        command.arg("--fleet").arg(fleet);
+    }
     if let Some(url) = nats {
         command.args(["--nats", url]);
+    }
+    if let Some(clock) = clock {
+        clock.set(&mut command);
     }
     Process::start("up", &mut command, folder)
 }

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use rollcall_api::Welcome;
-use rollcall_backbone::seal::SealedLog;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
+use rollcall_projection::admission::AdmissionView;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -29,21 +29,22 @@ pub(super) async fn until_served(
     connector: &mut watch::Receiver<ConnectorStatus>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut verified = Vec::new();
+    let mut views = Vec::new();
     for instance in ground.fleet.borrow().clone().fleet.instances.values() {
-        let (sealed, instance) = (SealedLog::of(instance), &instance.id);
-        let view = ground.store.admission(instance, sealed.incarnation, ground.backbone.log.clone(), shutdown.clone())?;
-        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
-        verified.push((instance.clone(), cas));
+        let (id, incarnation) = (instance.id.clone(), instance.incarnation);
+        let view = ground.store.admission(&id, incarnation, ground.backbone.log.clone(), shutdown.clone())?;
+        views.push((id, view));
     }
-    let served = |status: &ConnectorStatus, (id, cas): &(InstanceId, usize)| {
+    // Counted at each look: a view that is being built has no CA certificates yet.
+    let served = |status: &ConnectorStatus, (id, view): &(InstanceId, AdmissionView)| {
+        let cas = view.configuration().cas.values().filter(|ca| ca.is_verified()).count();
         let found = status.instances.iter().find(|found| found.instance == *id);
-        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == *cas)
+        found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == cas)
     };
-    let all = connector.wait_for(|status| verified.iter().all(|wanted| served(status, wanted)));
+    let all = connector.wait_for(|status| views.iter().all(|wanted| served(status, wanted)));
     if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
         let status = connector.borrow();
-        for (id, _) in verified.iter().filter(|wanted| !served(&status, wanted)) {
+        for (id, _) in views.iter().filter(|wanted| !served(&status, wanted)) {
             tracing::warn!(instance = %id, "not served yet; see the messages above");
         }
     }
@@ -109,8 +110,8 @@ fn describe_demo(
     let instance = instances.first().context("--demo needs a fleet file with an instance")?;
     let id = InstanceId::parse(&instance.id)?;
     let fleet = ground.fleet.borrow().clone();
-    let sealed = SealedLog::of(fleet.fleet.instances.get(&id).context("the instance is gone again")?);
-    let view = ground.store.admission(&id, sealed.incarnation, ground.backbone.log.clone(), shutdown.clone())?;
+    let incarnation = fleet.fleet.instances.get(&id).context("the instance is gone again")?.incarnation;
+    let view = ground.store.admission(&id, incarnation, ground.backbone.log.clone(), shutdown.clone())?;
     let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
     files.describe(&program, instance, &view.configuration())
 }

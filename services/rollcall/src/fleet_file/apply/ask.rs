@@ -8,7 +8,6 @@ use rollcall_backbone::{
     petition::{PetitionError, Petitioner},
     proof::{Bound, incarnation, prove},
     requests::RequestKind,
-    seal::SealedLog,
 };
 use rollcall_domain::{
     ids::{InstanceId, LogId, Position, RequestId},
@@ -79,7 +78,7 @@ impl Applier {
         let failed = |source| ApplyError::View { instance: instance.clone(), source };
         let fleet = self.fleet.borrow().clone();
         let Some(found) = fleet.fleet.instances.get(instance) else { return Err(ApplyError::Stopped) };
-        let incarnation = SealedLog::of(found).incarnation;
+        let incarnation = found.incarnation;
         let view =
             self.store.admission(instance, incarnation, self.backbone.log.clone(), self.shutdown.clone()).map_err(failed)?;
         let mut status = view.status();
