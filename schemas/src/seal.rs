@@ -92,3 +92,42 @@ impl fmt::Display for Seal {
         write!(f, " {}", STANDARD.encode(self.signature))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 0.2 wrote it; never edited.
+    const GOLDEN: &str = include_str!("../golden/seal/seal.v1.txt");
+
+    #[test]
+    fn the_golden_seal_is_read_and_written_as_it_is() {
+        let text = GOLDEN.trim_end();
+        let seal = Seal::parse(text).expect("the golden seal");
+        assert_eq!((&*seal.log, seal.first, seal.count), ("north", 9, 3));
+        assert_eq!((seal.before, seal.after, seal.signature), ([0x11; 32], [0x22; 32], [0x33; 64]));
+        assert_eq!(seal.to_string(), text);
+        let (fields, _) = text.rsplit_once(' ').expect("nine fields");
+        assert_eq!(seal.signed(), format!("rollcall log seal\n{fields}"));
+    }
+
+    #[test]
+    fn anything_else_is_no_seal() {
+        let text = GOLDEN.trim_end();
+        let upper = text.replace("0a1b", "0A1B");
+        for other in [
+            "",
+            &text[1..],
+            &format!("{text} "),
+            &format!("2{}", &text[1..]),
+            &text.replace(" 9 ", " +9 "),
+            &text.replace(" 9 ", " 09 "),
+            &text.replace(" 3 ", " 0 "),
+            &text.replace(' ', "  "),
+            &upper,
+            &"1 ".repeat(SEAL_BYTES_MAX),
+        ] {
+            assert_eq!(Seal::parse(other), None, "{other}");
+        }
+    }
+}

@@ -121,6 +121,7 @@ macro_rules! conformance_tests {
             log: positions_rise_by_one_over_batches, a_stale_expectation_is_a_conflict,
                 one_racer_wins_each_position, what_is_too_large_is_refused_whole, the_largest_append_is_taken,
                 a_log_is_read_in_steps, a_step_of_large_records_is_shorter,
+                what_stands_beside_records_comes_back,
                 the_identity_is_stable, logs_are_isolated;
             follow: every_position_without_gap_or_repeat, beyond_the_end_is_damaged, caught_up_is_said_once,
                 a_slow_follower_misses_nothing;

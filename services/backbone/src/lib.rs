@@ -19,6 +19,7 @@ pub mod codec;
 pub mod conformance;
 pub mod documents;
 pub mod embedded;
+pub mod examine;
 pub mod follow;
 pub mod limits;
 mod local;

@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub use verifier::{Foreign, Stop, Verified, Verifier};
 
 use crate::{
-    log::{NewRecord, Seal},
+    log::{Entry, NewRecord, Seal},
     signing::{PublicKey, SigningKey},
 };
 
@@ -60,6 +60,11 @@ impl SealedLog {
     /// The log of an instance.
     pub fn of(instance: &Instance) -> Self {
         Self { log: LogId::Instance(instance.id.clone()), incarnation: instance.incarnation }
+    }
+
+    /// Whether a seal is for this log and incarnation.
+    fn is_named_by(&self, seal: &Seal) -> bool {
+        *seal.log == *self.name() && seal.incarnation.as_bytes() == &self.incarnation.0
     }
 
     /// What the log is called in a seal.
@@ -140,6 +145,16 @@ impl Point {
             if keys.is_empty() || log.incarnation == Incarnation::NIL { Sealing::Unsigned } else { Sealing::Awaited };
         Self { position: Position::START, digest: START, sealing, batch: None }
     }
+}
+
+/// Whether an entry carries a seal that one of the keys has made for this log and place. It does not say that the entry is
+/// ours: that takes the whole log.
+pub fn is_signed(log: &SealedLog, keys: &SealKeys, entry: &Entry) -> bool {
+    let Some(seal) = entry.seal.as_ref().filter(|seal| log.is_named_by(seal) && seal.first == entry.position.0) else {
+        return false;
+    };
+    let by = keys.iter().find(|key| key.id().0 == seal.key);
+    by.is_some_and(|key| key.verifies(seal.signed().as_bytes(), &seal.signature))
 }
 
 /// Seals records that are to follow on `before`. Signing takes some ten microseconds and hashing a few for each record: not

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     apply, device,
     fleet_file::Document,
-    pki,
+    log_command, pki,
     process_config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
     processes, up, view,
 };
@@ -36,6 +36,9 @@ enum Command {
     /// Hold the views in a data folder against the log
     #[command(subcommand)]
     View(view::Command),
+    /// Look whether all in the logs is the registrars', and change how that is proven
+    #[command(subcommand)]
+    Log(log_command::Command),
     /// Check a process's configuration file, or a fleet file (.yaml, .yml), without starting anything
     CheckConfig(ConfigFile),
     /// Print a process's configuration with every default filled in
@@ -80,6 +83,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(processes::api(config))?;
         }
         Command::Apply(arguments) => return runtime()?.block_on(apply::run(&arguments)),
+        Command::Log(command) => return runtime()?.block_on(log_command::run(&command)),
         Command::View(command) => return runtime()?.block_on(view::run(&command)),
         Command::CheckConfig(file) => println!("{}", check(&file)?),
         Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),

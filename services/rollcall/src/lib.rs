@@ -14,6 +14,7 @@ pub mod demo;
 pub mod device;
 pub mod events;
 pub mod fleet_file;
+pub mod log_command;
 pub mod log_keys;
 pub mod pki;
 pub mod process_config;

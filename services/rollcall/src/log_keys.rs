@@ -70,6 +70,14 @@ pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
     Ok((key, keys))
 }
 
+/// The key that was made in a data folder.
+///
+/// # Errors
+/// As for [`of_data_folder`]; also if none was made there.
+pub fn of_data_folder_as_left(data: &Path) -> anyhow::Result<SigningKey> {
+    read(&data.join(KEY)).context("give the registrar's key with --key-file")
+}
+
 /// The public keys for a tool: those that are named, or else that of the data folder, if one was made there.
 ///
 /// # Errors

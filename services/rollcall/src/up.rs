@@ -31,7 +31,7 @@ use crate::{
     demo,
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
-    log_keys,
+    log_command, log_keys,
     processes::{self, Ground, open_backbone},
 };
 
@@ -104,6 +104,9 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
     let (key, keys) = log_keys::of_data_folder(&arguments.data)?;
+    for log in log_command::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
+        tracing::info!(%log, "adopted: from now on only what is sealed counts");
+    }
     let ground = processes::stand(backbone, &processes::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);

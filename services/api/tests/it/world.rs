@@ -31,7 +31,7 @@ use rollcall_chassis::{
 };
 use rollcall_domain::{
     fleet::{AccessKeyId, Edition, FleetCommand, InstanceDraft, NewOperator, OperatorName, ProjectId, Role, Scope},
-    ids::{CaId, DeviceId, Incarnation, LogId, Position, RequestId, TemplateId},
+    ids::{CaId, DeviceId, LogId, Position, RequestId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
@@ -279,7 +279,9 @@ impl World {
 
     /// The API's own view of an instance.
     pub(crate) fn view(&self, instance: &str) -> DirectoryView {
-        self.store.directory(&id(instance), Incarnation::NIL, Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
+        let fleet = Arc::clone(&self.fleet.borrow());
+        let found = &fleet.fleet.instances[&id(instance)];
+        self.store.directory(&found.id, found.incarnation, Arc::clone(&self.backbone.log), self.shutdown.clone()).unwrap()
     }
 
     async fn reached(&self, instance: &str, position: Position) {

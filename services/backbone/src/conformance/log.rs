@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rollcall_domain::ids::{LogId, Position};
+use rollcall_domain::ids::{Incarnation, LogId, Position};
 
 use super::{Failure, UnderTest, ensure, next};
 use crate::{
     Backbone, BackboneError,
-    log::{AppendError, BATCH_RECORDS_MAX, Followed, READ_BYTES_MAX, RECORD_BYTES_MAX},
+    log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, READ_BYTES_MAX, RECORD_BYTES_MAX},
+    seal::{SealedLog, seal},
+    signing::SigningKey,
 };
 
 /// Records that say where they stand.
@@ -233,6 +235,45 @@ pub async fn the_identity_is_stable(under_test: &UnderTest) -> Result<(), Failur
     ensure!(last == Position(2), "opening again leaves the log as it is, ending at 2, not {last}");
     let other = backbone.log.open(&other).await?;
     ensure!(first != other, "two logs have two identities, not both {first:?}");
+    Ok(())
+}
+
+/// A batch's seal stands beside its first record, a request's digest beside its own, read and followed alike; records with
+/// nothing beside them have nothing.
+pub async fn what_stands_beside_records_comes_back(under_test: &UnderTest) -> Result<(), Failure> {
+    let (backbone, log) = (&under_test.backbone, under_test.open_log("beside").await?);
+    let (key, sealed) = (SigningKey::generate(), SealedLog { log: log.clone(), incarnation: Incarnation([5; 16]) });
+    backbone.log.append(&log, Position::START, numbered(1, 2).into()).await?;
+    let mut batch = Batch::from(numbered(3, 3));
+    batch.records[1].request_sha256 = Some([9; 32]);
+    let made = seal(&key, &sealed, (Position(2), [1; 32]), &batch.records);
+    batch.seal = Some(made.clone());
+    backbone.log.append(&log, Position(2), batch).await?;
+    let mut alone = Batch::from(numbered(6, 1));
+    alone.records[0].request_sha256 = Some([8; 32]);
+    let other = seal(&key, &sealed, (Position(5), [2; 32]), &alone.records);
+    alone.seal = Some(other.clone());
+    backbone.log.append(&log, Position(5), alone).await?;
+    let expected = vec![
+        (None, None),
+        (None, None),
+        (Some(made), None),
+        (None, Some([9; 32])),
+        (None, None),
+        (Some(other), Some([8; 32])),
+    ];
+    let read = backbone.log.read(&log, Position::START, 100).await?;
+    let beside = |entry: Entry| (entry.seal, entry.request_sha256);
+    let read: Vec<_> = read.into_iter().map(beside).collect();
+    ensure!(read == expected, "reading gives what stands beside records, {expected:?}, not {read:?}");
+    let mut follower = backbone.log.follow(&log, Position::START).await?;
+    let mut followed = Vec::new();
+    while followed.len() < expected.len() {
+        if let Followed::Entry(entry) = next("the next record", &mut follower).await?? {
+            followed.push(beside(entry));
+        }
+    }
+    ensure!(followed == expected, "following gives what stands beside records, {expected:?}, not {followed:?}");
     Ok(())
 }
 

@@ -248,9 +248,7 @@ impl Verifier {
     }
 
     fn is_for_here(&self, seal: &Seal, entry: &Entry) -> bool {
-        *seal.log == *self.log.name()
-            && seal.incarnation.as_bytes() == &self.log.incarnation.0
-            && seal.first == entry.position.0
+        self.log.is_named_by(seal) && seal.first == entry.position.0
     }
 
     /// The key that a seal is by, if that one may seal here: the one in use; a newer one only to adopt the log again.
