@@ -6,10 +6,12 @@ use std::{
     process::{Command, Output},
 };
 
+use rollcall_chassis::keys;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    api::Api,
     certificates::{Authority, Key},
     clients::{Target, target},
     fleet::{self, Instance},
@@ -18,6 +20,9 @@ use crate::{
     process::{Process, rollcall},
     raw, wait,
 };
+
+/// The secret of the first administrator's access key, in the folder.
+const SECRET: &str = "admin.secret";
 
 /// A deployment of separate processes.
 pub struct Deployment {
@@ -30,6 +35,8 @@ pub struct Deployment {
     /// What the registrar verifies commands with.
     public_command_key: String,
     api: Option<Process>,
+    /// What `up.json` would say of the API, and an access key of its first administrator.
+    announced: Value,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
 }
@@ -45,7 +52,7 @@ pub struct Connector {
 }
 
 impl Deployment {
-    /// Starts a broker, a registrar and one connector, and applies a fleet file of these instances.
+    /// Starts a broker, a registrar, an API and one connector, and applies a fleet file of these instances.
     ///
     /// # Panics
     /// When something does not come up.
@@ -62,6 +69,7 @@ impl Deployment {
         let mut deployment = Self { registrar_lines: registrar.to_owned(), ..Self::prepared(folder, &domains) };
         deployment.instances = instances.to_vec();
         deployment.start_registrar();
+        deployment.start_api();
         deployment.add_connector(limits);
         deployment.apply();
         deployment
@@ -103,6 +111,7 @@ impl Deployment {
             registrar_lines: String::new(),
             public_command_key,
             api: None,
+            announced: Value::Null,
             nats,
         }
     }
@@ -124,7 +133,7 @@ impl Deployment {
         }
     }
 
-    /// `rollcall apply` of a fleet file with this text.
+    /// `rollcall apply` of a fleet file with this text, as the first administrator; there must be an API.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -132,8 +141,9 @@ impl Deployment {
         let file = self.folder().join("fleet.yaml");
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
-        command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
-        command.arg("--command-key").arg(self.command_key());
+        let announced = |field: &str| self.announced[field].as_str().expect("an API");
+        command.args(["apply", "--api", announced("url"), "--access-key", announced("access_key"), "--fleet"]).arg(&file);
+        command.arg("--ca-file").arg(&self.server_ca).arg("--secret-file").arg(self.folder().join(SECRET));
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -233,8 +243,16 @@ impl Deployment {
                 _ => Err(format!("{output}{}", process.errors())),
             }
         });
+        let secret = announced["secret_key"].as_str().expect("a secret");
+        keys::write_private(&self.folder().join(SECRET), secret).expect("the secret");
         self.api = Some(process);
+        self.announced = announced.clone();
         announced
+    }
+
+    /// The API as its first administrator uses it; there must be one.
+    pub fn administrator(&self) -> Api {
+        Api::of(&self.announced)
     }
 
     /// The API; it must be running.

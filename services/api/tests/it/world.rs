@@ -130,6 +130,7 @@ impl World {
             entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
             bound,
             welcome,
+            applier: None,
         };
         let stop = shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
@@ -173,6 +174,7 @@ impl World {
             entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
             bound,
             welcome,
+            applier: None,
         };
         let stop = self.shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
