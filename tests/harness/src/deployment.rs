@@ -138,12 +138,31 @@ impl Deployment {
     /// # Panics
     /// When it cannot be started.
     pub fn apply_text(&self, yaml: &str) -> Output {
+        let announced = |field: &str| self.announced[field].as_str().expect("an API");
+        let secret = self.folder().join(SECRET);
+        let secret = secret.to_str().expect("a path in UTF-8");
+        let (url, key) = (announced("url"), announced("access_key"));
+        self.apply_with(yaml, &["--api", url, "--access-key", key, "--secret-file", secret])
+    }
+
+    /// The same as another operator, with their password.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn apply_as(&self, yaml: &str, operator: &str, password: &str) -> Output {
+        let url = self.announced["url"].as_str().expect("an API");
+        let file = self.folder().join(format!("{operator}.password"));
+        drop(std::fs::remove_file(&file));
+        keys::write_private(&file, password).expect("the password");
+        let file = file.to_str().expect("a path in UTF-8");
+        self.apply_with(yaml, &["--api", url, "--user", operator, "--password-file", file])
+    }
+
+    fn apply_with(&self, yaml: &str, arguments: &[&str]) -> Output {
         let file = self.folder().join("fleet.yaml");
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
-        let announced = |field: &str| self.announced[field].as_str().expect("an API");
-        command.args(["apply", "--api", announced("url"), "--access-key", announced("access_key"), "--fleet"]).arg(&file);
-        command.arg("--ca-file").arg(&self.server_ca).arg("--secret-file").arg(self.folder().join(SECRET));
+        command.arg("apply").args(arguments).arg("--fleet").arg(&file).arg("--ca-file").arg(&self.server_ca);
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 

@@ -20,7 +20,7 @@ use crate::{call::Call, codes::Code, error::ApiError};
 /// What a declaration came to.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Outcome {
+pub(crate) enum DeclarationOutcome {
     /// It was not there.
     Created,
     /// It was there, and something of it was different.
@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Declared {
     /// What it came to.
-    outcome: Outcome,
+    outcome: DeclarationOutcome,
     /// The position of the record in the instance's log; absent where nothing changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
@@ -53,9 +53,9 @@ impl Needed {
     /// Has the registrar rule on it, if there is anything to rule on.
     async fn ask(self, call: &Call) -> Result<Declared, ApiError> {
         let (outcome, command) = match self {
-            Self::Create(command) => (Outcome::Created, command),
-            Self::Change(command) => (Outcome::Changed, command),
-            Self::Nothing => return Ok(Declared { outcome: Outcome::Unchanged, position: None }),
+            Self::Create(command) => (DeclarationOutcome::Created, command),
+            Self::Change(command) => (DeclarationOutcome::Changed, command),
+            Self::Nothing => return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None }),
         };
         let position = call.command(command).await?.position;
         Ok(Declared { outcome, position: Some(position.0) })

@@ -34,7 +34,7 @@ pub(crate) struct CertificateDeclared {
 
 /// Declare a CA certificate
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/certificates/{certificate_id}", tag = "Declarations",
-    params(("instance_id" = String, Path), ("app_id" = String, Path), ("certificate_id" = String, Path)),
+    params(("instance_id" = String, Path), ("app_id" = String, Path), ("certificate_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewCertificate, responses((status = 200, body = CertificateDeclared), Errors))]
 pub(crate) async fn put(
     call: Call,

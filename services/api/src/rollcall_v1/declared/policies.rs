@@ -8,7 +8,7 @@ use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors, v5::pol
 
 /// Declare a policy
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/policies/{policy_id}", tag = "Declarations",
-    params(("instance_id" = String, Path), ("app_id" = String, Path), ("policy_id" = String, Path)),
+    params(("instance_id" = String, Path), ("app_id" = String, Path), ("policy_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewPolicy, responses((status = 200, body = Declared), Errors))]
 pub(crate) async fn put(
     call: Call,

@@ -25,7 +25,7 @@ pub(crate) struct SpaceDeclared {
 
 /// Declare a resource space
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}", tag = "Declarations",
-    params(("instance_id" = String, Path), ("app_id" = String, Path)), request_body = SpaceDeclared,
+    params(("instance_id" = String, Path), ("app_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = SpaceDeclared,
     responses((status = 200, body = Declared), Errors))]
 pub(crate) async fn put(
     call: Call,
@@ -34,6 +34,8 @@ pub(crate) async fn put(
 ) -> Result<Json<Declared>, ApiError> {
     let space = SpaceId::parse(&app_id).map_err(|error| ApiError::invalid("app_id", error))?;
     let name = wanted.app_name.into();
+    let default_policy = wanted.default_policy_id.filter(|id| !id.is_empty()).unwrap_or_else(|| call.api.new_id());
+    let default_policy = PolicyId::parse(&default_policy).map_err(|error| ApiError::invalid("default_policy_id", error))?;
     let needed = match call.configuration().spaces.get(&space) {
         Some(found) => {
             call.needs_space(&space)?;
@@ -41,9 +43,6 @@ pub(crate) async fn put(
         }
         None => {
             call.needs_whole_instance()?;
-            let named = wanted.default_policy_id.filter(|id| !id.is_empty());
-            let default_policy = PolicyId::parse(&named.unwrap_or_else(|| call.api.new_id()));
-            let default_policy = default_policy.map_err(|error| ApiError::invalid("default_policy_id", error))?;
             Needed::Create(Command::CreateSpace { space, name, default_policy })
         }
     };

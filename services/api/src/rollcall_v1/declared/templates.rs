@@ -8,7 +8,7 @@ use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors, v5::tem
 
 /// Declare a template
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}", tag = "Declarations",
-    params(("instance_id" = String, Path), ("template_id" = String, Path)), request_body = NewTemplate,
+    params(("instance_id" = String, Path), ("template_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = NewTemplate,
     responses((status = 200, body = Declared), Errors))]
 pub(crate) async fn put(
     call: Call,
