@@ -167,7 +167,7 @@ impl Client {
             .host()
             .map(|host| host.trim_matches(['[', ']']).to_owned())
             .ok_or_else(|| refused("give https://host:port"))?;
-        if uri.path() != "/" || uri.query().is_some() {
+        if uri.scheme().is_some() && (uri.path() != "/" || uri.query().is_some()) {
             return Err(refused("give scheme, host and port only"));
         }
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
