@@ -1,16 +1,20 @@
 //! Fleet files: faults are named with file, line, field and rule; applied again they change nothing; SIGHUP applies them;
-//! a CA certificate is proven by the certificate that its owner makes with openssl.
+//! a CA certificate is proven by the certificate that its owner makes with openssl. They are applied through the API, by an
+//! operator.
 
 use std::{fs, path::Path, process::Command};
 
 use rollcall_harness::{
+    api::Api,
     certificates::{Authority, Form, Key, Pair, from_now},
-    clients::{PahoOptions, folder},
+    clients::{PahoOptions, folder, success},
+    deployment::Deployment,
     fleet::{self, Instance},
     process::{rollcall, run},
     raw,
     up::Up,
 };
+use serde_json::json;
 
 /// What `rollcall check-config` says of a fleet file with this text.
 fn faults(folder: &Path, yaml: &str) -> String {
@@ -295,4 +299,78 @@ fn f2_f28_f29_a_ca_certificate_must_be_fit_and_its_key_must_be_proven() {
     assert_eq!(up.records_of("north", "CaVerified").len(), 1, "{}", up.process().errors());
     raw::trusted(&target, &device);
     assert_eq!(target.paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+}
+
+/// A fleet file is what its operator may do, in their name; who has only the broker applies none.
+#[test]
+fn f37_a_file_is_applied_through_the_api_as_far_as_its_operator_may() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let north = Instance::new("north", &ca.pair.certificate);
+    let deployment = Deployment::start(folder, std::slice::from_ref(&north));
+    let administrator = deployment.administrator();
+    let policy = "          - id: up\n            statement: [{ effect: ALLOW, actions: [\"iotda:devices:publish\"], resources: [\"topic:a\"] }]\n            bind: { products: [truck] }\n";
+    let yaml = fleet::yaml(&[Instance { policies: policy.into(), ..north.clone() }]);
+    let records = || deployment.operator().records("north");
+    let before = records().len();
+    let password = |name: &str, role: &str| {
+        let made = administrator.post("/rollcall/v1/operators", &json!({ "name": name, "role": role }));
+        made["password"].as_str().expect("a password").to_owned()
+    };
+
+    let viewer = password("vera", "viewer");
+    let done = deployment.apply_as(&yaml, "vera", &viewer);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && said.contains("fleet.yaml:") && said.contains("(IOTDA.000021)"), "{said}");
+    let done = deployment.apply_as(&yaml, "vera", "not the password");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && said.contains("401") && !said.contains("not the password"), "{said}");
+    assert_eq!(records().len(), before, "a viewer changes nothing");
+
+    let operator = password("olga", "operator");
+    success(&deployment.apply_as(&yaml, "olga", &operator)).expect("an operator may do all but make instances");
+    let made: Vec<_> = records().split_off(before);
+    assert_eq!(made.len(), 2, "the policy, and its binding: {made:?}");
+    assert!(made.iter().all(|record| format!("{:?}", record.actor).contains("olga")), "{made:?}");
+    success(&deployment.apply_as(&yaml, "olga", &operator)).expect("applied again");
+    assert_eq!(records().len(), before + 2, "applied again, it changes nothing");
+    let unbound = yaml.replace("products: [truck]", "products: []");
+    success(&deployment.apply_as(&unbound, "olga", &operator)).expect("unbound");
+    assert_eq!(records().len(), before + 3, "what is not declared bound is unbound");
+    let more = fleet::yaml(&[north, Instance::new("south", &ca.pair.certificate)]);
+    let done = deployment.apply_as(&more, "olga", &operator);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && said.contains("instances[1]") && said.contains("(IOTDA.000021)"), "{said}");
+
+    let file = deployment.folder().join("fleet.yaml");
+    let mut gone = Command::new(rollcall());
+    let done = gone.args(["apply", "--nats", &deployment.nats.url(), "--fleet"]).arg(&file).output().expect("it starts");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && said.contains("--api URL") && said.contains("--access-key"), "{said}");
+}
+
+/// `rollcall up` applies its file as an operator, who is one like any other.
+#[test]
+fn who_disables_the_operator_of_the_file_ends_its_being_applied() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let north = Instance::new("north", &ca.pair.certificate);
+    let mut up = Up::embedded(folder, std::slice::from_ref(&north));
+    let actors: Vec<_> =
+        up.records_of("north", "TemplateCreated").iter().map(|line| line["record"]["actor"].clone()).collect();
+    assert_eq!(actors, [json!({ "operator": "fleet-file" })]);
+    let api = Api::of(&up.announced()["api"]);
+    api.put("/rollcall/v1/operators/fleet-file", &json!({ "enabled": false }));
+    let before = up.records().len();
+    up.apply_text(&fleet::yaml(&[north.clone(), Instance::new("south", &ca.pair.certificate)]));
+    assert!(up.process().errors().contains("was not applied"), "{}", up.process().errors());
+    assert_eq!(up.records().len(), before, "nothing is changed");
+
+    up.process().stop();
+    up.restart();
+    assert!(up.process().errors().contains("no enabled operator fleet-file"), "{}", up.process().errors());
+    let device = ca.quick_device(up.folder(), "truck-1");
+    let target = up.target("north.test");
+    raw::trusted(&target, &device);
+    assert_eq!(target.paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"), "devices get in");
 }

@@ -38,6 +38,27 @@ fn the_tenth_template_is_taken_and_the_eleventh_refused() {
     assert_eq!(target.paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
 }
 
+/// Its record carries the figure, so that no process has to be told it and no restart is needed for another.
+#[test]
+fn a_fleet_file_says_how_many_devices_an_instance_may_hold() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let yaml = fleet::yaml(&[Instance::new("north", &ca.pair.certificate)]);
+    let bounded = |max: u64| {
+        let key = format!("    devices_max: {max}\n    resource_spaces:\n");
+        yaml.replacen("    resource_spaces:\n", &key, 1)
+    };
+    let mut up = Up::start_text(folder, &bounded(1), None);
+    let target = up.target("north.test");
+    let [first, second] = ["truck-1", "truck-2"].map(|name| ca.quick_device(up.folder(), name));
+    rollcall_harness::raw::trusted(&target, &first);
+    assert_eq!(target.paho(&first, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+    let connack = target.paho(&second, &PahoOptions::default()).expect("connack");
+    assert!(reason_string(&connack).starts_with("limit_reached: "), "{connack}");
+    up.apply_text(&bounded(2));
+    assert_eq!(target.paho(&second, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-2"));
+}
+
 /// F36: template, product and CA certificate are of one space, whoever says what.
 #[test]
 fn f36_a_product_of_another_space_cannot_be_bound() {

@@ -10,6 +10,7 @@ mod crashes;
 mod deploy_up;
 mod first_connection;
 mod fleet_file;
+mod forged_commands;
 mod identity;
 mod limits;
 mod matrix;

@@ -3,6 +3,9 @@
 //! A fleet without operators gets one, `admin`, and one access key for them. Any number of processes may find such a fleet
 //! at once: both requests have fixed ids, so that each is granted once. Invariant: a password is told by the process whose
 //! request made the operator, and by no other; an access key's secret can be told by each, since it is derived.
+//!
+//! A process that applies a fleet file of its own does so as an operator like any other, `fleet-file`, made here too: its
+//! role and what it has done are to be seen, and disabling it ends that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +35,12 @@ const ACTOR: &str = "first-start";
 const OPERATOR_REQUEST: &str = "first-start-operator";
 /// The request that makes their access key, whoever sends it.
 const KEY_REQUEST: &str = "first-start-access-key";
+/// The operator that a process applies its own fleet file as.
+const APPLIER: &str = "fleet-file";
+/// The request that makes that operator, whoever sends it.
+const APPLIER_REQUEST: &str = "fleet-file-operator";
+/// The request that makes that operator's access key, whoever sends it.
+const APPLIER_KEY_REQUEST: &str = "fleet-file-access-key";
 /// How long to wait before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -48,6 +57,57 @@ pub struct Welcome {
     pub access_key: String,
     /// Its secret.
     pub secret_key: SecretString,
+}
+
+/// What a process's own tools come in with.
+#[derive(Debug)]
+pub struct AccessCredentials {
+    /// The id of an access key.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: SecretString,
+}
+
+/// Makes the operator that applies this process's fleet file, once in the life of a fleet, and tells `to` how to come in.
+/// Nothing is told if it is not there, is disabled or has no enabled access key: whoever has taken that away meant it.
+/// Tries for as long as it takes.
+pub(crate) async fn applier(api: &Api, to: oneshot::Sender<AccessCredentials>) {
+    loop {
+        match try_applier(api).await {
+            Ok(Some(credentials)) => return drop(to.send(credentials)),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(error = error.message, "the operator of the fleet file cannot be made yet; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn try_applier(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
+    let fleet = caught_up(api).await?;
+    let name = OperatorName::parse(APPLIER).expect("letters and a dash");
+    let ruled = |fleet: &FleetSnapshot, request: &str| fleet.ruled.contains_key(&request_id(request));
+    if !ruled(&fleet, APPLIER_REQUEST) && !fleet.fleet.operators.contains_key(&name) {
+        let operator = NewOperator {
+            name: name.clone(),
+            role: Role::Admin,
+            scope: Scope::default(),
+            project: project(api),
+            password_hash: None,
+        };
+        ask(api, APPLIER_REQUEST, FleetCommand::CreateOperator(operator)).await?;
+    }
+    let fleet = api.fleet();
+    if !ruled(&fleet, APPLIER_KEY_REQUEST) && fleet.fleet.operators.contains_key(&name) {
+        let (key, description) = (api.access.new_access_key(&*api.entropy), "applies the fleet file".into());
+        ask(api, APPLIER_KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator: name.clone(), description }).await?;
+    }
+    let fleet = api.fleet();
+    let enabled = fleet.fleet.operators.get(&name).is_some_and(|operator| operator.enabled);
+    let keys = fleet.fleet.access_keys.values().filter(|key| enabled && key.enabled && key.operator == name);
+    let key = keys.min_by_key(|key| key.created_at);
+    Ok(key.map(|key| AccessCredentials { access_key: key.id.to_string(), secret_key: api.access.secret_of(&key.id) }))
 }
 
 /// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there

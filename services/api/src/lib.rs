@@ -47,7 +47,7 @@ mod trace;
 mod v5;
 mod whole;
 
-pub use bootstrap::Welcome;
+pub use bootstrap::{AccessCredentials, Welcome};
 pub use codes::Code;
 pub use config::Config;
 pub use run::{Parts, RunError, run};

@@ -6,6 +6,7 @@ mod access_keys;
 mod attempts;
 mod connectors;
 mod debug;
+mod declared;
 mod devices;
 mod events;
 mod health;
@@ -30,6 +31,11 @@ pub(crate) fn guarded_routes() -> Routes {
         .routes(routes!(instances::show, instances::update, instances::delete))
         .routes(routes!(connectors::list))
         .routes(routes!(debug::ask))
+        .routes(routes!(declared::spaces::put))
+        .routes(routes!(declared::products::put))
+        .routes(routes!(declared::policies::put))
+        .routes(routes!(declared::templates::put))
+        .routes(routes!(declared::certificates::put))
         .routes(routes!(what_if::ask))
         .routes(routes!(devices::find))
         .routes(routes!(devices::readmit))

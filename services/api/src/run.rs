@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::{Access, pace::Pace},
-    bootstrap::{self, Welcome},
+    bootstrap::{self, AccessCredentials, Welcome},
     certificates,
     changes::{Changes, Proving, Reached},
     codes::Code,
@@ -43,6 +43,8 @@ pub struct Parts {
     pub bound: oneshot::Sender<SocketAddr>,
     /// Gets what the first administrator needs, once; the password only if this process made them.
     pub welcome: oneshot::Sender<Welcome>,
+    /// Gets what the process's own fleet file is applied with; absent: there is none.
+    pub applier: Option<oneshot::Sender<AccessCredentials>>,
 }
 
 /// Why the API cannot run.
@@ -120,7 +122,13 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         shutdown: shutdown.clone(),
     };
     let serving = serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone());
-    let welcoming = shutdown.run_until_cancelled(bootstrap::welcome(&api, parts.welcome));
+    let welcoming = shutdown.run_until_cancelled(async {
+        // In this order: only a fleet without operators gets its first administrator.
+        bootstrap::welcome(&api, parts.welcome).await;
+        if let Some(applier) = parts.applier {
+            bootstrap::applier(&api, applier).await;
+        }
+    });
     tokio::join!(serving, api.realms.follow(parts.fleet, around), welcoming);
     Ok(())
 }

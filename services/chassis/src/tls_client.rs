@@ -1,8 +1,11 @@
-//! A TLS client with a certificate of its own, for tools that talk to a server as a device would.
+//! TLS clients for tools: one with a certificate of its own, that talks to a server as a device would, and one without.
 //!
 //! Says what happened (version, suite, whether the certificate was asked for) because the tool's user wants to see it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{ClientConfig, RootCertStore, client::ResolvesClientCert, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
@@ -76,7 +79,7 @@ pub async fn connect(
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsClientError::Identity)?
-        .with_root_certificates(roots(identity)?)
+        .with_root_certificates(roots(&identity.server_ca)?)
         .with_client_cert_resolver(resolver.clone());
     let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(TlsClientError::Handshake)?;
     let session = stream.get_ref().1;
@@ -86,6 +89,25 @@ pub async fn connect(
         certificate_offered: resolver.asked.load(std::sync::atomic::Ordering::SeqCst),
     };
     Ok((stream, handshake))
+}
+
+/// Shakes hands without a certificate, as clients of the API do; `server_name` is a DNS name or an IP address.
+///
+/// # Errors
+/// [`TlsClientError`].
+pub async fn connect_without_certificate(
+    socket: TcpStream,
+    server_name: &str,
+    server_ca: &Path,
+) -> Result<Stream, TlsClientError> {
+    let name = ServerName::try_from(server_name.to_owned()).map_err(|_| TlsClientError::Name(server_name.to_owned()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsClientError::Identity)?
+        .with_root_certificates(roots(server_ca)?)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(TlsClientError::Handshake)
 }
 
 /// Offers one certificate, whatever the server hints at, and remembers that it was asked.
@@ -106,10 +128,10 @@ impl ResolvesClientCert for Offering {
     }
 }
 
-fn roots(identity: &Identity) -> Result<RootCertStore, TlsClientError> {
+fn roots(server_ca: &Path) -> Result<RootCertStore, TlsClientError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("server CA", &identity.server_ca)? {
-        roots.add(certificate).map_err(|e| unusable("server CA", &identity.server_ca, &e))?;
+    for certificate in certificates("server CA", server_ca)? {
+        roots.add(certificate).map_err(|e| unusable("server CA", server_ca, &e))?;
     }
     Ok(roots)
 }
@@ -123,7 +145,7 @@ fn certified_key(identity: &Identity) -> Result<Arc<CertifiedKey>, TlsClientErro
     Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
 
-fn certificates(what: &'static str, file: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, TlsClientError> {
+fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsClientError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(|e| unusable(what, file, &e))?.collect();
     match found {
         Ok(found) if found.is_empty() => Err(unusable(what, file, &"no PEM certificate in it")),
@@ -132,6 +154,6 @@ fn certificates(what: &'static str, file: &std::path::Path) -> Result<Vec<Certif
     }
 }
 
-fn unusable(what: &'static str, file: &std::path::Path, reason: &dyn std::fmt::Display) -> TlsClientError {
+fn unusable(what: &'static str, file: &Path, reason: &dyn std::fmt::Display) -> TlsClientError {
     TlsClientError::File { what, file: file.to_owned(), reason: reason.to_string() }
 }

@@ -31,8 +31,8 @@ enum Command {
     Registrar(ConfigFile),
     /// Run one API on NATS
     Api(ConfigFile),
-    /// Apply a fleet file to a deployment on NATS, once
-    Apply(apply::Arguments),
+    /// Apply a fleet file through the API of a deployment, once
+    Apply(Box<apply::Arguments>),
     /// Hold the views in a data folder against the log
     #[command(subcommand)]
     View(view::Command),

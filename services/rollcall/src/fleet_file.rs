@@ -1,8 +1,8 @@
 //! Fleet files: YAML that declares instances, resource spaces, products, policies, templates, CA certificates and bindings.
 //!
-//! [`document`] reads and checks the file without any registry; [`apply`] turns what differs from the registry into
-//! operators' commands, one after the other, each ruled on by the registrar like any other. A file declares what must be
-//! there; what it does not mention is left alone. Applying it again changes nothing.
+//! [`document`] reads and checks the file without any registry; [`apply`] declares it to the API, one thing after the
+//! other, as an operator. A file declares what must be there; what it does not mention is left alone. Applying it again
+//! changes nothing.
 
 pub mod apply;
 pub mod document;

@@ -28,6 +28,9 @@ const ED25519_PKCS8_V1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x
 /// Length of an Ed25519 key.
 const ED25519_SEED_BYTES: usize = 32;
 
+/// RFC 7468 section 2.
+const PEM_LINE_CHARS: usize = 64;
+
 /// What to make.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -184,6 +187,13 @@ pub fn verification_certificate(ca: &Path, ca_key: &Path, code: &str) -> anyhow:
     let params = valid_for(name, 1);
     let pair = KeyPair::generate().context("cannot make a key")?;
     Ok(params.signed_by(&pair, &issuer).context("cannot sign the verification certificate")?.pem())
+}
+
+/// A certificate as PEM.
+pub fn pem(der: &[u8]) -> String {
+    let base64 = BASE64_STANDARD.encode(der);
+    let lines: String = base64.as_bytes().chunks(PEM_LINE_CHARS).map(|line| String::from_utf8_lossy(line) + "\n").collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 fn make_ca(arguments: &CaArguments) -> anyhow::Result<Vec<PathBuf>> {

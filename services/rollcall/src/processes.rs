@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_api::Welcome;
+use rollcall_api::{AccessCredentials, Welcome};
 use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
@@ -90,7 +90,7 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
             print_welcome(&welcome);
         }
     });
-    let outcome = rollcall_api::run(config.api, api_parts(&ground, announce_bound(), welcome), shutdown.clone()).await;
+    let outcome = rollcall_api::run(config.api, api_parts(&ground, announce_bound(), welcome, None), shutdown.clone()).await;
     ground.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")
@@ -110,6 +110,7 @@ pub(crate) fn api_parts(
     ground: &Ground,
     bound: oneshot::Sender<SocketAddr>,
     welcome: oneshot::Sender<Welcome>,
+    applier: Option<oneshot::Sender<AccessCredentials>>,
 ) -> rollcall_api::Parts {
     rollcall_api::Parts {
         backbone: ground.backbone.clone(),
@@ -119,6 +120,7 @@ pub(crate) fn api_parts(
         entropy: Arc::new(SystemEntropy),
         bound,
         welcome,
+        applier,
     }
 }
 

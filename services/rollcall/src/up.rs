@@ -5,11 +5,15 @@
 
 mod ready;
 
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_api::{Welcome, command_key};
+use rollcall_api::{AccessCredentials, Welcome, command_key};
 use rollcall_backbone::signing::{PublicKey, SigningKey};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -28,6 +32,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     announce::Announcement,
+    api_client::{Client, Credentials},
     demo,
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
@@ -38,6 +43,9 @@ use crate::{
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
 /// that is called so would be served this one, which is no less the platform's.
 const API_CERTIFICATE: &str = "api";
+/// Said where the fleet file cannot be applied for want of an operator.
+const NO_APPLIER: &str = "there is no enabled operator fleet-file with an enabled access key, whom the fleet file is applied as: \
+                          enable or make them (docs/guides/api.md), and start again";
 /// The API's command key in the data folder.
 const COMMAND_KEY: &str = "api/command.key";
 
@@ -156,12 +164,17 @@ async fn serve_on(
     let keys = (key, command_key.public());
     let address = start_services(arguments, ground, keys, status, &services, shutdown).await?;
     let mut api = start_api(arguments, ground, &services, shutdown).await?;
-    let mut applier = applier(ground, command_key, shutdown);
+    let mut applier = None;
     if let Some(document) = document {
-        match applier.apply(&document).await {
-            Ok(outcome) => report(&document, outcome),
-            Err(ApplyError::Stopped) => return Ok(()),
-            Err(error) => return Err(error).context("cannot apply the fleet file"),
+        match self::applier(&mut api, &server_ca_file, shutdown).await? {
+            Some(made) => match applier.insert(made).apply(&document).await {
+                Ok(outcome) => report(&document, outcome),
+                Err(ApplyError::Stopped) => return Ok(()),
+                Err(error) => return Err(error).context("cannot apply the fleet file"),
+            },
+            None if shutdown.is_cancelled() => return Ok(()),
+            // What is there is served all the same: devices have not asked for the file.
+            None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER)),
         }
     }
     ready::until_served(ground, &mut connector, shutdown).await?;
@@ -228,6 +241,8 @@ async fn start_services(
 struct StartedApi {
     address: SocketAddr,
     welcome: oneshot::Receiver<Welcome>,
+    /// What the fleet file is applied with; nothing comes if there is no file.
+    applier: oneshot::Receiver<AccessCredentials>,
 }
 
 /// Starts the API; returns once it is bound. When it ends, everything does.
@@ -237,7 +252,9 @@ async fn start_api(
     services: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<StartedApi> {
-    let ((bound, address), (welcoming, welcome)) = (oneshot::channel(), oneshot::channel());
+    let ((bound, address), (welcoming, welcome), (letting_in, applier)) =
+        (oneshot::channel(), oneshot::channel(), oneshot::channel());
+    let letting_in = arguments.fleet.is_some().then_some(letting_in);
     let tls_folder = arguments.data.join("tls");
     let config = rollcall_api::Config {
         listen: arguments.api,
@@ -248,7 +265,7 @@ async fn start_api(
         command_key_file: arguments.data.join(COMMAND_KEY),
         ..rollcall_api::Config::default()
     };
-    let api = rollcall_api::run(config, processes::api_parts(ground, bound, welcoming), shutdown.clone());
+    let api = rollcall_api::run(config, processes::api_parts(ground, bound, welcoming, letting_in), shutdown.clone());
     let (report, ended) = oneshot::channel();
     let failed = shutdown.clone();
     services.spawn(async move {
@@ -259,7 +276,7 @@ async fn start_api(
         }
     });
     tokio::select! {
-        Ok(address) = address => Ok(StartedApi { address, welcome }),
+        Ok(address) = address => Ok(StartedApi { address, welcome, applier }),
         Ok(outcome) = ended => {
             outcome.context("the API cannot start")?;
             anyhow::bail!("stopped while starting")
@@ -288,17 +305,25 @@ async fn issue_server_certificates(
     }
 }
 
-pub(crate) fn applier(ground: &Ground, command_key: SigningKey, shutdown: &CancellationToken) -> Applier {
-    Applier {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        command_key,
-        shutdown: shutdown.clone(),
-        petitioners: HashMap::new(),
-    }
+/// Applies the fleet file through this process's own API, as the operator that the API keeps for that; `None` if there is
+/// none, or the process is stopping.
+async fn applier(
+    api: &mut StartedApi,
+    server_ca_file: &Path,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<Applier>> {
+    let Some(Ok(credentials)) = shutdown.run_until_cancelled(&mut api.applier).await else { return Ok(None) };
+    let AccessCredentials { access_key: id, secret_key: secret } = credentials;
+    let ip = match api.address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    // The certificate is for this name, wherever the API listens.
+    let url = format!("https://localhost:{}", api.address.port());
+    let client = Client::new(&url, Some(server_ca_file.to_owned()), Credentials::AccessKey { id, secret })?;
+    let client = client.at(SocketAddr::new(ip, api.address.port()));
+    Ok(Some(Applier { client, shutdown: shutdown.clone() }))
 }
 
 #[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
@@ -316,7 +341,7 @@ pub(crate) fn report(document: &Document, outcome: Outcome) {
 /// What was announced is written again: there may be other instances now.
 async fn reapply_on_hangup(
     arguments: &Arguments,
-    mut applier: Applier,
+    mut applier: Option<Applier>,
     announce: impl Fn() -> anyhow::Result<Announcement>,
     mut hangup: Signal,
     shutdown: &CancellationToken,
@@ -324,12 +349,15 @@ async fn reapply_on_hangup(
     while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
         match read_fleet_file(arguments) {
             Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
-            Ok(Some(document)) => match applier.apply(&document).await {
-                Ok(outcome) => {
-                    announce()?;
-                    report(&document, outcome);
-                }
-                Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
+            Ok(Some(document)) => match &mut applier {
+                None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER).context("the fleet file was not applied")),
+                Some(applier) => match applier.apply(&document).await {
+                    Ok(outcome) => {
+                        announce()?;
+                        report(&document, outcome);
+                    }
+                    Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
+                },
             },
             Err(error) => crate::cli::explain(&error.context("the fleet file was not applied")),
         }

@@ -6,10 +6,12 @@ use std::{
     process::{Command, Output},
 };
 
+use rollcall_chassis::keys;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    api::Api,
     certificates::{Authority, Key},
     clients::{Target, target},
     fleet::{self, Instance},
@@ -18,6 +20,9 @@ use crate::{
     process::{Process, rollcall},
     raw, wait,
 };
+
+/// The secret of the first administrator's access key, in the folder.
+const SECRET: &str = "admin.secret";
 
 /// A deployment of separate processes.
 pub struct Deployment {
@@ -32,6 +37,8 @@ pub struct Deployment {
     /// What the API gives commands with.
     command_key: SigningKey,
     api: Option<Process>,
+    /// What `up.json` would say of the API, and an access key of its first administrator.
+    announced: Value,
     /// The broker; last, so that it outlives the others.
     pub nats: NatsServer,
 }
@@ -64,7 +71,7 @@ pub struct Connector {
 }
 
 impl Deployment {
-    /// Starts a broker, a registrar and one connector, and applies a fleet file of these instances.
+    /// Starts a broker, a registrar, an API and one connector, and applies a fleet file of these instances.
     ///
     /// # Panics
     /// When something does not come up.
@@ -81,6 +88,7 @@ impl Deployment {
         let mut deployment = Self { registrar_lines: registrar.to_owned(), ..Self::prepared(folder, &domains) };
         deployment.instances = instances.to_vec();
         deployment.start_registrar();
+        deployment.start_api();
         deployment.add_connector(limits);
         deployment.apply();
         deployment
@@ -121,6 +129,7 @@ impl Deployment {
             registrar_key,
             command_key,
             api: None,
+            announced: Value::Null,
             nats,
         }
     }
@@ -142,16 +151,36 @@ impl Deployment {
         }
     }
 
-    /// `rollcall apply` of a fleet file with this text.
+    /// `rollcall apply` of a fleet file with this text, as the first administrator; there must be an API.
     ///
     /// # Panics
     /// When it cannot be started.
     pub fn apply_text(&self, yaml: &str) -> Output {
+        let announced = |field: &str| self.announced[field].as_str().expect("an API");
+        let secret = self.folder().join(SECRET);
+        let secret = secret.to_str().expect("a path in UTF-8");
+        let (url, key) = (announced("url"), announced("access_key"));
+        self.apply_with(yaml, &["--api", url, "--access-key", key, "--secret-file", secret])
+    }
+
+    /// The same as another operator, with their password.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn apply_as(&self, yaml: &str, operator: &str, password: &str) -> Output {
+        let url = self.announced["url"].as_str().expect("an API");
+        let file = self.folder().join(format!("{operator}.password"));
+        drop(std::fs::remove_file(&file));
+        keys::write_private(&file, password).expect("the password");
+        let file = file.to_str().expect("a path in UTF-8");
+        self.apply_with(yaml, &["--api", url, "--user", operator, "--password-file", file])
+    }
+
+    fn apply_with(&self, yaml: &str, arguments: &[&str]) -> Output {
         let file = self.folder().join("fleet.yaml");
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
-        command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
-        command.arg("--command-key").arg(&self.command_key.file);
+        command.arg("apply").args(arguments).arg("--fleet").arg(&file).arg("--ca-file").arg(&self.server_ca);
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -248,8 +277,16 @@ impl Deployment {
                 _ => Err(format!("{output}{}", process.errors())),
             }
         });
+        let secret = announced["secret_key"].as_str().expect("a secret");
+        keys::write_private(&self.folder().join(SECRET), secret).expect("the secret");
         self.api = Some(process);
+        self.announced = announced.clone();
         announced
+    }
+
+    /// The API as its first administrator uses it; there must be one.
+    pub fn administrator(&self) -> Api {
+        Api::of(&self.announced)
     }
 
     /// The API; it must be running.

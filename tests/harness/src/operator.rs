@@ -133,6 +133,16 @@ impl Operator {
         found
     }
 
+    /// Puts a command about the fleet into the queue as it is, without a proof, and returns its ruling.
+    ///
+    /// # Panics
+    /// When nobody rules.
+    pub fn ask_fleet_unproven(&mut self, command: FleetCommand) -> Ruling {
+        let id = request_id();
+        let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
+        self.petition(LogId::Fleet, &id, request, false)
+    }
+
     /// Has an instance's registrar rule on a command.
     ///
     /// # Panics
@@ -141,7 +151,7 @@ impl Operator {
         let id = request_id();
         let body = RequestBody::Command(command);
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), body });
-        self.petition(instance_log(instance), &id, request)
+        self.petition(instance_log(instance), &id, request, true)
     }
 
     /// As [`Operator::ask`]; it must be accepted.
@@ -164,7 +174,7 @@ impl Operator {
     pub fn ask_fleet(&mut self, command: FleetCommand) -> Ruling {
         let id = request_id();
         let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
-        self.petition(LogId::Fleet, &id, request)
+        self.petition(LogId::Fleet, &id, request, true)
     }
 
     /// The fleet at the end of its log.
@@ -178,13 +188,17 @@ impl Operator {
         fleet
     }
 
-    fn petition(&mut self, log: LogId, id: &RequestId, request: AnyRequest) -> Ruling {
+    fn petition(&mut self, log: LogId, id: &RequestId, request: AnyRequest, proven: bool) -> Ruling {
         let now = Timestamp::from_unix_ms(SystemClock.unix_ms());
         let queued = codec::encode_request(&QueuedRequest { submitted_at: now, traceparent: None, request });
         let incarnation = incarnation(&self.fleet(), &log);
         let Self { runtime, backbone, petitioners, command_key, shutdown } = self;
-        let key = command_key.as_ref().expect("with_command_key");
-        let make = || prove(key, Bound { log: &log, incarnation, request: id }, &queued, now);
+        let key = command_key.as_ref().filter(|_| proven);
+        assert!(key.is_some() || !proven, "with_command_key");
+        let make = || match key {
+            Some(key) => prove(key, Bound { log: &log, incarnation, request: id }, &queued, now),
+            None => queued.clone(),
+        };
         runtime.block_on(async {
             backbone.requests.open(&log).await.expect("the request queue can be opened");
             let start = || Petitioner::start(log.clone(), backbone.requests.clone(), shutdown.clone());

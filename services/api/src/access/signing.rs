@@ -104,6 +104,27 @@ pub fn verify(
     if is_right { Ok(()) } else { Err(SigningFault::Signature) }
 }
 
+/// The `Authorization` header (`SDK-HMAC-SHA256`) of a request that is to be sent, with all of its headers signed; `host`
+/// and [`DATE_HEADER`] must be among them.
+///
+/// # Errors
+/// [`SigningFault`]: a header is missing or stands twice, or the date has not its form.
+pub fn sign(access_key: &str, secret: &SecretString, request: &SignedRequest<'_>) -> Result<String, SigningFault> {
+    let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort();
+    let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;
+    let hash = hex::encode(Sha256::digest(request.canonical(&names)?));
+    let key = secret.expose_secret().as_bytes();
+    let signature = code(key, &[b"SDK-HMAC-SHA256\n", date.text.as_bytes(), b"\n", hash.as_bytes()]);
+    let (names, signature) = (names.join(";"), hex::encode(signature));
+    Ok(format!("SDK-HMAC-SHA256 Access={access_key}, SignedHeaders={names}, Signature={signature}"))
+}
+
+/// The time of signing as [`DATE_HEADER`] has it.
+pub fn date_text(unix_ms: i64) -> String {
+    date::text(unix_ms)
+}
+
 /// HKDF-SHA256 with the access key as salt and one block of output; the signing key is that block's hexadecimal *text*.
 fn derived_key(access_key: &str, secret: &SecretString, scope: &Scope) -> Zeroizing<String> {
     let extracted = Zeroizing::new(code(access_key.as_bytes(), &[secret.expose_secret().as_bytes()]));

@@ -38,6 +38,18 @@ pub(crate) struct NewCertificate {
     app_id: Option<String>,
 }
 
+impl NewCertificate {
+    /// The resource space that it names.
+    pub(crate) fn app_id(&self) -> Option<&str> {
+        self.app_id.as_deref()
+    }
+
+    /// The certificate as PEM.
+    pub(crate) fn content(&self) -> &str {
+        &self.content
+    }
+}
+
 /// What is to change of a CA certificate; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CertificateChange {
@@ -229,7 +241,8 @@ pub(crate) fn found(call: &Call, certificate_id: &str) -> Result<Ca, ApiError> {
     ca.ok_or_else(|| ApiError::new(Code::CaNotFound, format!("The CA certificate does not exist: {certificate_id:?}")))
 }
 
-fn shown(ca: &Ca) -> CaCertificate {
+/// A CA certificate as lists have it.
+pub(crate) fn shown(ca: &Ca) -> CaCertificate {
     let facts = CertificateFacts::from_der(&ca.der);
     let organization = facts.as_ref().ok().and_then(|facts| facts.attribute(SubjectAttribute::Organization).ok());
     CaCertificate {

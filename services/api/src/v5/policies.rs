@@ -78,6 +78,22 @@ pub(crate) struct NewPolicy {
     app_id: Option<String>,
 }
 
+impl NewPolicy {
+    /// The resource space that it names.
+    pub(crate) fn app_id(&self) -> Option<&str> {
+        self.app_id.as_deref()
+    }
+
+    /// Name and statements.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`] for a statement that cannot be read.
+    pub(crate) fn content(self) -> Result<(Box<str>, Vec<Statement>), ApiError> {
+        let statements = read(&self.statement)?;
+        Ok((self.policy_name.into(), statements))
+    }
+}
+
 /// What is to change of a policy; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PolicyChange {
@@ -135,8 +151,8 @@ pub(crate) struct Filter {
 pub(crate) async fn create(call: Call, Body(wanted): Body<NewPolicy>) -> Result<Created<DevicePolicy>, ApiError> {
     let space = call.space(wanted.app_id.as_deref())?;
     let policy = PolicyId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
-    let statements = read(&wanted.statement)?;
-    let command = Command::CreatePolicy { policy: policy.clone(), space, name: wanted.policy_name.into(), statements };
+    let (name, statements) = wanted.content()?;
+    let command = Command::CreatePolicy { policy: policy.clone(), space, name, statements };
     let made = match call.command(command).await?.earlier {
         Some(Event::PolicyCreated { policy, .. }) => policy,
         _ => policy,

@@ -61,6 +61,35 @@ pub(crate) struct NewProduct {
     app_id: Option<String>,
 }
 
+impl NewProduct {
+    /// The resource space that it names.
+    pub(crate) fn app_id(&self) -> Option<&str> {
+        self.app_id.as_deref()
+    }
+
+    /// The id that it names.
+    pub(crate) fn product_id(&self) -> Option<&str> {
+        self.product_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// All but its ids.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`] for capabilities that have not their shape.
+    pub(crate) fn details(self) -> Result<ProductDetails, ApiError> {
+        Ok(ProductDetails {
+            name: self.name.into(),
+            device_type: self.device_type.into(),
+            protocol_type: self.protocol_type.into(),
+            data_format: self.data_format.into(),
+            manufacturer_name: self.manufacturer_name.map(Into::into),
+            industry: self.industry.map(Into::into),
+            description: self.description.map(Into::into),
+            service_capabilities: capabilities::checked(self.service_capabilities)?,
+        })
+    }
+}
+
 /// What is to change of a product; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ProductChange {
@@ -162,19 +191,10 @@ pub(crate) struct Where {
     request_body = NewProduct, responses((status = 201, body = ProductShown), Errors))]
 pub(crate) async fn create(call: Call, Body(wanted): Body<NewProduct>) -> Result<Created<ProductShown>, ApiError> {
     let space = call.space(wanted.app_id.as_deref())?;
-    let named = wanted.product_id.filter(|id| !id.is_empty());
+    let named = wanted.product_id().map(str::to_owned);
     let product = ProductId::parse(&named.unwrap_or_else(|| call.api.new_id()));
     let product = product.map_err(|error| ApiError::invalid("product_id", error))?;
-    let details = ProductDetails {
-        name: wanted.name.into(),
-        device_type: wanted.device_type.into(),
-        protocol_type: wanted.protocol_type.into(),
-        data_format: wanted.data_format.into(),
-        manufacturer_name: wanted.manufacturer_name.map(Into::into),
-        industry: wanted.industry.map(Into::into),
-        description: wanted.description.map(Into::into),
-        service_capabilities: capabilities::checked(wanted.service_capabilities)?,
-    };
+    let details = wanted.details()?;
     let command = Command::CreateProduct { space: space.clone(), product: product.clone(), details };
     let (space, product) = match call.command(command).await?.earlier {
         Some(Event::ProductCreated { space, product, .. }) => (space, product),

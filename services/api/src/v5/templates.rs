@@ -44,6 +44,17 @@ pub(crate) struct NewTemplate {
     template_body: serde_json::Value,
 }
 
+impl NewTemplate {
+    /// Name, description and body.
+    ///
+    /// # Errors
+    /// As [`draft`].
+    pub(crate) fn content(self) -> Result<(Box<str>, Box<str>, TemplateDraft), ApiError> {
+        let body = draft(&self.template_body)?;
+        Ok((self.template_name.into(), self.description.unwrap_or_default().into(), body))
+    }
+}
+
 /// What is to change of a template; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct TemplateChanged {
@@ -102,12 +113,8 @@ pub(crate) struct Filter {
 pub(crate) async fn create(call: Call, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
     call.needs_whole_instance()?;
     let template = TemplateId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
-    let command = Command::CreateTemplate {
-        template: template.clone(),
-        name: wanted.template_name.into(),
-        description: wanted.description.unwrap_or_default().into(),
-        body: draft(&wanted.template_body)?,
-    };
+    let (name, description, body) = wanted.content()?;
+    let command = Command::CreateTemplate { template: template.clone(), name, description, body };
     let made = match call.command(command).await?.earlier {
         Some(Event::TemplateCreated { template, .. }) => template,
         _ => template,

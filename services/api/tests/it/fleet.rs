@@ -90,6 +90,7 @@ async fn a_second_process_shows_no_password_and_the_same_key() {
         entropy: Arc::new(CountingEntropy::seeded(9_000_000)),
         bound,
         welcome,
+        applier: None,
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(config, parts, stop.clone()));

@@ -5,6 +5,7 @@
 mod attempts;
 mod certificates;
 mod client;
+mod declared;
 mod device_certificates;
 mod device_data;
 mod device_lists;

@@ -136,6 +136,7 @@ impl World {
             entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
             bound,
             welcome,
+            applier: None,
         };
         let stop = shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
@@ -179,6 +180,7 @@ impl World {
             entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
             bound,
             welcome,
+            applier: None,
         };
         let stop = self.shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });

@@ -1,4 +1,4 @@
-//! Proves a presented chain up to one verified CA certificate of one instance, and says which one.
+//! Proves a presented chain up to one verified CA certificate of one instance, and says which one and by which path.
 //!
 //! Invariant: what is proven and what is identified are the same certificate, the first of the chain; an anchor is a
 //! name *and* a key, so another CA with the same DN is another CA. When several anchors would do, the nearest to the

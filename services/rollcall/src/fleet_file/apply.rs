@@ -1,87 +1,96 @@
-//! Applies a fleet file: compares what it declares with what the registry holds and asks the registrar for the rest.
+//! Applies a fleet file through the API: declares what it declares, one thing after the other, as an operator.
 //!
-//! Strictly one command after the other, each read back before the next is made: a later command depends on what an
-//! earlier one did (a verification code is issued at upload), and a file is small. A rejected command is reported with its
-//! place and does not stop the others. Nothing here writes to a log.
+//! What differs from what is there is found by the API for what it takes whole (spaces, products, policies, templates, CA
+//! certificates), and here, by reading first, for the rest. Strictly in order, since a later thing depends on an earlier
+//! one (a verification code is issued at upload), and a file is small. What is refused is reported with its place and does
+//! not stop the others. Rights are the operator's, and so is the name in every record.
 
-mod ask;
 mod ca;
 
-use std::{collections::HashMap, sync::Arc};
-
-use rollcall_backbone::{Backbone, codec::AnyRequest, petition::Petitioner, signing::SigningKey};
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use hyper::Method;
+use rollcall_backbone::codec;
 use rollcall_domain::{
-    fleet::FleetCommand,
-    ids::{LogId, PolicyId, SpaceId},
-    registry::{Actor, Command, Configuration, event::PolicyTarget},
+    fleet::InstanceDraft,
+    ids::{InstanceId, PolicyId, SpaceId},
 };
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use ask::ApplyError;
-use ask::{OPERATOR, Target};
-
 use super::document::{
-    Declared, Document, Fault, InstanceDeclaration, PolicyDeclaration, SpaceDeclaration, TemplateDeclaration,
+    Declared, Document, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
+    TemplateDeclaration,
 };
+use crate::api_client::{Answer, Client, ClientError};
+
+/// Entries of one page of a policy's targets; the most that there may be.
+const PAGE: usize = 50;
 
 /// What applying came to.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Commands that changed something.
+    /// Declarations that changed something.
     pub changes: usize,
-    /// Commands that were rejected, with their places.
+    /// What was refused, with its place.
     pub faults: Vec<Fault>,
     /// What an operator still has to do.
     pub notes: Vec<String>,
 }
 
-/// Applies fleet files; keeps its petitioners between them.
+/// Why applying stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The API cannot be asked.
+    #[error("{place}: the API cannot be asked")]
+    At {
+        /// What was being applied.
+        place: Place,
+        /// Why.
+        #[source]
+        source: ClientError,
+    },
+    /// The API lets nobody in with these credentials.
+    #[error("the API cannot be asked who this is")]
+    Login(#[source] ClientError),
+    /// The API does not tell who this is.
+    #[error("the API does not say who this is: {0}")]
+    Nobody(String),
+    /// The process is stopping.
+    #[error("stopped before the fleet file was applied")]
+    Stopped,
+}
+
+/// Applies fleet files.
 pub struct Applier {
-    /// Where requests go.
-    pub backbone: Backbone,
-    /// Where views are.
-    pub store: Store,
-    /// The fleet as it is.
-    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// For submission times.
-    pub clock: Arc<dyn Clock>,
-    /// For request ids.
-    pub entropy: Arc<dyn Entropy>,
-    /// What proves the commands to the registrar.
-    pub command_key: SigningKey,
+    /// The API, with an operator's credentials.
+    pub client: Client,
     /// Stops waiting.
     pub shutdown: CancellationToken,
-    /// One for each log asked so far.
-    pub petitioners: HashMap<LogId, Petitioner>,
 }
 
 impl Applier {
     /// Applies a document.
     ///
     /// # Errors
-    /// [`ApplyError`] if the registrar cannot be asked; rejections are in the [`Outcome`].
+    /// [`ApplyError`] if the API cannot be asked; refusals are in the [`Outcome`].
     pub async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+        let stopping = self.shutdown.clone();
+        stopping.run_until_cancelled(self.apply_all(document)).await.unwrap_or(Err(ApplyError::Stopped))
+    }
+
+    async fn apply_all(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+        let me = self.client.ask(&Method::GET, "/rollcall/v1/me", None, None).await.map_err(ApplyError::Login)?;
+        let me = me.map_err(|refusal| ApplyError::Nobody(format!("{} ({})", refusal.message, refusal.code)))?;
+        let project = me["project_id"].as_str().ok_or_else(|| ApplyError::Nobody("no project_id".into()))?.to_owned();
         let mut outcome = Outcome::default();
-        self.open(&LogId::Fleet).await?;
-        self.until_caught_up().await?;
         for declared in &document.instances {
             if self.instance(declared, &mut outcome).await? {
-                self.contents(&declared.item, &mut outcome).await?;
+                let asking =
+                    Asking { client: &mut self.client, outcome: &mut outcome, instance: &declared.item.instance.id };
+                Contents { project: &project, asking }.apply(&declared.item).await?;
             }
         }
         Ok(outcome)
-    }
-
-    async fn until_caught_up(&mut self) -> Result<(), ApplyError> {
-        let caught_up = self.fleet.wait_for(|fleet| fleet.caught_up);
-        match self.shutdown.run_until_cancelled(caught_up).await {
-            Some(Ok(_)) => Ok(()),
-            _ => Err(ApplyError::Stopped),
-        }
     }
 
     /// Whether the instance exists after this.
@@ -90,152 +99,204 @@ impl Applier {
         declared: &Declared<InstanceDeclaration>,
         outcome: &mut Outcome,
     ) -> Result<bool, ApplyError> {
-        let wanted = &declared.item.instance;
-        let command = match self.fleet.borrow().fleet.instances.get(&wanted.id) {
-            Some(found) if wanted.is_met_by(found) => return Ok(true),
-            Some(_) => FleetCommand::UpdateInstance(wanted.clone()),
-            None => FleetCommand::CreateInstance(wanted.clone()),
+        let (wanted, place) = (&declared.item.instance, &declared.place);
+        let failed = |source| ApplyError::At { place: place.clone(), source };
+        let one = format!("/rollcall/v1/instances/{}", wanted.id);
+        let listed = self.client.ask(&Method::GET, "/rollcall/v1/instances", None, None).await.map_err(failed)?;
+        let Some(listed) = granted(listed, place, outcome) else { return Ok(false) };
+        let found = listed["instances"].as_array().into_iter().flatten();
+        let found = found.into_iter().find(|found| found["id"] == wanted.id.as_str());
+        let mut body = json!({
+            "id": wanted.id.as_str(), "access_domain": &*wanted.access_domain, "edition": wanted.edition.name(),
+            "region": &*wanted.region,
+        });
+        if let Some(devices_max) = wanted.devices_max {
+            body["devices_max"] = devices_max.into();
+        }
+        let (method, path) = match found {
+            Some(found) if is_met_by(wanted, found) => return Ok(true),
+            Some(_) => (Method::PUT, one.as_str()),
+            None => (Method::POST, "/rollcall/v1/instances"),
         };
-        let id = self.request_id();
-        let actor = Actor::Operator(OPERATOR.into());
-        let request = AnyRequest::Fleet { id: id.clone(), actor, command };
-        let Some(position) = self.ask(&LogId::Fleet, id, request, &declared.place, outcome).await? else {
-            return Ok(self.fleet.borrow().fleet.instances.contains_key(&wanted.id));
-        };
-        match self.shutdown.run_until_cancelled(self.fleet.wait_for(|fleet| fleet.position() >= position)).await {
-            Some(Ok(_)) => Ok(true),
-            _ => Err(ApplyError::Stopped),
-        }
-    }
-
-    async fn contents(&mut self, declaration: &InstanceDeclaration, outcome: &mut Outcome) -> Result<(), ApplyError> {
-        let instance = &declaration.instance.id;
-        let target = Target { instance, view: self.view(instance).await? };
-        for space in &declaration.spaces {
-            self.space(&target, space, outcome).await?;
-        }
-        for template in &declaration.templates {
-            self.template(&target, template, outcome).await?;
-        }
-        for space in &declaration.spaces {
-            for ca in &space.item.cas {
-                self.ca(&target, &space.item.id, ca, outcome).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn space(
-        &mut self,
-        target: &Target<'_>,
-        declared: &Declared<SpaceDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let wanted = &declared.item;
-        let command = match target.configuration().spaces.get(&wanted.id) {
-            Some(found) if found.name == wanted.name => None,
-            Some(_) => Some(Command::RenameSpace { space: wanted.id.clone(), name: wanted.name.clone() }),
-            None => Some(Command::CreateSpace {
-                space: wanted.id.clone(),
-                name: wanted.name.clone(),
-                default_policy: default_policy_id(&wanted.id),
-            }),
-        };
-        self.command(target, command, &declared.place, outcome).await?;
-        for product in &wanted.products {
-            let key = (wanted.id.clone(), product.item.id.clone());
-            let (space, id, details) = (key.0.clone(), key.1.clone(), product.item.details.clone());
-            let command = match target.configuration().products.get(&key) {
-                Some(found) if found.details == details => None,
-                Some(_) => Some(Command::UpdateProduct { space, product: id, details }),
-                None => Some(Command::CreateProduct { space, product: id, details }),
-            };
-            self.command(target, command, &product.place, outcome).await?;
-        }
-        for policy in &wanted.policies {
-            self.policy(target, &wanted.id, policy, outcome).await?;
-        }
-        Ok(())
-    }
-
-    async fn policy(
-        &mut self,
-        target: &Target<'_>,
-        space: &SpaceId,
-        declared: &Declared<PolicyDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let wanted = &declared.item;
-        let (policy, name, statements) = (wanted.id.clone(), wanted.name.clone(), wanted.statements.clone());
-        let command = match target.configuration().policies.get(&wanted.id) {
-            Some(found) if found.space != *space => {
-                let rule = format!("policy {policy} exists in resource space {}: use a new id", found.space);
-                outcome.faults.push(Fault { place: declared.place.clone(), rule });
-                return Ok(());
-            }
-            Some(found) if found.name == name && found.statements == statements => None,
-            Some(_) => Some(Command::UpdatePolicy { policy, name: Some(name), statements: Some(statements) }),
-            None => Some(Command::CreatePolicy { policy, space: space.clone(), name, statements }),
-        };
-        self.command(target, command, &declared.place, outcome).await?;
-        for command in rebinding(&target.configuration(), space, wanted) {
-            self.command(target, Some(command), &declared.place, outcome).await?;
-        }
-        Ok(())
-    }
-
-    async fn template(
-        &mut self,
-        target: &Target<'_>,
-        declared: &Declared<TemplateDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
-        let wanted = &declared.item;
-        let (template, name, description) = (wanted.id.clone(), wanted.name.clone(), wanted.description.clone());
-        let command = match target.configuration().templates.get(&wanted.id) {
-            Some(found) if found.name != name => {
-                let rule = format!(
-                    "template {template} exists with the name {:?}, and a name never changes: use a new id",
-                    found.name
-                );
-                outcome.faults.push(Fault { place: declared.place.clone(), rule });
-                return Ok(());
-            }
-            Some(found) if found.description == description && wanted.body.validate().as_ref() == Ok(&found.body) => None,
-            Some(_) => {
-                Some(Command::UpdateTemplate { template, description: Some(description), body: Some(wanted.body.clone()) })
-            }
-            None => Some(Command::CreateTemplate { template, name, description, body: wanted.body.clone() }),
-        };
-        self.command(target, command, &declared.place, outcome).await
+        let asked = self.client.ask(&method, path, None, Some(&body)).await.map_err(failed)?;
+        let is_granted = granted(asked, place, outcome).is_some();
+        outcome.changes += usize::from(is_granted);
+        Ok(is_granted || found.is_some())
     }
 }
 
-/// What must be bound and unbound so that exactly the declared products, and the space if declared, have the policy.
-fn rebinding(configuration: &Configuration, space: &SpaceId, wanted: &PolicyDeclaration) -> Vec<Command> {
-    let has = |policies: &[PolicyId]| policies.contains(&wanted.id);
-    let mut commands = Vec::new();
-    let mut set = |target: PolicyTarget, bound: bool, want: bool| {
-        let policy = wanted.id.clone();
-        match (bound, want) {
-            (false, true) => commands.push(Command::BindPolicy { policy, target }),
-            (true, false) => commands.push(Command::UnbindPolicy { policy, target }),
-            (true, true) | (false, false) => {}
-        }
-    };
-    let on_space = configuration.spaces.get(space).is_some_and(|space| has(&space.policies));
-    set(PolicyTarget::Space(space.clone()), on_space, wanted.bound_to_space);
-    for product in configuration.products.values().filter(|product| product.space == *space) {
-        let want = wanted.bound_to_products.contains(&product.id);
-        set(PolicyTarget::Product(space.clone(), product.id.clone()), has(&product.policies), want);
-    }
-    // A product that does not exist is left to the registrar, whose rejection names it.
-    for product in &wanted.bound_to_products {
-        if !configuration.products.contains_key(&(space.clone(), product.clone())) {
-            set(PolicyTarget::Product(space.clone(), product.clone()), false, true);
+/// Whether an instance, as the API shows it, is what is wanted: all that an operator can ask for is so.
+fn is_met_by(wanted: &InstanceDraft, found: &Value) -> bool {
+    let text = |field: &str| found[field].as_str().unwrap_or_default();
+    wanted.access_domain.eq_ignore_ascii_case(text("access_domain"))
+        && wanted.edition.name() == text("edition")
+        && *wanted.region == *text("region")
+        && wanted.devices_max.is_none_or(|wanted| found["devices_max"] == wanted)
+}
+
+/// The answer, if it is none that refuses; a refusal is a fault of the outcome.
+fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value> {
+    match answer {
+        Ok(body) => Some(body),
+        Err(refusal) => {
+            let rule = format!("{} ({})", refusal.message, refusal.code);
+            outcome.faults.push(Fault { place: place.clone(), rule });
+            None
         }
     }
-    commands
+}
+
+/// Asks about one instance.
+struct Asking<'a> {
+    client: &'a mut Client,
+    outcome: &'a mut Outcome,
+    instance: &'a InstanceId,
+}
+
+impl Asking<'_> {
+    /// The answer, if it is none that refuses; a refusal is a fault of the outcome.
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        place: &Place,
+    ) -> Result<Option<Value>, ApplyError> {
+        let asked = self.client.ask(&method, path, Some(self.instance.as_str()), body).await;
+        let answer = asked.map_err(|source| ApplyError::At { place: place.clone(), source })?;
+        Ok(granted(answer, place, self.outcome))
+    }
+
+    /// Declares something under `/rollcall/v1/instances/{i}`; counts it if that changed anything.
+    async fn declare(&mut self, path: &str, body: &Value, place: &Place) -> Result<Option<Value>, ApplyError> {
+        let path = format!("/rollcall/v1/instances/{}{path}", self.instance);
+        let answer = self.ask(Method::PUT, &path, Some(body), place).await?;
+        let has_changed = answer.as_ref().is_some_and(|answer| answer["outcome"] != "unchanged");
+        self.outcome.changes += usize::from(has_changed);
+        Ok(answer)
+    }
+}
+
+/// What one instance is to hold.
+struct Contents<'a> {
+    project: &'a str,
+    asking: Asking<'a>,
+}
+
+impl Contents<'_> {
+    async fn apply(&mut self, declaration: &InstanceDeclaration) -> Result<(), ApplyError> {
+        for space in &declaration.spaces {
+            self.space(space).await?;
+        }
+        for template in &declaration.templates {
+            self.template(template).await?;
+        }
+        for space in &declaration.spaces {
+            for ca in &space.item.cas {
+                self.ca(&space.item.id, ca).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn space(&mut self, declared: &Declared<SpaceDeclaration>) -> Result<(), ApplyError> {
+        let wanted = &declared.item;
+        let default_policy = default_policy_id(&wanted.id);
+        let body = json!({ "app_name": &*wanted.name, "default_policy_id": default_policy.as_str() });
+        self.asking.declare(&format!("/apps/{}", wanted.id), &body, &declared.place).await?;
+        for product in &wanted.products {
+            self.product(&wanted.id, product).await?;
+        }
+        for policy in &wanted.policies {
+            self.policy(wanted, policy).await?;
+        }
+        Ok(())
+    }
+
+    async fn product(&mut self, space: &SpaceId, declared: &Declared<ProductDeclaration>) -> Result<(), ApplyError> {
+        let details = &declared.item.details;
+        let capabilities: Value = serde_json::from_str(&details.service_capabilities).unwrap_or_else(|_| json!([]));
+        let mut body = json!({
+            "name": &*details.name, "device_type": &*details.device_type, "protocol_type": &*details.protocol_type,
+            "data_format": &*details.data_format, "service_capabilities": capabilities,
+        });
+        for (field, text) in [
+            ("manufacturer_name", &details.manufacturer_name),
+            ("industry", &details.industry),
+            ("description", &details.description),
+        ] {
+            if let Some(text) = text {
+                body[field] = (**text).into();
+            }
+        }
+        let path = format!("/apps/{space}/products/{}", declared.item.id);
+        self.asking.declare(&path, &body, &declared.place).await.map(drop)
+    }
+
+    async fn policy(&mut self, space: &SpaceDeclaration, declared: &Declared<PolicyDeclaration>) -> Result<(), ApplyError> {
+        let (wanted, place) = (&declared.item, &declared.place);
+        let body = json!({ "policy_name": &*wanted.name, "statement": codec::statements_to_json(&wanted.statements) });
+        let path = format!("/apps/{}/policies/{}", space.id, wanted.id);
+        if self.asking.declare(&path, &body, place).await?.is_none() {
+            return Ok(());
+        }
+        let mut products: Vec<&str> = wanted.bound_to_products.iter().map(|product| product.as_str()).collect();
+        products.sort_unstable();
+        products.dedup();
+        let spaces = if wanted.bound_to_space { vec![space.id.as_str()] } else { Vec::new() };
+        for (kind, wanted) in [("app", spaces), ("product", products)] {
+            self.rebind(&declared.item.id, kind, &wanted, place).await?;
+        }
+        Ok(())
+    }
+
+    /// Binds and unbinds until exactly these targets of one kind have the policy.
+    async fn rebind(&mut self, policy: &PolicyId, kind: &str, wanted: &[&str], place: &Place) -> Result<(), ApplyError> {
+        let Some(bound) = self.targets(policy, kind, place).await? else { return Ok(()) };
+        let missing: Vec<&str> = wanted.iter().copied().filter(|id| !bound.iter().any(|bound| bound == id)).collect();
+        let surplus: Vec<&str> = bound.iter().map(String::as_str).filter(|bound| !wanted.contains(bound)).collect();
+        for (what, ids) in [("bind", missing), ("unbind", surplus)] {
+            for id in ids {
+                let body = json!({ "target_type": kind, "target_ids": [id] });
+                let path = format!("/v5/iot/{}/device-policies/{policy}/{what}", self.project);
+                let Some(answer) = self.asking.ask(Method::POST, &path, Some(&body), place).await? else { continue };
+                match answer["failure_targets"].as_array().and_then(|failed| failed.first()) {
+                    None => self.asking.outcome.changes += 1,
+                    Some(failed) => {
+                        let text = |field: &str| failed[field].as_str().unwrap_or_default().to_owned();
+                        let rule = format!("{} ({})", text("error_msg"), text("error_code"));
+                        self.asking.outcome.faults.push(Fault { place: place.clone(), rule });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What of one kind a policy is bound to.
+    async fn targets(&mut self, policy: &PolicyId, kind: &str, place: &Place) -> Result<Option<Vec<String>>, ApplyError> {
+        let path = format!("/v5/iot/{}/device-policies/{policy}/list-targets", self.project);
+        let (mut found, mut marker) = (Vec::new(), Value::Null);
+        loop {
+            let body = json!({ "target_type": kind, "limit": PAGE, "marker": marker });
+            let Some(page) = self.asking.ask(Method::POST, &path, Some(&body), place).await? else { return Ok(None) };
+            let targets = page["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+            found.extend(targets.iter().filter_map(|target| target["target_id"].as_str().map(str::to_owned)));
+            if targets.len() < PAGE {
+                return Ok(Some(found));
+            }
+            marker = page["page"]["marker"].clone();
+        }
+    }
+
+    async fn template(&mut self, declared: &Declared<TemplateDeclaration>) -> Result<(), ApplyError> {
+        let wanted = &declared.item;
+        let body = json!({
+            "template_name": &*wanted.name, "description": &*wanted.description,
+            "template_body": codec::template_draft_to_json(&wanted.body),
+        });
+        self.asking.declare(&format!("/templates/{}", wanted.id), &body, &declared.place).await.map(drop)
+    }
 }
 
 /// The id of a new space's `system_default_policy`: the same at every application of the file, and like the service's ids

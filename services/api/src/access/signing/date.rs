@@ -1,6 +1,6 @@
 //! `X-Sdk-Date`: the time of signing, as text and as a time.
 
-use time::{PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::SigningFault;
 
@@ -9,6 +9,12 @@ const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T
 const CHARS: usize = 16;
 /// Length of the day at its beginning.
 const DAY_CHARS: usize = 8;
+
+/// As text; the epoch for a time that has none.
+pub(super) fn text(unix_ms: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(unix_ms.div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(FORM).unwrap_or_default()
+}
 
 /// A time of signing.
 pub(super) struct Date<'a> {

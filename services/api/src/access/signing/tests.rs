@@ -2,6 +2,22 @@
 
 use super::*;
 
+#[test]
+fn what_is_signed_here_is_verified_here() {
+    let (secret, at) = (SecretString::from("a secret"), 1_780_272_000_000);
+    let date = date_text(at);
+    let headers = [("Host", &b"localhost:8943"[..]), ("x-sdk-date", date.as_bytes()), ("instance-id", b"north")];
+    let request =
+        SignedRequest { method: "PUT", path: "/rollcall/v1/a b", query: "z=1&a=%2F", headers: &headers, body: b"{}" };
+    let credentials = Credentials::parse(&sign("AK", &secret, &request).unwrap()).unwrap();
+    assert_eq!(credentials.access_key(), "AK");
+    assert_eq!(verify(&credentials, &secret, &request, at), Ok(()));
+    let other = SignedRequest { body: b"[]", ..request };
+    assert_eq!(verify(&credentials, &secret, &other, at), Err(SigningFault::Signature));
+    let undated = SignedRequest { headers: &headers[..1], ..request };
+    assert!(sign("AK", &secret, &undated).is_err());
+}
+
 const ACCESS_KEY: &str = "PROBEAK0000000000001";
 const SECRET: &str = "probe-secret-key-for-tests";
 /// 2026-01-02T03:04:05Z.

@@ -1,92 +1,79 @@
 //! CA certificates of a fleet file: upload, proof of possession as far as the file lets us, template and switch.
 
-use rollcall_domain::{
-    ids::{InstanceId, SpaceId},
-    registry::{CaStatus, Command, command::TemplateChange},
-    time::Timestamp,
-};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use hyper::Method;
+use rollcall_domain::ids::{InstanceId, SpaceId};
+use serde_json::{Value, json};
 
-use super::{Applier, ApplyError, Outcome, Target};
+use super::{ApplyError, Contents};
 use crate::{
     fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
     pki,
 };
 
-impl Applier {
+impl Contents<'_> {
     /// Applies one CA certificate.
-    pub(super) async fn ca(
-        &mut self,
-        target: &Target<'_>,
-        space: &SpaceId,
-        declared: &Declared<CaDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
+    pub(super) async fn ca(&mut self, space: &SpaceId, declared: &Declared<CaDeclaration>) -> Result<(), ApplyError> {
         let (wanted, place) = (&declared.item, &declared.place);
-        if !target.configuration().cas.contains_key(&wanted.id) {
-            let command = Command::UploadCa { ca: wanted.id.clone(), space: space.clone(), der: wanted.der.clone() };
-            self.command(target, Some(command), place, outcome).await?;
+        let body = json!({ "content": pki::pem(&wanted.der) });
+        let path = format!("/apps/{space}/certificates/{}", wanted.id);
+        let Some(mut found) = self.asking.declare(&path, &body, place).await? else { return Ok(()) };
+        if found["status"] != true {
+            if !self.prove(declared, &found).await? {
+                return Ok(());
+            }
+            // As it stands now: another one may have configured it meanwhile.
+            let Some(proven) = self.asking.declare(&path, &body, place).await? else { return Ok(()) };
+            found = proven;
         }
-        let Some(found) = target.configuration().cas.get(&wanted.id).cloned() else { return Ok(()) };
-        if found.der != wanted.der || found.space != *space {
-            let rule = format!("CA certificate {} exists with another certificate or space: use a new id", wanted.id);
-            outcome.faults.push(Fault { place: place.clone(), rule });
-            return Ok(());
-        }
-        if !found.is_verified() {
-            self.prove(target, declared, outcome).await?;
-        }
-        let Some(found) = target.configuration().cas.get(&wanted.id).cloned().filter(|ca| ca.is_verified()) else {
-            return Ok(());
-        };
-        if found.template != wanted.template || found.self_registration != wanted.self_registration {
-            let template = wanted.template.clone().map_or(TemplateChange::Unbind, TemplateChange::Bind);
-            let self_registration = Some(wanted.self_registration);
-            let command = Command::ConfigureCa { ca: wanted.id.clone(), template, self_registration };
-            self.command(target, Some(command), place, outcome).await?;
+        let template = wanted.template.as_ref().map(|template| template.as_str());
+        if found["template_id"].as_str() != template || found["provision_enable"] != wanted.self_registration {
+            let body = json!({ "template_id": template, "provision_enable": wanted.self_registration });
+            let path = self.of_certificate(wanted, "");
+            if self.asking.ask(Method::PUT, &path, Some(&body), place).await?.is_some() {
+                self.asking.outcome.changes += 1;
+            }
         }
         Ok(())
     }
 
     /// Proof of possession, as far as the file lets us: a fresh code if the old one has expired, then the certificate.
-    async fn prove(
-        &mut self,
-        target: &Target<'_>,
-        declared: &Declared<CaDeclaration>,
-        outcome: &mut Outcome,
-    ) -> Result<(), ApplyError> {
+    /// Whether the CA certificate is verified after this.
+    async fn prove(&mut self, declared: &Declared<CaDeclaration>, found: &Value) -> Result<bool, ApplyError> {
         let (wanted, place) = (&declared.item, &declared.place);
-        let now = Timestamp::from_unix_ms(self.clock.unix_ms());
-        if awaited_code(target, wanted).is_some_and(|(_, expires_at)| expires_at <= now) {
-            self.command(target, Some(Command::IssueCaCode { ca: wanted.id.clone() }), place, outcome).await?;
+        let mut code = found["verify_code"].as_str().unwrap_or_default().to_owned();
+        if found["verify_code_expired"] == true {
+            let path = self.of_certificate(wanted, "/action?action_id=issue-code");
+            let Some(issued) = self.asking.ask(Method::POST, &path, Some(&json!({})), place).await? else {
+                return Ok(false);
+            };
+            self.asking.outcome.changes += 1;
+            code = issued["verify_code"].as_str().unwrap_or_default().to_owned();
         }
-        let Some((code, _)) = awaited_code(target, wanted) else { return Ok(()) };
         let pem = match &wanted.proof {
             Proof::Key(key) => pki::verification_certificate(&wanted.file, key, &code).map_err(|error| format!("{error:#}")),
             Proof::Certificate(file) if file.exists() => std::fs::read_to_string(file).map_err(|error| error.to_string()),
             Proof::Certificate(_) | Proof::Later => {
-                outcome.notes.push(awaits_proof(target.instance, wanted, &code));
-                return Ok(());
+                self.asking.outcome.notes.push(awaits_proof(self.asking.instance, wanted, &code));
+                return Ok(false);
             }
         };
-        let der = pem.and_then(|pem| first_certificate(&pem));
-        match der {
-            Ok(proof) => {
-                self.command(target, Some(Command::VerifyCa { ca: wanted.id.clone(), proof }), place, outcome).await
+        match pem {
+            Ok(pem) => {
+                let path = self.of_certificate(wanted, "/action?action_id=verify");
+                let proven = self.asking.ask(Method::POST, &path, Some(&json!({ "verify_content": pem })), place).await?;
+                self.asking.outcome.changes += usize::from(proven.is_some());
+                Ok(proven.is_some())
             }
             Err(rule) => {
                 let place = Place { line: place.line, field: format!("{}.proof_of_possession", place.field) };
-                outcome.faults.push(Fault { place, rule });
-                Ok(())
+                self.asking.outcome.faults.push(Fault { place, rule });
+                Ok(false)
             }
         }
     }
-}
 
-fn awaited_code(target: &Target<'_>, wanted: &CaDeclaration) -> Option<(Box<str>, Timestamp)> {
-    match &target.configuration().cas.get(&wanted.id)?.status {
-        CaStatus::AwaitingProof { code, expires_at } => Some((code.clone(), *expires_at)),
-        CaStatus::Verified { .. } => None,
+    fn of_certificate(&self, ca: &CaDeclaration, what: &str) -> String {
+        format!("/v5/iot/{}/certificates/{}{what}", self.project, ca.id)
     }
 }
 
@@ -98,13 +85,8 @@ fn awaits_proof(instance: &InstanceId, ca: &CaDeclaration, code: &str) -> String
     format!(
         "instance {instance}: CA certificate {} awaits proof of possession; its verification code is {code}. Make the \
          certificate where its key is: rollcall pki verification --ca {} --ca-key KEY --code {code} --out {out}; name it \
-         under proof_of_possession and send SIGHUP",
+         under proof_of_possession and apply the file again (rollcall up: send SIGHUP)",
         ca.id,
         ca.file.display()
     )
-}
-
-fn first_certificate(pem: &str) -> Result<Box<[u8]>, String> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes());
-    der.map(|der| der.as_ref().into()).map_err(|error| format!("no PEM certificate can be read: {error}"))
 }

@@ -1,0 +1,75 @@
+//! Declaring what an instance is to hold, under ids that the caller chooses: what a fleet file is applied with.
+//!
+//! v5 makes up the ids of what it creates, so a file could not name them, and its updates cannot say "and nothing else".
+//! Each operation here is a PUT of one whole thing: it is created, changed, or left alone where it is so already, and then
+//! nothing is asked of the registrar. Roles, scopes and rules are those of the v5 operations. What v5 does with chosen
+//! ids as it is (binding, proofs of possession, a CA certificate's template) has no second operation here.
+
+pub(super) mod certificates;
+pub(super) mod policies;
+pub(super) mod products;
+pub(super) mod spaces;
+pub(super) mod templates;
+
+use rollcall_domain::registry::Command;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{call::Call, codes::Code, error::ApiError};
+
+/// What a declaration came to.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeclarationOutcome {
+    /// It was not there.
+    Created,
+    /// It was there, and something of it was different.
+    Changed,
+    /// It was there as it was declared.
+    Unchanged,
+}
+
+/// What a declaration came to, and where that is written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Declared {
+    /// What it came to.
+    outcome: DeclarationOutcome,
+    /// The position of the record in the instance's log; absent where nothing changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+}
+
+/// What has to be done for something to be as it is declared.
+enum Needed {
+    /// To be created.
+    Create(Command),
+    /// To be changed.
+    Change(Command),
+    /// Nothing.
+    Nothing,
+}
+
+impl Needed {
+    /// Has the registrar rule on it, if there is anything to rule on.
+    async fn ask(self, call: &Call) -> Result<Declared, ApiError> {
+        let (outcome, command) = match self {
+            Self::Create(command) => (DeclarationOutcome::Created, command),
+            Self::Change(command) => (DeclarationOutcome::Changed, command),
+            Self::Nothing => return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None }),
+        };
+        let position = call.command(command).await?.position;
+        Ok(Declared { outcome, position: Some(position.0) })
+    }
+}
+
+/// A field of a v5 body that the path says already: it may be absent, and may not say anything else.
+fn as_in_path(field: &str, given: Option<&str>, path: &str) -> Result<(), ApiError> {
+    match given.filter(|given| !given.is_empty() && *given != path) {
+        None => Ok(()),
+        Some(given) => Err(ApiError::invalid(field, format!("is {given:?}, and the path names {path:?}: leave it out"))),
+    }
+}
+
+fn taken(what: &str, id: &str, how: &str) -> ApiError {
+    ApiError::new(Code::AlreadyExists, format!("{what} {id} exists {how}: use a new id (already_exists)"))
+}
