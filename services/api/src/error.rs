@@ -97,7 +97,7 @@ impl From<BackboneError> for ApiError {
             BackboneError::LimitReached { what, max } => {
                 Self::new(Code::LimitReached, format!("{what} is over its limit of {max}"))
             }
-            BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => {
+            BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
                 tracing::error!(%error, "the backbone cannot be used");
                 Self::new(Code::Internal, "the backbone has a fault that an operator of it must look at")
             }

@@ -28,6 +28,9 @@ use crate::nats_server::NatsServer;
 /// Longer than anything here takes; a test that waits so long has failed.
 const BOUND: Duration = Duration::from_secs(30);
 
+/// The shard of [`instance`], in a fleet with as many shards as usual.
+const SHARD: &str = "~09";
+
 fn instance() -> InstanceId {
     InstanceId::parse("inst-1").unwrap()
 }
