@@ -131,7 +131,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "name_taken" => Code::NameTaken,
         "access_domain_taken" => Code::AccessDomainTaken,
         "invalid_field" => Code::InvalidInput,
-        "limit_reached" => Code::LimitReached,
+        "limit_reached" | "log_not_made" => Code::LimitReached,
         "in_use" => Code::InUse,
         "invalid_template" => Code::InvalidTemplate,
         "invalid_policy" => Code::InvalidPolicy,

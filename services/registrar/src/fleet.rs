@@ -4,10 +4,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rollcall_backbone::codec::{AnyEvent, AnyRequest, RejectedRuling};
+use rollcall_backbone::{
+    BackboneError,
+    codec::{AnyEvent, AnyRequest, QueuedRequest, RejectedRuling},
+    log::RegistryLog,
+};
 use rollcall_domain::{
-    fleet::Fleet,
-    ids::{Position, RequestId},
+    fleet::{Fleet, FleetEvent},
+    ids::{InstanceId, LogId, Position, RequestId},
     registry::Actor,
     rejection::Rejection,
     time::Timestamp,
@@ -17,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::{
     desk::Closed,
+    intake::Taken,
     ruling::{Judged, Realm, Rejected},
 };
 
@@ -28,13 +33,40 @@ pub(crate) struct FleetRealm {
     fleet: Fleet,
     ruled: HashMap<RequestId, Position>,
     assumed_to: Position,
+    log: Arc<dyn RegistryLog>,
+    /// The instances of the requests at hand that are new, and whether they have a log.
+    logs: HashMap<InstanceId, Result<(), BackboneError>>,
 }
 
 impl FleetRealm {
-    pub(crate) fn new(snapshots: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
+    pub(crate) fn new(snapshots: watch::Receiver<Arc<FleetSnapshot>>, log: Arc<dyn RegistryLog>) -> Self {
         let known = Arc::clone(&snapshots.borrow());
         let (fleet, assumed_to) = (known.fleet.clone(), known.position);
-        Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to }
+        Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to, log, logs: HashMap::new() }
+    }
+
+    /// The latest snapshot, unless more has been assumed.
+    fn refresh(&mut self) {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        if snapshot.position >= self.assumed_to {
+            self.know(snapshot);
+        }
+    }
+
+    /// Grants an instance only with a log: a record that says it is there would have every process try to follow one that
+    /// a full broker does not make.
+    fn grant(&self, event: FleetEvent) -> Result<Judged, Rejection> {
+        if let FleetEvent::InstanceCreated(instance) = &event {
+            match self.logs.get(&instance.id) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    return Err(Rejection::LogNotMade { instance: instance.id.clone(), reason: error.to_string() });
+                }
+                // What was known when the requests were looked through was older.
+                None => return Ok(Judged::Wait),
+            }
+        }
+        Ok(Judged::Grant(AnyEvent::Fleet(event)))
     }
 
     fn know(&mut self, snapshot: Arc<FleetSnapshot>) {
@@ -53,15 +85,29 @@ impl Realm for FleetRealm {
         Ok(())
     }
 
+    /// Makes the logs of the instances that are to be created, before a record says that they are. A log without an instance is
+    /// empty and reserves nothing; it is the instance's when it is created after all.
+    async fn prepare(&mut self, taken: &[Taken]) {
+        self.refresh();
+        self.logs.clear();
+        let mut fleet = self.fleet.clone();
+        for taken in taken {
+            let Ok(QueuedRequest { request: AnyRequest::Fleet { command, .. }, .. }) = &taken.request else { continue };
+            let Ok(Some(event)) = fleet.decide(command) else { continue };
+            if let FleetEvent::InstanceCreated(instance) = &event {
+                let opened = self.log.open(&LogId::Instance(instance.id.clone())).await;
+                self.logs.insert(instance.id.clone(), opened.map(|_stream| ()));
+            }
+            fleet.evolve(&event, Timestamp::from_unix_ms(0));
+        }
+    }
+
     fn seen(&self) -> Position {
         self.snapshots.borrow().position
     }
 
     fn begin(&mut self) {
-        let snapshot = Arc::clone(&self.snapshots.borrow());
-        if snapshot.position >= self.assumed_to {
-            self.know(snapshot);
-        }
+        self.refresh();
     }
 
     fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
@@ -78,9 +124,9 @@ impl Realm for FleetRealm {
                 Err(Rejection::InvalidField { field: "actor".into(), rule: "only an operator may give a command".into() })
             }
         };
-        match decided {
-            Ok(Some(event)) => Judged::Grant(AnyEvent::Fleet(event)),
-            Ok(None) => Judged::AlreadySo,
+        let granted = decided.and_then(|event| event.map_or(Ok(Judged::AlreadySo), |event| self.grant(event)));
+        match granted {
+            Ok(judged) => judged,
             Err(rejection) => Judged::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),

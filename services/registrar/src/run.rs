@@ -43,8 +43,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     let config = Arc::new(config);
     let desks = TaskTracker::new();
     desks.spawn(keep_up(LogId::Fleet, parts.clone(), shutdown.child_token(), {
-        let fleet = parts.fleet.clone();
-        move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
+        let (fleet, log) = (parts.fleet.clone(), parts.backbone.log.clone());
+        move || Ok::<_, Closed>(FleetRealm::new(fleet.clone(), log.clone()))
     }));
     let mut open: HashMap<InstanceId, CancellationToken> = HashMap::new();
     let mut fleet = parts.fleet.clone();

@@ -149,12 +149,16 @@ impl World {
 
     /// What the instance's log holds, read without faults.
     pub(super) async fn records(&self) -> Vec<Record> {
+        self.records_of(&log()).await
+    }
+
+    pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.faults.heal();
-        let mut follower = self.backbone.log.follow(&log(), Position::START).await.unwrap();
+        let mut follower = self.backbone.log.follow(log, Position::START).await.unwrap();
         let mut records = Vec::new();
         while let Some(followed) = follower.recv().await {
             match followed.unwrap() {
-                Followed::Entry(entry) => records.push(decode_record(&log(), &entry.record).unwrap()),
+                Followed::Entry(entry) => records.push(decode_record(log, &entry.record).unwrap()),
                 Followed::CaughtUp(_) => break,
                 Followed::Interrupted { reason } => panic!("{reason}"),
             }
