@@ -116,10 +116,7 @@ impl Dispatch {
         let inbox = self.inbox(log);
         let _taking = Taking(&inbox);
         let sources = inbox.sources.get_or_try_init(|| self.sources(log)).await?;
-        let mut found = self.hand_out(&inbox, max).await;
-        if found.is_empty() {
-            found = self.pull_all(&inbox, sources, max).await?;
-        }
+        let mut found = self.pull_all(&inbox, sources, max).await?;
         while found.is_empty() && Instant::now() < deadline {
             let waiting = sources.iter().map(|source| Box::pin(self.wait(source, deadline)));
             tokio::select! {
@@ -127,9 +124,8 @@ impl Dispatch {
                 (waited, _, _) = futures_util::future::select_all(waiting) => waited?,
                 () = sleep_until(deadline) => {}
             }
-            found = self.hand_out(&inbox, max).await;
-            if !found.is_empty() && found.len() < max {
-                found.extend(self.pull_all(&inbox, sources, max - found.len()).await?);
+            if inbox.count() > 0 {
+                found = self.pull_all(&inbox, sources, max).await?;
             }
         }
         Ok(found)
@@ -189,21 +185,24 @@ impl Dispatch {
         found
     }
 
-    /// What the sources have now, the oldest source first.
+    /// What is in the inbox, filled up from the sources. Nothing is out of the inbox while the server is asked: a taker
+    /// that goes away meanwhile leaves it to the next.
     async fn pull_all(
         self: &Arc<Self>,
         inbox: &Inbox,
         sources: &[Arc<Source>],
         max: usize,
     ) -> Result<Vec<Delivery>, BackboneError> {
-        let mut found = Vec::new();
         for source in sources {
-            if found.len() < max {
-                self.pull(source, max - found.len(), Duration::ZERO, None).await?;
-                found.extend(self.hand_out(inbox, max - found.len()).await);
+            let missing = max.saturating_sub(inbox.count());
+            if missing > 0
+                && let Err(error) = self.pull(source, missing, Duration::ZERO, None).await
+                && inbox.count() == 0
+            {
+                return Err(error);
             }
         }
-        Ok(found)
+        Ok(self.hand_out(inbox, max).await)
     }
 
     /// Waits at the server for the first request of any log of a source; for its turn, if another taker does.
@@ -325,6 +324,11 @@ impl Dispatch {
 }
 
 impl Inbox {
+    /// How many lie in it.
+    fn count(&self) -> usize {
+        lock(&self.held).len()
+    }
+
     /// Whether somebody takes from the log, or did a short while ago and is ruling on what was taken.
     fn is_served(&self, lease: Duration) -> bool {
         self.takers.load(Ordering::Acquire) > 0 || lock(&self.left).is_some_and(|left| left.elapsed() < lease)

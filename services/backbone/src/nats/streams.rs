@@ -189,50 +189,53 @@ fn age(max_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(max_ms).unwrap_or(0))
 }
 
-/// The streams that a log needs: its own registry, and its shards of everything else. Those of the fleet's log bring all
-/// shards, so that what they reserve is reserved once, before there is an instance; one that finds no room is said and
-/// left out, and the instances that need it are refused.
+/// Opens the streams that a log needs: its shards of everything, and its own registry last, so that a broker without room
+/// for a shard is left without a registry that nothing could be asked of.
 pub(super) async fn open_log(connection: &Connection, log: &LogId) -> Result<Info, BackboneError> {
-    let info = open(connection, registry(log, &connection.config)).await?;
-    let shards = match log {
-        LogId::Fleet => connection.know_shards(Shards::read(&info.config.metadata)?),
-        LogId::Instance(_) => connection.shards().await?,
-    };
-    let own = shards.of(log);
-    open_queues(connection, shards, own).await?;
     match log {
-        LogId::Instance(_) => open_shared(connection, own).await?,
-        LogId::Fleet if connection.config.declares => {
-            for shard in shards.all() {
-                let opened = async {
-                    open_queues(connection, shards, shard).await?;
-                    open_shared(connection, shard).await
-                };
-                match opened.await {
-                    Err(error @ BackboneError::Full { .. }) => {
-                        connection.once(&format!("full {shard}"), || {
-                            tracing::error!(%error, %shard, "there is no room for a shard: instances in it cannot be made");
-                        });
-                        break;
-                    }
-                    opened => opened?,
-                }
-            }
+        LogId::Fleet => open_fleet(connection).await,
+        LogId::Instance(_) => {
+            let shards = connection.shards().await?;
+            open_shard(connection, shards, shards.of(log)).await?;
+            open(connection, registry(log, &connection.config)).await
         }
-        LogId::Fleet => {}
+    }
+}
+
+/// The fleet's log brings all shards, so that what they reserve is reserved once, before there is an instance. One that
+/// finds no room is said and left out, and the instances that need it are refused.
+async fn open_fleet(connection: &Connection) -> Result<Info, BackboneError> {
+    let info = open(connection, registry(&LogId::Fleet, &connection.config)).await?;
+    let shards = connection.know_shards(Shards::read(&info.config.metadata)?);
+    open_queues(connection, shards, shards.of(&LogId::Fleet)).await?;
+    if !connection.config.declares {
+        return Ok(info);
+    }
+    for shard in shards.all() {
+        match open_shard(connection, shards, shard).await {
+            Err(error @ BackboneError::Full { .. }) => {
+                connection.once(&format!("no room for {shard}"), || {
+                    tracing::error!(%error, %shard, "there is no room for a shard: instances in it and in later ones cannot be made");
+                });
+                break;
+            }
+            opened => opened?,
+        }
     }
     Ok(info)
+}
+
+/// The largest first: what does not fit in the end has reserved little.
+async fn open_shard(connection: &Connection, shards: Shards, shard: Shard) -> Result<(), BackboneError> {
+    open(connection, messages(shard, &connection.config)).await?;
+    open(connection, documents(shard, &connection.config)).await?;
+    open(connection, presence(shard, &connection.config)).await?;
+    open_queues(connection, shards, shard).await
 }
 
 async fn open_queues(connection: &Connection, shards: Shards, shard: Shard) -> Result<(), BackboneError> {
     open(connection, requests(shard, &connection.config)).await?;
     open(connection, attempts(shard, shards, &connection.config)).await.map(|_info| ())
-}
-
-async fn open_shared(connection: &Connection, shard: Shard) -> Result<(), BackboneError> {
-    open(connection, messages(shard, &connection.config)).await?;
-    open(connection, presence(shard, &connection.config)).await?;
-    open(connection, documents(shard, &connection.config)).await.map(|_info| ())
 }
 
 /// How many shards the fleet has; makes the fleet's log for it if it is not there and this process declares streams.

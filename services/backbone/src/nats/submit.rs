@@ -27,20 +27,22 @@ use crate::{
     requests::{RequestKind, Submitted},
 };
 
-/// How long it counts what a shard or a log was last found to hold. So far a log may come over its share.
+/// How long it counts what a shard or a log was last found to hold.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// Puts requests into shards, and keeps a log from taking more of one than its share: JetStream has limits for a stream
 /// and for a subject, and none for the subjects of a log.
 #[derive(Default)]
 pub(super) struct Submissions {
-    /// Whether each log that requests were submitted to had all of its share when it was last looked at.
+    /// What each log that requests were submitted to had left of its share when that was last counted.
     counted: Mutex<HashMap<LogId, Counted>>,
 }
 
 #[derive(Clone, Copy)]
 struct Counted {
     at: Instant,
+    /// What may be submitted before it is counted again.
+    left: u64,
     is_full: bool,
 }
 
@@ -88,35 +90,38 @@ impl Submissions {
         }
     }
 
-    /// Whether a log has all that it may have, as last counted.
+    /// Whether a log has all that it may have, as far as this process knows; others may submit at the same time.
     async fn has_its_share(&self, connection: &Connection, log: &LogId, shard: Shard) -> Result<bool, BackboneError> {
-        let known = self.counted.lock().unwrap_or_else(PoisonError::into_inner).get(log).copied();
-        if let Some(counted) = known.filter(|counted| counted.at.elapsed() < COUNT_EVERY) {
-            return Ok(counted.is_full);
+        if let Some(is_full) = self.known(log) {
+            return Ok(is_full);
         }
-        // Before it is counted: those that come meanwhile go by what was known, and do not count again.
-        self.remember(log, known.is_some_and(|counted| counted.is_full));
-        let is_full = is_full(connection, log, shard).await?;
-        self.remember(log, is_full);
-        Ok(is_full)
+        let left = left(connection, log, shard).await?;
+        let counted = Counted { at: Instant::now(), left: left.saturating_sub(1), is_full: left == 0 };
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(log.clone(), counted);
+        Ok(counted.is_full)
     }
 
-    fn remember(&self, log: &LogId, is_full: bool) {
-        let counted = Counted { at: Instant::now(), is_full };
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(log.clone(), counted);
+    /// What was counted, less what has been submitted since; `None` if it is to be counted.
+    fn known(&self, log: &LogId) -> Option<bool> {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = counted.get_mut(log).filter(|counted| counted.at.elapsed() < COUNT_EVERY)?;
+        if !counted.is_full {
+            counted.left = counted.left.checked_sub(1)?;
+        }
+        Some(counted.is_full)
     }
 }
 
-/// Whether a log has its share. Subjects are counted only when the whole shard has as many: that is cheap to ask.
-async fn is_full(connection: &Connection, log: &LogId, shard: Shard) -> Result<bool, BackboneError> {
+/// What a log has left of its share. Its subjects are counted only when the whole shard has as many: that is cheap to ask.
+async fn left(connection: &Connection, log: &LogId, shard: Shard) -> Result<u64, BackboneError> {
     let (stream, max) = (subjects::requests_stream(shard), connection.config.limits.shards.requests_of_log);
     let attempted = || format!("counting the waiting requests of {log}");
     // No stream: storing will say so.
-    let Some(info) = streams::info(connection, &stream, attempted).await? else { return Ok(false) };
+    let Some(info) = streams::info(connection, &stream, attempted).await? else { return Ok(max) };
     if info.state.messages < max {
-        return Ok(false);
+        return Ok(max - info.state.messages);
     }
-    Ok(count(connection, &stream, subjects::requests_of_log(shard, log), attempted).await? >= max)
+    Ok(max.saturating_sub(count(connection, &stream, subjects::requests_of_log(shard, log), attempted).await?))
 }
 
 /// How many subjects of a stream match a filter.

@@ -4,7 +4,11 @@ mod accounts;
 mod conformance;
 mod documents;
 mod exchange;
+mod full;
 mod registry_log;
+mod shards;
+mod thousand;
+mod version_0_1;
 
 use std::time::Duration;
 
