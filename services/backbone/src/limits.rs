@@ -55,14 +55,14 @@ pub const SHARDS_MAX: u32 = 256;
 const MIB: u64 = 1024 * 1024;
 
 impl Default for ShardLimits {
-    /// 7.5 GiB in all for a fleet of any size.
+    /// 5.25 GiB in all for a fleet of any size.
     fn default() -> Self {
         Self {
             count: 16,
             requests_bytes: 64 * MIB,
             requests_of_log: 8 * 1024,
-            attempts_bytes: 32 * MIB,
-            messages_bytes: 256 * MIB,
+            attempts_bytes: 16 * MIB,
+            messages_bytes: 128 * MIB,
             messages_of_device: 100_000,
             documents_bytes: 128 * MIB,
         }

@@ -30,7 +30,7 @@ async fn f52_a_broker_with_all_its_streams_refuses_a_log_by_name_and_serves_the_
     let error = backbone.log.open(&other()).await.unwrap_err();
     let BackboneError::Full { attempted, usage, .. } = &error else { panic!("{error}") };
     assert!(attempted.contains("registry_late") && usage.contains("82 streams"), "{error}");
-    assert!(error.to_string().contains("7680 MiB"), "it says what is reserved: {error}");
+    assert!(error.to_string().contains("5376 MiB"), "it says what is reserved: {error}");
 
     backbone.log.append(&log(), Position::START, records(1, 2)).await.unwrap();
     let id = RequestId::parse("request").unwrap();

@@ -5,12 +5,13 @@ use std::{collections::HashSet, time::Duration};
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
+    log::Followed,
     messages::{Lane, MessageCursor},
     nats::{NatsConfig, connect},
     presence::{Beat, PresenceChange},
     requests::{RequestKind, Submitted},
 };
-use rollcall_domain::ids::{InstanceId, LogId, RequestId};
+use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
 use tokio::time::timeout;
 
 use super::{BOUND, admin, message, online, session};
@@ -176,6 +177,40 @@ async fn a_device_keeps_its_share_of_messages_and_leaves_others_theirs() {
             let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
             assert_eq!(found.message, message(Lane::Up, number, Bytes::new()));
         }
+    }
+}
+
+#[tokio::test]
+async fn instances_that_are_added_disturb_none_that_is_served() {
+    let server = NatsServer::start().await;
+    let backbone = connect(one_shard(&server).await).await.unwrap();
+    backbone.log.open(&log("served")).await.unwrap();
+    let mut follower = backbone.log.follow(&log("served"), Position::START).await.unwrap();
+    assert_eq!(timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap(), Followed::CaughtUp(Position::START));
+    let mut uplinks = backbone.messages.follow(&instance("served"), &[Lane::Up], None).await.unwrap();
+    let mut watch = backbone.presence.watch(&instance("served")).await.unwrap();
+    assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(PresenceChange::CaughtUp));
+    let registrar = connect(one_shard(&server).await).await.unwrap();
+    for number in 0..40_u64 {
+        registrar.log.open(&log(&format!("added-{number}"))).await.unwrap();
+        submit(&registrar, &log(&format!("added-{number}")), 0).await.unwrap();
+
+        submit(&registrar, &log("served"), usize::try_from(number).unwrap()).await.unwrap();
+        let taken = backbone.requests.take(&log("served"), 1, BOUND).await.unwrap();
+        assert_eq!(taken[0].id.to_string(), format!("request-{number}"));
+        backbone
+            .requests
+            .finish(&log("served"), taken.into_iter().map(|delivery| delivery.receipt).collect())
+            .await
+            .unwrap();
+        backbone.log.append(&log("served"), Position(number), super::records(number, 1)).await.unwrap();
+        let followed = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
+        assert!(matches!(&followed, Followed::Entry(entry) if entry.position.0 == number + 1), "{followed:?}");
+        let sent = message(Lane::Up, usize::try_from(number).unwrap(), Bytes::new());
+        backbone.messages.publish(&instance("served"), sent.clone()).await.unwrap();
+        assert_eq!(timeout(BOUND, uplinks.recv()).await.unwrap().unwrap().unwrap().message, sent);
+        backbone.presence.announce(&instance("served"), online("device", session("c", number))).await.unwrap();
+        assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(online("device", session("c", number))));
     }
 }
 

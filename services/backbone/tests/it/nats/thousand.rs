@@ -1,7 +1,6 @@
-//! Many instances on one server: what they cost, and that all of them are there again after everything was started anew.
-//!
-//! Sixty in every run. A thousand by hand, some minutes on two cores:
-//! `ROLLCALL_INSTANCES=1000 cargo nextest run -p rollcall-backbone --no-capture many_instances_cost`
+//! A thousand instances on one server: what they cost, and that all of them are there again after everything was started
+//! anew. Some seconds on two cores; on a disk that syncs slowly fewer may do, and the figures can be seen:
+//! `ROLLCALL_INSTANCES=60 cargo nextest run -p rollcall-backbone --no-capture a_thousand_instances`
 
 use std::time::Duration;
 
@@ -26,12 +25,10 @@ use crate::nats_server::NatsServer;
 const AT_ONCE: usize = 16;
 /// Streams and durable consumers that a cluster is advised to replicate.
 const ASSETS_MAX: usize = 2000;
-/// What an empty instance may reserve.
-const RESERVED_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 fn instances() -> Vec<InstanceId> {
     let count =
-        std::env::var("ROLLCALL_INSTANCES").map_or(60, |count| count.parse().expect("ROLLCALL_INSTANCES is a number"));
+        std::env::var("ROLLCALL_INSTANCES").map_or(1000, |count| count.parse().expect("ROLLCALL_INSTANCES is a number"));
     (0..count).map(|number: usize| InstanceId::parse(&format!("instance-{number}")).unwrap()).collect()
 }
 
@@ -95,7 +92,7 @@ async fn assets(admin: &jetstream::Context) -> (usize, usize, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f52_many_instances_cost_little_and_are_all_there_after_a_restart() {
+async fn f52_a_thousand_instances_cost_little_and_are_all_there_after_a_restart() {
     let mut server = NatsServer::start().await;
     let instances = instances();
     let began = Instant::now();
@@ -116,10 +113,7 @@ async fn f52_many_instances_cost_little_and_are_all_there_after_a_restart() {
     assert_eq!(reserved, empty_reserved, "an instance reserves nothing");
     assert_eq!(streams, empty_streams + instances.len());
     assert!(durable <= 16, "one consumer for each shard of requests: {durable}");
-    if instances.len() >= 1000 {
-        assert!(streams + durable <= ASSETS_MAX, "{streams} + {durable}");
-        assert!(reserved / instances.len() as u64 <= RESERVED_BYTES_MAX, "{reserved}");
-    }
+    assert!(streams + durable <= ASSETS_MAX, "{streams} + {durable}");
 
     drop(first);
     server.kill();
