@@ -93,6 +93,7 @@ const TABLE: &[(&str, Said)] = &[
     ("certificate_attribute", Said::Connack(5, 0x87, "identity::f6_f7_f8")),
     ("derived_field", Said::Connack(5, 0x87, "identity::f4_f5_f9_f25")),
     ("limit_reached", Said::Connack(5, 0x87, HERE)),
+    ("log_not_made", Said::Elsewhere("only a full broker refuses an instance so; the registrar's own tests, registrar")),
     ("malformed_request", Said::Elsewhere("the connector writes the requests; registrar")),
     ("chain_refused", Said::Elsewhere("the connector has proven the chain before; registrar")),
     ("certificate_unreadable", Said::Elsewhere("TLS has read it before; registrar")),

@@ -97,7 +97,7 @@ impl From<BackboneError> for ApiError {
             BackboneError::LimitReached { what, max } => {
                 Self::new(Code::LimitReached, format!("{what} is over its limit of {max}"))
             }
-            BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => {
+            BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
                 tracing::error!(%error, "the backbone cannot be used");
                 Self::new(Code::Internal, "the backbone has a fault that an operator of it must look at")
             }
@@ -131,7 +131,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "name_taken" => Code::NameTaken,
         "access_domain_taken" => Code::AccessDomainTaken,
         "invalid_field" => Code::InvalidInput,
-        "limit_reached" => Code::LimitReached,
+        "limit_reached" | "log_not_made" => Code::LimitReached,
         "in_use" => Code::InUse,
         "invalid_template" => Code::InvalidTemplate,
         "invalid_policy" => Code::InvalidPolicy,

@@ -80,6 +80,19 @@ pub enum BackboneError {
         /// The limit.
         max: u64,
     },
+    /// The broker has no room for another stream, or for what is to be stored: nothing was made, and all else goes on.
+    /// Waiting does not help; an operator has to make room.
+    #[error(
+        "{attempted}: the broker is full: {reason}; {usage}. Give it more room (max_file_store, or the account's limits), or lower what other streams reserve"
+    )]
+    Full {
+        /// What was attempted, and on what.
+        attempted: String,
+        /// What the broker said.
+        reason: String,
+        /// What is used, reserved and left, as far as the broker tells.
+        usage: String,
+    },
     /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
     #[error("{what} is damaged: {reason}")]
     Damaged {

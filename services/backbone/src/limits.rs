@@ -1,4 +1,4 @@
-//! The limits of a backbone that runs in this process, and the time and ids that it is given.
+//! The limits of a backbone, and the time and ids that one in this process is given.
 //!
 //! Not a tuning page: the defaults are the constants beside the traits, and a deployment keeps them. A test shortens
 //! leases and bounds here instead of waiting for them.
@@ -26,7 +26,50 @@ pub struct Bounds {
     pub age_ms: i64,
 }
 
-/// Everything of an in-process backbone that may be set differently.
+/// What the instances of a fleet share on a broker: streams that are cut into shards, each with limits of its own.
+///
+/// A broker reserves a stream's bytes when the stream is made, so these are reserved once for the fleet, at its creation,
+/// and an instance that is added reserves nothing. They count when a shard is made; afterwards what the broker holds
+/// counts, which an operator may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardLimits {
+    /// Shards of each kind of stream, 1 to [`SHARDS_MAX`]; written down with the fleet's log and never changed.
+    pub count: u32,
+    /// Bytes of waiting requests in one shard.
+    pub requests_bytes: u64,
+    /// Most requests of one log that wait; other logs of the shard have the rest.
+    pub requests_of_log: u64,
+    /// Bytes of rejected attempts in one shard.
+    pub attempts_bytes: u64,
+    /// Bytes of device messages in one shard.
+    pub messages_bytes: u64,
+    /// Most messages of one device, in one direction, that are kept; its oldest go first.
+    pub messages_of_device: u64,
+    /// Bytes of documents in one shard.
+    pub documents_bytes: u64,
+}
+
+/// Most shards of each kind of stream.
+pub const SHARDS_MAX: u32 = 256;
+
+const MIB: u64 = 1024 * 1024;
+
+impl Default for ShardLimits {
+    /// 5.25 GiB in all for a fleet of any size.
+    fn default() -> Self {
+        Self {
+            count: 16,
+            requests_bytes: 64 * MIB,
+            requests_of_log: 8 * 1024,
+            attempts_bytes: 16 * MIB,
+            messages_bytes: 128 * MIB,
+            messages_of_device: 100_000,
+            documents_bytes: 128 * MIB,
+        }
+    }
+}
+
+/// Everything of a backbone that may be set differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long a taken request may stay unfinished: [`requests::LEASE`].
@@ -39,8 +82,10 @@ pub struct Limits {
     pub attempts: Bounds,
     /// What is kept of an instance's messages.
     pub messages: Bounds,
-    /// Most bytes of an instance's documents: [`documents::DOCUMENTS_BYTES_MAX`].
+    /// Most bytes of an instance's documents: [`documents::DOCUMENTS_BYTES_MAX`]. On a broker the shard's limit holds.
     pub documents_bytes: u64,
+    /// What instances share, on a broker.
+    pub shards: ShardLimits,
 }
 
 impl Default for Limits {
@@ -60,6 +105,7 @@ impl Default for Limits {
                 age_ms: age_ms(messages::MESSAGES_AGE_S_MAX),
             },
             documents_bytes: documents::DOCUMENTS_BYTES_MAX,
+            shards: ShardLimits::default(),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! What devices send and are sent. Uplinks and messages between devices are on disk when `publish` returns, so a PUBACK
 //! that follows it is true. Bounded by age and size: a message stream is a pipe, not an archive.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_domain::ids::{DeviceId, InstanceId, Position, SpaceId};
+use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::BackboneError;
 
-/// Most bytes of messages kept for one instance.
+/// Most bytes of messages kept for one instance; on a broker a shard's limit holds, for all its instances together.
 pub const MESSAGES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// How long a message is kept, seconds.
 pub const MESSAGES_AGE_S_MAX: u64 = 24 * 3600;
@@ -62,11 +65,94 @@ pub struct MessageProperties {
     pub user: Vec<(String, String)>,
 }
 
-/// A message with its place in its instance's message stream.
+/// Where a message of an instance is. Rises in the order in which the instance's messages are to be read; other than that
+/// opaque: a sequence means nothing without its stream.
+///
+/// An instance's messages are in a stream of its own or, on a broker, in a shard that it shares with other instances. One
+/// that version 0.1 has kept on a broker has both: what its own stream holds comes before what its shard holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessagePosition {
+    /// Which shard; `None`: the instance's own stream. First, for it decides the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shard: Option<u32>,
+    /// The sequence in that stream. Called as version 0.1 called it in what it wrote down, which knew no shards.
+    position: u64,
+}
+
+impl MessagePosition {
+    /// In the instance's own stream.
+    pub const fn own(sequence: u64) -> Self {
+        Self { shard: None, position: sequence }
+    }
+
+    /// In a shard.
+    pub(crate) const fn sharded(shard: u32, sequence: u64) -> Self {
+        Self { shard: Some(shard), position: sequence }
+    }
+}
+
+impl fmt::Display for MessagePosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.shard {
+            None => write!(f, "{}", self.position),
+            Some(shard) => write!(f, "~{shard:02}:{}", self.position),
+        }
+    }
+}
+
+/// How far a reader of an instance's messages has come, in each stream that they are in. The default is the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCursor {
+    /// In the instance's own stream; called as version 0.1 called it.
+    #[serde(default)]
+    position: u64,
+    /// In the instance's shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sharded: Option<MessagePosition>,
+}
+
+impl MessageCursor {
+    /// Before every message that is kept.
+    pub const START: Self = Self { position: 0, sharded: None };
+
+    /// The message at this position has been read, and those before it in its stream.
+    pub fn advance(&mut self, read: MessagePosition) {
+        match read.shard {
+            None => self.position = read.position,
+            Some(_) => self.sharded = Some(read),
+        }
+    }
+
+    /// Whether a reader that has come here has read all that one at `other` has.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.position >= other.position && self.sharded >= other.sharded
+    }
+
+    /// The last sequence read of the instance's own stream.
+    pub(crate) const fn own(&self) -> u64 {
+        self.position
+    }
+
+    /// The last sequence read of this shard.
+    pub(crate) fn sharded(&self, shard: u32) -> u64 {
+        self.sharded.filter(|read| read.shard == Some(shard)).map_or(0, |read| read.position)
+    }
+}
+
+impl From<MessagePosition> for MessageCursor {
+    /// After this message, and what was before it in its stream.
+    fn from(read: MessagePosition) -> Self {
+        let mut cursor = Self::START;
+        cursor.advance(read);
+        cursor
+    }
+}
+
+/// A message with its place among its instance's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     /// Rises; unique in the instance.
-    pub position: Position,
+    pub position: MessagePosition,
     /// When it was stored, milliseconds since the Unix epoch.
     pub stored_at_ms: i64,
     /// The message.
@@ -87,9 +173,9 @@ pub trait DeviceMessages: Send + Sync {
     ///
     /// # Errors
     /// [`BackboneError`]: it may not have been stored.
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<Position, BackboneError>;
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError>;
 
-    /// The messages of the given lanes: all kept ones after a position, or with `None` those stored from now on.
+    /// The messages of the given lanes: all kept ones after a cursor, or with `None` those stored from now on.
     /// Bounded channel; ends after the first error.
     ///
     /// # Errors
@@ -98,6 +184,33 @@ pub trait DeviceMessages: Send + Sync {
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
-        after: Option<Position>,
+        after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MessageCursor, MessagePosition};
+
+    #[test]
+    fn what_version_0_1_wrote_down_is_of_the_stream_of_its_own() {
+        let cursor: MessageCursor = serde_json::from_str(r#"{"position":77}"#).unwrap();
+        assert_eq!((cursor.own(), cursor.sharded(5)), (77, 0));
+        let position: MessagePosition = serde_json::from_str(r#"{"position":77}"#).unwrap();
+        assert_eq!(position, MessagePosition::own(77));
+        assert_eq!(serde_json::to_string(&position).unwrap(), r#"{"position":77}"#);
+    }
+
+    #[test]
+    fn a_cursor_carries_its_streams() {
+        let mut cursor = MessageCursor::from(MessagePosition::own(77));
+        cursor.advance(MessagePosition::sharded(5, 3));
+        assert_eq!((cursor.own(), cursor.sharded(5), cursor.sharded(6)), (77, 3, 0));
+        let written = serde_json::to_string(&cursor).unwrap();
+        assert_eq!(serde_json::from_str::<MessageCursor>(&written).unwrap(), cursor);
+        assert!(cursor.covers(&MessageCursor::START) && cursor.covers(&cursor));
+        assert!(!MessageCursor::from(MessagePosition::own(78)).covers(&cursor));
+        assert!(!cursor.covers(&MessagePosition::sharded(5, 4).into()));
+        assert!(MessagePosition::own(u64::MAX) < MessagePosition::sharded(0, 1), "what is in a shard came later");
+    }
 }

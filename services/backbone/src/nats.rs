@@ -7,7 +7,7 @@
 //! Trust boundary: the server's accounts decide who may append to which stream; here, whatever is read is checked for
 //! sequence and identity, and never believed to be a record before [`crate::codec`] has said so.
 //!
-//! Read `connection` (and `dial`), `streams` (every declaration), `subjects` (every name), then `atomic` (how things are written) and
+//! Read `connection` (and `dial`), `shards` (what instances share), `streams` (every declaration), `subjects` (every name), then `atomic` (how things are written) and
 //! `replay` (how they are read), then one file per trait.
 
 mod atomic;
@@ -18,21 +18,27 @@ mod config;
 mod connection;
 mod dial;
 mod direct;
+mod dispatch;
 mod documents;
+mod documents_copy;
 mod follow;
+mod full;
 mod group;
 mod log;
 mod messages;
+mod own_messages;
 mod presence;
 mod presence_burial;
 mod presence_connectors;
 mod presence_lease;
 mod presence_message;
+mod presence_tap;
 mod presence_watch;
 mod pull;
 mod replay;
 mod requests;
 mod rulings;
+mod shards;
 mod streams;
 mod subjects;
 mod submit;

@@ -122,6 +122,7 @@ impl Petitioner {
                 Err(error @ BackboneError::Unavailable { .. }) => so_far.refused = Some(error),
                 Err(
                     error @ (BackboneError::LimitReached { .. }
+                    | BackboneError::Full { .. }
                     | BackboneError::StreamDiffers { .. }
                     | BackboneError::Damaged { .. }
                     | BackboneError::Closed),

@@ -17,6 +17,8 @@ use crate::BackboneError;
 pub const WAITING_MAX: u64 = 1_000_000;
 /// Largest request, bytes.
 pub const REQUEST_BYTES_MAX: usize = 900 * 1024;
+/// How long a request waits on a broker before it is dropped: nobody asks for it any more, and whoever does asks again.
+pub const REQUEST_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a taken request may stay unfinished before it is handed out again.
 pub const LEASE: Duration = Duration::from_secs(10);
 

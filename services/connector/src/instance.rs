@@ -203,7 +203,7 @@ impl Instance {
 
 fn report(instance: &InstanceId, error: &BackboneError) {
     match error {
-        BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => {
+        BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
             tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
         }
         BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => {

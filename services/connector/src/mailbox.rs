@@ -145,8 +145,8 @@ mod tests {
     use std::task::Waker;
 
     use bytes::Bytes;
-    use rollcall_backbone::messages::{DeviceMessage, Lane, MessageProperties};
-    use rollcall_domain::ids::{DeviceId, Position, SpaceId};
+    use rollcall_backbone::messages::{DeviceMessage, Lane, MessagePosition, MessageProperties};
+    use rollcall_domain::ids::{DeviceId, SpaceId};
 
     use super::*;
 
@@ -160,7 +160,7 @@ mod tests {
             qos: 0,
             properties: MessageProperties::default(),
         };
-        Arc::new(StoredMessage { position: Position(1), stored_at_ms: 0, message })
+        Arc::new(StoredMessage { position: MessagePosition::own(1), stored_at_ms: 0, message })
     }
 
     fn next(mailbox: &Mailbox) -> Poll<Mail> {

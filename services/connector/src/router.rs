@@ -8,9 +8,9 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     BackboneError,
-    messages::{Lane, StoredMessage},
+    messages::{Lane, MessageCursor, StoredMessage},
 };
-use rollcall_domain::{ids::Position, policy::TopicScope};
+use rollcall_domain::policy::TopicScope;
 
 use crate::{instance::Instance, metrics::metrics, sessions::Session};
 
@@ -36,14 +36,14 @@ pub(crate) async fn run(instance: &Instance) {
     }
 }
 
-async fn follow(instance: &Instance, after: &mut Option<Position>) -> Result<(), BackboneError> {
+async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
     instance.backbone.messages.open(&instance.id).await?;
     let mut messages = instance.backbone.messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await?;
     instance.routing.send_replace(true);
     let ended = async {
         while let Some(message) = messages.recv().await {
             let message = message?;
-            *after = Some(message.position);
+            after.get_or_insert_default().advance(message.position);
             route(instance, Arc::new(message));
         }
         Ok(())

@@ -92,6 +92,14 @@ pub enum Rejection {
         /// The limit.
         max: u64,
     },
+    /// The instance would have no log to keep its records in: it is not made.
+    #[error("the log of instance {instance} cannot be made, so the instance is not: {reason}")]
+    LogNotMade {
+        /// The instance.
+        instance: InstanceId,
+        /// What the broker said, and what would help.
+        reason: String,
+    },
     /// It cannot be removed while something uses it.
     #[error("{subject} is still used by {user}")]
     InUse {
@@ -226,6 +234,7 @@ codes!(Rejection {
     Self::AccessDomainTaken { .. } => "access_domain_taken",
     Self::InvalidField { .. } => "invalid_field",
     Self::LimitReached { .. } => "limit_reached",
+    Self::LogNotMade { .. } => "log_not_made",
     Self::InUse { .. } => "in_use",
     Self::LastAdmin(_) => "last_admin",
     Self::InvalidTemplate(_) => "invalid_template",
@@ -296,6 +305,7 @@ impl Rejection {
             | Self::CertificateHeldByOther(_)
             | Self::DeviceMismatch(_) => Fault::Device,
             Self::MalformedRequest(_) | Self::CommandUnproven(_) => Fault::Service,
+            Self::LogNotMade { .. } => Fault::Dependency,
             Self::NotFound(_)
             | Self::AlreadyExists(_)
             | Self::NameTaken { .. }

@@ -80,7 +80,10 @@ async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcom
         // They come again, and are kept then.
         BackboneError::Unavailable { .. } | BackboneError::Closed => false,
         // Coming again would not help.
-        BackboneError::StreamDiffers { .. } | BackboneError::LimitReached { .. } | BackboneError::Damaged { .. } => {
+        BackboneError::StreamDiffers { .. }
+        | BackboneError::LimitReached { .. }
+        | BackboneError::Full { .. }
+        | BackboneError::Damaged { .. } => {
             metrics().attempts_lost(count);
             true
         }

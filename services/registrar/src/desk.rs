@@ -80,6 +80,7 @@ impl<R: Realm> Desk<R> {
     }
 
     async fn open(&mut self) {
+        let mut said = String::new();
         loop {
             let opened = match self.backbone.log.open(&self.log).await {
                 Ok(_) => self.backbone.requests.open(&self.log).await,
@@ -87,7 +88,12 @@ impl<R: Realm> Desk<R> {
             };
             match opened {
                 Ok(()) => break self.retry = RETRY_MIN,
-                Err(error) => tracing::warn!(log = %self.log, %error, "the log cannot be served yet; trying again"),
+                // As long as the reason stays the same it is said once: a broker may stay full for days.
+                Err(error) if error.to_string() != said => {
+                    said = error.to_string();
+                    tracing::warn!(log = %self.log, %error, "the log cannot be served yet; trying again");
+                }
+                Err(_) => {}
             }
             self.wait().await;
         }
@@ -120,6 +126,7 @@ impl<R: Realm> Desk<R> {
     async fn settle(&mut self, taken: &[Taken]) -> Result<(Draft, Position), Closed> {
         loop {
             let end = self.known_end().await?;
+            self.realm.prepare(taken).await;
             let draft = self.draft(taken, end.position).await?;
             if !self.realm.is_sound() {
                 // The view is being built again; what it did not find may well be there.

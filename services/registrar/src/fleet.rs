@@ -5,13 +5,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, RejectedRuling},
+    BackboneError,
+    codec::{AnyEvent, AnyRequest, QueuedRequest, RejectedRuling},
+    log::RegistryLog,
     seal::SealedLog,
 };
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
-    fleet::{AvailabilityRules, Fleet, FleetContext},
-    ids::{Incarnation, Position, RequestId},
+    fleet::{AvailabilityRules, Fleet, FleetContext, FleetEvent},
+    ids::{Incarnation, InstanceId, LogId, Position, RequestId},
     registry::Actor,
     rejection::Rejection,
     time::Timestamp,
@@ -22,6 +24,7 @@ use tokio::sync::watch;
 use crate::{
     config::Config,
     desk::Closed,
+    intake::Taken,
     ruling::{Judged, Realm, Rejected, Tip},
     run::Parts,
 };
@@ -38,6 +41,9 @@ pub(crate) struct FleetRealm {
     availability: AvailabilityRules,
     devices_max: u64,
     entropy: Arc<dyn Entropy>,
+    log: Arc<dyn RegistryLog>,
+    /// The instances of the requests at hand that are new, and whether they have a log.
+    logs: HashMap<InstanceId, Result<(), BackboneError>>,
 }
 
 impl FleetRealm {
@@ -45,9 +51,51 @@ impl FleetRealm {
         let snapshots = parts.fleet.clone();
         let known = Arc::clone(&snapshots.borrow());
         let (fleet, assumed_to) = (known.fleet.clone(), known.position());
-        let (availability, devices_max) = (config.availability(), config.devices_max);
-        let entropy = Arc::clone(&parts.entropy);
-        Self { snapshots, known, fleet, ruled: HashMap::new(), assumed_to, availability, devices_max, entropy }
+        Self {
+            snapshots,
+            known,
+            fleet,
+            ruled: HashMap::new(),
+            assumed_to,
+            availability: config.availability(),
+            devices_max: config.devices_max,
+            entropy: Arc::clone(&parts.entropy),
+            log: Arc::clone(&parts.backbone.log),
+            logs: HashMap::new(),
+        }
+    }
+
+    /// The latest snapshot, unless more has been assumed.
+    fn refresh(&mut self) {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        if snapshot.position() >= self.assumed_to {
+            self.know(snapshot);
+        }
+    }
+
+    /// What a new instance gets beside what was asked for.
+    fn context(&self) -> FleetContext<'_> {
+        FleetContext {
+            incarnation: Incarnation(self.entropy.uuid_v4().into_bytes()),
+            devices_max: self.devices_max,
+            availability: &self.availability,
+        }
+    }
+
+    /// Grants an instance only with a log: a record that says it is there would have every process try to follow one that
+    /// a full broker does not make.
+    fn grant(&self, event: FleetEvent) -> Result<Judged, Rejection> {
+        if let FleetEvent::InstanceCreated(instance) = &event {
+            match self.logs.get(&instance.id) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    return Err(Rejection::LogNotMade { instance: instance.id.clone(), reason: error.to_string() });
+                }
+                // What was known when the requests were looked through was older.
+                None => return Ok(Judged::Wait),
+            }
+        }
+        Ok(Judged::Grant(AnyEvent::Fleet(event)))
     }
 
     fn know(&mut self, snapshot: Arc<FleetSnapshot>) {
@@ -66,6 +114,23 @@ impl Realm for FleetRealm {
         Ok(())
     }
 
+    /// Makes the logs of the instances that are to be created, before a record says that they are. A log without an instance is
+    /// empty and reserves nothing; it is the instance's when it is created after all.
+    async fn prepare(&mut self, taken: &[Taken]) {
+        self.refresh();
+        self.logs.clear();
+        let mut fleet = self.fleet.clone();
+        for taken in taken {
+            let Ok(QueuedRequest { request: AnyRequest::Fleet { command, .. }, .. }) = &taken.request else { continue };
+            let Ok(Some(event)) = fleet.decide(command, &self.context()) else { continue };
+            if let FleetEvent::InstanceCreated(instance) = &event {
+                let opened = self.log.open(&LogId::Instance(instance.id.clone())).await;
+                self.logs.insert(instance.id.clone(), opened.map(|_stream| ()));
+            }
+            fleet.evolve(&event, Timestamp::from_unix_ms(0));
+        }
+    }
+
     fn tip(&self) -> Tip {
         self.snapshots.borrow().point.into()
     }
@@ -75,10 +140,7 @@ impl Realm for FleetRealm {
     }
 
     fn begin(&mut self) {
-        let snapshot = Arc::clone(&self.snapshots.borrow());
-        if snapshot.position() >= self.assumed_to {
-            self.know(snapshot);
-        }
+        self.refresh();
     }
 
     fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
@@ -89,20 +151,15 @@ impl Realm for FleetRealm {
         if let Some(position) = self.ruled.get(id).or_else(|| self.known.ruled.get(id)) {
             return Judged::RuledBefore(*position);
         }
-        let context = FleetContext {
-            incarnation: Incarnation(self.entropy.uuid_v4().into_bytes()),
-            devices_max: self.devices_max,
-            availability: &self.availability,
-        };
         let decided = match actor {
-            Actor::Operator(_) => self.fleet.decide(command, &context),
+            Actor::Operator(_) => self.fleet.decide(command, &self.context()),
             Actor::Certificate(_) => {
                 Err(Rejection::InvalidField { field: "actor".into(), rule: "only an operator may give a command".into() })
             }
         };
-        match decided {
-            Ok(Some(event)) => Judged::Grant(AnyEvent::Fleet(event)),
-            Ok(None) => Judged::AlreadySo,
+        let granted = decided.and_then(|event| event.map_or(Ok(Judged::AlreadySo), |event| self.grant(event)));
+        match granted {
+            Ok(judged) => judged,
             Err(rejection) => Judged::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),

@@ -37,6 +37,11 @@ pub(crate) trait Realm: Send {
     /// Returns once everything up to `last` is known, and forgets what was only assumed.
     fn catch_up(&mut self, last: Position) -> impl Future<Output = Result<(), Closed>> + Send;
 
+    /// Sees to what has to be there before requests can be granted. What is not there, [`judge`](Self::judge) refuses.
+    fn prepare(&mut self, _taken: &[Taken]) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// How far the log is known to go, without asking it.
     fn tip(&self) -> Tip;
 

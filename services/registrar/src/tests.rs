@@ -3,6 +3,7 @@
 //! Time is paused: leases and retries pass at once, and nothing here waits for a clock.
 
 mod answers;
+mod full;
 mod kills;
 mod mortal;
 mod pki;

@@ -46,7 +46,7 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-connector", views, &shutdown).await?;
+    let ground = stand_on_nats(&config.nats, "rollcall-connector", Streams::Looks, views, &shutdown).await?;
     let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
     ground.store.close().await;
@@ -64,7 +64,7 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let (key, keys) = config.log.read()?;
     let folder = config.data.join("views");
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-registrar", views, &shutdown).await?;
+    let ground = stand_on_nats(&config.nats, "rollcall-registrar", Streams::Makes, views, &shutdown).await?;
     rollcall_registrar::run(config.registrar, registrar_parts(&ground, Arc::new(key)), shutdown.clone()).await;
     ground.store.close().await;
     finish(shutdown, telemetry).await;
@@ -83,7 +83,7 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-api", views, &shutdown).await?;
+    let ground = stand_on_nats(&config.nats, "rollcall-api", Streams::Looks, views, &shutdown).await?;
     let (welcome, welcomed) = oneshot::channel();
     tokio::spawn(async move {
         if let Ok(welcome) = welcomed.await {
@@ -151,8 +151,25 @@ pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall
     }
 }
 
-async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
-    let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
+/// What a process does about streams that are not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    /// It makes them: a registrar.
+    Makes,
+    /// It waits for them: its account may make none.
+    Looks,
+}
+
+async fn stand_on_nats(
+    nats: &NatsTable,
+    name: &str,
+    streams: Streams,
+    views: Views,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Ground> {
+    let mut nats = nats.to_config(name)?;
+    nats.declares = streams == Streams::Makes;
+    let backbone = nats::connect(nats).await.context("cannot use the broker")?;
     stand(backbone, &views, shutdown)
 }
 

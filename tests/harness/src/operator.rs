@@ -15,7 +15,7 @@ use rollcall_backbone::{
     codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
     embedded::{self, EmbeddedConfig},
     log::Followed,
-    messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
     nats::{self, NatsConfig},
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
@@ -227,7 +227,10 @@ impl Operator {
         let messages = self.backbone.messages.clone();
         let receiver = self.runtime.block_on(async {
             messages.open(&instance).await.expect("the message stream can be opened");
-            messages.follow(&instance, &[Lane::Up], Some(Position::START)).await.expect("the message stream can be followed")
+            messages
+                .follow(&instance, &[Lane::Up], Some(MessageCursor::START))
+                .await
+                .expect("the message stream can be followed")
         });
         Uplinks { receiver, seen: Vec::new() }
     }

@@ -12,12 +12,9 @@ use std::{
 use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
-    messages::{DeviceMessage, Lane, MessageProperties},
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties},
 };
-use rollcall_domain::{
-    ids::{DeviceId, Position},
-    registry::Device,
-};
+use rollcall_domain::{ids::DeviceId, registry::Device};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
@@ -186,12 +183,12 @@ pub(crate) async fn run(realm: Weak<Realm>) {
     }
 }
 
-async fn listen(realm: &Arc<Realm>, after: &mut Option<Position>) -> Result<(), BackboneError> {
+async fn listen(realm: &Arc<Realm>, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
     let mut uplinks = realm.backbone.messages.follow(&realm.id, &[Lane::Up], *after).await?;
     realm.devices.exchange.listening.send_replace(true);
     while let Some(stored) = uplinks.recv().await {
         let stored = stored?;
-        *after = Some(stored.position);
+        after.get_or_insert_default().advance(stored.position);
         realm.devices.exchange.answered(&stored.message);
     }
     Ok(())

@@ -3,7 +3,7 @@
 //!
 //! Not for what a report does to a shadow (`shadow`). Where reading has come to is kept in a document, and each shadow says
 //! which message is its latest; so every process may read the whole stream, and any of them may begin again earlier.
-//! Invariant: a report that was acknowledged to a device is in its shadow before the reader's mark is past it.
+//! Invariant: a report that was acknowledged to a device is in its shadow before the reader's cursor is past it.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,9 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_backbone::{
     BackboneError,
     documents::{CursorName, DocumentKey, Revision},
-    messages::{Lane, StoredMessage},
+    messages::{Lane, MessageCursor, StoredMessage},
 };
-use rollcall_domain::ids::{DeviceId, Position};
+use rollcall_domain::ids::DeviceId;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -30,7 +30,7 @@ mod fold;
 const GROUP_LEN_MAX: usize = 1000;
 /// Shadows written at a time.
 const AT_ONCE_MAX: usize = 32;
-/// How often the reader's mark is written, at the most: what comes between is read again after a crash.
+/// How often the reader's cursor is written, at the most: what comes between is read again after a crash.
 const MARK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before going on after something failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -41,8 +41,17 @@ const CLOCKS_APART_MS_MAX: i64 = 5_000;
 /// Where reading has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
+    /// Counts how often the streams were made anew: see [`Mark`].
+    epoch: u64,
     #[serde(flatten)]
-    mark: Mark,
+    read: MessageCursor,
+}
+
+impl Cursor {
+    /// Whether a reader that has come here has read all that one at `other` has.
+    fn covers(&self, other: &Self) -> bool {
+        self.epoch > other.epoch || (self.epoch == other.epoch && self.read.covers(&other.read))
+    }
 }
 
 /// What one message of a device means for its shadow.
@@ -76,7 +85,7 @@ pub(crate) async fn run(realm: Weak<Realm>) {
                 // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
                 // comes from now on counts as later than all before.
                 if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
-                    reader.mark = Mark { epoch: reader.mark.epoch + 1, position: 0 };
+                    reader.cursor = Cursor { epoch: reader.cursor.epoch + 1, read: MessageCursor::START };
                     reader.from_now_on = true;
                 }
             }
@@ -91,9 +100,9 @@ pub(crate) async fn run(realm: Weak<Realm>) {
 
 /// How far this process is.
 struct Reader {
-    mark: Mark,
+    cursor: Cursor,
     from_now_on: bool,
-    written: Mark,
+    written: Cursor,
     write_at: Instant,
 }
 
@@ -102,32 +111,33 @@ async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Sto
         Some(reader) => reader,
         None => {
             let held = documents::read::<Cursor>(realm, &DocumentKey::Cursor(CursorName::Reports)).await?;
-            let mark = held.map(|held| held.value.mark).unwrap_or_default();
-            reader.insert(Reader { mark, from_now_on: false, written: mark, write_at: Instant::now() })
+            let cursor = held.map(|held| held.value).unwrap_or_default();
+            reader.insert(Reader { cursor, from_now_on: false, written: cursor, write_at: Instant::now() })
         }
     };
     let messages = &realm.backbone.messages;
-    let after = (!reader.from_now_on).then_some(Position(reader.mark.position));
+    let after = (!reader.from_now_on).then_some(reader.cursor.read);
     let mut uplinks = messages.follow(&realm.id, &[Lane::Up], after).await?;
     loop {
         let next = tokio::select! {
             next = uplinks.recv() => next,
-            () = tokio::time::sleep_until(reader.write_at), if reader.mark != reader.written => {
-                write_mark(realm, reader).await?;
+            () = tokio::time::sleep_until(reader.write_at), if reader.cursor != reader.written => {
+                write_cursor(realm, reader).await?;
                 continue;
             }
         };
         let Some(first) = next else { return Ok(()) };
         let (group, failed) = group(first, &mut uplinks);
-        let Some(last) = group.last().map(|stored| stored.position) else {
+        if group.is_empty() {
             return failed.map_or(Ok(()), |error| Err(error.into()));
-        };
-        let items = sorted(reader.mark.epoch, &group);
+        }
+        let items = sorted(reader.cursor.epoch, &group);
         fold_all(realm, items).await?;
-        if reader.mark == reader.written {
+        if reader.cursor == reader.written {
             reader.write_at = Instant::now() + MARK_EVERY;
         }
-        reader.mark.position = last.0;
+        // They may be of two streams.
+        group.iter().for_each(|stored| reader.cursor.read.advance(stored.position));
         reader.from_now_on = false;
         if let Some(error) = failed {
             return Err(error.into());
@@ -166,7 +176,7 @@ fn sorted(epoch: u64, group: &[StoredMessage]) -> BTreeMap<DeviceId, Vec<Item>> 
             metrics().report_dropped("malformed");
             continue;
         };
-        let mark = Mark { epoch, position: stored.position.0 };
+        let mark = Mark { epoch, position: stored.position };
         let item = Item { mark, stored_at_ms: stored.stored_at_ms, said };
         items.entry(message.device.clone()).or_default().push(item);
     }
@@ -192,22 +202,22 @@ async fn fold_all(realm: &Arc<Realm>, items: BTreeMap<DeviceId, Vec<Item>>) -> R
 }
 
 /// Writes down how far reading has come, unless another process is further.
-async fn write_mark(realm: &Realm, reader: &mut Reader) -> Result<(), ApiError> {
+async fn write_cursor(realm: &Realm, reader: &mut Reader) -> Result<(), ApiError> {
     let key = DocumentKey::Cursor(CursorName::Reports);
     let held = documents::read::<Cursor>(realm, &key).await?;
     let (revision, further) = match held {
         Some(held) => {
             // Another process has had to begin anew: shadows count from there now.
-            reader.mark.epoch = reader.mark.epoch.max(held.value.mark.epoch);
-            (held.revision, held.value.mark >= reader.mark)
+            reader.cursor.epoch = reader.cursor.epoch.max(held.value.epoch);
+            (held.revision, held.value.covers(&reader.cursor))
         }
         None => (Revision::NONE, false),
     };
-    // Whoever was faster has written a mark that is as good.
+    // Whoever was faster has written a cursor that is as good.
     if !further {
-        documents::write(realm, &key, revision, &Cursor { mark: reader.mark }).await?;
+        documents::write(realm, &key, revision, &reader.cursor).await?;
     }
-    reader.written = reader.mark;
+    reader.written = reader.cursor;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rollcall_backbone::presence::Session;
+use rollcall_backbone::{messages::MessagePosition, presence::Session};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -62,7 +62,8 @@ pub(crate) struct Mark {
     /// Which stream.
     pub(crate) epoch: u64,
     /// Where in it.
-    pub(crate) position: u64,
+    #[serde(flatten)]
+    pub(crate) position: MessagePosition,
 }
 
 /// What a session has been told.

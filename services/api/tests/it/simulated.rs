@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
-    messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
     presence::{Beat, HEARTBEAT, PresenceChange, Session},
 };
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId, Position},
+    ids::{ConnectorId, DeviceId, InstanceId},
     registry::{
         Command,
         event::{DeclaredCredential, DeviceProfile},
@@ -53,7 +53,7 @@ impl World {
     /// A device of `alpha`, offline.
     pub(crate) async fn device(&self, name: &str) -> Simulated {
         let (backbone, instance): (_, InstanceId) = (self.backbone.clone(), id("alpha"));
-        let downlinks = backbone.messages.follow(&instance, &[Lane::Down], Some(Position(0))).await.unwrap();
+        let downlinks = backbone.messages.follow(&instance, &[Lane::Down], Some(MessageCursor::START)).await.unwrap();
         Simulated { name: name.to_owned(), backbone, instance, session: 0, heard: Vec::new(), downlinks }
     }
 }

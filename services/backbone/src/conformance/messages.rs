@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rollcall_domain::ids::{DeviceId, InstanceId, Position, SpaceId};
+use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use tokio::sync::mpsc;
 
 use super::{Failure, UnderTest, ensure, next, nothing};
 use crate::{
     BackboneError,
-    messages::{DeviceMessage, Lane, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
+    messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
 };
 
 type Follower = mpsc::Receiver<Result<StoredMessage, BackboneError>>;
@@ -34,7 +34,7 @@ async fn open(under_test: &UnderTest, name: &str) -> Result<InstanceId, Failure>
     Ok(instance)
 }
 
-async fn expect(follower: &mut Follower, expected: &DeviceMessage) -> Result<Position, Failure> {
+async fn expect(follower: &mut Follower, expected: &DeviceMessage) -> Result<MessagePosition, Failure> {
     let payload = String::from_utf8_lossy(&expected.payload[..expected.payload.len().min(40)]);
     let found = next(&format!("the message {payload:?}"), follower).await??;
     ensure!(found.message == *expected, "the message {payload:?} is next, as it was published, not {found:?}");
@@ -58,7 +58,7 @@ pub async fn a_message_arrives_whole(under_test: &UnderTest) -> Result<(), Failu
     };
     let empty = message(Lane::Up, "device-2", "")?;
     let large = message(Lane::Down, "device-3", vec![b'x'; PAYLOAD_BYTES_MAX])?;
-    let mut follower = messages.follow(&instance, &ALL, Some(Position::START)).await?;
+    let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
     for expected in [full, empty, large] {
         let position = messages.publish(&instance, expected.clone()).await?;
         let found = expect(&mut follower, &expected).await?;
@@ -82,7 +82,7 @@ pub async fn publishers_keep_their_order(under_test: &UnderTest) -> Result<(), F
         Ok::<(), Failure>(())
     };
     try_join_all((0..PUBLISHERS).map(publish)).await?;
-    let (mut last, mut published) = (Position::START, vec![0; 4]);
+    let (mut last, mut published) = (MessagePosition::default(), vec![0; 4]);
     for _ in 0..PUBLISHERS * EACH {
         let found = next("the next of 100 messages", &mut follower).await??;
         ensure!(found.position > last, "positions rise: {} comes after {last}", found.position);
@@ -109,7 +109,7 @@ pub async fn lanes_are_told_apart(under_test: &UnderTest) -> Result<(), Failure>
         sent.push(message);
     }
     for lanes in [&ALL[..], &[Lane::Up], &[Lane::Down], &[Lane::Lateral], &[Lane::Lateral, Lane::Down]] {
-        let mut follower = messages.follow(&instance, lanes, Some(Position::START)).await?;
+        let mut follower = messages.follow(&instance, lanes, Some(MessageCursor::START)).await?;
         for expected in sent.iter().filter(|message| lanes.contains(&message.lane)) {
             expect(&mut follower, expected).await?;
         }
@@ -121,10 +121,10 @@ pub async fn lanes_are_told_apart(under_test: &UnderTest) -> Result<(), Failure>
 pub async fn following_starts_after_a_position_or_now(under_test: &UnderTest) -> Result<(), Failure> {
     let instance = open(under_test, "start").await?;
     let messages = &under_test.backbone.messages;
-    let (mut sent, mut positions) = (Vec::new(), vec![Position::START]);
+    let (mut sent, mut positions) = (Vec::new(), vec![MessageCursor::START]);
     for number in 0..6 {
         sent.push(message(Lane::Up, "device-1", number.to_string())?);
-        positions.push(messages.publish(&instance, sent[number].clone()).await?);
+        positions.push(messages.publish(&instance, sent[number].clone()).await?.into());
     }
     let mut from_now = messages.follow(&instance, &ALL, None).await?;
     sent.push(message(Lane::Up, "device-1", "live")?);
@@ -151,7 +151,7 @@ pub async fn what_is_too_large_is_not_published(under_test: &UnderTest) -> Resul
     }
     let small = message(Lane::Up, "device-1", "small")?;
     messages.publish(&instance, small.clone()).await?;
-    let mut follower = messages.follow(&instance, &ALL, Some(Position::START)).await?;
+    let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
     expect(&mut follower, &small).await?;
     Ok(())
 }
@@ -161,8 +161,8 @@ pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Resul
     let (one, two) = (open(under_test, "instance-1").await?, open(under_test, "instance-2").await?);
     let messages = &under_test.backbone.messages;
     let mut followers = [
-        messages.follow(&one, &ALL, Some(Position::START)).await?,
-        messages.follow(&two, &ALL, Some(Position::START)).await?,
+        messages.follow(&one, &ALL, Some(MessageCursor::START)).await?,
+        messages.follow(&two, &ALL, Some(MessageCursor::START)).await?,
     ];
     let sent = [message(Lane::Up, "device-1", "one")?, message(Lane::Up, "device-1", "two")?];
     messages.publish(&one, sent[0].clone()).await?;

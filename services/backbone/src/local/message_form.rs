@@ -1,13 +1,13 @@
 //! A device message as the body of its row: one byte for the lane, the rest in postcard. Read in place.
 
 use bytes::Bytes;
-use rollcall_domain::ids::{DeviceId, Position, SpaceId};
+use rollcall_domain::ids::{DeviceId, SpaceId};
 use serde::{Deserialize, Serialize};
 
 use super::{frame::Row, stream::StreamName};
 use crate::{
     BackboneError,
-    messages::{DeviceMessage, Lane, MessageProperties, StoredMessage},
+    messages::{DeviceMessage, Lane, MessagePosition, MessageProperties, StoredMessage},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -96,5 +96,5 @@ pub(crate) fn decode(stream: &StreamName, row: &Row) -> Result<StoredMessage, Ba
             user: form.user.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };
-    Ok(StoredMessage { position: Position(row.position), stored_at_ms: row.stored_at_ms, message })
+    Ok(StoredMessage { position: MessagePosition::own(row.position), stored_at_ms: row.stored_at_ms, message })
 }

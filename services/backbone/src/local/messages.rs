@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_domain::ids::{InstanceId, Position};
+use rollcall_domain::ids::InstanceId;
 use tokio::sync::mpsc;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     BackboneError,
-    messages::{DeviceMessage, DeviceMessages, Lane, PAYLOAD_BYTES_MAX, StoredMessage},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
 };
 
 /// [`DeviceMessages`] on a [`Core`].
@@ -28,25 +28,26 @@ impl DeviceMessages for LocalMessages {
         self.0.declare(StreamName::messages(instance), StreamKind::Messages).await.map(|_| ())
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<Position, BackboneError> {
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
         if message.payload.len() > PAYLOAD_BYTES_MAX {
             let what = format!("a payload of {} bytes", message.payload.len());
             return Err(BackboneError::LimitReached { what, max: PAYLOAD_BYTES_MAX as u64 });
         }
         let body = message_form::encode(&message)?;
         let (stream, bounds) = (StreamName::messages(instance), self.0.shared.limits.messages);
-        self.0.write(move |batch| batch.keep(&stream, &[body], bounds)).await
+        let last = self.0.write(move |batch| batch.keep(&stream, &[body], bounds)).await?;
+        Ok(MessagePosition::own(last.0))
     }
 
     async fn follow(
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
-        after: Option<Position>,
+        after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
         let stream = StreamName::messages(instance);
         let tail = self.0.shared.tails.watch(&stream).ok_or_else(|| stream.undeclared())?;
-        let after = after.map_or_else(|| *tail.borrow(), |after| after.0);
+        let after = after.map_or_else(|| *tail.borrow(), |after| after.own());
         let (out, follower) = mpsc::channel(FOLLOWER_ROWS_MAX);
         let cursor = Cursor { store: Arc::clone(&self.0.shared.store), stream, after, tail };
         tokio::spawn(follow(cursor, lanes.into(), out));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::{connection::Connection, full::is_full};
 use crate::BackboneError;
 
 /// Most messages in one batch: the server's own limit.
@@ -114,6 +114,11 @@ fn read(answer: &[u8], attempted: impl Fn() -> String) -> Result<u64, StoreError
             WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_CONSTANT => StoreError::WrongLastSequence,
             INCOMPLETE => StoreError::Incomplete,
             STORE_FAILED => StoreError::StreamLimit(error.description),
+            code if is_full(code) => StoreError::Backbone(BackboneError::Full {
+                attempted: attempted(),
+                reason: format!("{} (JetStream error {code})", error.description),
+                usage: "what was to be stored is not stored".to_owned(),
+            }),
             code => unavailable(format!("{} (JetStream error {code})", error.description)),
         }),
     }

@@ -1,4 +1,6 @@
-//! Rejected attempts on JetStream: one bounded stream for each log.
+//! Rejected attempts on JetStream: bounded shards, with one subject for each log.
+//!
+//! A log of version 0.1 had a stream of its own: what is left in it is read first, until it has aged out.
 
 use std::sync::Arc;
 
@@ -25,11 +27,30 @@ impl NatsAttempts {
         Self { connection }
     }
 
-    /// A log's [`open`](crate::log::RegistryLog::open) has declared the stream, so that this only looks: a connector may
-    /// make none. A registrar makes it again if it has been deleted.
-    async fn declare(&self, log: &LogId) -> Result<(), BackboneError> {
-        let wanted = streams::attempts(log, &self.connection.config);
-        streams::declare(&self.connection, wanted).await.map(|_info| ())
+    /// Reads on in one stream, up to `max` entries in all.
+    async fn read_stream(
+        &self,
+        (stream, subject): (&str, &str),
+        after: Position,
+        max: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), BackboneError> {
+        let reading = || format!("reading rejected attempts on {subject}");
+        let Some(info) = streams::info(&self.connection, stream, reading).await? else { return Ok(()) };
+        if entries.len() >= max || after.0 >= info.state.last_sequence {
+            return Ok(());
+        }
+        let mut replay = Replay::open(&self.connection, info, subject, after.0).await?;
+        let mut pending = replay.pending;
+        while pending > 0 && entries.len() < max {
+            let stored = replay.next().await.map_err(|end| match end {
+                ReplayEnd::Again(reason) => BackboneError::Unavailable { attempted: reading(), reason },
+                ReplayEnd::Final(error) => error,
+            })?;
+            pending = stored.pending;
+            entries.push(Entry::bare(Position(stored.sequence), stored.message.payload));
+        }
+        Ok(())
     }
 }
 
@@ -40,8 +61,11 @@ fn keeping(log: &LogId) -> String {
 #[async_trait]
 impl Attempts for NatsAttempts {
     async fn keep(&self, log: &LogId, attempts: Vec<Bytes>) -> Result<(), BackboneError> {
-        self.declare(log).await?;
-        let subject = subjects::attempts(log);
+        let shards = self.connection.shards().await?;
+        let shard = shards.of(log);
+        // A log's `open` has made the stream; a registrar makes it again if it has been deleted.
+        streams::open(&self.connection, streams::attempts(shard, shards, &self.connection.config)).await?;
+        let subject = subjects::attempts(shard, log);
         for chunk in attempts.chunks(atomic::MESSAGES_MAX) {
             let messages = chunk.iter().map(|payload| atomic::Message {
                 subject: subject.clone(),
@@ -59,23 +83,16 @@ impl Attempts for NatsAttempts {
     }
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
-        let stream = subjects::attempts_stream(log);
-        let reading = || format!("reading rejected attempts of {log}");
-        let Some(info) = streams::info(&self.connection, &stream, reading).await? else { return Ok(Vec::new()) };
+        let shards = self.connection.shards().await?;
+        let shard = shards.of(log);
         let mut entries = Vec::new();
-        if max == 0 || after.0 >= info.state.last_sequence {
-            return Ok(entries);
+        if shards.since_0_1 {
+            // Positions of the shard begin after all of these.
+            let own = (&*subjects::own::attempts_stream(log), &*subjects::own::attempts(log));
+            self.read_stream(own, after, max, &mut entries).await?;
         }
-        let mut replay = Replay::open(&self.connection, info, &subjects::attempts(log), after.0).await?;
-        let mut pending = replay.pending;
-        while pending > 0 && entries.len() < max {
-            let stored = replay.next().await.map_err(|end| match end {
-                ReplayEnd::Again(reason) => BackboneError::Unavailable { attempted: reading(), reason },
-                ReplayEnd::Final(error) => error,
-            })?;
-            pending = stored.pending;
-            entries.push(Entry::bare(Position(stored.sequence), stored.message.payload));
-        }
+        let sharded = (&*subjects::attempts_stream(shard), &*subjects::attempts(shard, log));
+        self.read_stream(sharded, after, max, &mut entries).await?;
         Ok(entries)
     }
 }

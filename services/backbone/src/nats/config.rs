@@ -44,6 +44,9 @@ pub struct NatsConfig {
     pub name: String,
     /// Copies of each stream, 1 to [`REPLICAS_MAX`]; 3 in a cluster.
     pub replicas: usize,
+    /// Whether streams that are not there are made. A registrar does; a connector and the API may not by their accounts,
+    /// and only look.
+    pub declares: bool,
     /// How long the first connection is tried for.
     pub connect_timeout: Duration,
     /// How long an operation may take.
@@ -61,6 +64,7 @@ impl NatsConfig {
             ca_file: None,
             name: "rollcall".to_owned(),
             replicas: 1,
+            declares: true,
             connect_timeout: CONNECT_TIMEOUT,
             operation_timeout: OPERATION_TIMEOUT,
             limits: Limits::default(),

@@ -4,7 +4,12 @@
 //! [`BackboneError::Unavailable`]. The client library reconnects by itself; what was in flight is unknown to it, so
 //! whoever holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
 
-use std::{fmt::Display, future::Future};
+use std::{
+    collections::HashSet,
+    fmt::Display,
+    future::Future,
+    sync::{Mutex, PoisonError},
+};
 
 use async_nats::{Client, jetstream};
 use bytes::Bytes;
@@ -14,7 +19,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{config::NatsConfig, dial};
+use super::{config::NatsConfig, dial, shards::Shards, streams};
 use crate::BackboneError;
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
@@ -33,6 +38,10 @@ pub(super) struct Connection {
     pub(super) jetstream: jetstream::Context,
     pub(super) config: NatsConfig,
     link: watch::Receiver<Link>,
+    /// What is shared, as far as it is known.
+    shards: Mutex<Option<Shards>>,
+    /// What has been said and needs no saying again.
+    said: Mutex<HashSet<String>>,
 }
 
 impl Connection {
@@ -48,7 +57,7 @@ impl Connection {
             .timeout(config.operation_timeout)
             .ack_timeout(config.operation_timeout)
             .build(client.clone());
-        let connection = Self { client, jetstream, config, link };
+        let connection = Self { client, jetstream, config, link, shards: Mutex::default(), said: Mutex::default() };
         connection.check_server(&attempted).await?;
         Ok(connection)
     }
@@ -81,6 +90,28 @@ impl Connection {
             );
         }
         Ok(())
+    }
+
+    /// The fleet's shards: looked up once, for they never change.
+    pub(super) async fn shards(&self) -> Result<Shards, BackboneError> {
+        let known = *self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some(shards) => Ok(shards),
+            None => Ok(self.know_shards(streams::shards(self).await?)),
+        }
+    }
+
+    /// Remembers what the fleet's log has been found to say. Another count than before means another fleet.
+    pub(super) fn know_shards(&self, found: Shards) -> Shards {
+        *self.shards.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        found
+    }
+
+    /// Says something unless it has been said by this process: what is found at every opening is no news the second time.
+    pub(super) fn once(&self, what: &str, say: impl FnOnce()) {
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
+            say();
+        }
     }
 
     /// Follows whether the connection stands.

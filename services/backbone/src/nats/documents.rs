@@ -1,4 +1,5 @@
-//! Documents on JetStream: a stream for each instance, one subject for each key, which holds one message: the latest.
+//! Documents on JetStream: shards, one subject for each key, which holds one message: the latest. What version 0.1 kept in
+//! streams of instances' own is copied before an instance's documents are used: see `documents_copy`.
 //!
 //! Invariants: a revision is a stream sequence, and a write names the one it expects of its subject; what was deleted
 //! leaves a message that says so, for a while, which reads as no document and is written over like none. Reads ask the
@@ -22,7 +23,9 @@ use rollcall_domain::ids::InstanceId;
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
+    documents_copy,
     group::{Group, Waiting},
+    shards::Shard,
     streams, subjects,
 };
 use crate::{
@@ -43,10 +46,13 @@ const TRIES_MAX: usize = 5;
 /// The sequence of what was stored; `None` if the subject's last one was not the expected one.
 type Answer = Option<u64>;
 
+type Writer = Group<atomic::Message, Answer>;
+
 /// See [`Documents`].
 pub(super) struct NatsDocuments {
     connection: Arc<Connection>,
-    groups: Mutex<HashMap<InstanceId, Arc<Group<atomic::Message, Answer>>>>,
+    /// One for each shard: a batch is of one stream.
+    writers: Mutex<HashMap<Shard, Arc<Writer>>>,
 }
 
 /// What a key's subject holds.
@@ -58,19 +64,19 @@ enum Latest {
 
 impl NatsDocuments {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, groups: Mutex::default() }
+        Self { connection, writers: Mutex::default() }
     }
 
-    fn group(&self, instance: &InstanceId) -> Arc<Group<atomic::Message, Answer>> {
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.entry(instance.clone()).or_insert_with(|| Arc::new(self.start_group(instance))).clone()
+    fn writer(&self, shard: Shard) -> Arc<Writer> {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.entry(shard).or_insert_with(|| Arc::new(self.start_writer(shard))).clone()
     }
 
-    fn start_group(&self, instance: &InstanceId) -> Group<atomic::Message, Answer> {
-        let (connection, instance) = (self.connection.clone(), instance.clone());
+    fn start_writer(&self, shard: Shard) -> Writer {
+        let connection = self.connection.clone();
         Group::start(self.connection.config.operation_timeout, move |batch| {
-            let (connection, instance) = (connection.clone(), instance.clone());
-            async move { store(&connection, &instance, batch).await }
+            let connection = connection.clone();
+            async move { store(&connection, shard, batch).await }
         })
     }
 
@@ -85,12 +91,14 @@ impl NatsDocuments {
     ) -> Result<Answer, BackboneError> {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         let bytes = payload.len();
-        let message = atomic::Message { subject: subjects::document(instance, key), headers, payload };
-        self.group(instance).commit(|| attempted(instance), message, bytes).await
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let message = atomic::Message { subject: subjects::document(shard, instance, key), headers, payload };
+        self.writer(shard).commit(|| attempted(shard), message, bytes).await
     }
 
     async fn latest(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Latest, BackboneError> {
-        let (stream, subject) = (subjects::documents_stream(instance), subjects::document(instance, key));
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let (stream, subject) = (subjects::documents_stream(shard), subjects::document(shard, instance, key));
         let reading = async {
             let stream = self.connection.jetstream.get_stream_no_info(&stream).await.map_err(|error| error.to_string())?;
             match stream.raw_message_builder().last_by_subject(&subject).send().await {
@@ -103,22 +111,29 @@ impl NatsDocuments {
     }
 }
 
-fn attempted(instance: &InstanceId) -> String {
-    format!("storing documents of instance {instance}")
+fn attempted(shard: Shard) -> String {
+    format!("storing documents of shard {shard}")
 }
 
 fn latest(message: StreamMessage) -> Latest {
-    if message.headers.get(OPERATION).is_some_and(|operation| operation.as_str() == DELETED) {
+    if is_deletion(&message.headers) {
         return Latest::Deleted { sequence: message.sequence };
     }
     Latest::Document(Document { revision: Revision(message.sequence), body: message.payload })
 }
 
+/// Whether a message says that its document was deleted.
+pub(super) fn is_deletion(headers: &HeaderMap) -> bool {
+    headers.get(OPERATION).is_some_and(|operation| operation.as_str() == DELETED)
+}
+
 #[async_trait]
 impl Documents for NatsDocuments {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        let wanted = streams::documents(instance, &self.connection.config);
-        streams::declare(&self.connection, wanted).await.map(|_info| ())
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await?;
+        if shards.since_0_1 { documents_copy::copy(&self.connection, shard, instance).await } else { Ok(()) }
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
@@ -173,25 +188,25 @@ impl Documents for NatsDocuments {
 
 /// Stores what came together and answers everyone. A batch is refused whole when one of its writers was too late, and
 /// says not which: then each is on its own.
-async fn store(connection: &Connection, instance: &InstanceId, batch: Vec<Waiting<atomic::Message, Answer>>) {
+async fn store(connection: &Connection, shard: Shard, batch: Vec<Waiting<atomic::Message, Answer>>) {
     let mut subjects = HashSet::new();
     // Two writers of one document: the second waits for what becomes of the first.
     let (first, again): (Vec<_>, Vec<_>) = batch.into_iter().partition(|next| subjects.insert(next.item.subject.clone()));
-    let singly = if first.len() > SINGLY_MAX { store_together(connection, instance, first).await } else { first };
-    join_all(singly.into_iter().map(|waiting| store_one(connection, instance, waiting))).await;
+    let singly = if first.len() > SINGLY_MAX { store_together(connection, shard, first).await } else { first };
+    join_all(singly.into_iter().map(|waiting| store_one(connection, shard, waiting))).await;
     for waiting in again {
-        store_one(connection, instance, waiting).await;
+        store_one(connection, shard, waiting).await;
     }
 }
 
 /// Stores a batch, all or none; gives it back if that is to be tried one by one.
 async fn store_together(
     connection: &Connection,
-    instance: &InstanceId,
+    shard: Shard,
     batch: Vec<Waiting<atomic::Message, Answer>>,
 ) -> Vec<Waiting<atomic::Message, Answer>> {
     let messages = batch.iter().map(|waiting| waiting.item.clone()).collect();
-    match atomic::store(connection, || attempted(instance), messages).await {
+    match atomic::store(connection, || attempted(shard), messages).await {
         Err(StoreError::WrongLastSequence | StoreError::Incomplete | StoreError::StreamLimit(_)) => return batch,
         Err(StoreError::Backbone(error)) => {
             batch.into_iter().for_each(|waiting| waiting.answer(Err(error.clone())));
@@ -206,20 +221,20 @@ async fn store_together(
     Vec::new()
 }
 
-async fn store_one(connection: &Connection, instance: &InstanceId, waiting: Waiting<atomic::Message, Answer>) {
-    let stored = atomic::store(connection, || attempted(instance), vec![waiting.item.clone()]).await;
+async fn store_one(connection: &Connection, shard: Shard, waiting: Waiting<atomic::Message, Answer>) {
+    let stored = atomic::store(connection, || attempted(shard), vec![waiting.item.clone()]).await;
     waiting.answer(match stored {
         Ok(sequence) => Ok(Some(sequence)),
         Err(StoreError::WrongLastSequence) => Ok(None),
         Err(StoreError::Incomplete) => Err(BackboneError::Unavailable {
-            attempted: attempted(instance),
+            attempted: attempted(shard),
             reason: "the server speaks of a batch that was none".to_owned(),
         }),
         Err(StoreError::StreamLimit(reason)) => {
-            tracing::warn!(%instance, reason, "there is no room for documents");
+            tracing::warn!(%shard, reason, "there is no room for documents");
             Err(BackboneError::LimitReached {
-                what: format!("bytes of documents of instance {instance}"),
-                max: connection.config.limits.documents_bytes,
+                what: format!("bytes of documents in shard {shard}, which several instances share,"),
+                max: connection.config.limits.shards.documents_bytes,
             })
         }
         Err(StoreError::Backbone(error)) => Err(error),

@@ -57,19 +57,10 @@ fn attempted(log: &LogId, expected: Position) -> String {
 
 #[async_trait]
 impl RegistryLog for NatsLog {
-    /// Declares with the log all other streams of its instance, that of its attempts included: a registrar opens logs, and only a registrar's account may
-    /// make streams. Whoever comes later finds them.
+    /// Opens with the log everything else that it needs: a registrar opens logs, and only a registrar's account may make
+    /// streams. Other processes find them.
     async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
-        let config = &self.connection.config;
-        let info = streams::declare(&self.connection, streams::registry(log, config)).await?;
-        streams::declare(&self.connection, streams::requests(log, config)).await?;
-        streams::declare(&self.connection, streams::attempts(log, config)).await?;
-        if let LogId::Instance(instance) = log {
-            streams::declare(&self.connection, streams::messages(instance, config)).await?;
-            streams::declare(&self.connection, streams::presence(instance, config)).await?;
-            streams::declare(&self.connection, streams::documents(instance, config)).await?;
-        }
-        Ok(streams::identity(&info))
+        streams::open_log(&self.connection, log).await.map(|info| streams::identity(&info))
     }
 
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {

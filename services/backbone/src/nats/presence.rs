@@ -1,5 +1,6 @@
-//! Presence on JetStream: a stream that holds the last change of each device and the last heartbeat of each connector. It
-//! outlives its server, so that connectors, which may not make streams, find it again.
+//! Presence on JetStream: shards that hold the last change of each device and the last heartbeat of each connector. They
+//! outlive their server, so that connectors, which may not make streams, find them again. What version 0.1 kept in streams
+//! of instances' own is not read: connectors announce again what they hold.
 //!
 //! Invariant: the last message of a device's subject says where it is. So `Offline` is stored only over the `Online` of
 //! a session that it ends (expected last sequence of the subject); an `Offline` that comes late finds a newer session there and
@@ -22,6 +23,7 @@ use super::{
     direct, presence_connectors,
     presence_lease::Leases,
     presence_message::{self, Change},
+    presence_tap::Taps,
     presence_watch, streams, subjects,
 };
 use crate::{
@@ -38,12 +40,13 @@ const TRIES_MAX: usize = 5;
 pub(super) struct NatsPresence {
     connection: Arc<Connection>,
     leases: Leases,
+    taps: Taps,
 }
 
 impl NatsPresence {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         let leases = Leases::new(connection.config.limits.presence_lease);
-        Self { connection, leases }
+        Self { connection, leases, taps: Taps::default() }
     }
 
     fn lease(&self, instance: &InstanceId, connector: &ConnectorId) -> String {
@@ -54,8 +57,8 @@ impl NatsPresence {
 #[async_trait]
 impl Presence for NatsPresence {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        let wanted = streams::presence(instance, &self.connection.config);
-        streams::declare(&self.connection, wanted).await.map(|_info| ())
+        let shard = self.connection.shards().await?.of_instance(instance);
+        streams::open(&self.connection, streams::presence(shard, &self.connection.config)).await.map(|_info| ())
     }
 
     async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
@@ -79,7 +82,8 @@ impl Presence for NatsPresence {
 
     async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
         let attempted = || format!("renewing the lease of connector {connector} on instance {instance}");
-        let subject = subjects::presence_connector(instance, connector);
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let subject = subjects::presence_connector(shard, instance, connector);
         let mut headers = time_to_live(self.connection.config.limits.presence_lease);
         presence_message::write_beat(beat, &mut headers);
         let payload = Bytes::from(self.lease(instance, connector));
@@ -95,14 +99,16 @@ impl Presence for NatsPresence {
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
-        presence_watch::watch(&self.connection, instance).await
+        presence_watch::watch(&self.connection, &self.taps, instance).await
     }
 }
 
 impl NatsPresence {
     /// Puts an `Offline` over the `Online` of a session that it ends.
     async fn end(&self, instance: &InstanceId, change: Change) -> Result<(), BackboneError> {
-        let (stream, subject) = (subjects::presence_stream(instance), subjects::presence_device(instance, &change.device));
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let (stream, subject) =
+            (subjects::presence_stream(shard), subjects::presence_device(shard, instance, &change.device));
         for _ in 0..TRIES_MAX {
             let Some(held) = direct::last(&self.connection, &stream, &subject).await? else { return Ok(()) };
             match Change::read(&held.payload) {
@@ -140,7 +146,9 @@ async fn store(
 ) -> Result<(), StoreError> {
     let attempted = || announcing(instance);
     let payload = change.write().map_err(|reason| BackboneError::Unavailable { attempted: announcing(instance), reason })?;
-    let message = atomic::Message { subject: subjects::presence_device(instance, &change.device), headers, payload };
+    let shard = connection.shards().await?.of_instance(instance);
+    let subject = subjects::presence_device(shard, instance, &change.device);
+    let message = atomic::Message { subject, headers, payload };
     atomic::store(connection, attempted, vec![message]).await.map(|_sequence| ())
 }
 

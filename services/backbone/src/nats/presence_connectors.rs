@@ -16,11 +16,12 @@ use crate::{BackboneError, presence::ConnectorBeat};
 
 /// Reads them, by connector.
 pub(super) async fn read(connection: &Connection, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
-    let stream = subjects::presence_stream(instance);
+    let shard = connection.shards().await?.of_instance(instance);
+    let stream = subjects::presence_stream(shard);
     let now_ns = server_time_ns(connection, &stream, || format!("reading the connectors of instance {instance}")).await?;
     let lease_ns = i128::try_from(connection.config.limits.presence_lease.as_nanos()).unwrap_or(i128::MAX);
     let mut alive = Vec::new();
-    for held in direct::last_of_each(connection, &stream, subjects::presence_connectors(instance)).await? {
+    for held in direct::last_of_each(connection, &stream, subjects::presence_connectors(shard, instance)).await? {
         match beat(&held) {
             Ok((_, stored_at_ns)) if now_ns - stored_at_ns >= lease_ns => {}
             Ok((connector, stored_at_ns)) => {

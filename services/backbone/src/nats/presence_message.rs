@@ -8,6 +8,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::subjects;
 use crate::presence::{Beat, PresenceChange, Session};
 
 /// How far the view of a connector is that is alive.
@@ -34,15 +35,14 @@ pub(super) enum Said {
     Change(Change),
 }
 
-/// Reads a message by its subject: `presence.<instance>.connector.<id>` and `presence.<instance>.device.<id>`; repeated, under another first token.
+/// Reads a message by its subject, as it was stored or repeated.
 pub(super) fn said(message: &Message) -> Result<Said, String> {
-    let mut tokens = message.subject.as_str().split('.').skip(2);
-    match (tokens.next(), tokens.next()) {
-        (Some("connector"), Some(id)) => Ok(Said::Alive {
+    match subjects::read_presence(&message.subject) {
+        Some((_, "connector", id)) => Ok(Said::Alive {
             connector: ConnectorId::parse(id).map_err(|error| error.to_string())?,
             lease: String::from_utf8_lossy(&message.payload).into_owned(),
         }),
-        (Some("device"), Some(_)) => Change::read(&message.payload).map(Said::Change),
+        Some((_, "device", _)) => Change::read(&message.payload).map(Said::Change),
         _ => Err(format!("nothing is said on {}", message.subject)),
     }
 }

@@ -1,7 +1,7 @@
 //! One watcher of presence: what is online now, then every change, and the connectors whose lease runs out.
 //!
-//! What is online now is read from the stream, which holds the last change of each device. Changes come from where the
-//! server repeats what it stores: their sequences have no gaps, so one that is missing is noticed, and watching ends.
+//! What is online now is read from the shard, which holds the last change of each device. Changes come from where the
+//! server repeats what it stores: see `presence_tap`, which ends watching when one is missing.
 //!
 //! Leases are kept by each watcher on its own clock, counted from when a heartbeat arrived, so that no two machines have
 //! to agree on the time. What is online at the start is held back until all of it is there: only then is it known which
@@ -9,8 +9,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use async_nats::{Message, Subscriber, jetstream};
-use futures_util::StreamExt;
+use async_nats::jetstream;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
     time::Timestamp,
@@ -26,6 +25,7 @@ use super::{
     connection::{Connection, lost},
     presence_burial::{Burials, Dead},
     presence_message::{Change, Said, said},
+    presence_tap::{Repeated, Taps},
     replay::{Replay, Stored},
     streams, subjects,
 };
@@ -37,25 +37,24 @@ const WATCHED_WAITING_MAX: usize = 4096;
 const LOOKS_PER_LEASE: u32 = 8;
 /// Silence after which what the stream held when watching began is complete: the rest has expired meanwhile.
 const HELD_SILENCE_MAX: Duration = Duration::from_secs(1);
-/// Says of a repeated message where it stands in its stream.
-const SEQUENCE: &str = "Nats-Sequence";
 /// Says of a repeated message when it was stored (RFC 3339).
 const TIME_STAMP: &str = "Nats-Time-Stamp";
 
 /// Starts watching.
 pub(super) async fn watch(
     connection: &Arc<Connection>,
+    taps: &Taps,
     instance: &InstanceId,
 ) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
-    let stream = subjects::presence_stream(instance);
-    let attempted = || format!("watching stream {stream}");
+    let shard = connection.shards().await?.of_instance(instance);
+    let stream = subjects::presence_stream(shard);
+    let attempted = || format!("watching presence on instance {instance}");
     let now_ns = server_time_ns(connection, &stream, attempted).await?;
     let epoch = connection.link().borrow().epoch;
-    let subscribing = connection.client.subscribe(subjects::presence_repeated(instance));
-    let repeated = connection.within(attempted, subscribing).await?;
-    connection.round_trip(attempted).await?;
+    let repeated = taps.listen(connection, shard, instance).await?;
     let info = streams::existing(connection, &stream, attempted).await?;
-    let replay = Replay::open(connection, info, &subjects::presence_all(instance), 0).await?;
+    let filter = subjects::presence_of_instance(shard, instance);
+    let replay = Replay::open(connection, info, &filter, 0).await?;
     let (sender, receiver) = mpsc::channel(WATCHED_WAITING_MAX);
     let watch = Watch {
         connection: connection.clone(),
@@ -129,7 +128,7 @@ pub(super) fn timestamp(unix_ns: i128) -> Timestamp {
 }
 
 impl Watch {
-    async fn run(mut self, replay: Replay, mut repeated: Subscriber, epoch: u64) {
+    async fn run(mut self, replay: Replay, mut repeated: mpsc::Receiver<Repeated>, epoch: u64) {
         let Ok(held) = self.collect(replay).await else { return };
         if self.begin(held).await.is_err() {
             return;
@@ -140,7 +139,7 @@ impl Watch {
             let done = tokio::select! {
                 () = self.sender.closed() => return,
                 () = lost(self.connection.link(), epoch) => return,
-                message = repeated.next() => match message {
+                message = repeated.recv() => match message {
                     Some(message) => self.follow(&message).await,
                     None => return,
                 },
@@ -211,18 +210,13 @@ impl Watch {
         self.say(PresenceChange::CaughtUp).await
     }
 
-    /// Takes what the server repeats.
-    async fn follow(&mut self, message: &Message) -> Result<(), Unwatched> {
-        let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str());
-        let Some(sequence) = header(SEQUENCE).and_then(|sequence| sequence.parse::<u64>().ok()) else { return Ok(()) };
+    /// Takes what the server repeats. That none is missing is the tap's to see.
+    async fn follow(&mut self, Repeated { sequence, message }: &Repeated) -> Result<(), Unwatched> {
+        let sequence = *sequence;
         if sequence <= self.last {
             return Ok(());
         }
-        if sequence != self.last + 1 {
-            tracing::debug!(instance = %self.instance, sequence, last = self.last, "changes of presence were missed");
-            return Err(Unwatched);
-        }
-        self.last = sequence;
+        let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str());
         let stored_at = header(TIME_STAMP).and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
         let heard = timestamp(stored_at.map_or(self.now_ns, OffsetDateTime::unix_timestamp_nanos));
         match said(message) {

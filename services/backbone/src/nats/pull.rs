@@ -1,4 +1,4 @@
-//! Pulling from a durable consumer: what is there at once, or else the first that comes, with what came along.
+//! Pulling from a durable consumer: what is there at once, or the first that comes.
 //!
 //! Every request to the server ends before this function does: a pull left open would lease messages to nobody.
 
@@ -20,7 +20,7 @@ pub(super) struct Pulled {
     pub(super) consumer_is_gone: bool,
 }
 
-/// 1 to `max` messages; none if none came within `wait`.
+/// 1 to `max` messages: what there is now, or with a `wait` the first that come within it; none if none come.
 pub(super) async fn pull(
     connection: &Connection,
     stream: &str,
@@ -28,18 +28,7 @@ pub(super) async fn pull(
     max: usize,
     wait: Duration,
 ) -> Result<Pulled, BackboneError> {
-    let puller = Puller { connection, stream, consumer };
-    let mut pulled = puller.request(max, None).await?;
-    if !pulled.messages.is_empty() || pulled.consumer_is_gone || wait.is_zero() {
-        return Ok(pulled);
-    }
-    // One only: with more asked for, the server would keep the request open for the rest.
-    pulled = puller.request(1, Some(wait)).await?;
-    if !pulled.messages.is_empty() && max > 1 {
-        let more = puller.request(max - 1, None).await?;
-        pulled.messages.extend(more.messages);
-    }
-    Ok(pulled)
+    Puller { connection, stream, consumer }.request(max, (!wait.is_zero()).then_some(wait)).await
 }
 
 struct Puller<'a> {

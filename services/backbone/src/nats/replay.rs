@@ -180,19 +180,22 @@ impl Replay {
 /// `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>`,
 /// in short form without domain and account, and with whatever may follow.
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
-    sequence: u64,
+pub(super) struct Place {
+    /// How often it has been delivered, this time included.
+    pub(super) deliveries: u64,
+    pub(super) sequence: u64,
     delivered: u64,
     stored_at_ns: i128,
     pending: u64,
 }
 
 impl Place {
-    fn read(reply: &str) -> Option<Self> {
+    pub(super) fn read(reply: &str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-        let numbers = if tokens.len() >= 9 { tokens.get(5..9) } else { tokens.get(3..7) }?;
-        let [sequence, delivered, stored_at_ns, pending] = numbers else { return None };
+        let numbers = if tokens.len() >= 9 { tokens.get(4..9) } else { tokens.get(2..7) }?;
+        let [deliveries, sequence, delivered, stored_at_ns, pending] = numbers else { return None };
         Some(Self {
+            deliveries: deliveries.parse().ok()?,
             sequence: sequence.parse().ok()?,
             delivered: delivered.parse().ok()?,
             stored_at_ns: stored_at_ns.parse().ok()?,
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn places_are_read_in_all_their_forms() {
-        let place = Some(Place { sequence: 22, delivered: 33, stored_at_ns: 44, pending: 5 });
+        let place = Some(Place { deliveries: 1, sequence: 22, delivered: 33, stored_at_ns: 44, pending: 5 });
         assert_eq!(Place::read("$JS.ACK.s.c.1.22.33.44.5"), place);
         assert_eq!(Place::read("$JS.ACK._.hash.s.c.1.22.33.44.5"), place);
         assert_eq!(Place::read("$JS.ACK.domain.hash.s.c.1.22.33.44.5.token.more"), place);

@@ -1,11 +1,15 @@
 //! Every subject and stream name, built here and nowhere else, from ids only: certificate text never gets near one.
 //!
+//! What is sharded has the shard as its second token, and then what it had before there were shards: the broker tells
+//! streams apart by whole tokens, and refuses two that could hold the same subject.
+//!
 //! Invariant: an id is one token. Ids hold only letters, digits, `_` and `-`; whatever else should ever come is
 //! percent-encoded all the same, so that a wider alphabet tomorrow cannot become a wildcard.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RequestId, SpaceId};
 
+use super::shards::Shard;
 use crate::{
     documents::{CursorName, DocumentKey},
     messages::Lane,
@@ -23,7 +27,7 @@ pub(super) fn token(id: &str) -> String {
 }
 
 /// The token of a log.
-fn log_token(log: &LogId) -> String {
+pub(super) fn log_token(log: &LogId) -> String {
     match log {
         LogId::Fleet => FLEET.to_owned(),
         LogId::Instance(id) => token(id.as_str()),
@@ -45,28 +49,38 @@ pub(super) fn registry_record(log: &LogId) -> String {
     format!("registry.{}.record", log_token(log))
 }
 
-/// The stream of a request queue.
-pub(super) fn requests_stream(log: &LogId) -> String {
-    format!("requests_{}", log_token(log))
+/// The stream of a shard of requests.
+pub(super) fn requests_stream(shard: Shard) -> String {
+    format!("requests_{shard}")
 }
 
-/// All subjects of a request queue.
-pub(super) fn requests_all(log: &LogId) -> String {
-    format!("requests.{}.*.*", log_token(log))
+/// All subjects of a shard of requests.
+pub(super) fn requests_all(shard: Shard) -> String {
+    format!("requests.{shard}.*.*.*")
+}
+
+/// The subjects of one log's requests.
+pub(super) fn requests_of_log(shard: Shard, log: &LogId) -> String {
+    format!("requests.{shard}.{}.*.*", log_token(log))
 }
 
 /// The subject of one request: it is what makes a request wait at most once, and what a connector's permissions name.
-pub(super) fn request(log: &LogId, kind: RequestKind, id: &RequestId) -> String {
-    format!("requests.{}.{}.{}", log_token(log), kind_token(kind), token(id.as_str()))
+pub(super) fn request(shard: Shard, log: &LogId, kind: RequestKind, id: &RequestId) -> String {
+    format!("requests.{shard}.{}.{}.{}", log_token(log), kind_token(kind), token(id.as_str()))
 }
 
-/// The kind and the id in the subject of a request.
-pub(super) fn read_request(subject: &str) -> Result<(RequestKind, RequestId), String> {
+/// The log, the kind and the id in the subject of a request, of a shard or of a log's own stream.
+pub(super) fn read_request(subject: &str) -> Result<(LogId, RequestKind, RequestId), String> {
     let mut tokens = subject.rsplit('.');
-    let (id, kind) = (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
+    let mut next = || tokens.next().unwrap_or_default();
+    let (id, kind, log) = (next(), next(), next());
     let known = [RequestKind::Connect, RequestKind::Command].into_iter().find(|known| kind_token(*known) == kind);
     let kind = known.ok_or_else(|| format!("{kind:?} is no kind of request"))?;
-    Ok((kind, RequestId::parse(id).map_err(|error| error.to_string())?))
+    let log = match log {
+        FLEET => LogId::Fleet,
+        instance => LogId::Instance(InstanceId::parse(instance).map_err(|error| error.to_string())?),
+    };
+    Ok((log, kind, RequestId::parse(id).map_err(|error| error.to_string())?))
 }
 
 const fn kind_token(kind: RequestKind) -> &'static str {
@@ -81,40 +95,70 @@ pub(super) fn rulings(log: &LogId) -> String {
     format!("rulings.{}", log_token(log))
 }
 
-/// The stream of rejected attempts.
-pub(super) fn attempts_stream(log: &LogId) -> String {
-    format!("attempts_{}", log_token(log))
+/// The stream of a shard of rejected attempts.
+pub(super) fn attempts_stream(shard: Shard) -> String {
+    format!("attempts_{shard}")
 }
 
-/// The one subject of rejected attempts.
-pub(super) fn attempts(log: &LogId) -> String {
-    format!("attempts.{}", log_token(log))
+/// All rejected attempts of a shard.
+pub(super) fn attempts_all(shard: Shard) -> String {
+    format!("attempts.{shard}.*")
 }
 
-/// The stream of an instance's device messages.
-pub(super) fn messages_stream(instance: &InstanceId) -> String {
-    format!("messages_{}", token(instance.as_str()))
+/// The one subject of a log's rejected attempts.
+pub(super) fn attempts(shard: Shard, log: &LogId) -> String {
+    format!("attempts.{shard}.{}", log_token(log))
 }
 
-/// All device messages of an instance.
-pub(super) fn messages_all(instance: &InstanceId) -> String {
-    format!("messages.{}.>", token(instance.as_str()))
+/// Where device messages of an instance are: the stream, and what its subjects begin with.
+#[derive(Clone, Debug)]
+pub(super) struct Messages {
+    /// The stream's name.
+    pub(super) stream: String,
+    root: String,
 }
 
-/// What of them is for connectors to hand on: a filter of one subject is one that the broker's permissions can name.
-pub(super) fn messages_to_devices(instance: &InstanceId) -> String {
-    format!("messages.{}.devices.>", token(instance.as_str()))
+impl Messages {
+    /// In the instance's shard.
+    pub(super) fn sharded(shard: Shard, instance: &InstanceId) -> Self {
+        Self { stream: messages_stream(shard), root: format!("messages.{shard}.{}", token(instance.as_str())) }
+    }
+
+    /// In the stream of the instance's own that version 0.1 made.
+    pub(super) fn own(instance: &InstanceId) -> Self {
+        let instance = token(instance.as_str());
+        Self { stream: format!("messages_{instance}"), root: format!("messages.{instance}") }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> String {
+        format!("{}.>", self.root)
+    }
+
+    /// What of them is for connectors to hand on: a filter of one subject is one that the broker's permissions can name.
+    pub(super) fn to_devices(&self) -> String {
+        format!("{}.devices.>", self.root)
+    }
+
+    /// One lane of them.
+    pub(super) fn lane(&self, lane: Lane) -> String {
+        format!("{}.{}.>", self.root, lane_tokens(lane))
+    }
+
+    /// The subject of one device's messages on one lane.
+    pub(super) fn of_device(&self, lane: Lane, space: &SpaceId, device: &DeviceId) -> String {
+        format!("{}.{}.{}.{}", self.root, lane_tokens(lane), token(space.as_str()), token(device.as_str()))
+    }
 }
 
-/// One lane of them.
-pub(super) fn messages_lane(instance: &InstanceId, lane: Lane) -> String {
-    format!("messages.{}.{}.>", token(instance.as_str()), lane_tokens(lane))
+/// The stream of a shard of device messages.
+pub(super) fn messages_stream(shard: Shard) -> String {
+    format!("messages_{shard}")
 }
 
-/// The subject of one device's messages on one lane.
-pub(super) fn message(instance: &InstanceId, lane: Lane, space: &SpaceId, device: &DeviceId) -> String {
-    let (instance, lane) = (token(instance.as_str()), lane_tokens(lane));
-    format!("messages.{instance}.{lane}.{}.{}", token(space.as_str()), token(device.as_str()))
+/// All device messages of a shard.
+pub(super) fn messages_all(shard: Shard) -> String {
+    format!("messages.{shard}.>")
 }
 
 const fn lane_tokens(lane: Lane) -> &'static str {
@@ -125,55 +169,103 @@ const fn lane_tokens(lane: Lane) -> &'static str {
     }
 }
 
-/// The stream of an instance's presence.
-pub(super) fn presence_stream(instance: &InstanceId) -> String {
-    format!("presence_{}", token(instance.as_str()))
+/// The stream of a shard of presence.
+pub(super) fn presence_stream(shard: Shard) -> String {
+    format!("presence_{shard}")
 }
 
-/// All of an instance's presence.
-pub(super) fn presence_all(instance: &InstanceId) -> String {
-    format!("presence.{}.>", token(instance.as_str()))
+/// All presence of a shard.
+pub(super) fn presence_all(shard: Shard) -> String {
+    format!("presence.{shard}.>")
 }
 
-/// Where the server repeats everything that it stores of an instance's presence, as it stores it.
-pub(super) fn presence_repeated(instance: &InstanceId) -> String {
-    format!("presence-repeated.{}.>", token(instance.as_str()))
+/// All presence of an instance.
+pub(super) fn presence_of_instance(shard: Shard, instance: &InstanceId) -> String {
+    format!("presence.{shard}.{}.>", token(instance.as_str()))
+}
+
+/// Where the server repeats everything that it stores of a shard's presence, as it stores it.
+pub(super) fn presence_repeated(shard: Shard) -> String {
+    format!("presence-repeated.{shard}.>")
+}
+
+/// The instance, the kind and the id of a subject of presence, repeated or not.
+pub(super) fn read_presence(subject: &str) -> Option<(&str, &str, &str)> {
+    let mut tokens = subject.split('.').skip(2);
+    Some((tokens.next()?, tokens.next()?, tokens.next()?))
 }
 
 /// The last change of one device.
-pub(super) fn presence_device(instance: &InstanceId, device: &DeviceId) -> String {
-    format!("presence.{}.device.{}", token(instance.as_str()), token(device.as_str()))
+pub(super) fn presence_device(shard: Shard, instance: &InstanceId, device: &DeviceId) -> String {
+    format!("presence.{shard}.{}.device.{}", token(instance.as_str()), token(device.as_str()))
 }
 
 /// The last heartbeat of one connector.
-pub(super) fn presence_connector(instance: &InstanceId, connector: &ConnectorId) -> String {
-    format!("presence.{}.connector.{}", token(instance.as_str()), token(connector.as_str()))
+pub(super) fn presence_connector(shard: Shard, instance: &InstanceId, connector: &ConnectorId) -> String {
+    format!("presence.{shard}.{}.connector.{}", token(instance.as_str()), token(connector.as_str()))
 }
 
 /// The last heartbeats of all connectors.
-pub(super) fn presence_connectors(instance: &InstanceId) -> String {
-    format!("presence.{}.connector.*", token(instance.as_str()))
+pub(super) fn presence_connectors(shard: Shard, instance: &InstanceId) -> String {
+    format!("presence.{shard}.{}.connector.*", token(instance.as_str()))
 }
 
-/// The stream of an instance's documents.
-pub(super) fn documents_stream(instance: &InstanceId) -> String {
-    format!("documents_{}", token(instance.as_str()))
+/// The stream of a shard of documents.
+pub(super) fn documents_stream(shard: Shard) -> String {
+    format!("documents_{shard}")
 }
 
-/// All documents of an instance.
-pub(super) fn documents_all(instance: &InstanceId) -> String {
-    format!("documents.{}.>", token(instance.as_str()))
+/// All documents of a shard.
+pub(super) fn documents_all(shard: Shard) -> String {
+    format!("documents.{shard}.>")
 }
 
 /// The subject of one document.
-pub(super) fn document(instance: &InstanceId, key: &DocumentKey) -> String {
+pub(super) fn document(shard: Shard, instance: &InstanceId, key: &DocumentKey) -> String {
     let key = match key {
         DocumentKey::Shadow(device) => format!("shadow.{}", token(device.as_str())),
         DocumentKey::Messages(device) => format!("messages.{}", token(device.as_str())),
         DocumentKey::Message(device, number) => format!("message.{}.{number}", token(device.as_str())),
         DocumentKey::Cursor(CursorName::Reports) => "cursor.reports".to_owned(),
     };
-    format!("documents.{}.{key}", token(instance.as_str()))
+    format!("documents.{shard}.{}.{key}", token(instance.as_str()))
+}
+
+/// What is there once the documents of an instance's own stream have been copied into its shard.
+pub(super) fn documents_copied(shard: Shard, instance: &InstanceId) -> String {
+    format!("documents.{shard}.{}.copied", token(instance.as_str()))
+}
+
+/// The subject in the shard of what has this subject in the instance's own stream.
+pub(super) fn document_copy(shard: Shard, own: &str) -> Option<String> {
+    own.strip_prefix("documents.").map(|rest| format!("documents.{shard}.{rest}"))
+}
+
+/// The streams that version 0.1 made for each log or instance, by what they hold.
+pub(super) mod own {
+    use rollcall_domain::ids::{InstanceId, LogId};
+
+    use super::{log_token, token};
+
+    pub(in super::super) fn requests_stream(log: &LogId) -> String {
+        format!("requests_{}", log_token(log))
+    }
+
+    pub(in super::super) fn attempts_stream(log: &LogId) -> String {
+        format!("attempts_{}", log_token(log))
+    }
+
+    pub(in super::super) fn attempts(log: &LogId) -> String {
+        format!("attempts.{}", log_token(log))
+    }
+
+    pub(in super::super) fn documents_stream(instance: &InstanceId) -> String {
+        format!("documents_{}", token(instance.as_str()))
+    }
+
+    pub(in super::super) fn documents_all(instance: &InstanceId) -> String {
+        format!("documents.{}.>", token(instance.as_str()))
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use rollcall_backbone::{
     documents::{Document, DocumentKey, PutError, Revision},
     embedded::{self, EmbeddedConfig},
     log::Followed,
-    messages::Lane,
+    messages::{Lane, MessageCursor, MessagePosition},
     requests::RequestKind,
 };
 use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
@@ -61,7 +61,7 @@ pub(crate) async fn records(backbone: &Backbone, log: &LogId) -> Result<Vec<Byte
 
 /// The payloads of the first `count` messages.
 async fn payloads(backbone: &Backbone, count: usize) -> Result<Vec<Bytes>, BackboneError> {
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(Position::START)).await?;
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await?;
     let mut payloads = Vec::new();
     while payloads.len() < count {
         let next = timeout(conformance::PATIENCE, follower.recv()).await.expect("a message, or an error");
@@ -200,7 +200,7 @@ async fn many_writers_at_once_are_all_acknowledged() {
     for published in published {
         positions.insert(published.await.unwrap().unwrap());
     }
-    assert_eq!(positions, (1..=6000).map(Position).collect());
+    assert_eq!(positions, (1..=6000).map(MessagePosition::own).collect());
 }
 
 /// What a damaged file may come to: a clear error when it is opened or read, or, where the damage is in a page that is
@@ -209,7 +209,10 @@ async fn check_damaged(folder: &Path, how: &str) -> bool {
     let damaged = |error: BackboneError| {
         let clear = match &error {
             BackboneError::Damaged { .. } | BackboneError::StreamDiffers { .. } => true,
-            BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => false,
+            BackboneError::Unavailable { .. }
+            | BackboneError::LimitReached { .. }
+            | BackboneError::Full { .. }
+            | BackboneError::Closed => false,
         };
         assert!(clear, "{how}: Damaged is expected, not: {error}");
         true

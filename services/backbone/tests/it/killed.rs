@@ -13,8 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{Backbone, messages::Lane, requests::RequestKind};
-use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_backbone::{
+    Backbone,
+    messages::{Lane, MessageCursor},
+    requests::RequestKind,
+};
+use rollcall_domain::ids::{LogId, RequestId};
 
 use crate::{
     embedded::{open, records},
@@ -155,7 +159,7 @@ async fn check_queue(backbone: &Backbone, told: &Acknowledged) {
 async fn check_messages(backbone: &Backbone, told: &Acknowledged) {
     backbone.messages.open(&instance()).await.unwrap();
     let end = backbone.messages.publish(&instance(), message(Lane::Up, "end")).await.unwrap();
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(Position::START)).await.unwrap();
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
     let (mut held, mut once) = (BTreeMap::new(), BTreeSet::new());
     loop {
         let found = follower.recv().await.unwrap().unwrap();
@@ -164,7 +168,7 @@ async fn check_messages(backbone: &Backbone, told: &Acknowledged) {
             break;
         }
         assert!(payload == "end" || once.insert(payload.clone()), "{payload} was published once and is there twice");
-        held.insert(found.position.0, payload);
+        held.insert(found.position.to_string().parse::<u64>().unwrap(), payload);
     }
     for (position, payload) in &told.published {
         assert_eq!(held.get(position), Some(payload), "a published message is at its acknowledged position");

@@ -17,7 +17,7 @@ use rollcall_backbone::{
     limits::{Bounds, Limits},
     log::{AppendError, Followed},
     memory::{self, Faults, MemoryConfig},
-    messages::Lane,
+    messages::{Lane, MessageCursor, MessagePosition},
     petition::{PetitionError, Petitioner, RESUBMIT},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
@@ -91,10 +91,10 @@ async fn attempts_and_messages_over_their_age_go() {
         backbone.messages.publish(&instance(), message(Lane::Up, "message")).await.unwrap();
     }
     assert_eq!(kept(&backbone).await, [2, 3]);
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(Position::START)).await.unwrap();
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
     for (position, stored_at_ms) in [(2, 500), (3, 1200)] {
         let found = follower.recv().await.unwrap().unwrap();
-        assert_eq!((found.position.0, found.stored_at_ms), (position, stored_at_ms));
+        assert_eq!((found.position, found.stored_at_ms), (MessagePosition::own(position), stored_at_ms));
     }
 }
 

@@ -4,7 +4,11 @@ mod accounts;
 mod conformance;
 mod documents;
 mod exchange;
+mod full;
 mod registry_log;
+mod shards;
+mod thousand;
+mod version_0_1;
 
 use std::time::Duration;
 
@@ -27,6 +31,9 @@ use crate::nats_server::NatsServer;
 
 /// Longer than anything here takes; a test that waits so long has failed.
 const BOUND: Duration = Duration::from_secs(30);
+
+/// The shard of [`instance`], in a fleet with as many shards as usual.
+const SHARD: &str = "~09";
 
 fn instance() -> InstanceId {
     InstanceId::parse("inst-1").unwrap()

@@ -51,6 +51,13 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// What the server takes, for people: its resident memory.
+    pub(crate) fn memory(&self) -> String {
+        let Some(child) = &self.child else { return "not running".to_owned() };
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("memory is not known here").to_owned()
+    }
+
     /// SIGKILL: nothing is flushed, nobody is told.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -105,7 +112,7 @@ impl NatsServer {
         let (store, folder) = (self.folder.path().join("store"), self.folder.path());
         format!(
             "listen: \"127.0.0.1:{port}\"\nports_file_dir: {folder:?}\nmax_payload: 2MB\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: always }}\n{}\n",
+             jetstream {{ store_dir: {store:?}, sync_interval: always, max_file_store: 1TB }}\n{}\n",
             self.config
         )
     }

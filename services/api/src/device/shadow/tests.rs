@@ -19,7 +19,7 @@ fn reported(service: &str, values: Value, at_ms: i64) -> Reported {
 }
 
 fn mark(position: u64) -> Mark {
-    Mark { epoch: 0, position }
+    Mark { epoch: 0, position: MessagePosition::own(position) }
 }
 
 fn session(number: u64) -> Session {

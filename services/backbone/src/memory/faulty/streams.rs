@@ -13,7 +13,7 @@ use crate::{
     local::{attempts::LocalAttempts, log::LocalLog, messages::LocalMessages, presence::PresenceHub},
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     memory::dice::Dice,
-    messages::{DeviceMessage, DeviceMessages, Lane, StoredMessage},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 
@@ -84,7 +84,7 @@ impl DeviceMessages for FaultyMessages {
         self.inner.open(instance).await
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<Position, BackboneError> {
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
         self.dice.reach("publishing")?;
         let position = self.inner.publish(instance, message).await?;
         self.dice.acknowledge("publishing")?;
@@ -95,7 +95,7 @@ impl DeviceMessages for FaultyMessages {
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
-        after: Option<Position>,
+        after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
         Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.dice))
     }

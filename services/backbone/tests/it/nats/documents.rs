@@ -9,7 +9,7 @@ use rollcall_backbone::{
 };
 use rollcall_domain::ids::DeviceId;
 
-use super::{admin, instance};
+use super::{SHARD, admin, instance};
 use crate::nats_server::NatsServer;
 
 fn key(number: u64) -> DocumentKey {
@@ -20,7 +20,7 @@ fn key(number: u64) -> DocumentKey {
 async fn documents_over_their_bytes_are_refused_until_there_is_room() {
     let server = NatsServer::start().await;
     let mut config = NatsConfig::new(server.url());
-    config.limits.documents_bytes = 3 * 1024;
+    config.limits.shards.documents_bytes = 3 * 1024;
     let documents = connect(config).await.unwrap().documents;
     documents.open(&instance()).await.unwrap();
     let body = |bytes: usize| Bytes::from(vec![b'x'; bytes]);
@@ -40,11 +40,11 @@ async fn a_deleted_document_leaves_nothing_of_its_body() {
     documents.open(&instance()).await.unwrap();
     let revision = documents.put(&instance(), &key(1), Revision::NONE, "secret".into()).await.unwrap();
     documents.delete(&instance(), &key(1), revision).await.unwrap();
-    let stream = admin(&server).await.get_stream("documents_inst-1").await.unwrap();
+    let stream = admin(&server).await.get_stream(format!("documents_{SHARD}")).await.unwrap();
     let body = stream.get_raw_message(revision.0).await.unwrap_err();
     assert_eq!(body.kind(), RawMessageErrorKind::NoMessageFound, "{body}");
     let left = stream.get_raw_message(revision.0 + 1).await.unwrap();
-    assert_eq!((left.subject.as_str(), left.payload.len()), ("documents.inst-1.message.device-1.1", 0));
+    assert_eq!((left.subject.to_string(), left.payload.len()), (format!("documents.{SHARD}.inst-1.message.device-1.1"), 0));
     let header = |name: &str| left.headers.get(name).map(|value| value.as_str());
     assert_eq!((header("KV-Operation"), header("Nats-TTL")), (Some("DEL"), Some("60s")), "it goes away by itself");
 }

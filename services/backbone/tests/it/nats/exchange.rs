@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
     log::AppendError,
-    messages::Lane,
+    messages::{Lane, MessageCursor},
     nats::{NatsConfig, connect},
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
@@ -18,7 +18,7 @@ use rollcall_domain::ids::{Position, RequestId};
 use tokio::time::timeout;
 
 use super::registry_log::last_of;
-use super::{BOUND, admin, backbone, instance, log, message, offline, online, records, session};
+use super::{BOUND, SHARD, admin, backbone, instance, log, message, offline, online, records, session};
 use crate::nats_server::NatsServer;
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn messages_are_stored_in_order_and_followed_by_lane() {
     for position in 1..=300 {
         let found = timeout(BOUND, all.recv()).await.unwrap().unwrap().unwrap();
         let count = counts.entry(found.message.lane).or_insert(0);
-        assert_eq!(found.position.0, position);
+        assert_eq!(found.position.to_string(), format!("{SHARD}:{position}"));
         assert_eq!(found.message, message(found.message.lane, *count, Bytes::from(vec![7; *count])));
         assert!(found.stored_at_ms > 1_700_000_000_000);
         *count += 1;
@@ -194,16 +194,17 @@ async fn messages_go_on_when_their_stream_is_made_again() {
     for n in 0..3 {
         messages.publish(&instance(), message(Lane::Down, n, Bytes::new())).await.unwrap();
     }
-    let mut follower = messages.follow(&instance(), &[Lane::Down], Some(Position::START)).await.unwrap();
+    let mut follower = messages.follow(&instance(), &[Lane::Down], Some(MessageCursor::START)).await.unwrap();
     for n in 0..3 {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
         assert_eq!(found.message, message(Lane::Down, n, Bytes::new()));
     }
-    admin(&server).await.delete_stream("messages_inst-1").await.unwrap();
+    admin(&server).await.delete_stream(format!("messages_{SHARD}")).await.unwrap();
     messages.open(&instance()).await.unwrap();
     messages.publish(&instance(), message(Lane::Down, 7, Bytes::new())).await.unwrap();
     let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-    assert_eq!((found.position, found.message), (Position(1), message(Lane::Down, 7, Bytes::new())));
+    assert_eq!(found.position.to_string(), format!("{SHARD}:1"));
+    assert_eq!(found.message, message(Lane::Down, 7, Bytes::new()));
 }
 
 #[tokio::test]
@@ -212,7 +213,7 @@ async fn f9_a_message_that_names_no_request_holds_up_nobody() {
     let requests = backbone(&server).await.requests;
     requests.open(&log()).await.unwrap();
     let admin = admin(&server).await;
-    let queue = "requests.inst-1";
+    let queue = format!("requests.{SHARD}.inst-1");
     let too_long = "x".repeat(300);
     for odd in ["connect.a%2Eb", "other.request", &format!("command.{too_long}")] {
         admin.publish(format!("{queue}.{odd}"), Bytes::from_static(b"odd")).await.unwrap().await.unwrap();
@@ -227,7 +228,7 @@ async fn f9_a_message_that_names_no_request_holds_up_nobody() {
     requests.finish(&log(), vec![taken[0].receipt.clone()]).await.unwrap();
     // Its queue is empty: what was odd is gone, not only passed over.
     let emptied = async {
-        while admin.get_stream("requests_inst-1").await.unwrap().cached_info().state.messages > 0 {
+        while admin.get_stream(format!("requests_{SHARD}")).await.unwrap().cached_info().state.messages > 0 {
             tokio::task::yield_now().await;
         }
     };
@@ -240,18 +241,19 @@ async fn f9_a_message_is_on_the_lane_and_of_the_device_that_its_subject_says() {
     let messages = backbone(&server).await.messages;
     messages.open(&instance()).await.unwrap();
     let lanes = [Lane::Down, Lane::Lateral];
-    let mut follower = messages.follow(&instance(), &lanes, Some(Position::START)).await.unwrap();
+    let mut follower = messages.follow(&instance(), &lanes, Some(MessageCursor::START)).await.unwrap();
     // The bytes of a message down to the device, as the backbone itself writes them.
     messages.publish(&instance(), message(Lane::Down, 1, Bytes::from_static(b"true"))).await.unwrap();
     let admin = admin(&server).await;
-    let stream = admin.get_stream("messages_inst-1").await.unwrap();
+    let stream = admin.get_stream(format!("messages_{SHARD}")).await.unwrap();
     let body = stream.get_raw_message(1).await.unwrap().payload;
     for forged in ["devices.lateral.space.device", "devices.down.space.other", "devices.down.other.device"] {
-        admin.publish(format!("messages.inst-1.{forged}"), body.clone()).await.unwrap().await.unwrap();
+        admin.publish(format!("messages.{SHARD}.inst-1.{forged}"), body.clone()).await.unwrap().await.unwrap();
     }
     messages.publish(&instance(), message(Lane::Lateral, 2, Bytes::from_static(b"last"))).await.unwrap();
     for (position, payload) in [(1, "true"), (5, "last")] {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-        assert_eq!((found.position, &found.message.payload[..]), (Position(position), payload.as_bytes()));
+        assert_eq!(found.position.to_string(), format!("{SHARD}:{position}"));
+        assert_eq!(&found.message.payload[..], payload.as_bytes());
     }
 }
