@@ -5,6 +5,7 @@ mod conformance;
 mod documents;
 mod exchange;
 mod registry_log;
+mod replies;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     documents::{DocumentKey, Revision},
-    log::AppendError,
+    log::{AppendError, Followed},
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
     presence::{Beat, PresenceChange},
@@ -41,7 +41,7 @@ async fn connecting_says_what_is_wrong() {
 /// One of two, each with a user and an account of its own.
 const CONNECTOR: &str = "connector-1";
 
-async fn as_user(server: &NatsServer, name: &str) -> Backbone {
+pub(super) async fn as_user(server: &NatsServer, name: &str) -> Backbone {
     connect(config_of(server, name)).await.unwrap()
 }
 
@@ -262,6 +262,27 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
         tokio::select! {
             change = next() => assert_eq!(change, lost),
             () = kept_alive => {}
+        }
+    }
+}
+
+/// More than the server sends without having been answered: its questions go out of the account and the answers come back in.
+#[tokio::test]
+async fn flow_control_passes_between_accounts() {
+    let server = NatsServer::with_shipped_accounts().await;
+    let (connector, registrar) = (as_user(&server, CONNECTOR).await, as_user(&server, "registrar").await);
+    registrar.log.open(&log()).await.unwrap();
+    let record = Bytes::from(vec![b'x'; 1024]);
+    for batch in 0..12 {
+        registrar.log.append(&log(), Position(batch * 1000), vec![record.clone(); 1000]).await.unwrap();
+    }
+    let mut follower = connector.log.follow(&log(), Position::START).await.unwrap();
+    let mut seen = 0;
+    while seen < 12_000 {
+        match super::next(&mut follower).await.unwrap() {
+            Followed::Entry(_) => seen += 1,
+            Followed::CaughtUp(_) => {}
+            Followed::Interrupted { reason } => panic!("interrupted after {seen}: {reason}"),
         }
     }
 }
