@@ -14,6 +14,7 @@ use rollcall_chassis::{
 
 use crate::{
     fleet_file::Document,
+    nats_arguments::NatsArguments,
     processes,
     processes::open_backbone,
     up::{applier, report},
@@ -28,12 +29,12 @@ pub struct Arguments {
     /// Fleet file (YAML)
     #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
     pub fleet: PathBuf,
-    /// The deployment's NATS server
-    #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
-    pub nats: String,
     /// What $DATA means in the fleet file; disposable views are kept there too
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
     pub data: PathBuf,
+    /// The deployment's broker
+    #[command(flatten)]
+    pub nats: NatsArguments,
     /// Log filter, such as `info`
     #[arg(long, value_name = "FILTER", default_value = "warn,rollcall=info")]
     pub log: String,
@@ -48,7 +49,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let telemetry = telemetry::start("rollcall-apply", &config)?;
     let shutdown = shutdown::on_signal()?;
     let document = Document::read(&arguments.fleet, &arguments.data)?;
-    let backbone = open_backbone(Some(&arguments.nats), &arguments.data).await?;
+    anyhow::ensure!(arguments.nats.url.is_some(), "say where the deployment's broker is: --nats URL, or ROLLCALL_NATS_URL");
+    let backbone = open_backbone(&arguments.nats, "rollcall-apply", &arguments.data).await?;
     let own = arguments.data.join(VIEWS);
     let views = processes::views(&own, false);
     let ground = processes::stand(backbone, &views, &shutdown)?;

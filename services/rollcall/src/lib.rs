@@ -14,6 +14,7 @@ pub mod demo;
 pub mod device;
 pub mod events;
 pub mod fleet_file;
+pub mod nats_arguments;
 pub mod pki;
 pub mod process_config;
 pub mod processes;

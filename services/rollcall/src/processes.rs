@@ -5,9 +5,9 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context as _;
 use rollcall_api::Welcome;
 use rollcall_backbone::{
-    Backbone,
+    Backbone, BackboneError,
     embedded::{self, EmbeddedConfig},
-    nats::{self, NatsConfig},
+    nats,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -23,7 +23,10 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
+use crate::{
+    nats_arguments::NatsArguments,
+    process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess},
+};
 
 /// What every service stands on.
 pub(crate) struct Ground {
@@ -137,8 +140,7 @@ pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
 }
 
 async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
-    let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
-    stand(backbone, &views, shutdown)
+    stand(connect(nats, name).await?, &views, shutdown)
 }
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
@@ -173,12 +175,10 @@ pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Te
     }
 }
 
-/// On NATS, or on the embedded log in a data folder.
-pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
-    match nats_url {
-        Some(url) => nats::connect(NatsConfig::new(url))
-            .await
-            .with_context(|| format!("cannot use the broker at {}", without_credentials(url))),
+/// On NATS if its arguments name a server, or on the embedded log in a data folder.
+pub(crate) async fn open_backbone(nats: &NatsArguments, name: &str, data: &Path) -> anyhow::Result<Backbone> {
+    match nats.to_table() {
+        Some(table) => connect(&table, name).await,
         None => {
             let folder = data.join("log");
             let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
@@ -187,10 +187,19 @@ pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow
     }
 }
 
-/// A broker's URL for people: whoever stands before the `@` stays out of it.
-pub(crate) fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
+async fn connect(nats: &NatsTable, name: &str) -> anyhow::Result<Backbone> {
+    let connected = nats::connect(nats.to_config(name)?).await;
+    connected.map_err(|error| {
+        let context = match &error {
+            BackboneError::StreamDiffers { .. } => {
+                "the broker's streams are not as this was told: the number of copies is `replicas` in [nats], --nats-replicas and \
+                 ROLLCALL_NATS_REPLICAS, the same for every process and command"
+            }
+            BackboneError::Unavailable { .. }
+            | BackboneError::LimitReached { .. }
+            | BackboneError::Damaged { .. }
+            | BackboneError::Closed => "cannot use the broker",
+        };
+        anyhow::Error::new(error).context(context)
+    })
 }

@@ -125,7 +125,7 @@ impl NatsServer {
         let (store, folder) = (self.folder.path().join("store"), self.folder.path());
         format!(
             "listen: \"127.0.0.1:{port}\"\nports_file_dir: {folder:?}\nmax_payload: 2MB\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: always }}\n{}\n",
+             jetstream {{ store_dir: {store:?}, sync_interval: always, max_file_store: 1TB }}\n{}\n",
             self.config
         )
     }
