@@ -45,8 +45,9 @@ mod submit;
 
 use std::sync::Arc;
 
-pub use config::{CONNECT_TIMEOUT, Credentials, NatsConfig, OPERATION_TIMEOUT, REPLICAS_MAX};
+pub use config::{CONNECT_TIMEOUT, Credentials, NatsConfig, NatsConfigError, OPERATION_TIMEOUT, REPLICAS_MAX};
 use connection::Connection;
+use rollcall_domain::ids::LogId;
 
 use crate::{Backbone, BackboneError};
 
@@ -56,12 +57,15 @@ const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// Connects. Retries until [`NatsConfig::connect_timeout`]; afterwards the connection is made again whenever it is lost.
 ///
 /// # Errors
-/// [`BackboneError::Unavailable`]: not reachable in time, not let in, older than 2.15, or without JetStream.
+/// [`BackboneError::Unavailable`]: a configuration that is refused ([`NatsConfig::check`]), not reachable in time, not let in,
+/// older than 2.15, or without JetStream. [`BackboneError::StreamDiffers`]: the streams that are there have another number of
+/// replicas.
 pub async fn connect(config: NatsConfig) -> Result<Backbone, BackboneError> {
     if !(1..=REPLICAS_MAX).contains(&config.replicas) {
         return Err(BackboneError::LimitReached { what: "replicas of a NATS stream".to_owned(), max: REPLICAS_MAX as u64 });
     }
     let connection = Arc::new(Connection::open(config).await?);
+    check_replicas(&connection).await?;
     Ok(Backbone {
         log: Arc::new(log::NatsLog::new(connection.clone())),
         requests: Arc::new(requests::NatsRequests::new(connection.clone())),
@@ -70,4 +74,23 @@ pub async fn connect(config: NatsConfig) -> Result<Backbone, BackboneError> {
         presence: Arc::new(presence::NatsPresence::new(connection.clone())),
         documents: Arc::new(documents::NatsDocuments::new(connection)),
     })
+}
+
+/// Every stream is declared with the same number of replicas. So the first that there is shows a setting that was forgotten,
+/// before anything waits for a stream that it will never open.
+async fn check_replicas(connection: &Connection) -> Result<(), BackboneError> {
+    let (stream, wanted) = (subjects::registry_stream(&LogId::Fleet), connection.config.replicas);
+    let found = match streams::info(connection, &stream, || format!("looking at stream {stream}")).await {
+        Ok(Some(info)) => info.config.num_replicas,
+        // Not made yet.
+        Ok(None) => return Ok(()),
+        // A cluster without a leader for it now: whoever reads it waits for one.
+        Err(BackboneError::Unavailable { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if found == wanted {
+        return Ok(());
+    }
+    let difference = format!("it has {found} replicas, and the setting `replicas` says {wanted}");
+    Err(BackboneError::StreamDiffers { stream, difference })
 }

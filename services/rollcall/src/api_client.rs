@@ -155,7 +155,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Url`].
     pub fn new(url: &str, ca_file: Option<PathBuf>, credentials: Credentials) -> Result<Self, ClientError> {
-        let shown = crate::processes::without_credentials(url);
+        let shown = without_credentials(url);
         let refused = |reason| ClientError::Url { url: shown.clone(), reason };
         if url.contains('@') {
             return Err(refused(
@@ -377,6 +377,14 @@ impl Raw {
 /// Whether another token may be what is missing.
 fn is_of_a_token(refusal: &Refusal) -> bool {
     ["IOTDA.000002", "IOTDA.000004"].contains(&refusal.code.as_str())
+}
+
+/// A URL for people: whoever stands before the `@` stays out of it.
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod events;
 pub mod fleet_file;
 pub mod log_command;
 pub mod log_keys;
+pub mod nats_arguments;
 pub mod pki;
 pub mod process_config;
 pub mod processes;

@@ -27,7 +27,11 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use crate::{log_keys, processes::open_backbone};
+use crate::{
+    log_keys,
+    nats_arguments::NatsArguments,
+    processes::{Streams, open_backbone},
+};
 
 /// Who such records are by.
 const OPERATOR: &str = "rollcall-log";
@@ -55,9 +59,9 @@ pub struct LogArguments {
     /// The data folder of `rollcall up`, which must have ended: its embedded log, its key
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
     pub data: PathBuf,
-    /// The NATS server that holds the logs; without it, the embedded log in the data folder
-    #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
-    pub nats: Option<String>,
+    /// The broker that holds the logs; without one, the embedded log in the data folder
+    #[command(flatten)]
+    pub nats: NatsArguments,
     /// The registrars' public keys, oldest first [default: that of the key in the data folder]
     #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
     pub registrar_keys: Vec<PublicKey>,
@@ -142,7 +146,7 @@ async fn open(arguments: &LogArguments, own: Option<&SigningKey>) -> anyhow::Res
     let known = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
     let own = own.map(SigningKey::public).filter(|own| !known.iter().any(|known| known == own));
     let keys: SealKeys = known.iter().copied().chain(own).collect();
-    let log = open_backbone(arguments.nats.as_deref(), &arguments.data).await?.log;
+    let log = open_backbone(&arguments.nats, "rollcall-log", Streams::Looks, &arguments.data).await?.log;
     let mut chosen = all(&log, &keys).await?;
     if let Some(only) = &arguments.only {
         chosen.retain(|sealed| name(&sealed.log) == only);

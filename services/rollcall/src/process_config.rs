@@ -1,11 +1,12 @@
 //! Configuration of the separate processes on NATS: one TOML file for each, checked whole before anything starts.
 //!
-//! File, then environment (`ROLLCALL_NATS_URL`), then flags. Secrets are named by path, never held in the file.
+//! File, then environment (`ROLLCALL_NATS_URL`, `ROLLCALL_NATS_PASSWORD`), then flags. Secrets are named by path, never held in
+//! the file.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use rollcall_backbone::nats::{Credentials, NatsConfig};
+use rollcall_backbone::nats::{Credentials, NatsConfig, NatsConfigError};
 use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,9 @@ pub struct NatsTable {
     /// PEM file with the authorities that the broker's certificate may come from; given, TLS is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Whether a server on another machine may be spoken to without TLS.
+    #[serde(default)]
+    pub allow_plaintext: bool,
     /// Copies of each stream; 3 in a cluster.
     #[serde(default = "NatsTable::one_replica")]
     pub replicas: usize,
@@ -111,24 +115,56 @@ impl NatsTable {
     /// As the backbone takes it. `name` is what the broker's monitoring calls the connection.
     ///
     /// # Errors
-    /// If the password file cannot be read, or user and password are not given together.
+    /// If the password file cannot be read, user and password are not given together, or the URL may not be used.
     pub fn to_config(&self, name: &str) -> anyhow::Result<NatsConfig> {
-        let url = std::env::var("ROLLCALL_NATS_URL").unwrap_or_else(|_| self.url.clone());
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        self.to_config_in(name, environment)
+    }
+
+    fn to_config_in(&self, name: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<NatsConfig> {
+        let url = environment("ROLLCALL_NATS_URL").unwrap_or_else(|| self.url.clone());
         let mut config = NatsConfig::new(url);
-        config.credentials = match (&self.credentials_file, &self.user, &self.password_file) {
-            (Some(file), None, None) => Credentials::File(file.clone()),
-            (None, Some(user), Some(file)) => {
+        let password = environment("ROLLCALL_NATS_PASSWORD").filter(|_| self.password_file.is_none());
+        config.credentials = match (&self.credentials_file, &self.user, &self.password_file, password) {
+            (Some(file), None, None, _) => Credentials::File(file.clone()),
+            (None, Some(user), Some(file), _) => {
                 let password = std::fs::read_to_string(file)
                     .with_context(|| format!("cannot read the broker's password from {}", file.display()))?;
                 Credentials::User { name: user.clone(), password: password.trim_end().to_owned() }
             }
-            (None, None, None) => Credentials::None,
-            _ => bail!("[nats]: give credentials_file, or user together with password_file, or none of them"),
+            (None, Some(user), None, Some(password)) => Credentials::User { name: user.clone(), password },
+            (None, None, None, _) => Credentials::None,
+            _ => bail!(
+                "[nats]: give credentials_file, or user together with password_file (or ROLLCALL_NATS_PASSWORD), or none of them"
+            ),
         };
         config.ca_file = self.ca_file.clone();
+        config.allow_plaintext = self.allow_plaintext;
         config.name = name.to_owned();
         config.replicas = self.replicas;
+        config.check().map_err(|error| {
+            let remedy = remedy(&error);
+            anyhow::Error::new(error).context(remedy)
+        })?;
         Ok(config)
+    }
+}
+
+/// What to do about a configuration that is refused, in the words of the file and of the command line.
+const fn remedy(error: &NatsConfigError) -> &'static str {
+    match error {
+        NatsConfigError::Url { .. } => {
+            "give nats://host:port or tls://host:port as the broker's URL, several with commas between"
+        }
+        NatsConfigError::CredentialsInUrl { .. } => {
+            "take the credentials out of the broker's URL and give `user` and `password_file`, or `credentials_file`, in [nats] \
+             (--nats-user, --nats-password-file, --nats-credentials-file; ROLLCALL_NATS_USER, ROLLCALL_NATS_PASSWORD_FILE, \
+             ROLLCALL_NATS_PASSWORD, ROLLCALL_NATS_CREDENTIALS_FILE)"
+        }
+        NatsConfigError::Plaintext { .. } => {
+            "use a tls:// URL for the broker or name its authority with `ca_file` in [nats] (--nats-ca-file); only where the \
+             network between is protected otherwise, say `allow_plaintext = true` (--nats-allow-plaintext)"
+        }
     }
 }
 
@@ -216,11 +252,35 @@ mod tests {
 
     #[test]
     fn credentials_come_whole_or_not_at_all() {
-        let nats = |extra: &str| -> NatsTable { toml::from_str(&format!("url = \"nats://x:1\"\n{extra}")).expect("TOML") };
+        let nats =
+            |extra: &str| -> NatsTable { toml::from_str(&format!("url = \"nats://127.0.0.1:1\"\n{extra}")).expect("TOML") };
         assert!(nats("").to_config("x").is_ok());
         assert!(nats("credentials_file = \"a\"").to_config("x").is_ok());
         let half = nats("user = \"a\"").to_config("x").map(drop).expect_err("must be refused");
         assert!(half.to_string().contains("user together with password_file"), "{half}");
+    }
+
+    #[test]
+    fn credentials_come_from_files_and_the_environment_and_never_from_a_url() {
+        let table = |text: &str| -> NatsTable { toml::from_str(text).expect("TOML") };
+        let none = |_: &str| None;
+        let refused = |text: &str, environment: &dyn Fn(&str) -> Option<String>| {
+            let error = table(text).to_config_in("x", environment).map(drop).expect_err(text);
+            format!("{error:#}")
+        };
+        let said = refused("url = \"nats://ann:secret@127.0.0.1:1\"", &none);
+        assert!(said.contains("password_file") && said.contains("ROLLCALL_NATS_PASSWORD_FILE"), "{said}");
+        assert!(said.contains("nats://127.0.0.1:1") && !said.contains("secret"), "{said}");
+        let by_environment = |name: &str| (name == "ROLLCALL_NATS_URL").then(|| "nats://ann:secret@127.0.0.1:1".to_owned());
+        let said = refused("url = \"nats://127.0.0.1:1\"", &by_environment);
+        assert!(said.contains("carries credentials") && !said.contains("secret"), "{said}");
+        let said = refused("url = \"nats://far:1\"", &none);
+        assert!(said.contains("nats://far:1") && said.contains("allow_plaintext = true"), "{said}");
+        assert!(table("url = \"nats://far:1\"\nallow_plaintext = true").to_config_in("x", none).is_ok());
+
+        let password = |name: &str| (name == "ROLLCALL_NATS_PASSWORD").then(|| "secret".to_owned());
+        let config = table("url = \"nats://127.0.0.1:1\"\nuser = \"ann\"").to_config_in("x", password).expect("taken");
+        assert!(matches!(config.credentials, Credentials::User { name, password } if name == "ann" && password == "secret"));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context as _;
 use rollcall_api::{AccessCredentials, Welcome};
 use rollcall_backbone::{
-    Backbone,
+    Backbone, BackboneError,
     embedded::{self, EmbeddedConfig},
-    nats::{self, NatsConfig},
+    nats,
     seal::SealKeys,
     signing::SigningKey,
 };
@@ -25,7 +25,10 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
+use crate::{
+    nats_arguments::NatsArguments,
+    process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess},
+};
 
 /// What every service stands on.
 pub(crate) struct Ground {
@@ -153,7 +156,7 @@ pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall
 
 /// What a process does about streams that are not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Streams {
+pub(crate) enum Streams {
     /// It makes them: a registrar.
     Makes,
     /// It waits for them: its account may make none.
@@ -167,10 +170,7 @@ async fn stand_on_nats(
     views: Views,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Ground> {
-    let mut nats = nats.to_config(name)?;
-    nats.declares = streams == Streams::Makes;
-    let backbone = nats::connect(nats).await.context("cannot use the broker")?;
-    stand(backbone, &views, shutdown)
+    stand(connect(nats, name, streams).await?, &views, shutdown)
 }
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
@@ -205,12 +205,15 @@ pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Te
     }
 }
 
-/// On NATS, or on the embedded log in a data folder.
-pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow::Result<Backbone> {
-    match nats_url {
-        Some(url) => nats::connect(NatsConfig::new(url))
-            .await
-            .with_context(|| format!("cannot use the broker at {}", without_credentials(url))),
+/// On NATS if its arguments name a server, or on the embedded log in a data folder.
+pub(crate) async fn open_backbone(
+    nats: &NatsArguments,
+    name: &str,
+    streams: Streams,
+    data: &Path,
+) -> anyhow::Result<Backbone> {
+    match nats.to_table() {
+        Some(table) => connect(&table, name, streams).await,
         None => {
             let folder = data.join("log");
             let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
@@ -219,10 +222,22 @@ pub(crate) async fn open_backbone(nats_url: Option<&str>, data: &Path) -> anyhow
     }
 }
 
-/// A broker's URL for people: whoever stands before the `@` stays out of it.
-pub(crate) fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
+async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
+    let mut config = nats.to_config(name)?;
+    config.declares = streams == Streams::Makes;
+    let connected = nats::connect(config).await;
+    connected.map_err(|error| {
+        let context = match &error {
+            BackboneError::StreamDiffers { .. } => {
+                "the broker's streams are not as this was told: the number of copies is `replicas` in [nats], --nats-replicas and \
+                 ROLLCALL_NATS_REPLICAS, the same for every process and command"
+            }
+            BackboneError::Unavailable { .. }
+            | BackboneError::LimitReached { .. }
+            | BackboneError::Full { .. }
+            | BackboneError::Damaged { .. }
+            | BackboneError::Closed => "cannot use the broker",
+        };
+        anyhow::Error::new(error).context(context)
+    })
 }

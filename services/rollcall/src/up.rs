@@ -37,7 +37,8 @@ use crate::{
     events::{self, Output},
     fleet_file::{Applier, ApplyError, Document, Outcome},
     log_command, log_keys,
-    processes::{self, Ground, open_backbone},
+    nats_arguments::NatsArguments,
+    processes::{self, Ground, Streams, open_backbone},
 };
 
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
@@ -58,9 +59,6 @@ pub struct Arguments {
     /// Fleet file (YAML): applied at start and at SIGHUP
     #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
     pub fleet: Option<PathBuf>,
-    /// Use this NATS server (2.15 or newer, JetStream on) instead of the embedded log
-    #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
-    pub nats: Option<String>,
     /// Where to accept MQTT over TLS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8883", env = "ROLLCALL_LISTEN")]
     pub listen: SocketAddr,
@@ -73,6 +71,9 @@ pub struct Arguments {
     /// Make a demo CA and device certificate and say how to register it; the fleet file must declare $DATA/demo/ca.crt
     #[arg(long)]
     pub demo: bool,
+    /// The broker to use instead of the embedded log
+    #[command(flatten)]
+    pub nats: NatsArguments,
     /// Log filter, such as `info` or `rollcall_connector=debug,warn`
     #[arg(
         long,
@@ -109,7 +110,7 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
-    let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
+    let backbone = open_backbone(&arguments.nats, "rollcall-up", Streams::Makes, &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
     let (key, keys) = log_keys::of_data_folder(&arguments.data)?;
     for log in log_command::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {

@@ -20,7 +20,12 @@ use rollcall_projection::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{log_keys, process_config, processes::open_backbone};
+use crate::{
+    log_keys,
+    nats_arguments::NatsArguments,
+    process_config,
+    processes::{Streams, open_backbone},
+};
 
 /// What to do with views.
 #[derive(Debug, Subcommand)]
@@ -35,9 +40,9 @@ pub struct VerifyArguments {
     /// The process's data folder
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
     pub data: PathBuf,
-    /// The NATS server that holds the log; without it, the embedded log in the data folder
-    #[arg(long, value_name = "URL", env = "ROLLCALL_NATS_URL")]
-    pub nats: Option<String>,
+    /// The broker that holds the log; without one, the embedded log in the data folder
+    #[command(flatten)]
+    pub nats: NatsArguments,
     /// The registrars' public keys, oldest first [default: that of the key in the data folder]
     #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
     pub registrar_keys: Vec<PublicKey>,
@@ -65,7 +70,7 @@ async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
 /// Whether a view differs.
 #[expect(clippy::print_stdout, reason = "the comparison is this command's output")]
 async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Result<bool> {
-    let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
+    let backbone = open_backbone(&arguments.nats, "rollcall-view", Streams::Looks, &arguments.data).await?;
     let keys = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();

@@ -30,7 +30,7 @@ const OUTGOING_MESSAGES_MAX: usize = 4096;
 pub(super) async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, deadline: Instant) -> Result<Client, String> {
     let mut pause = RECONNECT_PAUSE_MIN;
     loop {
-        let attempt = options(config, link.clone()).await?.connect(config.servers()?);
+        let attempt = options(config, link.clone()).await?.connect(config.servers().map_err(|error| error.to_string())?);
         let reason = match timeout_at(deadline, attempt).await {
             Ok(Ok(client)) => return Ok(client),
             Ok(Err(error)) if is_final(error.kind()) => return Err(chain(&error)),
@@ -75,7 +75,7 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
             let link = link.clone();
             async move { note(&link, &event) }
         });
-    match config.identity()? {
+    match config.credentials.clone() {
         Credentials::None => {}
         Credentials::User { name, password } => {
             // An inbox of the user's own: the server can then keep others from listening to what comes there.
@@ -93,7 +93,14 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
         // Looked at here because the client library's error does not say which file.
         let looked_at = tokio::fs::File::open(path).await;
         looked_at.map_err(|error| format!("the CA file {} cannot be read: {error}", path.display()))?;
-        options = options.add_root_certificates(path.clone()).require_tls(true);
+        options = options.add_root_certificates(path.clone());
+    }
+    if config.requires_tls().map_err(|error| error.to_string())? {
+        // Also for servers that the first one names: their names come without a scheme.
+        options = options.require_tls(true);
+    } else if !config.allow_plaintext {
+        // This machine's own, without TLS: others of its cluster may be on other machines.
+        options = options.ignore_discovered_servers();
     }
     Ok(options)
 }

@@ -1,10 +1,12 @@
-//! Rulings on their way back: published on one subject of core NATS, several to a message, kept by nobody.
+//! Rulings on their way back: published on one subject of core NATS, several to a message, kept by nobody. Only registrars may
+//! publish there, and what comes there in another way is passed over.
 //!
 //! A message is a row of frames: the length of the request's id (2 bytes) and the id, the length of the ruling (4 bytes)
 //! and the ruling.
 
 use std::sync::Arc;
 
+use async_nats::Message;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
 use rollcall_domain::ids::{LogId, RequestId};
@@ -52,6 +54,10 @@ pub(super) async fn listen(
                     None => return,
                 },
             };
+            if !is_announcement(&message, &log) {
+                tracing::warn!(%log, subject = %message.subject, "what came as rulings was not announced; passed over");
+                continue;
+            }
             let (rulings, rest) = read(message.payload);
             if rest > 0 {
                 tracing::warn!(%log, rest, "the end of a message of rulings cannot be read");
@@ -64,6 +70,13 @@ pub(super) async fn listen(
         }
     });
     Ok(receiver)
+}
+
+/// Whether a registrar has published it. Who may make a consumer may have it deliver to any subject that somebody listens to,
+/// and with it stored bytes of their choice; but what a consumer delivers keeps the subject that it was stored under, and
+/// names where to acknowledge it.
+fn is_announcement(message: &Message, log: &LogId) -> bool {
+    message.subject.as_str() == subjects::rulings(log) && message.reply.is_none() && message.status.is_none()
 }
 
 fn messages(rulings: &[AnnouncedRuling]) -> Vec<Bytes> {

@@ -6,6 +6,7 @@ mod documents;
 mod exchange;
 mod full;
 mod registry_log;
+mod replies;
 mod shards;
 mod thousand;
 mod version_0_1;

@@ -41,6 +41,26 @@ impl NatsServer {
         server
     }
 
+    /// Starts with the accounts of `deploy/nats`, and with users for two connectors, an API, a registrar and `up`.
+    pub(crate) async fn with_shipped_accounts() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        make_users(folder.path(), &["2"]);
+        let mut server = Self { folder, config: "include \"accounts.conf\"".to_owned(), port: 0, child: None };
+        server.start_again().await;
+        server
+    }
+
+    /// What `make-users` has made up for a user.
+    pub(crate) fn password(&self, user: &str) -> String {
+        let file = self.folder.path().join("users/passwords").join(user);
+        fs::read_to_string(file).expect("every user has a password").trim().to_owned()
+    }
+
+    /// The text of a file of the accounts.
+    pub(crate) fn accounts_file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).expect("the accounts are there")
+    }
+
     /// The program, to be given arguments.
     pub(crate) fn program() -> Command {
         Command::new(std::env::var_os("ROLLCALL_NATS_SERVER").unwrap_or_else(|| OsString::from("nats-server")))
@@ -116,6 +136,13 @@ impl NatsServer {
             self.config
         )
     }
+}
+
+/// Runs `deploy/nats/make-users`; it must succeed.
+pub(crate) fn make_users(out: &Path, arguments: &[&str]) {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/make-users");
+    let made = Command::new(program).arg("--out").arg(out).args(arguments).output().expect("make-users can be started");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn port(text: &[u8]) -> Option<u16> {

@@ -16,7 +16,7 @@ use crate::{
     announce::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
     demo,
     events::Output,
-    processes::{Ground, without_credentials},
+    processes::Ground,
 };
 
 /// How long to wait for the connector to serve what the fleet file declares.
@@ -77,7 +77,7 @@ pub(super) fn announcement(
         })
         .collect();
     let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
-    let log = arguments.nats.as_deref().map_or("embedded".to_owned(), without_credentials);
+    let log = arguments.nats.url.clone().unwrap_or_else(|| "embedded".to_owned());
     Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
 }
 

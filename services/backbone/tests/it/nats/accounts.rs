@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     documents::{DocumentKey, Revision},
-    log::AppendError,
+    log::{AppendError, Followed},
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
     presence::{Beat, PresenceChange},
@@ -16,7 +16,7 @@ use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId};
 use tokio::time::timeout;
 
 use super::{BOUND, follow_to, instance, log, message, offline, online, records, session};
-use crate::nats_server::NatsServer;
+use crate::nats_server::{NatsServer, make_users};
 
 #[tokio::test]
 async fn connecting_says_what_is_wrong() {
@@ -38,24 +38,16 @@ async fn connecting_says_what_is_wrong() {
     assert!(error.to_string().contains(&free.to_string()), "{error}");
 }
 
-/// The sample configuration's accounts, as in `deploy/nats`.
-async fn server_with_accounts() -> NatsServer {
-    let accounts = include_str!("../../../../../deploy/nats/accounts.conf");
-    let accounts = accounts
-        .replace("$ROLLCALL_NATS_CONNECTOR_PASSWORD", "connector-password")
-        .replace("$ROLLCALL_NATS_REGISTRAR_PASSWORD", "registrar-password")
-        .replace("$ROLLCALL_NATS_API_PASSWORD", "api-password")
-        .replace("$ROLLCALL_NATS_UP_PASSWORD", "up-password");
-    NatsServer::with(&accounts).await
-}
+/// One of two, each with a user and an account of its own.
+const CONNECTOR: &str = "connector-1";
 
-async fn as_user(server: &NatsServer, name: &str) -> Backbone {
+pub(super) async fn as_user(server: &NatsServer, name: &str) -> Backbone {
     connect(config_of(server, name)).await.unwrap()
 }
 
 fn config_of(server: &NatsServer, name: &str) -> NatsConfig {
     let mut config = NatsConfig::new(server.url());
-    config.credentials = Credentials::User { name: name.to_owned(), password: format!("{name}-password") };
+    config.credentials = Credentials::User { name: name.to_owned(), password: server.password(name) };
     // What is not permitted is not answered either.
     config.operation_timeout = Duration::from_secs(1);
     config
@@ -63,8 +55,8 @@ fn config_of(server: &NatsServer, name: &str) -> NatsConfig {
 
 #[tokio::test]
 async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
-    let server = server_with_accounts().await;
-    let (connector, registrar) = (as_user(&server, "connector").await, as_user(&server, "registrar").await);
+    let server = NatsServer::with_shipped_accounts().await;
+    let (connector, registrar) = (as_user(&server, CONNECTOR).await, as_user(&server, "registrar").await);
     let id = RequestId::parse("request").unwrap();
     assert!(connector.log.open(&log()).await.is_err(), "a connector makes no streams");
     registrar.log.open(&log()).await.unwrap();
@@ -122,9 +114,9 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
 
 #[tokio::test]
 async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
-    let server = server_with_accounts().await;
+    let server = NatsServer::with_shipped_accounts().await;
     let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);
-    let connector = as_user(&server, "connector").await;
+    let connector = as_user(&server, CONNECTOR).await;
     for log in [LogId::Fleet, log()] {
         registrar.log.open(&log).await.unwrap();
         registrar.log.append(&log, Position::START, records(1, 5).into()).await.unwrap();
@@ -180,7 +172,7 @@ fn shadow() -> DocumentKey {
 
 #[tokio::test]
 async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
-    let server = server_with_accounts().await;
+    let server = NatsServer::with_shipped_accounts().await;
     let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);
     registrar.log.open(&log()).await.unwrap();
     let (instance, log, other) = (instance(), log(), LogId::Instance(InstanceId::parse("other").unwrap()));
@@ -210,7 +202,7 @@ async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
     assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling(b"{}")));
     assert_eq!(registrar.log.last(&log).await.unwrap(), Position::START);
 
-    let (connector, key) = (as_user(&server, "connector").await.documents, shadow());
+    let (connector, key) = (as_user(&server, CONNECTOR).await.documents, shadow());
     let got = connector.get(&instance, &key);
     let put = connector.put(&instance, &key, Revision::NONE, "{}".into());
     let (got, put) = tokio::join!(got, put);
@@ -223,9 +215,9 @@ const PRESENCE_LEASE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it() {
-    let mut server = server_with_accounts().await;
+    let mut server = NatsServer::with_shipped_accounts().await;
     as_user(&server, "registrar").await.log.open(&log()).await.unwrap();
-    let mut config = config_of(&server, "connector");
+    let mut config = config_of(&server, CONNECTOR);
     config.limits.presence_lease = PRESENCE_LEASE;
     let presence = connect(config).await.unwrap().presence;
     presence.heartbeat(&instance(), &session("gone", 1).connector, Beat::default()).await.unwrap();
@@ -274,11 +266,31 @@ async fn f14_presence_outlives_a_server_although_connectors_may_not_declare_it()
     }
 }
 
+/// More than the server sends without having been answered: its questions go out of the account and the answers come back in.
+#[tokio::test]
+async fn flow_control_passes_between_accounts() {
+    let server = NatsServer::with_shipped_accounts().await;
+    let (connector, registrar) = (as_user(&server, CONNECTOR).await, as_user(&server, "registrar").await);
+    registrar.log.open(&log()).await.unwrap();
+    let record = Bytes::from(vec![b'x'; 1024]);
+    for batch in 0..12 {
+        registrar.log.append(&log(), Position(batch * 1000), vec![record.clone(); 1000].into()).await.unwrap();
+    }
+    let mut follower = connector.log.follow(&log(), Position::START).await.unwrap();
+    let mut seen = 0;
+    while seen < 12_000 {
+        match super::next(&mut follower).await.unwrap() {
+            Followed::Entry(_) => seen += 1,
+            Followed::CaughtUp(_) => {}
+            Followed::Interrupted { reason } => panic!("interrupted after {seen}: {reason}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_user_may_do_what_all_may() {
-    let server = server_with_accounts().await;
-    let url = server.url().replace("nats://", "nats://up:up-password@");
-    let backbone = connect(NatsConfig::new(url)).await.unwrap();
+    let server = NatsServer::with_shipped_accounts().await;
+    let backbone = as_user(&server, "up").await;
     backbone.log.open(&log()).await.unwrap();
     backbone.log.append(&log(), Position::START, records(1, 5).into()).await.unwrap();
     let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
@@ -296,12 +308,42 @@ async fn one_user_may_do_what_all_may() {
     assert_eq!(documents.get(&instance(), &shadow()).await.unwrap().map(|found| found.revision), Some(revision));
 }
 
+/// The folder as an operator has it: `make-users`, then nats-server's own check.
 #[test]
-fn the_sample_configuration_is_one_that_a_server_takes() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/nats-server.conf");
-    let passwords = ["CONNECTOR", "REGISTRAR", "API", "UP"].map(|user| (format!("ROLLCALL_NATS_{user}_PASSWORD"), "secret"));
-    let checked = NatsServer::program().args(["-t", "-c", file]).envs(passwords).output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+fn the_shipped_configuration_is_one_that_a_server_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    make_users(folder.path(), &["--registrar", "registrar-a", "--registrar", "registrar-b", "north", "south"]);
+    let checked = || NatsServer::program().arg("-t").arg("-c").arg(folder.path().join("nats-server.conf")).output().unwrap();
+    let checked_once = checked();
+    assert!(checked_once.status.success(), "{}", String::from_utf8_lossy(&checked_once.stderr));
+    let password = |user: &str| std::fs::read_to_string(folder.path().join("users/passwords").join(user));
+    let (north, up) = (password("north").unwrap(), password("up").unwrap());
+    assert!(north.trim().len() >= 64 && north != up, "a secret of its own for each");
+
+    // One more connector: who is there already keeps its password.
+    make_users(folder.path(), &["north", "south", "west"]);
+    assert!(checked().status.success());
+    assert_eq!(password("north").unwrap(), north);
+    let processes = std::fs::read_to_string(folder.path().join("users/processes.conf")).unwrap();
+    assert!(processes.contains("EDGE_west {") && processes.contains("_INBOX.west.>"), "{processes}");
+}
+
+/// Nobody but its owner reads a file with a secret in it.
+#[test]
+fn what_holds_a_password_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    make_users(folder.path(), &["1"]);
+    let (mut folders, mut files) = (vec![folder.path().join("users")], Vec::new());
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+        }
+    }
+    assert_eq!(files.len(), 6, "two includes, four users: {files:?}");
+    for file in files {
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
 }
 
 #[tokio::test]
