@@ -1,4 +1,5 @@
-//! Rollcall as separate processes on NATS: a registrar, and as many connectors as a test wants.
+//! Rollcall as separate processes on NATS: a registrar, an API, and as many connectors as a test wants (up to
+//! [`crate::nats::CONNECTORS`]), each with its own user of the shipped accounts.
 
 use std::{
     net::SocketAddr,
@@ -13,7 +14,7 @@ use crate::{
     certificates::{Authority, Key},
     clients::{Target, target},
     fleet::{self, Instance},
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     process::{Process, rollcall},
     raw, wait,
@@ -124,7 +125,8 @@ impl Deployment {
         let file = self.folder().join("fleet.yaml");
         std::fs::write(&file, yaml).expect("the fleet file");
         let mut command = Command::new(rollcall());
-        command.args(["apply", "--nats", &self.nats.url(), "--fleet"]).arg(&file);
+        command.arg("apply").arg("--fleet").arg(&file);
+        self.nats.login("registrar").pass(&mut command);
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -135,7 +137,7 @@ impl Deployment {
 
     /// An operator.
     pub fn operator(&self) -> Operator {
-        Operator::on_nats(&self.nats.url())
+        Operator::on_nats(&self.nats.login(UP))
     }
 
     /// The folder where the registrar keeps its views.
@@ -168,9 +170,9 @@ impl Deployment {
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[registrar]\n{}\n",
+            "data = {:?}\n{}[registrar]\n{}\n",
             self.registrar_data(),
-            self.nats.url(),
+            self.nats.login("registrar").table(),
             self.registrar_lines
         );
         std::fs::write(&config, text).expect("written");
@@ -186,9 +188,9 @@ impl Deployment {
     pub fn start_api(&mut self) -> Value {
         let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
+            "data = {:?}\n{}[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\n",
             self.folder().join("api"),
-            self.nats.url(),
+            self.nats.login("api").table(),
             tls.join("api.crt"),
             tls.join("api.key"),
             self.folder().join("api/master.key"),
@@ -266,9 +268,9 @@ impl Deployment {
     fn spawn_connector(&self, name: String, listen: SocketAddr, limits: String) -> Connector {
         let config = self.folder().join(format!("{name}.toml"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
+            "data = {:?}\n{}[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
             self.folder().join(&name),
-            self.nats.url(),
+            self.nats.login(&name).table(),
             self.folder().join("tls"),
         );
         std::fs::write(&config, text).expect("written");

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::{
     clients::{self, Target},
     fleet::{self, Instance},
+    nats::{NatsLogin, NatsServer, UP},
     process::{Process, rollcall},
     raw, wait,
 };
@@ -19,7 +20,7 @@ use crate::{
 /// A running `rollcall up`.
 pub struct Up {
     folder: TempDir,
-    nats: Option<String>,
+    nats: Option<NatsLogin>,
     process: Process,
     address: SocketAddr,
 }
@@ -37,11 +38,11 @@ impl Up {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn on_nats(folder: TempDir, instances: &[Instance], url: &str) -> Self {
-        Self::start(folder, instances, Some(url.to_owned()))
+    pub fn on_nats(folder: TempDir, instances: &[Instance], nats: &NatsServer) -> Self {
+        Self::start(folder, instances, Some(nats.login(UP)))
     }
 
-    fn start(folder: TempDir, instances: &[Instance], nats: Option<String>) -> Self {
+    fn start(folder: TempDir, instances: &[Instance], nats: Option<NatsLogin>) -> Self {
         let up = Self::start_text(folder, &fleet::yaml(instances), nats);
         up.trusted(instances);
         up
@@ -51,10 +52,10 @@ impl Up {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn start_text(folder: TempDir, yaml: &str, nats: Option<String>) -> Self {
+    pub fn start_text(folder: TempDir, yaml: &str, nats: Option<NatsLogin>) -> Self {
         std::fs::write(folder.path().join("fleet.yaml"), yaml).expect("the fleet file");
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = spawn(folder.path(), any_port, nats.as_deref());
+        let mut process = spawn(folder.path(), any_port, nats.as_ref());
         let address = ready(folder.path(), &mut process);
         Self { folder, nats, process, address }
     }
@@ -137,7 +138,7 @@ impl Up {
     pub fn restart(&mut self) {
         // A killed process leaves its announcement behind.
         drop(std::fs::remove_file(self.folder.path().join("data/up.json")));
-        self.process = spawn(self.folder.path(), self.address, self.nats.as_deref());
+        self.process = spawn(self.folder.path(), self.address, self.nats.as_ref());
         self.address = ready(self.folder.path(), &mut self.process);
     }
 
@@ -171,13 +172,13 @@ impl Up {
     }
 }
 
-fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>) -> Process {
+fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&NatsLogin>) -> Process {
     let mut command = Command::new(rollcall());
     command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
     command.arg(folder.join("data"));
     command.arg("--fleet").arg(folder.join("fleet.yaml"));
-    if let Some(url) = nats {
-        command.args(["--nats", url]);
+    if let Some(nats) = nats {
+        nats.pass(&mut command);
     }
     Process::start("up", &mut command, folder)
 }

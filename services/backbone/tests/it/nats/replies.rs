@@ -360,7 +360,7 @@ async fn f37_what_a_user_may_publish_is_what_its_account_imports() {
     let configuration = server.accounts_file("users/processes.conf");
     for (account, user) in [("EDGE_connector-1", "connector-1"), ("EDGE_connector-2", "connector-2"), ("API_api", "api")] {
         let (mut services, mut streams) = imported(&configuration, account);
-        services.push(format!("_INBOX.{user}.>"));
+        services.extend([format!("_INBOX.{user}.>"), "RC.API.STREAM.CREATE.*".to_owned()]);
         let mut allowed = publishable(&configuration, user);
         let (_, of_user) = configuration.split_once(&format!("user: \"{user}\"")).unwrap();
         let (_, subscribe) = of_user.split_once("subscribe").unwrap();
