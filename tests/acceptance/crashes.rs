@@ -8,7 +8,7 @@ use rollcall_harness::{
     clients::folder,
     deployment::Deployment,
     fleet::Instance,
-    nats::NatsServer,
+    nats::{NatsLogin, NatsServer, UP},
     operator::Operator,
     process::{rollcall, run},
     storm::Storm,
@@ -30,16 +30,16 @@ fn expect_each_once(registered: &BTreeMap<String, usize>, storm: &Storm) {
 }
 
 /// What `rollcall view verify` says of the views in a data folder whose process has ended: fails if one differs.
-fn verified(data: &Path, nats: Option<&str>) -> String {
+fn verified(data: &Path, nats: Option<&NatsLogin>) -> String {
     let mut command = Command::new(rollcall());
     command.args(["view", "verify", "--data"]).arg(data);
-    if let Some(url) = nats {
-        command.args(["--nats", url]);
+    if let Some(nats) = nats {
+        nats.pass(&mut command);
     }
     run(&mut command)
 }
 
-fn kill_up(mut up: Up, ca: &Authority, read: impl FnOnce(&Up) -> Operator, nats: Option<&str>) {
+fn kill_up(mut up: Up, ca: &Authority, read: impl FnOnce(&Up) -> Operator, nats: Option<&NatsLogin>) {
     let storm = Storm::start(&up.target("north.test"), ca, "truck", DEVICES);
     for admitted in KILLED_AT {
         storm.admitted(admitted);
@@ -68,8 +68,8 @@ fn f11_f12_f15_up_is_killed_on_nats() {
     let nats = NatsServer::start();
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
-    let up = Up::on_nats(folder, &[Instance::new("north", &ca.pair.certificate)], &nats.url());
-    kill_up(up, &ca, |_| Operator::on_nats(&nats.url()), Some(&nats.url()));
+    let up = Up::on_nats(folder, &[Instance::new("north", &ca.pair.certificate)], &nats);
+    kill_up(up, &ca, |_| Operator::on_nats(&nats.login(UP)), Some(&nats.login(UP)));
 }
 
 fn kill_a_part(kill: fn(&mut Deployment), restart: fn(&mut Deployment)) {
@@ -86,9 +86,8 @@ fn kill_a_part(kill: fn(&mut Deployment), restart: fn(&mut Deployment)) {
     storm.all_admitted();
     deployment.registrar().kill();
     deployment.connector(0).process.kill();
-    let url = deployment.nats.url();
-    let registrar = verified(&deployment.registrar_data(), Some(&url));
-    let connector = verified(&deployment.connector_data(0), Some(&url));
+    let registrar = verified(&deployment.registrar_data(), Some(&deployment.nats.login("registrar")));
+    let connector = verified(&deployment.connector_data(0), Some(&deployment.nats.login("connector-0")));
     assert_eq!(registrar, connector, "two views at one position have one digest");
     expect_each_once(&deployment.operator().registrations("north"), &storm);
 }

@@ -7,7 +7,7 @@ use rollcall_harness::{
     certificates::{Authority, Form, Key, Pair},
     clients::{PahoOptions, Target, folder, success},
     fleet::Instance,
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     up::Up,
 };
@@ -40,7 +40,7 @@ fn a_device_registers_by_connecting_on_the_embedded_log() {
 #[test]
 fn a_device_registers_by_connecting_on_nats() {
     let nats = NatsServer::start();
-    registers_and_is_known_ever_after(|folder, instances| Up::on_nats(folder, instances, &nats.url()));
+    registers_and_is_known_ever_after(|folder, instances| Up::on_nats(folder, instances, &nats));
 }
 
 /// Makes a device certificate: folder, name.
@@ -84,7 +84,7 @@ fn every_kind_of_certificate_registers(nats: Option<&NatsServer>) {
     let below = rsa.intermediate(folder.path(), "below-rsa-ca", Key::P384);
     let instances = [Instance::new("north", &ec.pair.certificate), Instance::new("south", &rsa.pair.certificate)];
     let mut up = match nats {
-        Some(nats) => Up::on_nats(folder, &instances, &nats.url()),
+        Some(nats) => Up::on_nats(folder, &instances, nats),
         None => Up::embedded(folder, &instances),
     };
     let mut sent = Vec::new();
@@ -98,7 +98,7 @@ fn every_kind_of_certificate_registers(nats: Option<&NatsServer>) {
     }
     up.process().stop();
     let platform = match nats {
-        Some(nats) => Operator::on_nats(&nats.url()),
+        Some(nats) => Operator::on_nats(&nats.login(UP)),
         None => Operator::embedded(&up.data()),
     };
     for instance in ["north", "south"] {

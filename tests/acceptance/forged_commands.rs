@@ -14,6 +14,7 @@ use rollcall_harness::{
     clients::{PahoOptions, folder, success},
     deployment::Deployment,
     fleet::Instance,
+    nats::UP,
     operator::Operator,
     process::rollcall,
 };
@@ -42,7 +43,7 @@ fn f37_who_has_the_broker_and_not_the_key_gives_no_command() {
     let key = deployment.folder().join("forged.key");
     success(&Process::new(rollcall()).args(["pki", "command-key", "--out"]).arg(&key).output().expect("it starts"))
         .expect("a key");
-    let mut forger = Operator::on_nats(&deployment.nats.url()).with_command_key(&key);
+    let mut forger = Operator::on_nats(&deployment.nats.login(UP)).with_command_key(&key);
     let (records, attempts) = (forger.records("north").len(), forger.attempts("north").len());
     let admin = |name: &str| {
         FleetCommand::CreateOperator(NewOperator {

@@ -4,6 +4,7 @@
 //! reason strings, messages, the records of the log. What only a broken client would send is sent by [`rollcall_harness::raw`].
 //! An `f<n>_` in a test's name is the failure mode that it would have caught.
 
+mod accounts;
 mod backbone_away;
 mod closed_sessions;
 mod crashes;

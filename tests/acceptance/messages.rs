@@ -6,7 +6,7 @@ use rollcall_harness::{
     clients::{PahoOptions, folder, reason_string, success},
     deployment::Deployment,
     fleet::Instance,
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     raw::{Raw, Tls},
     up::Up,
@@ -19,9 +19,9 @@ fn downlinks_arrive_without_subscribe_and_uplinks_keep_their_order() {
     let nats = NatsServer::start();
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
-    let up = Up::on_nats(folder, &[Instance::new("north", &ca.pair.certificate)], &nats.url());
+    let up = Up::on_nats(folder, &[Instance::new("north", &ca.pair.certificate)], &nats);
     let device = ca.quick_device(up.folder(), "truck-1");
-    let operator = Operator::on_nats(&nats.url());
+    let operator = Operator::on_nats(&nats.login(UP));
     let down = |topic: &str, payload: &str| {
         operator.send_down("north", "truck_truck-1", &format!("$oc/devices/truck_truck-1/sys/{topic}"), payload);
     };

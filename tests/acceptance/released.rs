@@ -13,7 +13,7 @@ use rollcall_harness::{
     certificates::{Pair, from_now},
     clients::{PahoOptions, connack_code_3, folder, reason_string},
     earlier::Earlier,
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     process::{rollcall, run},
     up::Up,
@@ -86,7 +86,7 @@ impl Opened {
         let nats = store.exists().then(|| NatsServer::on_store(&store));
         let shown = std::fs::read_to_string(folder.path().join("shown.json")).expect("shown.json");
         let shown = serde_json::from_str(&shown).expect("JSON");
-        let up = Up::start_earlier(folder, nats.as_ref().map(NatsServer::url), clock);
+        let up = Up::start_earlier(folder, nats.as_ref().map(|nats| nats.login(UP)), clock);
         let mut opened = Self { up, nats, clock, shown };
         // Also where the views are built anew first.
         let said = opened.up.process().errors();
@@ -227,7 +227,7 @@ fn messages_and_rights_are_kept(opened: &Opened) {
 fn history_is_kept(opened: &mut Opened) {
     opened.up.process().stop();
     let operator = match &opened.nats {
-        Some(nats) => Operator::on_nats(&nats.url()),
+        Some(nats) => Operator::on_nats(&nats.login(UP)),
         None => Operator::embedded(&opened.up.data()),
     };
     let printed = std::fs::read_to_string(opened.up.folder().join("events.txt")).expect("events.txt");

@@ -4,7 +4,7 @@ use rollcall_harness::{
     certificates::{Authority, Key},
     clients::{PahoOptions, folder},
     fleet::Instance,
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     up::Up,
 };
@@ -15,7 +15,7 @@ fn f33_f36_the_same_certificate_registers_on_each_instance_and_stays_there() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let instances = [Instance::new("north", &ca.pair.certificate), Instance::new("south", &ca.pair.certificate)];
-    let up = Up::on_nats(folder, &instances, &nats.url());
+    let up = Up::on_nats(folder, &instances, &nats);
     let shared = ca.quick_device(up.folder(), "truck-1");
     let other = ca.quick_device(up.folder(), "truck-2");
     let mut north = up.target("north.test").paho(&shared, &PahoOptions::default());
@@ -30,7 +30,7 @@ fn f33_f36_the_same_certificate_registers_on_each_instance_and_stays_there() {
     assert_eq!(south.publish_acknowledged("shared/topic", "from south")["code"], 0);
     listener.message("from south");
     assert!(listener.said().iter().all(|event| event["payload"] != "from north"), "{:?}", listener.said());
-    let operator = Operator::on_nats(&nats.url());
+    let operator = Operator::on_nats(&nats.login(UP));
     operator.uplinks("north").expect("truck_truck-1", "up north");
     // A command to the device of one instance reaches only that one.
     operator.send_down("north", "truck_truck-1", "$oc/devices/truck_truck-1/sys/messages/down", "down north");

@@ -65,7 +65,9 @@ pub async fn connect(config: NatsConfig) -> Result<Backbone, BackboneError> {
         return Err(BackboneError::LimitReached { what: "replicas of a NATS stream".to_owned(), max: REPLICAS_MAX as u64 });
     }
     let connection = Arc::new(Connection::open(config).await?);
-    check_replicas(&connection).await?;
+    if connection.config.declares {
+        check_replicas(&connection).await?;
+    }
     Ok(Backbone {
         log: Arc::new(log::NatsLog::new(connection.clone())),
         requests: Arc::new(requests::NatsRequests::new(connection.clone())),

@@ -37,8 +37,18 @@ pub(crate) async fn run(instance: &Instance) {
 }
 
 async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
-    instance.backbone.messages.open(&instance.id).await?;
-    let mut messages = instance.backbone.messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await?;
+    let messages = &instance.backbone.messages;
+    let opened = messages.open(&instance.id).await;
+    let followed = messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await;
+    let mut messages = match (opened, followed) {
+        (Ok(()), followed) => followed?,
+        // Not there yet, and not for a connector to make: whatever is in it when it is there comes after the sessions of now.
+        (Err(error), Err(BackboneError::Damaged { .. })) => {
+            after.get_or_insert(MessageCursor::START);
+            return Err(error);
+        }
+        (Err(error), _) => return Err(error),
+    };
     instance.routing.send_replace(true);
     let ended = async {
         while let Some(message) = messages.recv().await {

@@ -46,7 +46,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let instances = [Instance::new("north", &ca.pair.certificate)];
     let up = match &nats {
-        Some(nats) => Up::on_nats(folder, &instances, &nats.url()),
+        Some(nats) => Up::on_nats(folder, &instances, nats),
         None => Up::embedded(folder, &instances),
     };
     let maker = DeviceMaker::new(&ca.pair.certificate, &ca.pair.key, &up.server_ca())?;

@@ -1,4 +1,5 @@
-//! Rollcall as separate processes on NATS: a registrar, and as many connectors as a test wants.
+//! Rollcall as separate processes on NATS: a registrar, an API, and as many connectors as a test wants (up to
+//! [`crate::nats::CONNECTORS`]), each with its own user of the shipped accounts.
 
 use std::{
     net::SocketAddr,
@@ -15,7 +16,7 @@ use crate::{
     certificates::{Authority, Key},
     clients::{Target, target},
     fleet::{self, Instance},
-    nats::NatsServer,
+    nats::{NatsServer, UP},
     operator::Operator,
     process::{Process, rollcall},
     raw, wait,
@@ -191,7 +192,7 @@ impl Deployment {
 
     /// An operator, with the key of the deployment's API.
     pub fn operator(&self) -> Operator {
-        Operator::on_nats(&self.nats.url()).with_command_key(&&self.command_key.file)
+        Operator::on_nats(&self.nats.login(UP)).with_command_key(&self.command_key.file)
     }
 
     /// The folder where the registrar keeps its views.
@@ -224,9 +225,9 @@ impl Deployment {
     pub fn start_registrar(&mut self) {
         let config = self.folder().join("registrar.toml");
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_key_file = {:?}\n[registrar]\ncommand_keys = [{:?}]\n{}\n",
+            "data = {:?}\n{}[log]\nregistrar_key_file = {:?}\n[registrar]\ncommand_keys = [{:?}]\n{}\n",
             self.registrar_data(),
-            self.nats.url(),
+            self.nats.login("registrar").table(),
             self.registrar_key.file,
             self.command_key.public,
             self.registrar_lines
@@ -244,9 +245,9 @@ impl Deployment {
     pub fn start_api(&mut self) -> Value {
         let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
+            "data = {:?}\n{}[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
             self.folder().join("api"),
-            self.nats.url(),
+            self.nats.login("api").table(),
             self.registrar_key.public,
             tls.join("api.crt"),
             tls.join("api.key"),
@@ -334,9 +335,9 @@ impl Deployment {
     fn spawn_connector(&self, name: String, listen: SocketAddr, limits: String) -> Connector {
         let config = self.folder().join(format!("{name}.toml"));
         let text = format!(
-            "data = {:?}\n[nats]\nurl = {:?}\n[log]\nregistrar_keys = [{:?}]\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
+            "data = {:?}\n{}[log]\nregistrar_keys = [{:?}]\n[connector]\nlisten = \"{listen}\"\ntls_folder = {:?}\n[connector.limits]\n{limits}\n",
             self.folder().join(&name),
-            self.nats.url(),
+            self.nats.login(&name).table(),
             self.registrar_key.public,
             self.folder().join("tls"),
         );

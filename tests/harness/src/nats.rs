@@ -1,13 +1,23 @@
-//! A nats-server of the test's own: JetStream on, every acknowledged write synced, a port from the operating system.
+//! A nats-server of the test's own: JetStream on, every acknowledged write synced, a port from the operating system, and the
+//! accounts of `deploy/nats`: what a role may not do there fails here.
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
 
+use rollcall_backbone::nats::{Credentials, NatsConfig};
 use tempfile::TempDir;
 
-use crate::{process::Process, wait};
+use crate::{
+    process::{Process, run},
+    wait,
+};
+
+/// Connectors that have a user: `connector-0` and so on.
+pub const CONNECTORS: usize = 4;
+/// The user that may do what all may.
+pub const UP: &str = "up";
 
 /// A running nats-server and its store.
 pub struct NatsServer {
@@ -17,8 +27,47 @@ pub struct NatsServer {
     process: Process,
 }
 
+/// How one process reaches a server: as a user of its own.
+#[derive(Clone, Debug)]
+pub struct NatsLogin {
+    /// The server's URL, or those of a cluster.
+    pub url: String,
+    /// The user's name.
+    pub user: String,
+    /// The file with its password.
+    pub password_file: PathBuf,
+    /// Copies of each stream.
+    pub replicas: usize,
+}
+
+impl NatsLogin {
+    /// The `[nats]` table of a process's file.
+    pub fn table(&self) -> String {
+        let Self { url, user, password_file, replicas } = self;
+        format!("[nats]\nurl = {url:?}\nuser = {user:?}\npassword_file = {password_file:?}\nreplicas = {replicas}\n")
+    }
+
+    /// Gives a command the arguments that say the same.
+    pub fn pass(&self, command: &mut Command) {
+        command.args(["--nats", &self.url, "--nats-user", &self.user, "--nats-password-file"]).arg(&self.password_file);
+        command.args(["--nats-replicas", &self.replicas.to_string()]);
+    }
+
+    /// As the backbone takes it.
+    ///
+    /// # Panics
+    /// When the password cannot be read.
+    pub fn config(&self) -> NatsConfig {
+        let password = std::fs::read_to_string(&self.password_file).expect("every user has a password");
+        let mut config = NatsConfig::new(&self.url);
+        config.credentials = Credentials::User { name: self.user.clone(), password: password.trim().to_owned() };
+        config.replicas = self.replicas;
+        config
+    }
+}
+
 /// The nats-server to use: `ROLLCALL_NATS_SERVER`, or the one on the path.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("ROLLCALL_NATS_SERVER").map_or_else(|| "nats-server".into(), PathBuf::from)
 }
 
@@ -33,15 +82,21 @@ impl NatsServer {
         Self::start_in(folder, store)
     }
 
-    /// Starts one on a store that is there already.
+    /// Starts one on a store that is there already. What a server without accounts wrote becomes the account's that all
+    /// streams are in, as an operator would have it who goes over to accounts.
     ///
     /// # Panics
     /// As [`NatsServer::start`].
     pub fn on_store(store: &Path) -> Self {
+        let without_accounts = store.join("jetstream/$G");
+        if without_accounts.exists() {
+            std::fs::rename(without_accounts, store.join("jetstream/ROLLCALL")).expect("renamed");
+        }
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), store.to_owned())
     }
 
     fn start_in(folder: TempDir, store: PathBuf) -> Self {
+        make_users(folder.path());
         let mut process = spawn(&folder, &store, -1);
         let port = wait::until("nats-server to listen", || {
             process.assert_running();
@@ -53,6 +108,11 @@ impl NatsServer {
     /// Its URL; the same after [`NatsServer::restart`].
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// How a user of this server reaches it: [`UP`], `registrar`, `api`, or `connector-0` and so on.
+    pub fn login(&self, user: &str) -> NatsLogin {
+        login(self.folder.path(), self.url(), user, 1)
     }
 
     /// Kills it at once, without a chance to write anything.
@@ -75,13 +135,26 @@ impl NatsServer {
     }
 }
 
+/// Users and their passwords, by the program that an operator makes them with.
+pub(crate) fn make_users(folder: &Path) {
+    let connectors: Vec<_> = (0..CONNECTORS).map(|number| format!("connector-{number}")).collect();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/nats/make-users");
+    run(Command::new(program).arg("--out").arg(folder).args(connectors));
+}
+
+pub(crate) fn login(folder: &Path, url: String, user: &str, replicas: usize) -> NatsLogin {
+    let password_file = folder.join("users/passwords").join(user);
+    assert!(password_file.exists(), "there is no user {user}");
+    NatsLogin { url, user: user.to_owned(), password_file, replicas }
+}
+
 fn spawn(folder: &TempDir, store: &Path, port: i32) -> Process {
     let config = folder.path().join("nats.conf");
     // Streams reserve what they may grow to, however little a test writes: by default the server allows three quarters of
     // what the disk has free, and then a fourth instance may not fit.
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\nports_file_dir: {:?}\nmax_payload: 2MB\n\
-         jetstream {{ store_dir: {store:?}, sync_interval: always, max_file_store: 1TB }}\n",
+         jetstream {{ store_dir: {store:?}, sync_interval: always, max_file_store: 1TB }}\ninclude \"accounts.conf\"\n",
         folder.path()
     );
     std::fs::write(&config, text).expect("written");

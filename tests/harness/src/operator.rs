@@ -16,7 +16,7 @@ use rollcall_backbone::{
     embedded::{self, EmbeddedConfig},
     log::Followed,
     messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
-    nats::{self, NatsConfig},
+    nats,
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
     requests::RequestKind,
@@ -35,7 +35,7 @@ use rollcall_domain::{
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::wait;
+use crate::{nats::NatsLogin, wait};
 
 /// The name that commands carry.
 const OPERATOR: &str = "acceptance-test";
@@ -57,9 +57,9 @@ impl Operator {
     ///
     /// # Panics
     /// When it cannot be reached.
-    pub fn on_nats(url: &str) -> Self {
+    pub fn on_nats(login: &NatsLogin) -> Self {
         let runtime = runtime();
-        let backbone = runtime.block_on(nats::connect(NatsConfig::new(url))).expect("the broker can be reached");
+        let backbone = runtime.block_on(nats::connect(login.config())).expect("the broker can be reached");
         Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }
 

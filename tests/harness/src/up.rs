@@ -13,6 +13,7 @@ use crate::{
     clients::{self, Target},
     earlier::Earlier,
     fleet::{self, Instance},
+    nats::{NatsLogin, NatsServer, UP},
     process::{Process, rollcall},
     raw, wait,
 };
@@ -20,7 +21,7 @@ use crate::{
 /// A running `rollcall up`.
 pub struct Up {
     folder: TempDir,
-    nats: Option<String>,
+    nats: Option<NatsLogin>,
     clock: Option<Earlier>,
     process: Process,
     address: SocketAddr,
@@ -39,11 +40,11 @@ impl Up {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn on_nats(folder: TempDir, instances: &[Instance], url: &str) -> Self {
-        Self::start(folder, instances, Some(url.to_owned()))
+    pub fn on_nats(folder: TempDir, instances: &[Instance], nats: &NatsServer) -> Self {
+        Self::start(folder, instances, Some(nats.login(UP)))
     }
 
-    fn start(folder: TempDir, instances: &[Instance], nats: Option<String>) -> Self {
+    fn start(folder: TempDir, instances: &[Instance], nats: Option<NatsLogin>) -> Self {
         let up = Self::start_text(folder, &fleet::yaml(instances), nats);
         up.trusted(instances);
         up
@@ -53,7 +54,7 @@ impl Up {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn start_text(folder: TempDir, yaml: &str, nats: Option<String>) -> Self {
+    pub fn start_text(folder: TempDir, yaml: &str, nats: Option<NatsLogin>) -> Self {
         std::fs::write(folder.path().join("fleet.yaml"), yaml).expect("the fleet file");
         Self::start_in(folder, nats, None)
     }
@@ -62,13 +63,13 @@ impl Up {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn start_earlier(folder: TempDir, nats: Option<String>, clock: Earlier) -> Self {
+    pub fn start_earlier(folder: TempDir, nats: Option<NatsLogin>, clock: Earlier) -> Self {
         Self::start_in(folder, nats, Some(clock))
     }
 
-    fn start_in(folder: TempDir, nats: Option<String>, clock: Option<Earlier>) -> Self {
+    fn start_in(folder: TempDir, nats: Option<NatsLogin>, clock: Option<Earlier>) -> Self {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = spawn(folder.path(), any_port, nats.as_deref(), clock);
+        let mut process = spawn(folder.path(), any_port, nats.as_ref(), clock);
         let address = ready(folder.path(), &mut process);
         Self { folder, nats, clock, process, address }
     }
@@ -151,7 +152,7 @@ impl Up {
     pub fn restart(&mut self) {
         // A killed process leaves its announcement behind.
         drop(std::fs::remove_file(self.folder.path().join("data/up.json")));
-        self.process = spawn(self.folder.path(), self.address, self.nats.as_deref(), self.clock);
+        self.process = spawn(self.folder.path(), self.address, self.nats.as_ref(), self.clock);
         self.address = ready(self.folder.path(), &mut self.process);
     }
 
@@ -185,7 +186,7 @@ impl Up {
     }
 }
 
-fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>, clock: Option<Earlier>) -> Process {
+fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&NatsLogin>, clock: Option<Earlier>) -> Process {
     let mut command = Command::new(rollcall());
     command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
     command.arg(folder.join("data"));
@@ -193,8 +194,8 @@ fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&str>, clock: Option<Ea
     if fleet.exists() {
         command.arg("--fleet").arg(fleet);
     }
-    if let Some(url) = nats {
-        command.args(["--nats", url]);
+    if let Some(nats) = nats {
+        nats.pass(&mut command);
     }
     if let Some(clock) = clock {
         clock.set(&mut command);

@@ -13,15 +13,15 @@ use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{BOUND, accounts::as_user, log, records};
+use super::{BOUND, SHARD, accounts::as_user, log, records};
 use crate::nats_server::NatsServer;
 
 /// The instance whose log the client reads and writes messages of.
 const INSTANCE: &str = "inst-1";
 /// What the forged request and ruling are about.
 const FORGED: &str = "forged";
-/// A queue of requests for several instances.
-const QUEUE: &str = "requests_00";
+/// A queue of requests that registrars have not come to yet.
+const QUEUE: &str = "requests_~15";
 /// A device for each body that a client may have stored.
 const BODIES: [(&str, &[u8]); 3] = [
     ("empty", b""),
@@ -66,8 +66,11 @@ type Publish = (String, Bytes);
 fn attempts(pattern: &str, streams: &[String], deliver_to: &str) -> Vec<Publish> {
     let pattern = pattern.replace("RC.API.", "$JS.API.");
     let Some(api) = pattern.strip_prefix("$JS.API.") else {
-        let end = if pattern.starts_with("$JS.FC") || pattern.starts_with("_INBOX") { "x" } else { "device.x" };
-        let subject = filled(&pattern, &[], end);
+        let subject = match pattern.strip_suffix(".>") {
+            Some(kind @ ("presence" | "documents")) => format!("{kind}.{SHARD}.{INSTANCE}.device.x"),
+            _ if pattern.starts_with("$JS.FC") || pattern.starts_with("_INBOX") => filled(&pattern, &[], "x"),
+            _ => filled(&pattern, &[SHARD], "device.x"),
+        };
         return BODIES.iter().map(|(_, body)| (subject.clone(), Bytes::from_static(body))).collect();
     };
     let one = |subject: String, body: Value| (subject, Bytes::from(body.to_string()));
@@ -79,7 +82,13 @@ fn attempts(pattern: &str, streams: &[String], deliver_to: &str) -> Vec<Publish>
         }
         if pattern.matches(['*', '>']).count() > 1 {
             for (device, _) in BODIES {
-                found.push((filled(&pattern, &[stream.as_str()], &format!("device.{device}")), Bytes::new()));
+                let held = format!("{SHARD}.{INSTANCE}.device.{device}");
+                let (end, given) = if pattern.ends_with("presence.>") {
+                    (held, vec![stream.as_str()])
+                } else {
+                    (format!("device.{device}"), vec![stream.as_str(), SHARD])
+                };
+                found.push((filled(&pattern, &given, &end), Bytes::new()));
             }
             continue;
         }
@@ -112,7 +121,11 @@ fn consumers(pattern: &str, stream: &str, deliver_to: &str) -> Vec<Publish> {
         wanted.extend([(format!("taking-{to}"), taking.clone()), ("registrar".to_owned(), taking)]);
     }
     let request = |(name, mut config): (String, Value)| {
-        let subject = filled(pattern, &[stream, &name], ">");
+        // Streams of version 0.1 have no shard in their subjects.
+        let own =
+            pattern.contains("messages.*.devices") || pattern.ends_with(".*.*.attempts.*") || pattern.contains("registry");
+        let given = if own { vec![stream, name.as_str()] } else { vec![stream, name.as_str(), SHARD] };
+        let subject = filled(pattern, &given, ">");
         // `$JS.API.CONSUMER.CREATE.<stream>.<name>.<filter>`: the server holds name and filter against the body's.
         let filter = subject.splitn(7, '.').nth(6).expect("a filter").to_owned();
         if name.starts_with("taking") || name == "registrar" {
@@ -142,15 +155,12 @@ fn protected(user: &str) -> Vec<String> {
     let mut subjects = Vec::new();
     for log in [INSTANCE, "other", "~fleet"] {
         subjects.push(format!("registry.{log}.record"));
-        subjects.push(format!("requests.{log}.command.{FORGED}"));
         subjects.push(format!("rulings.{log}"));
-        if user == "api" {
-            subjects.push(format!("requests.{log}.connect.{FORGED}"));
-        }
+        let kind = if user == "api" { "connect" } else { "command" };
+        subjects.extend((0..16).map(|shard| format!("requests.~{shard:02}.{log}.{kind}.{FORGED}")));
     }
     subjects.push("heartbeats.registrar.0".to_owned());
-    for verb in ["STREAM.DELETE.registry_other", "STREAM.PURGE.messages_other", "CONSUMER.DELETE.requests_inst-1.registrar"]
-    {
+    for verb in ["STREAM.DELETE.registry_other", "STREAM.PURGE.messages_other", "CONSUMER.DELETE.requests_~09.registrar"] {
         subjects.push(format!("$JS.API.{verb}"));
         subjects.push(format!("RC.API.{verb}"));
     }
@@ -213,23 +223,11 @@ async fn reached(server: &NatsServer, user: &str, allowed: &[String]) -> (BTreeM
         ..Default::default()
     };
     registrar_jetstream.create_stream(heartbeats).await.unwrap();
-    // A queue that registrars have not come to yet.
-    let queue = jetstream::stream::Config {
-        name: QUEUE.to_owned(),
-        subjects: vec!["requests.sharded.*.*".to_owned()],
-        retention: jetstream::stream::RetentionPolicy::WorkQueue,
-        ..Default::default()
-    };
-    registrar_jetstream.create_stream(queue).await.unwrap();
+    let sharded = ["requests", "attempts", "messages", "presence", "documents"].map(|kind| format!("{kind}_{SHARD}"));
     let streams: Vec<String> = logs()
         .iter()
-        .flat_map(|log| {
-            let kinds: &[&str] = match log {
-                LogId::Fleet => &["registry", "requests", "attempts"],
-                LogId::Instance(_) => &["registry", "requests", "attempts", "messages", "presence", "documents"],
-            };
-            kinds.iter().map(|kind| format!("{kind}_{}", log_name(log))).collect::<Vec<_>>()
-        })
+        .map(|log| format!("registry_{}", log_name(log)))
+        .chain(sharded)
         .chain(["heartbeats".to_owned(), QUEUE.to_owned()])
         .collect();
     let before = state(&registrar_jetstream, &streams).await;
@@ -253,10 +251,10 @@ async fn reached(server: &NatsServer, user: &str, allowed: &[String]) -> (BTreeM
     // Bytes of its choice, where it may put some.
     for (device, body) in BODIES {
         for place in [
-            format!("presence.{INSTANCE}.device.{device}"),
-            format!("messages.{INSTANCE}.devices.lateral.space.{device}"),
-            format!("messages.{INSTANCE}.devices.down.space.{device}"),
-            format!("documents.{INSTANCE}.shadow.{device}"),
+            format!("presence.{SHARD}.{INSTANCE}.device.{device}"),
+            format!("messages.{SHARD}.{INSTANCE}.devices.lateral.space.{device}"),
+            format!("messages.{SHARD}.{INSTANCE}.devices.down.space.{device}"),
+            format!("documents.{SHARD}.{INSTANCE}.shadow.{device}"),
         ] {
             client.publish(place, Bytes::from_static(body)).await.unwrap();
         }
@@ -360,7 +358,7 @@ async fn f37_what_a_user_may_publish_is_what_its_account_imports() {
     let configuration = server.accounts_file("users/processes.conf");
     for (account, user) in [("EDGE_connector-1", "connector-1"), ("EDGE_connector-2", "connector-2"), ("API_api", "api")] {
         let (mut services, mut streams) = imported(&configuration, account);
-        services.push(format!("_INBOX.{user}.>"));
+        services.extend([format!("_INBOX.{user}.>"), "RC.API.STREAM.CREATE.*".to_owned()]);
         let mut allowed = publishable(&configuration, user);
         let (_, of_user) = configuration.split_once(&format!("user: \"{user}\"")).unwrap();
         let (_, subscribe) = of_user.split_once("subscribe").unwrap();
@@ -382,9 +380,9 @@ async fn what_is_granted_for_what_comes_works() {
     let jetstream = jetstream::new(registrar.clone());
     for (stream, subjects) in [
         ("heartbeats", "heartbeats.*.*"),
-        ("documents_07", "documents.north.>"),
-        ("messages_07", "messages.north.>"),
-        ("attempts_07", "attempts.north"),
+        ("documents_~07", "documents.~07.*.>"),
+        ("messages_~07", "messages.~07.*.>"),
+        ("attempts_~07", "attempts.~07.*"),
     ] {
         let config = jetstream::stream::Config {
             name: stream.to_owned(),
@@ -399,29 +397,29 @@ async fn what_is_granted_for_what_comes_works() {
         matches!(answer, Ok(Ok(answer)) if answer.payload.starts_with(b"{\"stream\""))
     };
     assert!(stored(&registrar, "heartbeats.registrar.0").await);
-    assert!(stored(&connector, "documents.north.session.d").await);
-    assert!(stored(&connector, "messages.north.platform.up.s.d").await);
-    assert!(stored(&connector, "attempts.north").await);
-    assert!(stored(&api, "documents.north.shadow.d").await);
-    assert!(stored(&api, "messages.north.devices.down.s.d").await);
+    assert!(stored(&connector, "documents.~07.north.session.d").await);
+    assert!(stored(&connector, "messages.~07.north.platform.up.s.d").await);
+    assert!(stored(&connector, "attempts.~07.north").await);
+    assert!(stored(&api, "documents.~07.north.shadow.d").await);
+    assert!(stored(&api, "messages.~07.north.devices.down.s.d").await);
     for (client, subject) in [
         (&connector, "heartbeats.registrar.0"),
         (&api, "heartbeats.registrar.0"),
-        (&connector, "documents.north.shadow.d"),
-        (&api, "attempts.north"),
+        (&connector, "documents.~07.north.shadow.d"),
+        (&api, "attempts.~07.north"),
     ] {
         assert!(!stored(client, subject).await, "{subject}");
     }
 
-    let held = connector.request("$JS.API.DIRECT.GET.documents_07.documents.north.session.d", Bytes::new()).await;
+    let held = connector.request("$JS.API.DIRECT.GET.documents_~07.documents.~07.north.session.d", Bytes::new()).await;
     assert_eq!(held.unwrap().payload, "body");
     for (user, client, stream, filter, subject) in [
         ("connector-1", &connector, "heartbeats", "heartbeats.>", "heartbeats.registrar.0"),
         ("api", &api, "heartbeats", "heartbeats.>", "heartbeats.registrar.0"),
-        ("connector-1", &connector, "documents_07", "documents.north.session.>", "documents.north.session.d"),
-        ("connector-1", &connector, "messages_07", "messages.north.devices.>", "messages.north.devices.down.s.d"),
-        ("api", &api, "messages_07", "messages.north.>", "messages.north.platform.up.s.d"),
-        ("api", &api, "attempts_07", "attempts.north", "attempts.north"),
+        ("connector-1", &connector, "documents_~07", "documents.~07.north.session.>", "documents.~07.north.session.d"),
+        ("connector-1", &connector, "messages_~07", "messages.~07.north.devices.>", "messages.~07.north.devices.down.s.d"),
+        ("api", &api, "messages_~07", "messages.~07.north.>", "messages.~07.north.platform.up.s.d"),
+        ("api", &api, "attempts_~07", "attempts.~07.north", "attempts.~07.north"),
     ] {
         let inbox = format!("_INBOX.{user}.{stream}");
         let mut delivered = client.subscribe(inbox.clone()).await.unwrap();
