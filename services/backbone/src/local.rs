@@ -16,6 +16,7 @@ pub(crate) mod cursor;
 pub(crate) mod document_batch;
 pub(crate) mod documents;
 pub(crate) mod frame;
+pub(crate) mod heartbeat;
 pub(crate) mod job;
 pub(crate) mod leases;
 pub(crate) mod log;

@@ -1,6 +1,6 @@
-//! The core of an in-process backbone, and how the six traits are put on it.
+//! The core of an in-process backbone, and how the seven traits are put on it.
 //!
-//! Invariant: when the last of the six is dropped, writing stops, then the database is closed and its file released;
+//! Invariant: when the last of the seven is dropped, writing stops, then the database is closed and its file released;
 //! followers that are still there end with [`BackboneError::Closed`].
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::{
     attempts::LocalAttempts,
     batch::Batch,
     documents::LocalDocuments,
+    heartbeat::HeartbeatHub,
     job::{Committer, Write},
     log::LocalLog,
     messages::LocalMessages,
@@ -133,9 +134,10 @@ pub(crate) struct Parts {
     pub(crate) messages: Arc<LocalMessages>,
     pub(crate) presence: Arc<PresenceHub>,
     pub(crate) documents: Arc<LocalDocuments>,
+    pub(crate) heartbeats: Arc<HeartbeatHub>,
 }
 
-/// Puts the six traits on a core.
+/// Puts the seven traits on a core.
 pub(crate) fn parts(core: &Arc<Core>) -> Parts {
     Parts {
         log: Arc::new(LocalLog(Arc::clone(core))),
@@ -144,6 +146,7 @@ pub(crate) fn parts(core: &Arc<Core>) -> Parts {
         messages: Arc::new(LocalMessages(Arc::clone(core))),
         presence: PresenceHub::new(core.shared.limits.presence_lease, Arc::clone(&core.shared.now_ms)),
         documents: Arc::new(LocalDocuments(Arc::clone(core))),
+        heartbeats: Arc::default(),
     }
 }
 
@@ -156,6 +159,7 @@ impl From<Parts> for Backbone {
             messages: parts.messages,
             presence: parts.presence,
             documents: parts.documents,
+            heartbeats: parts.heartbeats,
         }
     }
 }

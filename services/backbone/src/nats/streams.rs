@@ -13,7 +13,11 @@ use async_nats::jetstream::{
 use rollcall_domain::ids::{InstanceId, LogId};
 
 use super::{config::NatsConfig, connection::Connection, subjects};
-use crate::{BackboneError, log::StreamIdentity};
+use crate::{
+    BackboneError,
+    heartbeat::{KEPT, REGISTRARS_MAX, SHARDS},
+    log::StreamIdentity,
+};
 
 /// Devices and connectors of one instance whose presence is kept.
 const PRESENCE_ENTRIES_MAX: i64 = 4_000_000;
@@ -108,6 +112,23 @@ pub(super) fn presence(instance: &InstanceId, config: &NatsConfig) -> Config {
             destination: subjects::presence_repeated(instance),
             headers_only: false,
         }),
+        ..stored(config)
+    }
+}
+
+/// Registrars' announcements: the last of each registrar and shard. Kept as [`presence`] is.
+pub(super) fn heartbeats(config: &NatsConfig) -> Config {
+    let alone = config.replicas == 1;
+    let sources = REGISTRARS_MAX as u64 * u64::from(SHARDS);
+    Config {
+        name: subjects::HEARTBEATS_STREAM.to_owned(),
+        subjects: vec![subjects::HEARTBEATS_ALL.to_owned()],
+        storage: if alone { StorageType::File } else { StorageType::Memory },
+        persist_mode: alone.then_some(PersistenceMode::Async),
+        max_messages: limit(sources),
+        max_messages_per_subject: 1,
+        max_age: KEPT,
+        allow_direct: true,
         ..stored(config)
     }
 }
