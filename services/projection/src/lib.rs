@@ -7,11 +7,13 @@
 //! doubt means quarantine and rebuild.
 //!
 //! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
-//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up) and [`fleet`].
+//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up), [`fleet`] and
+//! [`freshness`] (how old what is known may be).
 
 pub mod admission;
 pub mod directory;
 pub mod fleet;
+pub mod freshness;
 mod fold;
 mod follow;
 mod rows;
