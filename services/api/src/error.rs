@@ -94,6 +94,8 @@ impl From<BackboneError> for ApiError {
                 tracing::warn!(%error, "the backbone is away");
                 Self::new(Code::BackboneAway, "the backbone cannot be reached: try again").retry_after(2)
             }
+            // Its log says so, once.
+            BackboneError::Unwritable { .. } => Self::new(Code::BackboneAway, error.to_string()).retry_after(2),
             BackboneError::LimitReached { what, max } => {
                 Self::new(Code::LimitReached, format!("{what} is over its limit of {max}"))
             }

@@ -79,6 +79,15 @@ pub enum BackboneError {
         /// The limit.
         max: u64,
     },
+    /// It can be read, and its disk takes no writes: full, or failing. Whether a write that met this first took effect is not
+    /// known; later ones have not. It goes on by itself.
+    #[error("{what} takes no writes: {reason}: see to its disk (is it full?); it goes on by itself when there is room")]
+    Unwritable {
+        /// What, with its path.
+        what: String,
+        /// What the operating system said.
+        reason: String,
+    },
     /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
     #[error("{what} is damaged: {reason}")]
     Damaged {

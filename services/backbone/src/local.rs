@@ -13,6 +13,7 @@ pub(crate) mod attempts;
 pub(crate) mod batch;
 pub(crate) mod core;
 pub(crate) mod cursor;
+pub(crate) mod disk;
 pub(crate) mod document_batch;
 pub(crate) mod documents;
 pub(crate) mod frame;

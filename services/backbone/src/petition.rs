@@ -102,6 +102,7 @@ impl Petitioner {
                 Err(error @ BackboneError::Unavailable { .. }) => *refused = Some(error),
                 Err(
                     error @ (BackboneError::LimitReached { .. }
+                    | BackboneError::Unwritable { .. }
                     | BackboneError::StreamDiffers { .. }
                     | BackboneError::Damaged { .. }
                     | BackboneError::Closed),

@@ -203,7 +203,10 @@ fn report(instance: &InstanceId, error: &BackboneError) {
         BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => {
             tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
         }
-        BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => {
+        BackboneError::Unavailable { .. }
+        | BackboneError::Unwritable { .. }
+        | BackboneError::LimitReached { .. }
+        | BackboneError::Closed => {
             tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
         }
     }

@@ -137,7 +137,10 @@ impl Uplinks {
 /// Whether trying again may help.
 fn passes(error: &BackboneError) -> bool {
     match error {
-        BackboneError::Unavailable { .. } | BackboneError::StreamDiffers { .. } | BackboneError::Damaged { .. } => true,
+        BackboneError::Unavailable { .. }
+        | BackboneError::Unwritable { .. }
+        | BackboneError::StreamDiffers { .. }
+        | BackboneError::Damaged { .. } => true,
         BackboneError::LimitReached { .. } | BackboneError::Closed => false,
     }
 }

@@ -49,10 +49,37 @@ impl Shared {
     /// [`BackboneError::Damaged`]: a log with a gap, a stream that is not one.
     pub(crate) fn load(store: Arc<Store>, limits: Limits, now_ms: NowMs) -> Result<Self, BackboneError> {
         let (tails, queues) = (Tails::default(), Queues::new(limits.request_lease));
-        store.with("reading the list of streams", |database| {
+        let shared = Self { store, tails, queues, limits, now_ms };
+        shared.store.with("reading the list of streams", |database| {
             let transaction = database.begin_write()?;
             transaction.open_table(STREAMS)?;
             transaction.commit()?;
+            Ok(())
+        })?;
+        shared.read_streams()?;
+        Ok(shared)
+    }
+
+    /// Before a write: whether the disk takes one.
+    ///
+    /// # Errors
+    /// [`BackboneError::Unwritable`].
+    pub(crate) fn prepare(&self) -> Result<(), BackboneError> {
+        if self.store.ready_to_write()? {
+            self.read_streams()?;
+        }
+        Ok(())
+    }
+
+    /// After the database was opened again: what was written and not acknowledged may be there.
+    pub(crate) fn agree(&self) {
+        if let Err(error) = self.read_streams() {
+            tracing::error!(%error, "what the log holds cannot be read after a failed write");
+        }
+    }
+
+    fn read_streams(&self) -> Result<(), BackboneError> {
+        self.store.with("reading the list of streams", |database| {
             let transaction = redb::ReadableDatabase::begin_read(database)?;
             let streams = transaction.open_table(STREAMS)?;
             for entry in redb::ReadableTable::iter(&streams)? {
@@ -64,13 +91,12 @@ impl Shared {
                 if kind == StreamKind::Queue {
                     let waiting: Result<Vec<u64>, redb::StorageError> =
                         redb::ReadableTable::iter(&rows)?.map(|entry| Ok(entry?.0.value())).collect();
-                    queues.declare(&stream, waiting?);
+                    self.queues.hold(&stream, waiting?);
                 }
-                tails.set(&stream, last);
+                self.tails.set(&stream, last);
             }
             Ok(())
-        })?;
-        Ok(Self { store, tails, queues, limits, now_ms })
+        })
     }
 }
 

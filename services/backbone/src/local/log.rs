@@ -37,6 +37,10 @@ impl RegistryLog for LocalLog {
         self.0.shared.tails.last(&stream).map(Position).ok_or_else(|| stream.undeclared())
     }
 
+    async fn writable(&self, _: &LogId) -> Result<(), BackboneError> {
+        self.0.shared.store.writable()
+    }
+
     async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
         check_size(&records)?;
         let stream = StreamName::log(log);

@@ -209,7 +209,10 @@ async fn check_damaged(folder: &Path, how: &str) -> bool {
     let damaged = |error: BackboneError| {
         let clear = match &error {
             BackboneError::Damaged { .. } | BackboneError::StreamDiffers { .. } => true,
-            BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => false,
+            BackboneError::Unavailable { .. }
+            | BackboneError::Unwritable { .. }
+            | BackboneError::LimitReached { .. }
+            | BackboneError::Closed => false,
         };
         assert!(clear, "{how}: Damaged is expected, not: {error}");
         true

@@ -36,6 +36,10 @@ impl RegistryLog for FaultyLog {
         self.inner.last(log).await
     }
 
+    async fn writable(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.writable(log).await
+    }
+
     async fn append(&self, log: &LogId, expected: Position, records: Vec<Bytes>) -> Result<Position, AppendError> {
         self.dice.reach("appending")?;
         if self.dice.roll(|faults| faults.spurious_conflict) {
