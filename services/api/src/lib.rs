@@ -31,6 +31,7 @@ mod paging;
 mod parameters;
 mod pem;
 mod permission;
+mod reach;
 mod realm;
 mod realms;
 mod recent_attempts;
@@ -45,6 +46,7 @@ mod times;
 mod trace;
 mod v5;
 mod whole;
+mod writable;
 
 pub use bootstrap::Welcome;
 pub use codes::Code;

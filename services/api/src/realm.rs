@@ -10,7 +10,11 @@ use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
 };
-use rollcall_projection::directory::{DeviceStatus, DirectoryView};
+use rollcall_projection::{
+    directory::{DeviceStatus, DirectoryView},
+    freshness::{Freshness, Seen},
+    readiness::{Unready, unready},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, recent_attempts::RecentAttempts};
@@ -29,6 +33,8 @@ pub(crate) struct Realm {
     pub(crate) devices: Devices,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
+    /// How old the view is.
+    pub(crate) freshness: Freshness,
     /// For what the view does not hold: messages, documents, attempts, records.
     pub(crate) backbone: Backbone,
     /// Stops everything that runs for this instance when the realm goes.
@@ -49,6 +55,16 @@ impl Realm {
     /// Whether the view may be read: it has caught up with its log once.
     pub(crate) fn is_ready(&self) -> bool {
         self.view.admission().status().borrow().caught_up
+    }
+
+    /// How old the view is, and whether it agrees with registrars'.
+    pub(crate) fn seen(&self) -> Seen {
+        self.freshness.of_log(&self.log())
+    }
+
+    /// Why the view is not to be relied upon; it may be read all the same.
+    pub(crate) fn unready(&self) -> Option<Unready> {
+        unready(&self.view.admission().status().borrow(), &self.seen())
     }
 
     /// What the v5 API calls the status of a device.

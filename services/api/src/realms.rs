@@ -13,7 +13,11 @@ use std::{
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use rollcall_projection::{
+    admission::Store,
+    fleet::FleetSnapshot,
+    freshness::{Freshness, view_point},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +37,7 @@ pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
 pub(crate) struct Surroundings {
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
+    pub(crate) freshness: Freshness,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) limits: Limits,
@@ -159,6 +164,8 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         Box::pin(async move { admission.reached(position).await.map_err(ApiError::from) })
     });
     let log = LogId::Instance(id.clone());
+    let standing = view.admission().status();
+    around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
     let changes = Changes::start(log, Arc::clone(&around.backbone.requests), reached, &around.limits, stop.clone());
     let online = Arc::new(Online::default());
     let realm = Arc::new(Realm {
@@ -168,6 +175,7 @@ async fn open(id: &InstanceId, around: &Surroundings) -> Result<Arc<Realm>, ApiE
         online: Arc::clone(&online),
         devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
         attempts: RecentAttempts::default(),
+        freshness: around.freshness.clone(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
     });

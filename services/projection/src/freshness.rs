@@ -148,12 +148,17 @@ impl Freshness {
     pub async fn settled(&self, log: &LogId) {
         let mut turns = self.0.turns.subscribe();
         loop {
-            if self.with(|core| core.may_go_on(log, Instant::now())) {
+            if self.is_settled(log) {
                 return;
             }
             // The sender lives as long as this handle.
             let _ = tokio::time::timeout(TICK, turns.changed()).await;
         }
+    }
+
+    /// Whether [`settled`](Self::settled) would return at once.
+    pub fn is_settled(&self, log: &LogId) -> bool {
+        self.with(|core| core.may_go_on(log, Instant::now()))
     }
 
     /// How many announcements were not counted, and why.

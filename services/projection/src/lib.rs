@@ -8,14 +8,15 @@
 //!
 //! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
 //! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up), [`fleet`] and
-//! [`freshness`] (how old what is known may be).
+//! [`freshness`] (how old what is known may be), `readiness`.
 
 pub mod admission;
 pub mod directory;
 pub mod fleet;
-pub mod freshness;
 mod fold;
 mod follow;
+pub mod freshness;
+pub mod readiness;
 mod rows;
 mod shared;
 mod store;

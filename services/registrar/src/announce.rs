@@ -96,8 +96,8 @@ impl Announcer {
         let announced = self.served.standings().into_iter().map(|(shard, logs)| {
             let source = Source { registrar: self.registrar.clone(), shard };
             let announcement = Announcement { source, counter: self.counter, logs };
-            let bytes = announcement.sign(&self.key);
-            async move { self.heartbeats.announce(&announcement.source, bytes).await }
+            let (bytes, heartbeats) = (announcement.sign(&self.key), &self.heartbeats);
+            async move { heartbeats.announce(&announcement.source, bytes).await }
         });
         // All at once: what is not answered takes its time, and the others are not to wait for it.
         join_all(announced).await.into_iter().collect()

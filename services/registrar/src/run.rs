@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use rollcall_backbone::Backbone;
+use rollcall_backbone::{Backbone, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    announce::{self, Served},
     config::Config,
     desk::{Closed, Desk},
     fleet::FleetRealm,
@@ -36,12 +37,18 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Record ids and verification codes.
     pub entropy: Arc<dyn Entropy>,
+    /// What this registrar signs with; without one it announces nothing.
+    pub key: Option<Arc<SigningKey>>,
 }
 
 /// Serves the fleet's log and every instance's until `shutdown`; what has been decided by then is answered first.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     let config = Arc::new(config);
-    let desks = TaskTracker::new();
+    let (desks, served) = (TaskTracker::new(), Served::default());
+    let (announcing, announced, stop) = (parts.clone(), served.clone(), shutdown.clone());
+    desks.spawn(async move {
+        stop.run_until_cancelled(announce::announce(&announcing, announced)).await;
+    });
     desks.spawn(keep_up(LogId::Fleet, parts.clone(), shutdown.child_token(), {
         let fleet = parts.fleet.clone();
         move || Ok::<_, Closed>(FleetRealm::new(fleet.clone()))
@@ -60,7 +67,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
         for instance in snapshot.fleet.instances.values() {
             open.entry(instance.id.clone()).or_insert_with(|| {
                 let stop = shutdown.child_token();
-                desks.spawn(serve_instance(instance.id.clone(), Arc::clone(&config), parts.clone(), stop.clone()));
+                let (id, config) = (instance.id.clone(), Arc::clone(&config));
+                desks.spawn(serve_instance(id, config, parts.clone(), served.clone(), stop.clone()));
                 stop
             });
         }
@@ -75,7 +83,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     desks.wait().await;
 }
 
-async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts, stop: CancellationToken) {
+async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts, served: Served, stop: CancellationToken) {
     let (log, made) = (LogId::Instance(instance.clone()), parts.clone());
     // The view follows for longer than its desk, which finishes what it has begun.
     let (follow, stopped) = (CancellationToken::new(), stop.clone());
@@ -86,6 +94,7 @@ async fn serve_instance(instance: InstanceId, config: Arc<Config>, parts: Parts,
         let view = made.store.admission(&instance, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
         drop(held.replace(view.clone()));
+        served.put(&instance, view.status());
         InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
     })
     .await;

@@ -51,7 +51,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let backbone = open_backbone(Some(&arguments.nats), &arguments.data).await?;
     let own = arguments.data.join(VIEWS);
     let views = processes::views(&own, false);
-    let ground = processes::stand(backbone, &views, &shutdown)?;
+    let ground = processes::stand(backbone, &views, None, &shutdown)?;
     let outcome = applier(&ground, &shutdown).apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     report(&document, outcome);

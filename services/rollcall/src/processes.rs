@@ -8,6 +8,7 @@ use rollcall_backbone::{
     Backbone,
     embedded::{self, EmbeddedConfig},
     nats::{self, NatsConfig},
+    signing::SigningKey,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -18,6 +19,7 @@ use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
+    freshness::Freshness,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
@@ -30,6 +32,9 @@ pub(crate) struct Ground {
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(crate) freshness: Freshness,
+    /// What a registrar of this process signs with; its announcements are the ones that are believed here.
+    pub(crate) key: Option<Arc<SigningKey>>,
 }
 
 /// Runs a connector until it is told to stop.
@@ -103,6 +108,7 @@ pub(crate) fn api_parts(
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
+        freshness: ground.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -119,6 +125,7 @@ pub(crate) fn connector_parts(
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
+        freshness: ground.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -133,12 +140,13 @@ pub(crate) fn registrar_parts(ground: &Ground) -> rollcall_registrar::Parts {
         fleet: ground.fleet.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        key: ground.key.clone(),
     }
 }
 
 async fn stand_on_nats(nats: &NatsTable, name: &str, views: Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let backbone = nats::connect(nats.to_config(name)?).await.context("cannot use the broker")?;
-    stand(backbone, &views, shutdown)
+    stand(backbone, &views, None, shutdown)
 }
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
@@ -147,10 +155,17 @@ pub(crate) fn views(data: &Path, directory: bool) -> Views {
 }
 
 /// Opens the views of a process and follows the fleet.
-pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
+pub(crate) fn stand(
+    backbone: Backbone,
+    views: &Views,
+    key: Option<Arc<SigningKey>>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Ground> {
     let store = Store::open(views)?;
     let fleet = fleet::follow(backbone.log.clone(), shutdown.clone());
-    Ok(Ground { backbone, store, fleet })
+    let keys = key.iter().map(|key| key.public()).collect();
+    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
+    Ok(Ground { backbone, store, fleet, freshness, key })
 }
 
 /// Prints the bound address once, on standard output: programs wait for this line.

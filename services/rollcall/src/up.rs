@@ -10,6 +10,7 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_api::Welcome;
+use rollcall_backbone::signing::SigningKey;
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -99,7 +100,9 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let document = read_fleet_file(arguments)?;
     let backbone = open_backbone(arguments.nats.as_deref(), &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
-    let ground = processes::stand(backbone, &processes::views(&arguments.data, true), shutdown)?;
+    // Its registrar and its readers are one process: a key of this process's life will do.
+    let key = Some(Arc::new(SigningKey::generate()));
+    let ground = processes::stand(backbone, &processes::views(&arguments.data, true), key, shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
     let served = serve_on(arguments, &ground, document, demo.as_ref(), hangup, shutdown).await;

@@ -20,6 +20,7 @@ use rollcall_backbone::{
     memory::{self, MemoryConfig},
     petition::Petitioner,
     requests::RequestKind,
+    signing::SigningKey,
 };
 use rollcall_chassis::{
     clock::{Clock as _, SetClock},
@@ -36,6 +37,7 @@ use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::DirectoryView,
     fleet::{self, FleetSnapshot},
+    freshness::Freshness,
 };
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
@@ -60,6 +62,9 @@ pub(crate) struct World {
     pub(crate) welcome: Welcome,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
     pub(crate) store: Store,
+    /// What registrars sign with.
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) freshness: Freshness,
     registrar: Mutex<Option<CancellationToken>>,
     master_key: MasterKey,
     petitioners: Mutex<BTreeMap<LogId, Petitioner>>,
@@ -103,7 +108,9 @@ impl World {
         let store = StoreConfig { folder: folder.path().join("views"), cache_bytes_max: 16 * 1024 * 1024, directory: true };
         let store = Store::open(&store).unwrap();
         let fleet = fleet::follow(Arc::clone(&backbone.log), shutdown.clone());
-        let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, &shutdown);
+        let key = Arc::new(SigningKey::generate());
+        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        let registrar = start_registrar(&backbone, &store, &fleet, &clock, &key, 1_000_000, &shutdown);
         let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
         change(&mut limits);
         let master_key_file = folder.path().join("api/master.key");
@@ -118,6 +125,7 @@ impl World {
         let parts = Parts {
             backbone: backbone.clone(),
             store: store.clone(),
+            freshness: freshness.clone(),
             fleet: fleet.clone(),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
@@ -138,6 +146,8 @@ impl World {
             store,
             registrar: Mutex::new(Some(registrar)),
             master_key,
+            key,
+            freshness,
             petitioners: Mutex::default(),
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
@@ -159,6 +169,7 @@ impl World {
         let parts = Parts {
             backbone: self.backbone.clone(),
             store: self.store.clone(),
+            freshness: self.freshness.clone(),
             fleet: self.fleet.clone(),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
@@ -188,7 +199,7 @@ impl World {
 
     pub(crate) fn resume(&self) {
         let seed = 4_000_000 + 1_000_000 * self.number();
-        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, seed, &self.shutdown);
+        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, &self.key, seed, &self.shutdown);
         *self.registrar.lock().unwrap() = Some(stop);
     }
 
@@ -383,6 +394,7 @@ fn start_registrar(
     store: &Store,
     fleet: &watch::Receiver<Arc<FleetSnapshot>>,
     clock: &SetClock,
+    key: &Arc<SigningKey>,
     seed: u64,
     shutdown: &CancellationToken,
 ) -> CancellationToken {
@@ -393,6 +405,7 @@ fn start_registrar(
         fleet: fleet.clone(),
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(seed)),
+        key: Some(Arc::clone(key)),
     };
     tokio::spawn(rollcall_registrar::run(rollcall_registrar::Config::default(), parts, stop.clone()));
     stop

@@ -30,6 +30,7 @@ use rollcall_domain::{
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::FleetSnapshot,
+    freshness::Freshness,
 };
 use rustls::{
     ClientConfig,
@@ -158,6 +159,7 @@ impl World {
         let parts = Parts {
             backbone,
             store,
+            freshness: Freshness::unknown(),
             fleet: self.fleet.subscribe(),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(self.seeds.fetch_add(1_000_000, Ordering::SeqCst))),

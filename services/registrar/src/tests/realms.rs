@@ -88,6 +88,7 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
         backbone: backbone.clone(),
         clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
         entropy: Arc::new(CountingEntropy::seeded(1)),
+        key: None,
     };
     let asking = ids.map(|id| {
         let (petitioner, id) = (petitioner.clone(), RequestId::parse(id).unwrap());

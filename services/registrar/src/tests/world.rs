@@ -9,6 +9,7 @@ use rollcall_backbone::{
     memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
     requests::RequestKind,
+    signing::SigningKey,
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) backbone: Backbone,
     pub(super) faults: Control,
     pub(super) ca: Ca,
+    /// What its registrars sign with.
+    pub(super) key: Arc<SigningKey>,
     fleet: Petitioner,
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,
@@ -60,7 +63,8 @@ impl World {
         }
         let petitioner = |log| Petitioner::start(log, backbone.requests.clone(), shutdown.clone());
         let (fleet, instance) = (petitioner(LogId::Fleet), petitioner(log()));
-        Self { backbone, faults, ca: Ca::new("Enterprise CA"), fleet, instance, shutdown, seed }
+        let key = Arc::new(SigningKey::generate());
+        Self { backbone, key, faults, ca: Ca::new("Enterprise CA"), fleet, instance, shutdown, seed }
     }
 
     /// Starts a registrar that sees `backbone`.
@@ -74,6 +78,7 @@ impl World {
             store: Store::open(&config).unwrap(),
             clock: Arc::new(SetClock::at(NOW_UNIX_S * 1000)),
             entropy: Arc::new(CountingEntropy::seeded((self.seed << 32) + (number << 24))),
+            key: Some(Arc::clone(&self.key)),
         };
         let task = tokio::spawn(crate::run(Config::default(), parts, shutdown.clone()));
         Registrar { shutdown, task, _folder: folder }
