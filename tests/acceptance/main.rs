@@ -19,5 +19,6 @@ mod policies;
 mod refusals;
 mod sdk;
 mod separate_processes;
+mod stopped_connector;
 mod tool;
 mod two_instances;

@@ -183,6 +183,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn f20_a_full_disk_is_named_to_whoever_asks_for_a_change() {
+        let full = BackboneError::Unwritable {
+            what: "the embedded log /data/log/backbone.redb".to_owned(),
+            reason: "No space left on device (os error 28)".to_owned(),
+        };
+        let error = ApiError::from(PetitionError::Backbone(full));
+        assert_eq!(error.code, Code::BackboneAway);
+        assert!(error.message.contains("/data/log/backbone.redb") && error.message.contains("No space left"), "{error:?}");
+    }
+
+    #[test]
     fn every_rejection_has_a_number() {
         let missing: Vec<_> = Rejection::codes().filter(|code| code_of(code).is_none()).collect();
         assert_eq!(missing, [""; 0], "code_of must know every rejection");

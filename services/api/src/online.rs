@@ -184,7 +184,7 @@ fn lose(realm: &Realm, connector: &ConnectorId, clock: &dyn Clock) {
         kept
     });
     let now = Timestamp::from_unix_ms(clock.unix_ms());
-    realm.online.silent.note(connector.clone(), now);
+    realm.online.silent.note([connector.clone()], now);
     for device in lost {
         realm.view.note_seen(&device, false, now);
     }

@@ -20,15 +20,15 @@ const SILENT_KEPT: Duration = Duration::from_secs(15 * 60);
 /// Most of them.
 const SILENT_MAX: usize = 256;
 
-/// Connectors that have fallen silent, and when that was noticed.
+/// Connectors that were heard of, and when that was last or their silence was noticed.
 #[derive(Default)]
 pub(crate) struct Silent(Mutex<BTreeMap<ConnectorId, Timestamp>>);
 
 impl Silent {
-    /// A connector's heartbeats have ended.
-    pub(crate) fn note(&self, connector: ConnectorId, now: Timestamp) {
+    /// A connector was heard of, or its heartbeats have ended.
+    pub(crate) fn note(&self, connectors: impl IntoIterator<Item = ConnectorId>, now: Timestamp) {
         let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.insert(connector, now);
+        silent.extend(connectors.into_iter().map(|connector| (connector, now)));
         silent.retain(|_, since| passed(*since, now) <= SILENT_KEPT);
         while silent.len() > SILENT_MAX {
             let oldest = silent.iter().min_by_key(|(_, since)| **since).map(|(connector, _)| connector.clone());
@@ -39,10 +39,9 @@ impl Silent {
     /// Those that are silent still.
     fn but(&self, heard: &[ConnectorBeat], now: Timestamp) -> Vec<ConnectorId> {
         let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.retain(|connector, since| {
-            passed(*since, now) <= SILENT_KEPT && !heard.iter().any(|heard| heard.connector == *connector)
-        });
-        silent.keys().cloned().collect()
+        silent.retain(|_, since| passed(*since, now) <= SILENT_KEPT);
+        let is_silent = |connector: &&ConnectorId| !heard.iter().any(|heard| heard.connector == **connector);
+        silent.keys().filter(is_silent).cloned().collect()
     }
 }
 
@@ -91,8 +90,7 @@ mod tests {
             at: at(ms),
         };
         let silent = Silent::default();
-        silent.note(ConnectorId::parse("silent").unwrap(), at(90_000));
-        silent.note(ConnectorId::parse("back").unwrap(), at(90_000));
+        silent.note(["silent", "back"].map(|name| ConnectorId::parse(name).unwrap()), at(90_000));
         let heard = [
             beat("back", 9, Some(0), 99_500),
             beat("before-it", 8, Some(0), 99_500),

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat};
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
+    time::Timestamp,
 };
 use rollcall_projection::{
     directory::{DeviceStatus, DirectoryView},
@@ -65,6 +66,16 @@ impl Realm {
     /// Why the view is not to be relied upon; it may be read all the same.
     pub(crate) fn unready(&self) -> Option<Unready> {
         unready(&self.view.admission().status().borrow(), &self.seen())
+    }
+
+    /// What every connector has said of itself last, and remembers who that was.
+    ///
+    /// # Errors
+    /// [`BackboneError`].
+    pub(crate) async fn connectors(&self, now: Timestamp) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        let heard = self.backbone.presence.connectors(&self.id).await?;
+        self.online.silent().note(heard.iter().map(|heard| heard.connector.clone()), now);
+        Ok(heard)
     }
 
     /// What the v5 API calls the status of a device.

@@ -44,7 +44,7 @@ pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
     let backbone = &call.realm.backbone;
     // The log's end first: a connector may read on meanwhile, and is then not behind.
     let last = backbone.log.last(&call.realm.log()).await?;
-    let heard = backbone.presence.connectors(&call.realm.id).await?;
+    let heard = call.realm.connectors(call.now()).await?;
     let own = call.realm.view.admission().status().borrow().clone();
     let mut connectors: Vec<ConnectorShown> = heard
         .into_iter()

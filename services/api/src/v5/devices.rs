@@ -135,7 +135,7 @@ pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, Strin
     let device = call.device(&device_id)?.device.id;
     let granted = call.command(Command::FreezeDevice { device }).await?;
     let now = call.now();
-    let out_of_reach = match call.realm.backbone.presence.connectors(&call.realm.id).await {
+    let out_of_reach = match call.realm.connectors(now).await {
         Ok(heard) => Some(reach::out_of_reach(call.realm.online.silent(), &heard, (granted.position, now), now)),
         Err(error) => {
             tracing::warn!(instance = %call.realm.id, %error, "it is not known which connectors hear of a freeze");
