@@ -55,24 +55,19 @@ impl Heartbeats for NatsHeartbeats {
 
     async fn follow(&self) -> Result<mpsc::Receiver<Result<Heard, BackboneError>>, BackboneError> {
         let (stream, filter) = (subjects::HEARTBEATS_STREAM.to_owned(), subjects::HEARTBEATS_ALL.to_owned());
-        follow::follow(&self.connection, stream, filter, AnnouncementReader { last: 0 }).await
+        follow::follow(&self.connection, stream, filter, AnnouncementReader).await
     }
 }
 
-/// Hands over every announcement. Sequences may be missing: what was replaced before its turn is gone.
-struct AnnouncementReader {
-    last: u64,
-}
+/// Hands over every announcement, and after each interruption the last ones again: a server that was killed may have lost
+/// some, and have given their sequences to others.
+struct AnnouncementReader;
 
 impl Reader for AnnouncementReader {
     type Item = Heard;
 
-    fn start(&mut self, info: &Info) -> Result<u64, BackboneError> {
-        // A stream that was made again begins with 1.
-        if self.last > info.state.last_sequence {
-            self.last = 0;
-        }
-        Ok(self.last)
+    fn start(&mut self, _info: &Info) -> Result<u64, BackboneError> {
+        Ok(0)
     }
 
     fn waiting(&mut self, _pending: u64, _end: u64) -> Result<Option<Heard>, BackboneError> {
@@ -84,7 +79,6 @@ impl Reader for AnnouncementReader {
     }
 
     fn read(&mut self, stored: Stored) -> Result<Option<Heard>, BackboneError> {
-        self.last = stored.sequence;
         Ok(Some(Heard::Announced(stored.message.payload)))
     }
 }
