@@ -82,9 +82,14 @@ impl Announcer {
         let mut open = false;
         loop {
             interval.tick().await;
-            let outcome = match open {
-                true => self.announce_once().await,
-                false => self.heartbeats.open().await.map(|()| open = true),
+            let opened = match open {
+                true => Ok(()),
+                false => self.heartbeats.open().await,
+            };
+            open = opened.is_ok();
+            let outcome = match opened {
+                Ok(()) => self.announce_once().await,
+                Err(error) => Err(error),
             };
             self.report(outcome);
         }
