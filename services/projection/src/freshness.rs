@@ -54,7 +54,7 @@ pub struct Point {
 /// How fresh the view of one log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Time since a registrar confirmed the view, or since this process began if none has; `None` without a registrar's
+    /// Time since a registrar confirmed the view, or since there is one if none has; `None` without a registrar's
     /// public key: nothing can be said then.
     pub age: Option<Duration>,
     /// The view and a registrar's have different digests at one position.
@@ -133,7 +133,7 @@ impl Freshness {
     /// Keeps an eye on a view, in the place of an earlier one of this log, until `look` says that it is none any more.
     pub fn track(&self, log: LogId, look: impl Fn() -> Option<Point> + Send + Sync + 'static) {
         let mut state = self.state();
-        state.core.track(log.clone());
+        state.core.track(log.clone(), Instant::now());
         state.looks.insert(log, Box::new(look));
     }
 

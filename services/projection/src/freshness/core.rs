@@ -84,8 +84,9 @@ struct Registrar {
     counters: BTreeMap<u32, u64>,
 }
 
-#[derive(Default)]
 struct Log {
+    /// Since when there is a view: before, nobody could confirm it.
+    tracked_at: Instant,
     confirmed: Option<Confirmed>,
     waiting: VecDeque<Waiting>,
     disputes: BTreeMap<RegistrarId, Divergence>,
@@ -172,8 +173,15 @@ impl Core {
         }
     }
 
-    pub(super) fn track(&mut self, log: LogId) {
-        self.logs.entry(log).or_default();
+    pub(super) fn track(&mut self, log: LogId, now: Instant) {
+        self.logs.entry(log).or_insert_with(|| Log {
+            tracked_at: now,
+            confirmed: None,
+            waiting: VecDeque::new(),
+            disputes: BTreeMap::new(),
+            divergences: 0,
+            told_at: None,
+        });
     }
 
     pub(super) fn forget(&mut self, log: &LogId) {
@@ -278,7 +286,7 @@ impl Core {
 
     pub(super) fn seen(&self, id: &LogId, now: Instant) -> super::Seen {
         let log = self.logs.get(id);
-        let since = log.and_then(|log| log.confirmed).map_or(self.started, |confirmed| confirmed.at);
+        let since = log.map_or(self.started, |log| log.confirmed.map_or(log.tracked_at, |confirmed| confirmed.at));
         super::Seen {
             age: self.proven.then(|| now.saturating_duration_since(since)),
             diverged: log.and_then(|log| log.disputes.values().next().cloned()),

@@ -40,7 +40,7 @@ impl Bench {
     fn new() -> Self {
         let now = Instant::now();
         let mut core = Core::new(now, true);
-        core.track(log());
+        core.track(log(), now);
         let epoch = core.epoch(now);
         core.listen(epoch, now);
         Self { core, now, view: point(7, 7) }
@@ -119,6 +119,17 @@ fn f50_a_view_is_as_old_as_the_last_rise_whose_position_it_has_reached() {
     bench.view = point(20, 20);
     bench.hears("r1", 4, point(9, 9));
     assert_eq!(bench.age(), Duration::ZERO, "a view may be ahead of a registrar's");
+}
+
+#[test]
+fn an_instance_that_is_new_is_not_old() {
+    let mut bench = Bench::fresh();
+    bench.runs(60 * INTERVAL);
+    let new = LogId::Instance(InstanceId::parse("new").unwrap());
+    bench.core.track(new.clone(), bench.now);
+    bench.runs(INTERVAL);
+    assert_eq!(bench.core.seen(&new, bench.now).age, Some(INTERVAL));
+    assert!(bench.core.may_go_on(&new, bench.now));
 }
 
 #[test]
