@@ -134,8 +134,9 @@ async fn write_what_is_asked_for(folder: &Path) {
             }
             other => format!("cannot {other}"),
         };
-        // Said by itself, whatever the test harness does with what a test prints.
-        writeln!(std::io::stdout(), "> {answer}").unwrap();
+        // As one write: what the test harness prints is not to come in between.
+        let line = format!("> {answer}\n");
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
     }
 }
 
