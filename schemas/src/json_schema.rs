@@ -5,13 +5,17 @@
 use schemars::Schema;
 use serde_json::json;
 
-use crate::{attempt::Attempt, event, request, ruling::Ruling};
+use crate::{announcement::Announcement, attempt::Attempt, event, request, ruling::Ruling};
 
 /// Every document: its path below `generated/` without `.json`, and the schema.
 pub fn documents() -> Vec<(String, Schema)> {
     let events = event::upcast::released().into_iter().map(|row| versioned("event", row));
     let requests = request::upcast::released().into_iter().map(|row| versioned("request", row));
-    let others = [("ruling.v1".to_owned(), Ruling::schema()), ("attempt.v1".to_owned(), Attempt::schema())];
+    let others = [
+        ("ruling.v1".to_owned(), Ruling::schema()),
+        ("attempt.v1".to_owned(), Attempt::schema()),
+        ("announcement.v1".to_owned(), Announcement::schema()),
+    ];
     events.chain(requests).chain(others).collect()
 }
 

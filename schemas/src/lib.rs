@@ -1,4 +1,5 @@
-//! What Rollcall writes down or sends between processes, as Rust types: records of the log, requests, rulings, attempts.
+//! What Rollcall writes down or sends between processes, as Rust types: records of the log, requests, rulings, attempts,
+//! registrars' announcements.
 //!
 //! The job: shapes, their versions, and strict reading. Not its job: meaning. Whether an id is well-formed or a template
 //! makes sense is the domain's; the two meet in the backbone's codec and nowhere else.
@@ -9,11 +10,13 @@
 //! Invariants: a released shape never changes. It lives in `event/v1` or `request/v1` with a golden file under `golden/`
 //! that is never edited; `latest` is what other code imports; `upcast` has one row for each released (type, version).
 //!
-//! Read [`encoding`] (how scalars look), [`event`], [`record`], then [`request`], [`proof`], [`ruling`], [`attempt`];
+//! Read [`encoding`] (how scalars look), [`event`], [`record`], then [`request`], [`proof`], [`ruling`], [`attempt`],
+//! [`announcement`], [`seal`];
 //! [`json_schema`] is what `generated/` is made of.
 
 mod catalogue;
 
+pub mod announcement;
 pub mod attempt;
 pub mod encoding;
 pub mod error;

@@ -11,6 +11,7 @@ use std::{
 
 use rollcall_schemas::{
     WireError,
+    announcement::Announcement,
     attempt::Attempt,
     event::{self, latest::Event},
     json_schema,
@@ -40,6 +41,7 @@ fn again(name: &str, bytes: &[u8]) -> Result<Vec<u8>, WireError> {
         "request" => Request::from_json(bytes)?.to_json(),
         "ruling" => Ruling::from_json(bytes)?.to_json(),
         "attempt" => Attempt::from_json(bytes)?.to_json(),
+        "announcement" => Announcement::from_json(bytes)?.to_json(),
         family => panic!("no such family: {family}"),
     })
 }
@@ -47,7 +49,7 @@ fn again(name: &str, bytes: &[u8]) -> Result<Vec<u8>, WireError> {
 /// Every golden message with its document in `generated/`; the upcast halves are not messages.
 fn goldens() -> Vec<(String, String)> {
     let mut names = Vec::new();
-    for family in ["attempt", "event", "request", "ruling"] {
+    for family in ["announcement", "attempt", "event", "request", "ruling"] {
         for entry in fs::read_dir(home("golden").join(family)).expect("the folder is there") {
             let file = entry.expect("an entry").file_name().into_string().expect("a text");
             let name = file.strip_suffix(".json").unwrap_or_else(|| panic!("{file} is not JSON"));
@@ -247,9 +249,13 @@ fn what_is_not_one_json_value_is_refused() {
 }
 
 #[test]
-fn rulings_and_attempts_of_another_version_are_refused() {
+fn rulings_attempts_and_announcements_of_another_version_are_refused() {
     let ruling = Ruling::from_json(br#"{"version":9,"ruling":{"deferred":{}}}"#).expect_err("version 9");
     assert!(matches!(ruling, WireError::UnknownVersion { version: 9, newest: 1, .. }), "{ruling}");
+    let mut announcement = golden("announcement/two-logs.v1");
+    announcement["version"] = json!(2);
+    let error = Announcement::from_json(announcement.to_string().as_bytes()).expect_err("version 2");
+    assert!(matches!(error, WireError::UnknownVersion { version: 2, newest: 1, .. }), "{error}");
     let mut attempt = golden("attempt/with-template.v1");
     attempt["version"] = json!(0);
     let error = Attempt::from_json(attempt.to_string().as_bytes()).expect_err("version 0");

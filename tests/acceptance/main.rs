@@ -22,5 +22,6 @@ mod refusals;
 mod released;
 mod sdk;
 mod separate_processes;
+mod stopped_connector;
 mod tool;
 mod two_instances;

@@ -94,6 +94,8 @@ impl From<BackboneError> for ApiError {
                 tracing::warn!(%error, "the backbone is away");
                 Self::new(Code::BackboneAway, "the backbone cannot be reached: try again").retry_after(2)
             }
+            // Its log says so, once.
+            BackboneError::Unwritable { .. } => Self::new(Code::BackboneAway, error.to_string()).retry_after(2),
             BackboneError::LimitReached { what, max } => {
                 Self::new(Code::LimitReached, format!("{what} is over its limit of {max}"))
             }
@@ -180,6 +182,17 @@ mod tests {
     use rollcall_domain::rejection::Rejection;
 
     use super::*;
+
+    #[test]
+    fn f20_a_full_disk_is_named_to_whoever_asks_for_a_change() {
+        let full = BackboneError::Unwritable {
+            what: "the embedded log /data/log/backbone.redb".to_owned(),
+            reason: "No space left on device (os error 28)".to_owned(),
+        };
+        let error = ApiError::from(PetitionError::Backbone(full));
+        assert_eq!(error.code, Code::BackboneAway);
+        assert!(error.message.contains("/data/log/backbone.redb") && error.message.contains("No space left"), "{error:?}");
+    }
 
     #[test]
     fn every_rejection_has_a_number() {

@@ -32,6 +32,7 @@ mod paging;
 mod parameters;
 mod pem;
 mod permission;
+mod reach;
 mod realm;
 mod realms;
 mod recent_attempts;
@@ -46,6 +47,7 @@ mod times;
 mod trace;
 mod v5;
 mod whole;
+mod writable;
 
 pub use bootstrap::{AccessCredentials, Welcome};
 pub use codes::Code;

@@ -20,7 +20,7 @@ use rollcall_domain::{
 };
 use tokio::sync::broadcast;
 
-use crate::realm::Realm;
+use crate::{reach::Silent, realm::Realm};
 
 /// How long to wait before presence is watched again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -47,11 +47,16 @@ pub(crate) struct Arrival {
 pub(crate) struct Online {
     devices: RwLock<HashMap<DeviceId, Presence>>,
     arrivals: broadcast::Sender<Arrival>,
+    silent: Silent,
 }
 
 impl Default for Online {
     fn default() -> Self {
-        Self { devices: RwLock::default(), arrivals: broadcast::Sender::new(ARRIVALS_WAITING_MAX) }
+        Self {
+            devices: RwLock::default(),
+            arrivals: broadcast::Sender::new(ARRIVALS_WAITING_MAX),
+            silent: Silent::default(),
+        }
     }
 }
 
@@ -79,6 +84,11 @@ impl Online {
     /// Every arrival from now on. A listener that lags is told so, and looks at [`Online::all`].
     pub(crate) fn arrivals(&self) -> broadcast::Receiver<Arrival> {
         self.arrivals.subscribe()
+    }
+
+    /// Connectors that have fallen silent.
+    pub(crate) const fn silent(&self) -> &Silent {
+        &self.silent
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<DeviceId, Presence>> {
@@ -174,6 +184,7 @@ fn lose(realm: &Realm, connector: &ConnectorId, clock: &dyn Clock) {
         kept
     });
     let now = Timestamp::from_unix_ms(clock.unix_ms());
+    realm.online.silent.note([connector.clone()], now);
     for device in lost {
         realm.view.note_seen(&device, false, now);
     }

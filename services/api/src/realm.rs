@@ -5,12 +5,17 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError, seal::SealedLog};
+use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat, seal::SealedLog};
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
+    time::Timestamp,
 };
-use rollcall_projection::directory::{DeviceStatus, DirectoryView};
+use rollcall_projection::{
+    directory::{DeviceStatus, DirectoryView},
+    freshness::{Freshness, Seen},
+    readiness::{Unready, unready},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, recent_attempts::RecentAttempts};
@@ -31,6 +36,8 @@ pub(crate) struct Realm {
     pub(crate) devices: Devices,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
+    /// How old the view is.
+    pub(crate) freshness: Freshness,
     /// For what the view does not hold: messages, documents, attempts, records.
     pub(crate) backbone: Backbone,
     /// Stops everything that runs for this instance when the realm goes.
@@ -51,6 +58,26 @@ impl Realm {
     /// Whether the view may be read: it has caught up with its log once.
     pub(crate) fn is_ready(&self) -> bool {
         self.view.admission().status().borrow().caught_up
+    }
+
+    /// How old the view is, and whether it agrees with registrars'.
+    pub(crate) fn seen(&self) -> Seen {
+        self.freshness.of_log(&self.log())
+    }
+
+    /// Why the view is not to be relied upon; it may be read all the same.
+    pub(crate) fn unready(&self) -> Option<Unready> {
+        unready(&self.view.admission().status().borrow(), &self.seen())
+    }
+
+    /// What every connector has said of itself last, and remembers who that was.
+    ///
+    /// # Errors
+    /// [`BackboneError`].
+    pub(crate) async fn connectors(&self, now: Timestamp) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        let heard = self.backbone.presence.connectors(&self.id).await?;
+        self.online.silent().note(heard.iter().map(|heard| heard.connector.clone()), now);
+        Ok(heard)
     }
 
     /// What the v5 API calls the status of a device.

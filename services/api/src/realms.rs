@@ -13,7 +13,11 @@ use std::{
 use rollcall_backbone::{Backbone, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{InstanceId, LogId};
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use rollcall_projection::{
+    admission::Store,
+    fleet::FleetSnapshot,
+    freshness::{Freshness, view_point},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +45,7 @@ pub(crate) struct Surroundings {
     pub(crate) backbone: Backbone,
     pub(crate) proving: Proving,
     pub(crate) store: Store,
+    pub(crate) freshness: Freshness,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) limits: Limits,
@@ -169,6 +174,8 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
         Box::pin(async move { admission.reached(position).await.map_err(ApiError::from) })
     });
     let log = LogId::Instance(id.clone());
+    let standing = view.admission().status();
+    around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
     let (queue, proving) = (Arc::clone(&around.backbone.requests), around.proving.clone());
     let changes = Changes::start(log, queue, proving, reached, &around.limits, stop.clone());
     let online = Arc::new(Online::default());
@@ -180,6 +187,7 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
         online: Arc::clone(&online),
         devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
         attempts: RecentAttempts::default(),
+        freshness: around.freshness.clone(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
     });

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::LogId;
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::{
     realms::{Realms, Surroundings},
     router, serve,
     state::Api,
+    writable,
 };
 
 /// A burst of searches is this many seconds' worth.
@@ -33,6 +34,8 @@ pub struct Parts {
     pub backbone: Backbone,
     /// Where the views are; opened with the directory.
     pub store: Store,
+    /// How old the views are.
+    pub freshness: Freshness,
     /// Which instances, operators and access keys there are.
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of day.
@@ -101,6 +104,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     );
     let searches = config.limits.searches_per_s_max;
     let searches = Pace::per_second(searches, searches.saturating_mul(BURST_S));
+    let writable = writable::watch(Arc::clone(&parts.backbone.log), shutdown.clone());
     let api = Arc::new(Api {
         config: Arc::new(config),
         backbone: parts.backbone,
@@ -110,12 +114,14 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         access,
         searches,
         realms: Realms::default(),
+        writable,
         fleet_changes,
     });
     let around = Surroundings {
         backbone: api.backbone.clone(),
         proving,
         store: parts.store,
+        freshness: parts.freshness,
         clock: Arc::clone(&api.clock),
         entropy: Arc::clone(&api.entropy),
         limits: api.config.limits.clone(),

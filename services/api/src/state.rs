@@ -15,6 +15,7 @@ use crate::{
     paging::stamped,
     realm::Realm,
     realms::Realms,
+    writable::Writable,
 };
 
 /// See the file.
@@ -35,6 +36,8 @@ pub(crate) struct Api {
     pub(crate) searches: Pace,
     /// The instances that are served.
     pub(crate) realms: Realms,
+    /// Why logs cannot be written, if they cannot.
+    pub(crate) writable: Writable,
     /// The way to the registrar for what concerns the fleet.
     pub(crate) fleet_changes: Changes,
 }

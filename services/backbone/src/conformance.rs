@@ -14,6 +14,7 @@
 pub mod attempts;
 pub mod documents;
 pub mod follow;
+pub mod heartbeat;
 pub mod log;
 pub mod messages;
 pub mod presence;
@@ -137,6 +138,7 @@ macro_rules! conformance_tests {
                 connectors_tell_how_they_are, presence_of_instances_is_isolated;
             documents: a_document_is_written_over_what_was_read, one_of_two_writers_wins,
                 many_documents_are_written_at_once, keys_and_instances_are_told_apart, what_is_too_large_is_not_put;
+            heartbeat: a_follower_is_told_the_last_of_each_source, followers_are_told_what_comes;
         }
     };
     ($under_test:ident; $($part:ident: $($check:ident),+;)+) => {

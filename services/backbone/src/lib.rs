@@ -1,18 +1,18 @@
 //! The backbone: what connectors and registrars say to each other through.
 //!
 //! The job: one ordered registry log for each instance (and one for the fleet), a queue of requests with their rulings,
-//! rejected attempts, device messages, presence, documents. Three implementations behind the same traits: `nats`, `embedded`,
+//! rejected attempts, device messages, presence, documents, registrars' announcements. Three implementations behind the same traits: `nats`, `embedded`,
 //! `memory`; one suite, `conformance`, that all three pass. Not its job: what a record means; that is the domain's,
 //! and [`codec`] is the only file where domain and wire types meet ([`proof`] binds bytes and knows no command).
 //!
 //! The trust boundary: what is read from a broker may be forged or damaged; every record is decoded strictly, and an
 //! unknown one is an error for the reader to stop at.
 //!
-//! Read [`log`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`] (the traits), then [`codec`], then one
+//! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`], [`heartbeat`] (the traits), then [`codec`], then one
 //! implementation.
 //!
 //! A [`Backbone`] is made by [`embedded::open`] (one machine, on disk) or [`memory::new`] (tests and simulation, with
-//! seeded faults); its six parts are shared by clones, and whatever a part's `open` declares must be opened before use.
+//! seeded faults); its seven parts are shared by clones, and whatever a part's `open` declares must be opened before use.
 
 pub mod attempts;
 pub mod codec;
@@ -21,6 +21,7 @@ pub mod documents;
 pub mod embedded;
 pub mod examine;
 pub mod follow;
+pub mod heartbeat;
 pub mod limits;
 mod local;
 pub mod log;
@@ -51,6 +52,8 @@ pub struct Backbone {
     pub presence: Arc<dyn presence::Presence>,
     /// What is kept of devices beside the registry.
     pub documents: Arc<dyn documents::Documents>,
+    /// What registrars announce of themselves.
+    pub heartbeats: Arc<dyn heartbeat::Heartbeats>,
 }
 
 /// Why the backbone cannot do something. Every trait of this crate uses it; conflicts are a case of their own.
@@ -92,6 +95,15 @@ pub enum BackboneError {
         reason: String,
         /// What is used, reserved and left, as far as the broker tells.
         usage: String,
+    },
+    /// It can be read, and its disk takes no writes: full, or failing. Whether a write that met this first took effect is not
+    /// known; later ones have not. It goes on by itself.
+    #[error("{what} takes no writes: {reason}: see to its disk (is it full?); it goes on by itself when there is room")]
+    Unwritable {
+        /// What, with its path.
+        what: String,
+        /// What the operating system said.
+        reason: String,
     },
     /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
     #[error("{what} is damaged: {reason}")]

@@ -137,6 +137,15 @@ pub trait RegistryLog: Send + Sync {
     /// The last position; [`Position::START`] when empty.
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError>;
 
+    /// Whether an append would be taken now, as far as is known without one: an embedded log knows of its disk, a broker's
+    /// only whether the broker answers.
+    ///
+    /// # Errors
+    /// [`BackboneError`]: what is in the way.
+    async fn writable(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.last(log).await.map(|_last| ())
+    }
+
     /// Appends the records of a batch with what stands beside them, all or none, if the log ends at `expected`. Returns the
     /// position of the last one, when all are on disk.
     ///

@@ -69,7 +69,7 @@ pub fn with_control(config: MemoryConfig) -> (Backbone, Control) {
 fn core(config: &MemoryConfig) -> Arc<Core> {
     let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(InMemoryBackend::new());
     let database = database.expect("memory does not fail to be opened");
-    let store = Arc::new(Store::new(database, "the log in memory".to_owned(), false));
+    let store = Arc::new(Store::new(database, "the log in memory".to_owned(), None));
     let shared = Shared::load(store, config.limits, Arc::clone(&config.now_ms));
     let shared = Arc::new(shared.expect("an empty store has nothing to be damaged"));
     Core::new(Box::new(inline::Inline::new(Arc::clone(&shared))), shared, new_ids(config.seed))

@@ -1,6 +1,6 @@
 //! The backbone on NATS JetStream: production, clustered, each stream with as many replicas as configured.
 //!
-//! The job: the six traits of this crate over one NATS connection. Not its job: running a server; `deploy/nats` has the
+//! The job: the seven traits of this crate over one NATS connection. Not its job: running a server; `deploy/nats` has the
 //! configuration that one needs, and without its `sync_interval: always` an acknowledged record can be lost at a power
 //! failure, which no client can see or mend.
 //!
@@ -24,6 +24,7 @@ mod documents_copy;
 mod follow;
 mod full;
 mod group;
+mod heartbeat;
 mod log;
 mod messages;
 mod own_messages;
@@ -74,7 +75,8 @@ pub async fn connect(config: NatsConfig) -> Result<Backbone, BackboneError> {
         attempts: Arc::new(attempts::NatsAttempts::new(connection.clone())),
         messages: Arc::new(messages::NatsMessages::new(connection.clone())),
         presence: Arc::new(presence::NatsPresence::new(connection.clone())),
-        documents: Arc::new(documents::NatsDocuments::new(connection)),
+        documents: Arc::new(documents::NatsDocuments::new(connection.clone())),
+        heartbeats: Arc::new(heartbeat::NatsHeartbeats::new(connection)),
     })
 }
 

@@ -123,6 +123,7 @@ impl Petitioner {
                 Err(
                     error @ (BackboneError::LimitReached { .. }
                     | BackboneError::Full { .. }
+                    | BackboneError::Unwritable { .. }
                     | BackboneError::StreamDiffers { .. }
                     | BackboneError::Damaged { .. }
                     | BackboneError::Closed),

@@ -74,6 +74,10 @@ pub struct Beat {
     pub position: Position,
     /// How many sessions of the instance's devices it holds.
     pub sessions: u64,
+    /// The log's digest at that position; a connector of an earlier version does not say it.
+    pub digest: Option<[u8; 32]>,
+    /// How old its view is, milliseconds; `None` if it cannot know.
+    pub age_ms: Option<u64>,
 }
 
 /// The last beat of a connector.

@@ -17,6 +17,7 @@ use crate::{
     instance::Instance,
     prover::Proof,
     registration::{CertificateConnect, Chain},
+    staleness,
 };
 
 /// Who wants to be let in.
@@ -50,7 +51,7 @@ pub(crate) fn ready(status: &ViewStatus) -> bool {
     }
 }
 
-/// Judges one connection; `chain` is asked for only if the device must be registered first.
+/// Judges one connection, once the view has read what waited for it; `chain` is asked for only if the device must be registered first.
 ///
 /// # Errors
 /// The [`Refusal`] to answer CONNECT with.
@@ -59,6 +60,7 @@ pub(crate) async fn admit(
     applicant: &Applicant<'_>,
     chain: impl FnOnce() -> Chain,
 ) -> Result<Admitted, Refusal> {
+    staleness::settle(instance).await?;
     match judge(instance, applicant)? {
         (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
         (Verdict::Refuse(refusal), _) => Err(refusal),

@@ -1,13 +1,16 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use rollcall_backbone::codec::AvailabilityTable;
-use rollcall_domain::fleet::AvailabilityRules;
+use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
 use serde::{Deserialize, Serialize};
 
-use crate::mqtt;
+use crate::{
+    mqtt,
+    staleness::{InstanceStaleness, StaleSessions, Staleness},
+};
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +20,16 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
     pub tls_folder: PathBuf,
+    /// How old the view of an instance may be for letting devices in, seconds since a registrar has confirmed it; 0: known
+    /// devices get in for as long as the centre is away.
+    pub stale_admission_s_max: u64,
+    /// What becomes of live sessions when the view is older than that.
+    pub stale_sessions: StaleSessions,
     /// What is limited, and to how much.
     pub limits: Limits,
+    /// Both for single instances, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub instances: BTreeMap<String, InstanceStaleness>,
     /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote: any row
     /// that matches forbids. To be the same as the registrars'.
     pub unavailable: AvailabilityTable,
@@ -81,7 +92,10 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8883)),
             tls_folder: "tls".into(),
+            stale_admission_s_max: 0,
+            stale_sessions: StaleSessions::Stay,
             limits: Limits::default(),
+            instances: BTreeMap::new(),
             unavailable: AvailabilityTable::default(),
         }
     }
@@ -154,6 +168,11 @@ impl Limits {
 }
 
 impl Config {
+    /// What holds for an instance when its view grows old.
+    pub(crate) fn staleness(&self, instance: &InstanceId) -> Staleness {
+        Staleness::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
+    }
+
     /// The availability table as the rules want it.
     pub fn availability(&self) -> AvailabilityRules {
         self.unavailable.rules()

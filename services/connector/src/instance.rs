@@ -22,7 +22,10 @@ use rollcall_domain::{
     refusal::Refusal,
     time::Timestamp,
 };
-use rollcall_projection::admission::{AdmissionView, Store, ViewError, ViewStatus};
+use rollcall_projection::{
+    admission::{AdmissionView, Store, ViewError, ViewStatus},
+    freshness::{Freshness, view_point},
+};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -35,6 +38,7 @@ use crate::{
     registration::Registration,
     router,
     sessions::{Session, Sessions},
+    staleness::Staleness,
     trust::{Trust, TrustKeeper},
 };
 
@@ -47,6 +51,7 @@ pub(crate) struct Surroundings {
     pub(crate) config: Arc<Config>,
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
+    pub(crate) freshness: Freshness,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connector: ConnectorId,
     /// Cancelled when the connector begins to stop.
@@ -62,11 +67,14 @@ pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     /// Which of the instances of this id it is.
     pub(crate) sealed: SealedLog,
+    pub(crate) log: LogId,
     /// Access domain, edition and region, as the fleet has them now.
     pub(crate) profile: ArcSwap<fleet::Instance>,
     pub(crate) availability: AvailabilityRules,
     pub(crate) view: AdmissionView,
     pub(crate) status: watch::Receiver<ViewStatus>,
+    pub(crate) freshness: Freshness,
+    pub(crate) staleness: Staleness,
     /// `None` until the first trust epoch: nobody shakes hands before.
     pub(crate) trust: ArcSwapOption<Trust>,
     pub(crate) sessions: Sessions,
@@ -94,6 +102,9 @@ impl Instance {
         let (stop, limits) = (CancellationToken::new(), &around.config.limits);
         let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
         let view = around.store.admission(&id, sealed.incarnation, around.backbone.log.clone(), stop.clone())?;
+        let log = LogId::Instance(id.clone());
+        let standing = view.status();
+        around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = around.backbone.requests.clone();
         let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
@@ -102,6 +113,8 @@ impl Instance {
             profile: ArcSwap::from_pointee(profile),
             availability: around.config.availability(),
             status: view.status(),
+            freshness: around.freshness.clone(),
+            staleness: around.config.staleness(&id),
             trust: ArcSwapOption::empty(),
             sessions: Sessions::new(bounds, around.numbers.clone()),
             registration,
@@ -115,6 +128,7 @@ impl Instance {
             broken: AtomicBool::new(false),
             failed: around.failed.clone(),
             view,
+            log,
             id,
             sealed,
             stop,
@@ -169,8 +183,7 @@ impl Instance {
     }
 
     async fn open_queue(&self) {
-        let log = LogId::Instance(self.id.clone());
-        while let Err(error) = self.backbone.requests.open(&log).await {
+        while let Err(error) = self.backbone.requests.open(&self.log).await {
             report(&self.id, &error);
             tokio::time::sleep(OPEN_AGAIN).await;
         }
@@ -206,7 +219,10 @@ fn report(instance: &InstanceId, error: &BackboneError) {
         BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
             tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
         }
-        BackboneError::Unavailable { .. } | BackboneError::LimitReached { .. } | BackboneError::Closed => {
+        BackboneError::Unavailable { .. }
+        | BackboneError::Unwritable { .. }
+        | BackboneError::LimitReached { .. }
+        | BackboneError::Closed => {
             tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
         }
     }

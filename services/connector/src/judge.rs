@@ -22,7 +22,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{admission::ready, instance::Instance, sessions::Session};
+use crate::{admission::ready, instance::Instance, sessions::Session, staleness};
 
 /// How often sessions are looked at for what time alone changes.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -65,7 +65,10 @@ pub(crate) async fn run(instance: &Instance) {
                 Err(RecvError::Closed) => return,
             },
             changed = status.changed() => if changed.is_err() { return },
-            _ = sweep.tick() => sweep_expired(instance).await,
+            _ = sweep.tick() => {
+                staleness::sweep(instance);
+                sweep_expired(instance).await;
+            }
         }
         if let Some(latest) = standing(instance)
             && latest != generation

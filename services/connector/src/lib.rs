@@ -7,7 +7,7 @@
 //! either: who is let in was found in the view. A connector keeps no truth; it may be killed at any time.
 //!
 //! Read in the order in which a connection goes: [`run()`], `listener`, `connection` (`serve`), `handshake` with `sni`,
-//! `trust`, `client_verifier` and `prover`; then `entrance`, `admission`, `registration`, `refusals` (kept for people); then
+//! `trust`, `client_verifier` and `prover`; then `entrance`, `admission`, `staleness`, `registration`, `refusals` (kept for people); then
 //! `session` and `sessions`, `judge` (who loses the right), `presence` (who is newer elsewhere), `router` (messages to
 //! devices), `uplinks` (messages from them). [`mqtt`] is the protocol as a state machine and knows none of this.
 
@@ -37,11 +37,14 @@ mod server_certificate;
 mod session;
 mod sessions;
 mod sni;
+mod staleness;
 mod status;
 mod trust;
 mod uplinks;
 mod v1_key;
 
 pub use config::Config;
+pub use rollcall_projection::readiness::Unready;
 pub use run::{Parts, RunError, run};
+pub use staleness::{InstanceStaleness, StaleSessions};
 pub use status::{ConnectorStatus, InstanceStatus};

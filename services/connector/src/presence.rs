@@ -153,7 +153,13 @@ pub(crate) async fn beat(instance: &Instance) {
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        let said = Beat { position: instance.status.borrow().position, sessions: instance.sessions.count() as u64 };
+        let age = instance.freshness.of_log(&instance.log).age;
+        let age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        let (position, digest) = {
+            let status = instance.status.borrow();
+            (status.position, Some(status.digest))
+        };
+        let said = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms };
         if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, said).await {
             tracing::warn!(instance = %instance.id, %error, "the presence lease cannot be renewed; trying again");
         }

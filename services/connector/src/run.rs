@@ -9,7 +9,7 @@ use std::{
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::ConnectorId;
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
+use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,6 +31,8 @@ pub struct Parts {
     pub backbone: Backbone,
     /// Where the views are.
     pub store: Store,
+    /// How old the views are.
+    pub freshness: Freshness,
     /// Which instances there are.
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of day.
@@ -70,7 +72,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`]: it could not start.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> Result<(), RunError> {
-    check(&config)?;
+    check(&config, &parts.freshness)?;
     let bind = |source| RunError::Bind { address: config.listen, source };
     let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
@@ -84,6 +86,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         config: edge.config.clone(),
         backbone: parts.backbone,
         store: parts.store,
+        freshness: parts.freshness,
         clock: parts.clock,
         connector,
         stopping: edge.stopping.clone(),
@@ -119,7 +122,8 @@ async fn drain(edge: &Edge, connections: &TaskTracker) {
     }
 }
 
-fn check(config: &Config) -> Result<(), RunError> {
+fn check(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
+    check_staleness(config, freshness)?;
     let limits = &config.limits;
     let positive = [
         ("limits.connections_max", u64::from(limits.connections_max)),
@@ -141,6 +145,17 @@ fn check(config: &Config) -> Result<(), RunError> {
         Some((limit, _)) => Err(RunError::Limit { limit, rule: "0 would let nobody in: give at least 1" }),
         None => Ok(()),
     }
+}
+
+fn check_staleness(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
+    let own = config.instances.values().filter_map(|instance| instance.stale_admission_s_max);
+    let bounded = std::iter::once(config.stale_admission_s_max).chain(own).any(|seconds| seconds > 0);
+    if bounded && !freshness.is_proven() {
+        let rule =
+            "how old a view is can only be known from registrars' announcements: configure their public key, or give 0";
+        return Err(RunError::Limit { limit: "stale_admission_s_max", rule });
+    }
+    Ok(())
 }
 
 fn connector_id(entropy: &dyn Entropy) -> ConnectorId {

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use rollcall_domain::ids::InstanceId;
-use rollcall_projection::admission::ViewStatus;
+use rollcall_projection::{
+    admission::ViewStatus,
+    freshness::Seen,
+    readiness::{Unready, unready},
+};
 use tokio::sync::watch;
 
 use crate::{admission::ready, edge::Edge};
@@ -26,8 +30,12 @@ pub struct InstanceStatus {
     pub instance: InstanceId,
     /// Its view.
     pub view: ViewStatus,
-    /// Whether the view may be judged by.
+    /// Whether the view may be judged by: devices that it knows are let in.
     pub view_ready: bool,
+    /// How old the view is, and whether it agrees with registrars'.
+    pub freshness: Seen,
+    /// Why the view is not to be relied upon, even if devices are let in by it.
+    pub unready: Option<Unready>,
     /// The trust epoch; `None` without a usable server certificate.
     pub trust_epoch: Option<u64>,
     /// Verified CA certificates that TLS trusts in this epoch.
@@ -39,10 +47,17 @@ pub struct InstanceStatus {
 }
 
 impl ConnectorStatus {
-    /// Whether devices of every instance can be let in.
+    /// Whether every instance's devices can be let in, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
         let known = self.complete && !self.stopping;
-        known && self.instances.iter().all(|instance| instance.view_ready && instance.trust_epoch.is_some())
+        known && self.instances.iter().all(InstanceStatus::ready)
+    }
+}
+
+impl InstanceStatus {
+    /// Whether devices can be let in, by a view that is to be relied upon.
+    pub fn ready(&self) -> bool {
+        self.view_ready && self.unready.is_none() && self.trust_epoch.is_some()
     }
 }
 
@@ -66,9 +81,12 @@ fn look(edge: &Edge) -> ConnectorStatus {
         .iter()
         .map(|instance| {
             let view = instance.status.borrow().clone();
+            let freshness = instance.freshness.of_log(&instance.log);
             InstanceStatus {
                 instance: instance.id.clone(),
                 view_ready: ready(&view),
+                unready: unready(&view, &freshness),
+                freshness,
                 view,
                 trust_epoch: instance.trust.load().as_ref().map(|trust| trust.epoch),
                 trusted_cas: instance.trust.load().as_ref().map_or(0, |trust| trust.cas),

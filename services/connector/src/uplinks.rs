@@ -138,6 +138,7 @@ impl Uplinks {
 fn passes(error: &BackboneError) -> bool {
     match error {
         BackboneError::Unavailable { .. }
+        | BackboneError::Unwritable { .. }
         | BackboneError::StreamDiffers { .. }
         | BackboneError::Full { .. }
         | BackboneError::Damaged { .. } => true,

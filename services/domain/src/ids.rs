@@ -125,6 +125,8 @@ id!(/// One request, however often it is sent.
     RequestId, "request id", limits::REQUEST_ID_CHARS_MAX);
 id!(/// One connector process, for as long as it runs.
     ConnectorId, "connector id", limits::REQUEST_ID_CHARS_MAX);
+id!(/// One registrar process, for as long as it runs.
+    RegistrarId, "registrar id", limits::REQUEST_ID_CHARS_MAX);
 
 impl RequestId {
     /// The id of the certificate-connect event of one certificate: the same however often and wherever it connects.

@@ -51,26 +51,6 @@ impl ViewStatus {
     pub const fn point(&self) -> Point {
         Point { position: self.position, digest: self.digest, sealing: self.sealing, batch: self.batch }
     }
-
-    /// Why the instance is not ready, if it is not: in words for whoever operates it. What is known may be used all the same.
-    pub fn not_ready(&self) -> Option<String> {
-        match &self.health {
-            ViewHealth::Stale { reason } => return Some(reason.clone()),
-            ViewHealth::Unproven { reason } => return Some(reason.clone()),
-            ViewHealth::Parked { at, reason } => {
-                return Some(format!("parked before the record at position {at}, which cannot be read: {reason}"));
-            }
-            ViewHealth::Ended => return Some("the view has ended and is being opened again".to_owned()),
-            ViewHealth::Following => {}
-        }
-        if !self.caught_up {
-            return Some("the log has not been read to its end yet".to_owned());
-        }
-        match self.proof {
-            LogProof::Unsigned => Some("the log is unsigned: adopt it with `rollcall log adopt`".to_owned()),
-            LogProof::WithoutKeys | LogProof::Awaited | LogProof::Sealed(_) => None,
-        }
-    }
 }
 
 /// How a log is proven to hold registrars' records and no others'.

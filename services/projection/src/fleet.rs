@@ -74,19 +74,6 @@ impl FleetSnapshot {
     pub const fn position(&self) -> Position {
         self.point.position
     }
-
-    /// Why the fleet is not ready, if it is not, in words for whoever operates it.
-    pub fn not_ready(&self) -> Option<String> {
-        if let Some(reason) = &self.stands_still {
-            return Some(reason.clone());
-        }
-        if !self.caught_up {
-            return Some("the fleet's log has not been read to its end yet".to_owned());
-        }
-        // An empty log is sealed from its first record on.
-        let unsigned = self.proof == LogProof::Unsigned && self.position() > Position::START;
-        unsigned.then(|| "the fleet's log is unsigned: adopt it with `rollcall log adopt`".to_owned())
-    }
 }
 
 /// Follows the fleet log until `shutdown`, proven by `keys`; reconnects by itself. The receiver always holds the latest

@@ -7,7 +7,8 @@
 //! doubt means quarantine and rebuild.
 //!
 //! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
-//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up) and [`fleet`].
+//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up), [`fleet`] and
+//! [`freshness`] (how old what is known may be), `readiness`.
 
 pub mod admission;
 pub mod directory;
@@ -15,6 +16,8 @@ pub mod fleet;
 mod fold;
 mod follow;
 mod foreign;
+pub mod freshness;
+pub mod readiness;
 mod rows;
 mod shared;
 mod store;

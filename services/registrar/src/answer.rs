@@ -78,7 +78,7 @@ async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcom
     tracing::warn!(%log, count, %error, "refused attempts could not be kept");
     match error {
         // They come again, and are kept then.
-        BackboneError::Unavailable { .. } | BackboneError::Closed => false,
+        BackboneError::Unavailable { .. } | BackboneError::Unwritable { .. } | BackboneError::Closed => false,
         // Coming again would not help.
         BackboneError::StreamDiffers { .. }
         | BackboneError::LimitReached { .. }

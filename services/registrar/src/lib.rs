@@ -9,8 +9,10 @@
 //! checked the operator's name when it let the operator in.
 //!
 //! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `intake`, `ruling` (a batch is
-//! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`.
+//! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
+//! `announce` (how far the views are, for readers).
 
+mod announce;
 mod answer;
 mod append;
 pub mod config;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    announce::{self, Served},
     config::Config,
     desk::{Closed, Desk},
     fleet::FleetRealm,
@@ -32,7 +33,7 @@ pub struct Parts {
     pub store: Store,
     /// The fleet as it is folded: [`rollcall_projection::fleet::follow`].
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// Seals what is appended: the same for all registrars of a fleet.
+    /// Seals what is appended, and signs announcements: the same for all registrars of a fleet.
     pub key: Arc<SigningKey>,
     /// The time of decisions.
     pub clock: Arc<dyn Clock>,
@@ -48,7 +49,11 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
         );
     }
     let config = Arc::new(config);
-    let desks = TaskTracker::new();
+    let (desks, confirmed) = (TaskTracker::new(), Served::default());
+    let (announcing, announced, stop) = (parts.clone(), confirmed.clone(), shutdown.clone());
+    desks.spawn(async move {
+        stop.run_until_cancelled(announce::announce(&announcing, announced)).await;
+    });
     desks.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
         let (config, parts) = (Arc::clone(&config), parts.clone());
         move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
@@ -70,7 +75,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
             open.entry(sealed.clone()).or_insert_with(|| {
                 let stop = shutdown.child_token();
                 let (id, config) = (instance.id.clone(), Arc::clone(&config));
-                desks.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), stop.clone()));
+                let confirmed = confirmed.clone();
+                desks.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), confirmed, stop.clone()));
                 stop
             });
         }
@@ -90,6 +96,7 @@ async fn serve_instance(
     incarnation: Incarnation,
     config: Arc<Config>,
     parts: Parts,
+    confirmed: Served,
     stop: CancellationToken,
 ) {
     let (log, made, given) = (LogId::Instance(instance.clone()), parts.clone(), Arc::clone(&config));
@@ -102,6 +109,7 @@ async fn serve_instance(
         let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
         drop(held.replace(view.clone()));
+        confirmed.put(&instance, view.status());
         InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
     })
     .await;

@@ -2,6 +2,7 @@
 //!
 //! Time is paused: leases and retries pass at once, and nothing here waits for a clock.
 
+mod announcing;
 mod answers;
 mod full;
 mod kills;

@@ -20,6 +20,7 @@ use rollcall_connector::ConnectorStatus;
 use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
+    freshness::Freshness,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
@@ -35,6 +36,7 @@ pub(crate) struct Ground {
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(crate) freshness: Freshness,
 }
 
 /// Runs a connector until it is told to stop.
@@ -119,6 +121,7 @@ pub(crate) fn api_parts(
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
+        freshness: ground.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -136,6 +139,7 @@ pub(crate) fn connector_parts(
         backbone: ground.backbone.clone(),
         store: ground.store.clone(),
         fleet: ground.fleet.clone(),
+        freshness: ground.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -182,7 +186,9 @@ pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
 pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
     let store = Store::open(views)?;
     let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
-    Ok(Ground { backbone, store, fleet })
+    let keys = views.keys.iter().copied().collect();
+    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
+    Ok(Ground { backbone, store, fleet, freshness })
 }
 
 /// Prints the bound address once, on standard output: programs wait for this line.
@@ -233,6 +239,7 @@ async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Resu
                  ROLLCALL_NATS_REPLICAS, the same for every process and command"
             }
             BackboneError::Unavailable { .. }
+            | BackboneError::Unwritable { .. }
             | BackboneError::LimitReached { .. }
             | BackboneError::Full { .. }
             | BackboneError::Damaged { .. }

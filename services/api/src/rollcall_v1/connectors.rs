@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, error::ApiError, openapi::Errors, times};
+use crate::{call::Call, error::ApiError, openapi::Errors, reach, times};
 
 /// A connector.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +15,15 @@ pub(crate) struct ConnectorShown {
     position: u64,
     /// How many records it has not read yet.
     lag: u64,
+    /// The log's digest at that position, in hexadecimal; absent from a connector of version 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    /// How long ago a registrar has confirmed its view, milliseconds; absent if it cannot know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    /// Whether its view and this process's have one digest; absent while they are not at one position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agrees: Option<bool>,
     /// How many devices are connected to it.
     sessions: u64,
     /// When it was last heard of; RFC 3339, UTC.
@@ -35,15 +44,17 @@ pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
     let backbone = &call.realm.backbone;
     // The log's end first: a connector may read on meanwhile, and is then not behind.
     let last = backbone.log.last(&call.realm.log()).await?;
-    let mut connectors: Vec<ConnectorShown> = backbone
-        .presence
-        .connectors(&call.realm.id)
-        .await?
+    let heard = call.realm.connectors(call.now()).await?;
+    let own = call.realm.view.admission().status().borrow().clone();
+    let mut connectors: Vec<ConnectorShown> = heard
         .into_iter()
         .map(|seen| ConnectorShown {
             connector: seen.connector.to_string(),
             position: seen.beat.position.0,
             lag: last.0.saturating_sub(seen.beat.position.0),
+            digest: seen.beat.digest.map(hex::encode),
+            age_ms: seen.beat.age_ms,
+            agrees: reach::agrees(&seen.beat, &own),
             sessions: seen.beat.sessions,
             last_heartbeat: times::with_milliseconds(seen.at),
         })

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use rollcall_domain::ids::InstanceId;
+use rollcall_projection::readiness::Unready;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,7 +13,7 @@ use crate::state::Api;
 /// How the process stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`, or `starting` while something has not caught up with its log.
+    /// `ok`; `starting` while something has not been read from its log once; `degraded` if something cannot be relied upon.
     #[schema(example = "ok")]
     status: &'static str,
     /// Which version runs.
@@ -25,20 +27,41 @@ pub(crate) struct Health {
 pub(crate) struct InstanceHealth {
     /// Its id.
     id: String,
-    /// Whether it can be asked for.
+    /// Whether it can be asked for and relied upon.
     ready: bool,
+    /// Why it is not ready: `reading`, `stale`, `parked`, `ended`, `diverged`, `unconfirmed`, or `log_unwritable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "stale")]
+    reason: Option<&'static str>,
 }
 
 /// Show whether the API is ready
 #[utoipa::path(get, path = "/rollcall/v1/health", tag = "Health", responses(
     (status = 200, body = Health, description = "Everything is ready"),
-    (status = 503, body = Health, description = "Something is still being read from its log")))]
+    (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
 pub(crate) async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let fleet = api.fleet();
-    let ready = |id| api.realms.get(id).is_some_and(|realm| realm.is_ready());
-    let instances: Vec<InstanceHealth> =
-        fleet.fleet.instances.keys().map(|id| InstanceHealth { id: id.to_string(), ready: ready(id) }).collect();
-    let all = fleet.caught_up && instances.iter().all(|instance| instance.ready);
-    let (code, status) = if all { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") };
+    let instances: Vec<InstanceHealth> = fleet.fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
+    let started = fleet.caught_up && instances.iter().all(|instance| instance.reason != Some(READING));
+    let (code, status) = match (started, instances.iter().all(|instance| instance.ready)) {
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        (true, true) => (StatusCode::OK, "ok"),
+    };
     (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), instances }))
+}
+
+/// What is said of an instance that is not served yet, or of whose log not all has been read.
+const READING: &str = Unready::Reading.code();
+/// What is said of all instances while nothing can be changed.
+const LOG_UNWRITABLE: &str = "log_unwritable";
+
+/// The one place that says whether an instance is ready.
+fn of_instance(api: &Api, id: &InstanceId) -> InstanceHealth {
+    let reason = match api.realms.get(id) {
+        None => Some(READING),
+        Some(realm) => realm.unready().map(|unready| unready.code()),
+    };
+    let reason = reason.or_else(|| api.writable.borrow().is_some().then_some(LOG_UNWRITABLE));
+    InstanceHealth { id: id.to_string(), ready: reason.is_none(), reason }
 }

@@ -130,8 +130,19 @@ pub(crate) struct InstanceShown {
 pub(crate) struct InstanceStatus {
     /// How far its log has been read.
     position: u64,
+    /// The log's digest at that position, in hexadecimal: two views at one position have one digest.
+    digest: String,
     /// Whether all of it has been read.
     caught_up: bool,
+    /// How long ago a registrar has confirmed what this process knows, milliseconds; absent if it cannot know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    /// Why what this process knows is not to be relied upon; absent if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unready: Option<String>,
+    /// Why nothing can be changed; absent if it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unwritable: Option<String>,
     /// How many devices it has; absent while that is being counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<u64>,
@@ -238,8 +249,9 @@ async fn shown(call: &FleetCall, id: &InstanceId) -> Result<InstanceShown, ApiEr
 }
 
 async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
+    let unwritable = call.api.writable.borrow().as_deref().map(str::to_owned);
     let status = match call.api.realms.get(&instance.id) {
-        Some(realm) => Some(status(&realm).await),
+        Some(realm) => Some(status(&realm, unwritable).await),
         None => None,
     };
     InstanceShown {
@@ -254,17 +266,21 @@ async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
     }
 }
 
-async fn status(realm: &Arc<Realm>) -> InstanceStatus {
-    let (position, caught_up) = {
+async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatus {
+    let (position, digest, caught_up) = {
         let status = realm.view.admission().status();
         let status = status.borrow();
-        (status.position.0, status.caught_up)
+        (status.position.0, hex::encode(status.digest), status.caught_up)
     };
     let count = |realm: &Realm| realm.view.count(&DeviceQuery::all(0, &|device| realm.status_of(device)));
     let connectors = realm.backbone.presence.connectors(&realm.id).await;
     InstanceStatus {
         position,
+        digest,
         caught_up,
+        age_ms: realm.seen().age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        unready: realm.unready().map(|unready| unready.to_string()),
+        unwritable,
         devices: realm.look(count).await.ok(),
         online: realm.online.count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),

@@ -10,9 +10,14 @@ pub(crate) mod list;
 mod new;
 pub(crate) mod object;
 
-use axum::{Json, extract::Path};
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
 use rollcall_domain::{
-    ids::DeviceId,
+    ids::{ConnectorId, DeviceId, Position},
     registry::{Command, Event},
 };
 use serde::Deserialize;
@@ -31,7 +36,13 @@ use crate::{
     error::ApiError,
     extract::Body,
     openapi::Errors,
+    reach,
 };
+
+/// Says where in the log a change is.
+const POSITION: HeaderName = HeaderName::from_static("rollcall-position");
+/// Names the connectors that may not hear of it.
+const OUT_OF_REACH: HeaderName = HeaderName::from_static("rollcall-out-of-reach");
 
 /// What is to change of a device. What is absent stays; an empty text takes away what was there.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -116,11 +127,45 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
 
 /// Freeze a device: it may not connect
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/freeze", tag = "Devices",
-    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+    params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204, headers(
+        ("Rollcall-Position" = u64, description = "Where the instance's log says so: a connector whose position is not before it lets the device in no more"),
+        ("Rollcall-Out-Of-Reach" = Option<String>, description = "Connectors that may not hear of it now, with commas between; `unknown` if none could be asked; absent if there are none"))),
+        Errors))]
+pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Frozen, ApiError> {
     let device = call.device(&device_id)?.device.id;
-    call.command(Command::FreezeDevice { device }).await?;
-    Ok(Done)
+    let granted = call.command(Command::FreezeDevice { device }).await?;
+    let now = call.now();
+    let out_of_reach = match call.realm.connectors(now).await {
+        Ok(heard) => Some(reach::out_of_reach(call.realm.online.silent(), &heard, (granted.position, now), now)),
+        Err(error) => {
+            tracing::warn!(instance = %call.realm.id, %error, "it is not known which connectors hear of a freeze");
+            None
+        }
+    };
+    Ok(Frozen { position: granted.position, out_of_reach })
+}
+
+/// A device is frozen: 204, as the service answers, and beside it what it cannot say.
+pub(crate) struct Frozen {
+    position: Position,
+    /// `None`: not known.
+    out_of_reach: Option<Vec<ConnectorId>>,
+}
+
+impl IntoResponse for Frozen {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        response.headers_mut().insert(POSITION, HeaderValue::from(self.position.0));
+        let named = match self.out_of_reach {
+            None => "unknown".to_owned(),
+            Some(connectors) => connectors.iter().map(ConnectorId::as_str).collect::<Vec<_>>().join(","),
+        };
+        // A connector's id is letters, digits, `_` and `-`.
+        if let Some(named) = HeaderValue::from_str(&named).ok().filter(|named| !named.is_empty()) {
+            response.headers_mut().insert(OUT_OF_REACH, named);
+        }
+        response
+    }
 }
 
 /// Unfreeze a device: it may connect again

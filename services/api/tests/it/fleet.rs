@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use rollcall_api::{Config, Parts, run};
-use rollcall_backbone::presence::Beat;
+use rollcall_backbone::{
+    heartbeat::{Announcement, Source, Standing, shard_of},
+    presence::Beat,
+};
 use rollcall_chassis::entropy::CountingEntropy;
 use rollcall_domain::ids::{LogId, Position};
 use serde_json::json;
@@ -53,7 +56,7 @@ async fn connectors_say_how_far_behind_they_are() {
     let path = format!("{INSTANCES}/alpha/connectors");
     let viewer = world.viewer().await;
     assert_eq!(viewer.get(&path).await.ok(200), json!({"connectors": []}));
-    let beat = Beat { position: Position(1), sessions: 7 };
+    let beat = Beat { position: Position(1), sessions: 7, ..Beat::default() };
     world.backbone.presence.heartbeat(&id("alpha"), &id("edge-1"), beat).await.unwrap();
     let last = world.backbone.log.last(&LogId::Instance(id("alpha"))).await.unwrap().0;
     let shown = viewer.get(&path).await.ok(200)["connectors"][0].clone();
@@ -71,6 +74,61 @@ async fn health_tells_whether_every_instance_is_ready_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn f38_an_instance_whose_view_differs_from_a_registrars_is_not_ready_and_the_reason_is_told() {
+    let world = World::with_alpha().await;
+    let log = LogId::Instance(id("alpha"));
+    let (admin, path) = (world.admin().await, format!("{INSTANCES}/alpha"));
+    eventually("a registrar has confirmed the view", || async {
+        admin.get(&path).await.ok(200)["status"]["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 3000)
+    })
+    .await;
+    let health = async || world.nobody().get("/rollcall/v1/health").await;
+    assert_eq!(health().await.ok(200)["instances"][0], json!({"id": "alpha", "ready": true}));
+    let position = world.backbone.log.last(&log).await.unwrap();
+    let source = Source { registrar: id("another"), shard: shard_of(&log) };
+    let logs = vec![Standing { log: log.clone(), position, digest: [0; 32] }];
+    let forked = Announcement { source, counter: u64::MAX / 2, logs };
+    world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
+    eventually("it is noticed", || async { health().await.status == 503 }).await;
+    let told = health().await.ok(503);
+    assert_eq!((&told["status"], &told["instances"][0]["reason"]), (&json!("degraded"), &json!("diverged")));
+    let status = admin.get(&path).await.ok(200)["status"].clone();
+    assert!(status["unready"].as_str().unwrap().contains(&format!("position {position}")), "{status}");
+}
+
+#[tokio::test]
+async fn a_freeze_says_where_it_is_and_which_connectors_may_not_hear_of_it() {
+    let (world, authority) = World::with_ca().await;
+    let admin = world.admin().await;
+    let own = || async { admin.get(&format!("{INSTANCES}/alpha")).await.ok(200)["status"].clone() };
+    let now = own().await;
+    let position = Position(now["position"].as_u64().unwrap());
+    let digest = <[u8; 32]>::try_from(hex::decode(now["digest"].as_str().unwrap()).unwrap()).unwrap();
+    let near = Beat { position, sessions: 0, digest: Some(digest), age_ms: Some(100) };
+    let heartbeat = async |connector: &str, beat: Beat| {
+        world.backbone.presence.heartbeat(&id("alpha"), &id(connector), beat).await.unwrap();
+    };
+    heartbeat("near", near).await;
+    heartbeat("cut-off", Beat { age_ms: Some(60_000), ..near }).await;
+    heartbeat("forked", Beat { digest: Some([0; 32]), ..near }).await;
+    heartbeat("of-0-1", Beat { digest: None, age_ms: None, ..near }).await;
+    let shown = admin.get(&format!("{INSTANCES}/alpha/connectors")).await.ok(200);
+    let agrees = |name: &str| {
+        let found = shown["connectors"].as_array().unwrap().iter().find(|shown| shown["connector"] == name).unwrap();
+        found.get("agrees").cloned()
+    };
+    assert_eq!((agrees("near"), agrees("forked"), agrees("of-0-1")), (Some(json!(true)), Some(json!(false)), None));
+
+    world.connect("alpha", &authority.device("one"), None).await;
+    let frozen = admin.post("/devices/truck_one/freeze", json!({})).await;
+    let header = |name: &str| frozen.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let end = world.backbone.log.last(&LogId::Instance(id("alpha"))).await.unwrap();
+    assert_eq!(header("rollcall-position"), Some(end.to_string()));
+    assert_eq!(header("rollcall-out-of-reach").as_deref(), Some("cut-off"));
+    frozen.ok(204);
+}
+
+#[tokio::test]
 async fn a_second_process_shows_no_password_and_the_same_key() {
     let world = World::empty().await;
     let folder = tempfile::TempDir::new().unwrap();
@@ -85,6 +143,7 @@ async fn a_second_process_shows_no_password_and_the_same_key() {
     let parts = Parts {
         backbone: world.backbone.clone(),
         store: world.store.clone(),
+        freshness: world.freshness.clone(),
         fleet: world.fleet.clone(),
         clock: Arc::new(world.clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(9_000_000)),

@@ -40,6 +40,7 @@ use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::DirectoryView,
     fleet::{self, FleetSnapshot},
+    freshness::Freshness,
 };
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
@@ -64,6 +65,9 @@ pub(crate) struct World {
     pub(crate) welcome: Welcome,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
     pub(crate) store: Store,
+    /// What registrars sign with.
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) freshness: Freshness,
     registrar: Mutex<Option<CancellationToken>>,
     master_key: MasterKey,
     pub(crate) command_key: SigningKey,
@@ -112,10 +116,12 @@ impl World {
             keys: SealKeys::default(),
         };
         let store = Store::open(&store).unwrap();
+        let key = Arc::new(SigningKey::generate());
         let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
+        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
         let command_key_file = folder.path().join("api/command.key");
         let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();
-        let registrar = start_registrar(&backbone, &store, &fleet, &clock, 1_000_000, command_key.public(), &shutdown);
+        let registrar = start_registrar(&backbone, &store, &fleet, &clock, &key, 1_000_000, command_key.public(), &shutdown);
         let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
         change(&mut limits);
         let master_key_file = folder.path().join("api/master.key");
@@ -131,6 +137,7 @@ impl World {
         let parts = Parts {
             backbone: backbone.clone(),
             store: store.clone(),
+            freshness: freshness.clone(),
             fleet: fleet.clone(),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
@@ -153,6 +160,8 @@ impl World {
             registrar: Mutex::new(Some(registrar)),
             master_key,
             command_key,
+            key,
+            freshness,
             petitioners: Mutex::default(),
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
@@ -175,6 +184,7 @@ impl World {
         let parts = Parts {
             backbone: self.backbone.clone(),
             store: self.store.clone(),
+            freshness: self.freshness.clone(),
             fleet: self.fleet.clone(),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
@@ -209,8 +219,9 @@ impl World {
 
     pub(crate) fn resume(&self) {
         let seed = 4_000_000 + 1_000_000 * self.number();
-        let key = self.command_key.public();
-        let stop = start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, seed, key, &self.shutdown);
+        let (key, command_key) = (&self.key, self.command_key.public());
+        let stop =
+            start_registrar(&self.backbone, &self.store, &self.fleet, &self.clock, key, seed, command_key, &self.shutdown);
         *self.registrar.lock().unwrap() = Some(stop);
     }
 
@@ -415,6 +426,7 @@ fn start_registrar(
     store: &Store,
     fleet: &watch::Receiver<Arc<FleetSnapshot>>,
     clock: &SetClock,
+    key: &Arc<SigningKey>,
     seed: u64,
     command_key: PublicKey,
     shutdown: &CancellationToken,
@@ -424,7 +436,7 @@ fn start_registrar(
         backbone: backbone.clone(),
         store: store.clone(),
         fleet: fleet.clone(),
-        key: Arc::new(SigningKey::generate()),
+        key: Arc::clone(key),
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(seed)),
     };

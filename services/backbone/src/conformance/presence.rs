@@ -230,7 +230,10 @@ async fn expect_connectors(
 pub async fn connectors_tell_how_they_are(under_test: &UnderTest) -> Result<(), Failure> {
     let (presence, instance) = open(under_test, "beats").await?;
     let (_, other) = open(under_test, "beats-2").await?;
-    let beat = |position: u64, sessions: u64| Beat { position: Position(position), sessions };
+    let beat = |position: u64, sessions: u64| {
+        let (digest, age_ms) = (Some([position as u8; 32]), Some(sessions));
+        Beat { position: Position(position), sessions, digest, age_ms }
+    };
     expect_connectors(presence, &instance, &[]).await?;
     let mut changes = expect_current(presence, &instance, &[]).await?;
     presence.announce(&instance, online("d1", "c3", 1)?).await?;

@@ -14,7 +14,10 @@ use redb::{Database, DatabaseError, TableDefinition};
 
 use crate::{
     BackboneError,
-    local::store::{Store, explain},
+    local::{
+        disk::Disk,
+        store::{Store, explain},
+    },
 };
 
 const DATABASE: &str = "backbone.redb";
@@ -50,7 +53,9 @@ pub(crate) fn open(folder: &Path, cache_bytes: usize) -> Result<Opened, Backbone
     }
     let database = checked(&path, cache_bytes, &name)?;
     check_format(&database, &name)?;
-    Ok(Opened { store: Store::new(database, name, true), lock })
+    let reopened = name.clone();
+    let disk = Disk { folder: folder.to_owned(), reopen: Box::new(move || checked(&path, cache_bytes, &reopened)) };
+    Ok(Opened { store: Store::new(database, name, Some(disk)), lock })
 }
 
 fn lock(folder: &Path) -> Result<FolderLock, BackboneError> {

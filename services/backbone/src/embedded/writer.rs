@@ -18,6 +18,7 @@ use crate::{
     BackboneError,
     local::{
         core::Shared,
+        disk::LOOK_MIN,
         job::{self, Committer, Job, Write},
     },
 };
@@ -74,6 +75,9 @@ impl Committer for Writer {
 async fn run(shared: &Shared, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut sweep = interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Nobody may ask for a write who is told that there is none to be had.
+    let mut looks = interval(LOOK_MIN);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut together = Vec::new();
     loop {
         tokio::select! {
@@ -84,9 +88,19 @@ async fn run(shared: &Shared, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
                 }
             }
             _ = sweep.tick() => together.push(sweeping()),
+            _ = looks.tick() => match shared.store.writable() {
+                Ok(()) => continue,
+                Err(_) => together.push(probing()),
+            },
         }
         job::commit(shared, std::mem::take(&mut together));
     }
+}
+
+/// Writes a little, so that it is seen whether that can be done.
+fn probing() -> Box<dyn Job> {
+    let (job, _answer) = Write::<(), BackboneError, _>::new(|batch| batch.touch().map(Ok));
+    Box::new(job)
 }
 
 fn sweeping() -> Box<dyn Job> {

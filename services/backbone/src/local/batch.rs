@@ -215,6 +215,15 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
+    /// Writes some stream's end again as it is: a write that changes nothing.
+    pub(crate) fn touch(&mut self) -> Result<(), StoreError> {
+        let Some(stream) = self.shared.tails.streams().into_iter().next() else { return Ok(()) };
+        if let Some(meta) = self.meta(&stream)? {
+            meta.changed = true;
+        }
+        Ok(())
+    }
+
     fn declare_keys(&self, stream: &StreamName) -> Result<(), StoreError> {
         self.transaction.open_table::<&str, u64>(TableDefinition::new(&stream.keys_name()))?;
         Ok(())

@@ -1,6 +1,6 @@
-//! The core of an in-process backbone, and how the six traits are put on it.
+//! The core of an in-process backbone, and how the seven traits are put on it.
 //!
-//! Invariant: when the last of the six is dropped, writing stops, then the database is closed and its file released;
+//! Invariant: when the last of the seven is dropped, writing stops, then the database is closed and its file released;
 //! followers that are still there end with [`BackboneError::Closed`].
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::{
     attempts::LocalAttempts,
     batch::Batch,
     documents::LocalDocuments,
+    heartbeat::HeartbeatHub,
     job::{Committer, Write},
     log::LocalLog,
     messages::LocalMessages,
@@ -48,10 +49,37 @@ impl Shared {
     /// [`BackboneError::Damaged`]: a log with a gap, a stream that is not one.
     pub(crate) fn load(store: Arc<Store>, limits: Limits, now_ms: NowMs) -> Result<Self, BackboneError> {
         let (tails, queues) = (Tails::default(), Queues::new(limits.request_lease));
-        store.with("reading the list of streams", |database| {
+        let shared = Self { store, tails, queues, limits, now_ms };
+        shared.store.with("reading the list of streams", |database| {
             let transaction = database.begin_write()?;
             transaction.open_table(STREAMS)?;
             transaction.commit()?;
+            Ok(())
+        })?;
+        shared.read_streams()?;
+        Ok(shared)
+    }
+
+    /// Before a write: whether the disk takes one.
+    ///
+    /// # Errors
+    /// [`BackboneError::Unwritable`].
+    pub(crate) fn prepare(&self) -> Result<(), BackboneError> {
+        if self.store.ready_to_write()? {
+            self.read_streams()?;
+        }
+        Ok(())
+    }
+
+    /// After the database was opened again: what was written and not acknowledged may be there.
+    pub(crate) fn agree(&self) {
+        if let Err(error) = self.read_streams() {
+            tracing::error!(%error, "what the log holds cannot be read after a failed write");
+        }
+    }
+
+    fn read_streams(&self) -> Result<(), BackboneError> {
+        self.store.with("reading the list of streams", |database| {
             let transaction = redb::ReadableDatabase::begin_read(database)?;
             let streams = transaction.open_table(STREAMS)?;
             for entry in redb::ReadableTable::iter(&streams)? {
@@ -63,13 +91,12 @@ impl Shared {
                 if kind == StreamKind::Queue {
                     let waiting: Result<Vec<u64>, redb::StorageError> =
                         redb::ReadableTable::iter(&rows)?.map(|entry| Ok(entry?.0.value())).collect();
-                    queues.declare(&stream, waiting?);
+                    self.queues.hold(&stream, waiting?);
                 }
-                tails.set(&stream, last);
+                self.tails.set(&stream, last);
             }
             Ok(())
-        })?;
-        Ok(Self { store, tails, queues, limits, now_ms })
+        })
     }
 }
 
@@ -133,9 +160,10 @@ pub(crate) struct Parts {
     pub(crate) messages: Arc<LocalMessages>,
     pub(crate) presence: Arc<PresenceHub>,
     pub(crate) documents: Arc<LocalDocuments>,
+    pub(crate) heartbeats: Arc<HeartbeatHub>,
 }
 
-/// Puts the six traits on a core.
+/// Puts the seven traits on a core.
 pub(crate) fn parts(core: &Arc<Core>) -> Parts {
     Parts {
         log: Arc::new(LocalLog(Arc::clone(core))),
@@ -144,6 +172,7 @@ pub(crate) fn parts(core: &Arc<Core>) -> Parts {
         messages: Arc::new(LocalMessages(Arc::clone(core))),
         presence: PresenceHub::new(core.shared.limits.presence_lease, Arc::clone(&core.shared.now_ms)),
         documents: Arc::new(LocalDocuments(Arc::clone(core))),
+        heartbeats: Arc::default(),
     }
 }
 
@@ -156,6 +185,7 @@ impl From<Parts> for Backbone {
             messages: parts.messages,
             presence: parts.presence,
             documents: parts.documents,
+            heartbeats: parts.heartbeats,
         }
     }
 }

@@ -4,7 +4,11 @@
 
 use tokio::sync::oneshot;
 
-use super::{batch::Batch, core::Shared, store::StoreError};
+use super::{
+    batch::{Batch, Effect},
+    core::Shared,
+    store::StoreError,
+};
 use crate::BackboneError;
 
 /// A write of any kind.
@@ -70,16 +74,12 @@ where
 /// Runs jobs in one transaction and answers them. A job that is refused (a conflict, a limit) fails alone; a database
 /// that fails, fails them all.
 pub(crate) fn commit(shared: &Shared, mut jobs: Vec<Box<dyn Job>>) {
-    let committed = shared.store.with("writing", |database| {
-        let transaction = database.begin_write()?;
-        let mut batch = Batch::new(&transaction, shared);
-        for job in &mut jobs {
-            job.apply(&mut batch)?;
-        }
-        // Nothing but refusals: no reason to sync.
-        let Some(effects) = batch.finish()? else { return Ok(Vec::new()) };
-        transaction.commit()?;
-        Ok(effects)
+    let committed = shared.prepare().and_then(|()| {
+        run(shared, &mut jobs).inspect_err(|error| {
+            if shared.store.failed(error) {
+                shared.agree();
+            }
+        })
     });
     let committed = committed.map(|effects| {
         for effect in effects {
@@ -89,4 +89,19 @@ pub(crate) fn commit(shared: &Shared, mut jobs: Vec<Box<dyn Job>>) {
     for job in jobs {
         job.answer(committed.clone());
     }
+}
+
+fn run(shared: &Shared, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Effect>, BackboneError> {
+    shared.store.with("writing", |database| {
+        let transaction = database.begin_write()?;
+        let mut batch = Batch::new(&transaction, shared);
+        for job in jobs {
+            job.apply(&mut batch)?;
+        }
+        // Nothing but refusals: no reason to sync.
+        let Some(effects) = batch.finish()? else { return Ok(Vec::new()) };
+        transaction.commit()?;
+        shared.store.written();
+        Ok(effects)
+    })
 }

@@ -42,6 +42,13 @@ impl Leases {
         self.waiting.insert(position);
     }
 
+    /// These requests are there, and no others.
+    pub(crate) fn hold(&mut self, positions: &BTreeSet<u64>) {
+        let gone: Vec<u64> = self.out.keys().filter(|position| !positions.contains(position)).copied().collect();
+        gone.into_iter().for_each(|position| self.forget(position));
+        self.waiting = positions.iter().filter(|position| !self.out.contains_key(position)).copied().collect();
+    }
+
     /// Hands out up to `max`, oldest first.
     pub(crate) fn take(&mut self, max: usize, now: Instant) -> Vec<Lease> {
         self.run_out(now);
@@ -120,6 +127,17 @@ mod tests {
         assert_eq!(first.iter().map(|lease| lease.position).collect::<Vec<_>>(), [1, 2]);
         leases.give_back(first[0]);
         assert_eq!(leases.take(9, now).iter().map(|lease| lease.position).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_is_what_the_disk_holds_and_what_is_out_stays_out() {
+        let now = Instant::now();
+        let mut leases = Leases::new(TERM, [1, 2, 3]);
+        let out = leases.take(2, now);
+        leases.hold(&BTreeSet::from([2, 3, 4]));
+        assert_eq!(leases.take(9, now).iter().map(|lease| lease.position).collect::<Vec<_>>(), [3, 4]);
+        assert!(!leases.settle(out[0], now), "it is gone");
+        assert!(leases.settle(out[1], now));
     }
 
     #[tokio::test(start_paused = true)]

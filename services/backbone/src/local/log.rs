@@ -34,6 +34,10 @@ impl RegistryLog for LocalLog {
         self.0.shared.tails.last(&stream).map(Position).ok_or_else(|| stream.undeclared())
     }
 
+    async fn writable(&self, _: &LogId) -> Result<(), BackboneError> {
+        self.0.shared.store.writable()
+    }
+
     async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
         batch.check()?;
         let stream = StreamName::log(log);

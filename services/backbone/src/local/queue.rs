@@ -54,6 +54,17 @@ impl Queues {
         });
     }
 
+    /// A queue holds exactly these requests. Those that are out with somebody stay so.
+    pub(crate) fn hold(&self, stream: &StreamName, positions: Vec<u64>) {
+        match self.get(stream) {
+            None => self.declare(stream, positions),
+            Some(queue) => {
+                queue.leases().hold(&positions.into_iter().collect());
+                queue.arrival.notify_waiters();
+            }
+        }
+    }
+
     pub(crate) fn arrived(&self, stream: &StreamName, position: u64) {
         if let Some(queue) = self.get(stream) {
             queue.leases().arrived(position);

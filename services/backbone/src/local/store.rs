@@ -1,16 +1,17 @@
-//! The database of an in-process backbone: reading, and closing it for good.
+//! The database of an in-process backbone: reading, opening it again after a write that failed, closing it for good.
 //!
 //! Invariants: a panic inside the database (it trusts its pages) becomes [`BackboneError::Damaged`]; once closed, the
 //! file is released, whoever still holds this.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
 
 use super::{
+    disk::{Disk, Trouble},
     frame::{self, Row},
     stream::StreamName,
 };
@@ -40,9 +41,18 @@ impl From<BackboneError> for StoreError {
 
 /// A database, its name in errors, and whether reading it may wait for a disk.
 pub(crate) struct Store {
-    database: RwLock<Option<Database>>,
+    database: RwLock<Slot>,
     name: String,
-    on_disk: bool,
+    /// `None`: in memory, where reading waits for nobody and writing does not fail.
+    disk: Option<Disk>,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+enum Slot {
+    Open(Database),
+    /// It failed and could not be opened again yet.
+    Broken,
+    Closed,
 }
 
 /// Most that is read at a time: a reader that is far behind takes many such steps.
@@ -59,15 +69,87 @@ pub(crate) struct Read {
 }
 
 impl Store {
-    /// `name` stands in errors; `on_disk` moves reads off the runtime's threads.
-    pub(crate) fn new(database: Database, name: String, on_disk: bool) -> Self {
-        Self { database: RwLock::new(Some(database)), name, on_disk }
+    /// `name` stands in errors; a `disk` moves reads off the runtime's threads.
+    pub(crate) fn new(database: Database, name: String, disk: Option<Disk>) -> Self {
+        Self { database: RwLock::new(Slot::Open(database)), name, disk, trouble: Mutex::default() }
     }
 
     /// Closes the database when reads and writes under way are done.
     pub(crate) fn close(&self) {
-        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(database);
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = Slot::Closed;
+    }
+
+    /// Whether writes are taken, as far as is known.
+    pub(crate) fn writable(&self) -> Result<(), BackboneError> {
+        match &*self.trouble() {
+            None => Ok(()),
+            Some(trouble) => Err(self.unwritable(trouble)),
+        }
+    }
+
+    /// To be called by who writes, before each write: after one that failed, looks now and then whether there is room.
+    /// `Ok(true)`: it was opened again meanwhile, and may hold what was never acknowledged.
+    pub(crate) fn ready_to_write(&self) -> Result<bool, BackboneError> {
+        let Some(disk) = &self.disk else { return Ok(false) };
+        {
+            let mut trouble = self.trouble();
+            let Some(known) = trouble.as_mut() else { return Ok(false) };
+            if !known.is_due() {
+                return Err(self.unwritable(known));
+            }
+        }
+        // Without the lock: opening again may take a while, and others ask how things stand.
+        let room = disk.has_room().map_err(|error| error.to_string());
+        let Err(reason) = room.and_then(|()| self.open_again(disk)) else { return Ok(true) };
+        let mut trouble = self.trouble();
+        let known = trouble.get_or_insert_with(|| Trouble::new(String::new(), None));
+        known.reason = reason;
+        Err(self.unwritable(known))
+    }
+
+    /// To be called by who writes, after each write that was taken.
+    pub(crate) fn written(&self) {
+        if self.trouble().take().is_some() {
+            tracing::info!(log = self.name, "the disk takes writes again");
+        }
+    }
+
+    /// To be called by who writes, after each that failed. `true`: the database was opened again, for those who read.
+    pub(crate) fn failed(&self, error: &BackboneError) -> bool {
+        let (BackboneError::Unwritable { reason, .. }, Some(disk)) = (error, &self.disk) else { return false };
+        {
+            let mut trouble = self.trouble();
+            if trouble.is_none() {
+                tracing::error!(log = self.name, reason, "the disk takes no writes; nothing can be changed until it does");
+            }
+            *trouble = Some(Trouble::new(reason.clone(), trouble.as_ref()));
+        }
+        match self.open_again(disk) {
+            Ok(()) => true,
+            Err(reason) => {
+                tracing::debug!(log = self.name, reason, "the database cannot be opened again yet");
+                false
+            }
+        }
+    }
+
+    fn open_again(&self, disk: &Disk) -> Result<(), String> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*database, Slot::Closed) {
+            return Err(BackboneError::Closed.to_string());
+        }
+        // Closed first: it holds the file's lock.
+        *database = Slot::Broken;
+        *database = Slot::Open((disk.reopen)().map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    fn unwritable(&self, trouble: &Trouble) -> BackboneError {
+        BackboneError::Unwritable { what: self.name.clone(), reason: trouble.reason.clone() }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a step on the database; what it cannot do becomes an error that says what was `attempted`.
@@ -77,7 +159,14 @@ impl Store {
         step: impl FnOnce(&Database) -> Result<T, StoreError>,
     ) -> Result<T, BackboneError> {
         let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = guard.as_ref() else { return Err(BackboneError::Closed) };
+        let database = match &*guard {
+            Slot::Open(database) => database,
+            Slot::Broken => {
+                let reason = "its disk has failed a write, and it could not be opened again yet".to_owned();
+                return Err(BackboneError::Unavailable { attempted: format!("{attempted} in {}", self.name), reason });
+            }
+            Slot::Closed => return Err(BackboneError::Closed),
+        };
         match catch_unwind(AssertUnwindSafe(|| step(database))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(StoreError::Backbone(error))) => Err(error),
@@ -96,7 +185,7 @@ impl Store {
         step: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, BackboneError> {
         let read = |store: &Self| store.with(attempted, |database| step(&database.begin_read()?));
-        if !self.on_disk {
+        if self.disk.is_none() {
             return read(self);
         }
         let store = Arc::clone(self);
@@ -150,11 +239,11 @@ pub(crate) fn explain(name: &str, attempted: &str, error: &redb::Error) -> Backb
         },
         redb::Error::DatabaseClosed => BackboneError::Closed,
         // After one failed write redb takes no other: what is in memory and on disk may differ.
-        redb::Error::PreviousIo => BackboneError::Unavailable {
-            attempted: format!("{attempted} in {name}"),
-            reason: "an earlier write failed: see to the disk (is it full?), then start this process again".to_owned(),
-        },
-        // The rest is the disk's (full, gone, failing) and means that the outcome is not known.
+        redb::Error::PreviousIo => {
+            BackboneError::Unwritable { what: name.to_owned(), reason: "an earlier access of its file failed".to_owned() }
+        }
+        // Full, gone, failing: the outcome is not known.
+        redb::Error::Io(error) => BackboneError::Unwritable { what: name.to_owned(), reason: error.to_string() },
         error => BackboneError::Unavailable { attempted: format!("{attempted} in {name}"), reason: error.to_string() },
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use self::{
     documents::FaultyDocuments,
     requests::FaultyRequests,
-    streams::{FaultyAttempts, FaultyLog, FaultyMessages, FaultyPresence},
+    streams::{FaultyAttempts, FaultyHeartbeats, FaultyLog, FaultyMessages, FaultyPresence},
 };
 use super::dice::Dice;
 use crate::{Backbone, BackboneError, local::core::Parts};
@@ -26,6 +26,7 @@ pub(crate) fn wrap(parts: Parts, dice: &Arc<Dice>) -> Backbone {
         messages: Arc::new(FaultyMessages { inner: parts.messages, dice: dice() }),
         presence: Arc::new(FaultyPresence { inner: parts.presence, dice: dice() }),
         documents: Arc::new(FaultyDocuments { inner: parts.documents, dice: dice() }),
+        heartbeats: Arc::new(FaultyHeartbeats { inner: parts.heartbeats, dice: dice() }),
     }
 }
 

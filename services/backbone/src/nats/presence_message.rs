@@ -15,18 +15,34 @@ use crate::presence::{Beat, PresenceChange, Session};
 const POSITION: &str = "Rollcall-Position";
 /// How many sessions it holds.
 const SESSIONS: &str = "Rollcall-Sessions";
+/// The log's digest at the position, in hexadecimal.
+const DIGEST: &str = "Rollcall-Digest";
+/// How old the view is.
+const AGE_MS: &str = "Rollcall-Age-Ms";
 
 /// Says with a heartbeat how its connector is. In headers: the payload is the lease's name and nothing else, for watchers
 /// of earlier versions too.
 pub(super) fn write_beat(beat: Beat, headers: &mut HeaderMap) {
     headers.insert(POSITION, beat.position.to_string());
     headers.insert(SESSIONS, beat.sessions.to_string());
+    if let Some(digest) = beat.digest {
+        headers.insert(DIGEST, hex::encode(digest));
+    }
+    if let Some(age_ms) = beat.age_ms {
+        headers.insert(AGE_MS, age_ms.to_string());
+    }
 }
 
-/// What a heartbeat says of its connector; what it does not say, as earlier versions do not, is zero.
+/// What a heartbeat says of its connector; what it does not say, as earlier versions do not, is zero or nothing.
 pub(super) fn read_beat(headers: &HeaderMap) -> Beat {
-    let number = |name: &str| headers.get(name).and_then(|value| value.as_str().parse().ok()).unwrap_or_default();
-    Beat { position: Position(number(POSITION)), sessions: number(SESSIONS) }
+    let number = |name: &str| headers.get(name).and_then(|value| value.as_str().parse().ok());
+    let digest = headers.get(DIGEST).and_then(|value| hex::decode(value.as_str()).ok()?.try_into().ok());
+    Beat {
+        position: Position(number(POSITION).unwrap_or_default()),
+        sessions: number(SESSIONS).unwrap_or_default(),
+        digest,
+        age_ms: number(AGE_MS),
+    }
 }
 
 /// What a message of the stream says.
@@ -118,11 +134,12 @@ mod tests {
     fn a_heartbeat_that_says_nothing_of_its_connector_is_read_all_the_same() {
         let mut headers = HeaderMap::new();
         assert_eq!(read_beat(&headers), Beat::default());
-        let beat = Beat { position: Position(u64::MAX), sessions: 7 };
+        let beat = Beat { position: Position(u64::MAX), sessions: 7, digest: Some([0xab; 32]), age_ms: Some(250) };
         write_beat(beat, &mut headers);
         assert_eq!(read_beat(&headers), beat);
         headers.insert("Rollcall-Sessions", "many");
-        assert_eq!(read_beat(&headers), Beat { sessions: 0, ..beat });
+        headers.insert("Rollcall-Digest", "abab");
+        assert_eq!(read_beat(&headers), Beat { sessions: 0, digest: None, ..beat });
     }
 
     proptest! {

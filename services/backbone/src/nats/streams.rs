@@ -20,7 +20,12 @@ use super::{
     shards::{Shard, Shards},
     subjects,
 };
-use crate::{BackboneError, log::StreamIdentity, requests::REQUEST_AGE_MAX};
+use crate::{
+    BackboneError,
+    heartbeat::{KEPT, REGISTRARS_MAX, SHARDS},
+    log::StreamIdentity,
+    requests::REQUEST_AGE_MAX,
+};
 
 /// Devices and connectors whose presence one shard keeps.
 const PRESENCE_ENTRIES_MAX: i64 = 4_000_000;
@@ -147,6 +152,24 @@ pub(super) fn presence(shard: Shard, config: &NatsConfig) -> Declaration {
             destination: subjects::presence_repeated(shard),
             headers_only: false,
         }),
+        ..stored(config)
+    };
+    Declaration { config, adjustable: Adjustable::Room }
+}
+
+/// Registrars' announcements: the last of each registrar and shard. Kept as [`presence`] is.
+pub(super) fn heartbeats(config: &NatsConfig) -> Declaration {
+    let alone = config.replicas == 1;
+    let sources = REGISTRARS_MAX as u64 * u64::from(SHARDS);
+    let config = Config {
+        name: subjects::HEARTBEATS_STREAM.to_owned(),
+        subjects: vec![subjects::HEARTBEATS_ALL.to_owned()],
+        storage: if alone { StorageType::File } else { StorageType::Memory },
+        persist_mode: alone.then_some(PersistenceMode::Async),
+        max_messages: limit(sources),
+        max_messages_per_subject: 1,
+        max_age: KEPT,
+        allow_direct: true,
         ..stored(config)
     };
     Declaration { config, adjustable: Adjustable::Room }

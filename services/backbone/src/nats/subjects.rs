@@ -7,7 +7,7 @@
 //! percent-encoded all the same, so that a wider alphabet tomorrow cannot become a wildcard.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RequestId, SpaceId};
+use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
 
 use super::shards::Shard;
 use crate::{
@@ -208,6 +208,16 @@ pub(super) fn presence_connector(shard: Shard, instance: &InstanceId, connector:
 /// The last heartbeats of all connectors.
 pub(super) fn presence_connectors(shard: Shard, instance: &InstanceId) -> String {
     format!("presence.{shard}.{}.connector.*", token(instance.as_str()))
+}
+
+/// The stream of registrars' announcements: one for the fleet.
+pub(super) const HEARTBEATS_STREAM: &str = "heartbeats";
+/// All of them.
+pub(super) const HEARTBEATS_ALL: &str = "heartbeats.>";
+
+/// The last announcement of a registrar for one shard of logs.
+pub(super) fn heartbeat(registrar: &RegistrarId, shard: u32) -> String {
+    format!("heartbeats.{}.{shard}", token(registrar.as_str()))
 }
 
 /// The stream of a shard of documents.

@@ -210,6 +210,7 @@ async fn check_damaged(folder: &Path, how: &str) -> bool {
         let clear = match &error {
             BackboneError::Damaged { .. } | BackboneError::StreamDiffers { .. } => true,
             BackboneError::Unavailable { .. }
+            | BackboneError::Unwritable { .. }
             | BackboneError::LimitReached { .. }
             | BackboneError::Full { .. }
             | BackboneError::Closed => false,

@@ -92,6 +92,8 @@ impl Inner {
             }
             Err(PetitionError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
             Err(PetitionError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
+            // Its log says so, once.
+            Err(PetitionError::Backbone(BackboneError::Unwritable { .. })) => Err(Refusal::RegistryUnavailable),
             Err(PetitionError::Backbone(error)) => {
                 tracing::warn!(%error, "a certificate-connect event could not be queued");
                 Err(Refusal::RegistryUnavailable)

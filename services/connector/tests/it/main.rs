@@ -13,6 +13,7 @@ mod pki;
 mod refusals;
 mod registrar;
 mod sessions;
+mod staleness;
 mod storm;
 mod tls;
 mod view;

@@ -31,6 +31,7 @@ use rollcall_domain::{
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::FleetSnapshot,
+    freshness::Freshness,
 };
 use rustls::{
     ClientConfig,
@@ -158,15 +159,27 @@ impl World {
 
     /// A connector that has begun, with its views in this store.
     pub(crate) async fn start_on(&self, backbone: Backbone, store: Store, change: impl FnOnce(&mut Limits)) -> Connector {
-        let mut limits = Limits { connections_max: 2000, linger_ms_max: 300, drain_ms_max: 5000, ..Limits::default() };
-        change(&mut limits);
-        let config =
+        self.configured(backbone, store, Freshness::unknown(), |config| change(&mut config.limits)).await
+    }
+
+    /// A connector that has begun, configured by the test, and knows so much of registrars.
+    pub(crate) async fn configured(
+        &self,
+        backbone: Backbone,
+        store: Store,
+        freshness: Freshness,
+        change: impl FnOnce(&mut Config),
+    ) -> Connector {
+        let limits = Limits { connections_max: 2000, linger_ms_max: 300, drain_ms_max: 5000, ..Limits::default() };
+        let mut config =
             Config { listen: ([127, 0, 0, 1], 0).into(), tls_folder: self.tls_folder(), limits, ..Config::default() };
+        change(&mut config);
         let ((bound, address), (status, seen), shutdown) =
             (oneshot::channel(), watch::channel(ConnectorStatus::default()), CancellationToken::new());
         let parts = Parts {
             backbone,
             store,
+            freshness,
             fleet: self.fleet.subscribe(),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(self.seeds.fetch_add(1_000_000, Ordering::SeqCst))),

@@ -1,4 +1,4 @@
-//! Log, attempts, messages and presence with faults.
+//! Log, attempts, messages, presence and announcements with faults.
 
 use std::sync::Arc;
 
@@ -10,7 +10,10 @@ use tokio::sync::mpsc;
 use crate::{
     BackboneError,
     attempts::Attempts,
-    local::{attempts::LocalAttempts, log::LocalLog, messages::LocalMessages, presence::PresenceHub},
+    heartbeat::{Heard, Heartbeats, Source},
+    local::{
+        attempts::LocalAttempts, heartbeat::HeartbeatHub, log::LocalLog, messages::LocalMessages, presence::PresenceHub,
+    },
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     memory::dice::Dice,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
@@ -31,6 +34,10 @@ impl RegistryLog for FaultyLog {
 
     async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
         self.inner.last(log).await
+    }
+
+    async fn writable(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.writable(log).await
     }
 
     async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
@@ -130,6 +137,29 @@ impl Presence for FaultyPresence {
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
         self.inner.watch(instance).await
+    }
+}
+
+/// [`Heartbeats`] with faults.
+pub(crate) struct FaultyHeartbeats {
+    pub(crate) inner: Arc<HeartbeatHub>,
+    pub(crate) dice: Arc<Dice>,
+}
+
+#[async_trait]
+impl Heartbeats for FaultyHeartbeats {
+    async fn open(&self) -> Result<(), BackboneError> {
+        self.inner.open().await
+    }
+
+    async fn announce(&self, source: &Source, announcement: Bytes) -> Result<(), BackboneError> {
+        self.dice.reach("announcing a registrar")?;
+        self.inner.announce(source, announcement).await?;
+        self.dice.acknowledge("announcing a registrar")
+    }
+
+    async fn follow(&self) -> Result<mpsc::Receiver<Result<Heard, BackboneError>>, BackboneError> {
+        Ok(cut(self.inner.follow().await?, &self.dice))
     }
 }
 

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     documents::{DocumentKey, Revision},
+    heartbeat::{Heard, Source},
     log::{AppendError, Followed},
     messages::Lane,
     nats::{Credentials, NatsConfig, connect},
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId};
+use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RegistrarId, RequestId};
 use tokio::time::timeout;
 
 use super::{BOUND, follow_to, instance, log, message, offline, online, records, session};
@@ -151,7 +152,7 @@ async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
     }
     api.presence.open(&instance()).await.unwrap();
     let mut watch = api.presence.watch(&instance()).await.unwrap();
-    let beat = Beat { position: Position(5), sessions: 1 };
+    let beat = Beat { position: Position(5), sessions: 1, digest: Some([5; 32]), age_ms: None };
     connector.presence.heartbeat(&instance(), &session("c", 1).connector, beat).await.unwrap();
     connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
     assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));
@@ -288,6 +289,33 @@ async fn flow_control_passes_between_accounts() {
 }
 
 #[tokio::test]
+async fn only_a_registrar_announces_itself_and_everybody_hears_it() {
+    let server = NatsServer::with_shipped_accounts().await;
+    let (registrar, others) = (as_user(&server, "registrar").await, [CONNECTOR, "api"]);
+    let source = Source { registrar: RegistrarId::parse("r-1").unwrap(), shard: 3 };
+    registrar.heartbeats.open().await.unwrap();
+    for name in others {
+        let other = as_user(&server, name).await;
+        let mut heard = other.heartbeats.follow().await.unwrap();
+        let forged = other.heartbeats.announce(&source, Bytes::from("forged")).await;
+        assert!(matches!(forged, Err(BackboneError::Unavailable { .. })), "{name}: {forged:?}");
+        let told = Bytes::from(format!("told to {name}"));
+        registrar.heartbeats.announce(&source, told.clone()).await.unwrap();
+        let next = async {
+            loop {
+                // What was announced to the one before may come first.
+                match heard.recv().await.expect("following goes on").unwrap() {
+                    Heard::Announced(bytes) if bytes == told => return,
+                    Heard::Announced(bytes) => assert!(bytes.starts_with(b"told to "), "{bytes:?}"),
+                    Heard::Interrupted => panic!("nothing interrupts it"),
+                }
+            }
+        };
+        timeout(BOUND, next).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn one_user_may_do_what_all_may() {
     let server = NatsServer::with_shipped_accounts().await;
     let backbone = as_user(&server, "up").await;
@@ -304,6 +332,12 @@ async fn one_user_may_do_what_all_may() {
     let (connector, documents) = (session("c", 1).connector, &backbone.documents);
     backbone.presence.heartbeat(&instance(), &connector, Beat::default()).await.unwrap();
     assert_eq!(backbone.presence.connectors(&instance()).await.unwrap().len(), 1);
+    let source = Source { registrar: RegistrarId::parse("r-1").unwrap(), shard: 3 };
+    backbone.heartbeats.open().await.unwrap();
+    backbone.heartbeats.announce(&source, Bytes::from("up")).await.unwrap();
+    let mut heard = backbone.heartbeats.follow().await.unwrap();
+    let heard = timeout(BOUND, heard.recv()).await.unwrap();
+    assert!(matches!(heard, Some(Ok(Heard::Announced(ref bytes))) if bytes == "up"), "{heard:?}");
     let revision = documents.put(&instance(), &shadow(), Revision::NONE, "{}".into()).await.unwrap();
     assert_eq!(documents.get(&instance(), &shadow()).await.unwrap().map(|found| found.revision), Some(revision));
 }

@@ -8,13 +8,14 @@ use std::{
 use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
+    heartbeat::{Heard, Source},
     log::AppendError,
     messages::{Lane, MessageCursor},
     nats::{NatsConfig, connect},
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_domain::ids::{Position, RequestId};
+use rollcall_domain::ids::{Position, RegistrarId, RequestId};
 use tokio::time::timeout;
 
 use super::registry_log::last_of;
@@ -255,5 +256,29 @@ async fn f9_a_message_is_on_the_lane_and_of_the_device_that_its_subject_says() {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
         assert_eq!(found.position.to_string(), format!("{SHARD}:{position}"));
         assert_eq!(&found.message.payload[..], payload.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn f50_a_follower_of_registrars_is_told_of_a_cut_before_what_comes_after_it() {
+    let mut server = NatsServer::start().await;
+    let backbone = backbone(&server).await;
+    let source = Source { registrar: RegistrarId::parse("r-1").unwrap(), shard: 0 };
+    backbone.heartbeats.open().await.unwrap();
+    let mut heard = backbone.heartbeats.follow().await.unwrap();
+    let mut next = async || timeout(BOUND, heard.recv()).await.unwrap().expect("following goes on").unwrap();
+    backbone.heartbeats.announce(&source, Bytes::from("before")).await.unwrap();
+    assert_eq!(next().await, Heard::Announced(Bytes::from("before")));
+    server.kill();
+    server.start_again().await;
+    let announced = async { while backbone.heartbeats.announce(&source, Bytes::from("after")).await.is_err() {} };
+    timeout(BOUND, announced).await.unwrap();
+    assert_eq!(next().await, Heard::Interrupted);
+    loop {
+        match next().await {
+            Heard::Announced(bytes) if bytes == "after" => return,
+            // It is tried until it holds, and what was there before may come once more.
+            Heard::Interrupted | Heard::Announced(_) => {}
+        }
     }
 }

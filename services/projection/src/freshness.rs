@@ -1,0 +1,288 @@
+//! How fresh a process's views are: its own monotonic time since a registrar, heard of now, had nothing that the view has not.
+//!
+//! A view that follows its log cannot tell a quiet log from a cut link, and a mirror reports no lag all through a cut. So
+//! registrars announce a counter that rises with what their views have ([`rollcall_backbone::heartbeat`]), and a view is
+//! as old as the last rise whose position it has reached and whose digest it agrees with. No clock is compared with
+//! another machine's.
+//!
+//! `core` decides, without I/O; here are one task that follows, one that ticks, and what readers ask. Invariants: what was
+//! announced before this process was suspended, or before its link was cut, makes nothing fresh; nobody waits here for
+//! longer than the process has been seen running for [`SETTLE`].
+
+mod core;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rollcall_backbone::{
+    BackboneError,
+    heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
+    signing::PublicKey,
+};
+use rollcall_domain::ids::{LogId, Position};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::core::Core;
+pub use self::core::{Divergence, FRESH_MAX, SETTLE, SUSPENDED_AFTER, Uncounted};
+use crate::admission::{ViewHealth, ViewStatus};
+
+/// How often it is looked whether the process runs, and how far its views are.
+const TICK: Duration = Duration::from_millis(100);
+/// Pause before announcements are followed again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How often one kind of trouble is logged at most.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// Where a view stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The last record that it has folded.
+    pub position: Position,
+    /// The log's digest there.
+    pub digest: [u8; 32],
+}
+
+/// How fresh the view of one log is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Time since a registrar confirmed the view, or since there is one if none has; `None` without a registrar's
+    /// public key: nothing can be said then.
+    pub age: Option<Duration>,
+    /// The view and a registrar's have different digests at one position.
+    pub diverged: Option<Divergence>,
+    /// How many announcements have disagreed with the view since this process began.
+    pub divergences: u64,
+}
+
+/// The freshness of all views of a process. Cheap to clone; every question takes one short lock.
+#[derive(Clone)]
+pub struct Freshness(Arc<Inner>);
+
+/// Where a view is now; `None` once it is none any more.
+type Look = Box<dyn Fn() -> Option<Point> + Send + Sync>;
+
+struct Inner {
+    state: Mutex<State>,
+    /// Changes when somebody who waits may go on.
+    turns: watch::Sender<u64>,
+    /// The process was suspended: what waits to be read is older than it looks.
+    suspended: Notify,
+}
+
+struct State {
+    core: Core,
+    keys: Vec<PublicKey>,
+    looks: HashMap<LogId, Look>,
+    /// When each kind of trouble was logged last.
+    told: HashMap<&'static str, Instant>,
+}
+
+/// Whatever waits to be heard is older than it looks: to be followed anew at once.
+struct Suspended;
+
+/// Where a view of an instance stands, for [`Freshness::track`] and for what a registrar announces. One that has ended
+/// stands nowhere.
+pub fn view_point(status: &ViewStatus) -> Option<Point> {
+    (status.health != ViewHealth::Ended).then_some(Point { position: status.position, digest: status.digest })
+}
+
+impl Freshness {
+    /// Follows what the holders of these keys announce, until `shutdown`. Without a key nothing is followed: ages are not
+    /// known, and all that remains is to notice that the process was suspended.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn start(heartbeats: Arc<dyn Heartbeats>, keys: Vec<PublicKey>, shutdown: CancellationToken) -> Self {
+        let freshness = Self::of(Core::new(Instant::now(), !keys.is_empty()), keys.clone());
+        let ticking = freshness.clone();
+        let stop = shutdown.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(ticking.tick()).await });
+        if !keys.is_empty() {
+            let following = freshness.clone();
+            tokio::spawn(async move { shutdown.run_until_cancelled(following.follow(heartbeats)).await });
+        }
+        freshness
+    }
+
+    /// Knows nothing and holds nobody up: for a process that only looks at a log, and for tests of other things.
+    pub fn unknown() -> Self {
+        Self::of(Core::still(Instant::now()), Vec::new())
+    }
+
+    fn of(core: Core, keys: Vec<PublicKey>) -> Self {
+        Self(Arc::new(Inner {
+            state: Mutex::new(State { core, keys, looks: HashMap::new(), told: HashMap::new() }),
+            turns: watch::Sender::new(0),
+            suspended: Notify::new(),
+        }))
+    }
+
+    /// Whether ages can be known: whether there is a registrar's key.
+    pub fn is_proven(&self) -> bool {
+        !self.state().keys.is_empty()
+    }
+
+    /// Keeps an eye on a view, in the place of an earlier one of this log, until `look` says that it is none any more.
+    pub fn track(&self, log: LogId, look: impl Fn() -> Option<Point> + Send + Sync + 'static) {
+        let mut state = self.state();
+        state.core.track(log.clone(), Instant::now());
+        state.looks.insert(log, Box::new(look));
+    }
+
+    /// How fresh the view of a log is.
+    pub fn of_log(&self, log: &LogId) -> Seen {
+        self.state().core.seen(log, Instant::now())
+    }
+
+    /// Returns once the view of a log may be judged by: it is fresh, or this process has been seen running for [`SETTLE`]
+    /// since it began or was suspended, without its becoming fresh. At once in the usual case, and at once while the centre
+    /// is away for longer.
+    pub async fn settled(&self, log: &LogId) {
+        let mut turns = self.0.turns.subscribe();
+        loop {
+            if self.is_settled(log) {
+                return;
+            }
+            // The sender lives as long as this handle.
+            let _ = tokio::time::timeout(TICK, turns.changed()).await;
+        }
+    }
+
+    /// Whether [`settled`](Self::settled) would return at once.
+    pub fn is_settled(&self, log: &LogId) -> bool {
+        self.with(|core| core.may_go_on(log, Instant::now()))
+    }
+
+    /// How many announcements were not counted, and why.
+    pub fn uncounted(&self) -> Uncounted {
+        self.state().core.uncounted()
+    }
+
+    async fn tick(&self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let now = Instant::now();
+            let mut state = self.state();
+            state.core.tick(now, TICK);
+            let points: Vec<_> = state.looks.iter().map(|(log, look)| (log.clone(), look())).collect();
+            for (log, point) in points {
+                match point {
+                    Some(point) => state.core.look(&log, point, now),
+                    None => {
+                        state.looks.remove(&log);
+                        state.core.forget(&log);
+                    }
+                }
+            }
+            self.settle(state, now);
+        }
+    }
+
+    async fn follow(&self, heartbeats: Arc<dyn Heartbeats>) {
+        loop {
+            let epoch = self.with(|core| core.epoch(Instant::now()));
+            match heartbeats.follow().await {
+                Ok(heard) => {
+                    self.with(|core| core.listen(epoch, Instant::now()));
+                    if self.hear(heard).await.is_err() {
+                        continue;
+                    }
+                }
+                Err(error) => self.complain("following", &error),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Hears what comes, until it ends or the process was suspended meanwhile.
+    async fn hear(&self, mut heard: mpsc::Receiver<Result<Heard, BackboneError>>) -> Result<(), Suspended> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.0.suspended.notified() => return Err(Suspended),
+                next = heard.recv() => next,
+            };
+            match next {
+                Some(Ok(Heard::Announced(bytes))) => self.hear_one(&bytes),
+                Some(Ok(Heard::Interrupted)) => self.with(Core::interrupted),
+                Some(Err(error)) => {
+                    self.complain("following", &error);
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn hear_one(&self, bytes: &[u8]) {
+        let now = Instant::now();
+        // A signature takes a while: not under the lock that admission asks.
+        let keys = self.state().keys.clone();
+        match Announcement::read(bytes, &keys) {
+            Err(disbelief) => {
+                self.state().core.disbelieved();
+                self.complain("disbelief", &disbelief);
+            }
+            Ok(announcement) => {
+                let mut state = self.state();
+                let State { core, looks, .. } = &mut *state;
+                core.hear(&announcement, now, |log| looks.get(log).and_then(|look| look()));
+                self.settle(state, now);
+            }
+        }
+    }
+
+    /// Tells whoever has to know what the core has come to.
+    fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant) {
+        if state.core.take_suspended() {
+            self.0.suspended.notify_one();
+        }
+        let (opened, divergences) = (state.core.take_opened(), state.core.take_divergences(now, TOLD_EVERY));
+        drop(state);
+        if opened {
+            self.0.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
+        }
+        for Divergence { log, position, ours, theirs, registrar } in divergences {
+            let (ours, theirs) = (hex::encode(ours), hex::encode(theirs));
+            tracing::error!(%log, %position, ours, theirs, %registrar,
+                "the view of a log differs from a registrar's at one position: one of them is wrong; `rollcall view verify` says which");
+        }
+    }
+
+    fn complain(&self, kind: &'static str, error: &dyn std::fmt::Display) {
+        let now = Instant::now();
+        let told = self.state().told.get(kind).copied();
+        if told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY) {
+            self.state().told.insert(kind, now);
+            tracing::warn!(%error, "registrars' announcements cannot be believed or followed; views grow old meanwhile");
+        }
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Core) -> T) -> T {
+        let mut state = self.state();
+        let answer = ask(&mut state.core);
+        if state.core.take_suspended() {
+            self.0.suspended.notify_one();
+        }
+        answer
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What a panic leaves behind can only be older than it could be.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// One announcement lost, or one that is late, makes nobody wait; and what waits is over within a little more than one.
+const _: () = assert!(FRESH_MAX.as_millis() >= 2 * INTERVAL.as_millis());
+const _: () = assert!(SETTLE.as_millis() > INTERVAL.as_millis());

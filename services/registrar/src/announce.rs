@@ -1,0 +1,128 @@
+//! Announces, signed, how far this registrar's views are, so that readers can tell a quiet log from one they have lost.
+//!
+//! Not a record, and nothing that a decision waits for. Invariant: only a view that follows its log and has all of it is
+//! announced: one that is behind would make readers fresh that are no further.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::join_all;
+use rollcall_backbone::{
+    BackboneError,
+    heartbeat::{Announcement, Heartbeats, INTERVAL, Source, Standing, shard_of},
+    signing::SigningKey,
+};
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::{InstanceId, LogId, RegistrarId};
+use rollcall_projection::admission::{ViewHealth, ViewStatus};
+use tokio::{sync::watch, time::MissedTickBehavior};
+
+use crate::run::Parts;
+
+/// The views that are announced. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Served(Arc<Mutex<BTreeMap<LogId, watch::Receiver<ViewStatus>>>>);
+
+impl Served {
+    /// From now on this view is what is announced of the instance, until it ends.
+    pub(crate) fn put(&self, instance: &InstanceId, view: watch::Receiver<ViewStatus>) {
+        let log = LogId::Instance(instance.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(log, view);
+    }
+
+    /// What can be announced now, by shard.
+    fn standings(&self) -> BTreeMap<u32, Vec<Standing>> {
+        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        served.retain(|_, view| view.borrow().health != ViewHealth::Ended);
+        let mut shards: BTreeMap<u32, Vec<Standing>> = BTreeMap::new();
+        for (log, view) in served.iter() {
+            let ViewStatus { position, digest, .. } = match &*view.borrow() {
+                status if status.caught_up && status.health == ViewHealth::Following => status.clone(),
+                _ => continue,
+            };
+            shards.entry(shard_of(log)).or_default().push(Standing { log: log.clone(), position, digest });
+        }
+        shards
+    }
+}
+
+/// One registrar's life.
+struct Announcer {
+    heartbeats: Arc<dyn Heartbeats>,
+    key: Arc<SigningKey>,
+    clock: Arc<dyn Clock>,
+    registrar: RegistrarId,
+    served: Served,
+    /// Rises also from one life to the next: it begins with the clock and never falls behind it.
+    counter: u64,
+    failing: bool,
+}
+
+/// Announces until the future is dropped.
+pub(crate) async fn announce(parts: &Parts, served: Served) {
+    let announcer = Announcer {
+        heartbeats: Arc::clone(&parts.backbone.heartbeats),
+        key: Arc::clone(&parts.key),
+        clock: Arc::clone(&parts.clock),
+        registrar: registrar_id(&*parts.entropy),
+        served,
+        counter: 0,
+        failing: false,
+    };
+    announcer.run().await;
+}
+
+impl Announcer {
+    async fn run(mut self) {
+        let mut interval = tokio::time::interval(INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut open = false;
+        loop {
+            interval.tick().await;
+            let opened = match open {
+                true => Ok(()),
+                false => self.heartbeats.open().await,
+            };
+            open = opened.is_ok();
+            let outcome = match opened {
+                Ok(()) => self.announce_once().await,
+                Err(error) => Err(error),
+            };
+            self.report(outcome);
+        }
+    }
+
+    async fn announce_once(&mut self) -> Result<(), BackboneError> {
+        let now_ms = u64::try_from(self.clock.unix_ms()).unwrap_or_default();
+        self.counter = now_ms.max(self.counter + 1);
+        let announced = self.served.standings().into_iter().map(|(shard, logs)| {
+            let source = Source { registrar: self.registrar.clone(), shard };
+            let announcement = Announcement { source, counter: self.counter, logs };
+            let (bytes, heartbeats) = (announcement.sign(&self.key), &self.heartbeats);
+            async move { heartbeats.announce(&announcement.source, bytes).await }
+        });
+        // All at once: what is not answered takes its time, and the others are not to wait for it.
+        join_all(announced).await.into_iter().collect()
+    }
+
+    /// One line when it begins to fail, whatever it fails at, and one when it is over.
+    fn report(&mut self, outcome: Result<(), BackboneError>) {
+        match (outcome, self.failing) {
+            (Err(error), false) => {
+                tracing::warn!(registrar = %self.registrar, %error, "this registrar cannot be announced; readers' views seem to grow old");
+                self.failing = true;
+            }
+            (Ok(()), true) => {
+                tracing::info!(registrar = %self.registrar, "this registrar is announced again");
+                self.failing = false;
+            }
+            (Err(_), true) | (Ok(()), false) => {}
+        }
+    }
+}
+
+fn registrar_id(entropy: &dyn Entropy) -> RegistrarId {
+    RegistrarId::parse(&entropy.uuid_v4().to_string()).expect("a UUID is hexadecimal digits and '-'")
+}
