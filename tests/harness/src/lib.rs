@@ -14,6 +14,7 @@ pub mod clients;
 pub mod deployment;
 pub mod fleet;
 pub mod nats;
+pub mod nats_cluster;
 pub mod operator;
 pub mod process;
 pub mod raw;

@@ -14,12 +14,17 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use rollcall_projection::admission::{AdmissionView, ViewError};
+use tokio::time::{Instant, sleep};
 
 use super::{Applier, Outcome};
 use crate::fleet_file::document::{Fault, Place};
 
 /// How long one command may take to be ruled on.
 const RULING_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a log and its queue may take to be opened.
+const OPENING_DEADLINE: Duration = Duration::from_secs(30);
+/// Pause before they are opened again.
+const OPEN_AGAIN: Duration = Duration::from_millis(200);
 /// The name that commands of a fleet file carry.
 pub(super) const OPERATOR: &str = "fleet-file";
 
@@ -83,11 +88,28 @@ impl Applier {
         }
     }
 
-    /// Opens a log and its queue; the registrar does too, and whoever comes second finds them there.
+    /// Opens a log and its queue; the registrar does too, and whoever comes second finds them there. A cluster may leave a
+    /// request for a stream unanswered that is being made for somebody else: asked again, it answers.
     pub(super) async fn open(&self, log: &LogId) -> Result<(), ApplyError> {
-        let failed = |source| ApplyError::Open { log: log.clone(), source };
-        self.backbone.log.open(log).await.map_err(failed)?;
-        self.backbone.requests.open(log).await.map_err(failed)
+        let deadline = Instant::now() + OPENING_DEADLINE;
+        loop {
+            let opened = async {
+                self.backbone.log.open(log).await?;
+                self.backbone.requests.open(log).await
+            };
+            let source = match self.shutdown.run_until_cancelled(opened).await {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(source)) => source,
+                None => return Err(ApplyError::Stopped),
+            };
+            if !matches!(source, BackboneError::Unavailable { .. }) || Instant::now() >= deadline {
+                return Err(ApplyError::Open { log: log.clone(), source });
+            }
+            tracing::debug!(%log, %source, "log and queue cannot be opened yet; trying again");
+            if self.shutdown.run_until_cancelled(sleep(OPEN_AGAIN)).await.is_none() {
+                return Err(ApplyError::Stopped);
+            }
+        }
     }
 
     /// Asks for a command, if there is one to ask for, and waits until the view knows what came of it.
