@@ -1,15 +1,20 @@
 //! Every process with its own user of the accounts that `deploy/nats` ships: what they need works through them, and nothing that
 //! they need is missing.
 
+use std::process::{Command, Output};
+
 use rollcall_harness::{
-    api::Api,
     certificates::{Authority, Key, Pair},
-    clients::{PahoOptions, folder},
+    clients::{PahoOptions, folder, success},
     deployment::Deployment,
-    fleet::Instance,
-    nats::NatsServer,
+    fleet::{self, Instance},
+    nats::{NatsLogin, NatsServer, UP},
+    nats_cluster::NatsCluster,
+    operator::Operator,
     process::rollcall,
+    raw,
     storm::Storm,
+    up::Up,
     wait,
 };
 use serde_json::json;
@@ -22,7 +27,7 @@ fn f37_everything_works_through_accounts_that_reach_nothing_else() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let mut deployment = Deployment::start(folder, &[Instance::new("north", &ca.pair.certificate)]);
-    let api = Api::of(&deployment.start_api()).on("north");
+    let api = deployment.administrator().on("north");
     let second = deployment.add_serving_connector();
     let (one, other) = (deployment.target("north.test", 0), deployment.target("north.test", second));
     let storms = [Storm::start(&one, &ca, "truck", DEVICES), Storm::start(&other, &ca, "lorry", DEVICES)];
@@ -85,10 +90,8 @@ fn credentials_in_a_url_are_refused_by_every_command() {
     let folder = folder();
     let nats = NatsServer::start();
     let url = nats.url().replace("nats://", "nats://up:secret-of-up@");
-    let fleet = folder.path().join("fleet.yaml");
-    std::fs::write(&fleet, "instances: []\n").expect("written");
-    for command in [vec!["view", "verify"], vec!["up"], vec!["apply", "--fleet", fleet.to_str().expect("UTF-8")]] {
-        let mut program = std::process::Command::new(rollcall());
+    for command in [vec!["view", "verify"], vec!["up"], vec!["log", "verify"]] {
+        let mut program = Command::new(rollcall());
         let done = program
             .args(&command)
             .args(["--nats", &url, "--data"])
@@ -99,4 +102,45 @@ fn credentials_in_a_url_are_refused_by_every_command() {
         assert!(!done.status.success(), "{command:?}");
         assert!(errors.contains("--nats-password-file") && !errors.contains("secret-of-up"), "{command:?}: {errors}");
     }
+}
+
+/// Three servers, three copies: who makes streams is told so, and says so where it was not.
+#[test]
+fn replicas_are_a_setting_of_every_command() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let cluster = NatsCluster::start();
+    let (login, alone) = (cluster.login(UP), NatsLogin { replicas: 1, ..cluster.login(UP) });
+    let yaml = fleet::yaml(&[Instance::new("north", &ca.pair.certificate)]);
+    let mut up = Up::start_text(folder, &yaml, Some(login.clone()));
+    let device = ca.quick_device(up.folder(), "truck-1");
+    raw::trusted(&up.target("north.test"), &device);
+    let uplink = "$oc/devices/truck_truck-1/sys/messages/up";
+    success(&up.target("north.test").mosquitto_pub(&device, uplink, "hello", &[])).expect("registered");
+    Operator::on_nats(&login).uplinks("north").expect("truck_truck-1", "hello");
+
+    let data = up.data();
+    let refused = |done: &Output| {
+        let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success(), "{errors}");
+        assert!(errors.contains("--nats-replicas") && errors.contains("it has 3 replicas"), "{errors}");
+        assert!(errors.contains("the setting `replicas` says 1"), "{errors}");
+    };
+
+    assert!(up.process().stop().success());
+    let verify = |nats: &NatsLogin| {
+        let mut command = Command::new(rollcall());
+        command.args(["view", "verify", "--data"]).arg(&data);
+        nats.pass(&mut command);
+        command.output().expect("started")
+    };
+    // A command that only reads takes the copies as it finds them.
+    success(&verify(&alone)).expect("verified");
+    let verified = verify(&login);
+    success(&verified).expect("verified");
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("north at position"), "{verified:?}");
+    let mut command = Command::new(rollcall());
+    command.args(["up", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data"]).arg(&data);
+    alone.pass(&mut command);
+    refused(&command.output().expect("started"));
 }

@@ -16,7 +16,7 @@ use rollcall_harness::{
 };
 
 /// Devices that connect for the first time.
-const DEVICES: usize = 500;
+const DEVICES: usize = 1500;
 /// How many are in when the process is killed, each time.
 const KILLED_AT: [usize; 2] = [50, 250];
 
@@ -30,9 +30,12 @@ fn expect_each_once(registered: &BTreeMap<String, usize>, storm: &Storm) {
 }
 
 /// What `rollcall view verify` says of the views in a data folder whose process has ended: fails if one differs.
-fn verified(data: &Path, nats: Option<&NatsLogin>) -> String {
+fn verified(data: &Path, nats: Option<&NatsLogin>, registrar_key: Option<&str>) -> String {
     let mut command = Command::new(rollcall());
     command.args(["view", "verify", "--data"]).arg(data);
+    if let Some(key) = registrar_key {
+        command.args(["--registrar-key", key]);
+    }
     if let Some(nats) = nats {
         nats.pass(&mut command);
     }
@@ -50,7 +53,7 @@ fn kill_up(mut up: Up, ca: &Authority, read: impl FnOnce(&Up) -> Operator, nats:
     storm.all_admitted();
     // Its views must hold against the log after a kill, not only after a clean end.
     up.process().kill();
-    let said = verified(&up.data(), nats);
+    let said = verified(&up.data(), nats, None);
     assert!(said.contains("north"), "{said}");
     expect_each_once(&read(&up).registrations("north"), &storm);
 }
@@ -86,8 +89,9 @@ fn kill_a_part(kill: fn(&mut Deployment), restart: fn(&mut Deployment)) {
     storm.all_admitted();
     deployment.registrar().kill();
     deployment.connector(0).process.kill();
-    let registrar = verified(&deployment.registrar_data(), Some(&deployment.nats.login("registrar")));
-    let connector = verified(&deployment.connector_data(0), Some(&deployment.nats.login("connector-0")));
+    let key = Some(deployment.public_registrar_key());
+    let registrar = verified(&deployment.registrar_data(), Some(&deployment.nats.login("registrar")), key);
+    let connector = verified(&deployment.connector_data(0), Some(&deployment.nats.login("connector-0")), key);
     assert_eq!(registrar, connector, "two views at one position have one digest");
     expect_each_once(&deployment.operator().registrations("north"), &storm);
 }

@@ -1,7 +1,6 @@
 //! A connector that was stopped and goes on: whoever waited for it is judged after what happened meanwhile was read.
 
 use rollcall_harness::{
-    api::Api,
     certificates::{Authority, Key},
     clients::{PahoOptions, folder, success},
     deployment::Deployment,
@@ -22,7 +21,7 @@ fn f17_who_waits_for_a_connector_that_was_stopped_is_judged_after_what_happened_
     let instances = [Instance::new("north", &ca.pair.certificate)];
     // Those who wait have shaken hands before: they wait for as long as it takes.
     let mut deployment = Deployment::configured(folder, &instances, "connect_ms_max = 120000", "");
-    let api = Api::of(&deployment.start_api()).on("north");
+    let api = deployment.administrator().on("north");
     let (device, other) = (ca.quick_device(deployment.folder(), "truck-1"), ca.quick_device(deployment.folder(), "truck-2"));
     let target = deployment.target("north.test", 0);
     success(&target.mosquitto_pub(&device, UP, "known", &[])).expect("registered");

@@ -195,6 +195,11 @@ impl Deployment {
         Operator::on_nats(&self.nats.login(UP)).with_command_key(&self.command_key.file)
     }
 
+    /// What the registrars seal with, for readers.
+    pub fn public_registrar_key(&self) -> &str {
+        &self.registrar_key.public
+    }
+
     /// The folder where the registrar keeps its views.
     pub fn registrar_data(&self) -> PathBuf {
         self.folder().join("registrar")

@@ -16,6 +16,7 @@ pub mod deployment;
 pub mod earlier;
 pub mod fleet;
 pub mod nats;
+pub mod nats_cluster;
 pub mod operator;
 pub mod process;
 pub mod raw;

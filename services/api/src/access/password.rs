@@ -136,6 +136,21 @@ mod tests {
         assert!(!pepper(2).verify(&PASSWORD.into(), Some(&hash)));
     }
 
+    /// What docs/operate/security.md says: the log with its hashes is no place to try guesses at. Without a key, as any cracker
+    /// would, and with keys that are not the one, the right password is as wrong as any other.
+    #[test]
+    fn a_hash_out_of_the_log_verifies_nothing_without_the_master_key() {
+        let stored = hash(PASSWORD).expect("a hash");
+        let parsed = PasswordHash::new(&stored).expect("a PHC string");
+        let unkeyed =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(MEMORY_KIB, PASSES, LANES, None).expect("fits"));
+        assert!(unkeyed.verify_password(PASSWORD.as_bytes(), &parsed).is_err(), "a guess can be tried without the key");
+        for key in [0, 2, 255] {
+            assert!(!pepper(key).verify(&PASSWORD.into(), Some(&stored)));
+        }
+        assert!(pepper(1).verify(&PASSWORD.into(), Some(&stored)));
+    }
+
     #[test]
     fn one_password_has_another_hash_each_time() {
         let hash = || pepper(1).hash(&PASSWORD.into(), &SystemEntropy).expect("a hash");

@@ -130,9 +130,10 @@ enum Check {
 }
 
 impl Verifier {
-    /// Goes on from a point.
-    pub const fn new(log: SealedLog, keys: SealKeys, point: Point) -> Self {
-        Self { log, keys, point, waiting: Vec::new(), held: None }
+    /// Goes on from a point. Without keys everything that follows counts as ours, whatever proved what came before.
+    pub fn new(log: SealedLog, keys: SealKeys, point: Point) -> Self {
+        let sealing = if keys.is_empty() { Sealing::Unsigned } else { point.sealing };
+        Self { log, keys, point: Point { sealing, ..point }, waiting: Vec::new(), held: None }
     }
 
     /// Where everything that was taken ends.
