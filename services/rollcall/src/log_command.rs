@@ -351,7 +351,7 @@ async fn append(
         let Some(event) = wanted(&found)? else { return Ok(None) };
         let mut batch = Batch::from(vec![encode_record(&record(&sealed.log, event))]);
         batch.seal = Some(seal(key, sealed, (found.end.position, found.end.digest), &batch.records));
-        match log.append(&sealed.log, found.end.position, batch.into()).await {
+        match log.append(&sealed.log, found.end.position, batch).await {
             Ok(position) => return Ok(Some(position)),
             // A registrar was faster: look again.
             Err(AppendError::Conflict { .. }) => {}

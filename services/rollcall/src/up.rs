@@ -98,7 +98,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let telemetry = telemetry::start("rollcall", &config)?;
     let shutdown = shutdown::on_signal()?;
-    let outcome = serve(&arguments, &shutdown).await;
+    let outcome = Box::pin(serve(&arguments, &shutdown)).await;
     processes::finish(shutdown, telemetry).await;
     outcome
 }

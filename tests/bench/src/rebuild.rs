@@ -112,7 +112,7 @@ pub(crate) async fn fill(
             digest = batch.seal.as_ref().map_or(digest, |seal| seal.after);
             let (expected, count) = (position, batch.records.len() as u64);
             position = Position(position.0 + count);
-            appends.push(log.append(&id, expected, batch.into()));
+            appends.push(log.append(&id, expected, batch));
         }
         futures_util::future::try_join_all(appends).await?;
     }

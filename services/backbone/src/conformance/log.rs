@@ -248,12 +248,12 @@ pub async fn what_stands_beside_records_comes_back(under_test: &UnderTest) -> Re
     batch.records[1].request_sha256 = Some([9; 32]);
     let made = seal(&key, &sealed, (Position(2), [1; 32]), &batch.records);
     batch.seal = Some(made.clone());
-    backbone.log.append(&log, Position(2), batch.into()).await?;
+    backbone.log.append(&log, Position(2), batch).await?;
     let mut alone = Batch::from(numbered(6, 1));
     alone.records[0].request_sha256 = Some([8; 32]);
     let other = seal(&key, &sealed, (Position(5), [2; 32]), &alone.records);
     alone.seal = Some(other.clone());
-    backbone.log.append(&log, Position(5), alone.into()).await?;
+    backbone.log.append(&log, Position(5), alone).await?;
     let expected = vec![
         (None, None),
         (None, None),

@@ -42,7 +42,7 @@ impl World {
         let end = self.end().await;
         let made = seal(&self.key, &SealedLog::FLEET, (end, self.digest), &records);
         self.digest = made.after;
-        self.backbone.log.append(&LogId::Fleet, end, Append { seal: Some(made), records }.into()).await.unwrap()
+        self.backbone.log.append(&LogId::Fleet, end, Append { seal: Some(made), records }).await.unwrap()
     }
 
     async fn good(&mut self, names: &[&str]) -> Position {

@@ -42,7 +42,7 @@ impl RegistryLog for Crowded {
     }
 
     async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
-        self.inner.append(log, expected, batch.into()).await
+        self.inner.append(log, expected, batch).await
     }
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
