@@ -14,6 +14,7 @@ mod fleet_file;
 mod forged_commands;
 mod identity;
 mod limits;
+mod log_command;
 mod matrix;
 mod messages;
 mod openapi;

@@ -4,6 +4,7 @@
 
 mod announcing;
 mod answers;
+mod foreign;
 mod full;
 mod kills;
 mod mortal;

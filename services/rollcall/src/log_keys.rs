@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 const FILE_BYTES_MAX: usize = 4096;
 /// Where `rollcall up` keeps the key, in its data folder.
 const KEY: &str = "registrar.key";
+/// Beside it, where there were other keys before: their public halves, oldest first, one a line.
+const EARLIER: &str = "registrar.keys";
 
 /// How a process tells registrars' records from others: the `[log]` table of connectors and APIs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -66,7 +68,7 @@ pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
     let made = || SigningKey::generate().to_pem();
     let pem = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
     let key = parsed(&file, &pem)?;
-    let keys = with_own(&[], &key);
+    let keys = with_own(&earlier(data)?, &key);
     Ok((key, keys))
 }
 
@@ -85,9 +87,20 @@ pub fn of_data_folder_as_left(data: &Path) -> anyhow::Result<SigningKey> {
 pub fn of_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
     let file = data.join(KEY);
     if named.is_empty() && file.exists() {
-        return Ok(with_own(&[], &read(&file)?));
+        return Ok(with_own(&earlier(data)?, &read(&file)?));
     }
     Ok(named.iter().copied().collect())
+}
+
+fn earlier(data: &Path) -> anyhow::Result<Vec<PublicKey>> {
+    let file = data.join(EARLIER);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty());
+    lines.map(|(number, line)| line.parse().with_context(|| format!("{}:{number}", file.display()))).collect()
 }
 
 /// Reads a private key.

@@ -1,6 +1,12 @@
 //! A fleet with one instance, a CA that registers devices, and registrars that serve it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rollcall_backbone::{
@@ -54,6 +60,7 @@ pub(super) struct World {
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,
     seed: u64,
+    others_write: AtomicBool,
 }
 
 /// One registrar; its folder goes with it.
@@ -78,7 +85,20 @@ impl World {
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys = [key.public()].into_iter().collect();
         let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, shutdown.clone());
-        Self { backbone, faults, ca, key, command_key, clock, snapshots, fleet, instance, shutdown, seed }
+        Self {
+            backbone,
+            faults,
+            ca,
+            key,
+            command_key,
+            clock,
+            snapshots,
+            fleet,
+            instance,
+            shutdown,
+            seed,
+            others_write: false.into(),
+        }
     }
 
     /// Starts a registrar that sees `backbone`.
@@ -202,25 +222,37 @@ impl World {
     /// What a log holds, read without faults.
     pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
         self.faults.heal();
-        self.read(&self.sealed(log).await).await
+        let (records, foreign) = self.read(&self.sealed(log).await).await;
+        assert!(foreign == 0 || self.others_write.load(Ordering::Relaxed), "{foreign} records that nobody has sealed");
+        records
+    }
+
+    /// From now on others than registrars write into the log.
+    pub(super) fn let_others_write(&self) {
+        self.others_write.store(true, Ordering::Relaxed);
+    }
+
+    /// How many records of the instance's log are not the registrars'.
+    pub(super) async fn foreign(&self) -> usize {
+        self.read(&self.sealed(&log()).await).await.1
     }
 
     /// Which of the instances that had this log it is for.
     async fn sealed(&self, log: &LogId) -> SealedLog {
         let LogId::Instance(_) = log else { return SealedLog::FLEET };
-        let created = self.read(&SealedLog::FLEET).await.into_iter().find_map(|record| match record.event {
+        let created = self.read(&SealedLog::FLEET).await.0.into_iter().find_map(|record| match record.event {
             AnyEvent::Fleet(FleetEvent::InstanceCreated(instance)) => Some(SealedLog::of(&instance)),
             _ => None,
         });
         created.expect("the world has one instance")
     }
 
-    async fn read(&self, sealed: &SealedLog) -> Vec<Record> {
+    async fn read(&self, sealed: &SealedLog) -> (Vec<Record>, usize) {
         let keys: SealKeys = [self.key.public()].into_iter().collect();
         let sealed = sealed.clone();
         let start = Point::start(&sealed, &keys);
         let mut follower = LogFollower::new(Arc::clone(&self.backbone.log), sealed, keys, start);
-        let mut records = Vec::new();
+        let (mut records, mut foreign) = (Vec::new(), 0);
         loop {
             for step in follower.next().await.unwrap() {
                 match step {
@@ -228,7 +260,8 @@ impl World {
                         assert!(matches!(batch.after.sealing, Sealing::By(_)), "unsealed up to {}", batch.after.position);
                         records.extend(batch.records.into_iter().map(|read| Record::clone(&read.record)));
                     }
-                    Step::CaughtUp(_) => return records,
+                    Step::Foreign { .. } => foreign += 1,
+                    Step::CaughtUp(_) => return (records, foreign),
                     step => panic!("{step:?}"),
                 }
             }

@@ -252,3 +252,70 @@ proptest! {
         prop_assert_eq!(point.position, log.end());
     }
 }
+
+mod keys_that_follow_each_other {
+    use rollcall_domain::{ids::RequestId, registry::Actor, time::Timestamp};
+
+    use super::*;
+    use crate::codec::{AnyEvent, Record, encode_record};
+
+    fn says(log: &Log, event: LogEvent) -> NewRecord {
+        let record = Record {
+            id: uuid::Uuid::nil(),
+            log: log.sealed.log.clone(),
+            time: Timestamp::from_unix_s(1_780_272_000),
+            cause: RequestId::parse("log").unwrap(),
+            actor: Actor::Operator("rollcall-log".into()),
+            traceparent: None,
+            event: AnyEvent::Log(event),
+        };
+        encode_record(&record).into()
+    }
+
+    /// One sealed record, by a key of one's choice.
+    fn sealed_by(log: &mut Log, key: &SigningKey, record: NewRecord) -> Position {
+        let made = seal(key, &log.sealed, (log.end(), log.digest), std::slice::from_ref(&record));
+        log.digest = made.after;
+        log.push(&record.record, Some(made))
+    }
+
+    #[test]
+    fn a_key_that_the_current_one_names_takes_its_place() {
+        let (mut log, next) = (Log::new(), SigningKey::generate());
+        log.batch(1);
+        let named = says(&log, LogEvent::RegistrarKeyNamed { public_key: next.public() });
+        let current = std::mem::replace(&mut log.key, SigningKey::generate());
+        sealed_by(&mut log, &current, named);
+        sealed_by(&mut log, &next, Bytes::from_static(b"by the next").into());
+        let digest = log.digest;
+        let late = sealed_by(&mut log, &current, Bytes::from_static(b"by the old").into());
+        log.digest = digest;
+        log.key = current;
+        // Readers that were never told of the next key go over to it all the same.
+        let (told, point) = log.read(&[1]);
+        assert_eq!(own(&told), [(1, 1), (2, 1), (3, 1)]);
+        assert_eq!(foreign(&told), [(late.0, Foreign::OtherKey)]);
+        assert_eq!(point.sealing, Sealing::By(next.public()));
+    }
+
+    #[test]
+    fn with_the_key_lost_one_that_is_listed_later_adopts_the_log_and_no_earlier_one_does() {
+        let (mut log, later, earlier) = (Log::new(), SigningKey::generate(), SigningKey::generate());
+        log.batch(2);
+        let digest = log.digest;
+        let adopted = says(&log, LogEvent::Adopted { prefix_end: log.end(), prefix_digest: log.digest });
+        let by_an_earlier = sealed_by(&mut log, &earlier, adopted.clone());
+        log.digest = digest;
+        let not_an_adoption = sealed_by(&mut log, &later, Bytes::from_static(b"{}").into());
+        log.digest = digest;
+        sealed_by(&mut log, &later, adopted);
+        sealed_by(&mut log, &later, Bytes::from_static(b"by the later").into());
+        let keys: SealKeys = [earlier.public(), log.key.public(), later.public()].into_iter().collect();
+        let mut verifier = Verifier::new(log.sealed.clone(), keys.clone(), Point::start(&log.sealed, &keys));
+        log.entries.iter().cloned().for_each(|entry| verifier.push(entry));
+        let told = verifier.take().unwrap();
+        assert_eq!(own(&told), [(1, 2), (5, 1), (6, 1)]);
+        assert_eq!(foreign(&told), [(by_an_earlier.0, Foreign::OtherKey), (not_an_adoption.0, Foreign::OtherKey)]);
+        assert_eq!(verifier.point().sealing, Sealing::By(later.public()));
+    }
+}
