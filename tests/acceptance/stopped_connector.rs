@@ -55,8 +55,23 @@ fn f17_who_waits_for_a_connector_that_was_stopped_is_judged_after_what_happened_
         heard if heard[0]["connector"] == json!(name) => Ok(()),
         other => Err(other.to_string()),
     });
-    let frozen = api.ask("POST", "/v5/iot/{project_id}/devices/truck_truck-2/freeze", None, &json!({}));
-    assert_eq!(frozen.headers.get("rollcall-out-of-reach"), None, "{}", frozen.headers);
+    let mut frozen = None;
+    wait::until("a freeze to reach it at once", || {
+        let ask =
+            |what: &str| api.ask("POST", &format!("/v5/iot/{{project_id}}/devices/truck_truck-2/{what}"), None, &json!({}));
+        let done = ask("freeze");
+        match done.headers.get("rollcall-out-of-reach") {
+            None => {
+                frozen = Some(done);
+                Ok(())
+            }
+            Some(connector) => {
+                ask("unfreeze");
+                Err(connector.to_string())
+            }
+        }
+    });
+    let frozen = frozen.expect("it has reached it");
     let position = frozen.headers["rollcall-position"].as_str().and_then(|position| position.parse::<u64>().ok());
     wait::until("the connector to have it", || match connectors()[0]["position"].as_u64() {
         reached if reached >= position => Ok(()),
