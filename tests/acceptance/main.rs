@@ -12,6 +12,7 @@ mod deploy_up;
 mod first_connection;
 mod fleet_file;
 mod forged_commands;
+mod forged_records;
 mod identity;
 mod limits;
 mod log_command;

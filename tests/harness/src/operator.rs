@@ -1,7 +1,7 @@
 //! The operator's and the platform's side of a deployment, through the backbone: commands, records, device messages.
 //!
-//! What an operator does through the backbone here is ruled on by the registrar under test like any other request; nothing
-//! in this file writes to a log.
+//! What an operator does through the backbone here is ruled on by the registrar under test like any other request; only
+//! [`Operator::forge`] writes to a log, as somebody does who may not.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -117,6 +117,26 @@ impl Operator {
                     Followed::CaughtUp(_) => return records,
                     // It goes on, and catches up again.
                     Followed::Interrupted { .. } => {}
+                }
+            }
+        })
+    }
+
+    /// Writes a record into an instance's log past the registrars, and something that is no record behind it; returns where
+    /// the log ends then.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn forge(&self, instance: &str, event: Event) -> u64 {
+        let log = instance_log(instance);
+        let like = self.records(instance).pop().expect("a log with a record");
+        let record = codec::encode_record(&Record { event: AnyEvent::Registry(event), ..like });
+        self.runtime.block_on(async {
+            loop {
+                let end = self.backbone.log.last(&log).await.expect("the end of the log");
+                let forged = vec![record.clone(), Bytes::from_static(b"an acknowledgement, say")];
+                if let Ok(position) = self.backbone.log.append(&log, end, forged.into()).await {
+                    return position.0;
                 }
             }
         })
