@@ -22,6 +22,7 @@ mod openapi;
 mod policies;
 mod refusals;
 mod released;
+mod restored_log;
 mod sdk;
 mod separate_processes;
 mod stopped_connector;

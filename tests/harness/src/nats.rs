@@ -115,6 +115,23 @@ impl NatsServer {
         login(self.folder.path(), self.url(), user, 1)
     }
 
+    /// Copies its store aside, as a backup; it must have been killed.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn back_up(&self) {
+        run(Command::new("cp").arg("-a").arg(&self.store).arg(self.store.with_extension("backup")));
+    }
+
+    /// Puts the backup in the place of its store; it must have been killed.
+    ///
+    /// # Panics
+    /// When it cannot be moved.
+    pub fn restore(&self) {
+        std::fs::remove_dir_all(&self.store).expect("removed");
+        std::fs::rename(self.store.with_extension("backup"), &self.store).expect("restored");
+    }
+
     /// Kills it at once, without a chance to write anything.
     pub fn kill(&mut self) {
         self.process.kill();
