@@ -17,6 +17,8 @@ use crate::signing::PublicKey;
 
 /// How far into a record its type stands at most: after its id and its instance.
 const HEAD_BYTES: usize = 192;
+/// What stands before the type.
+const TYPE: &[u8] = b"\"type\":\"";
 /// The types of all [`LogEvent`]s.
 const KINDS: [&str; 3] = ["LogAdopted", "RegistrarKeyNamed", "RecordSkipped"];
 
@@ -46,11 +48,9 @@ impl LogEvent {
     /// What a record says of its log, if it says anything: told from all others by the first bytes.
     pub fn of(log: &LogId, record: &[u8]) -> Option<Self> {
         let head = record.get(..HEAD_BYTES).unwrap_or(record);
-        let has = |kind: &str| {
-            let wanted = format!("\"type\":\"{kind}\"");
-            head.windows(wanted.len()).any(|bytes| bytes == wanted.as_bytes())
-        };
-        if !head.contains(&b'L') && !head.contains(&b'R') || !KINDS.iter().any(|kind| has(kind)) {
+        let at = head.windows(TYPE.len()).position(|bytes| bytes == TYPE)? + TYPE.len();
+        let kind = head.get(at..).unwrap_or_default();
+        if !KINDS.iter().any(|known| kind.starts_with(known.as_bytes())) {
             return None;
         }
         match decode_record(log, record).ok()?.event {

@@ -18,6 +18,9 @@ use crate::{BackboneError, log::Entry};
 const CHUNK: Chunk = Chunk { rows: 256, bytes: 1024 * 1024 };
 /// Most rows that wait in a follower's channel.
 pub(crate) const FOLLOWER_ROWS_MAX: usize = 256;
+/// Most records that wait in the channel of a log's follower: it folds a whole batch before it takes more, and the next one
+/// is to be read meanwhile.
+pub(crate) const FOLLOWER_RECORDS_MAX: usize = 1024;
 
 /// A place in a stream.
 pub(crate) struct Cursor {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     beside,
     core::Core,
-    cursor::{Cursor, FOLLOWER_ROWS_MAX},
+    cursor::{Cursor, FOLLOWER_RECORDS_MAX},
     store::Chunk,
     stream::{StreamKind, StreamName},
 };
@@ -70,7 +70,7 @@ impl RegistryLog for LocalLog {
         if after.0 > last {
             return Err(stream.damaged(format!("it ends at {last}, and is to be followed after {after}")));
         }
-        let (out, follower) = mpsc::channel(FOLLOWER_ROWS_MAX);
+        let (out, follower) = mpsc::channel(FOLLOWER_RECORDS_MAX);
         let cursor = Cursor { store: Arc::clone(&self.0.shared.store), stream, after: after.0, tail };
         tokio::spawn(follow(cursor, last, out));
         Ok(follower)
