@@ -1,10 +1,11 @@
 //! Connectors: the processes that devices of an instance are connected to.
 
 use axum::Json;
+use rollcall_devices::reach;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, error::ApiError, openapi::Errors, reach, times};
+use crate::{call::Call, error::ApiError, openapi::Errors, times};
 
 /// A connector.
 #[derive(Debug, Serialize, ToSchema)]

@@ -282,7 +282,7 @@ async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatu
         unready: realm.unready().map(|unready| unready.to_string()),
         unwritable,
         devices: realm.look(count).await.ok(),
-        online: realm.online.count() as u64,
+        online: realm.devices.presence().count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),
     }
 }

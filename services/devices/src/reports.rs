@@ -1,15 +1,12 @@
-//! Reads what devices say on their own off the stream of uplinks: reports go into their shadows, and who asks for its shadow
-//! gets it.
+//! Reads what devices say on their own off the stream of uplinks: reports go into their shadows, and a device that asks for
+//! its shadow gets it.
 //!
-//! Not for what a report does to a shadow (`shadow`). Where reading has come to is kept in a document, and each shadow says
-//! which message is its latest; so every process may read the whole stream, and any of them may begin again earlier.
+//! What a report does to a shadow is in [`rollcall_device_model::shadow`]. How far reading has come is kept in a document,
+//! and each shadow says which message is its latest; so every process may read the whole stream, and any of them may begin
+//! again earlier.
 //! Invariant: a report that was acknowledged to a device is in its shadow before the reader's cursor is past it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_backbone::{
@@ -17,12 +14,21 @@ use rollcall_backbone::{
     documents::{CursorName, DocumentKey, Revision},
     messages::{Lane, MessageCursor, StoredMessage},
 };
+use rollcall_device_model::{
+    report,
+    shadow::{Reported, StreamMark},
+    topics::{self, Uplink},
+};
 use rollcall_domain::ids::DeviceId;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{documents, report, shadow::Mark, topics, topics::Uplink};
-use crate::{error::ApiError, metrics::metrics, realm::Realm};
+use crate::{
+    documents,
+    error::DevicesError,
+    instance::{Devices, RETRY_DELAY},
+    metrics::report_dropped,
+};
 
 mod fold;
 
@@ -32,8 +38,6 @@ const GROUP_LEN_MAX: usize = 1000;
 const AT_ONCE_MAX: usize = 32;
 /// How often the reader's cursor is written, at the most: what comes between is read again after a crash.
 const MARK_EVERY: Duration = Duration::from_secs(1);
-/// How long to wait before going on after something failed.
-const AGAIN: Duration = Duration::from_millis(500);
 /// How far the clocks of a message stream and of the registrar may be apart, milliseconds: a report that is older than its
 /// device by more is an earlier device's.
 const CLOCKS_APART_MS_MAX: i64 = 5_000;
@@ -41,7 +45,7 @@ const CLOCKS_APART_MS_MAX: i64 = 5_000;
 /// Where reading has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
-    /// Counts how often the streams were made anew: see [`Mark`].
+    /// Counts how often the streams were made anew: see [`StreamMark`].
     epoch: u64,
     #[serde(flatten)]
     read: MessageCursor,
@@ -57,31 +61,31 @@ impl Cursor {
 /// What one message of a device means for its shadow.
 #[derive(Debug)]
 struct Item {
-    mark: Mark,
+    mark: StreamMark,
     stored_at_ms: i64,
     said: Said,
 }
 
 #[derive(Debug)]
 enum Said {
-    Reported(Vec<super::shadow::Reported>),
+    Reported(Vec<Reported>),
     ShadowWanted { request: String, service_id: Option<String> },
 }
 
 /// Why reading stopped.
 enum Stopped {
     Backbone(BackboneError),
-    Other(ApiError),
+    Other(DevicesError),
 }
 
-/// Reads until the realm is gone.
-pub(crate) async fn run(realm: Weak<Realm>) {
+/// Reads until the future is dropped.
+pub(crate) async fn run(devices: Arc<Devices>) {
     let mut reader: Option<Reader> = None;
-    while let Some(realm) = realm.upgrade() {
-        match read(&realm, &mut reader).await {
+    loop {
+        match read(&devices, &mut reader).await {
             Ok(()) => {}
             Err(Stopped::Backbone(error)) => {
-                tracing::warn!(instance = %realm.id, %error, "reports of devices cannot be followed; trying again");
+                tracing::warn!(instance = %devices.instance, %error, "reports of devices cannot be followed; trying again");
                 // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
                 // comes from now on counts as later than all before.
                 if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
@@ -90,11 +94,10 @@ pub(crate) async fn run(realm: Weak<Realm>) {
                 }
             }
             Err(Stopped::Other(error)) => {
-                tracing::warn!(instance = %realm.id, error = error.message, "reports cannot be folded; trying again");
+                tracing::warn!(instance = %devices.instance, %error, "reports cannot be folded; trying again");
             }
         }
-        drop(realm);
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
@@ -106,23 +109,23 @@ struct Reader {
     write_at: Instant,
 }
 
-async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Stopped> {
+async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>) -> Result<(), Stopped> {
     let reader = match reader {
         Some(reader) => reader,
         None => {
-            let held = documents::read::<Cursor>(realm, &DocumentKey::Cursor(CursorName::Reports)).await?;
+            let held = documents::read::<Cursor>(devices, &DocumentKey::Cursor(CursorName::Reports)).await?;
             let cursor = held.map(|held| held.value).unwrap_or_default();
             reader.insert(Reader { cursor, from_now_on: false, written: cursor, write_at: Instant::now() })
         }
     };
-    let messages = &realm.backbone.messages;
+    let messages = &devices.backbone.messages;
     let after = (!reader.from_now_on).then_some(reader.cursor.read);
-    let mut uplinks = messages.follow(&realm.id, &[Lane::Up], after).await?;
+    let mut uplinks = messages.follow(&devices.instance, &[Lane::Up], after).await?;
     loop {
         let next = tokio::select! {
             next = uplinks.recv() => next,
             () = tokio::time::sleep_until(reader.write_at), if reader.cursor != reader.written => {
-                write_cursor(realm, reader).await?;
+                write_cursor(devices, reader).await?;
                 continue;
             }
         };
@@ -132,7 +135,7 @@ async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Sto
             return failed.map_or(Ok(()), |error| Err(error.into()));
         }
         let items = sorted(reader.cursor.epoch, &group);
-        fold_all(realm, items).await?;
+        fold_all(devices, items).await?;
         if reader.cursor == reader.written {
             reader.write_at = Instant::now() + MARK_EVERY;
         }
@@ -173,38 +176,38 @@ fn sorted(epoch: u64, group: &[StoredMessage]) -> BTreeMap<DeviceId, Vec<Item>> 
             Uplink::Answer(..) | Uplink::Other => continue,
         };
         let Some(said) = said else {
-            metrics().report_dropped("malformed");
+            report_dropped("malformed");
             continue;
         };
-        let mark = Mark { epoch, position: stored.position };
+        let mark = StreamMark { epoch, shard: stored.position.shard(), sequence: stored.position.sequence() };
         let item = Item { mark, stored_at_ms: stored.stored_at_ms, said };
         items.entry(message.device.clone()).or_default().push(item);
     }
     items
 }
 
-async fn fold_all(realm: &Arc<Realm>, items: BTreeMap<DeviceId, Vec<Item>>) -> Result<(), ApiError> {
+async fn fold_all(devices: &Arc<Devices>, items: BTreeMap<DeviceId, Vec<Item>>) -> Result<(), DevicesError> {
     if items.is_empty() {
         return Ok(());
     }
-    let mut devices = fold::existing(realm, items.keys().cloned().collect()).await?;
+    let mut existing = fold::existing(devices, items.keys().cloned().collect()).await?;
     let mut folding = Vec::with_capacity(items.len());
     for (id, items) in items {
-        match devices.remove(&id) {
+        match existing.remove(&id) {
             Some(listed) => {
-                let realm = Arc::clone(realm);
-                folding.push(async move { fold::fold(&realm, &listed, &items).await }.boxed());
+                let devices = Arc::clone(devices);
+                folding.push(async move { fold::fold(&devices, &listed, &items).await }.boxed());
             }
-            None => metrics().report_dropped("no_such_device"),
+            None => report_dropped("no_such_device"),
         }
     }
     stream::iter(folding).buffer_unordered(AT_ONCE_MAX).try_collect::<()>().await
 }
 
 /// Writes down how far reading has come, unless another process is further.
-async fn write_cursor(realm: &Realm, reader: &mut Reader) -> Result<(), ApiError> {
+async fn write_cursor(devices: &Devices, reader: &mut Reader) -> Result<(), DevicesError> {
     let key = DocumentKey::Cursor(CursorName::Reports);
-    let held = documents::read::<Cursor>(realm, &key).await?;
+    let held = documents::read::<Cursor>(devices, &key).await?;
     let (revision, further) = match held {
         Some(held) => {
             // Another process has had to begin anew: shadows count from there now.
@@ -213,9 +216,9 @@ async fn write_cursor(realm: &Realm, reader: &mut Reader) -> Result<(), ApiError
         }
         None => (Revision::NONE, false),
     };
-    // Whoever was faster has written a cursor that is as good.
+    // A process that was faster has written a cursor that is as good.
     if !further {
-        documents::write(realm, &key, revision, &reader.cursor).await?;
+        documents::write(devices, &key, revision, &reader.cursor).await?;
     }
     reader.written = reader.cursor;
     Ok(())
@@ -227,8 +230,8 @@ impl From<BackboneError> for Stopped {
     }
 }
 
-impl From<ApiError> for Stopped {
-    fn from(error: ApiError) -> Self {
+impl From<DevicesError> for Stopped {
+    fn from(error: DevicesError) -> Self {
         Self::Other(error)
     }
 }

@@ -7,7 +7,7 @@ use rollcall_domain::ids::DeviceId;
 
 /// What is asked of a device, and answered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Asked {
+pub enum DeviceRequest {
     /// To carry out a command.
     Command,
     /// To take property values.
@@ -18,9 +18,9 @@ pub(crate) enum Asked {
 
 /// What an uplink of a device is, as far as the API deals with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Uplink<'a> {
+pub enum Uplink<'a> {
     /// The answer to what was asked with this id.
-    Answer(Asked, &'a str),
+    Answer(DeviceRequest, &'a str),
     /// Property values that the device reports.
     Report,
     /// The device asks for its shadow, with this id.
@@ -31,7 +31,7 @@ pub(crate) enum Uplink<'a> {
 
 const REQUEST_ID: &str = "request_id=";
 
-impl Asked {
+impl DeviceRequest {
     const fn under(self) -> &'static str {
         match self {
             Self::Command => "commands",
@@ -41,28 +41,28 @@ impl Asked {
     }
 
     /// Where a device is asked.
-    pub(crate) fn topic(self, device: &DeviceId, request: &str) -> String {
+    pub fn topic(self, device: &DeviceId, request: &str) -> String {
         format!("{}{}/{REQUEST_ID}{request}", system(device), self.under())
     }
 }
 
 /// Where a device gets its shadow after asking for it.
-pub(crate) fn shadow_answer(device: &DeviceId, request: &str) -> String {
+pub fn shadow_answer(device: &DeviceId, request: &str) -> String {
     format!("{}shadow/get/response/{REQUEST_ID}{request}", system(device))
 }
 
 /// Where a device gets messages that name no topic.
-pub(crate) fn messages_down(device: &DeviceId) -> String {
+pub fn messages_down(device: &DeviceId) -> String {
     format!("{}messages/down", system(device))
 }
 
 /// What custom topics of a device begin with.
-pub(crate) fn user(device: &DeviceId) -> String {
+pub fn user(device: &DeviceId) -> String {
     format!("$oc/devices/{device}/user/")
 }
 
 /// Sorts an uplink of a device by its topic.
-pub(crate) fn uplink<'a>(device: &DeviceId, topic: &'a str) -> Uplink<'a> {
+pub fn uplink<'a>(device: &DeviceId, topic: &'a str) -> Uplink<'a> {
     let own = topic.strip_prefix("$oc/devices/").and_then(|rest| rest.strip_prefix(device.as_str()));
     let Some(rest) = own.and_then(|rest| rest.strip_prefix("/sys/")) else { return Uplink::Other };
     // What devices add after a question mark concerns nobody here.
@@ -73,11 +73,11 @@ pub(crate) fn uplink<'a>(device: &DeviceId, topic: &'a str) -> Uplink<'a> {
     if let Some(request) = rest.strip_prefix("shadow/get/").and_then(request_of) {
         return Uplink::ShadowWanted(request);
     }
-    [Asked::Command, Asked::SetProperties, Asked::GetProperties]
+    [DeviceRequest::Command, DeviceRequest::SetProperties, DeviceRequest::GetProperties]
         .into_iter()
-        .find_map(|asked| {
-            let answer = rest.strip_prefix(asked.under())?.strip_prefix("/response/")?;
-            Some(Uplink::Answer(asked, request_of(answer)?))
+        .find_map(|kind| {
+            let answer = rest.strip_prefix(kind.under())?.strip_prefix("/response/")?;
+            Some(Uplink::Answer(kind, request_of(answer)?))
         })
         .unwrap_or(Uplink::Other)
 }
@@ -100,9 +100,15 @@ mod tests {
         let cases = [
             ("$oc/devices/meter-1/sys/properties/report", Uplink::Report),
             ("$oc/devices/meter-1/sys/properties/report?request_id=7", Uplink::Report),
-            ("$oc/devices/meter-1/sys/commands/response/request_id=a-1", Uplink::Answer(Asked::Command, "a-1")),
-            ("$oc/devices/meter-1/sys/properties/set/response/request_id=b", Uplink::Answer(Asked::SetProperties, "b")),
-            ("$oc/devices/meter-1/sys/properties/get/response/request_id=c", Uplink::Answer(Asked::GetProperties, "c")),
+            ("$oc/devices/meter-1/sys/commands/response/request_id=a-1", Uplink::Answer(DeviceRequest::Command, "a-1")),
+            (
+                "$oc/devices/meter-1/sys/properties/set/response/request_id=b",
+                Uplink::Answer(DeviceRequest::SetProperties, "b"),
+            ),
+            (
+                "$oc/devices/meter-1/sys/properties/get/response/request_id=c",
+                Uplink::Answer(DeviceRequest::GetProperties, "c"),
+            ),
             ("$oc/devices/meter-1/sys/shadow/get/request_id=d", Uplink::ShadowWanted("d")),
             ("$oc/devices/meter-1/sys/commands/response/request_id=", Uplink::Other),
             ("$oc/devices/meter-1/sys/messages/up", Uplink::Other),
@@ -113,6 +119,6 @@ mod tests {
         for (topic, expected) in cases {
             assert_eq!(uplink(&device, topic), expected, "{topic}");
         }
-        assert_eq!(Asked::SetProperties.topic(&device, "9"), "$oc/devices/meter-1/sys/properties/set/request_id=9");
+        assert_eq!(DeviceRequest::SetProperties.topic(&device, "9"), "$oc/devices/meter-1/sys/properties/set/request_id=9");
     }
 }

@@ -1,24 +1,19 @@
-//! What devices say on their own: reports of property values, and requests for their shadow. Read here, and no I/O.
+//! What devices say on their own: reports of property values, and requests for their shadow.
 //!
-//! Devices write what they like: whatever is not as the service has it is malformed, and costs a count and nothing else.
+//! Devices write what they like: a payload that is not as the service has it is malformed, and is counted and dropped.
 
 use rollcall_domain::time::Timestamp;
 use serde::Deserialize;
-use time::{PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::shadow::{Properties, Reported};
+use crate::{
+    shadow::{Properties, Reported},
+    times,
+};
 
 /// Most services in one report.
 const SERVICES_MAX: usize = 500;
 /// Most characters of a service id.
-pub(crate) const SERVICE_ID_CHARS_MAX: usize = 64;
-
-const BASIC: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
-const BASIC_MS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]T[hour][minute][second].[subsecond digits:3]Z");
-const EXTENDED: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-const EXTENDED_MS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+pub const SERVICE_ID_CHARS_MAX: usize = 64;
 
 #[derive(Deserialize)]
 struct Report {
@@ -40,7 +35,7 @@ struct ShadowRequest {
 }
 
 /// Reads a report that arrived at a time; `None`: it is malformed.
-pub(crate) fn read(payload: &[u8], arrived_ms: i64) -> Option<Vec<Reported>> {
+pub fn read(payload: &[u8], arrived_ms: i64) -> Option<Vec<Reported>> {
     let report: Report = serde_json::from_slice(payload).ok()?;
     if report.services.len() > SERVICES_MAX {
         return None;
@@ -48,25 +43,19 @@ pub(crate) fn read(payload: &[u8], arrived_ms: i64) -> Option<Vec<Reported>> {
     let services = report.services.into_iter().map(|service| {
         let known = (1..=SERVICE_ID_CHARS_MAX).contains(&service.service_id.chars().count());
         // As the service has it: a time that is not given, or is none, is the time of arrival.
-        let at_ms = service.event_time.as_deref().and_then(instant).map_or(arrived_ms, Timestamp::unix_ms);
+        let at_ms = service.event_time.as_deref().and_then(times::parse_any).map_or(arrived_ms, Timestamp::unix_ms);
         known.then_some(Reported { service_id: service.service_id, properties: service.properties, at_ms })
     });
     services.collect()
 }
 
 /// The service whose shadow a device asks for; the inner `None`: all of them. `None`: it is malformed.
-pub(crate) fn shadow_wanted(payload: &[u8]) -> Option<Option<String>> {
+pub fn shadow_wanted(payload: &[u8]) -> Option<Option<String>> {
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Some(None);
     }
     let request: ShadowRequest = serde_json::from_slice(payload).ok()?;
     Some(request.service_id.filter(|service| !service.is_empty()))
-}
-
-fn instant(text: &str) -> Option<Timestamp> {
-    let read = |format| PrimitiveDateTime::parse(text, format).ok();
-    let instant = [BASIC, BASIC_MS, EXTENDED, EXTENDED_MS].into_iter().find_map(read)?.assume_utc();
-    Some(Timestamp::from_unix_ms(i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok()?))
 }
 
 #[cfg(test)]

@@ -1,39 +1,38 @@
 //! Who is online: presence of one instance in memory, watched again whenever watching ends.
 //!
-//! Not for what is done when a device comes online; [`Online::arrivals`] tells whoever does it. Invariant: after a watch
+//! What is done when a device comes online is `on_connect`'s. Invariant: after a watch
 //! began anew, what is shown is what that watch has shown; until it has caught up, what was known before.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, Weak},
-    time::Duration,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use rollcall_backbone::{
     BackboneError,
     presence::{PresenceChange, Session},
 };
-use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
     time::Timestamp,
 };
 use tokio::sync::broadcast;
 
-use crate::{reach::Silent, realm::Realm};
+use crate::{
+    instance::{Devices, RETRY_DELAY},
+    reach::Silent,
+};
 
-/// How long to wait before presence is watched again.
-const AGAIN: Duration = Duration::from_millis(500);
 /// Arrivals that a slow listener may be behind before it is told that it lags.
 const ARRIVALS_WAITING_MAX: usize = 4096;
 
 /// One device that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Presence {
+pub struct OnlineSession {
     /// Its session.
-    pub(crate) session: Session,
+    pub session: Session,
     /// Since when.
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
 }
 
 /// A device has come online.
@@ -44,13 +43,13 @@ pub(crate) struct Arrival {
 }
 
 /// See the file.
-pub(crate) struct Online {
-    devices: RwLock<HashMap<DeviceId, Presence>>,
+pub struct Presence {
+    devices: RwLock<HashMap<DeviceId, OnlineSession>>,
     arrivals: broadcast::Sender<Arrival>,
     silent: Silent,
 }
 
-impl Default for Online {
+impl Default for Presence {
     fn default() -> Self {
         Self {
             devices: RwLock::default(),
@@ -60,14 +59,14 @@ impl Default for Online {
     }
 }
 
-impl Online {
+impl Presence {
     /// Whether a device is online.
-    pub(crate) fn is_online(&self, device: &DeviceId) -> bool {
+    pub fn is_online(&self, device: &DeviceId) -> bool {
         self.read().contains_key(device)
     }
 
     /// The session of a device that is online.
-    pub(crate) fn of(&self, device: &DeviceId) -> Option<Presence> {
+    pub fn of(&self, device: &DeviceId) -> Option<OnlineSession> {
         self.read().get(device).cloned()
     }
 
@@ -77,26 +76,26 @@ impl Online {
     }
 
     /// How many are online.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.read().len()
     }
 
-    /// Every arrival from now on. A listener that lags is told so, and looks at [`Online::all`].
+    /// Every arrival from now on. A listener that lags is told so, and looks at [`Presence::all`].
     pub(crate) fn arrivals(&self) -> broadcast::Receiver<Arrival> {
         self.arrivals.subscribe()
     }
 
     /// Connectors that have fallen silent.
-    pub(crate) const fn silent(&self) -> &Silent {
+    pub const fn silent(&self) -> &Silent {
         &self.silent
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<DeviceId, Presence>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<DeviceId, OnlineSession>> {
         // A map is whole between any two statements.
         self.devices.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, Presence>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, OnlineSession>> {
         self.devices.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,31 +105,29 @@ impl Online {
     }
 }
 
-/// Watches until the realm is gone.
-pub(crate) async fn watch(realm: Weak<Realm>, clock: Arc<dyn Clock>) {
+/// Watches presence until the future is dropped.
+pub(crate) async fn run(devices: Arc<Devices>) {
     loop {
-        let Some(realm) = realm.upgrade() else { return };
-        if let Err(error) = watch_once(&realm, &*clock).await {
-            tracing::warn!(instance = %realm.id, %error, "presence cannot be watched; trying again");
+        if let Err(error) = watch(&devices).await {
+            tracing::warn!(instance = %devices.instance, %error, "presence cannot be watched; trying again");
         }
-        drop(realm);
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-async fn watch_once(realm: &Realm, clock: &dyn Clock) -> Result<(), BackboneError> {
-    let mut changes = realm.backbone.presence.watch(&realm.id).await?;
+async fn watch(devices: &Devices) -> Result<(), BackboneError> {
+    let mut changes = devices.backbone.presence.watch(&devices.instance).await?;
     // Collected apart until it is whole: half a picture would show devices offline that are not.
-    let mut shown: Option<HashMap<DeviceId, Presence>> = Some(HashMap::new());
+    let mut shown: Option<HashMap<DeviceId, OnlineSession>> = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
         match (change, &mut shown) {
             (PresenceChange::CaughtUp, shown) => {
                 if let Some(whole) = shown.take() {
-                    begin(realm, whole, clock);
+                    begin(devices, whole);
                 }
             }
             (PresenceChange::Online { device, session, at }, Some(shown)) => {
-                shown.insert(device, Presence { session, since: at });
+                shown.insert(device, OnlineSession { session, since: at });
             }
             (PresenceChange::Offline { device, session, .. }, Some(shown)) => {
                 if shown.get(&device).is_some_and(|known| session.ends(&known.session)) {
@@ -141,51 +138,51 @@ async fn watch_once(realm: &Realm, clock: &dyn Clock) -> Result<(), BackboneErro
                 shown.retain(|_, known| known.session.connector != connector);
             }
             (PresenceChange::Online { device, session, at }, None) => {
-                realm.online.write().insert(device.clone(), Presence { session, since: at });
-                realm.view.note_seen(&device, true, at);
-                realm.online.arrived(&device);
+                devices.presence().write().insert(device.clone(), OnlineSession { session, since: at });
+                devices.view.note_seen(&device, true, at);
+                devices.presence().arrived(&device);
             }
             (PresenceChange::Offline { device, session, at }, None) => {
-                let mut devices = realm.online.write();
-                if devices.get(&device).is_some_and(|known| session.ends(&known.session)) {
-                    devices.remove(&device);
-                    drop(devices);
-                    realm.view.note_seen(&device, false, at);
+                let mut online = devices.presence().write();
+                if online.get(&device).is_some_and(|known| session.ends(&known.session)) {
+                    online.remove(&device);
+                    drop(online);
+                    devices.view.note_seen(&device, false, at);
                 }
             }
-            (PresenceChange::ConnectorLost { connector }, None) => lose(realm, &connector, clock),
+            (PresenceChange::ConnectorLost { connector }, None) => lose(devices, &connector),
         }
     }
     Ok(())
 }
 
 /// Shows what a new watch has shown; who was online before and is not now has gone unseen.
-fn begin(realm: &Realm, whole: HashMap<DeviceId, Presence>, clock: &dyn Clock) {
-    let before = std::mem::replace(&mut *realm.online.write(), whole.clone());
-    let now = Timestamp::from_unix_ms(clock.unix_ms());
+fn begin(devices: &Devices, whole: HashMap<DeviceId, OnlineSession>) {
+    let before = std::mem::replace(&mut *devices.presence().write(), whole.clone());
+    let now = Timestamp::from_unix_ms(devices.now_ms());
     for device in before.keys().filter(|device| !whole.contains_key(device)) {
-        realm.view.note_seen(device, false, now);
+        devices.view.note_seen(device, false, now);
     }
     for (device, presence) in &whole {
         if before.get(device).is_none_or(|known| known.session != presence.session) {
-            realm.view.note_seen(device, true, presence.since);
-            realm.online.arrived(device);
+            devices.view.note_seen(device, true, presence.since);
+            devices.presence().arrived(device);
         }
     }
 }
 
-fn lose(realm: &Realm, connector: &ConnectorId, clock: &dyn Clock) {
+fn lose(devices: &Devices, connector: &ConnectorId) {
     let mut lost = Vec::new();
-    realm.online.write().retain(|device, known| {
+    devices.presence().write().retain(|device, known| {
         let kept = known.session.connector != *connector;
         if !kept {
             lost.push(device.clone());
         }
         kept
     });
-    let now = Timestamp::from_unix_ms(clock.unix_ms());
-    realm.online.silent.note([connector.clone()], now);
+    let now = Timestamp::from_unix_ms(devices.now_ms());
+    devices.presence().silent.note([connector.clone()], now);
     for device in lost {
-        realm.view.note_seen(&device, false, now);
+        devices.view.note_seen(&device, false, now);
     }
 }

@@ -1,6 +1,6 @@
 //! Which connectors have what was just written, and which cannot be counted on to have it.
 //!
-//! Not for what is done about it. A connector says with each heartbeat how far its view is and how old; one whose heartbeats
+//! Does nothing about it. A connector says with each heartbeat how far its view is and how old; one whose heartbeats
 //! have ended is remembered for a while: it may be gone, or cut off with devices on it.
 
 use std::{
@@ -22,11 +22,11 @@ const SILENT_MAX: usize = 256;
 
 /// Connectors that were heard of, and when that was last or their silence was noticed.
 #[derive(Default)]
-pub(crate) struct Silent(Mutex<BTreeMap<ConnectorId, Timestamp>>);
+pub struct Silent(Mutex<BTreeMap<ConnectorId, Timestamp>>);
 
 impl Silent {
     /// A connector was heard of, or its heartbeats have ended.
-    pub(crate) fn note(&self, connectors: impl IntoIterator<Item = ConnectorId>, now: Timestamp) {
+    pub fn note(&self, connectors: impl IntoIterator<Item = ConnectorId>, now: Timestamp) {
         let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         silent.extend(connectors.into_iter().map(|connector| (connector, now)));
         silent.retain(|_, since| passed(*since, now) <= SILENT_KEPT);
@@ -47,7 +47,7 @@ impl Silent {
 
 /// The connectors that cannot be counted on to have, or to get soon, the record that was just written at `position`: silent,
 /// late with a heartbeat, not confirmed by a registrar, or heard of since the record and still before it.
-pub(crate) fn out_of_reach(
+pub fn out_of_reach(
     silent: &Silent,
     heard: &[ConnectorBeat],
     (position, written_at): (Position, Timestamp),
@@ -68,7 +68,7 @@ pub(crate) fn out_of_reach(
 }
 
 /// Whether a connector's view differs from this process's; `None` while they are not at one position.
-pub(crate) fn agrees(beat: &Beat, own: &ViewStatus) -> Option<bool> {
+pub fn agrees(beat: &Beat, own: &ViewStatus) -> Option<bool> {
     let digest = beat.digest.filter(|_| beat.position == own.position)?;
     Some(digest == own.digest)
 }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_may_not_have_it_is_named() {
+    fn a_connector_that_may_not_have_it_is_named() {
         let (now, at) = (Timestamp::from_unix_ms(100_000), |ms: i64| Timestamp::from_unix_ms(ms));
         let beat = |name: &str, position: u64, age_ms: Option<u64>, ms: i64| ConnectorBeat {
             connector: ConnectorId::parse(name).unwrap(),
