@@ -10,6 +10,8 @@ mod circles;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]
+mod constructed;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod repository;
