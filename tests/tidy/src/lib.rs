@@ -1,6 +1,6 @@
 //! Checks on the repository itself, as ordinary tests: what a reviewer would otherwise have to remember.
 //!
-//! The job: arrows between crates and between files, the form of sources, words that have no place here, pages of codes, links. Not its
+//! The job: arrows between crates and between files, the form of sources, names, words that have no place here, pages of codes, links. Not its
 //! job: anything that a compiler, clippy or cargo-deny says better. A check names file, line and what to do.
 
 #[cfg(test)]
@@ -13,6 +13,8 @@ mod codes;
 mod constructed;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod repository;
 #[cfg(test)]
