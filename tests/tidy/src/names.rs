@@ -9,7 +9,7 @@ use crate::{
 
 /// Whole identifiers, the crate that they are private to (all, if empty: elsewhere the word may be the right one), and
 /// what to write instead.
-const PRIVATE: [(&str, &str, &str); 42] = [
+const PRIVATE: &[(&str, &str, &str)] = &[
     ("AGAIN", "", "a retry delay"),
     ("Applier", "", "what it applies"),
     ("Asked", "", "device request"),
@@ -55,7 +55,7 @@ const PRIVATE: [(&str, &str, &str); 42] = [
 ];
 
 /// Uses that are left, by crate. A name leaves the list with its last use there, and none joins.
-const NOT_YET: [(&str, &str); 60] = [
+const NOT_YET: &[(&str, &str)] = &[
     ("services/api", "AGAIN"),
     ("services/api", "Asked"),
     ("services/api", "Circumstances"),
