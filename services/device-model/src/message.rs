@@ -86,9 +86,7 @@ pub struct PublishProperties {
 /// One user property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserProperty {
-    /// Its key.
     pub prop_key: String,
-    /// Its value.
     pub prop_value: String,
 }
 
@@ -97,7 +95,6 @@ pub struct UserProperty {
 pub struct Message {
     /// Text or any JSON.
     pub message: Value,
-    /// Its name.
     pub name: Option<String>,
     /// How `message` is written.
     pub encoding: Encoding,

@@ -12,19 +12,18 @@ use crate::{claim::Claim, document::DeviceDocument};
 /// How many messages of a device are kept.
 pub const MESSAGES_MAX: usize = 20;
 
-/// The document.
+/// The document with what has become of each message of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageQueue {
     /// See [`DeviceDocument::created_at`].
     #[serde(rename = "born")]
     created_at: u64,
-    /// Oldest first.
+    /// The messages that are kept, oldest first.
     pub entries: VecDeque<QueuedMessage>,
     /// Who is delivering.
     claim: Option<Claim>,
 }
 
-/// One message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedMessage {
     /// Its id, unique for the device.
@@ -50,22 +49,11 @@ pub enum MessageState {
     /// It waits for the device.
     Pending,
     /// It was handed over while the device was online.
-    Delivered {
-        /// When.
-        at_ms: i64,
-    },
+    Delivered { at_ms: i64 },
     /// The device did not come online in time.
-    TimedOut {
-        /// When.
-        at_ms: i64,
-    },
+    TimedOut { at_ms: i64 },
     /// It cannot be delivered.
-    Failed {
-        /// When.
-        at_ms: i64,
-        /// Why.
-        reason: String,
-    },
+    Failed { at_ms: i64, reason: String },
 }
 
 /// What adding a message comes to.

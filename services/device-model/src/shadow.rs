@@ -17,7 +17,7 @@ pub type Properties = Map<String, Value>;
 /// How many changes with an `Idempotency-Key` are remembered.
 const APPLIED_KEYS_MAX: usize = 8;
 
-/// The document.
+/// The document with both sides of each service of a device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shadow {
     /// See [`DeviceDocument::created_at`].
@@ -52,7 +52,6 @@ pub struct Service {
 /// Values and when they were last set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Side {
-    /// The values.
     pub properties: Properties,
     /// Milliseconds since the Unix epoch; `None`: never.
     pub at_ms: Option<i64>,
@@ -82,7 +81,6 @@ struct Sent {
 /// A wanted change of what is desired of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DesiredChange {
-    /// Which service.
     pub service_id: String,
     /// Values to set; null removes one, none at all removes all.
     pub desired: Properties,
@@ -93,7 +91,6 @@ pub struct DesiredChange {
 /// What a device reports of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reported {
-    /// Which service.
     pub service_id: String,
     /// Values; null removes one.
     pub properties: Properties,
@@ -104,7 +101,6 @@ pub struct Reported {
 /// A service has another version than the change was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherVersion {
-    /// Which service.
     pub service_id: String,
     /// What its version is.
     pub found: u64,

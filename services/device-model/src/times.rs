@@ -10,12 +10,12 @@ const EXTENDED: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-
 const EXTENDED_MS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// As `20151212T121212Z`.
+/// Writes a time as `20151212T121212Z`.
 pub fn basic(at: Timestamp) -> String {
     format(at, BASIC)
 }
 
-/// As `2015-12-12T12:12:12.345Z`.
+/// Writes a time as `2015-12-12T12:12:12.345Z`.
 pub fn with_milliseconds(at: Timestamp) -> String {
     format(at, EXTENDED_MS)
 }

@@ -25,7 +25,6 @@ pub enum Uplink<'a> {
     Report,
     /// The device asks for its shadow, with this id.
     ShadowWanted(&'a str),
-    /// Something else.
     Other,
 }
 

@@ -67,9 +67,9 @@ impl Devices {
             entropy: parts.entropy,
         });
         // Before presence is watched: who is online then has come online too.
-        let arrivals = devices.presence.arrivals();
+        let connects = devices.presence.connects();
         let jobs: [BoxFuture<'static, ()>; 4] = [
-            on_connect::run(Arc::clone(&devices), arrivals).boxed(),
+            on_connect::run(Arc::clone(&devices), connects).boxed(),
             requests::run(Arc::clone(&devices)).boxed(),
             reports::run(Arc::clone(&devices)).boxed(),
             presence::run(Arc::clone(&devices)).boxed(),

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{desired, error::DevicesError, instance::Devices, messages, presence::Arrival};
+use crate::{desired, error::DevicesError, instance::Devices, messages};
 
 /// Devices checked at a time.
 const AT_ONCE_MAX: usize = 64;
@@ -63,12 +63,12 @@ impl Recheck {
 }
 
 /// Checks devices that come online until the future is dropped.
-pub(crate) async fn run(devices: Arc<Devices>, mut arrivals: broadcast::Receiver<Arrival>) {
+pub(crate) async fn run(devices: Arc<Devices>, mut connects: broadcast::Receiver<DeviceId>) {
     let permits = Arc::new(Semaphore::new(AT_ONCE_MAX));
     loop {
         let due = tokio::select! {
-            arrival = arrivals.recv() => match arrival {
-                Ok(arrival) => vec![arrival.device],
+            connected = connects.recv() => match connected {
+                Ok(device) => vec![device],
                 Err(broadcast::error::RecvError::Lagged(_)) => devices.presence().all(),
                 Err(broadcast::error::RecvError::Closed) => return,
             },

@@ -23,29 +23,20 @@ use crate::{
     reach::Silent,
 };
 
-/// Arrivals that a slow listener may be behind before it is told that it lags.
-const ARRIVALS_WAITING_MAX: usize = 4096;
+/// Devices that came online and that a slow receiver may be behind before it is told that it lags.
+const CONNECTS_WAITING_MAX: usize = 4096;
 
 /// One device that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnlineSession {
-    /// Its session.
     pub session: Session,
-    /// Since when.
     pub since: Timestamp,
-}
-
-/// A device has come online.
-#[derive(Clone, Debug)]
-pub(crate) struct Arrival {
-    /// Which.
-    pub(crate) device: DeviceId,
 }
 
 /// See the file.
 pub struct Presence {
     devices: RwLock<HashMap<DeviceId, OnlineSession>>,
-    arrivals: broadcast::Sender<Arrival>,
+    connects: broadcast::Sender<DeviceId>,
     silent: Silent,
 }
 
@@ -53,7 +44,7 @@ impl Default for Presence {
     fn default() -> Self {
         Self {
             devices: RwLock::default(),
-            arrivals: broadcast::Sender::new(ARRIVALS_WAITING_MAX),
+            connects: broadcast::Sender::new(CONNECTS_WAITING_MAX),
             silent: Silent::default(),
         }
     }
@@ -80,9 +71,9 @@ impl Presence {
         self.read().len()
     }
 
-    /// Every arrival from now on. A listener that lags is told so, and looks at [`Presence::all`].
-    pub(crate) fn arrivals(&self) -> broadcast::Receiver<Arrival> {
-        self.arrivals.subscribe()
+    /// Every device that comes online from now on. A receiver that lags is told so, and looks at [`Presence::all`].
+    pub(crate) fn connects(&self) -> broadcast::Receiver<DeviceId> {
+        self.connects.subscribe()
     }
 
     /// Connectors that have fallen silent.
@@ -99,9 +90,9 @@ impl Presence {
         self.devices.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn arrived(&self, device: &DeviceId) {
-        // Nobody listening is fine.
-        let _ = self.arrivals.send(Arrival { device: device.clone() });
+    fn announce(&self, device: &DeviceId) {
+        // An error says that nothing subscribes.
+        let _ = self.connects.send(device.clone());
     }
 }
 
@@ -140,7 +131,7 @@ async fn watch(devices: &Devices) -> Result<(), BackboneError> {
             (PresenceChange::Online { device, session, at }, None) => {
                 devices.presence().write().insert(device.clone(), OnlineSession { session, since: at });
                 devices.view.note_seen(&device, true, at);
-                devices.presence().arrived(&device);
+                devices.presence().announce(&device);
             }
             (PresenceChange::Offline { device, session, at }, None) => {
                 let mut online = devices.presence().write();
@@ -166,7 +157,7 @@ fn begin(devices: &Devices, whole: HashMap<DeviceId, OnlineSession>) {
     for (device, presence) in &whole {
         if before.get(device).is_none_or(|known| known.session != presence.session) {
             devices.view.note_seen(device, true, presence.since);
-            devices.presence().arrived(device);
+            devices.presence().announce(device);
         }
     }
 }
