@@ -43,6 +43,7 @@ mod shards;
 mod streams;
 mod subjects;
 mod submit;
+mod submitter;
 
 use std::sync::Arc;
 

@@ -288,16 +288,17 @@ impl Dispatch {
             tracing::warn!(stream, subject = %message.subject, "a request came without its place; passed over");
             return;
         };
-        let (log, kind, id) = match subjects::read_request(&message.subject) {
-            Ok(read) => read,
+        let request = match subjects::Request::read(&message.subject) {
+            Ok(request) => request,
             Err(reason) => {
                 tracing::warn!(stream, subject = %message.subject, reason, "a queued message is no request; removed");
                 // Not removed, it comes again when its lease has run out.
                 return self.say(reply, Bytes::from_static(TERM)).await;
             }
         };
-        let Some(inbox) = self.served(&log) else { return self.say(reply, returned(place.deliveries)).await };
+        let Some(inbox) = self.served(&request.log) else { return self.say(reply, returned(place.deliveries)).await };
         let receipt = Receipt(format!("{}:{reply}", self.began.elapsed().as_millis()));
+        let subjects::Request { kind, id, .. } = request;
         let delivery = Delivery { kind, id, request: message.payload, receipt };
         let next = Held { delivery, reply: reply.clone(), came: Instant::now() };
         let has_room = {

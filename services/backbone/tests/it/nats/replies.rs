@@ -157,7 +157,12 @@ fn protected(user: &str) -> Vec<String> {
         subjects.push(format!("registry.{log}.record"));
         subjects.push(format!("rulings.{log}"));
         let kind = if user == "api" { "connect" } else { "command" };
-        subjects.extend((0..16).map(|shard| format!("requests.~{shard:02}.{log}.{kind}.{FORGED}")));
+        subjects.extend((0..16).map(|shard| format!("requests.~{shard:02}.{log}.{kind}.{user}.{FORGED}")));
+    }
+    // As somebody else: what it may do itself, and what only they may.
+    for other in ["connector-2", "api", "registrar", "~"].into_iter().filter(|other| *other != user) {
+        let requests = |kind| format!("requests.{SHARD}.{INSTANCE}.{kind}.{other}.{FORGED}");
+        subjects.extend(["connect", "command"].map(requests));
     }
     subjects.push("heartbeats.registrar.0".to_owned());
     for verb in ["STREAM.DELETE.registry_other", "STREAM.PURGE.messages_other", "CONSUMER.DELETE.requests_~09.registrar"] {
@@ -167,7 +172,7 @@ fn protected(user: &str) -> Vec<String> {
     subjects
 }
 
-async fn client_of(server: &NatsServer, user: &str) -> Client {
+pub(super) async fn client_of(server: &NatsServer, user: &str) -> Client {
     let options = ConnectOptions::with_user_and_password(user.to_owned(), server.password(user));
     options.custom_inbox_prefix(format!("_INBOX.{user}")).connect(server.url()).await.unwrap()
 }
