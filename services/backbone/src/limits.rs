@@ -43,6 +43,8 @@ pub struct ShardLimits {
     pub requests_of_submitter: u64,
     /// Bytes of rejected attempts in one shard.
     pub attempts_bytes: u64,
+    /// Most attempts of one log that are kept of one submitter; its oldest go first, and nobody else's.
+    pub attempts_of_submitter: u64,
     /// Bytes of device messages in one shard.
     pub messages_bytes: u64,
     /// Most messages of one device, in one direction, that are kept; its oldest go first.
@@ -65,6 +67,7 @@ impl Default for ShardLimits {
             requests_of_log: 8 * 1024,
             requests_of_submitter: 4 * 1024,
             attempts_bytes: 16 * MIB,
+            attempts_of_submitter: 2 * 1024,
             messages_bytes: 128 * MIB,
             messages_of_device: 100_000,
             documents_bytes: 128 * MIB,
@@ -85,7 +88,7 @@ pub struct Limits {
     pub connects_burst: u32,
     /// How long a connector may stay silent: [`presence::LEASE`].
     pub presence_lease: Duration,
-    /// What is kept of a log's rejected attempts.
+    /// What is kept of a log's rejected attempts. On a broker only its age counts, with the shard's limits.
     pub attempts: Bounds,
     /// What is kept of an instance's messages.
     pub messages: Bounds,

@@ -64,11 +64,6 @@ pub(super) fn requests_of_log(shard: Shard, log: &LogId) -> String {
     format!("requests.{shard}.{}.*.*.*", log_token(log))
 }
 
-/// The subjects of the requests of one log that one user has submitted.
-pub(super) fn requests_of_submitter(shard: Shard, log: &LogId, submitter: &Submitter) -> String {
-    format!("requests.{shard}.{}.*.{submitter}.*", log_token(log))
-}
-
 /// What a request's subject says of it: it is what makes a request wait at most once, and what permissions name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -122,12 +117,17 @@ pub(super) fn attempts_stream(shard: Shard) -> String {
 
 /// All rejected attempts of a shard.
 pub(super) fn attempts_all(shard: Shard) -> String {
-    format!("attempts.{shard}.*")
+    format!("attempts.{shard}.*.*")
 }
 
-/// The one subject of a log's rejected attempts.
-pub(super) fn attempts(shard: Shard, log: &LogId) -> String {
-    format!("attempts.{shard}.{}", log_token(log))
+/// The rejected attempts of a log, of all submitters.
+pub(super) fn attempts_of_log(shard: Shard, log: &LogId) -> String {
+    format!("attempts.{shard}.{}.>", log_token(log))
+}
+
+/// The one subject of the rejected attempts of a log that one submitter keeps.
+pub(super) fn attempts(shard: Shard, log: &LogId, submitter: &Submitter) -> String {
+    format!("attempts.{shard}.{}.{submitter}", log_token(log))
 }
 
 /// Where device messages of an instance are: the stream, and what its subjects begin with.

@@ -21,6 +21,7 @@ use super::{
     connection::Connection,
     shards::Shard,
     streams, subjects,
+    submitter::Submitter,
 };
 use crate::{
     BackboneError,
@@ -136,16 +137,22 @@ async fn left(connection: &Connection, log: &LogId, shard: Shard) -> Result<(Sha
     // No stream: storing will say so.
     let info = streams::info(connection, &stream, attempted).await?;
     let waiting = info.map_or(0, |info| info.state.messages);
-    let left = async |max: u64, filter: String| match max.checked_sub(waiting) {
-        Some(left) if left > 0 => Ok(left),
-        _ => Ok(max.saturating_sub(count(connection, &stream, filter, attempted).await?)),
-    };
-    let of_log = left(limits.requests_of_log, subjects::requests_of_log(shard, log)).await?;
-    let submitter = &connection.submitter;
-    if submitter.user().is_none() {
-        return Ok((Share::OfLog, of_log));
+    if waiting < limits.requests_of_submitter.min(limits.requests_of_log) {
+        return Ok((Share::OfLog, limits.requests_of_submitter.min(limits.requests_of_log) - waiting));
     }
-    let own = left(limits.requests_of_submitter, subjects::requests_of_submitter(shard, log, submitter)).await?;
+    let mut of_each: HashMap<Submitter, u64> = HashMap::new();
+    let found = |subject: &str| {
+        if let Ok(request) = subjects::Request::read(subject) {
+            *of_each.entry(request.submitter).or_default() += 1;
+        }
+    };
+    each_subject(connection, &stream, subjects::requests_of_log(shard, log), attempted, found).await?;
+    // What a submitter has beyond its share is removed: it takes nothing of the others'.
+    let share = |submitter: &Submitter| submitter.user().map_or(u64::MAX, |_user| limits.requests_of_submitter);
+    let of_log = of_each.iter().map(|(submitter, count)| (*count).min(share(submitter))).sum();
+    let own = of_each.get(&connection.submitter).copied().unwrap_or_default();
+    let of_log = limits.requests_of_log.saturating_sub(of_log);
+    let own = share(&connection.submitter).saturating_sub(own);
     Ok(if own < of_log { (Share::OfSubmitter, own) } else { (Share::OfLog, of_log) })
 }
 
