@@ -64,6 +64,11 @@ pub(super) fn requests_of_log(shard: Shard, log: &LogId) -> String {
     format!("requests.{shard}.{}.*.*.*", log_token(log))
 }
 
+/// The subjects of a shard's certificate-connect events.
+pub(super) fn connects(shard: Shard) -> String {
+    format!("requests.{shard}.*.{}.*.*", kind_token(RequestKind::Connect))
+}
+
 /// What a request's subject says of it: it is what makes a request wait at most once, and what permissions name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
