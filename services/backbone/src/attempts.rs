@@ -1,5 +1,8 @@
 //! Rejected requests, and connections that a connector refused by itself, for people to look at and to replay. Bounded by
 //! age and size: the oldest go first. Nothing is decided by them.
+//!
+//! On a broker a submitter (see [`crate::requests`]) has a share of its own in each log, so one that forges attempts pushes out
+//! its own. Readers see those of all, in the order in which they were kept.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -7,14 +10,15 @@ use rollcall_domain::ids::{LogId, Position};
 
 use crate::{BackboneError, log::Entry};
 
-/// Most attempts kept for one log.
+/// Most attempts kept for one log, where there is one submitter; on a broker
+/// [`attempts_of_submitter`](crate::limits::ShardLimits::attempts_of_submitter) of each, as far as the shard has room.
 pub const ATTEMPTS_MAX: u64 = 100_000;
-/// Most bytes kept for one log.
+/// Most bytes kept for one log; on a broker the shard's limit holds.
 pub const ATTEMPTS_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How long an attempt is kept, seconds.
 pub const ATTEMPTS_AGE_S_MAX: u64 = 30 * 24 * 3600;
 
-/// The attempts of a fleet. Positions rise and may have gaps at the old end.
+/// The attempts of a fleet. Positions rise and have gaps where others have been forgotten.
 #[async_trait]
 pub trait Attempts: Send + Sync {
     /// Keeps some rejected attempts.

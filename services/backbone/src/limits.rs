@@ -39,8 +39,12 @@ pub struct ShardLimits {
     pub requests_bytes: u64,
     /// Most requests of one log that wait; other logs of the shard have the rest.
     pub requests_of_log: u64,
+    /// Most requests of one log that one submitter has waiting; as many as a registrar leaves there of one that would have more.
+    pub requests_of_submitter: u64,
     /// Bytes of rejected attempts in one shard.
     pub attempts_bytes: u64,
+    /// Most attempts of one log that are kept of one submitter; its oldest go first, and nobody else's.
+    pub attempts_of_submitter: u64,
     /// Bytes of device messages in one shard.
     pub messages_bytes: u64,
     /// Most messages of one device, in one direction, that are kept; its oldest go first.
@@ -61,7 +65,9 @@ impl Default for ShardLimits {
             count: 16,
             requests_bytes: 64 * MIB,
             requests_of_log: 8 * 1024,
+            requests_of_submitter: 4 * 1024,
             attempts_bytes: 16 * MIB,
+            attempts_of_submitter: 2 * 1024,
             messages_bytes: 128 * MIB,
             messages_of_device: 100_000,
             documents_bytes: 128 * MIB,
@@ -76,9 +82,13 @@ pub struct Limits {
     pub request_lease: Duration,
     /// Most requests waiting in one queue: [`requests::WAITING_MAX`].
     pub requests_waiting: u64,
+    /// Certificate-connect events of one submitter in a second, on a broker: [`requests::CONNECTS_PER_S_MAX`].
+    pub connects_per_s: u32,
+    /// Certificate-connect events of one submitter at once, on a broker: [`requests::CONNECTS_BURST_MAX`].
+    pub connects_burst: u32,
     /// How long a connector may stay silent: [`presence::LEASE`].
     pub presence_lease: Duration,
-    /// What is kept of a log's rejected attempts.
+    /// What is kept of a log's rejected attempts. On a broker only its age counts, with the shard's limits.
     pub attempts: Bounds,
     /// What is kept of an instance's messages.
     pub messages: Bounds,
@@ -93,6 +103,8 @@ impl Default for Limits {
         Self {
             request_lease: requests::LEASE,
             requests_waiting: requests::WAITING_MAX,
+            connects_per_s: requests::CONNECTS_PER_S_MAX,
+            connects_burst: requests::CONNECTS_BURST_MAX,
             presence_lease: presence::LEASE,
             attempts: Bounds {
                 entries: attempts::ATTEMPTS_MAX,

@@ -14,6 +14,7 @@ mod atomic;
 mod attempts;
 mod beside;
 mod body;
+mod bound;
 mod config;
 mod connection;
 mod dial;
@@ -25,6 +26,7 @@ mod follow;
 mod full;
 mod group;
 mod heartbeat;
+mod inbox;
 mod log;
 mod messages;
 mod own_messages;
@@ -40,9 +42,11 @@ mod replay;
 mod requests;
 mod rulings;
 mod shards;
+mod source;
 mod streams;
 mod subjects;
 mod submit;
+mod submitter;
 
 use std::sync::Arc;
 

@@ -1,8 +1,13 @@
 //! The request queue of each log, and the rulings on its requests.
 //!
-//! Invariants: a key (kind and id) waits at most once in a queue, however often it is submitted; a request that was taken and not
-//! finished within its lease is handed out again; rulings are announced to whoever listens and kept by nobody (the log
-//! is the truth: who misses one asks again).
+//! Invariants: a key (kind and id) of one submitter waits at most once in a queue, however often it is submitted; a request that
+//! was taken and not finished within its lease is handed out again; rulings are announced to whoever listens and kept by nobody
+//! (the log is the truth: who misses one asks again).
+//!
+//! Submitters are the processes that a broker can tell apart, by its users; embedded and in memory there is one. The same key of
+//! two of them waits twice, and is ruled on twice: a command's id is in the record of what came of it, and a
+//! certificate that has its device already is accepted without another. A key without the submitter would let one
+//! connector keep another's certificate from being ruled on, by submitting it with another body.
 
 use std::time::Duration;
 
@@ -19,6 +24,11 @@ pub const WAITING_MAX: u64 = 1_000_000;
 pub const REQUEST_BYTES_MAX: usize = 900 * 1024;
 /// How long a request waits on a broker before it is dropped: nobody asks for it any more, and whoever does asks again.
 pub const REQUEST_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Certificate-connect events of one submitter that a registrar rules on in a second, for longer than a burst. A deployment of
+/// several connectors was measured at 1,200 first connections a second in all.
+pub const CONNECTS_PER_S_MAX: u32 = 2_000;
+/// Certificate-connect events of one submitter that a registrar rules on at once, after a quiet time.
+pub const CONNECTS_BURST_MAX: u32 = 4_000;
 /// How long a taken request may stay unfinished before it is handed out again.
 pub const LEASE: Duration = Duration::from_secs(10);
 
@@ -76,11 +86,13 @@ pub trait RequestQueue: Send + Sync {
     /// [`BackboneError`] if that cannot be done.
     async fn open(&self, log: &LogId) -> Result<(), BackboneError>;
 
-    /// Puts a request into the queue unless it waits there already as the same kind. It is kept when this returns, if perhaps not synced yet: a
-    /// request that a crash loses is one that is made again.
+    /// Puts a request into the queue unless this process has it waiting there already as the same kind. It is kept when this returns, if
+    /// perhaps not synced yet: a request that a crash loses is one that is made again. So is one that a registrar removes unruled,
+    /// because its submitter is over a bound ([`CONNECTS_PER_S_MAX`]; on a broker also
+    /// [`requests_of_submitter`](crate::limits::ShardLimits::requests_of_submitter), which this refuses before).
     ///
     /// # Errors
-    /// [`BackboneError::LimitReached`] when [`WAITING_MAX`] wait.
+    /// [`BackboneError::LimitReached`] when [`WAITING_MAX`] wait, or the log's or this process's share of a broker does.
     async fn submit(
         &self,
         log: &LogId,

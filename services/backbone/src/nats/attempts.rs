@@ -1,4 +1,4 @@
-//! Rejected attempts on JetStream: bounded shards, with one subject for each log.
+//! Rejected attempts on JetStream: bounded shards, with one subject for each log and submitter, read together.
 //!
 //! A log of version 0.1 had a stream of its own: what is left in it is read first, until it has aged out.
 
@@ -65,7 +65,7 @@ impl Attempts for NatsAttempts {
         let shard = shards.of(log);
         // A log's `open` has made the stream; a registrar makes it again if it has been deleted.
         streams::open(&self.connection, streams::attempts(shard, shards, &self.connection.config)).await?;
-        let subject = subjects::attempts(shard, log);
+        let subject = subjects::attempts(shard, log, &self.connection.submitter);
         for chunk in attempts.chunks(atomic::MESSAGES_MAX) {
             let messages = chunk.iter().map(|payload| atomic::Message {
                 subject: subject.clone(),
@@ -91,7 +91,7 @@ impl Attempts for NatsAttempts {
             let own = (&*subjects::own::attempts_stream(log), &*subjects::own::attempts(log));
             self.read_stream(own, after, max, &mut entries).await?;
         }
-        let sharded = (&*subjects::attempts_stream(shard), &*subjects::attempts(shard, log));
+        let sharded = (&*subjects::attempts_stream(shard), &*subjects::attempts_of_log(shard, log));
         self.read_stream(sharded, after, max, &mut entries).await?;
         Ok(entries)
     }

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{config::NatsConfig, dial, shards::Shards, streams};
+use super::{config::NatsConfig, dial, shards::Shards, streams, submitter::Submitter};
 use crate::BackboneError;
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) jetstream: jetstream::Context,
     pub(super) config: NatsConfig,
+    /// Who this process is in subjects that say who submitted.
+    pub(super) submitter: Submitter,
     link: watch::Receiver<Link>,
     /// What is shared, as far as it is known.
     shards: Mutex<Option<Shards>>,
@@ -57,7 +59,9 @@ impl Connection {
             .timeout(config.operation_timeout)
             .ack_timeout(config.operation_timeout)
             .build(client.clone());
-        let connection = Self { client, jetstream, config, link, shards: Mutex::default(), said: Mutex::default() };
+        let submitter = Submitter::of(&config.credentials);
+        let (shards, said) = (Mutex::default(), Mutex::default());
+        let connection = Self { client, jetstream, config, submitter, link, shards, said };
         connection.check_server(&attempted).await?;
         Ok(connection)
     }

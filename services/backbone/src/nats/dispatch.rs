@@ -5,14 +5,12 @@
 //! of a shard's takers has a request open at the server and waits. Invariants: what was pulled is in an inbox or handed
 //! back; what lies in an inbox is handed out only while most of its lease is left, so that a taker who has gone away costs
 //! a lease and not a request; a request of a log that nobody here takes from goes back after a pause, which grows, so
-//! that it neither comes again at once nor keeps the shard's other logs waiting.
+//! that it neither comes again at once nor keeps the shard's other logs waiting; what is over its submitter's bound
+//! is removed, and what is behind it is pulled.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,26 +21,30 @@ use async_nats::{
 use bytes::Bytes;
 use rollcall_domain::ids::LogId;
 use tokio::{
-    sync::{Notify, OnceCell, OwnedMutexGuard},
+    sync::OwnedMutexGuard,
     time::{Instant, sleep_until},
 };
 
 use super::{
+    bound::{self, Bound},
     connection::Connection,
+    inbox::{Held, Inbox, Taking},
     pull::{Pulled, pull},
     replay::Place,
+    shards::Shard,
+    source::Source,
     streams, subjects,
 };
 use crate::{
     BackboneError,
-    log::BATCH_RECORDS_MAX,
     requests::{Delivery, Receipt},
 };
 
 /// The consumer of a shard, which all registrars share.
 const CONSUMER: &str = "registrar";
-/// Requests that lie in one inbox: as many as a registrar rules on at a time.
-const INBOX_MAX: usize = BATCH_RECORDS_MAX;
+/// Pulls in a row for one taker, when what they brought was over its submitters' bounds. Then what was found is handed out, however
+/// much is submitted meanwhile.
+const PULLS_MAX: usize = 64;
 /// First pause before a request that nobody here takes is handed out again.
 const RETURNED_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause before a request that nobody here takes is handed out again.
@@ -52,57 +54,31 @@ const TERM: &[u8] = b"+TERM";
 /// What hands a message out again at once.
 const NAK: &[u8] = b"-NAK";
 
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sorted {
+    /// It is in an inbox.
+    Held,
+    /// It, or one whose place it took, comes again later.
+    Back,
+    /// It is gone for good.
+    Removed,
+}
+
 /// See the file.
 pub(super) struct Dispatch {
     connection: Arc<Connection>,
     sources: Mutex<HashMap<String, Arc<Source>>>,
     inboxes: Mutex<HashMap<LogId, Arc<Inbox>>>,
+    bound: Bound,
     /// What receipts count their time from.
     began: Instant,
 }
 
-/// A stream that requests are pulled from.
-struct Source {
-    stream: String,
-    /// Sources of a lower rank are older.
-    rank: u8,
-    consumer_is_there: AtomicBool,
-    /// Held by whoever has a request open at the server.
-    waiting: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// What has come for a log that this process serves, oldest first.
-#[derive(Default)]
-struct Inbox {
-    /// Where to pull from; the log's own stream of version 0.1 before the shard.
-    sources: OnceCell<Vec<Arc<Source>>>,
-    held: Mutex<BTreeMap<(u8, u64), Held>>,
-    arrived: Notify,
-    takers: AtomicUsize,
-    left: Mutex<Option<Instant>>,
-}
-
-struct Held {
-    delivery: Delivery,
-    reply: String,
-    came: Instant,
-}
-
-/// Somebody takes from the log until this is dropped.
-struct Taking<'a>(&'a Inbox);
-
-impl Drop for Taking<'_> {
-    fn drop(&mut self) {
-        *lock(&self.0.left) = Some(Instant::now());
-        self.0.takers.fetch_sub(1, Ordering::AcqRel);
-        // Whoever takes next looks by itself; this is for one who waits already.
-        self.0.arrived.notify_one();
-    }
-}
-
 impl Dispatch {
     pub(super) fn new(connection: Arc<Connection>) -> Arc<Self> {
-        Arc::new(Self { connection, sources: Mutex::default(), inboxes: Mutex::default(), began: Instant::now() })
+        let (bound, began) = (Bound::new(&connection.config.limits), Instant::now());
+        Arc::new(Self { connection, sources: Mutex::default(), inboxes: Mutex::default(), bound, began })
     }
 
     /// See [`crate::requests::RequestQueue::take`].
@@ -113,18 +89,17 @@ impl Dispatch {
         wait: Duration,
     ) -> Result<Vec<Delivery>, BackboneError> {
         let (max, deadline) = (max.max(1), Instant::now() + wait);
-        let inbox = self.inbox(log);
-        let _taking = Taking(&inbox);
+        let (inbox, _taking) = self.inbox(log);
         let sources = inbox.sources.get_or_try_init(|| self.sources(log)).await?;
         let mut found = self.pull_all(&inbox, sources, max).await?;
         while found.is_empty() && Instant::now() < deadline {
             let waiting = sources.iter().map(|source| Box::pin(self.wait(source, deadline)));
-            tokio::select! {
-                () = inbox.arrived.notified() => {}
+            let removed = tokio::select! {
+                () = inbox.arrived.notified() => 0,
                 (waited, _, _) = futures_util::future::select_all(waiting) => waited?,
-                () = sleep_until(deadline) => {}
-            }
-            if inbox.count() > 0 {
+                () = sleep_until(deadline) => 0,
+            };
+            if removed > 0 || inbox.count() > 0 {
                 found = self.pull_all(&inbox, sources, max).await?;
             }
         }
@@ -150,37 +125,24 @@ impl Dispatch {
             let own = subjects::own::requests_stream(log);
             let looking = || format!("looking for the requests of {log} of version 0.1");
             if streams::info(&self.connection, &own, looking).await?.is_some() {
-                found.push(self.source(own, 0));
+                found.push(self.source(own, 0, None));
             }
         }
-        found.push(self.source(subjects::requests_stream(shards.of(log)), 1));
+        let shard = shards.of(log);
+        found.push(self.source(subjects::requests_stream(shard), 1, Some(shard)));
         Ok(found)
     }
 
-    fn source(&self, stream: String, rank: u8) -> Arc<Source> {
+    fn source(&self, stream: String, rank: u8, shard: Option<Shard>) -> Arc<Source> {
         let mut sources = lock(&self.sources);
-        let source = sources.entry(stream.clone()).or_insert_with(|| {
-            Arc::new(Source { stream, rank, consumer_is_there: AtomicBool::new(false), waiting: Arc::default() })
-        });
-        source.clone()
+        sources.entry(stream.clone()).or_insert_with(|| Arc::new(Source::new(stream, rank, shard))).clone()
     }
 
     /// Up to `max` of what has come. What has lain too long goes back: its taker would not have time to finish it.
     async fn hand_out(&self, inbox: &Inbox, max: usize) -> Vec<Delivery> {
-        let (mut found, mut late) = (Vec::new(), Vec::new());
-        {
-            let mut held = lock(&inbox.held);
-            while found.len() < max
-                && let Some((_, next)) = held.pop_first()
-            {
-                if next.came.elapsed() < self.lease() / 2 { found.push(next.delivery) } else { late.push(next.reply) }
-            }
-            if !held.is_empty() {
-                inbox.arrived.notify_one();
-            }
-        }
-        for reply in late {
-            self.say(reply, Bytes::from_static(NAK)).await;
+        let (found, late) = inbox.take(max, self.lease() / 2);
+        for late in late {
+            self.say(late.reply, Bytes::from_static(NAK)).await;
         }
         found
     }
@@ -194,32 +156,39 @@ impl Dispatch {
         max: usize,
     ) -> Result<Vec<Delivery>, BackboneError> {
         for source in sources {
-            let missing = max.saturating_sub(inbox.count());
-            if missing > 0
-                && let Err(error) = self.pull(source, missing, Duration::ZERO, None).await
-                && inbox.count() == 0
-            {
-                return Err(error);
+            for _ in 0..PULLS_MAX {
+                let missing = max.saturating_sub(inbox.count());
+                if missing == 0 {
+                    break;
+                }
+                match self.pull(source, missing, Duration::ZERO, None).await {
+                    Ok(removed) if removed > 0 => {}
+                    Ok(_all_in_inboxes) => break,
+                    Err(error) if inbox.count() == 0 => return Err(error),
+                    Err(_others_first) => break,
+                }
             }
         }
         Ok(self.hand_out(inbox, max).await)
     }
 
-    /// Waits at the server for the first request of any log of a source; for its turn, if another taker does.
-    async fn wait(self: &Arc<Self>, source: &Arc<Source>, deadline: Instant) -> Result<(), BackboneError> {
+    /// Waits at the server for the first request of any log of a source; for its turn, if another taker does. Returns how many it
+    /// removed.
+    async fn wait(self: &Arc<Self>, source: &Arc<Source>, deadline: Instant) -> Result<usize, BackboneError> {
         let waiting = source.waiting.clone().lock_owned().await;
         let wait = deadline.saturating_duration_since(Instant::now());
         // One only: with more asked for, the server would keep the request open for the rest.
         self.pull(source, 1, wait, Some(waiting)).await
     }
 
+    /// Pulls into the inboxes; returns how many of what came were over their submitters' bounds.
     async fn pull(
         self: &Arc<Self>,
         source: &Arc<Source>,
         max: usize,
         wait: Duration,
         waiting: Option<OwnedMutexGuard<()>>,
-    ) -> Result<(), BackboneError> {
+    ) -> Result<usize, BackboneError> {
         self.declare_consumer(source).await?;
         let (this, source) = (self.clone(), source.clone());
         // In a task of its own: the server leases what it sends, so a taker who has gone away must not make it vanish.
@@ -227,19 +196,31 @@ impl Dispatch {
             let _waiting = waiting;
             let Pulled { messages, consumer_is_gone } = pull(&this.connection, &source.stream, CONSUMER, max, wait).await?;
             if consumer_is_gone {
-                source.consumer_is_there.store(false, Ordering::Release);
+                source.set_consumer(false);
             }
+            this.count_excess(&source, messages.last()).await;
+            let mut removed = 0;
             for message in messages {
-                this.sort(&source, message).await;
+                removed += usize::from(this.sort(&source, message).await == Sorted::Removed);
             }
-            Ok(())
+            Ok(removed)
         });
         pulling.await.map_err(|_| BackboneError::Closed)?
     }
 
+    /// Counts what waits beyond submitters' shares, if so much waits behind what was pulled last that somebody may have more.
+    async fn count_excess(&self, source: &Source, last: Option<&Message>) {
+        let place = last.and_then(|message| Place::read(message.reply.as_deref()?));
+        let (Some(place), Some(shard)) = (place, source.shard) else { return };
+        let share = self.connection.config.limits.shards.requests_of_submitter;
+        if lock(&source.excess).is_due(place.pending, share) {
+            bound::count(&self.connection, shard, &source.excess).await;
+        }
+    }
+
     /// Makes the registrars' consumer, or gives it this program's lease.
     async fn declare_consumer(&self, source: &Source) -> Result<(), BackboneError> {
-        if source.consumer_is_there.load(Ordering::Acquire) {
+        if source.has_consumer() {
             return Ok(());
         }
         let limits = &self.connection.config.limits;
@@ -255,17 +236,16 @@ impl Dispatch {
         };
         let making = self.connection.jetstream.create_consumer_on_stream(wanted, source.stream.as_str());
         self.connection.within(|| format!("declaring the consumer of stream {}", source.stream), making).await?;
-        source.consumer_is_there.store(true, Ordering::Release);
+        source.set_consumer(true);
         Ok(())
     }
 
     /// The inbox of a log, with one taker more.
-    fn inbox(&self, log: &LogId) -> Arc<Inbox> {
+    fn inbox(&self, log: &LogId) -> (Arc<Inbox>, Taking) {
         let mut inboxes = lock(&self.inboxes);
         let inbox = inboxes.entry(log.clone()).or_default();
         // Under the lock, so that it is not taken for one that nobody takes from.
-        inbox.takers.fetch_add(1, Ordering::AcqRel);
-        inbox.clone()
+        (inbox.clone(), inbox.taking())
     }
 
     /// The inbox of a log that is taken from here; one that is not taken from any more goes away.
@@ -279,59 +259,48 @@ impl Dispatch {
         None
     }
 
-    /// Puts a request into the inbox of its log, or hands it back. Whoever may publish to the queue may choose a subject,
+    /// Puts a request into the inbox of its log, removes it, or hands it back. Whoever may publish to the queue may choose a subject,
     /// so one odd message must not hold up the rest.
-    async fn sort(&self, source: &Source, message: Message) {
+    async fn sort(&self, source: &Source, message: Message) -> Sorted {
         let stream = &source.stream;
         let Some((reply, place)) = message.reply.as_deref().and_then(|reply| Some((reply.to_owned(), Place::read(reply)?)))
         else {
             tracing::warn!(stream, subject = %message.subject, "a request came without its place; passed over");
-            return;
+            return Sorted::Back;
         };
-        let (log, kind, id) = match subjects::read_request(&message.subject) {
-            Ok(read) => read,
+        let request = match subjects::Request::read(&message.subject) {
+            Ok(request) => request,
             Err(reason) => {
                 tracing::warn!(stream, subject = %message.subject, reason, "a queued message is no request; removed");
                 // Not removed, it comes again when its lease has run out.
-                return self.say(reply, Bytes::from_static(TERM)).await;
+                self.say(reply, Bytes::from_static(TERM)).await;
+                return Sorted::Removed;
             }
         };
-        let Some(inbox) = self.served(&log) else { return self.say(reply, returned(place.deliveries)).await };
-        let receipt = Receipt(format!("{}:{reply}", self.began.elapsed().as_millis()));
-        let delivery = Delivery { kind, id, request: message.payload, receipt };
-        let next = Held { delivery, reply: reply.clone(), came: Instant::now() };
-        let has_room = {
-            let mut held = lock(&inbox.held);
-            let key = (source.rank, place.sequence);
-            // The same request again has a new lease: it takes the place of the old one.
-            let has_room = held.len() < INBOX_MAX || held.contains_key(&key);
-            if has_room {
-                held.insert(key, next);
-            }
-            has_room
-        };
-        if has_room {
-            inbox.arrived.notify_one();
-        } else {
+        if !self.bound.admits(&request, place.deliveries, &source.excess) {
+            self.say(reply, Bytes::from_static(TERM)).await;
+            return Sorted::Removed;
+        }
+        let Some(inbox) = self.served(&request.log) else {
             self.say(reply, returned(place.deliveries)).await;
+            return Sorted::Back;
+        };
+        let receipt = Receipt(format!("{}:{reply}", self.began.elapsed().as_millis()));
+        let subjects::Request { kind, id, submitter, .. } = request;
+        let delivery = Delivery { kind, id, request: message.payload, receipt };
+        let next = Held { delivery, submitter, reply, deliveries: place.deliveries, came: Instant::now() };
+        match inbox.put((source.rank, place.sequence), next) {
+            None => Sorted::Held,
+            Some(evicted) => {
+                self.say(evicted.reply, returned(evicted.deliveries)).await;
+                Sorted::Back
+            }
         }
     }
 
     /// Tells the server what becomes of a message. Not told, it comes again when its lease has run out.
     async fn say(&self, reply: String, what: Bytes) {
         let _ = self.connection.client.publish(reply, what).await;
-    }
-}
-
-impl Inbox {
-    /// How many lie in it.
-    fn count(&self) -> usize {
-        lock(&self.held).len()
-    }
-
-    /// Whether somebody takes from the log, or did a short while ago and is ruling on what was taken.
-    fn is_served(&self, lease: Duration) -> bool {
-        self.takers.load(Ordering::Acquire) > 0 || lock(&self.left).is_some_and(|left| left.elapsed() < lease)
     }
 }
 

@@ -186,7 +186,8 @@ pub(super) struct Place {
     pub(super) sequence: u64,
     delivered: u64,
     stored_at_ns: i128,
-    pending: u64,
+    /// How many messages the consumer had still to deliver after this one.
+    pub(super) pending: u64,
 }
 
 impl Place {

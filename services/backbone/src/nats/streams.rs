@@ -94,13 +94,13 @@ pub(super) fn requests(shard: Shard, config: &NatsConfig) -> Declaration {
     Declaration { config, adjustable: Adjustable::Room }
 }
 
-/// A shard of rejected attempts: bounded by age, number for each log, and size together; the oldest go first.
+/// A shard of rejected attempts: bounded by age, number for each log and submitter, and size together; the oldest go first.
 pub(super) fn attempts(shard: Shard, shards: Shards, config: &NatsConfig) -> Declaration {
     let limits = &config.limits;
     let config = Config {
         name: subjects::attempts_stream(shard),
         subjects: vec![subjects::attempts_all(shard)],
-        max_messages_per_subject: limit(limits.attempts.entries),
+        max_messages_per_subject: limit(limits.shards.attempts_of_submitter),
         max_bytes: limit(limits.shards.attempts_bytes),
         max_age: age(limits.attempts.age_ms),
         first_sequence: shards.since_0_1.then_some(ATTEMPTS_FIRST_SINCE_0_1),

@@ -9,7 +9,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
 
-use super::shards::Shard;
+use super::{shards::Shard, submitter::Submitter};
 use crate::{
     documents::{CursorName, DocumentKey},
     messages::Lane,
@@ -56,31 +56,51 @@ pub(super) fn requests_stream(shard: Shard) -> String {
 
 /// All subjects of a shard of requests.
 pub(super) fn requests_all(shard: Shard) -> String {
-    format!("requests.{shard}.*.*.*")
+    format!("requests.{shard}.*.*.*.*")
 }
 
 /// The subjects of one log's requests.
 pub(super) fn requests_of_log(shard: Shard, log: &LogId) -> String {
-    format!("requests.{shard}.{}.*.*", log_token(log))
+    format!("requests.{shard}.{}.*.*.*", log_token(log))
 }
 
-/// The subject of one request: it is what makes a request wait at most once, and what a connector's permissions name.
-pub(super) fn request(shard: Shard, log: &LogId, kind: RequestKind, id: &RequestId) -> String {
-    format!("requests.{shard}.{}.{}.{}", log_token(log), kind_token(kind), token(id.as_str()))
+/// The subjects of a shard's certificate-connect events.
+pub(super) fn connects(shard: Shard) -> String {
+    format!("requests.{shard}.*.{}.*.*", kind_token(RequestKind::Connect))
 }
 
-/// The log, the kind and the id in the subject of a request, of a shard or of a log's own stream.
-pub(super) fn read_request(subject: &str) -> Result<(LogId, RequestKind, RequestId), String> {
-    let mut tokens = subject.rsplit('.');
-    let mut next = || tokens.next().unwrap_or_default();
-    let (id, kind, log) = (next(), next(), next());
-    let known = [RequestKind::Connect, RequestKind::Command].into_iter().find(|known| kind_token(*known) == kind);
-    let kind = known.ok_or_else(|| format!("{kind:?} is no kind of request"))?;
-    let log = match log {
-        FLEET => LogId::Fleet,
-        instance => LogId::Instance(InstanceId::parse(instance).map_err(|error| error.to_string())?),
-    };
-    Ok((log, kind, RequestId::parse(id).map_err(|error| error.to_string())?))
+/// What a request's subject says of it: it is what makes a request wait at most once, and what permissions name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) log: LogId,
+    pub(super) kind: RequestKind,
+    pub(super) submitter: Submitter,
+    pub(super) id: RequestId,
+}
+
+impl Request {
+    /// The subject in the log's shard.
+    pub(super) fn subject(&self, shard: Shard) -> String {
+        let Self { log, kind, submitter, id } = self;
+        format!("requests.{shard}.{}.{}.{submitter}.{}", log_token(log), kind_token(*kind), token(id.as_str()))
+    }
+
+    /// From a subject of a shard, or of a log's own stream of version 0.1, which does not say who submitted.
+    pub(super) fn read(subject: &str) -> Result<Self, String> {
+        let tokens: Vec<&str> = subject.split('.').collect();
+        let (log, kind, submitter, id) = match *tokens.as_slice() {
+            [_, _shard, log, kind, submitter, id] => (log, kind, Submitter::read(submitter), id),
+            [_, log, kind, id] => (log, kind, Submitter::NOBODY, id),
+            _ => return Err(format!("{} tokens are no request's", tokens.len())),
+        };
+        let known = [RequestKind::Connect, RequestKind::Command].into_iter().find(|known| kind_token(*known) == kind);
+        let kind = known.ok_or_else(|| format!("{kind:?} is no kind of request"))?;
+        let log = match log {
+            FLEET => LogId::Fleet,
+            instance => LogId::Instance(InstanceId::parse(instance).map_err(|error| error.to_string())?),
+        };
+        Ok(Self { log, kind, submitter, id: RequestId::parse(id).map_err(|error| error.to_string())? })
+    }
 }
 
 const fn kind_token(kind: RequestKind) -> &'static str {
@@ -102,12 +122,17 @@ pub(super) fn attempts_stream(shard: Shard) -> String {
 
 /// All rejected attempts of a shard.
 pub(super) fn attempts_all(shard: Shard) -> String {
-    format!("attempts.{shard}.*")
+    format!("attempts.{shard}.*.*")
 }
 
-/// The one subject of a log's rejected attempts.
-pub(super) fn attempts(shard: Shard, log: &LogId) -> String {
-    format!("attempts.{shard}.{}", log_token(log))
+/// The rejected attempts of a log, of all submitters.
+pub(super) fn attempts_of_log(shard: Shard, log: &LogId) -> String {
+    format!("attempts.{shard}.{}.>", log_token(log))
+}
+
+/// The one subject of the rejected attempts of a log that one submitter keeps.
+pub(super) fn attempts(shard: Shard, log: &LogId, submitter: &Submitter) -> String {
+    format!("attempts.{shard}.{}.{submitter}", log_token(log))
 }
 
 /// Where device messages of an instance are: the stream, and what its subjects begin with.
@@ -280,12 +305,26 @@ pub(super) mod own {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::shards::Shards, *};
 
     #[test]
     fn f9_nothing_but_a_plain_token_comes_of_an_id() {
         assert_eq!(token("a.b*c>d e\u{0}/é"), "a%2Eb%2Ac%3Ed%20e%00%2F%C3%A9");
         assert_eq!(token("Dev-1_x"), "Dev-1_x");
+    }
+
+    #[test]
+    fn a_request_reads_back_from_its_subject_and_from_one_of_version_0_1() {
+        let log = LogId::Instance(InstanceId::parse("north").unwrap());
+        let shard = Shards::read(&Shards::write(16)).unwrap().of(&log);
+        let id = RequestId::parse("request").unwrap();
+        let request = Request { log, kind: RequestKind::Connect, submitter: Submitter::read("connector-1"), id };
+        assert_eq!(request.subject(shard), "requests.~01.north.connect.connector-1.request");
+        assert_eq!(Request::read(&request.subject(shard)), Ok(request.clone()));
+        let own = Request { submitter: Submitter::NOBODY, ..request };
+        assert_eq!(Request::read("requests.north.connect.request"), Ok(own.clone()));
+        assert_eq!(Request::read(&own.subject(shard)), Ok(own));
+        assert!(Request::read("requests.~01.north.connect.request").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod full;
 mod registry_log;
 mod replies;
 mod shards;
+mod submitters;
 mod thousand;
 mod version_0_1;
 

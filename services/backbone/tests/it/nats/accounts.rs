@@ -46,7 +46,7 @@ pub(super) async fn as_user(server: &NatsServer, name: &str) -> Backbone {
     connect(config_of(server, name)).await.unwrap()
 }
 
-fn config_of(server: &NatsServer, name: &str) -> NatsConfig {
+pub(super) fn config_of(server: &NatsServer, name: &str) -> NatsConfig {
     let mut config = NatsConfig::new(server.url());
     config.credentials = Credentials::User { name: name.to_owned(), password: server.password(name) };
     // What is not permitted is not answered either.

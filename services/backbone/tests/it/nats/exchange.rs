@@ -216,7 +216,7 @@ async fn f9_a_message_that_names_no_request_holds_up_nobody() {
     let admin = admin(&server).await;
     let queue = format!("requests.{SHARD}.inst-1");
     let too_long = "x".repeat(300);
-    for odd in ["connect.a%2Eb", "other.request", &format!("command.{too_long}")] {
+    for odd in ["connect.~.a%2Eb", "other.~.request", &format!("command.~.{too_long}")] {
         admin.publish(format!("{queue}.{odd}"), Bytes::from_static(b"odd")).await.unwrap().await.unwrap();
     }
     let id = RequestId::parse("request").unwrap();

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{Client, ConnectOptions, jetstream};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use rollcall_backbone::requests::{AnnouncedRuling, RequestKind};
 use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
 use serde_json::{Value, json};
@@ -157,7 +157,13 @@ fn protected(user: &str) -> Vec<String> {
         subjects.push(format!("registry.{log}.record"));
         subjects.push(format!("rulings.{log}"));
         let kind = if user == "api" { "connect" } else { "command" };
-        subjects.extend((0..16).map(|shard| format!("requests.~{shard:02}.{log}.{kind}.{FORGED}")));
+        subjects.extend((0..16).map(|shard| format!("requests.~{shard:02}.{log}.{kind}.{user}.{FORGED}")));
+    }
+    // As somebody else: what it may do itself, and what only they may.
+    for other in ["connector-2", "api", "registrar", "~"].into_iter().filter(|other| *other != user) {
+        let requests = |kind| format!("requests.{SHARD}.{INSTANCE}.{kind}.{other}.{FORGED}");
+        subjects.extend(["connect", "command"].map(requests));
+        subjects.push(format!("attempts.{SHARD}.{INSTANCE}.{other}"));
     }
     subjects.push("heartbeats.registrar.0".to_owned());
     for verb in ["STREAM.DELETE.registry_other", "STREAM.PURGE.messages_other", "CONSUMER.DELETE.requests_~09.registrar"] {
@@ -167,14 +173,14 @@ fn protected(user: &str) -> Vec<String> {
     subjects
 }
 
-async fn client_of(server: &NatsServer, user: &str) -> Client {
+pub(super) async fn client_of(server: &NatsServer, user: &str) -> Client {
     let options = ConnectOptions::with_user_and_password(user.to_owned(), server.password(user));
     options.custom_inbox_prefix(format!("_INBOX.{user}")).connect(server.url()).await.unwrap()
 }
 
-/// What must not change: the last sequence of every protected stream, how many requests wait that the user may not make, and
-/// how the registrars' consumers are.
-async fn state(registrar: &jetstream::Context, streams: &[String]) -> BTreeMap<String, String> {
+/// What must not change: the last sequence of every protected stream, how the registrars' consumers are, and whose attempts there
+/// are.
+async fn state(registrar: &jetstream::Context, streams: &[String], user: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for name in streams.iter().filter(|name| !name.starts_with("attempts") && !name.starts_with("presence")) {
         let info = registrar.get_stream(name).await.map(|stream| stream.cached_info().clone());
@@ -188,6 +194,10 @@ async fn state(registrar: &jetstream::Context, streams: &[String]) -> BTreeMap<S
             found.insert(format!("{name} is there"), info.created.to_string());
         }
     }
+    let shard = registrar.get_stream(format!("attempts_{SHARD}")).await.unwrap();
+    let kept: Vec<_> = shard.info_with_subjects(">").await.unwrap().try_collect().await.unwrap();
+    let others = kept.into_iter().filter(|(subject, _)| !subject.ends_with(&format!(".{user}")));
+    found.insert("attempts of others".to_owned(), format!("{:?}", others.collect::<Vec<_>>()));
     found
 }
 
@@ -230,7 +240,7 @@ async fn reached(server: &NatsServer, user: &str, allowed: &[String]) -> (BTreeM
         .chain(sharded)
         .chain(["heartbeats".to_owned(), QUEUE.to_owned()])
         .collect();
-    let before = state(&registrar_jetstream, &streams).await;
+    let before = state(&registrar_jetstream, &streams, user).await;
 
     // Those who listen: to rulings as processes do, to inboxes by a name that only they know, and which the client knows here.
     let others: Vec<&str> = ["registrar", "connector-2", "api"].into_iter().filter(|other| *other != user).collect();
@@ -275,7 +285,7 @@ async fn reached(server: &NatsServer, user: &str, allowed: &[String]) -> (BTreeM
 
     let mut reached = BTreeMap::new();
     let mut note = |what: String| *reached.entry(what).or_default() += 1;
-    let after = state(&registrar_jetstream, &streams).await;
+    let after = state(&registrar_jetstream, &streams, user).await;
     for (what, was) in before {
         let is = after.get(&what).cloned().unwrap_or_default();
         if is != was {
@@ -382,7 +392,7 @@ async fn what_is_granted_for_what_comes_works() {
         ("heartbeats", "heartbeats.*.*"),
         ("documents_~07", "documents.~07.*.>"),
         ("messages_~07", "messages.~07.*.>"),
-        ("attempts_~07", "attempts.~07.*"),
+        ("attempts_~07", "attempts.~07.*.*"),
     ] {
         let config = jetstream::stream::Config {
             name: stream.to_owned(),
@@ -399,14 +409,15 @@ async fn what_is_granted_for_what_comes_works() {
     assert!(stored(&registrar, "heartbeats.registrar.0").await);
     assert!(stored(&connector, "documents.~07.north.session.d").await);
     assert!(stored(&connector, "messages.~07.north.platform.up.s.d").await);
-    assert!(stored(&connector, "attempts.~07.north").await);
+    assert!(stored(&connector, "attempts.~07.north.connector-1").await);
     assert!(stored(&api, "documents.~07.north.shadow.d").await);
     assert!(stored(&api, "messages.~07.north.devices.down.s.d").await);
     for (client, subject) in [
         (&connector, "heartbeats.registrar.0"),
         (&api, "heartbeats.registrar.0"),
         (&connector, "documents.~07.north.shadow.d"),
-        (&api, "attempts.~07.north"),
+        (&api, "attempts.~07.north.api"),
+        (&connector, "attempts.~07.north.connector-2"),
     ] {
         assert!(!stored(client, subject).await, "{subject}");
     }
@@ -419,7 +430,7 @@ async fn what_is_granted_for_what_comes_works() {
         ("connector-1", &connector, "documents_~07", "documents.~07.north.session.>", "documents.~07.north.session.d"),
         ("connector-1", &connector, "messages_~07", "messages.~07.north.devices.>", "messages.~07.north.devices.down.s.d"),
         ("api", &api, "messages_~07", "messages.~07.north.>", "messages.~07.north.platform.up.s.d"),
-        ("api", &api, "attempts_~07", "attempts.~07.north", "attempts.~07.north"),
+        ("api", &api, "attempts_~07", "attempts.~07.north.>", "attempts.~07.north.connector-1"),
     ] {
         let inbox = format!("_INBOX.{user}.{stream}");
         let mut delivered = client.subscribe(inbox.clone()).await.unwrap();
