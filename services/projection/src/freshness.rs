@@ -22,6 +22,7 @@ use std::{
 use rollcall_backbone::{
     BackboneError,
     heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
+    repeats::Repeats,
     signing::PublicKey,
 };
 use rollcall_domain::ids::{LogId, Position};
@@ -39,7 +40,7 @@ use crate::admission::{ViewHealth, ViewStatus};
 const TICK: Duration = Duration::from_millis(100);
 /// Pause before announcements are followed again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How often one kind of trouble is logged at most.
+/// How often it is looked at most whether the divergence of one log is to be logged again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a view stands.
@@ -76,14 +77,18 @@ struct Inner {
     turns: watch::Sender<u64>,
     /// The process was suspended: what waits to be read is older than it looks.
     suspended: Notify,
+    /// What was said of announcements that cannot be followed.
+    following: Repeats,
+    /// What was said of those that cannot be believed.
+    believing: Repeats,
 }
 
 struct State {
     core: Core,
     keys: Vec<PublicKey>,
     looks: HashMap<LogId, Look>,
-    /// When each kind of trouble was logged last.
-    told: HashMap<&'static str, Instant>,
+    /// What was said of divergences, by log.
+    diverging: HashMap<LogId, Repeats>,
 }
 
 /// Whatever waits to be heard is older than it looks: to be followed anew at once.
@@ -119,9 +124,11 @@ impl Freshness {
 
     fn of(core: Core, keys: Vec<PublicKey>) -> Self {
         Self(Arc::new(Inner {
-            state: Mutex::new(State { core, keys, looks: HashMap::new(), told: HashMap::new() }),
+            state: Mutex::new(State { core, keys, looks: HashMap::new(), diverging: HashMap::new() }),
             turns: watch::Sender::new(0),
             suspended: Notify::new(),
+            following: Repeats::default(),
+            believing: Repeats::default(),
         }))
     }
 
@@ -180,6 +187,7 @@ impl Freshness {
                     Some(point) => state.core.look(&log, point, now),
                     None => {
                         state.looks.remove(&log);
+                        state.diverging.remove(&log);
                         state.core.forget(&log);
                     }
                 }
@@ -194,11 +202,14 @@ impl Freshness {
             match heartbeats.follow().await {
                 Ok(heard) => {
                     self.with(|core| core.listen(epoch, Instant::now()));
+                    if self.0.following.recovered() {
+                        tracing::info!("registrars' announcements are followed again");
+                    }
                     if self.hear(heard).await.is_err() {
                         continue;
                     }
                 }
-                Err(error) => self.complain("following", &error),
+                Err(error) => self.cannot_follow(&error),
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -216,7 +227,7 @@ impl Freshness {
                 Some(Ok(Heard::Announced(bytes))) => self.hear_one(&bytes),
                 Some(Ok(Heard::Interrupted)) => self.with(Core::interrupted),
                 Some(Err(error)) => {
-                    self.complain("following", &error);
+                    self.cannot_follow(&error);
                     return Ok(());
                 }
                 None => return Ok(()),
@@ -231,9 +242,15 @@ impl Freshness {
         match Announcement::read(bytes, &keys) {
             Err(disbelief) => {
                 self.state().core.disbelieved();
-                self.complain("disbelief", &disbelief);
+                if let Some(left_out) = self.0.believing.failed(&disbelief) {
+                    tracing::warn!(error = %disbelief, left_out,
+                        "an announcement of a registrar cannot be believed; views grow old unless others can");
+                }
             }
             Ok(announcement) => {
+                if self.0.believing.recovered() {
+                    tracing::info!(registrar = %announcement.source.registrar, "announcements can be believed again");
+                }
                 let mut state = self.state();
                 let State { core, looks, .. } = &mut *state;
                 core.hear(&announcement, now, |log| looks.get(log).and_then(|look| look()));
@@ -247,7 +264,11 @@ impl Freshness {
         if state.core.take_suspended() {
             self.0.suspended.notify_one();
         }
-        let (opened, divergences) = (state.core.take_opened(), state.core.take_divergences(now, TOLD_EVERY));
+        let opened = state.core.take_opened();
+        let mut divergences = state.core.take_divergences(now, TOLD_EVERY);
+        divergences.retain(|Divergence { log, registrar, .. }| {
+            state.diverging.entry(log.clone()).or_default().failed(registrar).is_some()
+        });
         drop(state);
         if opened {
             self.0.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
@@ -259,12 +280,9 @@ impl Freshness {
         }
     }
 
-    fn complain(&self, kind: &'static str, error: &dyn std::fmt::Display) {
-        let now = Instant::now();
-        let told = self.state().told.get(kind).copied();
-        if told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY) {
-            self.state().told.insert(kind, now);
-            tracing::warn!(%error, "registrars' announcements cannot be believed or followed; views grow old meanwhile");
+    fn cannot_follow(&self, error: &BackboneError) {
+        if let Some(left_out) = self.0.following.failed(error) {
+            tracing::warn!(%error, left_out, "registrars' announcements cannot be followed; views grow old meanwhile");
         }
     }
 
