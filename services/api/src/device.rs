@@ -28,6 +28,7 @@ use futures_util::FutureExt as _;
 use rollcall_backbone::{
     BackboneError,
     messages::{DeviceMessage, Lane, MessageProperties},
+    repeats::Repeats,
 };
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{ids::DeviceId, registry::Device};
@@ -40,6 +41,8 @@ pub(crate) struct Devices {
     /// What is asked of devices and waits for an answer.
     pub(crate) exchange: Exchange,
     again: Again,
+    /// What was said of devices that could not be served, told or sent something: one for all, or each would say it.
+    told: Repeats,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -47,7 +50,7 @@ pub(crate) struct Devices {
 impl Devices {
     /// Before anything has been asked.
     pub(crate) fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { exchange: Exchange::default(), again: Again::default(), clock, entropy }
+        Self { exchange: Exchange::default(), again: Again::default(), told: Repeats::default(), clock, entropy }
     }
 
     fn now_ms(&self) -> i64 {

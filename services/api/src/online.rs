@@ -12,6 +12,7 @@ use std::{
 use rollcall_backbone::{
     BackboneError,
     presence::{PresenceChange, Session},
+    repeats::Repeats,
 };
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
@@ -108,18 +109,24 @@ impl Online {
 
 /// Watches until the realm is gone.
 pub(crate) async fn watch(realm: Weak<Realm>, clock: Arc<dyn Clock>) {
+    let told = Repeats::default();
     loop {
         let Some(realm) = realm.upgrade() else { return };
-        if let Err(error) = watch_once(&realm, &*clock).await {
-            tracing::warn!(instance = %realm.id, %error, "presence cannot be watched; trying again");
+        if let Err(error) = watch_once(&realm, &*clock, &told).await
+            && let Some(left_out) = told.failed(&error)
+        {
+            tracing::warn!(instance = %realm.id, %error, left_out, "presence cannot be watched; trying again");
         }
         drop(realm);
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn watch_once(realm: &Realm, clock: &dyn Clock) -> Result<(), BackboneError> {
+async fn watch_once(realm: &Realm, clock: &dyn Clock, told: &Repeats) -> Result<(), BackboneError> {
     let mut changes = realm.backbone.presence.watch(&realm.id).await?;
+    if told.recovered() {
+        tracing::info!(instance = %realm.id, "presence is watched again");
+    }
     // Collected apart until it is whole: half a picture would show devices offline that are not.
     let mut shown: Option<HashMap<DeviceId, Presence>> = Some(HashMap::new());
     while let Some(change) = changes.recv().await {

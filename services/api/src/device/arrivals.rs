@@ -78,7 +78,9 @@ pub(crate) async fn run(realm: Weak<Realm>, mut arrivals: broadcast::Receiver<Ar
             let realm = Arc::clone(&realm);
             tokio::spawn(async move {
                 if let Err(error) = look_after(&realm, &device).await {
-                    tracing::warn!(instance = %realm.id, %device, error = error.message, "a device could not be served");
+                    if let Some(left_out) = realm.devices.told.failed(&error.message) {
+                        tracing::warn!(instance = %realm.id, %device, error = error.message, left_out, "a device could not be served");
+                    }
                     realm.devices.look_again(&device);
                 }
                 drop(permit);

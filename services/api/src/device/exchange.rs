@@ -13,6 +13,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
     messages::{DeviceMessage, Lane, MessageCursor, MessageProperties},
+    repeats::Repeats,
 };
 use rollcall_domain::{ids::DeviceId, registry::Device};
 use serde_json::Value;
@@ -168,10 +169,12 @@ impl Drop for Answer<'_> {
 /// Listens for answers until the realm is gone.
 pub(crate) async fn run(realm: Weak<Realm>) {
     // After an interruption the rest follows: somebody is still waiting for it.
-    let mut after = None;
+    let (mut after, told) = (None, Repeats::default());
     while let Some(realm) = realm.upgrade() {
-        if let Err(error) = listen(&realm, &mut after).await {
-            tracing::warn!(instance = %realm.id, %error, "answers of devices cannot be followed; trying again");
+        if let Err(error) = listen(&realm, &mut after, &told).await {
+            if let Some(left_out) = told.failed(&error) {
+                tracing::warn!(instance = %realm.id, %error, left_out, "answers of devices cannot be followed; trying again");
+            }
             // A stream that was made anew has other positions.
             if matches!(error, BackboneError::Damaged { .. }) {
                 after = None;
@@ -183,8 +186,11 @@ pub(crate) async fn run(realm: Weak<Realm>) {
     }
 }
 
-async fn listen(realm: &Arc<Realm>, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
+async fn listen(realm: &Arc<Realm>, after: &mut Option<MessageCursor>, told: &Repeats) -> Result<(), BackboneError> {
     let mut uplinks = realm.backbone.messages.follow(&realm.id, &[Lane::Up], *after).await?;
+    if told.recovered() {
+        tracing::info!(instance = %realm.id, "answers of devices are followed again");
+    }
     realm.devices.exchange.listening.send_replace(true);
     while let Some(stored) = uplinks.recv().await {
         let stored = stored?;

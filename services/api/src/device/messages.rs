@@ -218,7 +218,9 @@ async fn deliver(realm: &Realm, listed: &Listed, by: &str, mut queue: Queue) -> 
             match send(realm, listed, &entry).await {
                 Ok(state) => ended.push((entry.number, state)),
                 Err(error) => {
-                    tracing::warn!(instance = %realm.id, %device, error = error.message, "a message could not be delivered");
+                    if let Some(left_out) = realm.devices.told.failed(&error.message) {
+                        tracing::warn!(instance = %realm.id, %device, error = error.message, left_out, "a message could not be delivered");
+                    }
                     next = Next::Wait;
                     break;
                 }

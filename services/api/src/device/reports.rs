@@ -16,6 +16,7 @@ use rollcall_backbone::{
     BackboneError,
     documents::{CursorName, DocumentKey, Revision},
     messages::{Lane, MessageCursor, StoredMessage},
+    repeats::Repeats,
 };
 use rollcall_domain::ids::DeviceId;
 use serde::{Deserialize, Serialize};
@@ -76,12 +77,14 @@ enum Stopped {
 
 /// Reads until the realm is gone.
 pub(crate) async fn run(realm: Weak<Realm>) {
-    let mut reader: Option<Reader> = None;
+    let (mut reader, told): (Option<Reader>, _) = (None, Repeats::default());
     while let Some(realm) = realm.upgrade() {
-        match read(&realm, &mut reader).await {
+        match read(&realm, &mut reader, &told).await {
             Ok(()) => {}
             Err(Stopped::Backbone(error)) => {
-                tracing::warn!(instance = %realm.id, %error, "reports of devices cannot be followed; trying again");
+                if let Some(left_out) = told.failed(&error) {
+                    tracing::warn!(instance = %realm.id, %error, left_out, "reports of devices cannot be followed; trying again");
+                }
                 // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
                 // comes from now on counts as later than all before.
                 if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
@@ -90,7 +93,9 @@ pub(crate) async fn run(realm: Weak<Realm>) {
                 }
             }
             Err(Stopped::Other(error)) => {
-                tracing::warn!(instance = %realm.id, error = error.message, "reports cannot be folded; trying again");
+                if let Some(left_out) = told.failed(&error.message) {
+                    tracing::warn!(instance = %realm.id, error = error.message, left_out, "reports cannot be folded; trying again");
+                }
             }
         }
         drop(realm);
@@ -106,7 +111,7 @@ struct Reader {
     write_at: Instant,
 }
 
-async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Stopped> {
+async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>, told: &Repeats) -> Result<(), Stopped> {
     let reader = match reader {
         Some(reader) => reader,
         None => {
@@ -133,6 +138,9 @@ async fn read(realm: &Arc<Realm>, reader: &mut Option<Reader>) -> Result<(), Sto
         }
         let items = sorted(reader.cursor.epoch, &group);
         fold_all(realm, items).await?;
+        if told.recovered() {
+            tracing::info!(instance = %realm.id, "reports of devices are folded again");
+        }
         if reader.cursor == reader.written {
             reader.write_at = Instant::now() + MARK_EVERY;
         }

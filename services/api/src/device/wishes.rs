@@ -180,7 +180,9 @@ fn tell_apart(realm: &Arc<Realm>, listed: &Listed) {
     tokio::spawn(async move {
         if let Err(error) = tell(&realm, &listed).await {
             let device = &listed.device.id;
-            tracing::warn!(instance = %realm.id, %device, error = error.message, "a device could not be told its wishes");
+            if let Some(left_out) = realm.devices.told.failed(&error.message) {
+                tracing::warn!(instance = %realm.id, %device, error = error.message, left_out, "a device could not be told its wishes");
+            }
             realm.devices.look_again(device);
         }
     });

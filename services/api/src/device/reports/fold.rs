@@ -133,7 +133,9 @@ async fn answer(realm: &Realm, listed: &Listed, shadow: &Shadow, request: &str, 
     let payload = json!({"object_device_id": device.id.as_str(), "shadow": shadow}).to_string();
     let topic = topics::shadow_answer(&device.id, request);
     let sent = crate::device::send(realm, device, topic, payload.into(), MessageProperties::default()).await;
-    if let Err(error) = sent {
-        tracing::warn!(instance = %realm.id, device = %device.id, %error, "a device could not be sent its shadow");
+    if let Err(error) = sent
+        && let Some(left_out) = realm.devices.told.failed(&error)
+    {
+        tracing::warn!(instance = %realm.id, device = %device.id, %error, left_out, "a device could not be sent its shadow");
     }
 }
