@@ -22,6 +22,7 @@ use std::{
 use rollcall_backbone::{
     BackboneError,
     heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
+    presence::FleetBeat,
     repeats::Repeats,
     signing::PublicKey,
 };
@@ -34,7 +35,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::core::Core;
 pub use self::core::{Divergence, FRESH_MAX, SETTLE, SUSPENDED_AFTER, Uncounted};
-use crate::admission::{ViewHealth, ViewStatus};
+use crate::{
+    admission::{ViewHealth, ViewStatus},
+    fleet::FleetSnapshot,
+};
 
 /// How often it is looked whether the process runs, and how far its views are.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,6 +59,8 @@ pub struct Point {
 /// How fresh the view of one log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Where it stands; `None` if there is no view of this log.
+    pub point: Option<Point>,
     /// Time since a registrar confirmed the view, or since there is one if none has; `None` without a registrar's
     /// public key: nothing can be said then.
     pub age: Option<Duration>,
@@ -94,10 +100,21 @@ struct State {
 /// Whatever waits to be heard is older than it looks: to be followed anew at once.
 struct Suspended;
 
-/// Where a view of an instance stands, for [`Freshness::track`] and for what a registrar announces. One that has ended
-/// stands nowhere.
+/// Where a view stands, for [`Freshness::track`]. One that has ended stands nowhere.
 pub fn view_point(status: &ViewStatus) -> Option<Point> {
     (status.health != ViewHealth::Ended).then_some(Point { position: status.position, digest: status.digest })
+}
+
+impl Seen {
+    /// What a connector says of its view of the fleet's log.
+    pub fn fleet_beat(&self) -> Option<FleetBeat> {
+        self.point.map(|Point { position, digest }| FleetBeat { position, digest, age_ms: self.age_ms() })
+    }
+
+    /// `age` in milliseconds.
+    pub fn age_ms(&self) -> Option<u64> {
+        self.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 impl Freshness {
@@ -144,9 +161,16 @@ impl Freshness {
         state.looks.insert(log, Box::new(look));
     }
 
+    /// Keeps an eye on the fleet as it is followed.
+    pub fn track_fleet(&self, fleet: watch::Receiver<Arc<FleetSnapshot>>) {
+        self.track(LogId::Fleet, move || view_point(&fleet.borrow().status()));
+    }
+
     /// How fresh the view of a log is.
     pub fn of_log(&self, log: &LogId) -> Seen {
-        self.state().core.seen(log, Instant::now())
+        let state = self.state();
+        let point = state.looks.get(log).and_then(|look| look());
+        Seen { point, ..state.core.seen(log, Instant::now()) }
     }
 
     /// Returns once the view of a log may be judged by: it is fresh, or this process has been seen running for [`SETTLE`]
