@@ -67,10 +67,6 @@ const TABLE: &[(&str, Said)] = &[
     ("registration_shed", Said::Connack(3, 0x89, HERE)),
     ("not_ready", Said::Elsewhere("the connector takes no connection of an instance before its view is read; connector")),
     ("shutting_down", Said::Disconnect(0x8b, "messages: a connector that is told to stop")),
-    (
-        "connection_limit",
-        Said::Elsewhere("such a connection is closed before TLS, so nothing can be said; refusals, by its being closed"),
-    ),
     ("keep_alive_out_of_range", Said::Connack(2, 0x83, HERE)),
     ("protocol_version", Said::Connack(1, 0x84, HERE)),
     ("client_id", Said::Connack(2, 0x85, HERE)),
@@ -82,7 +78,6 @@ const TABLE: &[(&str, Said)] = &[
     ("keep_alive_timed_out", Said::Disconnect(0x8d, HERE)),
     ("taken_over", Said::Disconnect(0x8e, "messages: the newer connection wins")),
     ("slow_consumer", Said::Elsewhere("whoever does not read cannot be told; connector")),
-    ("rate_exceeded", Said::Elsewhere("a device that sends too fast is read more slowly, not closed; connector")),
     // What the registrar says, to a device.
     ("not_found", Said::Connack(5, 0x87, HERE)),
     ("product_in_another_space", Said::Connack(5, 0x87, HERE)),

@@ -60,8 +60,6 @@ codes! {
     DeviceTimedOut = "IOTDA.014111" OK,
     /// The device id is taken.
     DeviceExists = "IOTDA.014115" CONFLICT,
-    /// As many CA certificates as an instance may have.
-    CaLimit = "IOTDA.014300" BAD_REQUEST,
     /// The certificate cannot be used; the text says why.
     InvalidCertificate = "IOTDA.014301" BAD_REQUEST,
     /// The verification certificate proves nothing; the text says why.

@@ -9,6 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rollcall_backbone::{BackboneError, codec::RejectedRuling, petition::PetitionError};
+use rollcall_device_model::message::MessageError;
+use rollcall_devices::DevicesError;
 use rollcall_projection::admission::ViewError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -111,6 +113,40 @@ impl From<ViewError> for ApiError {
     fn from(error: ViewError) -> Self {
         tracing::warn!(%error, "a view cannot be used");
         Self::not_ready()
+    }
+}
+
+impl From<DevicesError> for ApiError {
+    fn from(error: DevicesError) -> Self {
+        match error {
+            DevicesError::NotOnline(device) => {
+                Self::new(Code::DeviceNotOnline, format!("The device is not online: {device:?}"))
+            }
+            DevicesError::Message(MessageError::Invalid { field, rule }) => Self::invalid(field, rule),
+            DevicesError::Message(error @ MessageError::ForeignTopic { .. }) => {
+                Self::new(Code::NotOffered, error.to_string())
+            }
+            DevicesError::MessageNotFound(id) => {
+                Self::new(Code::MessageNotFound, format!("The message does not exist: {id:?}"))
+            }
+            DevicesError::MessageIdTaken(_) => Self::new(Code::AlreadyExists, error.to_string()),
+            DevicesError::QueueFull { .. } => {
+                let text = format!("{error}: delete some, or wait until it connects");
+                Self::new(Code::LimitReached, text)
+            }
+            DevicesError::ShadowVersion { .. } => Self::new(Code::ShadowVersion, format!("version: {error}: read it again")),
+            DevicesError::NotListening => Self::new(Code::BackboneAway, format!("{error}: try again")).retry_after(2),
+            DevicesError::TooManyRequests { .. } | DevicesError::MessageContended(_) | DevicesError::Contended { .. } => {
+                Self::new(Code::Overloaded, format!("{error}: try again")).retry_after(1)
+            }
+            DevicesError::DocumentTooLarge { .. } => Self::new(Code::LimitReached, error.to_string()),
+            DevicesError::Unreadable | DevicesError::Unwritable | DevicesError::DeliveryPanicked => {
+                Self::new(Code::Internal, error.to_string())
+            }
+            DevicesError::NotReady => Self::not_ready(),
+            DevicesError::Backbone(error) => error.into(),
+            DevicesError::View(error) => error.into(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in), `parameters` (what a query may say),
 //! `call` (how an operation reads and changes an instance) with `realms`, `realm` and `changes`; then `router` and any file
-//! of `v5` or `rollcall_v1`: one for each kind of thing. `device` is what goes on between the API and devices.
+//! of `v5` or `rollcall_v1`: one for each kind of thing. What goes on between the API and devices is the crate `rollcall-devices`.
 
 #![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
 
@@ -21,18 +21,15 @@ mod changes;
 pub mod codes;
 pub mod command_key;
 pub mod config;
-mod device;
 pub mod error;
 mod extract;
 mod foresight;
 mod metrics;
-mod online;
 pub mod openapi;
 mod paging;
 mod parameters;
 mod pem;
 mod permission;
-mod reach;
 mod realm;
 mod realms;
 mod recent_attempts;

@@ -13,7 +13,6 @@ pub(crate) struct Metrics {
     requests: Counter<u64>,
     request_ms: Histogram<f64>,
     refused: Counter<u64>,
-    reports_dropped: Counter<u64>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -22,7 +21,6 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         requests: meter.u64_counter("rollcall.api.requests").build(),
         request_ms: meter.f64_histogram("rollcall.api.request").with_unit("ms").build(),
         refused: meter.u64_counter("rollcall.api.refused").build(),
-        reports_dropped: meter.u64_counter("rollcall.api.reports_dropped").build(),
     }
 });
 
@@ -46,11 +44,6 @@ impl Metrics {
     /// An error was answered with this code.
     pub(crate) fn refused(&self, code: &'static str) {
         self.refused.add(1, &[KeyValue::new("code", code)]);
-    }
-
-    /// What a device has said could not be put into its shadow.
-    pub(crate) fn report_dropped(&self, reason: &'static str) {
-        self.reports_dropped.add(1, &[KeyValue::new("reason", reason)]);
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat, seal::SealedLog};
+use rollcall_devices::Devices;
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
@@ -18,7 +19,7 @@ use rollcall_projection::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, device::Devices, error::ApiError, online::Online, recent_attempts::RecentAttempts};
+use crate::{changes::Changes, error::ApiError, recent_attempts::RecentAttempts};
 
 /// See the file.
 pub(crate) struct Realm {
@@ -30,10 +31,8 @@ pub(crate) struct Realm {
     pub(crate) view: DirectoryView,
     /// The way to its registrar.
     pub(crate) changes: Changes,
-    /// Who is online.
-    pub(crate) online: Arc<Online>,
-    /// What goes on with its devices.
-    pub(crate) devices: Devices,
+    /// Who is online, and what goes on with its devices.
+    pub(crate) devices: Arc<Devices>,
     /// What is known of its refused attempts.
     pub(crate) attempts: RecentAttempts,
     /// How old the view is.
@@ -76,7 +75,7 @@ impl Realm {
     /// [`BackboneError`].
     pub(crate) async fn connectors(&self, now: Timestamp) -> Result<Vec<ConnectorBeat>, BackboneError> {
         let heard = self.backbone.presence.connectors(&self.id).await?;
-        self.online.silent().note(heard.iter().map(|heard| heard.connector.clone()), now);
+        self.devices.presence().silent().note(heard.iter().map(|heard| heard.connector.clone()), now);
         Ok(heard)
     }
 
@@ -85,7 +84,7 @@ impl Realm {
         if device.frozen {
             return DeviceStatus::Frozen;
         }
-        if self.online.is_online(&device.id) {
+        if self.devices.presence().is_online(&device.id) {
             return DeviceStatus::Online;
         }
         // A certificate that was proven has connected, and with it the device; one that was only typed in has perhaps not.

@@ -12,6 +12,7 @@ use std::{
 
 use rollcall_backbone::{Backbone, repeats::Repeats, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_devices::{Devices, Parts};
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{
     admission::Store,
@@ -25,9 +26,7 @@ use crate::{
     changes::{Changes, Proving},
     codes::Code,
     config::Limits,
-    device,
     error::ApiError,
-    online::Online,
     realm,
     realm::Realm,
     recent_attempts::RecentAttempts,
@@ -187,27 +186,29 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
     around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
     let (queue, proving) = (Arc::clone(&around.backbone.requests), around.proving.clone());
     let changes = Changes::start(log, queue, proving, reached, &around.limits, stop.clone());
-    let online = Arc::new(Online::default());
+    let devices = Devices::start(Parts {
+        instance: id.clone(),
+        view: view.clone(),
+        backbone: around.backbone.clone(),
+        clock: Arc::clone(&around.clock),
+        entropy: Arc::clone(&around.entropy),
+        stop: stop.clone(),
+    });
     let realm = Arc::new(Realm {
         id: id.clone(),
         sealed,
         view,
         changes,
-        online: Arc::clone(&online),
-        devices: device::Devices::new(Arc::clone(&around.clock), Arc::clone(&around.entropy)),
+        devices,
         attempts: RecentAttempts::default(),
         freshness: around.freshness.clone(),
         backbone: around.backbone.clone(),
         stop: stop.clone(),
     });
     let ended = realm.view.admission().clone();
-    let stopped = stop.clone();
     tokio::spawn(async move {
         stop.run_until_cancelled(ended.ended()).await;
         stop.cancel();
     });
-    device::start(&realm);
-    let (watched, clock) = (Arc::downgrade(&realm), Arc::clone(&around.clock));
-    tokio::spawn(async move { stopped.run_until_cancelled(crate::online::watch(watched, clock)).await });
     Ok(realm)
 }

@@ -9,7 +9,7 @@ pub(crate) mod policies;
 pub(crate) mod products;
 mod properties;
 mod search;
-pub(crate) mod shadow;
+mod shadow;
 mod spaces;
 mod tags;
 pub(crate) mod templates;

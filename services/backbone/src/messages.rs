@@ -89,6 +89,16 @@ impl MessagePosition {
     pub(crate) const fn sharded(shard: u32, sequence: u64) -> Self {
         Self { shard: Some(shard), position: sequence }
     }
+
+    /// The shard; `None`: the instance's own stream. For what keeps a position in a form of its own.
+    pub const fn shard(&self) -> Option<u32> {
+        self.shard
+    }
+
+    /// The sequence in the stream; means nothing without [`Self::shard`].
+    pub const fn sequence(&self) -> u64 {
+        self.position
+    }
 }
 
 impl fmt::Display for MessagePosition {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use rollcall_domain::session::Session;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId, Position},
     time::Timestamp,
@@ -18,23 +19,6 @@ use crate::BackboneError;
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A connector that has not renewed for this long is gone.
 pub const LEASE: Duration = Duration::from_secs(8);
-
-/// One connection of one device.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Session {
-    /// The connector that holds it.
-    pub connector: ConnectorId,
-    /// Unique within the connector's life, and rising: a later session of the connector has a higher number.
-    pub number: u64,
-}
-
-impl Session {
-    /// Whether the end of this session is the end of `other` too: of itself, and of every earlier one of its connector. A
-    /// connector has one session of a device at a time, and may say nothing of one that a newer one took over from.
-    pub fn ends(&self, other: &Self) -> bool {
-        self.connector == other.connector && other.number <= self.number
-    }
-}
 
 /// A change of presence, as every watcher sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,7 +51,6 @@ impl Edge {
                 | Refusal::RegistryUnavailable
                 | Refusal::NotReady
                 | Refusal::ShuttingDown
-                | Refusal::ConnectionLimit
         );
         let base = self.config.limits.retry_after_s;
         let spread = |base: u32| base.saturating_add((self.entropy.uuid_v4().as_u128() % (u128::from(base) + 1)) as u32);

@@ -151,7 +151,6 @@ fn says_something_of_the_device(refusal: &Refusal) -> bool {
         | Refusal::RegistrationShed
         | Refusal::NotReady
         | Refusal::ShuttingDown
-        | Refusal::ConnectionLimit
         | Refusal::KeepAliveOutOfRange
         | Refusal::ProtocolVersion
         | Refusal::ClientId
@@ -161,7 +160,6 @@ fn says_something_of_the_device(refusal: &Refusal) -> bool {
         | Refusal::PacketTooLarge
         | Refusal::KeepAliveTimedOut
         | Refusal::TakenOver
-        | Refusal::SlowConsumer
-        | Refusal::RateExceeded => false,
+        | Refusal::SlowConsumer => false,
     }
 }

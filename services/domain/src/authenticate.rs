@@ -95,10 +95,10 @@ pub fn authenticate(
 ) -> Verdict {
     match judge(configuration, devices, facts, ca, identification, now) {
         Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
-        Ok(Known::Not(Candidate { unknown: true, .. })) if !availability.allow(instance) => {
+        Ok(Known::Not(Registrable { unknown: true, .. })) if !availability.allow(instance) => {
             Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
         }
-        Ok(Known::Not(Candidate { derived, claimed, .. })) => Verdict::Register { derived, claimed },
+        Ok(Known::Not(Registrable { derived, claimed, .. })) => Verdict::Register { derived, claimed },
         Err(refusal) => Verdict::Refuse(refusal),
     }
 }
@@ -125,15 +125,15 @@ pub fn lost_right(
     }
 }
 
-/// What a certificate that may come in is to the registry.
+/// What the registry knows of a certificate that nothing forbids.
 enum Known {
-    /// This device's.
+    /// It is pinned to this device.
     Recognised(Recognised),
-    /// Nobody's; the registrar could change that.
-    Not(Candidate),
+    /// It is pinned to no device; the registrar may pin it.
+    Not(Registrable),
 }
 
-struct Candidate {
+struct Registrable {
     derived: DeviceId,
     claimed: Option<DeviceId>,
     /// Whether the device itself would be new: only then does it matter where self-registration is available.
@@ -158,21 +158,21 @@ fn judge(
     if now > facts.not_after {
         return Err(Refusal::CertificateExpired);
     }
-    let desk = Desk { configuration, devices, claimant: Claimant { facts, ca } };
+    let authentication = Authentication { configuration, devices, claimant: Claimant { facts, ca } };
     match StandardForm::of(identification) {
-        Some(form) => desk.by_own_record(form.device_id),
-        None => desk.by_template(),
+        Some(form) => authentication.by_own_record(form.device_id),
+        None => authentication.by_template(),
     }
 }
 
-/// What both ways look at.
-struct Desk<'a> {
+/// What both ways of being known depend on.
+struct Authentication<'a> {
     configuration: &'a Configuration,
     devices: &'a dyn Devices,
     claimant: Claimant<'a>,
 }
 
-impl Desk<'_> {
+impl Authentication<'_> {
     /// The standard form: the named device's own record decides; the template only where there is nothing to compare.
     fn by_own_record(&self, named: DeviceId) -> Result<Known, Refusal> {
         let standing = self.claimant.standing(self.devices, &named, None).map_err(|rejection| match rejection {
@@ -189,14 +189,14 @@ impl Desk<'_> {
                     return Err(Refusal::CertificateMismatch);
                 }
                 succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
-                Ok(candidate(named, None, false))
+                Ok(registrable(named, None, false))
             }
             Standing::Unknown => {
                 let (derived, _) = self.derive()?;
                 if derived.device_id != named {
                     return Err(Refusal::DeviceMismatch);
                 }
-                Ok(candidate(named, None, true))
+                Ok(registrable(named, None, true))
             }
         }
     }
@@ -207,9 +207,9 @@ impl Desk<'_> {
     /// fingerprint when pre-registering.
     fn unpinned(&self, device: &Device) -> Result<Known, Refusal> {
         match self.derive() {
-            Err(_) => Ok(candidate(device.id.clone(), Some(device.id.clone()), false)),
+            Err(_) => Ok(registrable(device.id.clone(), Some(device.id.clone()), false)),
             Ok((derived, _)) if derived.device_id == device.id && derived.product_id == device.product => {
-                Ok(candidate(device.id.clone(), None, false))
+                Ok(registrable(device.id.clone(), None, false))
             }
             Ok(_) => Err(Refusal::DeviceMismatch),
         }
@@ -226,12 +226,12 @@ impl Desk<'_> {
         })?;
         match standing {
             Standing::Same { device, active } => recognise(*device, active),
-            Standing::Unpinned(_) => Ok(candidate(derived.device_id, None, false)),
+            Standing::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
             Standing::Other(device) => {
                 succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
-                Ok(candidate(derived.device_id, None, false))
+                Ok(registrable(derived.device_id, None, false))
             }
-            Standing::Unknown => Ok(candidate(derived.device_id, None, true)),
+            Standing::Unknown => Ok(registrable(derived.device_id, None, true)),
         }
     }
 
@@ -254,8 +254,8 @@ fn recognise(device: Device, active: bool) -> Result<Known, Refusal> {
     Ok(Known::Recognised(Recognised { device: device.id, space: device.space, product: device.product }))
 }
 
-fn candidate(derived: DeviceId, claimed: Option<DeviceId>, unknown: bool) -> Known {
-    Known::Not(Candidate { derived, claimed, unknown })
+fn registrable(derived: DeviceId, claimed: Option<DeviceId>, unknown: bool) -> Known {
+    Known::Not(Registrable { derived, claimed, unknown })
 }
 
 /// A rule's no, as a connection gets it. Those that have a refusal of their own take it; the rest keep the rule's words.

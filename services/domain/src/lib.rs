@@ -19,6 +19,7 @@ pub mod policy;
 pub mod refusal;
 pub mod registry;
 pub mod rejection;
+pub mod session;
 pub mod template;
 pub mod text;
 pub mod time;

@@ -88,9 +88,6 @@ pub enum Refusal {
     /// This connector is stopping.
     #[error("this connector is shutting down; connect again")]
     ShuttingDown,
-    /// More connections than the connector's limit.
-    #[error("this connector has as many connections as it may")]
-    ConnectionLimit,
     /// Keep-alive outside 30 to 1200 seconds.
     #[error("the keep-alive must be between 30 and 1200 seconds")]
     KeepAliveOutOfRange,
@@ -121,9 +118,6 @@ pub enum Refusal {
     /// The client does not read what is sent to it.
     #[error("the client does not take what is sent to it")]
     SlowConsumer,
-    /// More messages a second than allowed.
-    #[error("the device sends more than it may")]
-    RateExceeded,
 }
 
 /// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
@@ -165,7 +159,6 @@ codes! {
     Refusal::RegistrationShed => "registration_shed",
     Refusal::NotReady => "not_ready",
     Refusal::ShuttingDown => "shutting_down",
-    Refusal::ConnectionLimit => "connection_limit",
     Refusal::KeepAliveOutOfRange => "keep_alive_out_of_range",
     Refusal::ProtocolVersion => "protocol_version",
     Refusal::ClientId => "client_id",
@@ -176,7 +169,6 @@ codes! {
     Refusal::KeepAliveTimedOut => "keep_alive_timed_out",
     Refusal::TakenOver => "taken_over",
     Refusal::SlowConsumer => "slow_consumer",
-    Refusal::RateExceeded => "rate_exceeded",
 }
 
 impl Refusal {
@@ -203,8 +195,7 @@ impl Refusal {
             | Self::PacketTooLarge
             | Self::KeepAliveTimedOut
             | Self::TakenOver
-            | Self::SlowConsumer
-            | Self::RateExceeded => Fault::Device,
+            | Self::SlowConsumer => Fault::Device,
             Self::CaNotTrusted
             | Self::CaExpired
             | Self::CertificateInactive
@@ -215,7 +206,7 @@ impl Refusal {
             | Self::SelfRegistrationUnavailable
             | Self::TemplateNoLongerDerives => Fault::Operator,
             Self::RegistrationRejected(rejection) => rejection.fault(),
-            Self::RegistrationShed | Self::NotReady | Self::ShuttingDown | Self::ConnectionLimit => Fault::Service,
+            Self::RegistrationShed | Self::NotReady | Self::ShuttingDown => Fault::Service,
             Self::RegistrationTimedOut | Self::RegistryUnavailable => Fault::Dependency,
         }
     }

@@ -7,15 +7,31 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::repository::{assert_none, root};
 
 /// Internal arrows. A crate that is not listed is a crate of tests and may name all of them.
-const INTERNAL: [(&str, &[&str]); 9] = [
+const INTERNAL: [(&str, &[&str]); 11] = [
     ("rollcall-schemas", &[]),
     ("rollcall-domain", &[]),
     ("rollcall-chassis", &[]),
     ("rollcall-backbone", &["rollcall-domain", "rollcall-schemas"]),
     ("rollcall-projection", &["rollcall-domain", "rollcall-backbone"]),
+    ("rollcall-device-model", &["rollcall-domain"]),
+    (
+        "rollcall-devices",
+        &["rollcall-domain", "rollcall-chassis", "rollcall-device-model", "rollcall-backbone", "rollcall-projection"],
+    ),
     ("rollcall-registrar", FOUNDATION),
     ("rollcall-connector", FOUNDATION),
-    ("rollcall-api", FOUNDATION),
+    (
+        "rollcall-api",
+        &[
+            "rollcall-schemas",
+            "rollcall-domain",
+            "rollcall-chassis",
+            "rollcall-backbone",
+            "rollcall-projection",
+            "rollcall-device-model",
+            "rollcall-devices",
+        ],
+    ),
     (
         "rollcall",
         &[

@@ -13,11 +13,10 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/tidy is two below the root")
 }
 
-/// One file.
+/// A text file of the repository.
 pub(crate) struct Source {
     /// Its path below the root, with `/`.
     pub(crate) path: String,
-    /// What it holds.
     pub(crate) text: String,
 }
 

@@ -1,5 +1,7 @@
 //! The form of Rust sources: headers, names, and what must not be left in them.
 
+use std::collections::BTreeSet;
+
 use crate::repository::{Source, assert_none, files};
 
 /// Names that say "layer" or "rest" where a job should be named.
@@ -42,6 +44,65 @@ fn names_say_the_job() {
         }
     }
     assert_none(&findings, "a file, folder or module is named by its job");
+}
+
+/// Crates that still have comments of one or two words. A crate leaves the list with its last one, and none joins it.
+const LABELLED: &[&str] = &[
+    "schemas",
+    "services/api",
+    "services/backbone",
+    "services/chassis",
+    "services/connector",
+    "services/domain",
+    "services/projection",
+    "services/registrar",
+    "services/rollcall",
+    "tests/bench",
+    "tests/harness",
+];
+
+#[test]
+fn a_doc_comment_says_more_than_a_name() {
+    let mut findings = Vec::new();
+    let mut labelled = BTreeSet::new();
+    for source in rust() {
+        let folder = LABELLED.iter().find(|folder| source.path.starts_with(&format!("{folder}/")));
+        for (line, text) in labels(&source.text) {
+            match folder {
+                Some(folder) => _ = labelled.insert(*folder),
+                None => findings.push(format!("{}:{line}: {text}", source.path)),
+            }
+        }
+    }
+    let clean = LABELLED.iter().filter(|folder| !labelled.contains(**folder));
+    findings.extend(clean.map(|folder| format!("{folder} has none any more: take it off the list")));
+    assert_none(&findings, "delete it, or say what the name does not: units, range, who may call it, what else happens");
+}
+
+/// Doc comments that are one line of one or two words, with their line numbers.
+fn labels(text: &str) -> Vec<(usize, &str)> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_doc = |line: Option<&&str>| line.is_some_and(|line| line.starts_with("///") || line.starts_with("//!"));
+    let is_label = |line: &str| {
+        let said = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! ")).and_then(|said| said.strip_suffix('.'));
+        said.is_some_and(|said| {
+            said.split(' ').count() <= 2 && said.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '`' | ' '))
+        })
+    };
+    let alone = |index: usize| !is_doc(lines.get(index + 1)) && (index == 0 || !is_doc(lines.get(index - 1)));
+    (0..lines.len())
+        .filter(|index| is_label(lines[*index]) && alone(*index))
+        .map(|index| (index + 1, lines[index]))
+        .collect()
+}
+
+#[test]
+fn labels_are_told_from_sentences() {
+    let text = "/// The name.\nfn a() {}\n/// Of the form\n/// `a_b`.\nfn b() {}\n/// `a_b`.\n/// Ends after `a`.\n";
+    assert_eq!(
+        labels(&text.replace("/// `a_b`.\n/// Ends", "/// `a_b`.\nfn c() {}\n/// Ends")),
+        [(1, "/// The name."), (6, "/// `a_b`.")]
+    );
 }
 
 /// Needles are put together here, so that this file does not hold them itself.

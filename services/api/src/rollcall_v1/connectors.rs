@@ -2,10 +2,11 @@
 
 use axum::Json;
 use rollcall_backbone::{presence::FleetBeat, seal::Point};
+use rollcall_devices::reach;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, error::ApiError, openapi::Errors, reach, times};
+use crate::{call::Call, error::ApiError, openapi::Errors, times};
 
 /// A connector.
 #[derive(Debug, Serialize, ToSchema)]

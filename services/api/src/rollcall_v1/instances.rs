@@ -265,7 +265,7 @@ async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatu
     InstanceStatus {
         log,
         devices: realm.look(count).await.ok(),
-        online: realm.online.count() as u64,
+        online: realm.devices.presence().count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),
     }
 }

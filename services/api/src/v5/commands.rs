@@ -1,18 +1,13 @@
 //! Commands to devices (`/devices/{device_id}/commands`): asked, answered by the device, in one request.
 
 use axum::{Json, extract::Path};
+use rollcall_device_model::topics::DeviceRequest;
+use rollcall_devices::requests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::{
-    call::Call,
-    codes::Code,
-    device::{exchange, topics::Asked},
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-};
+use crate::{call::Call, codes::Code, error::ApiError, extract::Body, openapi::Errors};
 
 /// Most characters of a service id.
 const SERVICE_ID_CHARS_MAX: usize = 64;
@@ -76,7 +71,8 @@ pub(crate) async fn create(
         "paras": wanted.paras,
     });
     let deadline = call.api.config.limits.device_answer();
-    let answer = exchange::ask(&call.realm, &listed.device, Asked::Command, &command_id, payload, deadline).await?;
+    let answer =
+        requests::ask(&call.realm.devices, &listed.device, DeviceRequest::Command, &command_id, payload, deadline).await?;
     Ok(Json(match answer {
         Some(response) => CommandAnswer { command_id, response: Some(response), error_code: None, error_msg: None },
         None => {

@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use rollcall_devices::{desired, reach};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, Position},
     registry::{Command, Event},
@@ -32,11 +33,9 @@ use crate::{
     answer::{Created, Done},
     call::Call,
     codes::Code,
-    device::{self, wishes},
     error::ApiError,
     extract::Body,
     openapi::Errors,
-    reach,
 };
 
 /// Says where in the log a change is.
@@ -79,7 +78,7 @@ pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Cre
         _ => wanted.device,
     };
     let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
-    wishes::begin(&call.realm, &call.device(made.as_str())?, shadow).await?;
+    desired::begin(&call.realm.devices, &call.device(made.as_str())?, shadow).await?;
     shown(&call, made.as_str()).await.map(Created)
 }
 
@@ -119,8 +118,8 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
     let device = call.device(&device_id)?.device.id;
     call.command(Command::DeleteDevice { device: device.clone() }).await?;
     // It is gone whatever becomes of this: what is left over is of no device.
-    if let Err(error) = device::forget(&call.realm, &device).await {
-        tracing::warn!(%device, error = error.message, "what was kept of a deleted device could not be removed");
+    if let Err(error) = call.realm.devices.forget(&device).await {
+        tracing::warn!(%device, %error, "what was kept of a deleted device could not be removed");
     }
     Ok(Done)
 }
@@ -136,7 +135,7 @@ pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, Strin
     let granted = call.command(Command::FreezeDevice { device }).await?;
     let now = call.now();
     let out_of_reach = match call.realm.connectors(now).await {
-        Ok(heard) => Some(reach::out_of_reach(call.realm.online.silent(), &heard, (granted.position, now), now)),
+        Ok(heard) => Some(reach::out_of_reach(call.realm.devices.presence().silent(), &heard, (granted.position, now), now)),
         Err(error) => {
             tracing::warn!(instance = %call.realm.id, %error, "it is not known which connectors hear of a freeze");
             None

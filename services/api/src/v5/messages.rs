@@ -1,6 +1,13 @@
 //! Messages to devices (`/devices/{device_id}/messages`).
 
+mod shape;
+
 use axum::{Json, extract::Path};
+use rollcall_device_model::{
+    message::Message,
+    message_queue::{MessageState, QueuedMessage},
+};
+use rollcall_devices::messages::{self, NewMessage, StoredMessage};
 use rollcall_domain::{text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,14 +16,10 @@ use utoipa::{
     openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
 };
 
+use self::shape::{Encoding, PayloadFormat, PublishProperties};
 use crate::{
     answer::{Created, Done},
     call::Call,
-    device::{
-        content::{Content, Encoding, PayloadFormat, PublishProperties},
-        messages::{self, Message, NewMessage},
-        queue::{Entry, State},
-    },
     error::ApiError,
     extract::Body,
     openapi::Errors,
@@ -143,30 +146,32 @@ pub(crate) struct DeviceMessages {
 }
 
 impl MessageResult {
-    fn of(entry: &Entry, now: Timestamp) -> Self {
+    fn of(entry: &QueuedMessage, now: Timestamp) -> Self {
         let time = |ms: i64| times::basic(Timestamp::from_unix_ms(ms));
         let (status, finished_ms) = match entry.state_at(now.unix_ms()) {
-            State::Pending => ("PENDING", None),
-            State::Delivered { at_ms } => ("DELIVERED", Some(at_ms)),
-            State::TimedOut { at_ms } => ("TIMEOUT", Some(at_ms)),
-            State::Failed { at_ms, .. } => ("FAILED", Some(at_ms)),
+            MessageState::Pending => ("PENDING", None),
+            MessageState::Delivered { at_ms } => ("DELIVERED", Some(at_ms)),
+            MessageState::TimedOut { at_ms } => ("TIMEOUT", Some(at_ms)),
+            MessageState::Failed { at_ms, .. } => ("FAILED", Some(at_ms)),
         };
         Self { status, created_time: time(entry.created_ms), finished_time: finished_ms.map(time) }
     }
 }
 
 impl DeviceMessage {
-    fn of(message: Message, now: Timestamp) -> Self {
-        let Message { entry, content } = message;
+    fn of(message: StoredMessage, now: Timestamp) -> Self {
+        let StoredMessage { entry, content } = message;
         let MessageResult { status, created_time, finished_time } = MessageResult::of(&entry, now);
         let error_info = match entry.state {
-            State::Failed { reason, .. } => Some(MessageErrorInfo { error_code: DELIVERY_FAILED, error_msg: reason }),
-            State::Pending | State::Delivered { .. } | State::TimedOut { .. } => None,
+            MessageState::Failed { reason, .. } => Some(MessageErrorInfo { error_code: DELIVERY_FAILED, error_msg: reason }),
+            MessageState::Pending | MessageState::Delivered { .. } | MessageState::TimedOut { .. } => None,
         };
-        let (encoding, payload_format) =
-            (content.as_ref().map(|content| content.encoding), content.as_ref().map(|content| content.payload_format));
+        let (encoding, payload_format) = (
+            content.as_ref().map(|content| content.encoding.into()),
+            content.as_ref().map(|content| content.payload_format.into()),
+        );
         let (name, topic, properties, message) = content.map_or((None, None, None, Value::Null), |content| {
-            (content.name, content.topic.or(content.topic_full_name), content.properties, content.message)
+            (content.name, content.topic.or(content.topic_full_name), content.properties.map(Into::into), content.message)
         });
         Self {
             message_id: entry.id,
@@ -200,16 +205,16 @@ pub(crate) async fn create(
         let rule = format!("is {ttl_min}: give 0 to {TTL_MIN_MAX} minutes, in steps of {TTL_MIN_STEP}");
         return Err(ApiError::invalid("ttl", rule));
     }
-    let content = Content {
+    let content = Message {
         message: wanted.message.unwrap_or_default(),
         name: wanted.name,
-        encoding: wanted.encoding.unwrap_or_default(),
-        payload_format: wanted.payload_format.unwrap_or_default(),
+        encoding: wanted.encoding.map(Into::into).unwrap_or_default(),
+        payload_format: wanted.payload_format.map(Into::into).unwrap_or_default(),
         topic: wanted.topic,
         topic_full_name: wanted.topic_full_name,
-        properties: wanted.properties,
+        properties: wanted.properties.map(Into::into),
     };
-    let entry = messages::create(&call.realm, &listed, NewMessage { id, content, ttl_min }).await?;
+    let entry = messages::create(&call.realm.devices, &listed, NewMessage { id, content, ttl_min }).await?;
     let result = MessageResult::of(&entry, call.now());
     Ok(Created(MessageCreated { message_id: entry.id, result }))
 }
@@ -224,7 +229,7 @@ pub(crate) async fn list(
 ) -> Result<Json<DeviceMessages>, ApiError> {
     let listed = call.device(&device_id)?;
     let now = call.now();
-    let found = messages::list(&call.realm, &listed).await?;
+    let found = messages::list(&call.realm.devices, &listed).await?;
     let messages = found.into_iter().map(|message| DeviceMessage::of(message, now)).collect();
     Ok(Json(DeviceMessages { device_id: listed.device.id.to_string(), messages }))
 }
@@ -238,7 +243,7 @@ pub(crate) async fn show(
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Json<DeviceMessage>, ApiError> {
     let listed = call.device(&device_id)?;
-    let message = messages::show(&call.realm, &listed, &message_id).await?;
+    let message = messages::show(&call.realm.devices, &listed, &message_id).await?;
     Ok(Json(DeviceMessage::of(message, call.now())))
 }
 
@@ -251,7 +256,7 @@ pub(crate) async fn delete(
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Done, ApiError> {
     let listed = call.device(&device_id)?;
-    messages::delete(&call.realm, &listed, &message_id).await?;
+    messages::delete(&call.realm.devices, &listed, &message_id).await?;
     Ok(Done)
 }
 

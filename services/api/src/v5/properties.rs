@@ -1,6 +1,8 @@
 //! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, in one request.
 
 use axum::{Json, extract::Path};
+use rollcall_device_model::topics::DeviceRequest;
+use rollcall_devices::requests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +10,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     call::Call,
     codes::Code,
-    device::{exchange, topics::Asked},
     error::ApiError,
     extract::{Body, Query},
     openapi::Errors,
@@ -77,7 +78,7 @@ pub(crate) async fn list(
     ask(
         &call,
         &device_id,
-        Asked::GetProperties,
+        DeviceRequest::GetProperties,
         |device| json!({"object_device_id": device, "service_id": which.service_id}),
     )
     .await
@@ -98,21 +99,26 @@ pub(crate) async fn update(
     for service in &wanted.services {
         check_service("services.service_id", &service.service_id)?;
     }
-    ask(&call, &device_id, Asked::SetProperties, |device| json!({"object_device_id": device, "services": wanted.services}))
-        .await
+    ask(
+        &call,
+        &device_id,
+        DeviceRequest::SetProperties,
+        |device| json!({"object_device_id": device, "services": wanted.services}),
+    )
+    .await
 }
 
 async fn ask(
     call: &Call,
     device_id: &str,
-    asked: Asked,
+    kind: DeviceRequest,
     payload: impl FnOnce(&str) -> Value,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
     let listed = call.device(device_id)?;
     let request_id = super::request_id(call);
     let payload = payload(listed.device.id.as_str());
     let deadline = call.api.config.limits.device_answer();
-    let answer = exchange::ask(&call.realm, &listed.device, asked, &request_id, payload, deadline).await?;
+    let answer = requests::ask(&call.realm.devices, &listed.device, kind, &request_id, payload, deadline).await?;
     Ok(Json(match answer {
         Some(response) => PropertiesAnswer { request_id, response: Some(response), error_code: None, error_msg: None },
         None => {

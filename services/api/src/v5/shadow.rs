@@ -1,23 +1,14 @@
 //! Shadows of devices (`/devices/{device_id}/shadow`): what is desired of them, and what they last reported.
 
 use axum::{Json, extract::Path};
+use rollcall_device_model::shadow::{DesiredChange, Shadow, Side};
+use rollcall_devices::desired;
 use rollcall_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{
-    answer::Done,
-    call::Call,
-    device::{
-        shadow::{Shadow, Side, Wish},
-        wishes,
-    },
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    times,
-};
+use crate::{answer::Done, call::Call, error::ApiError, extract::Body, openapi::Errors, times};
 
 /// Most characters of a service id.
 const SERVICE_ID_CHARS_MAX: usize = 64;
@@ -60,7 +51,7 @@ pub(crate) struct DeviceShadow {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ShadowOfService {
     /// The service.
-    pub(crate) service_id: String,
+    service_id: String,
     /// What it should be.
     desired: ShadowSide,
     /// What it says it is.
@@ -93,7 +84,7 @@ impl From<&Side> for ShadowSide {
     responses((status = 200, body = DeviceShadow), Errors))]
 pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
     let listed = call.device(&device_id)?;
-    let shadow = wishes::show(&call.realm, &listed).await?;
+    let shadow = desired::show(&call.realm.devices, &listed).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -110,15 +101,15 @@ pub(crate) async fn update(
     if !(1..=SERVICES_MAX).contains(&wanted.shadow.len()) {
         return Err(ApiError::invalid("shadow", format!("give 1 to {SERVICES_MAX} services")));
     }
-    let mut wishes = Vec::with_capacity(wanted.shadow.len());
+    let mut changes = Vec::with_capacity(wanted.shadow.len());
     for UpdateDesired { service_id, desired, version } in wanted.shadow {
         if !(1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
             return Err(ApiError::invalid("shadow.service_id", format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")));
         }
-        wishes.push(Wish { service_id, desired, version });
+        changes.push(DesiredChange { service_id, desired, version });
     }
-    let granted = call.repeatable().map(hex::encode);
-    let shadow = wishes::change(&call.realm, &listed, &wishes, granted.as_deref()).await?;
+    let key = call.repeatable().map(hex::encode);
+    let shadow = desired::change(&call.realm.devices, &listed, &changes, key.as_deref()).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -128,12 +119,12 @@ pub(crate) async fn update(
     responses((status = 204), Errors))]
 pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
     let listed = call.device(&device_id)?;
-    wishes::clear(&call.realm, &listed).await?;
+    desired::clear(&call.realm.devices, &listed).await?;
     Ok(Done)
 }
 
-/// A shadow as callers and devices see it.
-pub(crate) fn shown(shadow: &Shadow) -> Vec<ShadowOfService> {
+/// A shadow as callers see it; what devices are sent is [`rollcall_device_model::shadow::Service::to_json`].
+fn shown(shadow: &Shadow) -> Vec<ShadowOfService> {
     let services = shadow.services.iter().map(|(id, service)| ShadowOfService {
         service_id: id.clone(),
         desired: ShadowSide::from(&service.desired),

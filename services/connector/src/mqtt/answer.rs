@@ -50,12 +50,11 @@ pub fn codes(refusal: &Refusal) -> Codes {
         Refusal::RegistrationTimedOut | Refusal::RegistryUnavailable | Refusal::NotReady => {
             unavailable(Connack5::ServerUnavailable, Disconnect5::ServerBusy)
         }
-        Refusal::RegistrationShed | Refusal::ConnectionLimit => unavailable(Connack5::ServerBusy, Disconnect5::ServerBusy),
+        Refusal::RegistrationShed => unavailable(Connack5::ServerBusy, Disconnect5::ServerBusy),
         Refusal::ShuttingDown => unavailable(Connack5::ServerUnavailable, Disconnect5::ServerShuttingDown),
         Refusal::TakenOver => unavailable(Connack5::UnspecifiedError, Disconnect5::SessionTakenOver),
         Refusal::KeepAliveTimedOut => unavailable(Connack5::UnspecifiedError, Disconnect5::KeepAliveTimeout),
         Refusal::SlowConsumer => unavailable(Connack5::QuotaExceeded, Disconnect5::QuotaExceeded),
-        Refusal::RateExceeded => unavailable(Connack5::ConnectionRateExceeded, Disconnect5::MessageRateTooHigh),
         Refusal::ProtocolVersion => codes_of(
             Some(Connack3::UnacceptableProtocolVersion),
             Connack5::UnsupportedProtocolVersion,

@@ -296,8 +296,8 @@ fn answers_that_nobody_asked_for_change_nothing() {
     bench.protocol.subscribed(&[]);
     bench.protocol.published(PublishRef(7), PublishOutcome::Stored);
     assert_eq!((bench.effects(), bench.output()), (vec![], vec![]));
-    bench.protocol.refuse(Refusal::ConnectionLimit, None);
-    assert_eq!((bench.closing(), bench.output()), (Closing::Refused(Refusal::ConnectionLimit), vec![]));
+    bench.protocol.refuse(Refusal::NotReady, None);
+    assert_eq!((bench.closing(), bench.output()), (Closing::Refused(Refusal::NotReady), vec![]));
     bench.send_3(connect_3("any").into());
     bench.protocol.accept(&grant(), 0);
     bench.protocol.close(Refusal::ShuttingDown);

@@ -1,0 +1,150 @@
+//! The devices of one instance: what every job of this crate works with, and the jobs that run for it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use rollcall_backbone::{
+    Backbone, BackboneError,
+    messages::{DeviceMessage, Lane, MessageProperties},
+    repeats::Repeats,
+};
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::{
+    ids::{DeviceId, InstanceId, LogId},
+    registry::Device,
+};
+use rollcall_projection::directory::{DirectoryView, Listed};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    desired,
+    error::DevicesError,
+    messages,
+    on_connect::{self, Recheck},
+    presence::{self, Presence},
+    reports,
+    requests::{self, Requests},
+};
+
+/// How long to wait before what failed is tried again.
+pub(crate) const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// What the devices of an instance are served with.
+pub struct Parts {
+    pub instance: InstanceId,
+    pub view: DirectoryView,
+    /// Messages, presence, documents, and the end of the registry log.
+    pub backbone: Backbone,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Stops what runs for the instance.
+    pub stop: CancellationToken,
+}
+
+/// See the file.
+pub struct Devices {
+    pub(crate) instance: InstanceId,
+    pub(crate) view: DirectoryView,
+    pub(crate) backbone: Backbone,
+    pub(crate) requests: Requests,
+    pub(crate) recheck: Recheck,
+    /// What was said of devices that could not be served or sent something: one for all, or each would say it.
+    pub(crate) told: Repeats,
+    presence: Presence,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Devices {
+    /// Starts what runs for the devices of an instance, until `stop`.
+    pub fn start(parts: Parts) -> Arc<Self> {
+        let devices = Arc::new(Self {
+            instance: parts.instance,
+            view: parts.view,
+            backbone: parts.backbone,
+            requests: Requests::default(),
+            recheck: Recheck::default(),
+            told: Repeats::default(),
+            presence: Presence::default(),
+            clock: parts.clock,
+            entropy: parts.entropy,
+        });
+        // Before presence is watched: who is online then has come online too.
+        let connects = devices.presence.connects();
+        let jobs: [BoxFuture<'static, ()>; 4] = [
+            on_connect::run(Arc::clone(&devices), connects).boxed(),
+            requests::run(Arc::clone(&devices)).boxed(),
+            reports::run(Arc::clone(&devices)).boxed(),
+            presence::run(Arc::clone(&devices)).boxed(),
+        ];
+        for job in jobs {
+            let stop = parts.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(job).await });
+        }
+        devices
+    }
+
+    /// Who is online.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Deletes what is kept of a device that has been deleted. What stays because this fails takes room and is shown to
+    /// nobody: a later device of the id has documents of its own.
+    ///
+    /// # Errors
+    /// [`DevicesError::Backbone`].
+    pub async fn forget(&self, device: &DeviceId) -> Result<(), DevicesError> {
+        messages::forget(self, device).await?;
+        desired::forget(self, device).await
+    }
+
+    pub(crate) fn log(&self) -> LogId {
+        LogId::Instance(self.instance.clone())
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.unix_ms()
+    }
+
+    pub(crate) fn new_claim(&self) -> String {
+        self.entropy.uuid_v4().simple().to_string()
+    }
+
+    /// Runs a lookup where it may block.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        lookup: impl FnOnce(&DirectoryView) -> Option<T> + Send + 'static,
+    ) -> Result<T, DevicesError> {
+        let view = self.view.clone();
+        let found = tokio::task::spawn_blocking(move || lookup(&view)).await;
+        found.ok().flatten().ok_or(DevicesError::NotReady)
+    }
+
+    /// The device as the view has it; one that is online is there, or is just being deleted.
+    pub(crate) async fn existing(&self, device: &DeviceId) -> Result<Option<Listed>, DevicesError> {
+        let device = device.clone();
+        self.look(move |view| view.show(&device)).await
+    }
+
+    /// Publishes a message for a device, at QoS 1: sessions that asked for less get it at less.
+    pub(crate) async fn publish(
+        &self,
+        device: &Device,
+        topic: String,
+        payload: Bytes,
+        properties: MessageProperties,
+    ) -> Result<(), BackboneError> {
+        let message = DeviceMessage {
+            lane: Lane::Down,
+            space: device.space.clone(),
+            device: device.id.clone(),
+            topic,
+            payload,
+            qos: 1,
+            properties,
+        };
+        self.backbone.messages.publish(&self.instance, message).await.map(drop)
+    }
+}

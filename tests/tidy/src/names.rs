@@ -1,0 +1,135 @@
+//! Identifiers that are a private language do not come back: things of the field have the field's names.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    repository::assert_none,
+    tokens::{crates, identifiers},
+};
+
+/// Whole identifiers, the crate that they are private to (all, if empty: elsewhere the word may be the right one), and
+/// what to write instead.
+const PRIVATE: &[(&str, &str, &str)] = &[
+    ("AGAIN", "", "a retry delay"),
+    ("Applier", "", "what it applies"),
+    ("Asked", "", "device request"),
+    ("Circumstances", "", "dry run"),
+    ("Claimant", "", "candidate"),
+    ("Desk", "", "evaluation, or log worker"),
+    ("Foreseen", "", "dry run"),
+    ("GOODBYE_LOOK", "", "a poll interval"),
+    ("Ground", "", "what it prepares"),
+    ("Hearing", "", "evaluation"),
+    ("LOOK_AGAIN", "", "a poll interval"),
+    ("Lateral", "", "peer"),
+    ("Life", "", "created at"),
+    ("Overlaid", "", "pending"),
+    ("Petitioner", "", "request client"),
+    ("Realm", "", "instance, or log state"),
+    ("Shaken", "", "handshake"),
+    ("Standing", "services/domain", "certificate match"),
+    ("Tally", "", "row stats"),
+    ("Touches", "", "affected sessions"),
+    ("Welcome", "", "what it says"),
+    ("Wish", "", "desired"),
+    ("arrivals", "", "on connect"),
+    ("born", "", "created"),
+    ("burial", "", "reaper"),
+    ("bury_at", "", "reaper"),
+    ("concern", "services/connector", "affected sessions"),
+    ("dice", "", "fault injection"),
+    ("entrance", "", "accept"),
+    ("foresight", "", "dry run"),
+    ("forge", "services/domain", "test certificates"),
+    ("guesses", "", "login throttle"),
+    ("is_owed", "", "desired"),
+    ("outline", "services/domain", "tbs"),
+    ("petition", "", "request client"),
+    ("presence_burial", "", "reaper"),
+    ("prover", "services/connector", "chain verifier"),
+    ("realm", "", "instance"),
+    ("realms", "", "instances"),
+    ("second_reader", "", "cross-check"),
+    ("succeeds", "", "may replace"),
+    ("wishes", "", "desired"),
+];
+
+/// Uses that are left, by crate. A name leaves the list with its last use there, and none joins.
+const NOT_YET: &[(&str, &str)] = &[
+    ("services/api", "AGAIN"),
+    ("services/api", "Circumstances"),
+    ("services/api", "Foreseen"),
+    ("services/api", "Petitioner"),
+    ("services/api", "Realm"),
+    ("services/api", "Tally"),
+    ("services/api", "Welcome"),
+    ("services/api", "foresight"),
+    ("services/api", "guesses"),
+    ("services/api", "petition"),
+    ("services/api", "realm"),
+    ("services/api", "realms"),
+    ("services/backbone", "Asked"),
+    ("services/backbone", "Lateral"),
+    ("services/backbone", "Petitioner"),
+    ("services/backbone", "bury_at"),
+    ("services/backbone", "dice"),
+    ("services/backbone", "petition"),
+    ("services/backbone", "presence_burial"),
+    ("services/connector", "AGAIN"),
+    ("services/connector", "Asked"),
+    ("services/connector", "GOODBYE_LOOK"),
+    ("services/connector", "LOOK_AGAIN"),
+    ("services/connector", "Lateral"),
+    ("services/connector", "Petitioner"),
+    ("services/connector", "Shaken"),
+    ("services/connector", "arrivals"),
+    ("services/connector", "concern"),
+    ("services/connector", "entrance"),
+    ("services/connector", "petition"),
+    ("services/connector", "prover"),
+    ("services/domain", "Claimant"),
+    ("services/domain", "Foreseen"),
+    ("services/domain", "Hearing"),
+    ("services/domain", "Standing"),
+    ("services/domain", "Touches"),
+    ("services/domain", "born"),
+    ("services/domain", "outline"),
+    ("services/domain", "second_reader"),
+    ("services/domain", "succeeds"),
+    ("services/projection", "AGAIN"),
+    ("services/projection", "Tally"),
+    ("services/registrar", "AGAIN"),
+    ("services/registrar", "Desk"),
+    ("services/registrar", "Overlaid"),
+    ("services/registrar", "Realm"),
+    ("services/registrar", "realm"),
+    ("services/rollcall", "Applier"),
+    ("services/rollcall", "Ground"),
+    ("services/rollcall", "Welcome"),
+    ("tests/acceptance", "Ground"),
+    ("tests/harness", "Petitioner"),
+    ("tests/harness", "petition"),
+];
+
+#[test]
+fn names_are_those_of_the_field() {
+    let mut findings = Vec::new();
+    let mut left = BTreeSet::new();
+    for checked in crates() {
+        for module in &checked.modules {
+            let mut words = module.path.clone();
+            identifiers(&module.tokens, &mut words);
+            let words: BTreeSet<String> = words.into_iter().collect();
+            for (name, scope, instead) in PRIVATE.iter().filter(|(name, ..)| words.contains(*name)) {
+                match NOT_YET.iter().find(|use_left| **use_left == (checked.folder.as_str(), *name)) {
+                    _ if !scope.is_empty() && *scope != checked.folder => {}
+                    Some(use_left) => _ = left.insert(use_left),
+                    None => findings.push(format!("{}: {name}: write {instead}", module.file)),
+                }
+            }
+        }
+    }
+    let gone = NOT_YET.iter().filter(|use_left| !left.contains(use_left));
+    findings.extend(gone.map(|(folder, name)| format!("{folder} has no {name} any more: take it off the list")));
+    assert_none(&findings, "a name that only this repository understands");
+}
