@@ -12,7 +12,7 @@ use std::{
 
 use rollcall_backbone::{Backbone, repeats::Repeats, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_devices::{Devices, Parts};
+use rollcall_devices::Parts;
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{
     admission::Store,
@@ -186,7 +186,7 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
     around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
     let (queue, proving) = (Arc::clone(&around.backbone.requests), around.proving.clone());
     let changes = Changes::start(log, queue, proving, reached, &around.limits, stop.clone());
-    let devices = Devices::start(Parts {
+    let devices = rollcall_devices::start(Parts {
         instance: id.clone(),
         view: view.clone(),
         backbone: around.backbone.clone(),

@@ -1,9 +1,8 @@
-//! The devices of one instance: what every job of this crate works with, and the jobs that run for it.
+//! The devices of one instance: what every job of this crate works with.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::BoxFuture};
 use rollcall_backbone::{
     Backbone, BackboneError,
     messages::{DeviceMessage, Lane, MessageProperties},
@@ -17,15 +16,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{DirectoryView, Listed};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    desired,
-    error::DevicesError,
-    messages,
-    on_connect::{self, Recheck},
-    presence::{self, Presence},
-    reports,
-    requests::{self, Requests},
-};
+use crate::{error::DevicesError, presence::Presence, recheck::Recheck, waiting::Requests};
 
 /// How long to wait before what failed is tried again.
 pub(crate) const RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -57,9 +48,8 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Starts what runs for the devices of an instance, until `stop`.
-    pub fn start(parts: Parts) -> Arc<Self> {
-        let devices = Arc::new(Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
             instance: parts.instance,
             view: parts.view,
             backbone: parts.backbone,
@@ -69,35 +59,12 @@ impl Devices {
             presence: Presence::default(),
             clock: parts.clock,
             entropy: parts.entropy,
-        });
-        // Before presence is watched: who is online then has come online too.
-        let connects = devices.presence.connects();
-        let jobs: [BoxFuture<'static, ()>; 4] = [
-            on_connect::run(Arc::clone(&devices), connects).boxed(),
-            requests::run(Arc::clone(&devices)).boxed(),
-            reports::run(Arc::clone(&devices)).boxed(),
-            presence::run(Arc::clone(&devices)).boxed(),
-        ];
-        for job in jobs {
-            let stop = parts.stop.clone();
-            tokio::spawn(async move { stop.run_until_cancelled(job).await });
         }
-        devices
     }
 
     /// Who is online.
     pub fn presence(&self) -> &Presence {
         &self.presence
-    }
-
-    /// Deletes what is kept of a device that has been deleted. What stays because this fails takes room and is shown to
-    /// nobody: a later device of the id has documents of its own.
-    ///
-    /// # Errors
-    /// [`DevicesError::Backbone`].
-    pub async fn forget(&self, device: &DeviceId) -> Result<(), DevicesError> {
-        messages::forget(self, device).await?;
-        desired::forget(self, device).await
     }
 
     pub(crate) fn log(&self) -> LogId {

@@ -9,8 +9,8 @@
 //!
 //! The trust boundary: uplinks are whatever devices sent; the topic names the device that the connector has let in.
 //!
-//! Read [`instance`], [`presence`] with [`reach`], then [`documents`]; then one of [`messages`], [`desired`], [`reports`],
-//! [`requests`]. `on_connect` does what is to be done when a device comes online.
+//! Read [`start`], [`presence`] with `watch` and [`reach`], then `documents`; then one of [`messages`], [`desired`], `reports`,
+//! [`requests`] with `waiting`. `on_connect` does what is to be done when a device comes online.
 
 pub mod desired;
 mod documents;
@@ -21,8 +21,13 @@ mod metrics;
 mod on_connect;
 pub mod presence;
 pub mod reach;
+mod recheck;
 mod reports;
 pub mod requests;
+mod run;
+mod waiting;
+mod watch;
 
 pub use error::DevicesError;
 pub use instance::{Devices, Parts};
+pub use run::{forget, start};

@@ -14,6 +14,8 @@ mod constructed;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod failure_modes;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod repository;

@@ -118,7 +118,7 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
     let device = call.device(&device_id)?.device.id;
     call.command(Command::DeleteDevice { device: device.clone() }).await?;
     // It is gone whatever becomes of this: what is left over is of no device.
-    if let Err(error) = call.realm.devices.forget(&device).await {
+    if let Err(error) = rollcall_devices::forget(&call.realm.devices, &device).await {
         tracing::warn!(%device, %error, "what was kept of a deleted device could not be removed");
     }
     Ok(Done)
