@@ -105,7 +105,7 @@ async fn f38_a_fleet_that_differs_from_a_registrars_is_not_ready_and_the_reason_
 }
 
 #[tokio::test]
-async fn a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and_serves_what_it_knows() {
+async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and_serves_what_it_knows() {
     let world = World::with_alpha().await;
     let admin = world.admin().await;
     let end = world.backbone.log.last(&LogId::Fleet).await.unwrap();

@@ -261,7 +261,7 @@ async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
+async fn f50_f54_a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
     let backbone = memory::new(MemoryConfig::seeded(2));
     backbone.heartbeats.open().await.unwrap();
     let (key, shutdown) = (SigningKey::generate(), CancellationToken::new());
