@@ -69,6 +69,18 @@ fn f37_everything_works_through_accounts_that_reach_nothing_else() {
         if shown["connectors"].as_array().is_some_and(|all| all.len() == 2) { Ok(()) } else { Err(shown.to_string()) }
     });
 
+    // Registrars confirm the fleet's log, too, to the API and to connectors.
+    wait::until("every process to know the fleet alike, and to have it confirmed", || {
+        let is_fresh = |of: &serde_json::Value| of["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 3000);
+        let own = api.get("/rollcall/v1/instances");
+        let shown = api.get("/rollcall/v1/instances/north/connectors");
+        let alike = |connector: &serde_json::Value| connector["fleet"]["agrees"] == true && is_fresh(&connector["fleet"]);
+        let all = shown["connectors"].as_array().is_some_and(|all| all.iter().all(alike));
+        if all && is_fresh(&own["fleet"]) { Ok(()) } else { Err(format!("{}, {shown}", own["fleet"])) }
+    });
+    let health = api.get("/rollcall/v1/health");
+    assert_eq!(health["fleet"], serde_json::json!({"ready": true}), "{health}");
+
     // A change by the API reaches the connector, and what the connector refuses then is among the attempts.
     api.post(&format!("{devices}/truck_truck-0/freeze"), &json!({}));
     listener.expect("disconnect");

@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::codec::AnyRequest;
+use rollcall_backbone::{codec::AnyRequest, repeats::Repeats};
 use rollcall_domain::{
     fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
@@ -72,12 +72,19 @@ pub struct AccessCredentials {
 /// Nothing is told if it is not there, is disabled or has no enabled access key: whoever has taken that away meant it.
 /// Tries for as long as it takes.
 pub(crate) async fn applier(api: &Api, to: oneshot::Sender<AccessCredentials>) {
+    let told = Repeats::default();
     loop {
         match try_applier(api).await {
             Ok(Some(credentials)) => return drop(to.send(credentials)),
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(error = error.message, "the operator of the fleet file cannot be made yet; trying again");
+                if let Some(left_out) = told.failed(&error.message) {
+                    tracing::warn!(
+                        error = error.message,
+                        left_out,
+                        "the operator of the fleet file cannot be made yet; trying again"
+                    );
+                }
                 tokio::time::sleep(AGAIN).await;
             }
         }
@@ -113,13 +120,19 @@ async fn try_applier(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
 /// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there
 /// or has no enabled access key. Tries for as long as it takes.
 pub(crate) async fn welcome(api: &Api, to: oneshot::Sender<Welcome>) {
-    let mut first = None;
+    let (mut first, told) = (None, Repeats::default());
     loop {
         match try_once(api, &mut first).await {
             Ok(Some(welcome)) => return drop(to.send(welcome)),
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(error = error.message, "the first administrator cannot be made yet; trying again");
+                if let Some(left_out) = told.failed(&error.message) {
+                    tracing::warn!(
+                        error = error.message,
+                        left_out,
+                        "the first administrator cannot be made yet; trying again"
+                    );
+                }
                 tokio::time::sleep(AGAIN).await;
             }
         }

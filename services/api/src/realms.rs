@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{Backbone, seal::SealedLog};
+use rollcall_backbone::{Backbone, repeats::Repeats, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_devices::Parts;
 use rollcall_domain::ids::{InstanceId, LogId};
@@ -111,6 +111,7 @@ impl Realms {
 
     /// Keeps a realm for every instance of the fleet until `shutdown`.
     pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: Surroundings) {
+        let mut told: BTreeMap<InstanceId, Repeats> = BTreeMap::new();
         loop {
             let snapshot = Arc::clone(&fleet.borrow_and_update());
             self.write().retain(|id, realm| {
@@ -122,15 +123,23 @@ impl Realms {
                 }
                 kept
             });
+            told.retain(|id, _| snapshot.fleet.instances.contains_key(id));
             let mut all_open = true;
             for (id, instance) in &snapshot.fleet.instances {
                 if self.get(id).is_some() {
                     continue;
                 }
                 match open(id, SealedLog::of(instance), &around).await {
-                    Ok(realm) => drop(self.write().insert(id.clone(), realm)),
+                    Ok(realm) => {
+                        self.write().insert(id.clone(), realm);
+                        if told.get(id).is_some_and(Repeats::recovered) {
+                            tracing::info!(instance = %id, "the instance has been opened");
+                        }
+                    }
                     Err(error) => {
-                        tracing::warn!(instance = %id, error = error.message, "an instance cannot be opened yet; trying again");
+                        if let Some(left_out) = told.entry(id.clone()).or_default().failed(&error.message) {
+                            tracing::warn!(instance = %id, error = error.message, left_out, "an instance cannot be opened yet; trying again");
+                        }
                         all_open = false;
                     }
                 }

@@ -11,6 +11,7 @@ mod devices;
 mod events;
 mod health;
 mod instances;
+mod log_status;
 mod login;
 mod me;
 mod operators;

@@ -109,6 +109,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         config: Arc::new(config),
         backbone: parts.backbone,
         fleet: parts.fleet.clone(),
+        freshness: parts.freshness.clone(),
         clock: parts.clock,
         entropy: parts.entropy,
         access,

@@ -9,6 +9,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rollcall_backbone::repeats::Repeats;
 use rollcall_chassis::tls_server::Acceptor;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -39,12 +40,16 @@ pub(crate) async fn serve(
     let connections = TaskTracker::new();
     let around =
         Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let told = Repeats::default();
     let accepting = async {
         loop {
             // Taken before accepting: who waits, waits in the kernel's backlog.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, peer)) => {
+                    if told.recovered() {
+                        tracing::info!("connections are accepted again");
+                    }
                     let around = Arc::clone(&around);
                     connections.spawn(async move {
                         around.connection(socket, peer).await;
@@ -52,7 +57,9 @@ pub(crate) async fn serve(
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if let Some(left_out) = told.failed(&error) {
+                        tracing::warn!(%error, left_out, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }

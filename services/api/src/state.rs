@@ -5,7 +5,11 @@ use std::sync::Arc;
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{ids::LogId, time::Timestamp};
-use rollcall_projection::fleet::FleetSnapshot;
+use rollcall_projection::{
+    fleet::FleetSnapshot,
+    freshness::{Freshness, Seen},
+    readiness::{Unready, unready},
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -26,6 +30,8 @@ pub(crate) struct Api {
     pub(crate) backbone: Backbone,
     /// The fleet as it is folded.
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
+    /// How old what is known is.
+    pub(crate) freshness: Freshness,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
     /// Randomness.
@@ -46,6 +52,21 @@ impl Api {
     /// The fleet at its latest known position.
     pub(crate) fn fleet(&self) -> Arc<FleetSnapshot> {
         Arc::clone(&self.fleet.borrow())
+    }
+
+    /// How old what is known of the fleet is, and whether it agrees with registrars'.
+    pub(crate) fn fleet_seen(&self) -> Seen {
+        self.freshness.of_log(&LogId::Fleet)
+    }
+
+    /// Why what is known of the fleet is not to be relied upon.
+    pub(crate) fn fleet_unready(&self) -> Option<Unready> {
+        unready(&self.fleet().status(), &self.fleet_seen())
+    }
+
+    /// Why nothing can be changed.
+    pub(crate) fn unwritable(&self) -> Option<String> {
+        self.writable.borrow().as_deref().map(str::to_owned)
     }
 
     /// Now.

@@ -9,7 +9,7 @@
 //! unknown one is an error for the reader to stop at.
 //!
 //! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`], [`heartbeat`] (the traits), then [`codec`], then one
-//! implementation.
+//! implementation. [`repeats`] keeps loops that try again from filling logs, here and in the crates above.
 //!
 //! A [`Backbone`] is made by [`embedded::open`] (one machine, on disk) or [`memory::new`] (tests and simulation, with
 //! seeded faults); its seven parts are shared by clones, and whatever a part's `open` declares must be opened before use.
@@ -31,6 +31,7 @@ pub mod nats;
 pub mod petition;
 pub mod presence;
 pub mod proof;
+pub mod repeats;
 pub mod requests;
 pub mod seal;
 pub mod signing;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BackboneError,
     codec::{Ruling, decode_ruling},
+    repeats::Repeats,
     requests::{RequestKind, RequestQueue},
 };
 
@@ -154,23 +155,36 @@ impl Petitioner {
     }
 
     async fn listen(self, shutdown: CancellationToken) {
-        while shutdown.run_until_cancelled(self.listen_once()).await.is_some() {
+        let (listening, reading) = (Repeats::default(), Repeats::default());
+        while shutdown.run_until_cancelled(self.listen_once(&listening, &reading)).await.is_some() {
             tokio::time::sleep(LISTEN_AGAIN).await;
         }
     }
 
-    async fn listen_once(&self) {
+    async fn listen_once(&self, listening: &Repeats, reading: &Repeats) {
         let mut rulings = match self.queue.rulings(&self.log).await {
             Ok(rulings) => rulings,
-            Err(error) => return tracing::warn!(log = %self.log, %error, "cannot listen for rulings; trying again"),
+            Err(error) => {
+                if let Some(left_out) = listening.failed(&error) {
+                    tracing::warn!(log = %self.log, %error, left_out, "cannot listen for rulings; trying again");
+                }
+                return;
+            }
         };
+        if listening.recovered() {
+            tracing::info!(log = %self.log, "rulings are listened for again");
+        }
         while let Some(announced) = rulings.recv().await {
             let waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
             let Some(sender) = waiting.get(&announced.id) else { continue };
             match decode_ruling(&announced.ruling) {
                 // No receiver left is fine: whoever waited has given up.
                 Ok(ruling) => drop(sender.send(ruling)),
-                Err(error) => tracing::error!(log = %self.log, request = %announced.id, %error, "an unreadable ruling"),
+                Err(error) => {
+                    if let Some(left_out) = reading.failed(&error) {
+                        tracing::error!(log = %self.log, request = %announced.id, %error, left_out, "an unreadable ruling");
+                    }
+                }
             }
         }
     }

@@ -62,6 +62,19 @@ pub struct Beat {
     pub digest: Option<[u8; 32]>,
     /// How old its view is, milliseconds; `None` if it cannot know.
     pub age_ms: Option<u64>,
+    /// How its view of the fleet's log is; a connector that does not follow that, or of an earlier version, does not say it.
+    pub fleet: Option<FleetBeat>,
+}
+
+/// What a connector says of its view of the fleet's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FleetBeat {
+    /// How far it is.
+    pub position: Position,
+    /// The log's digest at that position.
+    pub digest: [u8; 32],
+    /// How old it is, milliseconds; `None` if it cannot know.
+    pub age_ms: Option<u64>,
 }
 
 /// The last beat of a connector.

@@ -13,7 +13,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use rollcall_backbone::presence::{Beat, HEARTBEAT, PresenceChange, Session as Place};
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId},
+    ids::{ConnectorId, DeviceId, LogId},
     refusal::Refusal,
     time::Timestamp,
 };
@@ -159,7 +159,8 @@ pub(crate) async fn beat(instance: &Instance) {
             let status = instance.status.borrow();
             (status.position, Some(status.digest))
         };
-        let said = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms };
+        let fleet = instance.freshness.of_log(&LogId::Fleet).fleet_beat();
+        let said = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms, fleet };
         if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, said).await {
             tracing::warn!(instance = %instance.id, %error, "the presence lease cannot be renewed; trying again");
         }

@@ -190,7 +190,9 @@ fn send_in_background(devices: &Arc<Devices>, listed: &Listed) {
     tokio::spawn(async move {
         if let Err(error) = send(&devices, &listed).await {
             let device = &listed.device.id;
-            tracing::warn!(instance = %devices.instance, %device, %error, "a device could not be sent what is desired of it");
+            if let Some(left_out) = devices.told.failed(&error) {
+                tracing::warn!(instance = %devices.instance, %device, %error, left_out, "a device could not be sent what is desired of it");
+            }
             devices.recheck.put(device);
         }
     });

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     messages::{DeviceMessage, Lane, MessageProperties},
+    repeats::Repeats,
 };
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
@@ -39,6 +40,8 @@ pub struct Devices {
     pub(crate) backbone: Backbone,
     pub(crate) requests: Requests,
     pub(crate) recheck: Recheck,
+    /// What was said of devices that could not be served or sent something: one for all, or each would say it.
+    pub(crate) told: Repeats,
     presence: Presence,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -52,6 +55,7 @@ impl Devices {
             backbone: parts.backbone,
             requests: Requests::default(),
             recheck: Recheck::default(),
+            told: Repeats::default(),
             presence: Presence::default(),
             clock: parts.clock,
             entropy: parts.entropy,

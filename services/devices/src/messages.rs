@@ -232,7 +232,9 @@ async fn deliver(
             match send(devices, listed, &entry).await {
                 Ok(state) => ended.push((entry.number, state)),
                 Err(error) => {
-                    tracing::warn!(instance = %devices.instance, %device, %error, "a message could not be delivered");
+                    if let Some(left_out) = devices.told.failed(&error) {
+                        tracing::warn!(instance = %devices.instance, %device, %error, left_out, "a message could not be delivered");
+                    }
                     next = AfterDelivery::Hold;
                     break;
                 }

@@ -30,7 +30,9 @@ pub(crate) async fn run(devices: Arc<Devices>, mut connects: broadcast::Receiver
             let devices = Arc::clone(&devices);
             tokio::spawn(async move {
                 if let Err(error) = check(&devices, &device).await {
-                    tracing::warn!(instance = %devices.instance, %device, %error, "a device could not be served");
+                    if let Some(left_out) = devices.told.failed(&error) {
+                        tracing::warn!(instance = %devices.instance, %device, %error, left_out, "a device could not be served");
+                    }
                     devices.recheck.put(&device);
                 }
                 drop(permit);

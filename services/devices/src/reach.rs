@@ -9,9 +9,12 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::presence::{Beat, ConnectorBeat, HEARTBEAT};
+use rollcall_backbone::{
+    presence::{Beat, ConnectorBeat, HEARTBEAT},
+    seal::Point,
+};
 use rollcall_domain::{ids::ConnectorId, ids::Position, time::Timestamp};
-use rollcall_projection::{admission::ViewStatus, freshness::FRESH_MAX};
+use rollcall_projection::freshness::FRESH_MAX;
 
 /// Heartbeats that may be missing before a connector is out of reach.
 const HEARTBEATS_MISSED_MAX: u32 = 2;
@@ -67,10 +70,9 @@ pub fn out_of_reach(
     found
 }
 
-/// Whether a connector's view differs from this process's; `None` while they are not at one position.
-pub fn agrees(beat: &Beat, own: &ViewStatus) -> Option<bool> {
-    let digest = beat.digest.filter(|_| beat.position == own.position)?;
-    Some(digest == own.digest)
+/// Whether a connector's view of a log has the digest of this process's; `None` while they are not at one position.
+pub fn agrees((position, digest): (Position, [u8; 32]), own: Point) -> Option<bool> {
+    (position == own.position).then_some(digest == own.digest)
 }
 
 fn passed(from: Timestamp, to: Timestamp) -> Duration {

@@ -13,6 +13,7 @@ use rollcall_backbone::{
     BackboneError,
     documents::{CursorName, DocumentKey, Revision},
     messages::{Lane, MessageCursor, StoredMessage},
+    repeats::Repeats,
 };
 use rollcall_device_model::{
     report,
@@ -80,12 +81,14 @@ enum Stopped {
 
 /// Reads until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
-    let mut reader: Option<Reader> = None;
+    let (mut reader, told): (Option<Reader>, _) = (None, Repeats::default());
     loop {
-        match read(&devices, &mut reader).await {
+        match read(&devices, &mut reader, &told).await {
             Ok(()) => {}
             Err(Stopped::Backbone(error)) => {
-                tracing::warn!(instance = %devices.instance, %error, "reports of devices cannot be followed; trying again");
+                if let Some(left_out) = told.failed(&error) {
+                    tracing::warn!(instance = %devices.instance, %error, left_out, "reports of devices cannot be followed; trying again");
+                }
                 // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
                 // comes from now on counts as later than all before.
                 if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
@@ -94,7 +97,9 @@ pub(crate) async fn run(devices: Arc<Devices>) {
                 }
             }
             Err(Stopped::Other(error)) => {
-                tracing::warn!(instance = %devices.instance, %error, "reports cannot be folded; trying again");
+                if let Some(left_out) = told.failed(&error) {
+                    tracing::warn!(instance = %devices.instance, %error, left_out, "reports cannot be folded; trying again");
+                }
             }
         }
         tokio::time::sleep(RETRY_DELAY).await;
@@ -109,7 +114,7 @@ struct Reader {
     write_at: Instant,
 }
 
-async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>) -> Result<(), Stopped> {
+async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, told: &Repeats) -> Result<(), Stopped> {
     let reader = match reader {
         Some(reader) => reader,
         None => {
@@ -136,6 +141,9 @@ async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>) -> Result<(),
         }
         let items = sorted(reader.cursor.epoch, &group);
         fold_all(devices, items).await?;
+        if told.recovered() {
+            tracing::info!(instance = %devices.instance, "reports of devices are folded again");
+        }
         if reader.cursor == reader.written {
             reader.write_at = Instant::now() + MARK_EVERY;
         }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
     messages::{Lane, MessageCursor, MessageProperties},
+    repeats::Repeats,
 };
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_domain::registry::Device;
@@ -70,10 +71,12 @@ fn readable(answer: &Bytes) -> Value {
 /// Follows answers until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
     // After an interruption the rest follows: a request may still wait for it.
-    let mut after = None;
+    let (mut after, told) = (None, Repeats::default());
     loop {
-        if let Err(error) = follow(&devices, &mut after).await {
-            tracing::warn!(instance = %devices.instance, %error, "answers of devices cannot be followed; trying again");
+        if let Err(error) = follow(&devices, &mut after, &told).await {
+            if let Some(left_out) = told.failed(&error) {
+                tracing::warn!(instance = %devices.instance, %error, left_out, "answers of devices cannot be followed; trying again");
+            }
             // A stream that was made anew has other positions.
             if matches!(error, BackboneError::Damaged { .. }) {
                 after = None;
@@ -84,8 +87,11 @@ pub(crate) async fn run(devices: Arc<Devices>) {
     }
 }
 
-async fn follow(devices: &Devices, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
+async fn follow(devices: &Devices, after: &mut Option<MessageCursor>, told: &Repeats) -> Result<(), BackboneError> {
     let mut uplinks = devices.backbone.messages.follow(&devices.instance, &[Lane::Up], *after).await?;
+    if told.recovered() {
+        tracing::info!(instance = %devices.instance, "answers of devices are followed again");
+    }
     devices.requests.listening.send_replace(true);
     while let Some(stored) = uplinks.recv().await {
         let stored = stored?;

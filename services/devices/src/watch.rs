@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rollcall_backbone::{BackboneError, presence::PresenceChange};
+use rollcall_backbone::{BackboneError, presence::PresenceChange, repeats::Repeats};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
     time::Timestamp,
@@ -18,16 +18,22 @@ use crate::{
 
 /// Watches presence until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
+    let told = Repeats::default();
     loop {
-        if let Err(error) = watch(&devices).await {
-            tracing::warn!(instance = %devices.instance, %error, "presence cannot be watched; trying again");
+        if let Err(error) = watch(&devices, &told).await
+            && let Some(left_out) = told.failed(&error)
+        {
+            tracing::warn!(instance = %devices.instance, %error, left_out, "presence cannot be watched; trying again");
         }
         tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-async fn watch(devices: &Devices) -> Result<(), BackboneError> {
+async fn watch(devices: &Devices, told: &Repeats) -> Result<(), BackboneError> {
     let mut changes = devices.backbone.presence.watch(&devices.instance).await?;
+    if told.recovered() {
+        tracing::info!(instance = %devices.instance, "presence is watched again");
+    }
     // Collected apart until it is whole: half a picture would show devices offline that are not.
     let mut shown: Option<HashMap<DeviceId, OnlineSession>> = Some(HashMap::new());
     while let Some(change) = changes.recv().await {

@@ -22,7 +22,7 @@ mod stream;
 use std::collections::BTreeSet;
 
 use rollcall_domain::{
-    ids::{CaId, DeviceId, InstanceId, Position, SpaceId},
+    ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
     registry::Device,
     time::Timestamp,
 };
@@ -80,11 +80,12 @@ impl DevicePage {
 pub struct DirectoryView {
     admission: AdmissionView,
     instance: InstanceId,
+    incarnation: Incarnation,
 }
 
 impl DirectoryView {
-    pub(crate) fn of(admission: AdmissionView, instance: InstanceId) -> Self {
-        Self { admission, instance }
+    pub(crate) fn of(admission: AdmissionView, instance: InstanceId, incarnation: Incarnation) -> Self {
+        Self { admission, instance, incarnation }
     }
 
     /// The same view, as a connector or registrar knows it: configuration, position, status.
@@ -143,14 +144,15 @@ impl DirectoryView {
         self.shared().look_in_directory(|rows| rows.history(device, before, max))
     }
 
-    /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same.
+    /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same;
+    /// of an instance that was, nothing is left.
     pub fn seen(&self, device: &DeviceId) -> Option<Seen> {
-        self.shared().look_beside(|database| seen::read(database, &self.instance, device)).flatten()
+        self.shared().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
     }
 
     /// Remembers that a device came online or went offline.
     pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
-        self.shared().look_beside(|database| seen::note(database, &self.instance, device, online, at));
+        self.shared().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
     }
 
     fn shared(&self) -> &crate::shared::Shared {

@@ -2,7 +2,8 @@
 //!
 //! Not in sled: a fleet has a few instances, and a process that cannot reach the log at its start has nothing to serve
 //! anyway. Invariant: a published snapshot is the fleet's log at its position; while the log is out of reach, or holds
-//! a record that cannot be read, the last one stays.
+//! a record that cannot be read, the last one stays, with its health saying so. So it is from the start: one that has never
+//! been whole is empty, and says what it waits for.
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use rollcall_backbone::{
     codec::AnyEvent,
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
+    repeats::Repeats,
     seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_domain::{
@@ -21,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission::{ForeignSeen, LogProof},
+    admission::{ForeignSeen, LogProof, ViewHealth, ViewStatus},
     foreign::{ForeignNotice, metrics},
 };
 
@@ -45,8 +47,10 @@ pub struct FleetSnapshot {
     pub proof: LogProof,
     /// Records that were not ours and were stepped over.
     pub foreign: Option<ForeignSeen>,
-    /// Why nothing more is read for now: the log is out of reach, holds a record that cannot be read, or cannot be proven.
-    pub stands_still: Option<String>,
+    /// Raised when the log was another one than was read before, and is read again from its start.
+    pub generation: u64,
+    /// Whether more is read, and why not.
+    pub health: ViewHealth,
 }
 
 impl Default for FleetSnapshot {
@@ -66,13 +70,30 @@ impl FleetSnapshot {
             caught_up: false,
             proof: LogProof::of(point.sealing, keys),
             foreign: None,
-            stands_still: None,
+            generation: 0,
+            health: ViewHealth::Following,
         }
     }
 
     /// How far the fleet log has been read.
     pub const fn position(&self) -> Position {
         self.point.position
+    }
+
+    /// How it stands, in the terms of an instance's view: announced, confirmed and relied upon by the same rules.
+    pub fn status(&self) -> ViewStatus {
+        let Point { position, digest, sealing, batch } = self.point;
+        ViewStatus {
+            position,
+            caught_up: self.caught_up,
+            digest,
+            sealing,
+            batch,
+            proof: self.proof,
+            foreign: self.foreign,
+            generation: self.generation,
+            health: self.health.clone(),
+        }
     }
 }
 
@@ -83,10 +104,19 @@ pub fn follow(
     keys: SealKeys,
     shutdown: CancellationToken,
 ) -> watch::Receiver<Arc<FleetSnapshot>> {
-    let (publisher, snapshots) = watch::channel(Arc::default());
     let latest = FleetSnapshot::at_start(&keys);
-    let follower =
-        Follower { log, keys, publisher, stream: None, latest, foreign: ForeignNotice::default(), retry: RETRY_MIN };
+    let (publisher, snapshots) = watch::channel(Arc::new(latest.clone()));
+    let follower = Follower {
+        log,
+        keys,
+        publisher,
+        stream: None,
+        latest,
+        foreign: ForeignNotice::default(),
+        reaching: Repeats::default(),
+        reading: Repeats::default(),
+        retry: RETRY_MIN,
+    };
     tokio::spawn(async move { shutdown.run_until_cancelled(follower.run()).await });
     snapshots
 }
@@ -99,13 +129,19 @@ struct Follower {
     stream: Option<StreamIdentity>,
     latest: FleetSnapshot,
     foreign: ForeignNotice,
+    /// What was said of a log that is out of reach.
+    reaching: Repeats,
+    /// What was said of one that cannot be read on, or is another than it was.
+    reading: Repeats,
     retry: Duration,
 }
 
 /// Why following stopped.
 enum Stopped {
-    /// The log went away, or cannot be proven; try again.
+    /// The log went away; try again.
     Lost(String),
+    /// It cannot be proven with the keys there are.
+    Unproven(String),
     /// What was read was another log.
     Diverged(String),
 }
@@ -121,7 +157,7 @@ impl From<Stop> for Stopped {
         match stop {
             Stop::Lost(error) => error.into(),
             Stop::Diverged { .. } => Self::Diverged(stop.to_string()),
-            Stop::Unproven(why) => Self::Lost(why.to_string()),
+            Stop::Unproven(why) => Self::Unproven(why.to_string()),
         }
     }
 }
@@ -132,14 +168,24 @@ impl Follower {
             match self.follow().await {
                 Ok(never) => match never {},
                 Err(Stopped::Lost(reason)) => {
-                    tracing::warn!(reason, "the fleet log is out of reach; trying again");
-                    self.stand_still(reason);
-                    tokio::time::sleep(self.retry).await;
-                    self.retry = (self.retry * 2).min(RETRY_MAX);
+                    self.out_of_reach(reason);
+                    self.wait().await;
+                }
+                Err(Stopped::Unproven(reason)) => {
+                    if let Some(left_out) = self.reading.failed(&reason) {
+                        tracing::error!(reason, left_out, "the fleet log cannot be proven");
+                    }
+                    self.stand(ViewHealth::Unproven { reason });
+                    self.wait().await;
                 }
                 Err(Stopped::Diverged(reason)) => self.read_again(&reason),
             }
         }
+    }
+
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.retry).await;
+        self.retry = (self.retry * 2).min(RETRY_MAX);
     }
 
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
@@ -169,17 +215,20 @@ impl Follower {
                 self.foreign.tell(&LogId::Fleet, position, why);
             }
             Step::CaughtUp(_) => {
-                (self.latest.caught_up, self.latest.stands_still) = (true, None);
+                (self.latest.caught_up, self.latest.health) = (true, ViewHealth::Following);
                 self.retry = RETRY_MIN;
+                let back = [self.reaching.recovered(), self.reading.recovered()];
+                if back.contains(&true) {
+                    tracing::info!(position = %self.latest.position(), "the fleet log is followed again");
+                }
             }
             // What was read stays, as in any other case of a log out of reach.
-            Step::Interrupted { reason } => {
-                tracing::warn!(reason, "the fleet log is out of reach; following goes on by itself");
-                self.latest.stands_still = Some(reason);
-            }
+            Step::Interrupted { reason } => self.out_of_reach(reason),
             Step::Parked { at, reason } => {
-                tracing::error!(position = %at, reason, "the fleet stands before a record that cannot be read");
-                self.latest.stands_still = Some(format!("parked before the record at position {at}: {reason}"));
+                if let Some(left_out) = self.reading.failed(&reason) {
+                    tracing::error!(position = %at, reason, left_out, "the fleet stands before a record that cannot be read");
+                }
+                self.stand(ViewHealth::Parked { at, reason });
             }
         }
     }
@@ -199,19 +248,39 @@ impl Follower {
     }
 
     fn read_again(&mut self, reason: &str) {
-        tracing::error!(reason, "the fleet log is not the one that was read before: reading it again");
-        self.latest = FleetSnapshot::at_start(&self.keys);
+        if let Some(left_out) = self.reading.failed(reason) {
+            tracing::error!(reason, left_out, "the fleet log is not the one that was read before: reading it again");
+        }
+        let generation = self.latest.generation + 1;
+        self.latest = FleetSnapshot { generation, ..FleetSnapshot::at_start(&self.keys) };
+        self.stand(ViewHealth::Stale { reason: format!("reading the log again: {reason}") });
     }
 
-    fn stand_still(&mut self, reason: String) {
-        self.latest.stands_still = Some(reason);
+    fn out_of_reach(&mut self, reason: String) {
+        if let Some(left_out) = self.reaching.failed(&reason) {
+            tracing::warn!(reason, left_out, "the fleet log is out of reach; trying again");
+        }
+        self.stand(ViewHealth::Stale { reason });
+    }
+
+    fn stand(&mut self, health: ViewHealth) {
+        self.latest.health = health;
         self.publish();
     }
 
-    /// Half a fleet would close the other half's connections: nothing is shown until all has been read.
+    /// Half a fleet would close the other half's connections: until all has been read, what was shown last stays, and only
+    /// how it stands is told.
     fn publish(&self) {
         if self.latest.caught_up {
             self.publisher.send_replace(Arc::new(self.latest.clone()));
+            return;
         }
+        self.publisher.send_if_modified(|shown| {
+            let changed = shown.health != self.latest.health;
+            if changed {
+                Arc::make_mut(shown).health = self.latest.health.clone();
+            }
+            changed
+        });
     }
 }

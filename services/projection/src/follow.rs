@@ -11,6 +11,7 @@ use rollcall_backbone::{
     BackboneError,
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
+    repeats::Repeats,
     seal::{Point, SealedLog},
 };
 use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
@@ -53,6 +54,10 @@ pub(crate) struct Follower {
     /// What was folded turned out to be of another log: none of it is gone on from.
     diverged: bool,
     foreign: ForeignNotice,
+    /// What was said of a log that is out of reach.
+    reaching: Repeats,
+    /// What was said of one that cannot be read on, or is another than it was.
+    reading: Repeats,
     retry: Duration,
     /// Dropped last: whoever hears of the end may open the view again, and then nobody else writes it.
     _ended: Ended,
@@ -115,6 +120,8 @@ pub(crate) fn open(
         audited: false,
         diverged: false,
         foreign: ForeignNotice::default(),
+        reaching: Repeats::default(),
+        reading: Repeats::default(),
         retry: RETRY_MIN,
         _ended: ended,
     };
@@ -180,8 +187,7 @@ impl Follower {
         match stopped {
             Stopped::Replaced => {}
             Stopped::Lost(reason) => {
-                tracing::warn!(instance = %self.instance, reason, "the registry log is out of reach; trying again");
-                self.shared.stale(reason);
+                self.out_of_reach(reason);
                 self.wait().await;
             }
             Stopped::Fault(fault) => {
@@ -189,17 +195,28 @@ impl Follower {
                 self.wait().await;
             }
             Stopped::Diverged(reason) => {
-                tracing::error!(instance = %self.instance, reason, "building the view again");
+                if let Some(left_out) = self.reading.failed(&reason) {
+                    tracing::error!(instance = %self.instance, reason, left_out, "building the view again");
+                }
                 self.shared.serve_nothing();
                 self.shared.stale(format!("building the view again: {reason}"));
                 (self.fold, self.diverged) = (None, true);
             }
             Stopped::Unproven(reason) => {
-                tracing::error!(instance = %self.instance, reason, "the registry log cannot be proven");
+                if let Some(left_out) = self.reading.failed(&reason) {
+                    tracing::error!(instance = %self.instance, reason, left_out, "the registry log cannot be proven");
+                }
                 self.shared.stand(ViewHealth::Unproven { reason });
                 self.wait().await;
             }
         }
+    }
+
+    fn out_of_reach(&self, reason: String) {
+        if let Some(left_out) = self.reaching.failed(&reason) {
+            tracing::warn!(instance = %self.instance, reason, left_out, "the registry log is out of reach; trying again");
+        }
+        self.shared.stale(reason);
     }
 
     async fn wait(&mut self) {
@@ -244,8 +261,10 @@ impl Follower {
         let served_stream = self.shared.served().stream.clone();
         let served_position = self.shared.position();
         if served_stream.is_some_and(|served| served != *stream) || served_position > last {
-            tracing::error!(instance = %self.instance, position = %served_position, %last,
-                "the log is not the one that the view was made from, or has lost records: building the view again");
+            if let Some(left_out) = self.reading.failed("another log, or one that has lost records") {
+                tracing::error!(instance = %self.instance, position = %served_position, %last, left_out,
+                    "the log is not the one that the view was made from, or has lost records: building the view again");
+            }
             self.shared.serve_nothing();
             self.fold = None;
         }
@@ -335,14 +354,19 @@ impl Follower {
         fold.commit()?;
         if caught_up {
             self.retry = RETRY_MIN;
+            let back = [self.reaching.recovered(), self.reading.recovered()];
+            if back.contains(&true) {
+                tracing::info!(instance = %self.instance, position = %fold.point.position, "the registry log is followed again");
+            }
         }
         self.show(applied, caught_up, parked.is_some())?;
         if let Some(reason) = interrupted {
-            tracing::warn!(instance = %self.instance, reason, "the registry log is out of reach; following goes on by itself");
-            self.shared.stale(reason);
+            self.out_of_reach(reason);
         }
         if let Some((at, reason)) = parked {
-            tracing::error!(instance = %self.instance, position = %at, reason, "the view is parked before a record");
+            if let Some(left_out) = self.reading.failed(&reason) {
+                tracing::error!(instance = %self.instance, position = %at, reason, left_out, "the view is parked before a record");
+            }
             self.shared.stand(ViewHealth::Parked { at, reason });
         }
         Ok(())

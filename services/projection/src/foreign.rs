@@ -1,30 +1,22 @@
-//! Telling people of records that are not ours: each is counted, and a log line says so once in a while, however many come.
+//! Telling people of records that are not ours: each is counted, and a log line says so less and less often, however many
+//! come.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use rollcall_backbone::seal::Foreign;
+use rollcall_backbone::{repeats::Repeats, seal::Foreign};
 use rollcall_domain::ids::{LogId, Position};
-use tokio::time::Instant;
 
-/// At least this long between two lines about one log.
-const AGAIN: Duration = Duration::from_secs(60);
-
-/// When a log was last told of.
+/// What was said of one log.
 #[derive(Debug, Default)]
-pub(crate) struct ForeignNotice {
-    told: Option<Instant>,
-    since: u64,
-}
+pub(crate) struct ForeignNotice(Repeats);
 
 impl ForeignNotice {
-    /// Says that a record is stepped over, unless that was just said.
-    pub(crate) fn tell(&mut self, log: &LogId, position: Position, why: Foreign) {
-        self.since += 1;
-        if self.told.is_none_or(|told| told.elapsed() >= AGAIN) {
-            let (why, since) = (why.name(), std::mem::take(&mut self.since));
-            tracing::error!(%log, %position, why, since, "the log holds records that no registrar has sealed; they are stepped over");
-            self.told = Some(Instant::now());
+    /// Says that a record is stepped over, unless that was said of others before it.
+    pub(crate) fn tell(&self, log: &LogId, position: Position, why: Foreign) {
+        let why = why.name();
+        if let Some(left_out) = self.0.failed(why) {
+            tracing::error!(%log, %position, why, left_out, "the log holds records that no registrar has sealed; they are stepped over");
         }
     }
 }

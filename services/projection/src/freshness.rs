@@ -22,6 +22,8 @@ use std::{
 use rollcall_backbone::{
     BackboneError,
     heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
+    presence::FleetBeat,
+    repeats::Repeats,
     signing::PublicKey,
 };
 use rollcall_domain::ids::{LogId, Position};
@@ -33,13 +35,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::core::Core;
 pub use self::core::{Divergence, FRESH_MAX, SETTLE, SUSPENDED_AFTER, Uncounted};
-use crate::admission::{ViewHealth, ViewStatus};
+use crate::{
+    admission::{ViewHealth, ViewStatus},
+    fleet::FleetSnapshot,
+};
 
 /// How often it is looked whether the process runs, and how far its views are.
 const TICK: Duration = Duration::from_millis(100);
 /// Pause before announcements are followed again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How often one kind of trouble is logged at most.
+/// How often it is looked at most whether the divergence of one log is to be logged again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a view stands.
@@ -54,6 +59,8 @@ pub struct Point {
 /// How fresh the view of one log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Where it stands; `None` if there is no view of this log.
+    pub point: Option<Point>,
     /// Time since a registrar confirmed the view, or since there is one if none has; `None` without a registrar's
     /// public key: nothing can be said then.
     pub age: Option<Duration>,
@@ -76,23 +83,38 @@ struct Inner {
     turns: watch::Sender<u64>,
     /// The process was suspended: what waits to be read is older than it looks.
     suspended: Notify,
+    /// What was said of announcements that cannot be followed.
+    following: Repeats,
+    /// What was said of those that cannot be believed.
+    believing: Repeats,
 }
 
 struct State {
     core: Core,
     keys: Vec<PublicKey>,
     looks: HashMap<LogId, Look>,
-    /// When each kind of trouble was logged last.
-    told: HashMap<&'static str, Instant>,
+    /// What was said of divergences, by log.
+    diverging: HashMap<LogId, Repeats>,
 }
 
 /// Whatever waits to be heard is older than it looks: to be followed anew at once.
 struct Suspended;
 
-/// Where a view of an instance stands, for [`Freshness::track`] and for what a registrar announces. One that has ended
-/// stands nowhere.
+/// Where a view stands, for [`Freshness::track`]. One that has ended stands nowhere.
 pub fn view_point(status: &ViewStatus) -> Option<Point> {
     (status.health != ViewHealth::Ended).then_some(Point { position: status.position, digest: status.digest })
+}
+
+impl Seen {
+    /// What a connector says of its view of the fleet's log.
+    pub fn fleet_beat(&self) -> Option<FleetBeat> {
+        self.point.map(|Point { position, digest }| FleetBeat { position, digest, age_ms: self.age_ms() })
+    }
+
+    /// `age` in milliseconds.
+    pub fn age_ms(&self) -> Option<u64> {
+        self.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 impl Freshness {
@@ -119,9 +141,11 @@ impl Freshness {
 
     fn of(core: Core, keys: Vec<PublicKey>) -> Self {
         Self(Arc::new(Inner {
-            state: Mutex::new(State { core, keys, looks: HashMap::new(), told: HashMap::new() }),
+            state: Mutex::new(State { core, keys, looks: HashMap::new(), diverging: HashMap::new() }),
             turns: watch::Sender::new(0),
             suspended: Notify::new(),
+            following: Repeats::default(),
+            believing: Repeats::default(),
         }))
     }
 
@@ -137,9 +161,16 @@ impl Freshness {
         state.looks.insert(log, Box::new(look));
     }
 
+    /// Keeps an eye on the fleet as it is followed.
+    pub fn track_fleet(&self, fleet: watch::Receiver<Arc<FleetSnapshot>>) {
+        self.track(LogId::Fleet, move || view_point(&fleet.borrow().status()));
+    }
+
     /// How fresh the view of a log is.
     pub fn of_log(&self, log: &LogId) -> Seen {
-        self.state().core.seen(log, Instant::now())
+        let state = self.state();
+        let point = state.looks.get(log).and_then(|look| look());
+        Seen { point, ..state.core.seen(log, Instant::now()) }
     }
 
     /// Returns once the view of a log may be judged by: it is fresh, or this process has been seen running for [`SETTLE`]
@@ -180,6 +211,7 @@ impl Freshness {
                     Some(point) => state.core.look(&log, point, now),
                     None => {
                         state.looks.remove(&log);
+                        state.diverging.remove(&log);
                         state.core.forget(&log);
                     }
                 }
@@ -194,11 +226,14 @@ impl Freshness {
             match heartbeats.follow().await {
                 Ok(heard) => {
                     self.with(|core| core.listen(epoch, Instant::now()));
+                    if self.0.following.recovered() {
+                        tracing::info!("registrars' announcements are followed again");
+                    }
                     if self.hear(heard).await.is_err() {
                         continue;
                     }
                 }
-                Err(error) => self.complain("following", &error),
+                Err(error) => self.cannot_follow(&error),
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -216,7 +251,7 @@ impl Freshness {
                 Some(Ok(Heard::Announced(bytes))) => self.hear_one(&bytes),
                 Some(Ok(Heard::Interrupted)) => self.with(Core::interrupted),
                 Some(Err(error)) => {
-                    self.complain("following", &error);
+                    self.cannot_follow(&error);
                     return Ok(());
                 }
                 None => return Ok(()),
@@ -231,9 +266,15 @@ impl Freshness {
         match Announcement::read(bytes, &keys) {
             Err(disbelief) => {
                 self.state().core.disbelieved();
-                self.complain("disbelief", &disbelief);
+                if let Some(left_out) = self.0.believing.failed(&disbelief) {
+                    tracing::warn!(error = %disbelief, left_out,
+                        "an announcement of a registrar cannot be believed; views grow old unless others can");
+                }
             }
             Ok(announcement) => {
+                if self.0.believing.recovered() {
+                    tracing::info!(registrar = %announcement.source.registrar, "announcements can be believed again");
+                }
                 let mut state = self.state();
                 let State { core, looks, .. } = &mut *state;
                 core.hear(&announcement, now, |log| looks.get(log).and_then(|look| look()));
@@ -247,7 +288,11 @@ impl Freshness {
         if state.core.take_suspended() {
             self.0.suspended.notify_one();
         }
-        let (opened, divergences) = (state.core.take_opened(), state.core.take_divergences(now, TOLD_EVERY));
+        let opened = state.core.take_opened();
+        let mut divergences = state.core.take_divergences(now, TOLD_EVERY);
+        divergences.retain(|Divergence { log, registrar, .. }| {
+            state.diverging.entry(log.clone()).or_default().failed(registrar).is_some()
+        });
         drop(state);
         if opened {
             self.0.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
@@ -259,12 +304,9 @@ impl Freshness {
         }
     }
 
-    fn complain(&self, kind: &'static str, error: &dyn std::fmt::Display) {
-        let now = Instant::now();
-        let told = self.state().told.get(kind).copied();
-        if told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY) {
-            self.state().told.insert(kind, now);
-            tracing::warn!(%error, "registrars' announcements cannot be believed or followed; views grow old meanwhile");
+    fn cannot_follow(&self, error: &BackboneError) {
+        if let Some(left_out) = self.0.following.failed(error) {
+            tracing::warn!(%error, left_out, "registrars' announcements cannot be followed; views grow old meanwhile");
         }
     }
 

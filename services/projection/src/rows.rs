@@ -324,9 +324,14 @@ fn generations_key(instance: &InstanceId, incarnation: Incarnation) -> Vec<u8> {
     key(META, META_INSTANCE, &[instance.as_str().as_bytes(), &incarnation.0])
 }
 
-/// Where it is remembered when a device was seen: in no generation, so that it outlives them.
-pub(crate) fn seen_key(instance: &InstanceId, device: &DeviceId) -> Vec<u8> {
-    key(META, META_SEEN, &[instance.as_str(), device.as_str()].map(str::as_bytes))
+/// Where it is remembered when a device was seen: in no generation, so that it outlives them, but of this incarnation of
+/// the instance. One without an incarnation keeps the key that version 0.1 wrote.
+pub(crate) fn seen_key(instance: &InstanceId, incarnation: Incarnation, device: &DeviceId) -> Vec<u8> {
+    if incarnation == Incarnation::NIL {
+        return key(META, META_SEEN, &[instance.as_str(), device.as_str()].map(str::as_bytes));
+    }
+    // Last, since its bytes may hold a separator.
+    key(META, META_SEEN, &[instance.as_str().as_bytes(), device.as_str().as_bytes(), &incarnation.0])
 }
 
 /// A number that no generation of this database has had. To be called by one thread at a time.

@@ -174,7 +174,8 @@ impl Store {
         if !self.0.config.directory {
             return Err(ViewError::WithoutDirectory { folder: self.0.config.folder.display().to_string() });
         }
-        Ok(DirectoryView::of(self.admission(instance, incarnation, log, shutdown)?, instance.clone()))
+        let view = self.admission(instance, incarnation, log, shutdown)?;
+        Ok(DirectoryView::of(view, instance.clone(), incarnation))
     }
 
     /// Waits until every view has stopped following (nobody may use one any more), then marks the folder

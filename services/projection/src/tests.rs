@@ -5,6 +5,7 @@ mod directory;
 mod ending;
 mod fleet;
 mod history;
+mod lines;
 mod log;
 mod reopening;
 mod serving;

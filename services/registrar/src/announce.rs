@@ -1,4 +1,5 @@
-//! Announces, signed, how far this registrar's views are, so that readers can tell a quiet log from one they have lost.
+//! Announces, signed, how far this registrar's views are, the fleet's among them, so that readers can tell a quiet log from one
+//! they have lost.
 //!
 //! Not a record, and nothing that a decision waits for. Invariant: only a view that follows its log and has all of it is
 //! announced: one that is behind would make readers fresh that are no further.
@@ -12,38 +13,39 @@ use futures_util::future::join_all;
 use rollcall_backbone::{
     BackboneError,
     heartbeat::{Announcement, Heartbeats, INTERVAL, Source, Standing, shard_of},
+    repeats::Repeats,
     signing::SigningKey,
 };
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::ids::{InstanceId, LogId, RegistrarId};
+use rollcall_domain::ids::{LogId, RegistrarId};
 use rollcall_projection::admission::{ViewHealth, ViewStatus};
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use crate::run::Parts;
 
+/// How a view stands now.
+type Look = Box<dyn Fn() -> ViewStatus + Send>;
+
 /// The views that are announced. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Served(Arc<Mutex<BTreeMap<LogId, watch::Receiver<ViewStatus>>>>);
+pub(crate) struct Served(Arc<Mutex<BTreeMap<LogId, Look>>>);
 
 impl Served {
-    /// From now on this view is what is announced of the instance, until it ends.
-    pub(crate) fn put(&self, instance: &InstanceId, view: watch::Receiver<ViewStatus>) {
-        let log = LogId::Instance(instance.clone());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(log, view);
+    /// From now on this view is what is announced of the log, until it ends.
+    pub(crate) fn put(&self, log: LogId, view: impl Fn() -> ViewStatus + Send + 'static) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(log, Box::new(view));
     }
 
     /// What can be announced now, by shard.
     fn standings(&self) -> BTreeMap<u32, Vec<Standing>> {
-        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        served.retain(|_, view| view.borrow().health != ViewHealth::Ended);
         let mut shards: BTreeMap<u32, Vec<Standing>> = BTreeMap::new();
-        for (log, view) in served.iter() {
-            let ViewStatus { position, digest, .. } = match &*view.borrow() {
-                status if status.caught_up && status.health == ViewHealth::Following => status.clone(),
-                _ => continue,
-            };
-            shards.entry(shard_of(log)).or_default().push(Standing { log: log.clone(), position, digest });
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|log, view| {
+            let ViewStatus { position, digest, caught_up, health, .. } = view();
+            if caught_up && health == ViewHealth::Following {
+                shards.entry(shard_of(log)).or_default().push(Standing { log: log.clone(), position, digest });
+            }
+            health != ViewHealth::Ended
+        });
         shards
     }
 }
@@ -57,7 +59,7 @@ struct Announcer {
     served: Served,
     /// Rises also from one life to the next: it begins with the clock and never falls behind it.
     counter: u64,
-    failing: bool,
+    told: Repeats,
 }
 
 /// Announces until the future is dropped.
@@ -69,7 +71,7 @@ pub(crate) async fn announce(parts: &Parts, served: Served) {
         registrar: registrar_id(&*parts.entropy),
         served,
         counter: 0,
-        failing: false,
+        told: Repeats::default(),
     };
     announcer.run().await;
 }
@@ -107,18 +109,19 @@ impl Announcer {
         join_all(announced).await.into_iter().collect()
     }
 
-    /// One line when it begins to fail, whatever it fails at, and one when it is over.
-    fn report(&mut self, outcome: Result<(), BackboneError>) {
-        match (outcome, self.failing) {
-            (Err(error), false) => {
-                tracing::warn!(registrar = %self.registrar, %error, "this registrar cannot be announced; readers' views seem to grow old");
-                self.failing = true;
+    fn report(&self, outcome: Result<(), BackboneError>) {
+        match outcome {
+            Err(error) => {
+                if let Some(left_out) = self.told.failed(&error) {
+                    tracing::warn!(registrar = %self.registrar, %error, left_out,
+                        "this registrar cannot be announced; readers' views seem to grow old");
+                }
             }
-            (Ok(()), true) => {
-                tracing::info!(registrar = %self.registrar, "this registrar is announced again");
-                self.failing = false;
+            Ok(()) => {
+                if self.told.recovered() {
+                    tracing::info!(registrar = %self.registrar, "this registrar is announced again");
+                }
             }
-            (Err(_), true) | (Ok(()), false) => {}
         }
     }
 }

@@ -16,29 +16,55 @@ use rollcall_domain::{
 use crate::{
     intake::{Taken, Unfit},
     metrics::metrics,
+    notices::Notices,
     ruling::{Outcome, Rejected},
 };
 
 /// Answers `outcomes`, those of the first requests of `taken`. `last` is where the log ends with them.
-pub(crate) async fn answer(backbone: &Backbone, log: &LogId, taken: &[Taken], outcomes: &[Outcome], last: Position) {
+pub(crate) async fn answer(
+    backbone: &Backbone,
+    log: &LogId,
+    notices: &Notices,
+    taken: &[Taken],
+    outcomes: &[Outcome],
+    last: Position,
+) {
     let answered = || taken.iter().zip(outcomes);
-    let rulings = answered().map(|(taken, outcome)| announced(log, taken, outcome, last)).collect();
-    if let Err(error) = backbone.requests.announce(log, rulings).await {
-        // Who waits asks again, and is told the same.
-        tracing::warn!(%log, %error, "rulings could not be announced");
+    let rulings = answered().map(|(taken, outcome)| announced(log, notices, taken, outcome, last)).collect();
+    match backbone.requests.announce(log, rulings).await {
+        Ok(()) => {
+            if notices.announcing.recovered() {
+                tracing::info!(%log, "rulings are announced again");
+            }
+        }
+        Err(error) => {
+            // Who waits asks again, and is told the same.
+            if let Some(left_out) = notices.announcing.failed(&error) {
+                tracing::warn!(%log, %error, left_out, "rulings could not be announced");
+            }
+        }
     }
-    let kept = keep_attempts(backbone, log, taken, outcomes).await;
+    let kept = keep_attempts(backbone, log, notices, taken, outcomes).await;
     let finished = answered().filter(|(_, outcome)| kept || !matches!(outcome, Outcome::Rejected(_)));
     let receipts: Vec<Receipt> = finished.map(|(taken, _)| taken.receipt.clone()).collect();
     if receipts.is_empty() {
         return;
     }
-    if let Err(error) = backbone.requests.finish(log, receipts).await {
-        tracing::warn!(%log, %error, "requests could not be finished; they come again");
+    match backbone.requests.finish(log, receipts).await {
+        Ok(()) => {
+            if notices.finishing.recovered() {
+                tracing::info!(%log, "requests are finished again");
+            }
+        }
+        Err(error) => {
+            if let Some(left_out) = notices.finishing.failed(&error) {
+                tracing::warn!(%log, %error, left_out, "requests could not be finished; they come again");
+            }
+        }
     }
 }
 
-fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> AnnouncedRuling {
+fn announced(log: &LogId, notices: &Notices, taken: &Taken, outcome: &Outcome, last: Position) -> AnnouncedRuling {
     metrics().ruled(outcome);
     let ruling = match outcome {
         Outcome::Recorded(position) | Outcome::RuledBefore(position) => Ruling::Accepted { position: *position },
@@ -50,7 +76,11 @@ fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> A
         }
         Outcome::Unfit(unfit) => {
             match unfit {
-                Unfit::Unreadable(reason) => tracing::warn!(%log, request = %taken.id, reason, "a request cannot be read"),
+                Unfit::Unreadable(reason) => {
+                    if let Some(left_out) = notices.judging.failed(reason) {
+                        tracing::warn!(%log, request = %taken.id, reason, left_out, "a request cannot be read");
+                    }
+                }
                 // Said when it was taken.
                 Unfit::Unproven(_) => {}
             }
@@ -61,7 +91,7 @@ fn announced(log: &LogId, taken: &Taken, outcome: &Outcome, last: Position) -> A
 }
 
 /// Keeps the refused attempts; whether their requests may be finished.
-async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcomes: &[Outcome]) -> bool {
+async fn keep_attempts(backbone: &Backbone, log: &LogId, notices: &Notices, taken: &[Taken], outcomes: &[Outcome]) -> bool {
     let attempts: Vec<_> = taken
         .iter()
         .zip(outcomes)
@@ -74,8 +104,15 @@ async fn keep_attempts(backbone: &Backbone, log: &LogId, taken: &[Taken], outcom
     if count == 0 {
         return true;
     }
-    let Err(error) = backbone.attempts.keep(log, attempts).await else { return true };
-    tracing::warn!(%log, count, %error, "refused attempts could not be kept");
+    let Err(error) = backbone.attempts.keep(log, attempts).await else {
+        if notices.keeping.recovered() {
+            tracing::info!(%log, "refused attempts are kept again");
+        }
+        return true;
+    };
+    if let Some(left_out) = notices.keeping.failed(&error) {
+        tracing::warn!(%log, count, %error, left_out, "refused attempts could not be kept");
+    }
     match error {
         // They come again, and are kept then.
         BackboneError::Unavailable { .. } | BackboneError::Unwritable { .. } | BackboneError::Closed => false,

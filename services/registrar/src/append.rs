@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     metrics::{Again, metrics},
+    notices::Notices,
     ruling::{Draft, Tip},
 };
 
@@ -34,7 +35,13 @@ pub(crate) struct Sealed {
 
 /// What is to be appended of a draft, sealed for the place after `end` as far as the log is. Hashing and signing are done off
 /// the runtime's threads.
-pub(crate) async fn sealed(key: &Arc<SigningKey>, log: &SealedLog, end: Tip, draft: &Draft) -> Result<Sealed, Again> {
+pub(crate) async fn sealed(
+    key: &Arc<SigningKey>,
+    log: &SealedLog,
+    end: Tip,
+    draft: &Draft,
+    notices: &Notices,
+) -> Result<Sealed, Again> {
     let batch = Batch { seal: None, records: draft.records.clone() };
     let unsealed = |batch| Sealed { batch, end, after: (end.digest, end.sealing) };
     if batch.records.is_empty() {
@@ -47,8 +54,10 @@ pub(crate) async fn sealed(key: &Arc<SigningKey>, log: &SealedLog, end: Tip, dra
         Sealing::Unsigned | Sealing::Awaited => {}
         Sealing::By(current) if current == key.public() => {}
         Sealing::By(current) => {
-            tracing::error!(log = %log.log, current = %current.id(), ours = %key.public().id(),
-                "the log is sealed by another key than this registrar's: give it the current one");
+            if let Some(left_out) = notices.appending.failed(current.id()) {
+                tracing::error!(log = %log.log, current = %current.id(), ours = %key.public().id(), left_out,
+                    "the log is sealed by another key than this registrar's: give it the current one");
+            }
             return Err(Again::OtherKey);
         }
     }
@@ -67,40 +76,48 @@ pub(crate) async fn confirm(
     id: &LogId,
     sealed: Sealed,
     depends_on_the_end: bool,
+    notices: &Notices,
 ) -> Result<Tip, Again> {
     let Sealed { batch, end, after: (digest, sealing) } = sealed;
     if batch.records.is_empty() {
-        return if depends_on_the_end { still_ends_at(log, id, end).await } else { Ok(end) };
+        return if depends_on_the_end { still_ends_at(log, id, end, notices).await } else { Ok(end) };
     }
     let (began, records) = (Instant::now(), batch.records.len());
     let appended = tokio::time::timeout(APPEND, log.append(id, end.position, batch)).await;
     match appended {
         Ok(Ok(position)) => {
             metrics().appended(records, began.elapsed());
+            if notices.appending.recovered() {
+                tracing::info!(log = %id, %position, "records are appended again");
+            }
             Ok(Tip { position, digest, sealing })
         }
         Ok(Err(AppendError::Conflict { .. })) => Err(Again::Conflict),
-        Ok(Err(AppendError::Backbone(error))) => Err(unknown(id, &error.to_string())),
-        Err(_) => Err(unknown(id, "it did not answer in time")),
+        Ok(Err(AppendError::Backbone(error))) => Err(unknown(id, &error.to_string(), notices)),
+        Err(_) => Err(unknown(id, "it did not answer in time", notices)),
     }
 }
 
 /// A refusal and an "already so" write nothing, so nothing fences them. They may have been judged by a view that another
 /// registrar's records had just reached; only if the log still ends where it did can that not have been.
-async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, end: Tip) -> Result<Tip, Again> {
+async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, end: Tip, notices: &Notices) -> Result<Tip, Again> {
     match log.last(id).await {
         Ok(last) if last == end.position => Ok(end),
         Ok(_) => Err(Again::Conflict),
-        Err(error) => Err(unavailable(id, &error)),
+        Err(error) => Err(unavailable(id, &error, notices)),
     }
 }
 
-fn unavailable(id: &LogId, error: &BackboneError) -> Again {
-    tracing::warn!(log = %id, %error, "the end of the log is not known");
+fn unavailable(id: &LogId, error: &BackboneError, notices: &Notices) -> Again {
+    if let Some(left_out) = notices.ending.failed(error) {
+        tracing::warn!(log = %id, %error, left_out, "the end of the log is not known");
+    }
     Again::Unavailable
 }
 
-fn unknown(id: &LogId, reason: &str) -> Again {
-    tracing::warn!(log = %id, reason, "it is not known whether an append took place: looking at the log");
+fn unknown(id: &LogId, reason: &str, notices: &Notices) -> Again {
+    if let Some(left_out) = notices.appending.failed(reason) {
+        tracing::warn!(log = %id, reason, left_out, "it is not known whether an append took place: looking at the log");
+    }
     Again::Unavailable
 }

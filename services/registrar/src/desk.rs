@@ -22,6 +22,7 @@ use crate::{
     config::Config,
     intake::{self, Taken},
     metrics::{Again, metrics},
+    notices::Notices,
     proofs::Proofs,
     ruling::{Draft, Realm, Tip, draft},
     run::Parts,
@@ -47,17 +48,18 @@ pub(crate) struct Desk<R> {
     key: Arc<SigningKey>,
     proofs: Proofs,
     realm: R,
+    notices: Arc<Notices>,
     /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
     end: Option<Tip>,
     retry: Duration,
 }
 
 impl<R: Realm> Desk<R> {
-    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, realm: R) -> Self {
+    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, notices: Arc<Notices>, realm: R) -> Self {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
         let proofs = Proofs::new(log.clone(), config, parts);
-        Self { log, backbone, clock, entropy, key, proofs, realm, end: None, retry: RETRY_MIN }
+        Self { log, backbone, clock, entropy, key, proofs, realm, notices, end: None, retry: RETRY_MIN }
     }
 
     /// Serves until `stop`.
@@ -80,20 +82,23 @@ impl<R: Realm> Desk<R> {
     }
 
     async fn open(&mut self) {
-        let mut said = String::new();
         loop {
             let opened = match self.backbone.log.open(&self.log).await {
                 Ok(_) => self.backbone.requests.open(&self.log).await,
                 Err(error) => Err(error),
             };
             match opened {
-                Ok(()) => break self.retry = RETRY_MIN,
-                // As long as the reason stays the same it is said once: a broker may stay full for days.
-                Err(error) if error.to_string() != said => {
-                    said = error.to_string();
-                    tracing::warn!(log = %self.log, %error, "the log cannot be served yet; trying again");
+                Ok(()) => {
+                    if self.notices.opening.recovered() {
+                        tracing::info!(log = %self.log, "the log can be served");
+                    }
+                    break self.retry = RETRY_MIN;
                 }
-                Err(_) => {}
+                Err(error) => {
+                    if let Some(left_out) = self.notices.opening.failed(&error) {
+                        tracing::warn!(log = %self.log, %error, left_out, "the log cannot be served yet; trying again");
+                    }
+                }
             }
             self.wait().await;
         }
@@ -101,12 +106,19 @@ impl<R: Realm> Desk<R> {
 
     async fn take(&mut self) -> Vec<Taken> {
         loop {
-            match intake::take(&*self.backbone.requests, &self.log, &mut self.proofs).await {
+            match intake::take(&*self.backbone.requests, &self.log, &self.proofs).await {
                 Ok(taken) => {
+                    if self.notices.taking.recovered() {
+                        tracing::info!(log = %self.log, "requests are taken again");
+                    }
                     self.retry = RETRY_MIN;
                     return taken;
                 }
-                Err(error) => tracing::warn!(log = %self.log, %error, "requests cannot be taken; trying again"),
+                Err(error) => {
+                    if let Some(left_out) = self.notices.taking.failed(&error) {
+                        tracing::warn!(log = %self.log, %error, left_out, "requests cannot be taken; trying again");
+                    }
+                }
             }
             self.wait().await;
         }
@@ -116,7 +128,7 @@ impl<R: Realm> Desk<R> {
     async fn serve(&mut self, mut taken: Vec<Taken>) -> Result<(), Closed> {
         while !taken.is_empty() {
             let (draft, last) = self.settle(&taken).await?;
-            answer(&self.backbone, &self.log, &taken, &draft.outcomes, last).await;
+            answer(&self.backbone, &self.log, &self.notices, &taken, &draft.outcomes, last).await;
             taken.drain(..draft.outcomes.len());
         }
         Ok(())
@@ -133,14 +145,14 @@ impl<R: Realm> Desk<R> {
                 self.doubt(Again::Damage).await;
                 continue;
             }
-            let sealed = match append::sealed(&self.key, self.realm.sealed_log(), end, &draft).await {
+            let sealed = match append::sealed(&self.key, self.realm.sealed_log(), end, &draft, &self.notices).await {
                 Ok(sealed) => sealed,
                 Err(why) => {
                     self.doubt(why).await;
                     continue;
                 }
             };
-            match confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end()).await {
+            match confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end(), &self.notices).await {
                 Ok(end) => {
                     (self.end, self.retry) = (Some(end), RETRY_MIN);
                     return Ok((draft, end.position));
@@ -174,9 +186,16 @@ impl<R: Realm> Desk<R> {
                     self.realm.catch_up(last).await?;
                     let end = self.realm.tip();
                     self.end = Some(end);
+                    if self.notices.ending.recovered() {
+                        tracing::info!(log = %self.log, "the end of the log is known again");
+                    }
                     return Ok(end);
                 }
-                Err(error) => tracing::warn!(log = %self.log, %error, "the end of the log is not known; trying again"),
+                Err(error) => {
+                    if let Some(left_out) = self.notices.ending.failed(&error) {
+                        tracing::warn!(log = %self.log, %error, left_out, "the end of the log is not known; trying again");
+                    }
+                }
             }
             self.wait().await;
         }

@@ -63,7 +63,7 @@ impl From<&Unfit> for Rejection {
 }
 
 /// Takes what there is, up to one batch; waits a while for the first.
-pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId, proofs: &mut Proofs) -> Result<Vec<Taken>, BackboneError> {
+pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId, proofs: &Proofs) -> Result<Vec<Taken>, BackboneError> {
     let deliveries = queue.take(log, TAKEN_MAX, WAIT).await?;
     let mut taken = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
@@ -76,7 +76,7 @@ pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId, proofs: &mut Pro
     Ok(taken)
 }
 
-fn read(log: &LogId, proofs: &mut Proofs, delivery: &Delivery) -> Result<QueuedRequest, Unfit> {
+fn read(log: &LogId, proofs: &Proofs, delivery: &Delivery) -> Result<QueuedRequest, Unfit> {
     let bytes = match delivery.kind {
         RequestKind::Connect => delivery.request.clone(),
         RequestKind::Command => {

@@ -10,7 +10,7 @@
 //!
 //! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `intake`, `ruling` (a batch is
 //! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
-//! `announce` (how far the views are, for readers).
+//! `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
 
 mod announce;
 mod answer;
@@ -21,6 +21,7 @@ mod fleet;
 mod instance;
 mod intake;
 mod metrics;
+mod notices;
 mod overlay;
 mod proofs;
 mod ruling;

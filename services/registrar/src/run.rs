@@ -18,6 +18,7 @@ use crate::{
     desk::{Closed, Desk},
     fleet::FleetRealm,
     instance::InstanceRealm,
+    notices::Notices,
     ruling::Realm,
 };
 
@@ -50,6 +51,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
     }
     let config = Arc::new(config);
     let (desks, confirmed) = (TaskTracker::new(), Served::default());
+    let of_the_fleet = parts.fleet.clone();
+    confirmed.put(LogId::Fleet, move || of_the_fleet.borrow().status());
     let (announcing, announced, stop) = (parts.clone(), confirmed.clone(), shutdown.clone());
     desks.spawn(async move {
         stop.run_until_cancelled(announce::announce(&announcing, announced)).await;
@@ -109,7 +112,8 @@ async fn serve_instance(
         let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
         let view = view.map_err(|_| Closed)?;
         drop(held.replace(view.clone()));
-        confirmed.put(&instance, view.status());
+        let standing = view.status();
+        confirmed.put(LogId::Instance(instance.clone()), move || standing.borrow().clone());
         InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
     })
     .await;
@@ -125,17 +129,26 @@ async fn keep_up<R: Realm + 'static>(
     stop: CancellationToken,
     mut realm: impl FnMut() -> Result<R, Closed>,
 ) {
+    let notices = Arc::new(Notices::default());
     while !stop.is_cancelled() {
         let Ok(realm) = realm() else {
             stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
             continue;
         };
-        let desk = Desk::new(log.clone(), &config, &parts, realm);
+        let desk = Desk::new(log.clone(), &config, &parts, Arc::clone(&notices), realm);
         // A task of its own, so that a panic ends this desk's round and not the registrar.
         match tokio::spawn(desk.run(stop.clone())).await {
             Ok(Ok(())) => {}
-            Ok(Err(Closed)) => tracing::warn!(%log, "the desk lost its view; opening it again"),
-            Err(error) => tracing::error!(%log, %error, "the desk failed; putting it up again"),
+            Ok(Err(Closed)) => {
+                if let Some(left_out) = notices.desk.failed("lost its view") {
+                    tracing::warn!(%log, left_out, "the desk lost its view; opening it again");
+                }
+            }
+            Err(error) => {
+                if let Some(left_out) = notices.desk.failed("failed") {
+                    tracing::error!(%log, %error, left_out, "the desk failed; putting it up again");
+                }
+            }
         }
         stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
     }

@@ -11,6 +11,7 @@ use rollcall_backbone::{
     codec::{self, AnyEvent, LogEvent, Record},
     follow::{LogFollower, Step, Stop},
     log::{Entry, RegistryLog},
+    repeats::Repeats,
     seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_domain::{
@@ -95,7 +96,14 @@ impl Shown {
         let (log, keys, shutdown) = (Arc::clone(&self.log), self.store.keys().clone(), self.shutdown.clone());
         let output = self.output;
         tokio::spawn(async move {
-            let mut reading = Reading { log, sealed, keys, point: start, shown: from_start.then_some(Position::START) };
+            let mut reading = Reading {
+                log,
+                sealed,
+                keys,
+                point: start,
+                told: Repeats::default(),
+                shown: from_start.then_some(Position::START),
+            };
             shutdown.run_until_cancelled(reading.show(output)).await
         });
     }
@@ -108,6 +116,8 @@ struct Reading {
     keys: SealKeys,
     /// How far it is known what is ours.
     point: Point,
+    /// What was said of a log that cannot be shown.
+    told: Repeats,
     /// How far it has been shown; `None` before the end of the log is known.
     shown: Option<Position>,
 }
@@ -118,7 +128,9 @@ impl Reading {
             match self.follow(output).await {
                 Stop::Lost(error) => tracing::debug!(log = %self.sealed.log, %error, "cannot follow; trying again"),
                 stop @ (Stop::Diverged { .. } | Stop::Unproven(_)) => {
-                    tracing::error!(log = %self.sealed.log, reason = %stop, "cannot show the log");
+                    if let Some(left_out) = self.told.failed(&stop) {
+                        tracing::error!(log = %self.sealed.log, reason = %stop, left_out, "cannot show the log");
+                    }
                     self.point = Point::start(&self.sealed, &self.keys);
                 }
             }
@@ -160,13 +172,24 @@ impl Reading {
             }
             Step::Foreign { position, why, after: point } => {
                 if position > after {
-                    tracing::error!(%log, %position, why = why.name(), "a record that no registrar has sealed");
+                    let why = why.name();
+                    if let Some(left_out) = self.told.failed(why) {
+                        tracing::error!(%log, %position, why, left_out, "a record that no registrar has sealed");
+                    }
                 }
                 self.point = point;
             }
             Step::CaughtUp(_) => {}
-            Step::Interrupted { reason } => tracing::warn!(%log, reason, "records are held up; going on by itself"),
-            Step::Parked { at, reason } => tracing::error!(%log, position = %at, reason, "a record that cannot be read"),
+            Step::Interrupted { reason } => {
+                if let Some(left_out) = self.told.failed(&reason) {
+                    tracing::warn!(%log, reason, left_out, "records are held up; going on by itself");
+                }
+            }
+            Step::Parked { at, reason } => {
+                if let Some(left_out) = self.told.failed(&reason) {
+                    tracing::error!(%log, position = %at, reason, left_out, "a record that cannot be read");
+                }
+            }
         }
     }
 }

@@ -188,6 +188,7 @@ pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationTo
     let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
     let keys = views.keys.iter().copied().collect();
     let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
+    freshness.track_fleet(fleet.clone());
     Ok(Ground { backbone, store, fleet, freshness })
 }
 

@@ -1,6 +1,7 @@
 //! Connectors: the processes that devices of an instance are connected to.
 
 use axum::Json;
+use rollcall_backbone::{presence::FleetBeat, seal::Point};
 use rollcall_devices::reach;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,10 +26,35 @@ pub(crate) struct ConnectorShown {
     /// Whether its view and this process's have one digest; absent while they are not at one position.
     #[serde(skip_serializing_if = "Option::is_none")]
     agrees: Option<bool>,
+    /// How its view of the fleet's log stands; absent from one that does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<ConnectorFleet>,
     /// How many devices are connected to it.
     sessions: u64,
     /// When it was last heard of; RFC 3339, UTC.
     last_heartbeat: String,
+}
+
+/// How a connector's view of the fleet's log stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConnectorFleet {
+    /// How far it has read the fleet's log.
+    position: u64,
+    /// The log's digest at that position, in hexadecimal.
+    digest: String,
+    /// How long ago a registrar has confirmed that view, milliseconds; absent if it cannot know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    /// Whether that view and this process's have one digest; absent while they are not at one position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agrees: Option<bool>,
+}
+
+impl ConnectorFleet {
+    fn of(FleetBeat { position, digest, age_ms }: FleetBeat, own: Point) -> Self {
+        let agrees = reach::agrees((position, digest), own);
+        Self { position: position.0, digest: hex::encode(digest), age_ms, agrees }
+    }
 }
 
 /// The connectors that serve an instance.
@@ -46,7 +72,7 @@ pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
     // The log's end first: a connector may read on meanwhile, and is then not behind.
     let last = backbone.log.last(&call.realm.log()).await?;
     let heard = call.realm.connectors(call.now()).await?;
-    let own = call.realm.view.admission().status().borrow().clone();
+    let (own, own_fleet) = (call.realm.view.admission().status().borrow().point(), call.api.fleet().point);
     let mut connectors: Vec<ConnectorShown> = heard
         .into_iter()
         .map(|seen| ConnectorShown {
@@ -55,7 +81,8 @@ pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
             lag: last.0.saturating_sub(seen.beat.position.0),
             digest: seen.beat.digest.map(hex::encode),
             age_ms: seen.beat.age_ms,
-            agrees: reach::agrees(&seen.beat, &own),
+            agrees: seen.beat.digest.and_then(|digest| reach::agrees((seen.beat.position, digest), own)),
+            fleet: seen.beat.fleet.map(|beat| ConnectorFleet::of(beat, own_fleet)),
             sessions: seen.beat.sessions,
             last_heartbeat: times::with_milliseconds(seen.at),
         })

@@ -18,8 +18,21 @@ pub(crate) struct Health {
     status: &'static str,
     /// Which version runs.
     version: &'static str,
+    /// What is known of the fleet: which instances, operators and access keys there are.
+    fleet: FleetHealth,
     /// Every instance of the fleet, by id.
     instances: Vec<InstanceHealth>,
+}
+
+/// How what is known of the fleet stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FleetHealth {
+    /// Whether it can be relied upon.
+    ready: bool,
+    /// Why it cannot, for the reasons that an instance has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "stale")]
+    reason: Option<&'static str>,
 }
 
 /// How one instance stands.
@@ -29,7 +42,7 @@ pub(crate) struct InstanceHealth {
     id: String,
     /// Whether it can be asked for and relied upon.
     ready: bool,
-    /// Why it is not ready: `reading`, `stale`, `parked`, `ended`, `diverged`, `unconfirmed`, or `log_unwritable`.
+    /// Why it is not ready: `reading`, `stale`, `parked`, `unproven`, `unsigned`, `ended`, `diverged`, `unconfirmed`, or `log_unwritable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "stale")]
     reason: Option<&'static str>,
@@ -40,28 +53,39 @@ pub(crate) struct InstanceHealth {
     (status = 200, body = Health, description = "Everything is ready"),
     (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
 pub(crate) async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
-    let fleet = api.fleet();
-    let instances: Vec<InstanceHealth> = fleet.fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
-    let started = fleet.caught_up && instances.iter().all(|instance| instance.reason != Some(READING));
-    let (code, status) = match (started, instances.iter().all(|instance| instance.ready)) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
-        (true, true) => (StatusCode::OK, "ok"),
+    let fleet = of_fleet(&api);
+    let instances: Vec<InstanceHealth> = api.fleet().fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
+    let reasons: Vec<_> = instances.iter().map(|instance| instance.reason).chain([fleet.reason]).flatten().collect();
+    let (code, status) = match (reasons.contains(&READING), reasons.is_empty()) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        (false, true) => (StatusCode::OK, "ok"),
     };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), instances }))
+    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), fleet, instances }))
 }
 
-/// What is said of an instance that is not served yet, or of whose log not all has been read.
+/// What is said of a log that has not been read to its end, and of an instance that is not served yet.
 const READING: &str = Unready::Reading.code();
-/// What is said of all instances while nothing can be changed.
+/// What is said of the fleet and of all instances while nothing can be changed.
 const LOG_UNWRITABLE: &str = "log_unwritable";
 
 /// The one place that says whether an instance is ready.
 fn of_instance(api: &Api, id: &InstanceId) -> InstanceHealth {
-    let reason = match api.realms.get(id) {
-        None => Some(READING),
-        Some(realm) => realm.unready().map(|unready| unready.code()),
+    let unready = match api.realms.get(id) {
+        None => Some(Unready::Reading),
+        Some(realm) => realm.unready(),
     };
-    let reason = reason.or_else(|| api.writable.borrow().is_some().then_some(LOG_UNWRITABLE));
+    let reason = reason(api, unready);
     InstanceHealth { id: id.to_string(), ready: reason.is_none(), reason }
+}
+
+/// The one place that says whether the fleet's log is.
+fn of_fleet(api: &Api) -> FleetHealth {
+    let reason = reason(api, api.fleet_unready());
+    FleetHealth { ready: reason.is_none(), reason }
+}
+
+fn reason(api: &Api, unready: Option<Unready>) -> Option<&'static str> {
+    let unready = unready.map(|unready| unready.code());
+    unready.or_else(|| api.writable.borrow().is_some().then_some(LOG_UNWRITABLE))
 }

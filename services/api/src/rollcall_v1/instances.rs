@@ -19,6 +19,7 @@ use crate::{
     extract::Body,
     openapi::Errors,
     realm::Realm,
+    rollcall_v1::log_status::LogStatus,
 };
 
 /// What an instance was bought as.
@@ -128,21 +129,9 @@ pub(crate) struct InstanceShown {
 /// How an instance stands, as this process sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct InstanceStatus {
-    /// How far its log has been read.
-    position: u64,
-    /// The log's digest at that position, in hexadecimal: two views at one position have one digest.
-    digest: String,
-    /// Whether all of it has been read.
-    caught_up: bool,
-    /// How long ago a registrar has confirmed what this process knows, milliseconds; absent if it cannot know.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age_ms: Option<u64>,
-    /// Why what this process knows is not to be relied upon; absent if it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unready: Option<String>,
-    /// Why nothing can be changed; absent if it can.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unwritable: Option<String>,
+    /// Its log.
+    #[serde(flatten)]
+    log: LogStatus,
     /// How many devices it has; absent while that is being counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<u64>,
@@ -156,6 +145,8 @@ pub(crate) struct InstanceStatus {
 /// Every instance that the caller may use.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Instances {
+    /// The fleet's own log, as this process sees it: which instances, operators and access keys there are.
+    fleet: LogStatus,
     /// By id.
     instances: Vec<InstanceShown>,
 }
@@ -193,7 +184,8 @@ pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
     for instance in fleet.fleet.instances.values().filter(|instance| call.caller.scope.holds_instance(&instance.id)) {
         instances.push(with_status(&call, instance).await);
     }
-    Ok(Json(Instances { instances }))
+    let log = LogStatus::of(&fleet.status(), &call.api.fleet_seen(), call.api.unwritable());
+    Ok(Json(Instances { fleet: log, instances }))
 }
 
 /// Show an instance
@@ -249,7 +241,7 @@ async fn shown(call: &FleetCall, id: &InstanceId) -> Result<InstanceShown, ApiEr
 }
 
 async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
-    let unwritable = call.api.writable.borrow().as_deref().map(str::to_owned);
+    let unwritable = call.api.unwritable();
     let status = match call.api.realms.get(&instance.id) {
         Some(realm) => Some(status(&realm, unwritable).await),
         None => None,
@@ -267,20 +259,11 @@ async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
 }
 
 async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatus {
-    let (position, digest, caught_up) = {
-        let status = realm.view.admission().status();
-        let status = status.borrow();
-        (status.position.0, hex::encode(status.digest), status.caught_up)
-    };
+    let log = LogStatus::of(&realm.view.admission().status().borrow(), &realm.seen(), unwritable);
     let count = |realm: &Realm| realm.view.count(&DeviceQuery::all(0, &|device| realm.status_of(device)));
     let connectors = realm.backbone.presence.connectors(&realm.id).await;
     InstanceStatus {
-        position,
-        digest,
-        caught_up,
-        age_ms: realm.seen().age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        unready: realm.unready().map(|unready| unready.to_string()),
-        unwritable,
+        log,
         devices: realm.look(count).await.ok(),
         online: realm.devices.presence().count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),

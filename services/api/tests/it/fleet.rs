@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rollcall_api::{Config, Parts, run};
 use rollcall_backbone::{
     heartbeat::{Announcement, Source, Standing, shard_of},
-    presence::Beat,
+    presence::{Beat, FleetBeat},
 };
 use rollcall_chassis::entropy::CountingEntropy;
 use rollcall_domain::ids::{LogId, Position};
@@ -47,7 +48,7 @@ async fn an_instance_is_added_served_changed_and_taken_out() {
     assert!(admin.put(&one, too_many).await.refused(400, "IOTDA.000006").contains("devices_max"));
     admin.delete(&one).await.ok(204);
     admin.get(&one).await.refused(404, "IOTDA.014907");
-    assert_eq!(admin.get(INSTANCES).await.ok(200), json!({"instances": []}));
+    assert_eq!(admin.get(INSTANCES).await.ok(200)["instances"], json!([]));
 }
 
 #[tokio::test]
@@ -56,12 +57,16 @@ async fn connectors_say_how_far_behind_they_are() {
     let path = format!("{INSTANCES}/alpha/connectors");
     let viewer = world.viewer().await;
     assert_eq!(viewer.get(&path).await.ok(200), json!({"connectors": []}));
-    let beat = Beat { position: Position(1), sessions: 7, ..Beat::default() };
+    let own = world.fleet.borrow().point;
+    let fleet = Some(FleetBeat { position: own.position, digest: [0; 32], age_ms: Some(40) });
+    let beat = Beat { position: Position(1), sessions: 7, fleet, ..Beat::default() };
     world.backbone.presence.heartbeat(&id("alpha"), &id("edge-1"), beat).await.unwrap();
     let last = world.backbone.log.last(&LogId::Instance(id("alpha"))).await.unwrap().0;
     let shown = viewer.get(&path).await.ok(200)["connectors"][0].clone();
     assert_eq!((shown["connector"].as_str(), &shown["sessions"]), (Some("edge-1"), &json!(7)));
     assert_eq!((&shown["position"], &shown["lag"]), (&json!(1), &json!(last - 1)));
+    let of_the_fleet = json!({"position": own.position.0, "digest": hex::encode([0; 32]), "age_ms": 40, "agrees": false});
+    assert_eq!(shown["fleet"], of_the_fleet, "it has another digest at one position");
     assert!(shown["last_heartbeat"].as_str().unwrap().ends_with('Z'), "{shown}");
 }
 
@@ -70,7 +75,53 @@ async fn health_tells_whether_every_instance_is_ready_and_nothing_else() {
     let world = World::with_alpha().await;
     let health = world.nobody().get("/rollcall/v1/health").await.ok(200);
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(health, json!({"status": "ok", "version": version, "instances": [{"id": "alpha", "ready": true}]}));
+    assert_eq!(
+        health,
+        json!({"status": "ok", "version": version, "fleet": {"ready": true}, "instances": [{"id": "alpha", "ready": true}]})
+    );
+}
+
+#[tokio::test]
+async fn f38_a_fleet_that_differs_from_a_registrars_is_not_ready_and_the_reason_is_told() {
+    let world = World::with_alpha().await;
+    let admin = world.admin().await;
+    let fleet = async || admin.get(INSTANCES).await.ok(200)["fleet"].clone();
+    eventually("a registrar has confirmed it", || async {
+        fleet().await["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 3000)
+    })
+    .await;
+    let position = world.backbone.log.last(&LogId::Fleet).await.unwrap();
+    let digest = hex::encode(world.fleet.borrow().point.digest);
+    let shown = fleet().await;
+    assert_eq!((&shown["position"], &shown["digest"], shown.get("unready")), (&json!(position.0), &json!(digest), None));
+    let source = Source { registrar: id("another"), shard: shard_of(&LogId::Fleet) };
+    let logs = vec![Standing { log: LogId::Fleet, position, digest: [0; 32] }];
+    let forked = Announcement { source, counter: u64::MAX / 2, logs };
+    world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
+    let told = not_ready(&world).await;
+    assert_eq!(told["fleet"], json!({"ready": false, "reason": "diverged"}));
+    assert_eq!((&told["status"], &told["instances"][0]["ready"]), (&json!("degraded"), &json!(true)));
+    assert!(fleet().await["unready"].as_str().unwrap().contains(&format!("position {position}")));
+}
+
+#[tokio::test]
+async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and_serves_what_it_knows() {
+    let world = World::with_alpha().await;
+    let admin = world.admin().await;
+    let end = world.backbone.log.last(&LogId::Fleet).await.unwrap();
+    world.backbone.log.append(&LogId::Fleet, end, vec![Bytes::from_static(b"{}")].into()).await.unwrap();
+    let told = not_ready(&world).await;
+    assert_eq!(told["fleet"], json!({"ready": false, "reason": "parked"}));
+    let shown = admin.get(INSTANCES).await.ok(200);
+    assert!(shown["fleet"]["unready"].as_str().unwrap().contains("cannot be read"), "{shown}");
+    assert_eq!(shown["instances"][0]["id"], "alpha");
+}
+
+/// What health says once it is not ready.
+async fn not_ready(world: &World) -> serde_json::Value {
+    let health = async || world.nobody().get("/rollcall/v1/health").await;
+    eventually("it is not ready", || async { health().await.status == 503 }).await;
+    health().await.ok(503)
 }
 
 #[tokio::test]
@@ -104,7 +155,7 @@ async fn a_freeze_says_where_it_is_and_which_connectors_may_not_hear_of_it() {
     let now = own().await;
     let position = Position(now["position"].as_u64().unwrap());
     let digest = <[u8; 32]>::try_from(hex::decode(now["digest"].as_str().unwrap()).unwrap()).unwrap();
-    let near = Beat { position, sessions: 0, digest: Some(digest), age_ms: Some(100) };
+    let near = Beat { position, sessions: 0, digest: Some(digest), age_ms: Some(100), ..Beat::default() };
     let heartbeat = async |connector: &str, beat: Beat| {
         world.backbone.presence.heartbeat(&id("alpha"), &id(connector), beat).await.unwrap();
     };

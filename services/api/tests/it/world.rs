@@ -119,6 +119,7 @@ impl World {
         let key = Arc::new(SigningKey::generate());
         let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
         let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        freshness.track_fleet(fleet.clone());
         let command_key_file = folder.path().join("api/command.key");
         let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();
         let registrar = start_registrar(&backbone, &store, &fleet, &clock, &key, 1_000_000, command_key.public(), &shutdown);

@@ -10,7 +10,7 @@ use rollcall_domain::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Failure, PATIENCE, UnderTest, ensure, next, nothing};
-use crate::presence::{Beat, Presence, PresenceChange, Session};
+use crate::presence::{Beat, FleetBeat, Presence, PresenceChange, Session};
 
 type Changes = mpsc::Receiver<PresenceChange>;
 
@@ -232,7 +232,8 @@ pub async fn connectors_tell_how_they_are(under_test: &UnderTest) -> Result<(), 
     let (_, other) = open(under_test, "beats-2").await?;
     let beat = |position: u64, sessions: u64| {
         let (digest, age_ms) = (Some([position as u8; 32]), Some(sessions));
-        Beat { position: Position(position), sessions, digest, age_ms }
+        let fleet = FleetBeat { position: Position(position + 1), digest: [sessions as u8; 32], age_ms: None };
+        Beat { position: Position(position), sessions, digest, age_ms, fleet: (position > 5).then_some(fleet) }
     };
     expect_connectors(presence, &instance, &[]).await?;
     let mut changes = expect_current(presence, &instance, &[]).await?;

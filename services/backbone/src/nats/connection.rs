@@ -5,10 +5,10 @@
 //! whoever holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt::Display,
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_nats::{Client, jetstream};
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{config::NatsConfig, dial, shards::Shards, streams, submitter::Submitter};
-use crate::BackboneError;
+use crate::{BackboneError, repeats::Repeats};
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
 const SERVER_VERSION_MIN: (u64, u64) = (2, 15);
@@ -42,8 +42,16 @@ pub(super) struct Connection {
     link: watch::Receiver<Link>,
     /// What is shared, as far as it is known.
     shards: Mutex<Option<Shards>>,
-    /// What has been said and needs no saying again.
-    said: Mutex<HashSet<String>>,
+    said: Mutex<Said>,
+}
+
+/// What this process has said of the broker.
+#[derive(Default)]
+struct Said {
+    /// What needs no saying again.
+    once: HashSet<String>,
+    /// What comes again and again, by its kind.
+    repeats: HashMap<&'static str, Arc<Repeats>>,
 }
 
 impl Connection {
@@ -113,9 +121,14 @@ impl Connection {
 
     /// Says something unless it has been said by this process: what is found at every opening is no news the second time.
     pub(super) fn once(&self, what: &str, say: impl FnOnce()) {
-        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).once.insert(what.to_owned()) {
             say();
         }
+    }
+
+    /// What has been said of troubles of one kind, whatever is watched, read or stored anew meanwhile.
+    pub(super) fn repeats(&self, kind: &'static str) -> Arc<Repeats> {
+        Arc::clone(self.said.lock().unwrap_or_else(PoisonError::into_inner).repeats.entry(kind).or_default())
     }
 
     /// Follows whether the connection stands.

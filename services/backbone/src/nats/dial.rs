@@ -1,6 +1,6 @@
 //! Making the connection: the first time with a deadline, afterwards for ever, and saying what stands in the way.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use tokio::{
@@ -13,6 +13,7 @@ use super::{
     connection::Link,
     subjects,
 };
+use crate::repeats::Repeats;
 
 /// Shortest pause between two attempts to connect.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -59,6 +60,7 @@ const fn is_final(kind: ConnectErrorKind) -> bool {
 }
 
 async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<ConnectOptions, String> {
+    let told = Arc::new(Told::default());
     let mut options = ConnectOptions::new()
         .name(&config.name)
         .connection_timeout(config.operation_timeout)
@@ -72,8 +74,8 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
             RECONNECT_PAUSE_MIN.saturating_mul(doubled).min(RECONNECT_PAUSE_MAX)
         })
         .event_callback(move |event| {
-            let link = link.clone();
-            async move { note(&link, &event) }
+            let (link, told) = (link.clone(), Arc::clone(&told));
+            async move { note(&link, &told, &event) }
         });
     match config.credentials.clone() {
         Credentials::None => {}
@@ -105,7 +107,14 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
     Ok(options)
 }
 
-fn note(link: &watch::Sender<Link>, event: &Event) {
+/// What was said of the connection.
+#[derive(Default)]
+struct Told {
+    standing: Repeats,
+    refused: Repeats,
+}
+
+fn note(link: &watch::Sender<Link>, told: &Told, event: &Event) {
     match event {
         Event::Connected => {
             link.send_if_modified(|link| {
@@ -113,14 +122,22 @@ fn note(link: &watch::Sender<Link>, event: &Event) {
                 *link = Link { up: true, epoch: link.epoch + u64::from(again) };
                 again
             });
-            tracing::info!("connected to NATS");
+            if link.borrow().epoch == 0 || told.standing.recovered() {
+                tracing::info!("connected to NATS");
+            }
         }
         Event::Disconnected | Event::Closed => {
             link.send_modify(|link| link.up = false);
-            tracing::warn!("the connection to NATS is down");
+            if let Some(left_out) = told.standing.failed("down") {
+                tracing::warn!(left_out, "the connection to NATS is down");
+            }
         }
         Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => tracing::info!(%event, "NATS"),
-        Event::ServerError(error) => tracing::warn!(%error, "NATS refused something"),
+        Event::ServerError(error) => {
+            if let Some(left_out) = told.refused.failed(error) {
+                tracing::warn!(%error, left_out, "NATS refused something");
+            }
+        }
         Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
     }
 }

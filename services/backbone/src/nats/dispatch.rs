@@ -265,13 +265,17 @@ impl Dispatch {
         let stream = &source.stream;
         let Some((reply, place)) = message.reply.as_deref().and_then(|reply| Some((reply.to_owned(), Place::read(reply)?)))
         else {
-            tracing::warn!(stream, subject = %message.subject, "a request came without its place; passed over");
+            if let Some(left_out) = self.connection.repeats("requests without a place").failed(stream) {
+                tracing::warn!(stream, subject = %message.subject, left_out, "a request came without its place; passed over");
+            }
             return Sorted::Back;
         };
         let request = match subjects::Request::read(&message.subject) {
             Ok(request) => request,
             Err(reason) => {
-                tracing::warn!(stream, subject = %message.subject, reason, "a queued message is no request; removed");
+                if let Some(left_out) = self.connection.repeats("messages that are no requests").failed(stream) {
+                    tracing::warn!(stream, subject = %message.subject, reason, left_out, "a queued message is no request; removed");
+                }
                 // Not removed, it comes again when its lease has run out.
                 self.say(reply, Bytes::from_static(TERM)).await;
                 return Sorted::Removed;

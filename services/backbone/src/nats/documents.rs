@@ -231,7 +231,9 @@ async fn store_one(connection: &Connection, shard: Shard, waiting: Waiting<atomi
             reason: "the server speaks of a batch that was none".to_owned(),
         }),
         Err(StoreError::StreamLimit(reason)) => {
-            tracing::warn!(%shard, reason, "there is no room for documents");
+            if let Some(left_out) = connection.repeats("documents").failed(&reason) {
+                tracing::warn!(%shard, reason, left_out, "there is no room for documents");
+            }
             Err(BackboneError::LimitReached {
                 what: format!("bytes of documents in shard {shard}, which several instances share,"),
                 max: connection.config.limits.shards.documents_bytes,

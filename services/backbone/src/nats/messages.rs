@@ -32,6 +32,7 @@ use crate::{
     BackboneError,
     log::StreamIdentity,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
+    repeats::Repeats,
 };
 
 /// How often a batch that the server has lost is sent.
@@ -192,11 +193,13 @@ pub(super) struct MessageReader {
     lanes: Vec<Lane>,
     last: u64,
     identity: Option<StreamIdentity>,
+    /// What was said of messages that are passed over.
+    told: Repeats,
 }
 
 impl MessageReader {
     fn new(subjects: subjects::Messages, shard: Option<Shard>, lanes: &[Lane], last: u64) -> Self {
-        Self { subjects, shard, lanes: lanes.to_vec(), last, identity: None }
+        Self { subjects, shard, lanes: lanes.to_vec(), last, identity: None, told: Repeats::default() }
     }
 
     fn position(&self) -> MessagePosition {
@@ -236,7 +239,9 @@ impl Reader for MessageReader {
         if stored.message.subject.as_str() != subject {
             // Permissions are on subjects: the body's word for another lane or device is not the platform's.
             let (stream, position, found) = (&self.subjects.stream, self.last, &stored.message.subject);
-            tracing::warn!(stream, position, %found, subject, "a message says that it belongs elsewhere; passed over");
+            if let Some(left_out) = self.told.failed("elsewhere") {
+                tracing::warn!(stream, position, %found, subject, left_out, "a message says that it belongs elsewhere; passed over");
+            }
             return Ok(None);
         }
         let stored_at_ms = i64::try_from(stored.stored_at_ns / 1_000_000).unwrap_or(i64::MAX);

@@ -27,7 +27,11 @@ pub(super) async fn read(connection: &Connection, instance: &InstanceId) -> Resu
             Ok((connector, stored_at_ns)) => {
                 alive.push(ConnectorBeat { connector, beat: read_beat(&held.headers), at: timestamp(stored_at_ns) });
             }
-            Err(reason) => tracing::warn!(%instance, sequence = held.sequence, reason, "a heartbeat cannot be read"),
+            Err(reason) => {
+                if let Some(left_out) = connection.repeats("heartbeats").failed(&reason) {
+                    tracing::warn!(%instance, sequence = held.sequence, reason, left_out, "a heartbeat cannot be read");
+                }
+            }
         }
     }
     alive.sort_by(|one, other| one.connector.cmp(&other.connector));

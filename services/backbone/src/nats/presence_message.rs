@@ -9,7 +9,7 @@ use rollcall_domain::{
 use serde::{Deserialize, Serialize};
 
 use super::subjects;
-use crate::presence::{Beat, PresenceChange, Session};
+use crate::presence::{Beat, FleetBeat, PresenceChange, Session};
 
 /// How far the view of a connector is that is alive.
 const POSITION: &str = "Rollcall-Position";
@@ -19,6 +19,12 @@ const SESSIONS: &str = "Rollcall-Sessions";
 const DIGEST: &str = "Rollcall-Digest";
 /// How old the view is.
 const AGE_MS: &str = "Rollcall-Age-Ms";
+/// How far its view of the fleet's log is.
+const FLEET_POSITION: &str = "Rollcall-Fleet-Position";
+/// The digest of the fleet's log there, in hexadecimal.
+const FLEET_DIGEST: &str = "Rollcall-Fleet-Digest";
+/// How old that view is.
+const FLEET_AGE_MS: &str = "Rollcall-Fleet-Age-Ms";
 
 /// Says with a heartbeat how its connector is. In headers: the payload is the lease's name and nothing else, for watchers
 /// of earlier versions too.
@@ -31,17 +37,30 @@ pub(super) fn write_beat(beat: Beat, headers: &mut HeaderMap) {
     if let Some(age_ms) = beat.age_ms {
         headers.insert(AGE_MS, age_ms.to_string());
     }
+    if let Some(FleetBeat { position, digest, age_ms }) = beat.fleet {
+        headers.insert(FLEET_POSITION, position.to_string());
+        headers.insert(FLEET_DIGEST, hex::encode(digest));
+        if let Some(age_ms) = age_ms {
+            headers.insert(FLEET_AGE_MS, age_ms.to_string());
+        }
+    }
 }
 
 /// What a heartbeat says of its connector; what it does not say, as earlier versions do not, is zero or nothing.
 pub(super) fn read_beat(headers: &HeaderMap) -> Beat {
     let number = |name: &str| headers.get(name).and_then(|value| value.as_str().parse().ok());
-    let digest = headers.get(DIGEST).and_then(|value| hex::decode(value.as_str()).ok()?.try_into().ok());
+    let digest = |name: &str| headers.get(name).and_then(|value| hex::decode(value.as_str()).ok()?.try_into().ok());
+    let fleet = number(FLEET_POSITION).zip(digest(FLEET_DIGEST));
     Beat {
         position: Position(number(POSITION).unwrap_or_default()),
         sessions: number(SESSIONS).unwrap_or_default(),
-        digest,
+        digest: digest(DIGEST),
         age_ms: number(AGE_MS),
+        fleet: fleet.map(|(position, digest)| FleetBeat {
+            position: Position(position),
+            digest,
+            age_ms: number(FLEET_AGE_MS),
+        }),
     }
 }
 
@@ -128,18 +147,26 @@ mod tests {
     use rollcall_domain::ids::Position;
 
     use super::{Change, read_beat, write_beat};
-    use crate::presence::Beat;
+    use crate::presence::{Beat, FleetBeat};
 
     #[test]
     fn a_heartbeat_that_says_nothing_of_its_connector_is_read_all_the_same() {
         let mut headers = HeaderMap::new();
         assert_eq!(read_beat(&headers), Beat::default());
-        let beat = Beat { position: Position(u64::MAX), sessions: 7, digest: Some([0xab; 32]), age_ms: Some(250) };
+        let fleet = FleetBeat { position: Position(9), digest: [0xcd; 32], age_ms: Some(40) };
+        let beat = Beat {
+            position: Position(u64::MAX),
+            sessions: 7,
+            digest: Some([0xab; 32]),
+            age_ms: Some(250),
+            fleet: Some(fleet),
+        };
         write_beat(beat, &mut headers);
         assert_eq!(read_beat(&headers), beat);
         headers.insert("Rollcall-Sessions", "many");
         headers.insert("Rollcall-Digest", "abab");
-        assert_eq!(read_beat(&headers), Beat { sessions: 0, digest: None, ..beat });
+        headers.insert("Rollcall-Fleet-Digest", "cdcd");
+        assert_eq!(read_beat(&headers), Beat { sessions: 0, digest: None, fleet: None, ..beat });
     }
 
     proptest! {

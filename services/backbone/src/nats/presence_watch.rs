@@ -228,7 +228,9 @@ impl Watch {
     }
 
     fn unreadable(&self, sequence: u64, reason: &str) {
-        tracing::warn!(instance = %self.instance, sequence, reason, "presence cannot be read");
+        if let Some(left_out) = self.connection.repeats("presence").failed(reason) {
+            tracing::warn!(instance = %self.instance, sequence, reason, left_out, "presence cannot be read");
+        }
     }
 
     fn renew(&mut self, connector: ConnectorId, name: Option<String>, heard: Timestamp) {

@@ -13,7 +13,7 @@ use rollcall_domain::ids::{LogId, RequestId};
 use tokio::sync::mpsc;
 
 use super::{connection::Connection, subjects};
-use crate::{BackboneError, requests::AnnouncedRuling};
+use crate::{BackboneError, repeats::Repeats, requests::AnnouncedRuling};
 
 /// Bytes of rulings in one message, unless one alone is larger.
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
@@ -44,7 +44,7 @@ pub(super) async fn listen(
     let mut subscription = connection.within(attempted, subscribing).await?;
     connection.round_trip(attempted).await?;
     let (sender, receiver) = mpsc::channel(LISTENED_WAITING_MAX);
-    let log = log.clone();
+    let (log, told) = (log.clone(), Repeats::default());
     tokio::spawn(async move {
         loop {
             let message = tokio::select! {
@@ -55,12 +55,16 @@ pub(super) async fn listen(
                 },
             };
             if !is_announcement(&message, &log) {
-                tracing::warn!(%log, subject = %message.subject, "what came as rulings was not announced; passed over");
+                if let Some(left_out) = told.failed("not announced") {
+                    tracing::warn!(%log, subject = %message.subject, left_out, "what came as rulings was not announced; passed over");
+                }
                 continue;
             }
             let (rulings, rest) = read(message.payload);
-            if rest > 0 {
-                tracing::warn!(%log, rest, "the end of a message of rulings cannot be read");
+            if rest > 0
+                && let Some(left_out) = told.failed("unreadable")
+            {
+                tracing::warn!(%log, rest, left_out, "the end of a message of rulings cannot be read");
             }
             for ruling in rulings {
                 if sender.send(ruling).await.is_err() {

@@ -90,7 +90,9 @@ impl Submissions {
             Ok(_sequence) => Ok(Submitted::Queued),
             Err(StoreError::WrongLastSequence) => Ok(Submitted::AlreadyQueued),
             Err(StoreError::StreamLimit(reason)) => {
-                tracing::warn!(%log, %shard, reason, "the shard's request queue is full");
+                if let Some(left_out) = connection.repeats("queues").failed(&reason) {
+                    tracing::warn!(%log, %shard, reason, left_out, "the shard's request queue is full");
+                }
                 Err(BackboneError::LimitReached {
                     what: format!(
                         "the number or bytes of waiting requests in shard {shard}, which {log} shares with others"

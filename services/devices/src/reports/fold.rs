@@ -129,7 +129,9 @@ async fn answer(devices: &Devices, listed: &Listed, shadow: &Shadow, request: &s
     let payload = json!({"object_device_id": device.id.as_str(), "shadow": shadow}).to_string();
     let topic = topics::shadow_answer(&device.id, request);
     let sent = devices.publish(device, topic, payload.into(), MessageProperties::default()).await;
-    if let Err(error) = sent {
-        tracing::warn!(instance = %devices.instance, device = %device.id, %error, "a device could not be sent its shadow");
+    if let Err(error) = sent
+        && let Some(left_out) = devices.told.failed(&error)
+    {
+        tracing::warn!(instance = %devices.instance, device = %device.id, %error, left_out, "a device could not be sent its shadow");
     }
 }

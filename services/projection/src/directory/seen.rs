@@ -1,10 +1,10 @@
 //! When a device was first connected and when that last changed: kept beside the generations, so that a rebuild leaves it.
 //!
-//! A convenience for people, not the truth about who is connected: a damaged database takes it along. Invariant: nothing
-//! is decided by it.
+//! A convenience for people, not the truth about who is connected: a damaged database takes it along. Invariants: nothing
+//! is decided by it; an instance that was deleted and made again under its id takes nothing of the old one's over.
 
 use rollcall_domain::{
-    ids::{DeviceId, InstanceId},
+    ids::{DeviceId, Incarnation, InstanceId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,12 @@ struct StoredSeen {
 }
 
 /// What is remembered of a device.
-pub(crate) fn read(database: &Database, instance: &InstanceId, device: &DeviceId) -> Result<Option<Seen>, Fault> {
-    let Some(found) = database.get(&rows::seen_key(instance, device))? else { return Ok(None) };
+pub(crate) fn read(
+    database: &Database,
+    (instance, incarnation): (&InstanceId, Incarnation),
+    device: &DeviceId,
+) -> Result<Option<Seen>, Fault> {
+    let Some(found) = database.get(&rows::seen_key(instance, incarnation, device))? else { return Ok(None) };
     let stored: StoredSeen = decode(found.as_ref())?;
     Ok(Some(Seen {
         first_online_at: stored.first_online_ms.map(Timestamp::from_unix_ms),
@@ -47,16 +51,16 @@ pub(crate) fn read(database: &Database, instance: &InstanceId, device: &DeviceId
 /// Remembers that a device is online or offline. What is older than what is remembered changes nothing.
 pub(crate) fn note(
     database: &Database,
-    instance: &InstanceId,
+    (instance, incarnation): (&InstanceId, Incarnation),
     device: &DeviceId,
     online: bool,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let known = read(database, instance, device)?;
+    let known = read(database, (instance, incarnation), device)?;
     if known.is_some_and(|known| known.changed_at > at || known.online == online) {
         return Ok(());
     }
     let first_online = known.and_then(|known| known.first_online_at).or(online.then_some(at));
     let stored = StoredSeen { first_online_ms: first_online.map(Timestamp::unix_ms), changed_ms: at.unix_ms(), online };
-    database.put(&rows::seen_key(instance, device), &encode(&stored)?)
+    database.put(&rows::seen_key(instance, incarnation, device), &encode(&stored)?)
 }

@@ -288,6 +288,7 @@ impl Core {
         let log = self.logs.get(id);
         let since = log.map_or(self.started, |log| log.confirmed.map_or(log.tracked_at, |confirmed| confirmed.at));
         super::Seen {
+            point: None,
             age: self.proven.then(|| now.saturating_duration_since(since)),
             diverged: log.and_then(|log| log.disputes.values().next().cloned()),
             divergences: log.map_or(0, |log| log.divergences),

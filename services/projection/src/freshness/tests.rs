@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use rollcall_backbone::{
-    heartbeat::{Announcement, INTERVAL, Source, Standing},
+    heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
     memory::{self, MemoryConfig},
     signing::SigningKey,
 };
 use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
 use tokio::time::{Instant, advance, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::{
+    fleet,
+    readiness::{AGE_MAX, unready},
+};
 
 use super::{Freshness, Point, SETTLE, SUSPENDED_AFTER, TICK, Uncounted, core::Core};
 
@@ -252,5 +257,32 @@ async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_o
     advance(10 * SUSPENDED_AFTER).await;
     timeout(SETTLE - 3 * TICK, freshness.settled(&log())).await.expect_err("too early");
     timeout(SETTLE, freshness.settled(&log())).await.expect("over");
+    shutdown.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn f50_f54_a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
+    let backbone = memory::new(MemoryConfig::seeded(2));
+    backbone.heartbeats.open().await.unwrap();
+    let (key, shutdown) = (SigningKey::generate(), CancellationToken::new());
+    let mut fleet = fleet::follow(backbone.log.clone(), [key.public()].into_iter().collect(), shutdown.clone());
+    let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+    freshness.track_fleet(fleet.clone());
+    let status = fleet.wait_for(|fleet| fleet.caught_up).await.unwrap().status();
+    let why = || unready(&status, &freshness.of_log(&LogId::Fleet)).map(|unready| unready.code());
+    let source = Source { registrar: RegistrarId::parse("r1").unwrap(), shard: shard_of(&LogId::Fleet) };
+    for counter in 1..20 {
+        let logs = vec![Standing { log: LogId::Fleet, position: status.position, digest: status.digest }];
+        let announcement = Announcement { source: source.clone(), counter, logs };
+        backbone.heartbeats.announce(&source, announcement.sign(&key)).await.unwrap();
+        sleep(INTERVAL).await;
+        assert_eq!(why(), None, "confirmed {counter} times");
+    }
+    let seen = freshness.of_log(&LogId::Fleet);
+    assert_eq!(seen.point, Some(Point { position: status.position, digest: status.digest }));
+    assert_eq!(seen.fleet_beat().map(|beat| beat.age_ms), Some(seen.age_ms()));
+    assert!(seen.age.is_some_and(|age| age <= INTERVAL), "{seen:?}");
+    sleep(AGE_MAX + INTERVAL).await;
+    assert_eq!(why(), Some("unconfirmed"));
     shutdown.cancel();
 }

@@ -191,6 +191,26 @@ async fn what_was_seen_of_a_device_survives_a_rebuild() {
 }
 
 #[tokio::test]
+async fn an_instance_that_was_made_again_takes_nothing_over_of_what_was_seen() {
+    let log = Arc::new(TestLog::of(History::devices(3).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let (device, stop) = (history::device(2), CancellationToken::new());
+    let again = |incarnation| open.running.store.directory(&instance(), incarnation, log.clone(), stop.clone()).unwrap();
+    open.view.note_seen(&device, true, Timestamp::from_unix_s(100));
+    let made_again = again(Incarnation([7; 16]));
+    assert_eq!(made_again.seen(&device), None);
+    made_again.note_seen(&device, true, Timestamp::from_unix_s(200));
+    let third = again(Incarnation([8; 16]));
+    assert_eq!(third.seen(&device), None);
+    let first_online = |view: &DirectoryView| view.seen(&device).unwrap().first_online_at;
+    assert_eq!(first_online(&open.view), Some(Timestamp::from_unix_s(100)));
+    assert_eq!(first_online(&made_again), Some(Timestamp::from_unix_s(200)));
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn a_page_reads_as_many_rows_as_it_returns() {
     let log = Arc::new(TestLog::of(History::devices(3000).encoded()));
     let folder = tempfile::tempdir().unwrap();

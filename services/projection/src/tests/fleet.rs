@@ -1,10 +1,13 @@
 //! The fleet in memory: followed, cut off, of another log.
 
-use rollcall_backbone::seal::SealKeys;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::codec::{AnyEvent, Record, encode_record};
+use rollcall_backbone::{
+    codec::{AnyEvent, Record, encode_record},
+    seal::SealKeys,
+    signing::SigningKey,
+};
 use rollcall_domain::{
     fleet::{Edition, FleetEvent, Instance},
     ids::{Incarnation, InstanceId, LogId, Position},
@@ -12,9 +15,14 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
-use super::{BOUND, history, log::TestLog};
-use crate::fleet::{FleetSnapshot, follow};
+use super::{BOUND, history, lines::Lines, log::TestLog};
+use crate::{
+    fleet::{FleetSnapshot, follow},
+    freshness::Seen,
+    readiness::unready,
+};
 
 #[tokio::test]
 async fn the_fleet_is_the_fold_of_its_log_through_cuts_and_another_log() {
@@ -43,6 +51,47 @@ async fn a_record_that_cannot_be_read_leaves_the_fleet_before_it() {
     log.push([created(1), Bytes::from_static(b"{}"), created(2)]);
     let snapshot = until(&mut snapshots, |snapshot| snapshot.position() == Position(2)).await;
     assert_eq!(names(&snapshot), ["one-0", "one-1"]);
+}
+
+#[tokio::test]
+async fn a_fleet_that_is_not_to_be_relied_upon_says_why() {
+    let why = |snapshot: &FleetSnapshot| unready(&snapshot.status(), &Seen::default()).map(|unready| unready.code());
+    let log = Arc::new(TestLog::of(vec![created(0)]));
+    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    assert_eq!(why(&*until(&mut snapshots, |_| true).await), Some("reading"));
+    until(&mut snapshots, |snapshot| why(snapshot).is_none()).await;
+    log.reachable(false);
+    let cut_off = until(&mut snapshots, |snapshot| why(snapshot) == Some("stale")).await;
+    assert_eq!(names(&cut_off), ["one-0"], "what is known stays");
+    log.reachable(true);
+    until(&mut snapshots, |snapshot| why(snapshot).is_none()).await;
+    log.push([Bytes::from_static(b"{}")]);
+    let parked = until(&mut snapshots, |snapshot| why(snapshot) == Some("parked")).await;
+    assert_eq!((names(&parked), parked.position()), (vec!["one-0".to_owned()], Position(1)));
+
+    // One that cannot be read from the start has never been whole: nothing is shown of it but that.
+    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let parked = until(&mut snapshots, |snapshot| why(snapshot) == Some("parked")).await;
+    assert!(!parked.caught_up && parked.fleet.instances.is_empty());
+
+    let keys: SealKeys = [SigningKey::generate().public()].into_iter().collect();
+    let mut snapshots = follow(Arc::new(TestLog::of(vec![created(0)])), keys, CancellationToken::new());
+    until(&mut snapshots, |snapshot| why(snapshot) == Some("unsigned")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_log_that_is_away_for_a_day_fills_no_log() {
+    let (lines, log) = (Lines::default(), Arc::new(TestLog::of(vec![created(0)])));
+    let _counting = lines.count();
+    log.reachable(false);
+    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+    // The first, one after a minute, one after ten, and one an hour.
+    assert_eq!(lines.of(Level::WARN), 2 + 24, "of some 17,000 tries");
+    assert_eq!(lines.of(Level::INFO), 0);
+    log.reachable(true);
+    until(&mut snapshots, |snapshot| snapshot.caught_up).await;
+    assert_eq!(lines.of(Level::INFO), 1);
 }
 
 async fn until(

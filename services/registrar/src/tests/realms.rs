@@ -118,7 +118,7 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     // All of it waits before the desk looks.
     tokio::time::sleep(Duration::from_millis(10)).await;
     let realm = Misbehaving { seen: Position::START, rounds: 0, damaged };
-    let desk = tokio::spawn(Desk::new(LogId::Fleet, &config, &parts, realm).run(shutdown.clone()));
+    let desk = tokio::spawn(Desk::new(LogId::Fleet, &config, &parts, Arc::default(), realm).run(shutdown.clone()));
     let mut rulings = Vec::new();
     for asking in asking {
         rulings.push(asking.await.unwrap().expect("the desk answers"));

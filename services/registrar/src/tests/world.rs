@@ -55,7 +55,7 @@ pub(super) struct World {
     /// The API's.
     pub(super) command_key: SigningKey,
     pub(super) clock: SetClock,
-    snapshots: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(super) snapshots: watch::Receiver<Arc<FleetSnapshot>>,
     fleet: Petitioner,
     pub(super) instance: Petitioner,
     shutdown: CancellationToken,

@@ -152,7 +152,7 @@ async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
     }
     api.presence.open(&instance()).await.unwrap();
     let mut watch = api.presence.watch(&instance()).await.unwrap();
-    let beat = Beat { position: Position(5), sessions: 1, digest: Some([5; 32]), age_ms: None };
+    let beat = Beat { position: Position(5), sessions: 1, digest: Some([5; 32]), age_ms: None, fleet: None };
     connector.presence.heartbeat(&instance(), &session("c", 1).connector, beat).await.unwrap();
     connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
     assert_eq!(watch.recv().await, Some(PresenceChange::CaughtUp));

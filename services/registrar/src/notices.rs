@@ -1,0 +1,28 @@
+//! What a registrar has said of the troubles of one log, kept from one desk to the next.
+//!
+//! Invariant: a desk that is put up again does not say again what the one before it said.
+
+use rollcall_backbone::repeats::Repeats;
+
+/// One for each place that is tried again.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    /// The desk as a whole: it lost its view, or failed.
+    pub(crate) desk: Repeats,
+    /// Log and queue cannot be opened.
+    pub(crate) opening: Repeats,
+    /// Requests cannot be taken.
+    pub(crate) taking: Repeats,
+    /// The end of the log is not known.
+    pub(crate) ending: Repeats,
+    /// Nothing can be appended, or it is not known whether it was.
+    pub(crate) appending: Repeats,
+    /// Rulings cannot be announced.
+    pub(crate) announcing: Repeats,
+    /// Refused attempts cannot be kept.
+    pub(crate) keeping: Repeats,
+    /// Requests cannot be finished.
+    pub(crate) finishing: Repeats,
+    /// Requests that cannot be read.
+    pub(crate) judging: Repeats,
+}
