@@ -16,7 +16,7 @@ use crate::{
     refusal::Refusal,
     registry::{
         Configuration, Device, DeviceEntry, Devices,
-        collision::{Claimant, Standing, succeeds},
+        collision::{Candidate, CertificateMatch, may_replace},
     },
     rejection::Rejection,
     template::{DerivedDevice, OnCertificateChange},
@@ -158,7 +158,7 @@ fn judge(
     if now > facts.not_after {
         return Err(Refusal::CertificateExpired);
     }
-    let authentication = Authentication { configuration, devices, claimant: Claimant { facts, ca } };
+    let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -169,29 +169,29 @@ fn judge(
 struct Authentication<'a> {
     configuration: &'a Configuration,
     devices: &'a dyn Devices,
-    claimant: Claimant<'a>,
+    candidate: Candidate<'a>,
 }
 
 impl Authentication<'_> {
     /// The standard form: the named device's own record decides; the template only where there is nothing to compare.
     fn by_own_record(&self, named: DeviceId) -> Result<Known, Refusal> {
-        let standing = self.claimant.standing(self.devices, &named, None).map_err(|rejection| match rejection {
+        let matched = self.candidate.match_with(self.devices, &named, None).map_err(|rejection| match rejection {
             Rejection::CertificateHeldByOther(_) | Rejection::DeviceElsewhere(_) => Refusal::DeviceMismatch,
             other => refusal(other),
         })?;
-        match standing {
-            Standing::Same { device, active } => recognise(*device, active),
-            Standing::Unpinned(device) => self.unpinned(&device),
-            Standing::Other(device) => {
+        match matched {
+            CertificateMatch::Same { device, active } => recognise(*device, active),
+            CertificateMatch::Unpinned(device) => self.unpinned(&device),
+            CertificateMatch::Other(device) => {
                 let mismatch = |_| Refusal::CertificateMismatch;
                 let (derived, change) = self.derive().map_err(mismatch)?;
                 if derived.device_id != named || derived.product_id != device.product {
                     return Err(Refusal::CertificateMismatch);
                 }
-                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(named, None, false))
             }
-            Standing::Unknown => {
+            CertificateMatch::Unknown => {
                 let (derived, _) = self.derive()?;
                 if derived.device_id != named {
                     return Err(Refusal::DeviceMismatch);
@@ -218,30 +218,32 @@ impl Authentication<'_> {
     /// Anything but the standard form: the template decides which device this is, if it is one at all.
     fn by_template(&self) -> Result<Known, Refusal> {
         let (derived, change) = self.derive()?;
-        let standing = self.claimant.standing(self.devices, &derived.device_id, Some(&derived.product_id));
-        let standing = standing.map_err(|rejection| match rejection {
+        let matched = self.candidate.match_with(self.devices, &derived.device_id, Some(&derived.product_id));
+        let matched = matched.map_err(|rejection| match rejection {
             Rejection::CertificateHeldByOther(_) => Refusal::TemplateNoLongerDerives,
-            Rejection::DeviceElsewhere(_) if self.claimant.owner(self.devices).is_some() => Refusal::TemplateNoLongerDerives,
+            Rejection::DeviceElsewhere(_) if self.candidate.owner(self.devices).is_some() => {
+                Refusal::TemplateNoLongerDerives
+            }
             other => refusal(other),
         })?;
-        match standing {
-            Standing::Same { device, active } => recognise(*device, active),
-            Standing::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
-            Standing::Other(device) => {
-                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+        match matched {
+            CertificateMatch::Same { device, active } => recognise(*device, active),
+            CertificateMatch::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
+            CertificateMatch::Other(device) => {
+                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(derived.device_id, None, false))
             }
-            Standing::Unknown => Ok(registrable(derived.device_id, None, true)),
+            CertificateMatch::Unknown => Ok(registrable(derived.device_id, None, true)),
         }
     }
 
     /// What the template in force makes of the certificate.
     fn derive(&self) -> Result<(DerivedDevice, OnCertificateChange), Refusal> {
-        let Claimant { facts, ca } = self.claimant;
+        let Candidate { facts, ca } = self.candidate;
         let body = &self.configuration.template_in_force(ca).map_err(refusal)?.body;
         match body.evaluate(facts) {
             Ok(derived) => Ok((derived, body.on_certificate_change)),
-            Err(_) if self.claimant.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
+            Err(_) if self.candidate.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
             Err(fault) => Err(refusal(Rejection::TemplateNotApplicable(fault))),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     certificate::{CertificateFacts, path::TrustStore},
     ids::{CaId, TemplateId},
     registry::{
-        collision::{Claimant, Standing},
+        collision::{Candidate, CertificateMatch},
         command::Actor,
         event::Event,
         state::{Ca, Configuration, Devices},
@@ -115,8 +115,8 @@ pub fn debug(
         }
     });
     if let (Ok(Decision::AlreadySo), Some((facts, derived))) = (&outcome, facts.as_ref().zip(derived.as_ref())) {
-        let standing = Claimant { facts, ca: vouching }.standing(devices, &derived.device_id, Some(&derived.product_id));
-        let active = matches!(standing, Ok(Standing::Same { active: true, .. }));
+        let matched = Candidate { facts, ca: vouching }.match_with(devices, &derived.device_id, Some(&derived.product_id));
+        let active = matches!(matched, Ok(CertificateMatch::Same { active: true, .. }));
         let detail = if active { "no operator has switched it off" } else { "an operator has made it INACTIVE" };
         checks.keep("certificate_active", active, detail);
     }
