@@ -143,7 +143,6 @@ pub struct Fleet {
 
 /// What an operator asks of the fleet. `None` in an update means "leave as it is".
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetCommand {
     /// Adds an instance.
     CreateInstance(InstanceDraft),
@@ -169,7 +168,6 @@ pub enum FleetCommand {
 
 /// What happened to the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetEvent {
     /// An instance is served.
     InstanceCreated(Instance),

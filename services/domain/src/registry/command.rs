@@ -51,7 +51,6 @@ pub enum RequestBody {
 
 /// What an operator wants. `None` in an update means "leave as it is".
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum Command {
     CreateSpace {
         space: SpaceId,

@@ -106,7 +106,6 @@ pub struct DeviceProfile {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum Event {
     /// A resource space exists, with a policy that allows every custom topic, or with none.
     SpaceCreated { space: SpaceId, name: Box<str>, default_space: bool, default_policy: Option<PolicyId> },
