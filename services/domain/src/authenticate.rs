@@ -1,7 +1,7 @@
 //! Who may connect: a pure function of configuration, device, certificate, CONNECT and the instant.
 //!
 //! Judged at every connection, resumed TLS sessions included, and again for every live session when a record changes
-//! what it depends on ([`crate::registry::Event::touches`] says which); expiry comes without a record, so sessions are
+//! what it depends on ([`crate::registry::Event::affected_sessions`] says which); expiry comes without a record, so sessions are
 //! also judged from time to time. A stale view may refuse more, never admit more than the log at its position allows.
 //!
 //! Two ways to be known. With client id and user name in the platform's standard form, the named device's own record and

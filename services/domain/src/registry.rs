@@ -17,7 +17,7 @@ pub mod what_if;
 
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{Check, Context, Debugged, Decision, Foreseen, Judgement, debug, decide};
-pub use event::{Event, Touches};
+pub use event::{AffectedSessions, Event};
 pub use evolve::evolve_device;
 pub use state::{
     Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,

@@ -95,7 +95,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/connector", "petition"),
     ("services/connector", "prover"),
     ("services/domain", "Foreseen"),
-    ("services/domain", "Touches"),
     ("services/domain", "born"),
     ("services/domain", "outline"),
     ("services/domain", "second_reader"),

@@ -211,37 +211,35 @@ pub struct CaCertificate {
     pub not_after: Timestamp,
 }
 
-/// Which live sessions an event may take the right to be connected from.
+/// The live sessions that an event may take the right to be connected from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Touches {
-    /// None.
-    Nothing,
+pub enum AffectedSessions {
+    None,
     /// Those of this device.
-    Device(DeviceId),
-    /// Those of this device, and those of whatever device with one of these certificates (SHA-256 over the DER): an
-    /// operator has typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
-    Certificates(DeviceId, Vec<[u8; 32]>),
-    /// Any of the instance.
-    Instance,
+    OfDevice(DeviceId),
+    /// Those of this device, and those of any device with one of these certificates (SHA-256 over the DER): an operator has
+    /// typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
+    OfCertificates(DeviceId, Vec<[u8; 32]>),
+    All,
 }
 
-impl Touches {
-    /// Whether the session of `device`, connected with the certificate `sha256`, is to be judged again.
-    pub fn session(&self, device: &DeviceId, sha256: &[u8; 32]) -> bool {
+impl AffectedSessions {
+    /// Whether the session of `device`, connected with the certificate `sha256`, is to be authenticated again.
+    pub fn contains(&self, device: &DeviceId, sha256: &[u8; 32]) -> bool {
         match self {
-            Self::Nothing => false,
-            Self::Device(touched) => touched == device,
-            Self::Certificates(touched, certificates) => touched == device || certificates.contains(sha256),
-            Self::Instance => true,
+            Self::None => false,
+            Self::OfDevice(affected) => affected == device,
+            Self::OfCertificates(affected, certificates) => affected == device || certificates.contains(sha256),
+            Self::All => true,
         }
     }
 
-    fn pins<'a>(device: &DeviceId, fingerprints: impl Iterator<Item = &'a Fingerprint>) -> Self {
+    fn of_pins<'a>(device: &DeviceId, fingerprints: impl Iterator<Item = &'a Fingerprint>) -> Self {
         let sha256 = fingerprints.filter_map(|fingerprint| match fingerprint {
             Fingerprint::Sha256(digest) => Some(*digest),
             Fingerprint::Sha1(_) => None,
         });
-        Self::Certificates(device.clone(), sha256.collect())
+        Self::OfCertificates(device.clone(), sha256.collect())
     }
 }
 
@@ -287,25 +285,27 @@ impl Event {
         }
     }
 
-    /// Which live sessions may lose their right by this, so that only those are judged again. Topic rights are another
-    /// matter: policies are looked up at each use.
-    pub fn touches(&self) -> Touches {
+    /// Which live sessions may lose their right by this, so that only those are authenticated again. Rights to topics are
+    /// not in it: policies are looked up at each use.
+    pub fn affected_sessions(&self) -> AffectedSessions {
         match self {
             Self::TemplateUpdated { .. }
             | Self::TemplateDeleted { .. }
             | Self::CaConfigured { .. }
-            | Self::CaDeleted { .. } => Touches::Instance,
+            | Self::CaDeleted { .. } => AffectedSessions::All,
             Self::DeviceCertificatePinned { device, .. }
             | Self::DeviceCertificateReplaced { device, .. }
             | Self::DeviceFrozen { device }
             | Self::DeviceCertificateSwitched { device, .. }
             | Self::DeviceDeleted { device }
-            | Self::DeviceReadmitted { device } => Touches::Device(device.clone()),
-            Self::DeviceFingerprintReset { device, fingerprint, .. } => Touches::pins(device, fingerprint.iter()),
+            | Self::DeviceReadmitted { device } => AffectedSessions::OfDevice(device.clone()),
+            Self::DeviceFingerprintReset { device, fingerprint, .. } => {
+                AffectedSessions::of_pins(device, fingerprint.iter())
+            }
             Self::DevicePreRegistered { profile, credential, .. } => match credential {
-                DeclaredCredential::Secret => Touches::Nothing,
+                DeclaredCredential::Secret => AffectedSessions::None,
                 DeclaredCredential::Certificates { primary, secondary } => {
-                    Touches::pins(&profile.device, primary.iter().chain(secondary))
+                    AffectedSessions::of_pins(&profile.device, primary.iter().chain(secondary))
                 }
             },
             Self::SpaceCreated { .. }
@@ -329,7 +329,7 @@ impl Event {
             | Self::DeviceUnfrozen { .. }
             | Self::CertificateRetired { .. }
             | Self::CertificateReadmitted { .. }
-            | Self::RetiredForgotten { .. } => Touches::Nothing,
+            | Self::RetiredForgotten { .. } => AffectedSessions::None,
         }
     }
 

@@ -150,7 +150,7 @@ impl Stage {
         assert!(registry.holder(&leaf.sha256()).is_none_or(|holder| holder == *device));
     }
 
-    /// A session that lost its right was touched by what happened, and whoever keeps it would be let in again.
+    /// A session that lost its right is among those that the events affect; one that keeps it would be let in again.
     fn check_session(&self, session: &Session, happened: &[Event]) {
         let leaf = &self.leaves[session.leaf];
         let lost = lost(&self.world, &self.leaves, session);
@@ -158,8 +158,8 @@ impl Stage {
         let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
         assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
         let device = id(&session.device);
-        let touched = happened.iter().any(|event| event.touches().session(&device, &leaf.facts.sha256));
-        assert!(lost.is_none() || touched || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
+        let affected = happened.iter().any(|event| event.affected_sessions().contains(&device, &leaf.facts.sha256));
+        assert!(lost.is_none() || affected || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
     }
 
     /// Fingerprints in commands stand for those of the leaves: 0 to 3 their SHA-256, 4 to 7 their SHA-1.
