@@ -1,8 +1,9 @@
 //! Who may connect: a pure function of configuration, device, certificate, CONNECT and the instant.
 //!
-//! Judged at every connection, resumed TLS sessions included, and again for every live session when a record changes
-//! what it depends on ([`crate::registry::Event::affected_sessions`] says which); expiry comes without a record, so sessions are
-//! also judged from time to time. A stale view may refuse more, never admit more than the log at its position allows.
+//! Asked at every connection, resumed TLS sessions included, and again for every live session when a record changes what
+//! it depends on ([`crate::registry::Event::affected_sessions`] says which); expiry comes without a record, so sessions
+//! are also authenticated again from time to time. A stale view may refuse more, never admit more than the log at its
+//! position allows.
 //!
 //! Two ways to be known. With client id and user name in the platform's standard form, the named device's own record and
 //! fingerprint decide, and no template is asked. With anything else, the template that is bound to the CA certificate
@@ -65,13 +66,13 @@ pub struct Recognised {
     pub product: ProductId,
 }
 
-/// The judgement on one connection.
+/// What one connection is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Let in as this device.
     Accept(Recognised),
     /// The certificate is nobody's yet, but the registrar may make it somebody's (register, pin, replace): ask it, then
-    /// judge again.
+    /// authenticate again.
     Register {
         /// The device that it would be now; for logs and limits only, the registrar derives its own.
         derived: DeviceId,
@@ -82,7 +83,7 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// Judges one connection of a certificate (`facts`) that was proven to chain to `ca`.
+/// Authenticates one connection of a certificate (`facts`) that was proven to chain to `ca`.
 pub fn authenticate(
     configuration: &Configuration,
     devices: &dyn Devices,
@@ -93,7 +94,7 @@ pub fn authenticate(
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Verdict {
-    match judge(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, ca, identification, now) {
         Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
         Ok(Known::Not(Registrable { unknown: true, .. })) if !availability.allow(instance) => {
             Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
@@ -103,7 +104,7 @@ pub fn authenticate(
     }
 }
 
-/// Judges a live session again: `None` while it keeps its right, that is, while [`authenticate`] would accept the same
+/// Authenticates a live session again: `None` while it keeps its right, that is, while [`authenticate`] would accept the same
 /// device. What would have to be asked of the registrar first has no right any more.
 pub fn lost_right(
     configuration: &Configuration,
@@ -114,7 +115,7 @@ pub fn lost_right(
     device: &DeviceId,
     now: Timestamp,
 ) -> Option<Refusal> {
-    match judge(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, ca, identification, now) {
         Ok(Known::Recognised(recognised)) if recognised.device == *device => None,
         Ok(Known::Recognised(_)) => Some(Refusal::TemplateNoLongerDerives),
         Ok(Known::Not(_)) => Some(match devices.entry(device) {
@@ -140,7 +141,7 @@ struct Registrable {
     unknown: bool,
 }
 
-fn judge(
+fn recognise(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
@@ -180,7 +181,7 @@ impl Authentication<'_> {
             other => refusal(other),
         })?;
         match matched {
-            CertificateMatch::Same { device, active } => recognise(*device, active),
+            CertificateMatch::Same { device, active } => pinned_to(*device, active),
             CertificateMatch::Unpinned(device) => self.unpinned(&device),
             CertificateMatch::Other(device) => {
                 let mismatch = |_| Refusal::CertificateMismatch;
@@ -227,7 +228,7 @@ impl Authentication<'_> {
             other => refusal(other),
         })?;
         match matched {
-            CertificateMatch::Same { device, active } => recognise(*device, active),
+            CertificateMatch::Same { device, active } => pinned_to(*device, active),
             CertificateMatch::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
             CertificateMatch::Other(device) => {
                 may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
@@ -249,7 +250,7 @@ impl Authentication<'_> {
     }
 }
 
-fn recognise(device: Device, active: bool) -> Result<Known, Refusal> {
+fn pinned_to(device: Device, active: bool) -> Result<Known, Refusal> {
     if !active {
         return Err(Refusal::CertificateInactive);
     }

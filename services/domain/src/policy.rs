@@ -128,7 +128,7 @@ pub fn permits<'a>(
 
 /// Whether some DENY of `policies` covers a topic name that a message is about to be delivered on.
 ///
-/// A filter is judged as the text that it is, as at the service, so an ALLOW of `*` lets a device subscribe `#`, and a
+/// A filter is matched as the text that it is, as at the service, so an ALLOW of `*` lets a device subscribe `#`, and a
 /// DENY of `secret/*` does not match that text. What the DENY means is kept here: no message of `secret/…` arrives.
 pub fn forbids<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,

@@ -1,4 +1,4 @@
-//! The parts of one certificate (RFC 5280 §4.1), found but not judged.
+//! The parts of one certificate (RFC 5280 §4.1), found but not checked.
 //!
 //! Every reader of certificates starts here, so that facts, path and authority speak of the same bytes. Invariant: an
 //! [`Outline`] is of exactly one v1 or v3 certificate in strict DER, whose two signature algorithms are the same.

@@ -35,7 +35,7 @@ pub struct PresentedCertificate {
     pub proof: Option<PathProof>,
 }
 
-/// What is recorded of the path that proved a certificate, so that it can be judged later without the other certificates:
+/// What is recorded of the path that proved a certificate, so that it can be checked later without the other certificates:
 /// which CAs stand above the device, and until when all of them are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathProof {

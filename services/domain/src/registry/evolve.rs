@@ -1,6 +1,6 @@
 //! `evolve`: applies what happened. Cannot fail: an event that makes no sense for the state changes nothing.
 //!
-//! "Makes no sense" is judged in the direction that admits less: what exists is not made again, a tombstone is lifted by
+//! "Makes no sense" is read in the direction that admits less: what exists is not made again, a tombstone is lifted by
 //! a readmission only, a pin that one device holds is not taken by another. `decide` never grants such an event; a log
 //! that was repaired by hand may still hold one, and every view must read it alike.
 

@@ -8,7 +8,7 @@
 //!
 //! Every check is kept, in order, with what it found: people read them to understand why a device was refused.
 
-use super::{Context, Decision, Judgement, Outcome, cas, checks::Checks, devices as device_rules, fields, membership};
+use super::{CheckedDecision, Context, Decided, Decision, cas, checks::Checks, devices as device_rules, fields, membership};
 use crate::{
     certificate::{
         CertificateFacts,
@@ -32,13 +32,13 @@ pub(super) fn decide(
     chain: &[Box<[u8]>],
     claimed: Option<&DeviceId>,
     context: &Context<'_>,
-) -> Judgement {
+) -> CheckedDecision {
     let mut checks = Checks::default();
     let outcome = prove(configuration, actor, chain, context, &mut checks).and_then(|(candidate, der)| {
         let evaluation = Evaluation { configuration, devices, candidate, der, claimed, context };
         evaluation.rule(&mut checks)
     });
-    Judgement { outcome, checks: checks.made() }
+    CheckedDecision { outcome, checks: checks.made() }
 }
 
 /// From bytes to facts and the CA certificate that vouches for them.
@@ -102,7 +102,7 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    fn rule(&self, checks: &mut Checks) -> Outcome {
+    fn rule(&self, checks: &mut Checks) -> Decided {
         self.check_validity(checks)?;
         match self.derive(checks)? {
             Some((template, derived)) => self.rule_on_derived(template, derived, checks),
@@ -154,7 +154,7 @@ impl Evaluation<'_> {
     }
 
     /// The collision table, for a device that the template names.
-    fn rule_on_derived(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
+    fn rule_on_derived(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Decided {
         let candidate = self.candidate.as_candidate();
         let id = &derived.device_id;
         let matched = checks.note("no_collision", || {
@@ -178,7 +178,7 @@ impl Evaluation<'_> {
     }
 
     /// The collision table, for a device that only the CONNECT names: it may be pinned, and nothing else.
-    fn rule_on_claimed(&self, checks: &mut Checks) -> Outcome {
+    fn rule_on_claimed(&self, checks: &mut Checks) -> Decided {
         let Some(claimed) = self.claimed else { return Err(Rejection::TemplateNotBound) };
         let candidate = self.candidate.as_candidate();
         let matched = checks.note("no_collision", || {
@@ -205,7 +205,7 @@ impl Evaluation<'_> {
         Decision::Record(Event::DeviceCertificatePinned { device, certificate })
     }
 
-    fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
+    fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Decided {
         let (configuration, space) = (self.configuration, &self.candidate.ca.space);
         checks.note("self_registration_available", || {
             cas::available(self.context)?;

@@ -4,7 +4,7 @@
 //! certificate that the operator looks at. Invariant: nothing of another resource space is told, neither of a CA
 //! certificate there nor of the devices it vouches for.
 
-use super::{Check, Context, Decision, Judgement, checks::Checks, connect};
+use super::{Check, CheckedDecision, Context, Decision, checks::Checks, connect};
 use crate::{
     certificate::{CertificateFacts, path::TrustStore},
     ids::{CaId, TemplateId},
@@ -98,7 +98,8 @@ pub fn debug(
         Err(rejection) => (Err(rejection), row),
         Ok(vouching) => {
             let actor = Actor::Operator(PRESENTED_BY.into());
-            let Judgement { outcome, checks: made } = connect::decide(configuration, devices, &actor, chain, None, context);
+            let CheckedDecision { outcome, checks: made } =
+                connect::decide(configuration, devices, &actor, chain, None, context);
             checks.append(made);
             (outcome, vouching)
         }

@@ -1,7 +1,7 @@
 //! Random histories: what connectors, devices and operators do in any order leaves the registry whole.
 //!
-//! Every request goes through `decide`, every event through `evolve`; connections take the connector's own way (judge, ask
-//! the registrar, judge again). proptest prints the seed of a failure and keeps it under `proptest-regressions`.
+//! Every request goes through `decide`, every event through `evolve`; connections take the connector's own way
+//! (authenticate, ask the registrar, authenticate again). proptest prints the seed of a failure and keeps it under `proptest-regressions`.
 
 mod steps;
 
@@ -101,7 +101,7 @@ impl Stage {
         if matches!(outcome, Ok(Decision::Record(_))) && !repeatable {
             let body = RequestBody::Command(command.clone());
             let request = Request { id: id("again"), actor: Actor::Operator("olga".into()), body };
-            let again = self.world.judge(&request).outcome;
+            let again = self.world.decide(&request).outcome;
             assert!(!matches!(again, Ok(Decision::Record(_))), "{command:?} asked again is {}", word(&again));
         }
     }
@@ -114,7 +114,7 @@ impl Stage {
         let _ = self.world.command(Command::VerifyCa { ca: id(ca), proof });
     }
 
-    /// The connector's way: prove, judge, ask if there is something to ask, judge again.
+    /// The connector's way: prove, authenticate, ask if there is something to ask, authenticate again.
     fn connect(&mut self, leaf: usize, named: Option<usize>) {
         let certificate = self.leaves[leaf].clone();
         let trust = self.world.registry.configuration.trust_store();
