@@ -16,7 +16,7 @@ pub mod state;
 pub mod what_if;
 
 pub use command::{Actor, Command, Request, RequestBody};
-pub use decide::{Check, CheckedDecision, Context, Debugged, Decision, Foreseen, debug, decide};
+pub use decide::{Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide};
 pub use event::{AffectedSessions, Event};
 pub use evolve::evolve_device;
 pub use state::{

@@ -28,7 +28,7 @@ use crate::{
     time::Timestamp,
 };
 
-pub use debug::{Debugged, Foreseen, debug};
+pub use debug::{DebugOutcome, Debugged, debug};
 
 /// What a decision may depend on beside the request and the state.
 #[derive(Clone, Debug)]

@@ -25,7 +25,7 @@ const MAKES_A_DEVICE: &str = "template_makes_a_device";
 
 /// What the rules would say if the certificate connected now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Foreseen {
+pub enum DebugOutcome {
     /// A new device.
     Register,
     /// The device that it is already.
@@ -38,7 +38,7 @@ pub enum Foreseen {
     Refuse(Rejection),
 }
 
-impl Foreseen {
+impl DebugOutcome {
     /// `register`, `already_registered`, `pin`, `replace`, or the code of the rejection.
     pub fn word(&self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Foreseen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debugged {
     /// What would happen.
-    pub foreseen: Foreseen,
+    pub outcome: DebugOutcome,
     /// Every check made, in order: those on the CA certificate, then those of the rules, of which the last has failed if
     /// the certificate would be refused.
     pub checks: Vec<Check>,
@@ -89,8 +89,8 @@ pub fn debug(
     let row = match configuration.cas.get(ca) {
         Some(row) => row,
         None => {
-            let foreseen = Foreseen::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
-            return Debugged { foreseen, checks: checks.made(), template: None, derived: None };
+            let outcome = DebugOutcome::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
+            return Debugged { outcome, checks: checks.made(), template: None, derived: None };
         }
     };
     let facts = chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
@@ -122,7 +122,7 @@ pub fn debug(
         checks.keep("certificate_active", active, detail);
     }
     Debugged {
-        foreseen: foreseen(outcome),
+        outcome: debug_outcome(outcome),
         checks: checks.made(),
         template: template.map(|template| (template.id.clone(), template.version)),
         derived,
@@ -176,13 +176,13 @@ fn leads_to<'a>(
     Ok(row)
 }
 
-fn foreseen(outcome: Result<Decision, Rejection>) -> Foreseen {
+fn debug_outcome(outcome: Result<Decision, Rejection>) -> DebugOutcome {
     match outcome {
-        Err(rejection) => Foreseen::Refuse(rejection),
-        Ok(Decision::AlreadySo) => Foreseen::AlreadyRegistered,
-        Ok(Decision::Record(Event::DeviceRegistered { .. })) => Foreseen::Register,
-        Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => Foreseen::Pin,
+        Err(rejection) => DebugOutcome::Refuse(rejection),
+        Ok(Decision::AlreadySo) => DebugOutcome::AlreadyRegistered,
+        Ok(Decision::Record(Event::DeviceRegistered { .. })) => DebugOutcome::Register,
+        Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => DebugOutcome::Pin,
         // The only other event that a certificate comes to: `DeviceCertificateReplaced`.
-        Ok(Decision::Record(_)) => Foreseen::Replace,
+        Ok(Decision::Record(_)) => DebugOutcome::Replace,
     }
 }
