@@ -94,8 +94,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/connector", "petition"),
     ("services/connector", "prover"),
     ("services/domain", "born"),
-    ("services/domain", "outline"),
-    ("services/domain", "second_reader"),
     ("services/projection", "AGAIN"),
     ("services/projection", "Tally"),
     ("services/registrar", "AGAIN"),

@@ -8,7 +8,7 @@ use std::fmt;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{name, outline::Outline, second_reader};
+use super::{cross_check, name, tbs::TbsCertificate};
 use crate::{text, time::Timestamp};
 
 #[cfg(test)]
@@ -176,14 +176,14 @@ impl CertificateFacts {
     /// # Errors
     /// [`FactsError`] if the bytes are not exactly one certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, FactsError> {
-        let outline = Outline::read(der)?;
+        let certificate = TbsCertificate::read(der)?;
         Ok(Self {
             sha256: Sha256::digest(der).into(),
             sha1: Sha1::digest(der).into(),
-            version: outline.version,
-            not_before: outline.not_before,
-            not_after: outline.not_after,
-            subject: attributes(outline.subject)?,
+            version: certificate.version,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            subject: attributes(certificate.subject)?,
         })
     }
 
@@ -194,7 +194,7 @@ impl CertificateFacts {
     /// [`FactsError`] if either cannot read it, or they disagree.
     pub fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
         let facts = Self::from_der(der)?;
-        second_reader::confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
+        cross_check::confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
         Ok(facts)
     }
 

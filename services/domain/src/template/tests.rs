@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::certificate::{
     CertificateFacts, X509Version,
-    forge::{self, NOW},
+    test_certificates::{self, NOW},
 };
 
 const NODE: &str = "iotda::certificate::common_name";
@@ -284,7 +284,7 @@ fn a_name_may_be_chinese_and_256_long() {
 
 #[test]
 fn a_whole_certificate_becomes_a_device() {
-    let ca = forge::Authority::root("ca");
+    let ca = test_certificates::Authority::root("ca");
     let facts = CertificateFacts::from_der(&ca.device("node-9")).unwrap();
     let device = least().validate().unwrap().evaluate(&facts).unwrap();
     assert_eq!(device.device_id.as_str(), "prod_node-9");
