@@ -93,7 +93,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/connector", "entrance"),
     ("services/connector", "petition"),
     ("services/connector", "prover"),
-    ("services/domain", "born"),
     ("services/projection", "AGAIN"),
     ("services/projection", "Tally"),
     ("services/registrar", "AGAIN"),
