@@ -17,4 +17,6 @@ mod tbs;
 pub(crate) mod test_certificates;
 mod validity;
 
-pub use facts::{AttributeFault, CertificateFacts, FactsError, SubjectAttribute, X509Version};
+pub use facts::{CertificateFacts, FactsError, SubjectAttribute};
+pub use name::AttributeFault;
+pub use tbs::X509Version;

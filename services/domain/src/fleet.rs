@@ -3,7 +3,7 @@
 //! Folded from the fleet log by the same `decide` and `evolve` discipline as a registry. Invariant: an access domain
 //! belongs to one instance, whatever its case. What holds of operators and access keys is in [`operators`].
 
-mod names;
+pub(crate) mod names;
 mod operators;
 
 use std::{collections::BTreeMap, net::IpAddr};

@@ -5,10 +5,10 @@ use crate::{
         authority::{AuthorityFault, ProofFault},
         path::PathError,
     },
-    fleet::{AccessKeyId, OperatorName},
+    fault::Fault,
+    fleet::names::{AccessKeyId, OperatorName},
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
-    refusal::Fault,
     template::{EvaluationFault, TemplateFault},
 };
 

@@ -18,7 +18,6 @@ const NOT_YET: &[&str] = &[
     "services/api",
     "services/backbone",
     "services/connector",
-    "services/domain",
     "services/projection",
     "services/registrar",
     "services/rollcall",

@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     extensions::{self, BasicConstraints, Extensions, NameConstraintFault},
-    facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute, X509Version},
+    facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute},
     keys,
-    tbs::{TbsCertificate, TbsFault},
+    tbs::{TbsCertificate, TbsFault, X509Version},
 };
 use crate::{text, time::Timestamp};
 

@@ -11,9 +11,9 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::{
-    facts::{FactsError, X509Version},
+    facts::FactsError,
     keys,
-    tbs::TbsCertificate,
+    tbs::{TbsCertificate, X509Version},
 };
 use crate::{ids::CaId, limits, time::Timestamp};
 

@@ -8,10 +8,18 @@ use sha2::{Digest, Sha256};
 
 use super::{
     der::{self, DerFault, Element, Reader},
-    facts::{FactsError, X509Version},
     validity,
 };
 use crate::{limits, time::Timestamp};
+
+/// The X.509 version of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum X509Version {
+    /// No extensions; still made by `openssl x509 -req` without an extension file.
+    V1,
+    /// Everything else that is accepted.
+    V3,
+}
 
 /// The parts of a certificate, borrowed from its DER.
 #[derive(Clone, Copy, Debug)]
@@ -51,17 +59,6 @@ pub(super) enum TbsFault {
 impl From<DerFault> for TbsFault {
     fn from(DerFault(reason): DerFault) -> Self {
         Self::Malformed(reason)
-    }
-}
-
-impl From<TbsFault> for FactsError {
-    fn from(fault: TbsFault) -> Self {
-        match fault {
-            TbsFault::TooLarge { bytes } => Self::TooLarge { bytes, max: limits::CERTIFICATE_BYTES_MAX },
-            TbsFault::TrailingBytes { bytes } => Self::TrailingBytes { bytes },
-            TbsFault::Version => Self::Malformed { reason: "it is neither X.509 v1 nor v3".into() },
-            TbsFault::Malformed(reason) => Self::Malformed { reason: reason.into() },
-        }
     }
 }
 

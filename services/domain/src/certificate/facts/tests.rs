@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
+use crate::certificate::cross_check;
 use crate::certificate::test_certificates::{self, Authority, Blank, CN, NOW, UTF8, attribute, rdn, tlv};
 
 /// The facts of a genuine certificate with this Subject (content of the Name).
@@ -296,7 +297,7 @@ fn f31_what_is_written_down_is_read_alike_by_two_readers() {
 }
 
 #[test]
-fn the_second_reader_notices_other_facts() {
+fn the_cross_check_notices_other_facts() {
     let ca = Authority::root("ca");
     let der = ca.issue(&Blank::device(test_certificates::cn("device")), &test_certificates::key());
     let facts = CertificateFacts::from_der(&der).unwrap();

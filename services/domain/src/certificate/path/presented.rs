@@ -7,7 +7,12 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::{
-    super::{extensions::Extensions, facts::FactsError, facts::X509Version, keys, tbs::TbsCertificate},
+    super::{
+        extensions::Extensions,
+        facts::FactsError,
+        keys,
+        tbs::{TbsCertificate, X509Version},
+    },
     PathError, fault,
 };
 use crate::limits;
