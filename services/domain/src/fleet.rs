@@ -122,7 +122,7 @@ impl AvailabilityRules {
     }
 
     /// Whether this table lets devices of an instance of that edition and region register themselves.
-    pub fn allow_at(&self, edition: Edition, region: &str) -> bool {
+    pub(crate) fn allow_at(&self, edition: Edition, region: &str) -> bool {
         !self
             .unavailable
             .iter()

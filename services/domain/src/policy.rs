@@ -150,7 +150,7 @@ impl Statement {
 }
 
 /// The policy that every new resource space gets at `at`, as the service does: everything outside `$oc` is allowed.
-pub fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
+pub(crate) fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
     Policy {
         id,
         space,

@@ -153,7 +153,7 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 ///
 /// # Errors
 /// The first [`ProofFault`].
-pub fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
+pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
     let malformed = |fault: FactsError| ProofFault::Malformed { reason: fault.to_string() };
     let certificate = TbsCertificate::read(proof).map_err(|fault| malformed(fault.into()))?;
     let facts = CertificateFacts::from_der(proof).map_err(malformed)?;

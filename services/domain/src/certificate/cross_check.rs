@@ -20,7 +20,7 @@ impl CertificateFacts {
     ///
     /// # Errors
     /// [`FactsError`] if either cannot read it, or they disagree.
-    pub fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
+    pub(crate) fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
         let facts = Self::from_der(der)?;
         confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
         Ok(facts)

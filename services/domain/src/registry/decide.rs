@@ -39,9 +39,9 @@ pub struct Context<'a> {
     pub instance: &'a Instance,
     /// Where self-registration is available, if the instance's own record does not say.
     pub availability: &'a AvailabilityRules,
-    /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again whenever an
-    /// event [changes trust](crate::registry::Event::changes_trust). A store that lags behind is harmless: the CA
-    /// certificate that it names is looked up in the configuration again.
+    /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again when one
+    /// is verified or deleted. A store that lags behind is harmless: the CA certificate that it names is looked up in the
+    /// configuration again.
     pub trust: &'a TrustStore,
     /// A fresh, unpredictable verification code (UUID v4 text), used if the decision issues one.
     pub verification_code: &'a str,

@@ -333,11 +333,6 @@ impl Event {
         }
     }
 
-    /// Whether the set of verified CA certificates is another after this.
-    pub fn changes_trust(&self) -> bool {
-        matches!(self, Self::CaVerified { .. } | Self::CaDeleted { .. })
-    }
-
     /// Whether this changes the [`Configuration`](super::Configuration) (else devices, or nothing as yet).
     pub fn changes_configuration(&self) -> bool {
         let retirement = matches!(self, Self::CertificateReadmitted { .. } | Self::RetiredForgotten { .. });

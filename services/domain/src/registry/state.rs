@@ -41,7 +41,7 @@ impl Configuration {
     ///
     /// # Errors
     /// [`Rejection::TemplateNotBound`] or [`Rejection::SelfRegistrationDisabled`].
-    pub fn template_in_force(&self, ca: &Ca) -> Result<&Template, Rejection> {
+    pub(crate) fn template_in_force(&self, ca: &Ca) -> Result<&Template, Rejection> {
         let bound = ca.template.as_ref().and_then(|template| self.templates.get(template));
         let template = bound.ok_or(Rejection::TemplateNotBound)?;
         if ca.self_registration { Ok(template) } else { Err(Rejection::SelfRegistrationDisabled) }
@@ -182,7 +182,7 @@ impl Ca {
     }
 
     /// Whether `now` is within its validity; both ends are inside (RFC 5280 section 4.1.2.5).
-    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_valid_at(&self, now: Timestamp) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 }

@@ -334,3 +334,27 @@ proptest! {
         }
     }
 }
+
+impl TemplateBody {
+    /// This body as a draft, as an operator would have written it.
+    fn to_draft(&self) -> TemplateDraft {
+        let attribute = |attribute: SubjectAttribute| DraftValue::Ref(attribute.parameter().into());
+        let value = |value: &Value| match value {
+            Value::Static(text) => DraftValue::Static(text.to_string()),
+            Value::Attribute(found) => attribute(*found),
+        };
+        TemplateDraft {
+            parameters: self.parameters.iter().map(|found| (found.parameter().into(), "String".into())).collect(),
+            device_name: self.device_name.map(attribute),
+            device_id: self.device_id.map(attribute),
+            node_id: Some(attribute(self.node_id)),
+            product_id: Some(value(&self.product_id)),
+            tags: self.tags.iter().map(|(key, tag)| (value(key), value(tag))).collect(),
+            policy_ids: self.policy_ids.iter().map(ToString::to_string).collect(),
+            on_certificate_change: match self.on_certificate_change {
+                OnCertificateChange::Reject => None,
+                OnCertificateChange::Replace => Some("replace".into()),
+            },
+        }
+    }
+}
