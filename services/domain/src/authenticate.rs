@@ -58,11 +58,9 @@ impl StandardForm {
 /// The device that somebody has been recognised as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
-    /// Its id.
     pub device: DeviceId,
     /// Its resource space.
     pub space: SpaceId,
-    /// Its product.
     pub product: ProductId,
 }
 

@@ -25,7 +25,6 @@ pub enum Edition {
     Basic,
     /// Logical multi-tenant.
     Standard,
-    /// Dedicated.
     Enterprise,
 }
 
@@ -43,11 +42,9 @@ impl Edition {
 /// One IoT platform instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// Its id.
     pub id: InstanceId,
     /// The DNS name that a device's SNI must carry; lower case.
     pub access_domain: Box<str>,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: Box<str>,
@@ -64,11 +61,9 @@ pub struct Instance {
 /// An instance as an operator wants it: what the registrar rules on or draws itself is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceDraft {
-    /// Its id.
     pub id: InstanceId,
     /// The DNS name that a device's SNI must carry, in any case.
     pub access_domain: Box<str>,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: Box<str>,
@@ -133,9 +128,7 @@ impl AvailabilityRules {
 /// The instances and operators, folded from the fleet log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fleet {
-    /// By id.
     pub instances: BTreeMap<InstanceId, Instance>,
-    /// By name.
     pub operators: BTreeMap<OperatorName, Operator>,
     /// By id; each is of an operator that exists.
     pub access_keys: BTreeMap<AccessKeyId, AccessKey>,

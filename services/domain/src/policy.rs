@@ -64,11 +64,9 @@ pub struct Statement {
 /// A policy of one resource space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Its id.
     pub id: PolicyId,
     /// The resource space it belongs to.
     pub space: SpaceId,
-    /// Its name.
     pub name: Box<str>,
     /// At most 10.
     pub statements: Vec<Statement>,

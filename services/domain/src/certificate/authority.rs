@@ -77,7 +77,7 @@ pub enum AuthorityFault {
     /// Name constraints that path building cannot honour (directoryName, rfc822Name and others but DNS and IP).
     #[error("the CA certificate has name constraints of kind {kind}, which cannot be honoured")]
     NameConstraints {
-        /// Which GeneralName.
+        /// The form of GeneralName, such as `directoryName`.
         kind: String,
     },
 }

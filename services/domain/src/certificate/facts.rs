@@ -124,12 +124,7 @@ pub struct CertificateFacts {
 pub enum FactsError {
     /// Longer than [`crate::limits::CERTIFICATE_BYTES_MAX`].
     #[error("the certificate has {bytes} bytes: at most {max} are accepted")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        max: usize,
-    },
+    TooLarge { bytes: usize, max: usize },
     /// Not DER, or not a Certificate of RFC 5280.
     #[error("not a DER certificate: {reason}")]
     Malformed {
@@ -138,10 +133,7 @@ pub enum FactsError {
     },
     /// Bytes after the end of the certificate.
     #[error("{bytes} bytes follow the certificate: remove them")]
-    TrailingBytes {
-        /// How many.
-        bytes: usize,
-    },
+    TrailingBytes { bytes: usize },
 }
 
 impl From<TbsFault> for FactsError {

@@ -25,7 +25,7 @@ pub enum AttributeFault {
     Undecodable,
 }
 
-/// One AttributeTypeAndValue.
+/// One AttributeTypeAndValue (RFC 5280 §4.1.2.4), borrowed from its DER.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attribute<'a> {
     /// Content of the OBJECT IDENTIFIER.

@@ -80,7 +80,6 @@ pub enum PathError {
     TooLong {
         /// How many were presented.
         certificates: usize,
-        /// The limit.
         max: usize,
     },
     /// One of them cannot be read or is too large.

@@ -12,7 +12,6 @@ use crate::{
     template::{Tag, TemplateDraft},
 };
 
-/// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A device, by its certificate (SHA-256 over the DER).
@@ -21,12 +20,10 @@ pub enum Actor {
     Operator(Box<str>),
 }
 
-/// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The same however often it is sent.
     pub id: RequestId,
-    /// Who asks.
     pub actor: Actor,
     /// What is asked.
     pub body: RequestBody,

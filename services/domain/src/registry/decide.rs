@@ -60,7 +60,6 @@ impl Context<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all decisions record something, and none is kept in bulk")]
 pub enum Decision {
-    /// This happens.
     Record(Event),
     /// It is already so; nothing is written.
     AlreadySo,

@@ -12,7 +12,6 @@ use crate::{
 /// What a policy is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyTarget {
-    /// One device.
     Device(DeviceId),
     /// Every device of a product.
     Product(SpaceId, ProductId),
@@ -27,7 +26,6 @@ pub struct PresentedCertificate {
     pub sha256: [u8; 32],
     /// The certificate itself.
     pub der: Box<[u8]>,
-    /// Its notBefore.
     pub not_before: Timestamp,
     /// The CA certificate that it was proven by.
     pub ca: CaId,
@@ -77,28 +75,19 @@ pub enum DeclaredCredential {
     /// By a secret.
     Secret,
     /// By the certificates with these fingerprints; without a primary, the first that connects is pinned.
-    Certificates {
-        /// The first.
-        primary: Option<Fingerprint>,
-        /// The spare.
-        secondary: Option<Fingerprint>,
-    },
+    Certificates { primary: Option<Fingerprint>, secondary: Option<Fingerprint> },
 }
 
 /// What is said of a device beside how it proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceProfile {
-    /// Its id.
     pub device: DeviceId,
     /// What its owner calls it.
     pub node_id: NodeId,
     /// The resource space it belongs to.
     pub space: SpaceId,
-    /// Its product.
     pub product: ProductId,
-    /// Its name.
     pub name: Option<Box<str>>,
-    /// Its tags.
     pub tags: Vec<Tag>,
     /// Policies bound to it.
     pub policies: Vec<PolicyId>,
@@ -197,9 +186,8 @@ pub enum Event {
 /// A CA certificate with what its upload checks read from it, so that `evolve` parses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaCertificate {
-    /// The certificate.
     pub der: Box<[u8]>,
-    /// For people.
+    /// Shown to people; no rule reads it.
     pub cn_name: Box<str>,
     /// SHA-256 over the DER.
     pub sha256: [u8; 32],

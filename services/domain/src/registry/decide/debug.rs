@@ -34,7 +34,6 @@ pub enum DebugOutcome {
     Pin,
     /// The certificate of a device in place of its old one.
     Replace,
-    /// Nothing.
     Refuse(Rejection),
 }
 
@@ -50,7 +49,7 @@ impl DebugOutcome {
         }
     }
 
-    /// For people.
+    /// One sentence for people.
     pub fn text(&self) -> String {
         match self {
             Self::Register => "it would be registered as a new device".into(),

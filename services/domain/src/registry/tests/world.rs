@@ -122,7 +122,7 @@ pub(crate) fn any() -> (String, Option<String>) {
     ("whatever".into(), None)
 }
 
-/// The stage.
+/// A registry with its instance and its clock.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) registry: Registry,

@@ -32,7 +32,7 @@ pub(super) enum Step {
     Connect(usize, Option<usize>),
     /// A certificate-connect event comes without the connector having authenticated first, as from one whose view is old.
     Event(usize, Option<usize>),
-    /// Hours pass.
+    /// So many hours pass.
     Wait(i64),
 }
 
