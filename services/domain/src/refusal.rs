@@ -1,20 +1,7 @@
 //! Why a connection is not let in, or not kept. Each has one stable code, the same in MQTT 5 reason strings, logs,
 //! metrics and `docs/operate/codes`.
 
-use crate::rejection::Rejection;
-
-/// Whose fault something is: decides log level, status and who is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The device or its certificate.
-    Device,
-    /// Whoever configured the instance.
-    Operator,
-    /// Rollcall itself, or its limits.
-    Service,
-    /// Something that Rollcall depends on.
-    Dependency,
-}
+use crate::{fault::Fault, rejection::Rejection};
 
 /// Why a connection is not let in, or not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -53,7 +53,6 @@ const LABELLED: &[&str] = &[
     "services/backbone",
     "services/chassis",
     "services/connector",
-    "services/domain",
     "services/projection",
     "services/registrar",
     "services/rollcall",

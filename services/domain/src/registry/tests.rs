@@ -2,9 +2,9 @@
 
 mod collisions;
 mod commands;
+mod dry_runs;
 mod events;
 mod failures;
-mod foreseeing;
 mod histories;
 mod table;
 pub(crate) mod world;

@@ -7,8 +7,25 @@
 
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, x509::X509Version as ParsedVersion};
 
-use super::facts::{AttributeFault, CertificateFacts, SubjectAttribute, X509Version};
+use super::{
+    facts::{CertificateFacts, FactsError, SubjectAttribute},
+    name::AttributeFault,
+    tbs::X509Version,
+};
 use crate::time::Timestamp;
+
+impl CertificateFacts {
+    /// As [`CertificateFacts::from_der`], for a certificate that is about to be written down: x509-parser must read the
+    /// same.
+    ///
+    /// # Errors
+    /// [`FactsError`] if either cannot read it, or they disagree.
+    pub(crate) fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
+        let facts = Self::from_der(der)?;
+        confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
+        Ok(facts)
+    }
+}
 
 /// Whether x509-parser reads `der` as `facts` say.
 ///
