@@ -26,5 +26,6 @@ mod restored_log;
 mod sdk;
 mod separate_processes;
 mod stopped_connector;
+mod thousand_instances;
 mod tool;
 mod two_instances;
