@@ -5,6 +5,7 @@
 //! An `f<n>_` in a test's name is the failure mode that it would have caught.
 
 mod accounts;
+mod added_instance;
 mod backbone_away;
 mod closed_sessions;
 mod crashes;
