@@ -30,3 +30,4 @@ mod stopped_connector;
 mod thousand_instances;
 mod tool;
 mod two_instances;
+mod unwritable_log;
