@@ -1,6 +1,9 @@
 //! Time to rebuild the view of many devices from zero, beside only reading and decoding the same log.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use clap::Args;
@@ -48,13 +51,19 @@ pub(crate) struct Arguments {
     /// Records in one sealed batch: 1 is a log that grew a device at a time, 1000 one that grew in storms.
     #[arg(long, default_value_t = 1)]
     batch: usize,
+    /// A folder with the embedded log of an instance `north` that another version wrote: rebuilt too, with and without the
+    /// directory. Use a copy
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
 }
 
 #[expect(clippy::print_stdout, reason = "figures are this program's output")]
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let backbone =
-        embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
+    if let Some(log) = &arguments.log {
+        rebuild_of_another(log, folder.path(), arguments).await?;
+    }
+    let backbone = open(&folder.path().join("log"))?;
     let key = SigningKey::generate();
     let (unsigned, sealed) = (InstanceId::parse("unsigned")?, InstanceId::parse("sealed")?);
     fill(backbone.log.as_ref(), &unsigned, arguments.devices, (None, BATCH_RECORDS_MAX), registration).await?;
@@ -67,8 +76,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (mut unproven, mut proven) = (f64::INFINITY, f64::INFINITY);
     for round in 0..ROUNDS {
         let at = |name: &str| folder.path().join(format!("{name}-{round}"));
-        unproven = unproven.min(rebuild(&backbone, &unsigned, at("unsigned"), arguments, SealKeys::default()).await?);
-        proven = proven.min(rebuild(&backbone, &sealed, at("sealed"), arguments, keys.clone()).await?);
+        let config = |name, keys| config(at(name), arguments, false, keys);
+        unproven = unproven.min(rebuild(&backbone, &unsigned, &config("unsigned", SealKeys::default())).await?);
+        proven = proven.min(rebuild(&backbone, &sealed, &config("sealed", keys.clone())).await?);
     }
     println!(
         "{} devices: rebuilt in {unproven:.1} s unsigned, in {proven:.1} s sealed in batches of {}, ratio {:.2}; read and \
@@ -82,17 +92,42 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds to fold a log afresh.
-async fn rebuild(
-    backbone: &Backbone,
-    instance: &InstanceId,
-    folder: PathBuf,
-    arguments: &Arguments,
-    keys: SealKeys,
-) -> anyhow::Result<f64> {
-    let cache_bytes_max = arguments.cache_mib * 1024 * 1024;
+/// Rebuilds the log that another version wrote, as it is until it is adopted.
+#[expect(clippy::print_stdout, reason = "figures are this program's output")]
+async fn rebuild_of_another(log: &Path, folder: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let (backbone, instance) = (open(log)?, InstanceId::parse("north")?);
+    let keys: SealKeys = [SigningKey::generate().public()].into_iter().collect();
+    backbone.log.open(&LogId::Instance(instance.clone())).await?;
     let begun = now();
-    let store = Store::open(&StoreConfig { folder, cache_bytes_max, directory: false, keys })?;
+    read(backbone.log.as_ref(), &instance).await?;
+    let reading = begun.elapsed().as_secs_f64();
+    let mut best = [f64::INFINITY; 2];
+    for round in 0..ROUNDS {
+        for (best, directory) in best.iter_mut().zip([false, true]) {
+            let at = folder.join(format!("another-{directory}-{round}"));
+            *best = best.min(rebuild(&backbone, &instance, &config(at, arguments, directory, keys.clone())).await?);
+        }
+    }
+    let [without, with] = best;
+    println!(
+        "{}: rebuilt in {without:.2} s, in {with:.2} s with the directory; read and decoded in {reading:.2} s",
+        log.display()
+    );
+    Ok(())
+}
+
+fn open(log: &Path) -> anyhow::Result<Backbone> {
+    Ok(embedded::open(log, EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?)
+}
+
+fn config(folder: PathBuf, arguments: &Arguments, directory: bool, keys: SealKeys) -> StoreConfig {
+    StoreConfig { folder, cache_bytes_max: arguments.cache_mib * 1024 * 1024, directory, keys }
+}
+
+/// Seconds to fold a log afresh.
+async fn rebuild(backbone: &Backbone, instance: &InstanceId, config: &StoreConfig) -> anyhow::Result<f64> {
+    let begun = now();
+    let store = Store::open(config)?;
     let view = store.admission(instance, Incarnation::NIL, backbone.log.clone(), CancellationToken::new())?;
     view.status().wait_for(|status| status.caught_up).await?;
     Ok(begun.elapsed().as_secs_f64())
