@@ -8,8 +8,8 @@ use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    admission::staleness::{InstanceStaleness, StaleSessions, Staleness},
     mqtt,
-    staleness::{InstanceStaleness, StaleSessions, Staleness},
 };
 
 /// All of it.

@@ -4,6 +4,7 @@
 //! while bytes move. Invariant: nothing here waits for one thing only; a client that takes nothing, sends nothing or
 //! sends too much is found out by a deadline or a full mailbox whatever else is under way.
 
+mod pace;
 mod progress;
 
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
@@ -22,19 +23,25 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{
+    admission::{
+        entrance::{self, Held, enter},
+        refusals::Refused,
+        registration::Chain,
+    },
+    connection::pace::Pace,
     edge::Edge,
-    entrance::{self, Held, enter},
-    handshake::{Shaken, linger, shake},
     instance::Instance,
     metrics::metrics,
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
-    pace::Pace,
-    prover::Proof,
-    refusals::Refused,
-    registration::Chain,
-    session::{rule_on_publish, rule_on_subscribe},
-    sessions::Session,
-    uplinks::Uplinks,
+    sessions::{
+        session::{rule_on_publish, rule_on_subscribe},
+        table::Session,
+        uplinks::Uplinks,
+    },
+    transport::{
+        handshake::{Shaken, linger, shake},
+        prover::Proof,
+    },
 };
 
 /// Serves one accepted socket from ClientHello to its end.

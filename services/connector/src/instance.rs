@@ -30,16 +30,20 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    admission::{
+        refusals::{self, Refusals},
+        registration::Registration,
+        staleness::Staleness,
+    },
     config::Config,
-    judge,
-    mailbox::Bounds,
-    presence::{self, Announcements},
-    refusals::{self, Refusals},
-    registration::Registration,
-    router,
-    sessions::{Session, Sessions},
-    staleness::Staleness,
-    trust::{Trust, TrustKeeper},
+    sessions::{
+        judge,
+        mailbox::Bounds,
+        presence::{self, Announcements},
+        router,
+        table::{Session, Sessions},
+    },
+    transport::trust::{Trust, TrustKeeper},
 };
 
 /// How long to wait before opening a queue again that could not be opened.

@@ -18,8 +18,8 @@ use crate::{
     edge::Edge,
     instance::Surroundings,
     instances::retire,
-    listener,
     status::{ConnectorStatus, report},
+    transport::listener,
 };
 
 /// How often the status is brought up to date.

@@ -10,7 +10,7 @@ use rollcall_projection::{
 };
 use tokio::sync::watch;
 
-use crate::{admission::ready, edge::Edge};
+use crate::{admission::authenticate::ready, edge::Edge};
 
 /// How a connector stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

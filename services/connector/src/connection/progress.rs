@@ -18,7 +18,10 @@ use tokio::{
 };
 
 use super::{Connection, Stage};
-use crate::{mailbox::Mail, mqtt::Delivered, session::delivery};
+use crate::{
+    mqtt::Delivered,
+    sessions::{mailbox::Mail, session::delivery},
+};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 4096;

@@ -21,7 +21,7 @@ use tokio::{sync::Notify, time::MissedTickBehavior};
 
 use crate::{
     instance::Instance,
-    sessions::{Session, Sessions},
+    sessions::table::{Session, Sessions},
 };
 
 /// Announcements under way at a time.

@@ -5,14 +5,18 @@ use std::{net::IpAddr, sync::Arc};
 use rollcall_domain::{authenticate::Identification, refusal::Refusal};
 
 use crate::{
-    admission::{Admitted, Applicant, admit},
+    admission::{
+        authenticate::{Admitted, Applicant, admit},
+        registration::Chain,
+    },
     instance::Instance,
-    judge::judge_one,
     metrics::metrics,
     mqtt::Connect,
-    prover::Proof,
-    registration::Chain,
-    sessions::{Opening, Session},
+    sessions::{
+        judge::judge_one,
+        table::{Opening, Session},
+    },
+    transport::prover::Proof,
 };
 
 /// A session that is left when its connection ends, however it ends.

@@ -25,7 +25,10 @@ use rustls::{
 };
 use tokio::time::MissedTickBehavior;
 
-use crate::{client_verifier::ClientVerifier, config::Limits, prover::Prover, server_certificate::ServerCertificate};
+use crate::{
+    config::Limits,
+    transport::{client_verifier::ClientVerifier, prover::Prover, server_certificate::ServerCertificate},
+};
 
 /// How often the server certificate's files are looked at, and the longest that a change of CA certificates waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

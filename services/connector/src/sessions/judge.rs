@@ -22,7 +22,11 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{admission::ready, instance::Instance, sessions::Session, staleness};
+use crate::{
+    admission::{authenticate::ready, staleness},
+    instance::Instance,
+    sessions::table::Session,
+};
 
 /// How often sessions are looked at for what time alone changes.
 const SWEEP: Duration = Duration::from_secs(1);

@@ -20,7 +20,10 @@ use rustls::{
 use tokio::sync::watch;
 use webpki::RawPublicKeyEntity;
 
-use crate::{admission::ready, prover::Prover, v1_key::v1_key};
+use crate::{
+    admission::authenticate::ready,
+    transport::{prover::Prover, v1_key::v1_key},
+};
 
 /// Asks for a client certificate and proves it.
 #[derive(Debug)]

@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 
 use self::pace::Pace;
 use crate::{
+    admission::registration::Chain,
     instance::Instance,
     metrics::{Lost, metrics},
-    prover::Proof,
-    registration::Chain,
+    transport::prover::Proof,
 };
 
 /// Refusals of one instance that wait to be kept; more are only counted.

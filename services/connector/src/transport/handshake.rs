@@ -15,12 +15,14 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use crate::{
-    admission::ready,
+    admission::authenticate::ready,
     edge::Edge,
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
-    prover::{Proof, Prover},
-    sni::{self, Hello},
+    transport::{
+        prover::{Proof, Prover},
+        sni::{self, Hello},
+    },
 };
 
 /// Bytes that are read from somebody who has been told to go.

@@ -12,7 +12,7 @@ use rollcall_backbone::{
 };
 use rollcall_domain::policy::TopicScope;
 
-use crate::{instance::Instance, metrics::metrics, sessions::Session};
+use crate::{instance::Instance, metrics::metrics, sessions::table::Session};
 
 /// How long to wait before following again.
 const AGAIN: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use crate::{
     instance::Instance,
     metrics::metrics,
     mqtt::{Delivery, FilterOutcome, FilterRequest, Publish},
-    sessions::Session,
+    sessions::table::Session,
 };
 
 /// The message that a publish comes to, or `None` if the device may not publish it.

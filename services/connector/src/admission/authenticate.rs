@@ -1,0 +1,115 @@
+//! Judges a connection by the instance's view: let in, registered first, or refused.
+//!
+//! Not its job: the rules (the domain's) and the registration (the registrar's). Invariant: whoever is let in was found
+//! in the view. A ruling is never believed: after it, the view is waited for and asked again.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rollcall_domain::{
+    authenticate::{Identification, Recognised, Verdict, authenticate},
+    ids::{DeviceId, Position},
+    refusal::Refusal,
+    time::Timestamp,
+};
+use rollcall_projection::admission::{ViewHealth, ViewStatus};
+
+use crate::{
+    admission::{
+        registration::{CertificateConnect, Chain},
+        staleness,
+    },
+    instance::Instance,
+    transport::prover::Proof,
+};
+
+/// Who wants to be let in.
+pub(crate) struct Applicant<'a> {
+    /// The chain that holds, and what the device's certificate says.
+    pub(crate) proof: &'a Proof,
+    /// What of CONNECT matters to who somebody is.
+    pub(crate) identification: Identification<'a>,
+    /// Where the connection comes from.
+    pub(crate) source: IpAddr,
+}
+
+/// Somebody to let in.
+pub(crate) struct Admitted {
+    /// As whom.
+    pub(crate) device: Recognised,
+    /// The view's generation, and how far it was at least, when it said so: who comes from elsewhere is judged again.
+    pub(crate) at: (u64, Position),
+}
+
+/// Whether a view may be judged by. One that is still reading for the first time knows too few devices; one that has
+/// lost the log, or stands before an unreadable record, knows what was true, and goes on admitting by that.
+pub(crate) fn ready(status: &ViewStatus) -> bool {
+    let known_something = status.position > Position::START;
+    match status.health {
+        ViewHealth::Following => status.caught_up,
+        ViewHealth::Stale { .. } | ViewHealth::Parked { .. } | ViewHealth::Unproven { .. } => {
+            status.caught_up || known_something
+        }
+        ViewHealth::Ended => false,
+    }
+}
+
+/// Judges one connection, once the view has read what waited for it; `chain` is asked for only if the device must be registered first.
+///
+/// # Errors
+/// The [`Refusal`] to answer CONNECT with.
+pub(crate) async fn admit(
+    instance: &Arc<Instance>,
+    applicant: &Applicant<'_>,
+    chain: impl FnOnce() -> Chain,
+) -> Result<Admitted, Refusal> {
+    staleness::settle(instance).await?;
+    match judge(instance, applicant)? {
+        (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
+        (Verdict::Refuse(refusal), _) => Err(refusal),
+        (Verdict::Register { claimed, .. }, _) => {
+            instance.registration.apply(certificate_connect(applicant, claimed, chain())).await?;
+            match judge(instance, applicant)? {
+                (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
+                (Verdict::Refuse(refusal), _) => Err(refusal),
+                // Registered and deleted and readmitted meanwhile, or the like: the next attempt starts afresh.
+                (Verdict::Register { .. }, _) => Err(Refusal::RegistrationTimedOut),
+            }
+        }
+    }
+}
+
+fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u64, Position)), Refusal> {
+    let at = {
+        let status = instance.status.borrow();
+        if !ready(&status) {
+            return Err(Refusal::NotReady);
+        }
+        (status.generation, status.position)
+    };
+    let damaged = instance.view.lookups_damaged();
+    let verdict = authenticate(
+        &instance.view.configuration(),
+        &instance.view,
+        &instance.profile.load(),
+        &instance.availability,
+        &applicant.proof.facts,
+        &applicant.proof.proven.ca,
+        &applicant.identification,
+        Timestamp::from_unix_ms(instance.clock.unix_ms()),
+    );
+    // A lookup that met damage found nothing, which says nothing of the device. Who was found was found.
+    if !matches!(verdict, Verdict::Accept(_)) && instance.view.lookups_damaged() != damaged {
+        return Err(Refusal::NotReady);
+    }
+    Ok((verdict, at))
+}
+
+fn certificate_connect(applicant: &Applicant<'_>, claimed: Option<DeviceId>, chain: Chain) -> CertificateConnect {
+    CertificateConnect {
+        claimed,
+        sha256: applicant.proof.facts.sha256,
+        ca: applicant.proof.proven.ca.clone(),
+        source: applicant.source,
+        chain,
+    }
+}
