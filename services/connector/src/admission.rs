@@ -5,3 +5,4 @@ pub(crate) mod entrance;
 pub(crate) mod refusals;
 pub(crate) mod registration;
 pub(crate) mod staleness;
+pub(crate) mod view_ready;

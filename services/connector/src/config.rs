@@ -1,16 +1,16 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
+pub(crate) mod staleness;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use rollcall_backbone::codec::AvailabilityTable;
 use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    admission::staleness::{InstanceStaleness, StaleSessions, Staleness},
-    mqtt,
-};
+use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
+use crate::mqtt;
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,8 +169,8 @@ impl Limits {
 
 impl Config {
     /// What holds for an instance when its view grows old.
-    pub(crate) fn staleness(&self, instance: &InstanceId) -> Staleness {
-        Staleness::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
+    pub(crate) fn staleness(&self, instance: &InstanceId) -> StalenessRule {
+        StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
     }
 
     /// The availability table as the rules want it.

@@ -118,7 +118,7 @@ impl Instance {
             availability: around.config.availability(),
             status: view.status(),
             freshness: around.freshness.clone(),
-            staleness: around.config.staleness(&id),
+            staleness: Staleness::new(around.config.staleness(&id), around.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
             sessions: Sessions::new(bounds, around.numbers.clone()),
             registration,

@@ -23,8 +23,8 @@ mod sessions;
 mod status;
 mod transport;
 
-pub use admission::staleness::{InstanceStaleness, StaleSessions};
 pub use config::Config;
+pub use config::staleness::{InstanceStaleness, StaleSessions};
 pub use rollcall_projection::readiness::Unready;
 pub use run::{Parts, RunError, run};
 pub use status::{ConnectorStatus, InstanceStatus};

@@ -10,7 +10,7 @@ use rollcall_projection::{
 };
 use tokio::sync::watch;
 
-use crate::{admission::authenticate::ready, edge::Edge};
+use crate::{admission::view_ready::view_ready, edge::Edge};
 
 /// How a connector stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn look(edge: &Edge) -> ConnectorStatus {
             let freshness = instance.freshness.of_log(&instance.log);
             InstanceStatus {
                 instance: instance.id.clone(),
-                view_ready: ready(&view),
+                view_ready: view_ready(&view),
                 unready: unready(&view, &freshness),
                 freshness,
                 view,

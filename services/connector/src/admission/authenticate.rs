@@ -11,12 +11,11 @@ use rollcall_domain::{
     refusal::Refusal,
     time::Timestamp,
 };
-use rollcall_projection::admission::{ViewHealth, ViewStatus};
 
 use crate::{
     admission::{
         registration::{CertificateConnect, Chain},
-        staleness,
+        view_ready::view_ready,
     },
     instance::Instance,
     transport::prover::Proof,
@@ -40,19 +39,6 @@ pub(crate) struct Admitted {
     pub(crate) at: (u64, Position),
 }
 
-/// Whether a view may be judged by. One that is still reading for the first time knows too few devices; one that has
-/// lost the log, or stands before an unreadable record, knows what was true, and goes on admitting by that.
-pub(crate) fn ready(status: &ViewStatus) -> bool {
-    let known_something = status.position > Position::START;
-    match status.health {
-        ViewHealth::Following => status.caught_up,
-        ViewHealth::Stale { .. } | ViewHealth::Parked { .. } | ViewHealth::Unproven { .. } => {
-            status.caught_up || known_something
-        }
-        ViewHealth::Ended => false,
-    }
-}
-
 /// Judges one connection, once the view has read what waited for it; `chain` is asked for only if the device must be registered first.
 ///
 /// # Errors
@@ -62,7 +48,7 @@ pub(crate) async fn admit(
     applicant: &Applicant<'_>,
     chain: impl FnOnce() -> Chain,
 ) -> Result<Admitted, Refusal> {
-    staleness::settle(instance).await?;
+    instance.staleness.check().await?;
     match judge(instance, applicant)? {
         (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
         (Verdict::Refuse(refusal), _) => Err(refusal),
@@ -81,7 +67,7 @@ pub(crate) async fn admit(
 fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u64, Position)), Refusal> {
     let at = {
         let status = instance.status.borrow();
-        if !ready(&status) {
+        if !view_ready(&status) {
             return Err(Refusal::NotReady);
         }
         (status.generation, status.position)

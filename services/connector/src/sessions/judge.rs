@@ -22,11 +22,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{
-    admission::{authenticate::ready, staleness},
-    instance::Instance,
-    sessions::table::Session,
-};
+use crate::{admission::view_ready::view_ready, instance::Instance, sessions::table::Session};
 
 /// How often sessions are looked at for what time alone changes.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -70,7 +66,7 @@ pub(crate) async fn run(instance: &Instance) {
             },
             changed = status.changed() => if changed.is_err() { return },
             _ = sweep.tick() => {
-                staleness::sweep(instance);
+                sweep_stale(instance);
                 sweep_expired(instance).await;
             }
         }
@@ -130,7 +126,7 @@ async fn judge_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
 /// The generation of the view, if it may be judged by.
 fn standing(instance: &Instance) -> Option<u64> {
     let status = instance.status.borrow();
-    ready(&status).then_some(status.generation)
+    view_ready(&status).then_some(status.generation)
 }
 
 /// Judges one session by the view as it stands. While that may not be judged by, or began anew meanwhile, the session is
@@ -160,6 +156,14 @@ pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
     if let Some(refusal) = lost {
         let believed = instance.view.lookups_damaged() == damaged;
         session.mailbox.close(if believed { refusal } else { Refusal::NotReady });
+    }
+}
+
+/// Ends live sessions if the settings want that of a view this old.
+fn sweep_stale(instance: &Instance) {
+    if instance.staleness.ends_sessions() && instance.sessions.count() > 0 {
+        tracing::warn!(instance = %instance.id, "the view is older than stale_admission_s_max: ending its sessions");
+        instance.close_all(&Refusal::RegistryUnavailable);
     }
 }
 

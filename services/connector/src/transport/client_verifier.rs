@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use webpki::RawPublicKeyEntity;
 
 use crate::{
-    admission::authenticate::ready,
+    admission::view_ready::view_ready,
     transport::{prover::Prover, v1_key::v1_key},
 };
 
@@ -61,7 +61,7 @@ impl ClientCertVerifier for ClientVerifier {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             // Which CA certificates are trusted is not known yet. "Unknown CA" would be wrong, and final to some
             // clients; so the handshake goes on, and admission, which has no proof either, says "not ready".
-            Err(_) if !ready(&self.view.borrow()) => Ok(ClientCertVerified::assertion()),
+            Err(_) if !view_ready(&self.view.borrow()) => Ok(ClientCertVerified::assertion()),
             Err(fault) => Err(Error::InvalidCertificate(alerting(fault))),
         }
     }

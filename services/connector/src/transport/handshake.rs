@@ -15,7 +15,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use crate::{
-    admission::authenticate::ready,
+    admission::view_ready::view_ready,
     edge::Edge,
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
@@ -100,7 +100,7 @@ async fn within_deadline(edge: &Edge, socket: TcpStream) -> Result<Shaken, Faile
 fn prove_again(instance: &Instance, prover: &Prover, tls: &TlsStream<TcpStream>) -> Result<Arc<Proof>, Refusal> {
     let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
     prover.prove(chain.iter()).map_err(|fault| match fault {
-        _ if !ready(&instance.status.borrow()) => Refusal::NotReady,
+        _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
         PathError::Expired => Refusal::CertificateExpired,
         PathError::NotYetValid => Refusal::CertificateNotYetValid,
         PathError::Empty
