@@ -190,7 +190,7 @@ impl Connection {
             && let Ok(proof) = &outside.proof
         {
             let refused = Refused { proof, claimed: outside.claimed.as_ref(), refusal };
-            self.instance.refusals.leave(&self.instance, &refused, || chain(&self.tls));
+            self.instance.refusals.leave(&refused, || chain(&self.tls));
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);

@@ -112,7 +112,7 @@ impl Instance {
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = around.backbone.requests.clone();
         let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
-        let (refusals, left) = Refusals::new();
+        let (refusals, left) = Refusals::new(view.clone(), around.clock.clone());
         let instance = Arc::new(Self {
             profile: ArcSwap::from_pointee(profile),
             availability: around.config.availability(),
@@ -150,7 +150,7 @@ impl Instance {
         self.spawn("presence announcements", async |instance| presence::announce(&instance).await);
         self.spawn("presence watch", async |instance| presence::watch(&instance).await);
         self.spawn("presence lease", async |instance| presence::beat(&instance).await);
-        self.spawn("refusals", async move |instance| refusals::keep(instance, left).await);
+        self.spawn("refusals", async move |instance| refusals::keep(&instance.id, &*instance.backbone.attempts, left).await);
         self.spawn("request queue", async |instance| instance.open_queue().await);
         self.spawn("view", async |instance| {
             instance.view.ended().await;

@@ -8,18 +8,23 @@ mod pace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rollcall_backbone::codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, encode_attempt};
+use rollcall_backbone::{
+    attempts::Attempts,
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, encode_attempt},
+};
+use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
-    ids::{DeviceId, LogId, RequestId, TemplateId},
+    ids::{DeviceId, InstanceId, LogId, RequestId, TemplateId},
     refusal::Refusal,
     registry::{Actor, Ca, Configuration, Request, RequestBody},
+    time::Timestamp,
 };
+use rollcall_projection::admission::AdmissionView;
 use tokio::sync::mpsc;
 
 use self::pace::Pace;
 use crate::{
     admission::registration::Chain,
-    instance::Instance,
     metrics::{Lost, metrics},
     transport::prover::Proof,
 };
@@ -41,31 +46,34 @@ pub(crate) struct Refused<'a> {
 
 /// Where connections of one instance leave what they were refused for.
 pub(crate) struct Refusals {
+    view: AdmissionView,
+    clock: Arc<dyn Clock>,
     waiting: mpsc::Sender<Box<Attempt>>,
     pace: Mutex<Pace>,
 }
 
 impl Refusals {
     /// For one instance, and what [`keep`] keeps.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Box<Attempt>>) {
+    pub(crate) fn new(view: AdmissionView, clock: Arc<dyn Clock>) -> (Self, mpsc::Receiver<Box<Attempt>>) {
         let (waiting, left) = mpsc::channel(WAITING_MAX);
-        (Self { waiting, pace: Mutex::default() }, left)
+        (Self { view, clock, waiting, pace: Mutex::default() }, left)
     }
 
     /// Leaves one to be kept, if it is one that is; never waits. `chain` is asked for only then.
-    pub(crate) fn leave(&self, instance: &Instance, refused: &Refused<'_>, chain: impl FnOnce() -> Chain) {
+    pub(crate) fn leave(&self, refused: &Refused<'_>, chain: impl FnOnce() -> Chain) {
         if !says_something_of_the_device(refused.refusal) {
             return;
         }
-        let (configuration, ca) = (instance.view.configuration(), &refused.proof.proven.ca);
+        let (configuration, ca) = (self.view.configuration(), &refused.proof.proven.ca);
         // Deleted meanwhile: then nothing is proven any more.
         let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
         let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(Lost::QueueFull, 1) };
+        let now = Timestamp::from_unix_ms(self.clock.unix_ms());
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = pace.allows(refused.proof.facts.sha256, refused.refusal.code(), instance.now());
+        let allowed = pace.allows(refused.proof.facts.sha256, refused.refusal.code(), now);
         drop(pace);
         match allowed {
-            Ok(true) => room.send(Box::new(attempt(instance, &configuration, ca, refused, chain()))),
+            Ok(true) => room.send(Box::new(attempt(now, &configuration, ca, refused, chain()))),
             Ok(false) => {}
             Err(pace::Full) => metrics().refusals_lost(Lost::TooMany, 1),
         }
@@ -74,12 +82,12 @@ impl Refusals {
 
 /// Keeps what is left, in groups, until the instance ends. What cannot be kept is given up: the device will be back, and
 /// a backbone that is away has more important things to take when it returns.
-pub(crate) async fn keep(instance: Arc<Instance>, mut left: mpsc::Receiver<Box<Attempt>>) {
-    let (log, mut group, mut failing) = (LogId::Instance(instance.id.clone()), Vec::new(), false);
+pub(crate) async fn keep(instance: &InstanceId, attempts: &dyn Attempts, mut left: mpsc::Receiver<Box<Attempt>>) {
+    let (log, mut group, mut failing) = (LogId::Instance(instance.clone()), Vec::new(), false);
     while left.recv_many(&mut group, GROUP_MAX).await > 0 {
-        let attempts: Vec<_> = group.drain(..).map(|attempt| encode_attempt(&attempt)).collect();
-        let count = attempts.len();
-        let Err(error) = instance.backbone.attempts.keep(&log, attempts).await else {
+        let encoded: Vec<_> = group.drain(..).map(|attempt| encode_attempt(&attempt)).collect();
+        let count = encoded.len();
+        let Err(error) = attempts.keep(&log, encoded).await else {
             metrics().refusals_kept(count);
             failing = false;
             continue;
@@ -87,15 +95,15 @@ pub(crate) async fn keep(instance: Arc<Instance>, mut left: mpsc::Receiver<Box<A
         metrics().refusals_lost(Lost::NotKept, count);
         // Once for as long as it lasts.
         if std::mem::replace(&mut failing, true) {
-            tracing::debug!(instance = %instance.id, count, %error, "refusals could not be kept for people to look at");
+            tracing::debug!(%instance, count, %error, "refusals could not be kept for people to look at");
         } else {
-            tracing::warn!(instance = %instance.id, count, %error, "refusals could not be kept for people to look at");
+            tracing::warn!(%instance, count, %error, "refusals could not be kept for people to look at");
         }
     }
 }
 
-fn attempt(instance: &Instance, configuration: &Configuration, ca: &Ca, refused: &Refused<'_>, chain: Chain) -> Attempt {
-    let (now, sha256, claimed) = (instance.now(), refused.proof.facts.sha256, refused.claimed.cloned());
+fn attempt(now: Timestamp, configuration: &Configuration, ca: &Ca, refused: &Refused<'_>, chain: Chain) -> Attempt {
+    let (sha256, claimed) = (refused.proof.facts.sha256, refused.claimed.cloned());
     let id = match &claimed {
         Some(claimed) => RequestId::of_claim(&sha256, claimed),
         None => RequestId::of_certificate(&sha256),
