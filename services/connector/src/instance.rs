@@ -39,7 +39,7 @@ use crate::{
     sessions::{
         judge,
         mailbox::Bounds,
-        presence::{self, Announcements},
+        presence::{self, announcements::Announcements},
         router,
         table::{Session, Sessions},
     },
@@ -147,9 +147,9 @@ impl Instance {
         self.spawn("trust", async move |instance| keeper.run(&instance.trust).await);
         self.spawn("judge", async |instance| judge::run(&instance).await);
         self.spawn("router", async |instance| router::run(&instance).await);
-        self.spawn("presence announcements", async |instance| presence::announce(&instance).await);
-        self.spawn("presence watch", async |instance| presence::watch(&instance).await);
-        self.spawn("presence lease", async |instance| presence::beat(&instance).await);
+        self.spawn("presence announcements", async |instance| presence::announce::announce(&instance).await);
+        self.spawn("presence watch", async |instance| presence::watch::watch(&instance).await);
+        self.spawn("presence lease", async |instance| presence::lease::beat(&instance).await);
         self.spawn("refusals", async move |instance| refusals::keep(&instance.id, &*instance.backbone.attempts, left).await);
         self.spawn("request queue", async |instance| instance.open_queue().await);
         self.spawn("view", async |instance| {

@@ -1,0 +1,46 @@
+//! Announces sessions that open and end.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use rollcall_backbone::presence::PresenceChange;
+
+use super::announcements::ANNOUNCING_MAX;
+use crate::instance::Instance;
+
+/// How long to wait after the backbone has refused.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Announces until the future is dropped.
+pub(crate) async fn announce(instance: &Instance) {
+    let announcements = &instance.announcements;
+    loop {
+        let batch = announcements.batch();
+        if batch.is_empty() {
+            announcements.waiting().await;
+            continue;
+        }
+        let announced = stream::iter(batch).map(|change| async move {
+            let outcome = instance.backbone.presence.announce(&instance.id, change.clone()).await;
+            outcome.map(|()| {
+                acknowledge(instance, &change);
+                announcements.settle(&change);
+            })
+        });
+        let outcomes: Vec<_> = announced.buffer_unordered(ANNOUNCING_MAX).collect().await;
+        if let Some(error) = outcomes.into_iter().find_map(Result::err) {
+            tracing::warn!(instance = %instance.id, %error, "presence cannot be announced; trying again");
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Presence has taken what was said of a session. Where that stands among what others say, only watching shows.
+fn acknowledge(instance: &Instance, change: &PresenceChange) {
+    if let PresenceChange::Online { device, session, .. } = change
+        && let Some(held) = instance.sessions.of(device)
+        && held.number == session.number
+    {
+        held.acknowledged.store(true, Ordering::SeqCst);
+    }
+}

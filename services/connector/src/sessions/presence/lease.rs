@@ -1,0 +1,34 @@
+//! Renews the presence lease of this connector.
+
+use std::time::Duration;
+
+use rollcall_backbone::presence::{Beat, HEARTBEAT};
+use tokio::time::MissedTickBehavior;
+
+use crate::instance::Instance;
+
+/// How long to wait after the backbone has refused.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Renews the lease, and says how this connector is, until the future is dropped.
+pub(crate) async fn beat(instance: &Instance) {
+    // Who watches says what is wrong with it.
+    while instance.backbone.presence.open(&instance.id).await.is_err() {
+        tokio::time::sleep(AGAIN).await;
+    }
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        let age = instance.freshness.of_log(&instance.log).age;
+        let age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        let (position, digest) = {
+            let status = instance.status.borrow();
+            (status.position, Some(status.digest))
+        };
+        let said = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms };
+        if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, said).await {
+            tracing::warn!(instance = %instance.id, %error, "the presence lease cannot be renewed; trying again");
+        }
+    }
+}
