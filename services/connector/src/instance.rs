@@ -4,17 +4,13 @@
 //! at each use, never kept by the connection. An instance whose tasks or view have failed is not mended: it says so, and
 //! another takes its place.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use futures_util::FutureExt;
-use rollcall_backbone::{Backbone, BackboneError, codec::Attempt, seal::SealedLog};
+use rollcall_backbone::{Backbone, codec::Attempt, seal::SealedLog};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
@@ -30,24 +26,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    admission::{
-        refusals::{self, Refusals},
-        registration::Registration,
-        staleness::Staleness,
-    },
+    admission::{refusals::Refusals, registration::Registration, staleness::Staleness},
     config::Config,
     sessions::{
-        judge,
         mailbox::Bounds,
-        presence::{self, announcements::Announcements},
-        router,
+        presence::announcements::Announcements,
         table::{Session, Sessions},
     },
-    transport::trust::{Trust, TrustKeeper},
+    transport::trust::Trust,
 };
-
-/// How long to wait before opening a queue again that could not be opened.
-const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What all instances of a connector are made with.
 #[derive(Clone)]
@@ -94,15 +81,19 @@ pub(crate) struct Instance {
     pub(crate) retiring: CancellationToken,
     broken: AtomicBool,
     failed: Arc<Notify>,
-    stop: CancellationToken,
+    /// Cancelled when its tasks have to end.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Instance {
-    /// Opens the view and starts the tasks.
+    /// Opens the view. The receiver takes the attempts that are to be kept.
     ///
     /// # Errors
     /// [`ViewError`]: the view cannot be opened.
-    pub(crate) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Self>, ViewError> {
+    pub(crate) fn open(
+        profile: fleet::Instance,
+        around: &Surroundings,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
         let (stop, limits) = (CancellationToken::new(), &around.config.limits);
         let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
         let view = around.store.admission(&id, sealed.incarnation, around.backbone.log.clone(), stop.clone())?;
@@ -137,41 +128,11 @@ impl Instance {
             sealed,
             stop,
         });
-        instance.clone().spawn_tasks(around, left);
-        Ok(instance)
+        Ok((instance, left))
     }
 
-    fn spawn_tasks(self: Arc<Self>, around: &Surroundings, left: mpsc::Receiver<Box<Attempt>>) {
-        let (config, clock) = (around.config.clone(), self.clock.clone());
-        let keeper = TrustKeeper::new(self.id.clone(), self.view.clone(), clock, config.limits.clone(), &config.tls_folder);
-        self.spawn("trust", async move |instance| keeper.run(&instance.trust).await);
-        self.spawn("judge", async |instance| judge::run(&instance).await);
-        self.spawn("router", async |instance| router::run(&instance).await);
-        self.spawn("presence announcements", async |instance| presence::announce::announce(&instance).await);
-        self.spawn("presence watch", async |instance| presence::watch::watch(&instance).await);
-        self.spawn("presence lease", async |instance| presence::lease::beat(&instance).await);
-        self.spawn("refusals", async move |instance| refusals::keep(&instance.id, &*instance.backbone.attempts, left).await);
-        self.spawn("request queue", async |instance| instance.open_queue().await);
-        self.spawn("view", async |instance| {
-            instance.view.ended().await;
-            instance.fail("its view no longer follows the log");
-        });
-    }
-
-    /// Runs a part of the instance. One that panicked would be missed by nobody until it was needed.
-    fn spawn<F>(self: &Arc<Self>, part: &'static str, task: impl FnOnce(Arc<Self>) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (instance, running) = (self.clone(), AssertUnwindSafe(task(self.clone())).catch_unwind());
-        tokio::spawn(async move {
-            if let Some(Err(_panic)) = instance.stop.run_until_cancelled(running).await {
-                instance.fail(&format!("its part \"{part}\" has panicked"));
-            }
-        });
-    }
-
-    fn fail(&self, reason: &str) {
+    /// Says that another has to take its place.
+    pub(crate) fn fail(&self, reason: &str) {
         // Who is leaving takes its parts along.
         if self.retiring.is_cancelled() {
             return;
@@ -184,13 +145,6 @@ impl Instance {
     /// Whether another has to take its place.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
-    }
-
-    async fn open_queue(&self) {
-        while let Err(error) = self.backbone.requests.open(&self.log).await {
-            report(&self.id, &error);
-            tokio::time::sleep(OPEN_AGAIN).await;
-        }
     }
 
     /// Now, by the injected clock.
@@ -215,19 +169,5 @@ impl Instance {
     /// Ends the tasks when it is dropped. Sessions should be closed and announced before.
     pub(crate) fn stop_guard(&self) -> DropGuard {
         self.stop.clone().drop_guard()
-    }
-}
-
-fn report(instance: &InstanceId, error: &BackboneError) {
-    match error {
-        BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
-            tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
-        }
-        BackboneError::Unavailable { .. }
-        | BackboneError::Unwritable { .. }
-        | BackboneError::LimitReached { .. }
-        | BackboneError::Closed => {
-            tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
-        }
     }
 }

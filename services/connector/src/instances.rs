@@ -3,6 +3,8 @@
 //! Owner and reader: the owner publishes one immutable map, every handshake reads the latest. Invariant: of one instance,
 //! nothing is started before what was retired has ended: two of them could have a session of one device each.
 
+mod tasks;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -102,7 +104,7 @@ impl Owned {
     }
 
     fn start(&mut self, profile: &fleet::Instance, around: &Surroundings) -> bool {
-        match Instance::start(profile.clone(), around) {
+        match tasks::start(profile.clone(), around) {
             Ok(instance) => {
                 tracing::info!(instance = %profile.id, access_domain = %profile.access_domain, "instance served");
                 self.running.insert(profile.id.clone(), instance);

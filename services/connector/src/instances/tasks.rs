@@ -1,0 +1,78 @@
+//! The tasks of one instance. Each runs until the instance stops; one that panics fails the instance.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use rollcall_backbone::BackboneError;
+use rollcall_domain::{fleet, ids::InstanceId};
+use rollcall_projection::admission::ViewError;
+
+use crate::{
+    admission::refusals,
+    instance::{Instance, Surroundings},
+    sessions::{judge, presence, router},
+    transport::trust::TrustKeeper,
+};
+
+/// How long to wait before opening a queue again that could not be opened.
+const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Opens an instance and starts its tasks.
+///
+/// # Errors
+/// [`ViewError`]: the view cannot be opened.
+pub(super) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Instance>, ViewError> {
+    let (instance, left) = Instance::open(profile, around)?;
+    let (config, clock) = (around.config.clone(), around.clock.clone());
+    let keeper =
+        TrustKeeper::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
+    spawn(&instance, "trust", async move |instance| keeper.run(&instance.trust).await);
+    spawn(&instance, "judge", async |instance| judge::run(&instance).await);
+    spawn(&instance, "router", async |instance| router::run(&instance).await);
+    spawn(&instance, "presence announcements", async |instance| presence::announce::announce(&instance).await);
+    spawn(&instance, "presence watch", async |instance| presence::watch::watch(&instance).await);
+    spawn(&instance, "presence lease", async |instance| presence::lease::beat(&instance).await);
+    spawn(&instance, "refusals", async move |instance| {
+        refusals::keep(&instance.id, &*instance.backbone.attempts, left).await
+    });
+    spawn(&instance, "request queue", async |instance| open_queue(&instance).await);
+    spawn(&instance, "view", async |instance| {
+        instance.view.ended().await;
+        instance.fail("its view no longer follows the log");
+    });
+    Ok(instance)
+}
+
+/// Runs a part of the instance. One that panicked would be missed by nobody until it was needed.
+fn spawn<F>(instance: &Arc<Instance>, part: &'static str, task: impl FnOnce(Arc<Instance>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (instance, running) = (instance.clone(), AssertUnwindSafe(task(instance.clone())).catch_unwind());
+    tokio::spawn(async move {
+        if let Some(Err(_panic)) = instance.stop.run_until_cancelled(running).await {
+            instance.fail(&format!("its part \"{part}\" has panicked"));
+        }
+    });
+}
+
+async fn open_queue(instance: &Instance) {
+    while let Err(error) = instance.backbone.requests.open(&instance.log).await {
+        report(&instance.id, &error);
+        tokio::time::sleep(OPEN_AGAIN).await;
+    }
+}
+
+fn report(instance: &InstanceId, error: &BackboneError) {
+    match error {
+        BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
+            tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
+        }
+        BackboneError::Unavailable { .. }
+        | BackboneError::Unwritable { .. }
+        | BackboneError::LimitReached { .. }
+        | BackboneError::Closed => {
+            tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
+        }
+    }
+}
