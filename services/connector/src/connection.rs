@@ -29,7 +29,7 @@ use crate::{
         registration::Chain,
     },
     connection::pace::Pace,
-    edge::Edge,
+    context::ConnectorContext,
     instance::Instance,
     metrics::metrics,
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
@@ -45,21 +45,21 @@ use crate::{
 };
 
 /// Serves one accepted socket from ClientHello to its end.
-pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream, source: IpAddr) {
+pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
     // Boxed: what a handshake needs is many times what a connection needs, and would stay part of the task.
     let shaken = Box::pin(async {
         tokio::select! {
-            shaken = shake(&edge, socket) => shaken,
-            () = edge.stopping.cancelled() => None,
+            shaken = shake(&context, socket) => shaken,
+            () = context.stopping.cancelled() => None,
         }
     });
     if let Some(shaken) = shaken.await {
-        Connection::new(edge, shaken, source).run().await;
+        Connection::new(context, shaken, source).run().await;
     }
 }
 
 struct Connection {
-    edge: Arc<Edge>,
+    context: Arc<ConnectorContext>,
     instance: Arc<Instance>,
     tls: TlsStream<TcpStream>,
     source: IpAddr,
@@ -91,9 +91,9 @@ struct Outside {
 }
 
 impl Connection {
-    fn new(edge: Arc<Edge>, shaken: Shaken, source: IpAddr) -> Self {
-        let (now, now_ms) = (Instant::now(), edge.now_ms());
-        let limits = &edge.config.limits;
+    fn new(context: Arc<ConnectorContext>, shaken: Shaken, source: IpAddr) -> Self {
+        let (now, now_ms) = (Instant::now(), context.now_ms());
+        let limits = &context.config.limits;
         let stopping = Box::pin(shaken.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
@@ -106,7 +106,7 @@ impl Connection {
             instance: shaken.instance,
             tls: shaken.tls,
             source,
-            edge,
+            context,
         }
     }
 
@@ -129,7 +129,7 @@ impl Connection {
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
             }
-            if poll_fn(|context| self.poll_progress(context)).await.is_err() {
+            if poll_fn(|cx| self.poll_progress(cx)).await.is_err() {
                 // Gone without a word: the session is left by being dropped.
                 return;
             }
@@ -146,12 +146,12 @@ impl Connection {
                 tracing::debug!(
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );
-                self.protocol.accept(&grant, self.edge.now_ms());
+                self.protocol.accept(&grant, self.context.now_ms());
                 self.stage = Stage::Inside(held);
             }
             Err(refusal) => {
                 outside.claimed = claimed(&connect);
-                let retry_after_s = self.edge.retry_after_s(&refusal);
+                let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
             }
         }
@@ -185,7 +185,7 @@ impl Connection {
             }
             self.tls.shutdown().await
         };
-        let said = timeout(self.edge.config.limits.linger(), goodbye).await;
+        let said = timeout(self.context.config.limits.linger(), goodbye).await;
         if let (Stage::Outside(outside), Closing::Refused(refusal)) = (&self.stage, &closing)
             && let Ok(proof) = &outside.proof
         {
@@ -195,7 +195,7 @@ impl Connection {
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
         if matches!((said, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
-            linger(&self.edge, self.tls.into_inner().0).await;
+            linger(&self.context, self.tls.into_inner().0).await;
         }
     }
 }

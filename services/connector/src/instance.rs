@@ -38,7 +38,7 @@ use crate::{
 
 /// What all instances of a connector are made with.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct InstanceParts {
     pub(crate) config: Arc<Config>,
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
@@ -92,36 +92,36 @@ impl Instance {
     /// [`ViewError`]: the view cannot be opened.
     pub(crate) fn open(
         profile: fleet::Instance,
-        around: &Surroundings,
+        parts: &InstanceParts,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
-        let (stop, limits) = (CancellationToken::new(), &around.config.limits);
+        let (stop, limits) = (CancellationToken::new(), &parts.config.limits);
         let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
-        let view = around.store.admission(&id, sealed.incarnation, around.backbone.log.clone(), stop.clone())?;
+        let view = parts.store.admission(&id, sealed.incarnation, parts.backbone.log.clone(), stop.clone())?;
         let log = LogId::Instance(id.clone());
         let standing = view.status();
-        around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
+        parts.freshness.track(log.clone(), move || view_point(&standing.borrow()));
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
-        let queue = around.backbone.requests.clone();
-        let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
-        let (refusals, left) = Refusals::new(view.clone(), around.clock.clone());
+        let queue = parts.backbone.requests.clone();
+        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, stop.clone());
+        let (refusals, left) = Refusals::new(view.clone(), parts.clock.clone());
         let instance = Arc::new(Self {
             profile: ArcSwap::from_pointee(profile),
-            availability: around.config.availability(),
+            availability: parts.config.availability(),
             status: view.status(),
-            freshness: around.freshness.clone(),
-            staleness: Staleness::new(around.config.staleness(&id), around.freshness.clone(), log.clone()),
+            freshness: parts.freshness.clone(),
+            staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
-            sessions: Sessions::new(bounds, around.numbers.clone()),
+            sessions: Sessions::new(bounds, parts.numbers.clone()),
             registration,
             refusals,
             announcements: Announcements::default(),
             routing: watch::Sender::new(false),
-            backbone: around.backbone.clone(),
-            clock: around.clock.clone(),
-            connector: around.connector.clone(),
-            retiring: around.stopping.child_token(),
+            backbone: parts.backbone.clone(),
+            clock: parts.clock.clone(),
+            connector: parts.connector.clone(),
+            retiring: parts.stopping.child_token(),
             broken: AtomicBool::new(false),
-            failed: around.failed.clone(),
+            failed: parts.failed.clone(),
             view,
             log,
             id,

@@ -20,7 +20,7 @@ use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::instance::{Instance, Surroundings};
+use crate::instance::{Instance, InstanceParts};
 
 /// How long to wait before an instance that could not be started, or that failed, is started again.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
@@ -61,11 +61,11 @@ impl Instances {
     }
 
     /// Follows the fleet until its sender is gone or the future is dropped.
-    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: &Surroundings) {
+    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, parts: &InstanceParts) {
         let mut owned = Owned::default();
         loop {
             let snapshot = fleet.borrow_and_update().clone();
-            let complete = owned.update(&snapshot.fleet, around);
+            let complete = owned.update(&snapshot.fleet, parts);
             let by_domain = owned.running.values().map(|instance| (domain(&instance.profile.load()), instance.clone()));
             self.by_domain.store(Arc::new(by_domain.collect()));
             self.complete.store(complete && snapshot.caught_up, Ordering::SeqCst);
@@ -73,7 +73,7 @@ impl Instances {
                 changed = fleet.changed() => if changed.is_err() {
                     return std::future::pending().await;
                 },
-                () = around.failed.notified() => {}
+                () = parts.failed.notified() => {}
                 () = tokio::time::sleep(OPEN_AGAIN), if !complete => {}
             }
         }
@@ -82,7 +82,7 @@ impl Instances {
 
 impl Owned {
     /// Retires, starts and changes instances; `false` if not all that the fleet has are served.
-    fn update(&mut self, fleet: &fleet::Fleet, around: &Surroundings) -> bool {
+    fn update(&mut self, fleet: &fleet::Fleet, parts: &InstanceParts) -> bool {
         self.leaving.retain(|_, retiring| !retiring.is_finished());
         // One that was deleted and made again is another: nobody has seen the fleet without it, perhaps.
         let is_served = |instance: &Instance| {
@@ -91,20 +91,20 @@ impl Owned {
         let gone = self.running.extract_if(|_, instance| instance.is_broken() || !is_served(instance));
         for (id, instance) in gone {
             tracing::info!(instance = %id, "instance no longer served");
-            self.leaving.insert(id, tokio::spawn(retire(instance, around.config.limits.drain())));
+            self.leaving.insert(id, tokio::spawn(retire(instance, parts.config.limits.drain())));
         }
         let mut complete = true;
         for profile in fleet.instances.values() {
             match self.running.get(&profile.id) {
                 Some(instance) => instance.profile.store(Arc::new(profile.clone())),
-                None => complete &= !self.leaving.contains_key(&profile.id) && self.start(profile, around),
+                None => complete &= !self.leaving.contains_key(&profile.id) && self.start(profile, parts),
             }
         }
         complete
     }
 
-    fn start(&mut self, profile: &fleet::Instance, around: &Surroundings) -> bool {
-        match tasks::start(profile.clone(), around) {
+    fn start(&mut self, profile: &fleet::Instance, parts: &InstanceParts) -> bool {
+        match tasks::start(profile.clone(), parts) {
             Ok(instance) => {
                 tracing::info!(instance = %profile.id, access_domain = %profile.access_domain, "instance served");
                 self.running.insert(profile.id.clone(), instance);

@@ -13,7 +13,7 @@
 mod admission;
 pub mod config;
 mod connection;
-mod edge;
+mod context;
 mod instance;
 mod instances;
 mod metrics;

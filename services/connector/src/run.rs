@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Config,
-    edge::Edge,
-    instance::Surroundings,
+    context::ConnectorContext,
+    instance::InstanceParts,
     instances::retire,
     status::{ConnectorStatus, report},
     transport::listener,
@@ -81,15 +81,15 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let connector = connector_id(&*parts.entropy);
     tracing::info!(%address, %connector, "accepting MQTT over TLS");
 
-    let edge = Arc::new(Edge::new(Arc::new(config), parts.entropy));
-    let around = Surroundings {
-        config: edge.config.clone(),
+    let context = Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy));
+    let instance_parts = InstanceParts {
+        config: context.config.clone(),
         backbone: parts.backbone,
         store: parts.store,
         freshness: parts.freshness,
         clock: parts.clock,
         connector,
-        stopping: edge.stopping.clone(),
+        stopping: context.stopping.clone(),
         numbers: Arc::new(AtomicU64::new(1)),
         failed: Arc::default(),
     };
@@ -97,25 +97,25 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     {
         let serving = async {
             tokio::join!(
-                edge.instances.follow(parts.fleet, &around),
-                listener::accept(listener, edge.clone(), &connections),
-                report(&edge, &parts.status, STATUS_EVERY),
+                context.instances.follow(parts.fleet, &instance_parts),
+                listener::accept(listener, context.clone(), &connections),
+                report(&context, &parts.status, STATUS_EVERY),
             )
         };
         shutdown.run_until_cancelled(serving).await;
     }
-    edge.stopping.cancel();
+    context.stopping.cancel();
     parts.status.send_modify(|status| status.stopping = true);
-    drain(&edge, &connections).await;
+    drain(&context, &connections).await;
     Ok(())
 }
 
 /// Nothing new is taken; who is connected is told to go elsewhere; presence says so.
-async fn drain(edge: &Edge, connections: &TaskTracker) {
+async fn drain(context: &ConnectorContext, connections: &TaskTracker) {
     connections.close();
-    let limit = edge.config.limits.drain();
+    let limit = context.config.limits.drain();
     tracing::info!(connections = connections.len(), "draining");
-    let retired = edge.instances.all().into_iter().map(|instance| retire(instance, limit));
+    let retired = context.instances.all().into_iter().map(|instance| retire(instance, limit));
     let (_, waited) = tokio::join!(futures_util::future::join_all(retired), tokio::time::timeout(limit, connections.wait()));
     if waited.is_err() {
         tracing::warn!(connections = connections.len(), "some connections did not end in time");

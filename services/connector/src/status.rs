@@ -10,7 +10,7 @@ use rollcall_projection::{
 };
 use tokio::sync::watch;
 
-use crate::{admission::view_ready::view_ready, edge::Edge};
+use crate::{admission::view_ready::view_ready, context::ConnectorContext};
 
 /// How a connector stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,11 +62,11 @@ impl InstanceStatus {
 }
 
 /// Publishes the status until the future is dropped.
-pub(crate) async fn report(edge: &Edge, status: &watch::Sender<ConnectorStatus>, every: Duration) {
+pub(crate) async fn report(context: &ConnectorContext, status: &watch::Sender<ConnectorStatus>, every: Duration) {
     let mut again = tokio::time::interval(every);
     loop {
         again.tick().await;
-        let latest = look(edge);
+        let latest = look(context);
         status.send_if_modified(|known| {
             let changed = *known != latest;
             *known = latest;
@@ -75,8 +75,8 @@ pub(crate) async fn report(edge: &Edge, status: &watch::Sender<ConnectorStatus>,
     }
 }
 
-fn look(edge: &Edge) -> ConnectorStatus {
-    let instances = edge.instances.all();
+fn look(context: &ConnectorContext) -> ConnectorStatus {
+    let instances = context.instances.all();
     let mut instances: Vec<_> = instances
         .iter()
         .map(|instance| {
@@ -96,5 +96,5 @@ fn look(edge: &Edge) -> ConnectorStatus {
         })
         .collect();
     instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
-    ConnectorStatus { instances, complete: edge.instances.complete(), stopping: edge.stopping.is_cancelled() }
+    ConnectorStatus { instances, complete: context.instances.complete(), stopping: context.stopping.is_cancelled() }
 }

@@ -30,25 +30,20 @@ const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
 impl Connection {
     /// Moves whatever can move; ready when the state machine may have something to say.
-    pub(super) fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // One instant for all: what one of them waits for, the timer must not take for past.
         let now = Instant::now();
-        let wrote = self.poll_write(context)?;
-        let progress = [
-            wrote,
-            self.poll_mail(context),
-            self.poll_uplinks(now, context),
-            self.poll_read(now, context)?,
-            self.poll_timer(now, context),
-        ];
+        let wrote = self.poll_write(cx)?;
+        let progress =
+            [wrote, self.poll_mail(cx), self.poll_uplinks(now, cx), self.poll_read(now, cx)?, self.poll_timer(now, cx)];
         if progress.iter().any(Poll::is_ready) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// Writes output as far as the client takes it.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut progress = Poll::Pending;
         while !self.protocol.output().is_empty() {
-            match Pin::new(&mut self.tls).poll_write(context, self.protocol.output()) {
+            match Pin::new(&mut self.tls).poll_write(cx, self.protocol.output()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {
                     self.protocol.written(bytes);
@@ -58,16 +53,16 @@ impl Connection {
                 Poll::Pending => return progress,
             }
         }
-        if self.unflushed && Pin::new(&mut self.tls).poll_flush(context)?.is_ready() {
+        if self.unflushed && Pin::new(&mut self.tls).poll_flush(cx)?.is_ready() {
             self.unflushed = false;
         }
         progress
     }
 
-    fn poll_mail(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Stage::Inside(held) = &self.stage else { return self.poll_stopping(context) };
+    fn poll_mail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Inside(held) = &self.stage else { return self.poll_stopping(cx) };
         let wanted = !self.backlogged && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
-        match ready!(held.session.mailbox.poll_next(wanted, context)) {
+        match ready!(held.session.mailbox.poll_next(wanted, cx)) {
             Mail::Close(refusal) => self.protocol.close(refusal),
             Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
             Mail::Message(stored) => {
@@ -80,16 +75,16 @@ impl Connection {
         Poll::Ready(())
     }
 
-    fn poll_stopping(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_stopping(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Outside(outside) = &mut self.stage else { return Poll::Pending };
-        ready!(outside.stopping.as_mut().poll(context));
+        ready!(outside.stopping.as_mut().poll(cx));
         self.protocol.refuse(Refusal::ShuttingDown, None);
         Poll::Ready(())
     }
 
-    fn poll_uplinks(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_uplinks(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Some(uplinks) = &mut self.uplinks else { return Poll::Pending };
-        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, context));
+        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, cx));
         if uplinks.is_empty() {
             self.uplinks = None;
         }
@@ -97,7 +92,7 @@ impl Connection {
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let too_fast = self.is_too_fast(now);
         self.protocol.hold(too_fast);
         if too_fast || !self.protocol.wants_input() {
@@ -105,32 +100,32 @@ impl Connection {
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut scratch);
-        ready!(Pin::new(&mut self.tls).poll_read(context, &mut read))?;
+        ready!(Pin::new(&mut self.tls).poll_read(cx, &mut read))?;
         if read.filled().is_empty() {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.backlogged = false;
         self.paces[1].spend(read.filled().len(), now);
-        self.protocol.receive(read.filled(), self.edge.now_ms());
+        self.protocol.receive(read.filled(), self.context.now_ms());
         Poll::Ready(Ok(()))
     }
 
     /// Whether more is under way than the device may have: then it is not read from, and slows down by itself.
     fn is_too_fast(&self, now: Instant) -> bool {
         let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
-        in_flight >= self.edge.config.limits.uplink_bytes_in_flight_max as usize
+        in_flight >= self.context.config.limits.uplink_bytes_in_flight_max as usize
             || self.paces.iter().any(|pace| pace.resumes_at(now).is_some())
     }
 
     /// The timer is moved only when it would ring too late: each packet puts the keep-alive off, and a ring that is
     /// early does no harm.
-    fn poll_timer(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_timer(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let deadline_ms = self.protocol.deadline_ms();
-        if deadline_ms.is_some_and(|at_ms| self.edge.instant(at_ms) <= now) {
-            self.protocol.tick(self.edge.now_ms());
+        if deadline_ms.is_some_and(|at_ms| self.context.instant(at_ms) <= now) {
+            self.protocol.tick(self.context.now_ms());
             return Poll::Ready(());
         }
-        let deadline = deadline_ms.map(|at_ms| self.edge.instant(at_ms));
+        let deadline = deadline_ms.map(|at_ms| self.context.instant(at_ms));
         let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
         let [messages, bytes] = &self.paces;
         let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
@@ -138,6 +133,6 @@ impl Connection {
         if due < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(due);
         }
-        self.timer.as_mut().poll(context)
+        self.timer.as_mut().poll(cx)
     }
 }

@@ -9,7 +9,7 @@ use rollcall_projection::admission::ViewError;
 
 use crate::{
     admission::refusals,
-    instance::{Instance, Surroundings},
+    instance::{Instance, InstanceParts},
     sessions::{judge, presence, router},
     transport::trust::TrustKeeper,
 };
@@ -21,9 +21,9 @@ const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 ///
 /// # Errors
 /// [`ViewError`]: the view cannot be opened.
-pub(super) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Instance>, ViewError> {
-    let (instance, left) = Instance::open(profile, around)?;
-    let (config, clock) = (around.config.clone(), around.clock.clone());
+pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<Arc<Instance>, ViewError> {
+    let (instance, left) = Instance::open(profile, parts)?;
+    let (config, clock) = (parts.config.clone(), parts.clock.clone());
     let keeper =
         TrustKeeper::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
     spawn(&instance, "trust", async move |instance| keeper.run(&instance.trust).await);

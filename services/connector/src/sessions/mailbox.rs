@@ -91,7 +91,7 @@ impl Mailbox {
     }
 
     /// The next thing to do; messages only if `messages` are wanted now.
-    pub(crate) fn poll_next(&self, messages: bool, context: &mut Context<'_>) -> Poll<Mail> {
+    pub(crate) fn poll_next(&self, messages: bool, cx: &mut Context<'_>) -> Poll<Mail> {
         let mut waiting = self.lock();
         if let Some(refusal) = &waiting.closed {
             return Poll::Ready(Mail::Close(refusal.clone()));
@@ -108,8 +108,8 @@ impl Mailbox {
             return Poll::Ready(Mail::Message(message));
         }
         match &mut waiting.consumer {
-            Some(known) => known.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
+            Some(known) => known.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
     }

@@ -79,14 +79,14 @@ impl Uplinks {
         &mut self,
         instance: &Arc<Instance>,
         now: Instant,
-        context: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<(PublishRef, PublishOutcome)> {
         loop {
             self.try_failed_again(now);
             if self.failed.is_empty() {
                 self.under_way.extend(self.waiting.drain(..).map(|uplink| attempt(instance.clone(), uplink)));
             }
-            match self.under_way.poll_next_unpin(context) {
+            match self.under_way.poll_next_unpin(cx) {
                 Poll::Ready(Some(attempt)) => {
                     if let Some(answer) = self.settle(instance, attempt) {
                         return Poll::Ready(answer);

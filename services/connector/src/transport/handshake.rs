@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::{
     admission::view_ready::view_ready,
-    edge::Edge,
+    context::ConnectorContext,
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
     transport::{
@@ -39,9 +39,9 @@ pub(crate) struct Shaken {
 }
 
 /// Shakes hands within the deadline; `None` when that failed, and all is said and counted.
-pub(crate) async fn shake(edge: &Edge, socket: TcpStream) -> Option<Shaken> {
-    let deadline = Instant::now() + edge.config.limits.handshake();
-    match timeout_at(deadline, within_deadline(edge, socket)).await {
+pub(crate) async fn shake(context: &ConnectorContext, socket: TcpStream) -> Option<Shaken> {
+    let deadline = Instant::now() + context.config.limits.handshake();
+    match timeout_at(deadline, within_deadline(context, socket)).await {
         Ok(Ok(shaken)) => {
             let resumed = shaken.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
@@ -50,7 +50,7 @@ pub(crate) async fn shake(edge: &Edge, socket: TcpStream) -> Option<Shaken> {
         Ok(Err(failed)) => {
             metrics().handshake(failed.end);
             if let Some(socket) = failed.socket {
-                linger(edge, socket).await;
+                linger(context, socket).await;
             }
             None
         }
@@ -67,7 +67,7 @@ struct Failed {
     socket: Option<TcpStream>,
 }
 
-async fn within_deadline(edge: &Edge, socket: TcpStream) -> Result<Shaken, Failed> {
+async fn within_deadline(context: &ConnectorContext, socket: TcpStream) -> Result<Shaken, Failed> {
     let (start, name) = match sni::read_hello(socket).await {
         Ok(Hello::Named(start, name)) => (start, name),
         Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
@@ -76,14 +76,14 @@ async fn within_deadline(edge: &Edge, socket: TcpStream) -> Result<Shaken, Faile
             return Err(Failed { end: HandshakeEnd::Failed, socket: unreadable.socket });
         }
     };
-    let Some(instance) = edge.instances.of(&name) else {
+    let Some(instance) = context.instances.of(&name) else {
         return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME).await);
     };
     let Some(trust) = instance.trust.load_full() else {
         return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR).await);
     };
     // Only now does it cost CPU time: silent connections must not keep others from it.
-    let _turn = edge.handshakes.acquire().await;
+    let _turn = context.handshakes.acquire().await;
     match start.into_stream(trust.tls.clone()).into_fallible().await {
         Ok(tls) => {
             let proof = prove_again(&instance, &trust.prover, &tls);
@@ -121,7 +121,7 @@ async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8]) -> Faile
 }
 
 /// Half-closes and reads on until the client has closed its side, so that it gets what was sent last.
-pub(crate) async fn linger(edge: &Edge, mut socket: TcpStream) {
+pub(crate) async fn linger(context: &ConnectorContext, mut socket: TcpStream) {
     let drained = async {
         socket.shutdown().await?;
         let (mut scratch, mut total) = ([0; 1024], 0);
@@ -133,5 +133,5 @@ pub(crate) async fn linger(edge: &Edge, mut socket: TcpStream) {
         }
         Ok::<(), io::Error>(())
     };
-    drop(tokio::time::timeout(edge.config.limits.linger(), drained).await);
+    drop(tokio::time::timeout(context.config.limits.linger(), drained).await);
 }

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{connection::serve, edge::Edge, metrics::metrics};
+use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 
 /// How long to wait when the process can open no more sockets.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -36,12 +36,12 @@ pub(crate) fn bind(address: SocketAddr, backlog_max: u32) -> io::Result<TcpListe
 }
 
 /// Accepts until the connector is stopping. The tasks are `connections`'.
-pub(crate) async fn accept(listener: TcpListener, edge: Arc<Edge>, connections: &TaskTracker) {
-    let room = Arc::new(Semaphore::new(edge.config.limits.connections_max as usize));
+pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>, connections: &TaskTracker) {
+    let room = Arc::new(Semaphore::new(context.config.limits.connections_max as usize));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = edge.stopping.cancelled() => return,
+            () = context.stopping.cancelled() => return,
         };
         let (socket, source) = match accepted {
             Ok((socket, peer)) => (socket, peer.ip()),
@@ -53,10 +53,10 @@ pub(crate) async fn accept(listener: TcpListener, edge: Arc<Edge>, connections: 
         };
         match room.clone().try_acquire_owned() {
             Ok(permit) => {
-                let edge = edge.clone();
+                let context = context.clone();
                 connections.spawn(async move {
                     metrics().connections(1);
-                    converse(edge, socket, source).await;
+                    converse(context, socket, source).await;
                     metrics().connections(-1);
                     drop(permit);
                 });
@@ -66,11 +66,11 @@ pub(crate) async fn accept(listener: TcpListener, edge: Arc<Edge>, connections: 
     }
 }
 
-async fn converse(edge: Arc<Edge>, socket: TcpStream, source: IpAddr) {
+async fn converse(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
     // Answers are small and somebody waits for each of them.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    serve(edge, socket, source).await;
+    serve(context, socket, source).await;
 }

@@ -75,8 +75,8 @@ impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnec
     type Error = BoxError;
     type Future = Either<S::Future, Ready<Result<S::Response, BoxError>>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, event: CertificateConnect) -> Self::Future {

@@ -47,8 +47,8 @@ where
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<(), BoxError>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, event: CertificateConnect) -> Self::Future {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{config::Config, instances::Instances};
 
 /// One connector, seen from a connection.
-pub(crate) struct Edge {
+pub(crate) struct ConnectorContext {
     pub(crate) config: Arc<Config>,
     pub(crate) instances: Instances,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -20,7 +20,7 @@ pub(crate) struct Edge {
     started: Instant,
 }
 
-impl Edge {
+impl ConnectorContext {
     pub(crate) fn new(config: Arc<Config>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             handshakes: Semaphore::new(config.limits.handshakes_max as usize),
