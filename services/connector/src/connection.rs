@@ -39,22 +39,22 @@ use crate::{
         uplinks::Uplinks,
     },
     transport::{
-        handshake::{Shaken, linger, shake},
-        prover::Proof,
+        chain_verifier::VerifiedChain,
+        handshake::{Handshake, handshake, linger},
     },
 };
 
 /// Serves one accepted socket from ClientHello to its end.
 pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
     // Boxed: what a handshake needs is many times what a connection needs, and would stay part of the task.
-    let shaken = Box::pin(async {
+    let handshake = Box::pin(async {
         tokio::select! {
-            shaken = shake(&context, socket) => shaken,
+            handshake = handshake(&context, socket) => handshake,
             () = context.stopping.cancelled() => None,
         }
     });
-    if let Some(shaken) = shaken.await {
-        Connection::new(context, shaken, source).run().await;
+    if let Some(handshake) = handshake.await {
+        Connection::new(context, handshake, source).run().await;
     }
 }
 
@@ -84,27 +84,27 @@ enum Stage {
 }
 
 struct Outside {
-    proof: Result<Arc<Proof>, Refusal>,
+    verified: Result<Arc<VerifiedChain>, Refusal>,
     /// The device that a refused CONNECT has named.
     claimed: Option<DeviceId>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Connection {
-    fn new(context: Arc<ConnectorContext>, shaken: Shaken, source: IpAddr) -> Self {
+    fn new(context: Arc<ConnectorContext>, handshake: Handshake, source: IpAddr) -> Self {
         let (now, now_ms) = (Instant::now(), context.now_ms());
         let limits = &context.config.limits;
-        let stopping = Box::pin(shaken.instance.retiring.clone().cancelled_owned());
+        let stopping = Box::pin(handshake.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
-            stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, claimed: None, stopping })),
+            stage: Stage::Outside(Box::new(Outside { verified: handshake.verified, claimed: None, stopping })),
             uplinks: None,
             paces: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| Pace::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
             unflushed: false,
             backlogged: false,
-            instance: shaken.instance,
-            tls: shaken.tls,
+            instance: handshake.instance,
+            tls: handshake.tls,
             source,
             context,
         }
@@ -139,7 +139,7 @@ impl Connection {
     async fn answer_connect(&mut self, connect: Connect) {
         let Stage::Outside(outside) = &mut self.stage else { return };
         let tls = &self.tls;
-        match enter(&self.instance, &outside.proof, &connect, self.source, || chain(tls)).await {
+        match enter(&self.instance, &outside.verified, &connect, self.source, || chain(tls)).await {
             Ok(held) => {
                 let recognised = held.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
@@ -187,9 +187,9 @@ impl Connection {
         };
         let said = timeout(self.context.config.limits.linger(), goodbye).await;
         if let (Stage::Outside(outside), Closing::Refused(refusal)) = (&self.stage, &closing)
-            && let Ok(proof) = &outside.proof
+            && let Ok(verified) = &outside.verified
         {
-            let refused = Refused { proof, claimed: outside.claimed.as_ref(), refusal };
+            let refused = Refused { verified, claimed: outside.claimed.as_ref(), refusal };
             self.instance.refusals.leave(&refused, || chain(&self.tls));
         }
         // The device is offline from here on, whatever it still has to read.

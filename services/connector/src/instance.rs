@@ -33,7 +33,7 @@ use crate::{
         presence::announcements::Announcements,
         table::{Session, Sessions},
     },
-    transport::trust::Trust,
+    transport::trust::TrustEpoch,
 };
 
 /// What all instances of a connector are made with.
@@ -67,7 +67,7 @@ pub(crate) struct Instance {
     pub(crate) freshness: Freshness,
     pub(crate) staleness: Staleness,
     /// `None` until the first trust epoch: nobody shakes hands before.
-    pub(crate) trust: ArcSwapOption<Trust>,
+    pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: Sessions,
     pub(crate) registration: Registration,
     pub(crate) refusals: Refusals,

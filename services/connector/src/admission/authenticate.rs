@@ -18,13 +18,13 @@ use crate::{
         view_ready::view_ready,
     },
     instance::Instance,
-    transport::prover::Proof,
+    transport::chain_verifier::VerifiedChain,
 };
 
 /// Who wants to be let in.
 pub(crate) struct Applicant<'a> {
     /// The chain that holds, and what the device's certificate says.
-    pub(crate) proof: &'a Proof,
+    pub(crate) verified: &'a VerifiedChain,
     /// What of CONNECT matters to who somebody is.
     pub(crate) identification: Identification<'a>,
     /// Where the connection comes from.
@@ -78,8 +78,8 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u6
         &instance.view,
         &instance.profile.load(),
         &instance.availability,
-        &applicant.proof.facts,
-        &applicant.proof.proven.ca,
+        &applicant.verified.facts,
+        &applicant.verified.ca,
         &applicant.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
@@ -93,8 +93,8 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u6
 fn certificate_connect(applicant: &Applicant<'_>, claimed: Option<DeviceId>, chain: Chain) -> CertificateConnect {
     CertificateConnect {
         claimed,
-        sha256: applicant.proof.facts.sha256,
-        ca: applicant.proof.proven.ca.clone(),
+        sha256: applicant.verified.facts.sha256,
+        ca: applicant.verified.ca.clone(),
         source: applicant.source,
         chain,
     }

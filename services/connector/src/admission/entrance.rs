@@ -16,7 +16,7 @@ use crate::{
         judge::judge_one,
         table::{Opening, Session},
     },
-    transport::prover::Proof,
+    transport::chain_verifier::VerifiedChain,
 };
 
 /// A session that is left when its connection ends, however it ends.
@@ -37,15 +37,15 @@ impl Drop for Held {
 /// The [`Refusal`] to answer with.
 pub(crate) async fn enter(
     instance: &Arc<Instance>,
-    proof: &Result<Arc<Proof>, Refusal>,
+    verified: &Result<Arc<VerifiedChain>, Refusal>,
     connect: &Connect,
     source: IpAddr,
     chain: impl FnOnce() -> Chain,
 ) -> Result<Held, Refusal> {
-    let proof = proof.as_ref().map_err(Clone::clone)?;
+    let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
-    let admitted = admit(instance, &Applicant { proof, identification, source }, chain).await?;
-    let held = open(instance, proof, identification, &admitted);
+    let admitted = admit(instance, &Applicant { verified, identification, source }, chain).await?;
+    let held = open(instance, verified, identification, &admitted);
     // Asked now that the session is in the table: whoever retires the instance sees the one or has said the other.
     if instance.retiring.is_cancelled() {
         return Err(Refusal::ShuttingDown);
@@ -68,12 +68,17 @@ pub(crate) async fn enter(
     }
 }
 
-fn open(instance: &Arc<Instance>, proof: &Proof, identification: Identification<'_>, admitted: &Admitted) -> Held {
+fn open(
+    instance: &Arc<Instance>,
+    verified: &VerifiedChain,
+    identification: Identification<'_>,
+    admitted: &Admitted,
+) -> Held {
     let session = instance.sessions.open(Opening {
         device: admitted.device.clone(),
         identification,
-        facts: proof.facts.clone(),
-        ca: proof.proven.ca.clone(),
+        facts: verified.facts.clone(),
+        ca: verified.ca.clone(),
         since: instance.now(),
     });
     Held { instance: instance.clone(), session }

@@ -26,7 +26,7 @@ use self::pace::Pace;
 use crate::{
     admission::registration::Chain,
     metrics::{Lost, metrics},
-    transport::prover::Proof,
+    transport::chain_verifier::VerifiedChain,
 };
 
 /// Refusals of one instance that wait to be kept; more are only counted.
@@ -37,7 +37,7 @@ const GROUP_MAX: usize = 64;
 /// A connection that was not let in.
 pub(crate) struct Refused<'a> {
     /// The chain that holds.
-    pub(crate) proof: &'a Proof,
+    pub(crate) verified: &'a VerifiedChain,
     /// The device that the CONNECT names, if it has the standard form.
     pub(crate) claimed: Option<&'a DeviceId>,
     /// What was answered.
@@ -64,13 +64,13 @@ impl Refusals {
         if !says_something_of_the_device(refused.refusal) {
             return;
         }
-        let (configuration, ca) = (self.view.configuration(), &refused.proof.proven.ca);
+        let (configuration, ca) = (self.view.configuration(), &refused.verified.ca);
         // Deleted meanwhile: then nothing is proven any more.
         let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
         let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(Lost::QueueFull, 1) };
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = pace.allows(refused.proof.facts.sha256, refused.refusal.code(), now);
+        let allowed = pace.allows(refused.verified.facts.sha256, refused.refusal.code(), now);
         drop(pace);
         match allowed {
             Ok(true) => room.send(Box::new(attempt(now, &configuration, ca, refused, chain()))),
@@ -103,7 +103,7 @@ pub(crate) async fn keep(instance: &InstanceId, attempts: &dyn Attempts, mut lef
 }
 
 fn attempt(now: Timestamp, configuration: &Configuration, ca: &Ca, refused: &Refused<'_>, chain: Chain) -> Attempt {
-    let (sha256, claimed) = (refused.proof.facts.sha256, refused.claimed.cloned());
+    let (sha256, claimed) = (refused.verified.facts.sha256, refused.claimed.cloned());
     let id = match &claimed {
         Some(claimed) => RequestId::of_claim(&sha256, claimed),
         None => RequestId::of_certificate(&sha256),

@@ -11,7 +11,7 @@ use crate::{
     admission::refusals,
     instance::{Instance, InstanceParts},
     sessions::{judge, presence, router},
-    transport::trust::TrustKeeper,
+    transport::trust::TrustPublisher,
 };
 
 /// How long to wait before opening a queue again that could not be opened.
@@ -24,9 +24,9 @@ const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<Arc<Instance>, ViewError> {
     let (instance, left) = Instance::open(profile, parts)?;
     let (config, clock) = (parts.config.clone(), parts.clock.clone());
-    let keeper =
-        TrustKeeper::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
-    spawn(&instance, "trust", async move |instance| keeper.run(&instance.trust).await);
+    let publisher =
+        TrustPublisher::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
+    spawn(&instance, "trust", async move |instance| publisher.run(&instance.trust).await);
     spawn(&instance, "judge", async |instance| judge::run(&instance).await);
     spawn(&instance, "router", async |instance| router::run(&instance).await);
     spawn(&instance, "presence announcements", async |instance| presence::announce::announce(&instance).await);

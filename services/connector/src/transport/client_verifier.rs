@@ -22,13 +22,13 @@ use webpki::RawPublicKeyEntity;
 
 use crate::{
     admission::view_ready::view_ready,
-    transport::{prover::Prover, v1_key::v1_key},
+    transport::{chain_verifier::ChainVerifier, v1_key::v1_key},
 };
 
 /// Asks for a client certificate and proves it.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
-    prover: Arc<Prover>,
+    chain_verifier: Arc<ChainVerifier>,
     view: watch::Receiver<ViewStatus>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -36,11 +36,11 @@ pub(crate) struct ClientVerifier {
 impl ClientVerifier {
     /// For one instance and trust epoch.
     pub(crate) fn new(
-        prover: Arc<Prover>,
+        chain_verifier: Arc<ChainVerifier>,
         view: watch::Receiver<ViewStatus>,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Self {
-        Self { prover, view, algorithms }
+        Self { chain_verifier, view, algorithms }
     }
 }
 
@@ -50,14 +50,14 @@ impl ClientCertVerifier for ClientVerifier {
         &[]
     }
 
-    /// The time is the prover's own, injected one.
+    /// The time is the chain_verifier's own, injected one.
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match self.prover.prove(std::iter::once(end_entity).chain(intermediates)) {
+        match self.chain_verifier.verify(std::iter::once(end_entity).chain(intermediates)) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             // Which CA certificates are trusted is not known yet. "Unknown CA" would be wrong, and final to some
             // clients; so the handshake goes on, and admission, which has no proof either, says "not ready".

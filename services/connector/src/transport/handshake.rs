@@ -20,7 +20,7 @@ use crate::{
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
     transport::{
-        prover::{Proof, Prover},
+        chain_verifier::{ChainVerifier, VerifiedChain},
         sni::{self, Hello},
     },
 };
@@ -29,23 +29,23 @@ use crate::{
 const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection after its handshake.
-pub(crate) struct Shaken {
+pub(crate) struct Handshake {
     /// The instance that the SNI named.
     pub(crate) instance: Arc<Instance>,
     /// The connection.
     pub(crate) tls: TlsStream<TcpStream>,
     /// The chain, which holds; or why CONNECT will be refused whatever it says.
-    pub(crate) proof: Result<Arc<Proof>, Refusal>,
+    pub(crate) verified: Result<Arc<VerifiedChain>, Refusal>,
 }
 
 /// Shakes hands within the deadline; `None` when that failed, and all is said and counted.
-pub(crate) async fn shake(context: &ConnectorContext, socket: TcpStream) -> Option<Shaken> {
+pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake> {
     let deadline = Instant::now() + context.config.limits.handshake();
-    match timeout_at(deadline, within_deadline(context, socket)).await {
-        Ok(Ok(shaken)) => {
-            let resumed = shaken.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+    match timeout_at(deadline, perform(context, socket)).await {
+        Ok(Ok(handshake)) => {
+            let resumed = handshake.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
-            Some(shaken)
+            Some(handshake)
         }
         Ok(Err(failed)) => {
             metrics().handshake(failed.end);
@@ -67,7 +67,7 @@ struct Failed {
     socket: Option<TcpStream>,
 }
 
-async fn within_deadline(context: &ConnectorContext, socket: TcpStream) -> Result<Shaken, Failed> {
+async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake, Failed> {
     let (start, name) = match sni::read_hello(socket).await {
         Ok(Hello::Named(start, name)) => (start, name),
         Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
@@ -86,8 +86,8 @@ async fn within_deadline(context: &ConnectorContext, socket: TcpStream) -> Resul
     let _turn = context.handshakes.acquire().await;
     match start.into_stream(trust.tls.clone()).into_fallible().await {
         Ok(tls) => {
-            let proof = prove_again(&instance, &trust.prover, &tls);
-            Ok(Shaken { instance, tls, proof })
+            let verified = verify_chain(&instance, &trust.chain_verifier, &tls);
+            Ok(Handshake { instance, tls, verified })
         }
         Err((error, socket)) => {
             tracing::debug!(instance = %instance.id, epoch = trust.epoch, error = ?error.to_string(), "handshake failed");
@@ -97,9 +97,13 @@ async fn within_deadline(context: &ConnectorContext, socket: TcpStream) -> Resul
 }
 
 /// What the handshake has proven is remembered; what it resumed is proven here.
-fn prove_again(instance: &Instance, prover: &Prover, tls: &TlsStream<TcpStream>) -> Result<Arc<Proof>, Refusal> {
+fn verify_chain(
+    instance: &Instance,
+    chain_verifier: &ChainVerifier,
+    tls: &TlsStream<TcpStream>,
+) -> Result<Arc<VerifiedChain>, Refusal> {
     let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
-    prover.prove(chain.iter()).map_err(|fault| match fault {
+    chain_verifier.verify(chain.iter()).map_err(|fault| match fault {
         _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
         PathError::Expired => Refusal::CertificateExpired,
         PathError::NotYetValid => Refusal::CertificateNotYetValid,

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 
 /// How long to wait when the process can open no more sockets.
-const EXHAUSTED: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Binds; port 0 lets the operating system choose.
 ///
@@ -47,7 +47,7 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
             Ok((socket, peer)) => (socket, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(EXHAUSTED).await;
+                tokio::time::sleep(RETRY_DELAY).await;
                 continue;
             }
         };
@@ -56,7 +56,7 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
                 let context = context.clone();
                 connections.spawn(async move {
                     metrics().connections(1);
-                    converse(context, socket, source).await;
+                    serve_socket(context, socket, source).await;
                     metrics().connections(-1);
                     drop(permit);
                 });
@@ -66,7 +66,7 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
     }
 }
 
-async fn converse(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
+async fn serve_socket(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
     // Answers are small and somebody waits for each of them.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");

@@ -27,11 +27,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{
     config::Limits,
-    transport::{client_verifier::ClientVerifier, prover::Prover, server_certificate::ServerCertificate},
+    transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier, server_certificate::ServerCertificate},
 };
 
 /// How often the server certificate's files are looked at, and the longest that a change of CA certificates waits.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// TLS 1.3 tickets for each handshake. rustls sends two; a device has one connection, so the second is only work.
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
@@ -39,7 +39,7 @@ const TICKETS_PER_HANDSHAKE: usize = 1;
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// One trust epoch of one instance.
-pub(crate) struct Trust {
+pub(crate) struct TrustEpoch {
     /// Rises with every change; for people.
     pub(crate) epoch: u64,
     /// Verified CA certificates in it.
@@ -47,14 +47,14 @@ pub(crate) struct Trust {
     /// For handshakes.
     pub(crate) tls: Arc<ServerConfig>,
     /// For admission.
-    pub(crate) prover: Arc<Prover>,
+    pub(crate) chain_verifier: Arc<ChainVerifier>,
 }
 
 /// The CA certificates that an epoch stands on: ids and SHA-256 of the verified ones.
 type Anchors = Vec<(CaId, [u8; 32])>;
 
 /// Keeps the trust of one instance; runs until the view is closed or the future is dropped.
-pub(crate) struct TrustKeeper {
+pub(crate) struct TrustPublisher {
     instance: InstanceId,
     view: AdmissionView,
     clock: Arc<dyn Clock>,
@@ -64,7 +64,7 @@ pub(crate) struct TrustKeeper {
     epoch: u64,
 }
 
-impl TrustKeeper {
+impl TrustPublisher {
     /// For one instance.
     pub(crate) fn new(
         instance: InstanceId,
@@ -78,15 +78,15 @@ impl TrustKeeper {
     }
 
     /// Publishes every epoch.
-    pub(crate) async fn run(mut self, published: &ArcSwapOption<Trust>) {
+    pub(crate) async fn run(mut self, published: &ArcSwapOption<TrustEpoch>) {
         let mut status = self.view.status();
-        let mut again = tokio::time::interval(LOOK_AGAIN);
-        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut configuration: Option<Arc<Configuration>> = None;
         loop {
             let ticked = tokio::select! {
                 changed = status.changed() => if changed.is_err() { return } else { false },
-                _ = again.tick() => true,
+                _ = poll.tick() => true,
             };
             let latest = self.view.configuration();
             let same = configuration.as_ref().is_some_and(|known| Arc::ptr_eq(known, &latest));
@@ -119,20 +119,23 @@ impl TrustKeeper {
         changed
     }
 
-    fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<Trust>) {
+    fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<TrustEpoch>) {
         // Without a server certificate there is nothing to shake hands with; the first good one comes back here.
         let Some(key) = self.certificate.current().cloned() else { return };
-        let prover =
-            Arc::new(Prover::new(configuration.trust_store(), self.clock.clone(), self.limits.chain_bytes_max as usize));
+        let chain_verifier = Arc::new(ChainVerifier::new(
+            configuration.trust_store(),
+            self.clock.clone(),
+            self.limits.chain_bytes_max as usize,
+        ));
         self.epoch += 1;
-        match self.server_config(key, prover.clone()) {
+        match self.server_config(key, chain_verifier.clone()) {
             Ok(tls) => {
                 tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.anchors.len(), "trust changed");
-                published.store(Some(Arc::new(Trust {
+                published.store(Some(Arc::new(TrustEpoch {
                     epoch: self.epoch,
                     cas: self.anchors.len(),
                     tls: Arc::new(tls),
-                    prover,
+                    chain_verifier,
                 })));
             }
             // Closed rather than outdated: the epoch before may trust a CA certificate that is gone.
@@ -143,9 +146,13 @@ impl TrustKeeper {
         }
     }
 
-    fn server_config(&self, key: Arc<CertifiedKey>, prover: Arc<Prover>) -> Result<ServerConfig, rustls::Error> {
+    fn server_config(
+        &self,
+        key: Arc<CertifiedKey>,
+        chain_verifier: Arc<ChainVerifier>,
+    ) -> Result<ServerConfig, rustls::Error> {
         let algorithms = PROVIDER.signature_verification_algorithms;
-        let verifier = Arc::new(ClientVerifier::new(prover, self.view.status(), algorithms));
+        let verifier = Arc::new(ClientVerifier::new(chain_verifier, self.view.status(), algorithms));
         let mut tls = ServerConfig::builder_with_provider(PROVIDER.clone())
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)
