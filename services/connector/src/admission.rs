@@ -1,8 +1,8 @@
 //! From CONNECT to CONNACK: whether the device is admitted, registered first, or refused.
 
+pub(crate) mod accept;
+pub(crate) mod attempts;
 pub(crate) mod authenticate;
-pub(crate) mod entrance;
-pub(crate) mod refusals;
 pub(crate) mod registration;
 pub(crate) mod staleness;
 pub(crate) mod view_ready;

@@ -4,8 +4,8 @@
 //! while bytes move. Invariant: nothing here waits for one thing only; a client that takes nothing, sends nothing or
 //! sends too much is found out by a deadline or a full mailbox whatever else is under way.
 
-mod pace;
 mod progress;
+mod token_bucket;
 
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
@@ -24,11 +24,11 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{
     admission::{
-        entrance::{self, Held, enter},
-        refusals::Refused,
+        accept::{self, SessionGuard, accept},
+        attempts::RefusedConnection,
         registration::Chain,
     },
-    connection::pace::Pace,
+    connection::token_bucket::TokenBucket,
     context::ConnectorContext,
     instance::Instance,
     metrics::metrics,
@@ -67,7 +67,7 @@ struct Connection {
     stage: Stage,
     uplinks: Option<Box<Uplinks>>,
     /// Messages, and bytes of whatever kind.
-    paces: [Pace; 2],
+    buckets: [TokenBucket; 2],
     timer: Pin<Box<Sleep>>,
     /// Output has been written that may still be in the TLS layer.
     unflushed: bool,
@@ -78,12 +78,12 @@ struct Connection {
 /// How far the connection is.
 enum Stage {
     /// CONNECT has not been answered.
-    Outside(Box<Outside>),
+    Connecting(Box<Connecting>),
     /// It has a session.
-    Inside(Held),
+    Connected(SessionGuard),
 }
 
-struct Outside {
+struct Connecting {
     verified: Result<Arc<VerifiedChain>, Refusal>,
     /// The device that a refused CONNECT has named.
     claimed: Option<DeviceId>,
@@ -97,9 +97,9 @@ impl Connection {
         let stopping = Box::pin(handshake.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
-            stage: Stage::Outside(Box::new(Outside { verified: handshake.verified, claimed: None, stopping })),
+            stage: Stage::Connecting(Box::new(Connecting { verified: handshake.verified, claimed: None, stopping })),
             uplinks: None,
-            paces: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| Pace::per_s(max, now)),
+            buckets: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| TokenBucket::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
             unflushed: false,
             backlogged: false,
@@ -117,13 +117,13 @@ impl Connection {
                     Effect::Connect(connect) => Box::pin(self.answer_connect(*connect)).await,
                     Effect::Publish(publish) => self.take_publish(*publish),
                     Effect::Subscribe(subscribe) => {
-                        let Stage::Inside(held) = &self.stage else { continue };
-                        let outcomes = rule_on_subscribe(&self.instance, &held.session, &subscribe.filters);
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        let outcomes = rule_on_subscribe(&self.instance, &guard.session, &subscribe.filters);
                         self.protocol.subscribed(&outcomes);
                     }
                     Effect::Unsubscribed(filters) => {
-                        let Stage::Inside(held) = &self.stage else { continue };
-                        filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&held.session, filter));
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&guard.session, filter));
                     }
                     Effect::Dropped(_) => metrics().denied("publish"),
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
@@ -137,20 +137,20 @@ impl Connection {
     }
 
     async fn answer_connect(&mut self, connect: Connect) {
-        let Stage::Outside(outside) = &mut self.stage else { return };
+        let Stage::Connecting(connecting) = &mut self.stage else { return };
         let tls = &self.tls;
-        match enter(&self.instance, &outside.verified, &connect, self.source, || chain(tls)).await {
-            Ok(held) => {
-                let recognised = held.session.device.clone();
+        match accept(&self.instance, &connecting.verified, &connect, self.source, || chain(tls)).await {
+            Ok(guard) => {
+                let recognised = guard.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
                 tracing::debug!(
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );
                 self.protocol.accept(&grant, self.context.now_ms());
-                self.stage = Stage::Inside(held);
+                self.stage = Stage::Connected(guard);
             }
             Err(refusal) => {
-                outside.claimed = claimed(&connect);
+                connecting.claimed = claimed(&connect);
                 let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
             }
@@ -158,10 +158,10 @@ impl Connection {
     }
 
     fn take_publish(&mut self, publish: Publish) {
-        let Stage::Inside(held) = &self.stage else { return };
-        self.paces[0].spend(1, Instant::now());
+        let Stage::Connected(guard) = &self.stage else { return };
+        self.buckets[0].spend(1, Instant::now());
         let reference = publish.publish;
-        match rule_on_publish(&self.instance, &held.session, publish) {
+        match rule_on_publish(&self.instance, &guard.session, publish) {
             Some(message) => {
                 metrics().uplink();
                 self.uplinks.get_or_insert_default().push(reference, message);
@@ -174,9 +174,9 @@ impl Connection {
     async fn end(mut self, closing: Closing) {
         match (&self.stage, &closing) {
             (_, Closing::Client) => {}
-            (Stage::Outside(_), Closing::Refused(refusal)) => entrance::report(&self.instance, self.source, refusal),
-            (Stage::Outside(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
-            (Stage::Inside(held), closing) => report_closed(&self.instance, &held.session, closing),
+            (Stage::Connecting(_), Closing::Refused(refusal)) => accept::report(&self.instance, self.source, refusal),
+            (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
+            (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
         let goodbye = async {
             while !self.protocol.output().is_empty() {
@@ -186,11 +186,11 @@ impl Connection {
             self.tls.shutdown().await
         };
         let said = timeout(self.context.config.limits.linger(), goodbye).await;
-        if let (Stage::Outside(outside), Closing::Refused(refusal)) = (&self.stage, &closing)
-            && let Ok(verified) = &outside.verified
+        if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
+            && let Ok(verified) = &connecting.verified
         {
-            let refused = Refused { verified, claimed: outside.claimed.as_ref(), refusal };
-            self.instance.refusals.leave(&refused, || chain(&self.tls));
+            let refused = RefusedConnection { verified, claimed: connecting.claimed.as_ref(), refusal };
+            self.instance.attempts.record(&refused, || chain(&self.tls));
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);

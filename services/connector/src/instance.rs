@@ -1,4 +1,4 @@
-//! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that keep them true.
+//! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that write_attempts them true.
 //!
 //! Instances share nothing but the connector's sockets and limits. Invariant: what a connection needs is read from here
 //! at each use, never kept by the connection. An instance whose tasks or view have failed is not mended: it says so, and
@@ -26,7 +26,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    admission::{refusals::Refusals, registration::Registration, staleness::Staleness},
+    admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
     sessions::{
         mailbox::Bounds,
@@ -70,7 +70,7 @@ pub(crate) struct Instance {
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: Sessions,
     pub(crate) registration: Registration,
-    pub(crate) refusals: Refusals,
+    pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
     /// Whether messages are being followed.
     pub(crate) routing: watch::Sender<bool>,
@@ -103,7 +103,7 @@ impl Instance {
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = parts.backbone.requests.clone();
         let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, stop.clone());
-        let (refusals, left) = Refusals::new(view.clone(), parts.clock.clone());
+        let (attempts, recorded) = AttemptRecorder::new(view.clone(), parts.clock.clone());
         let instance = Arc::new(Self {
             profile: ArcSwap::from_pointee(profile),
             availability: parts.config.availability(),
@@ -113,7 +113,7 @@ impl Instance {
             trust: ArcSwapOption::empty(),
             sessions: Sessions::new(bounds, parts.numbers.clone()),
             registration,
-            refusals,
+            attempts,
             announcements: Announcements::default(),
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
@@ -128,7 +128,7 @@ impl Instance {
             sealed,
             stop,
         });
-        Ok((instance, left))
+        Ok((instance, recorded))
     }
 
     /// Says that another has to take its place.
@@ -153,8 +153,8 @@ impl Instance {
     }
 
     /// The connection of a session has ended.
-    pub(crate) fn leave(&self, session: &Arc<Session>) {
-        if self.sessions.leave(session) {
+    pub(crate) fn end_session(&self, session: &Arc<Session>) {
+        if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
     }

@@ -86,21 +86,21 @@ impl HandshakeEnd {
 
 /// Why a refusal is not among the attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum NotRecorded {
     /// Too many waited to be kept.
     QueueFull,
     /// Too many certificates were refused within a minute.
-    TooMany,
+    RateLimited,
     /// The backbone did not take it.
-    NotKept,
+    WriteFailed,
 }
 
-impl Lost {
+impl NotRecorded {
     const fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
-            Self::TooMany => "too_many",
-            Self::NotKept => "not_kept",
+            Self::RateLimited => "too_many",
+            Self::WriteFailed => "not_kept",
         }
     }
 }
@@ -142,7 +142,7 @@ impl Metrics {
     }
 
     /// So many refusals that should have been kept were not.
-    pub(crate) fn refusals_lost(&self, why: Lost, refusals: usize) {
+    pub(crate) fn refusals_lost(&self, why: NotRecorded, refusals: usize) {
         self.refusals_lost.add(refusals as u64, &[KeyValue::new("why", why.name())]);
     }
 

@@ -6,7 +6,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use rollcall_domain::{
-    authenticate::{Identification, Recognised, Verdict, authenticate},
+    authenticate::{self, Identification, Recognised, Verdict},
     ids::{DeviceId, Position},
     refusal::Refusal,
     time::Timestamp,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Who wants to be let in.
-pub(crate) struct Applicant<'a> {
+pub(crate) struct Client<'a> {
     /// The chain that holds, and what the device's certificate says.
     pub(crate) verified: &'a VerifiedChain,
     /// What of CONNECT matters to who somebody is.
@@ -45,16 +45,16 @@ pub(crate) struct Admitted {
 /// The [`Refusal`] to answer CONNECT with.
 pub(crate) async fn admit(
     instance: &Arc<Instance>,
-    applicant: &Applicant<'_>,
+    client: &Client<'_>,
     chain: impl FnOnce() -> Chain,
 ) -> Result<Admitted, Refusal> {
     instance.staleness.check().await?;
-    match judge(instance, applicant)? {
+    match authenticate(instance, client)? {
         (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
         (Verdict::Refuse(refusal), _) => Err(refusal),
         (Verdict::Register { claimed, .. }, _) => {
-            instance.registration.apply(certificate_connect(applicant, claimed, chain())).await?;
-            match judge(instance, applicant)? {
+            instance.registration.apply(certificate_connect(client, claimed, chain())).await?;
+            match authenticate(instance, client)? {
                 (Verdict::Accept(device), at) => Ok(Admitted { device, at }),
                 (Verdict::Refuse(refusal), _) => Err(refusal),
                 // Registered and deleted and readmitted meanwhile, or the like: the next attempt starts afresh.
@@ -64,7 +64,7 @@ pub(crate) async fn admit(
     }
 }
 
-fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u64, Position)), Refusal> {
+fn authenticate(instance: &Instance, client: &Client<'_>) -> Result<(Verdict, (u64, Position)), Refusal> {
     let at = {
         let status = instance.status.borrow();
         if !view_ready(&status) {
@@ -73,14 +73,14 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u6
         (status.generation, status.position)
     };
     let damaged = instance.view.lookups_damaged();
-    let verdict = authenticate(
+    let verdict = authenticate::authenticate(
         &instance.view.configuration(),
         &instance.view,
         &instance.profile.load(),
         &instance.availability,
-        &applicant.verified.facts,
-        &applicant.verified.ca,
-        &applicant.identification,
+        &client.verified.facts,
+        &client.verified.ca,
+        &client.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
     // A lookup that met damage found nothing, which says nothing of the device. Who was found was found.
@@ -90,12 +90,12 @@ fn judge(instance: &Instance, applicant: &Applicant<'_>) -> Result<(Verdict, (u6
     Ok((verdict, at))
 }
 
-fn certificate_connect(applicant: &Applicant<'_>, claimed: Option<DeviceId>, chain: Chain) -> CertificateConnect {
+fn certificate_connect(client: &Client<'_>, claimed: Option<DeviceId>, chain: Chain) -> CertificateConnect {
     CertificateConnect {
         claimed,
-        sha256: applicant.verified.facts.sha256,
-        ca: applicant.verified.ca.clone(),
-        source: applicant.source,
+        sha256: client.verified.facts.sha256,
+        ca: client.verified.ca.clone(),
+        source: client.source,
         chain,
     }
 }

@@ -1,14 +1,14 @@
 //! The way to the registrar as one service: a certificate in, "the view has applied the ruling" out.
 //!
-//! The layers read as a recipe: trace it, shed what is too much, give it a deadline, bound how many are under way, pace
+//! The layers read as a recipe: trace it, shed what is too much, give it a deadline, bound how many are under way, rate_limit
 //! each CA certificate and each source. Known devices never come here, so a storm of unknown ones costs them nothing.
 //! Invariant: every call ends within the deadline; the request itself stays queued, so that the next try finds the
 //! device registered.
 
-mod arrivals;
-mod pace;
-mod petition;
-mod traced;
+mod applied;
+mod rate_limit;
+mod submit;
+mod trace;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -24,10 +24,10 @@ use tower::{
     BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, timeout::error::Elapsed, util::BoxCloneSyncService,
 };
 
-pub(crate) use arrivals::Arrivals;
-use pace::PaceLayer;
-use petition::Petition;
-use traced::TracedLayer;
+pub(crate) use applied::AppliedRequests;
+use rate_limit::RateLimitLayer;
+use submit::Submit;
+use trace::TraceLayer;
 
 use crate::config::Limits;
 
@@ -63,7 +63,7 @@ impl CertificateConnect {
 pub(crate) struct Registration {
     service: BoxCloneSyncService<CertificateConnect, (), BoxError>,
     view: AdmissionView,
-    arrivals: Arc<Arrivals>,
+    applied: Arc<AppliedRequests>,
 }
 
 impl Registration {
@@ -76,17 +76,17 @@ impl Registration {
         limits: &Limits,
         shutdown: CancellationToken,
     ) -> Self {
-        let arrivals = Arc::new(Arrivals::default());
-        let petitioner = Petitioner::start(LogId::Instance(instance.clone()), queue, shutdown);
+        let applied = Arc::new(AppliedRequests::default());
+        let request_client = Petitioner::start(LogId::Instance(instance.clone()), queue, shutdown);
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
-            .layer(TracedLayer::new(instance.clone()))
+            .layer(TraceLayer::new(instance.clone()))
             .load_shed()
             .timeout(limits.registration())
             .concurrency_limit(limits.registrations_max as usize)
-            .layer(PaceLayer::new(limits.registrations_per_ca_per_s_max, limits.registrations_per_source_per_s_max))
-            .service(Petition::new(petitioner, view.clone(), arrivals.clone(), clock, limits.registration()));
-        Self { service, view, arrivals }
+            .layer(RateLimitLayer::new(limits.registrations_per_ca_per_s_max, limits.registrations_per_source_per_s_max))
+            .service(Submit::new(request_client, view.clone(), applied.clone(), clock, limits.registration()));
+        Self { service, view, applied }
     }
 
     /// Has a certificate registered; returns once the view has applied the ruling.
@@ -98,8 +98,8 @@ impl Registration {
     }
 
     /// Where the owner of the view says what it has learnt.
-    pub(crate) fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+    pub(crate) fn applied(&self) -> &AppliedRequests {
+        &self.applied
     }
 
     fn refusal(&self, error: BoxError) -> Refusal {
@@ -110,7 +110,7 @@ impl Registration {
             return self.unanswered();
         }
         match error.downcast::<Refusal>() {
-            // The petition's own deadline races the layer's; what it means depends on the view either way.
+            // The submit's own deadline races the layer's; what it means depends on the view either way.
             Ok(refusal) if *refusal == Refusal::RegistrationTimedOut => self.unanswered(),
             Ok(refusal) => *refusal,
             Err(error) => {

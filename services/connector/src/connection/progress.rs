@@ -60,14 +60,14 @@ impl Connection {
     }
 
     fn poll_mail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::Inside(held) = &self.stage else { return self.poll_stopping(cx) };
+        let Stage::Connected(guard) = &self.stage else { return self.poll_stopping(cx) };
         let wanted = !self.backlogged && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
-        match ready!(held.session.mailbox.poll_next(wanted, cx)) {
+        match ready!(guard.session.mailbox.poll_next(wanted, cx)) {
             Mail::Close(refusal) => self.protocol.close(refusal),
             Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
             Mail::Message(stored) => {
                 let mut stored = Arc::unwrap_or_clone(stored);
-                if let Some(delivery) = delivery(&self.instance, &held.session, &mut stored) {
+                if let Some(delivery) = delivery(&self.instance, &guard.session, &mut stored) {
                     self.backlogged = self.protocol.deliver(&delivery) == Delivered::Queued;
                 }
             }
@@ -76,8 +76,8 @@ impl Connection {
     }
 
     fn poll_stopping(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::Outside(outside) = &mut self.stage else { return Poll::Pending };
-        ready!(outside.stopping.as_mut().poll(cx));
+        let Stage::Connecting(connecting) = &mut self.stage else { return Poll::Pending };
+        ready!(connecting.stopping.as_mut().poll(cx));
         self.protocol.refuse(Refusal::ShuttingDown, None);
         Poll::Ready(())
     }
@@ -105,7 +105,7 @@ impl Connection {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.backlogged = false;
-        self.paces[1].spend(read.filled().len(), now);
+        self.buckets[1].spend(read.filled().len(), now);
         self.protocol.receive(read.filled(), self.context.now_ms());
         Poll::Ready(Ok(()))
     }
@@ -114,7 +114,7 @@ impl Connection {
     fn is_too_fast(&self, now: Instant) -> bool {
         let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
         in_flight >= self.context.config.limits.uplink_bytes_in_flight_max as usize
-            || self.paces.iter().any(|pace| pace.resumes_at(now).is_some())
+            || self.buckets.iter().any(|bucket| bucket.resumes_at(now).is_some())
     }
 
     /// The timer is moved only when it would ring too late: each packet puts the keep-alive off, and a ring that is
@@ -127,7 +127,7 @@ impl Connection {
         }
         let deadline = deadline_ms.map(|at_ms| self.context.instant(at_ms));
         let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
-        let [messages, bytes] = &self.paces;
+        let [messages, bytes] = &self.buckets;
         let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
         let Some(due) = all.into_iter().flatten().min() else { return Poll::Pending };
         if due < self.timer.deadline() || self.timer.is_elapsed() {

@@ -8,7 +8,7 @@ use rollcall_domain::{fleet, ids::InstanceId};
 use rollcall_projection::admission::ViewError;
 
 use crate::{
-    admission::refusals,
+    admission::attempts,
     instance::{Instance, InstanceParts},
     sessions::{judge, presence, router},
     transport::trust::TrustPublisher,
@@ -22,7 +22,7 @@ const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 /// # Errors
 /// [`ViewError`]: the view cannot be opened.
 pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<Arc<Instance>, ViewError> {
-    let (instance, left) = Instance::open(profile, parts)?;
+    let (instance, recorded) = Instance::open(profile, parts)?;
     let (config, clock) = (parts.config.clone(), parts.clock.clone());
     let publisher =
         TrustPublisher::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
@@ -32,8 +32,8 @@ pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<A
     spawn(&instance, "presence announcements", async |instance| presence::announce::announce(&instance).await);
     spawn(&instance, "presence watch", async |instance| presence::watch::watch(&instance).await);
     spawn(&instance, "presence lease", async |instance| presence::lease::beat(&instance).await);
-    spawn(&instance, "refusals", async move |instance| {
-        refusals::keep(&instance.id, &*instance.backbone.attempts, left).await
+    spawn(&instance, "attempts", async move |instance| {
+        attempts::write_attempts(&instance.id, &*instance.backbone.attempts, recorded).await
     });
     spawn(&instance, "request queue", async |instance| open_queue(&instance).await);
     spawn(&instance, "view", async |instance| {

@@ -83,7 +83,7 @@ pub(crate) async fn run(instance: &Instance) {
 
 impl Due {
     fn note(&mut self, instance: &Instance, applied: &Applied) {
-        instance.registration.arrivals().arrived(&applied.record.cause);
+        instance.registration.applied().arrived(&applied.record.cause);
         match concern(&applied.record.event) {
             Concern::Nobody => {}
             Concern::Device(device) => self.devices.push(device),

@@ -169,7 +169,7 @@ impl Sessions {
     }
 
     /// The connection of a session has ended. `true` if it still was the device's session: the device is offline here.
-    pub(crate) fn leave(&self, session: &Arc<Session>) -> bool {
+    pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
         let held = std::mem::take(&mut *session.filters());
         let mut table = self.table();
         held.iter().for_each(|filter| table.unsubscribe(session, filter));

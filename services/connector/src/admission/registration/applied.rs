@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 /// The waiting, by request.
 #[derive(Default)]
-pub(crate) struct Arrivals(Mutex<HashMap<RequestId, Vec<oneshot::Sender<()>>>>);
+pub(crate) struct AppliedRequests(Mutex<HashMap<RequestId, Vec<oneshot::Sender<()>>>>);
 
-impl Arrivals {
+impl AppliedRequests {
     /// The view has folded a record that came of this request.
     pub(crate) fn arrived(&self, cause: &RequestId) {
         for waiting in self.lock().remove(cause).into_iter().flatten() {
@@ -28,7 +28,7 @@ impl Arrivals {
     pub(crate) async fn wait(&self, cause: &RequestId) {
         let (sender, arrived) = oneshot::channel();
         self.lock().entry(cause.clone()).or_default().push(sender);
-        let forget = Forget { arrivals: self, cause, arrived };
+        let forget = Forget { applied: self, cause, arrived };
         forget.arrived().await;
     }
 
@@ -39,7 +39,7 @@ impl Arrivals {
 
 /// Takes its entry away when the waiting ends, however it ends.
 struct Forget<'a> {
-    arrivals: &'a Arrivals,
+    applied: &'a AppliedRequests,
     cause: &'a RequestId,
     arrived: oneshot::Receiver<()>,
 }
@@ -56,7 +56,7 @@ impl Forget<'_> {
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
         self.arrived.close();
-        let mut waiting = self.arrivals.lock();
+        let mut waiting = self.applied.lock();
         if let Some(senders) = waiting.get_mut(self.cause) {
             senders.retain(|sender| !sender.is_closed());
             if senders.is_empty() {

@@ -1,10 +1,10 @@
-//! Refusals that say something about a device, kept among the instance's attempts for people to find.
+//! AttemptRecorder that say something about a device, kept among the instance's attempts for people to find.
 //!
 //! Not for what the registrar has refused (it keeps that itself), nor for what no verified CA certificate stands behind:
 //! garbage is counted and no more. Invariant: nobody waits for this. It begins when the device has its answer, and where
-//! room, pace or backbone say no, the refusal is only counted.
+//! room, recent or backbone say no, the refusal is only counted.
 
-mod pace;
+mod recent;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,20 +22,20 @@ use rollcall_domain::{
 use rollcall_projection::admission::AdmissionView;
 use tokio::sync::mpsc;
 
-use self::pace::Pace;
+use self::recent::RecentRefusals;
 use crate::{
     admission::registration::Chain,
-    metrics::{Lost, metrics},
+    metrics::{NotRecorded, metrics},
     transport::chain_verifier::VerifiedChain,
 };
 
-/// Refusals of one instance that wait to be kept; more are only counted.
+/// AttemptRecorder of one instance that wait to be kept; more are only counted.
 const WAITING_MAX: usize = 256;
-/// Refusals kept in one write.
+/// AttemptRecorder kept in one write.
 const GROUP_MAX: usize = 64;
 
 /// A connection that was not let in.
-pub(crate) struct Refused<'a> {
+pub(crate) struct RefusedConnection<'a> {
     /// The chain that holds.
     pub(crate) verified: &'a VerifiedChain,
     /// The device that the CONNECT names, if it has the standard form.
@@ -44,47 +44,51 @@ pub(crate) struct Refused<'a> {
     pub(crate) refusal: &'a Refusal,
 }
 
-/// Where connections of one instance leave what they were refused for.
-pub(crate) struct Refusals {
+/// Where connections of one instance record what they were refused for.
+pub(crate) struct AttemptRecorder {
     view: AdmissionView,
     clock: Arc<dyn Clock>,
     waiting: mpsc::Sender<Box<Attempt>>,
-    pace: Mutex<Pace>,
+    recent: Mutex<RecentRefusals>,
 }
 
-impl Refusals {
-    /// For one instance, and what [`keep`] keeps.
+impl AttemptRecorder {
+    /// For one instance, and what [`write_attempts`] keeps.
     pub(crate) fn new(view: AdmissionView, clock: Arc<dyn Clock>) -> (Self, mpsc::Receiver<Box<Attempt>>) {
-        let (waiting, left) = mpsc::channel(WAITING_MAX);
-        (Self { view, clock, waiting, pace: Mutex::default() }, left)
+        let (waiting, recorded) = mpsc::channel(WAITING_MAX);
+        (Self { view, clock, waiting, recent: Mutex::default() }, recorded)
     }
 
     /// Leaves one to be kept, if it is one that is; never waits. `chain` is asked for only then.
-    pub(crate) fn leave(&self, refused: &Refused<'_>, chain: impl FnOnce() -> Chain) {
-        if !says_something_of_the_device(refused.refusal) {
+    pub(crate) fn record(&self, refused: &RefusedConnection<'_>, chain: impl FnOnce() -> Chain) {
+        if !concerns_device(refused.refusal) {
             return;
         }
         let (configuration, ca) = (self.view.configuration(), &refused.verified.ca);
         // Deleted meanwhile: then nothing is proven any more.
         let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
-        let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(Lost::QueueFull, 1) };
+        let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(NotRecorded::QueueFull, 1) };
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = pace.allows(refused.verified.facts.sha256, refused.refusal.code(), now);
-        drop(pace);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = recent.allows(refused.verified.facts.sha256, refused.refusal.code(), now);
+        drop(recent);
         match allowed {
             Ok(true) => room.send(Box::new(attempt(now, &configuration, ca, refused, chain()))),
             Ok(false) => {}
-            Err(pace::Full) => metrics().refusals_lost(Lost::TooMany, 1),
+            Err(recent::Full) => metrics().refusals_lost(NotRecorded::RateLimited, 1),
         }
     }
 }
 
 /// Keeps what is left, in groups, until the instance ends. What cannot be kept is given up: the device will be back, and
 /// a backbone that is away has more important things to take when it returns.
-pub(crate) async fn keep(instance: &InstanceId, attempts: &dyn Attempts, mut left: mpsc::Receiver<Box<Attempt>>) {
+pub(crate) async fn write_attempts(
+    instance: &InstanceId,
+    attempts: &dyn Attempts,
+    mut recorded: mpsc::Receiver<Box<Attempt>>,
+) {
     let (log, mut group, mut failing) = (LogId::Instance(instance.clone()), Vec::new(), false);
-    while left.recv_many(&mut group, GROUP_MAX).await > 0 {
+    while recorded.recv_many(&mut group, GROUP_MAX).await > 0 {
         let encoded: Vec<_> = group.drain(..).map(|attempt| encode_attempt(&attempt)).collect();
         let count = encoded.len();
         let Err(error) = attempts.keep(&log, encoded).await else {
@@ -92,7 +96,7 @@ pub(crate) async fn keep(instance: &InstanceId, attempts: &dyn Attempts, mut lef
             failing = false;
             continue;
         };
-        metrics().refusals_lost(Lost::NotKept, count);
+        metrics().refusals_lost(NotRecorded::WriteFailed, count);
         // Once for as long as it lasts.
         if std::mem::replace(&mut failing, true) {
             tracing::debug!(%instance, count, %error, "refusals could not be kept for people to look at");
@@ -102,7 +106,13 @@ pub(crate) async fn keep(instance: &InstanceId, attempts: &dyn Attempts, mut lef
     }
 }
 
-fn attempt(now: Timestamp, configuration: &Configuration, ca: &Ca, refused: &Refused<'_>, chain: Chain) -> Attempt {
+fn attempt(
+    now: Timestamp,
+    configuration: &Configuration,
+    ca: &Ca,
+    refused: &RefusedConnection<'_>,
+    chain: Chain,
+) -> Attempt {
     let (sha256, claimed) = (refused.verified.facts.sha256, refused.claimed.cloned());
     let id = match &claimed {
         Some(claimed) => RequestId::of_claim(&sha256, claimed),
@@ -136,7 +146,7 @@ fn template(configuration: &Configuration, ca: &Ca) -> Option<(TemplateId, u32)>
 
 /// Whether people who ask why this device was refused would want to know: not what the registrar keeps itself, what is
 /// about Rollcall, its limits or the MQTT session, or what nothing proven stands behind.
-fn says_something_of_the_device(refusal: &Refusal) -> bool {
+fn concerns_device(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::CaExpired
         | Refusal::CertificateExpired

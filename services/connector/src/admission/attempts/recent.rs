@@ -18,9 +18,9 @@ pub(super) struct Full;
 
 /// What was kept of late.
 #[derive(Default)]
-pub(super) struct Pace(HashMap<([u8; 32], Box<str>), Timestamp>);
+pub(super) struct RecentRefusals(HashMap<([u8; 32], Box<str>), Timestamp>);
 
-impl Pace {
+impl RecentRefusals {
     /// Whether it is time to keep this; then it counts as kept.
     ///
     /// # Errors
@@ -56,29 +56,29 @@ mod tests {
 
     #[test]
     fn the_same_certificate_and_code_is_kept_once_a_minute() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.allows([1; 32], "device_frozen", at(AGAIN_MS)), Ok(true));
-        assert_eq!(pace.allows([1; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(false));
-        assert_eq!(pace.allows([1; 32], "device_deleted", at(2 * AGAIN_MS - 1)), Ok(true));
-        assert_eq!(pace.allows([2; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(true));
-        assert_eq!(pace.allows([1; 32], "device_frozen", at(2 * AGAIN_MS)), Ok(true));
-        assert_eq!(pace.allows([1; 32], "device_frozen", at(0)), Ok(true), "the clock was set back");
+        let mut recent = RecentRefusals::default();
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(AGAIN_MS)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(false));
+        assert_eq!(recent.allows([1; 32], "device_deleted", at(2 * AGAIN_MS - 1)), Ok(true));
+        assert_eq!(recent.allows([2; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * AGAIN_MS)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(0)), Ok(true), "the clock was set back");
     }
 
     #[test]
     fn what_is_remembered_is_bounded_and_there_is_room_again_after_a_minute() {
-        let mut pace = Pace::default();
+        let mut recent = RecentRefusals::default();
         let certificate = |number: usize| {
             let mut sha256 = [0; 32];
             sha256[..8].copy_from_slice(&number.to_be_bytes());
             sha256
         };
         for number in 0..REMEMBERED_MAX {
-            assert_eq!(pace.allows(certificate(number), "device_frozen", at(0)), Ok(true));
+            assert_eq!(recent.allows(certificate(number), "device_frozen", at(0)), Ok(true));
         }
-        assert_eq!(pace.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS - 1)), Err(Full));
-        assert_eq!(pace.allows(certificate(0), "device_frozen", at(AGAIN_MS - 1)), Ok(false));
-        assert_eq!(pace.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS)), Ok(true));
-        assert_eq!(pace.0.len(), 1);
+        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS - 1)), Err(Full));
+        assert_eq!(recent.allows(certificate(0), "device_frozen", at(AGAIN_MS - 1)), Ok(false));
+        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS)), Ok(true));
+        assert_eq!(recent.0.len(), 1);
     }
 }

@@ -22,35 +22,35 @@ use rollcall_domain::{
 use rollcall_projection::admission::AdmissionView;
 use tower::{BoxError, Service};
 
-use super::{Arrivals, CertificateConnect, traced::traceparent};
+use super::{AppliedRequests, CertificateConnect, trace::traceparent};
 
 /// Asks the registrar.
 #[derive(Clone)]
-pub(super) struct Petition(Arc<Inner>);
+pub(super) struct Submit(Arc<Inner>);
 
 struct Inner {
-    petitioner: Petitioner,
+    request_client: Petitioner,
     view: AdmissionView,
-    arrivals: Arc<Arrivals>,
+    applied: Arc<AppliedRequests>,
     clock: Arc<dyn Clock>,
     deadline: Duration,
 }
 
-impl Petition {
+impl Submit {
     pub(super) fn new(
-        petitioner: Petitioner,
+        request_client: Petitioner,
         view: AdmissionView,
-        arrivals: Arc<Arrivals>,
+        applied: Arc<AppliedRequests>,
         clock: Arc<dyn Clock>,
         deadline: Duration,
     ) -> Self {
         // Ends before the layer's deadline does: only here is it known whether nobody answered or nobody could be asked.
         let deadline = deadline - deadline / 10;
-        Self(Arc::new(Inner { petitioner, view, arrivals, clock, deadline }))
+        Self(Arc::new(Inner { request_client, view, applied, clock, deadline }))
     }
 }
 
-impl Service<CertificateConnect> for Petition {
+impl Service<CertificateConnect> for Submit {
     type Response = ();
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<(), BoxError>>;
@@ -79,8 +79,8 @@ impl Inner {
         };
         let queued = encode_request(&request);
         tokio::select! {
-            ruled = self.petitioner.ask(RequestKind::Connect, &id, || queued.clone(), self.deadline) => self.follow(ruled).await,
-            () = self.arrivals.wait(&id) => Ok(()),
+            ruled = self.request_client.ask(RequestKind::Connect, &id, || queued.clone(), self.deadline) => self.follow(ruled).await,
+            () = self.applied.wait(&id) => Ok(()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Paces registrations per CA certificate and per source, so that one owner's storm, or one network's, leaves room for
+//! RateLimiters registrations per CA certificate and per source, so that one owner's storm, or one network's, leaves room for
 //! the others. What is too fast is shed at once with a retry hint; nothing waits here.
 
 use std::{
@@ -40,37 +40,37 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
     }
 }
 
-/// Paces what is below it.
+/// RateLimiters what is below it.
 #[derive(Clone)]
-pub(super) struct PaceLayer(Arc<Paces>);
+pub(super) struct RateLimitLayer(Arc<RateLimiters>);
 
-struct Paces {
+struct RateLimiters {
     cas: Keyed<CaId>,
     sources: Keyed<IpAddr>,
 }
 
-impl PaceLayer {
+impl RateLimitLayer {
     pub(super) fn new(per_ca_per_s_max: u32, per_source_per_s_max: u32) -> Self {
-        Self(Arc::new(Paces { cas: Keyed::per_s(per_ca_per_s_max), sources: Keyed::per_s(per_source_per_s_max) }))
+        Self(Arc::new(RateLimiters { cas: Keyed::per_s(per_ca_per_s_max), sources: Keyed::per_s(per_source_per_s_max) }))
     }
 }
 
-impl<S> Layer<S> for PaceLayer {
-    type Service = Paced<S>;
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimited<S>;
 
-    fn layer(&self, inner: S) -> Paced<S> {
-        Paced { paces: self.0.clone(), inner }
+    fn layer(&self, inner: S) -> RateLimited<S> {
+        RateLimited { limiters: self.0.clone(), inner }
     }
 }
 
 /// A service that is paced.
 #[derive(Clone)]
-pub(super) struct Paced<S> {
-    paces: Arc<Paces>,
+pub(super) struct RateLimited<S> {
+    limiters: Arc<RateLimiters>,
     inner: S,
 }
 
-impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnect> for Paced<S> {
+impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnect> for RateLimited<S> {
     type Response = S::Response;
     type Error = BoxError;
     type Future = Either<S::Future, Ready<Result<S::Response, BoxError>>>;
@@ -81,7 +81,7 @@ impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnec
 
     fn call(&mut self, event: CertificateConnect) -> Self::Future {
         // The source first: one noisy source must not use up what its CA certificate has.
-        if self.paces.sources.allows(&network(event.source)) && self.paces.cas.allows(&event.ca) {
+        if self.limiters.sources.allows(&network(event.source)) && self.limiters.cas.allows(&event.ca) {
             Either::Left(self.inner.call(event))
         } else {
             Either::Right(ready(Err(Refusal::RegistrationShed.into())))
@@ -113,9 +113,9 @@ mod tests {
 
     #[test]
     fn a_burst_of_twice_the_rate_is_allowed_and_another_key_has_its_own() {
-        let paces = Keyed::per_s(3);
-        let allowed = (0..10).filter(|_| paces.allows(&"storm")).count();
+        let limiters = Keyed::per_s(3);
+        let allowed = (0..10).filter(|_| limiters.allows(&"storm")).count();
         assert_eq!(allowed, 6);
-        assert!(paces.allows(&"other"));
+        assert!(limiters.allows(&"other"));
     }
 }

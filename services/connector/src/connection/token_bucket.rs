@@ -11,13 +11,13 @@ const BURST_S: f32 = 2.0;
 
 /// The bucket of one connection.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct TokenBucket {
     per_s: f32,
     tokens: f32,
     at: Instant,
 }
 
-impl Pace {
+impl TokenBucket {
     /// Full.
     pub(crate) fn per_s(per_s_max: u32, now: Instant) -> Self {
         let per_s = per_s_max.max(1) as f32;
@@ -45,12 +45,12 @@ mod tests {
     #[tokio::test]
     async fn a_burst_passes_and_a_debt_is_waited_for() {
         let now = Instant::now();
-        let mut pace = Pace::per_s(50, now);
-        (0..100).for_each(|_| pace.spend(1, now));
-        assert_eq!(pace.resumes_at(now), None);
-        pace.spend(50, now);
-        assert_eq!(pace.resumes_at(now), Some(now + Duration::from_secs(1)));
-        pace.spend(1, now + Duration::from_secs(2));
-        assert_eq!(pace.resumes_at(now + Duration::from_secs(2)), None);
+        let mut bucket = TokenBucket::per_s(50, now);
+        (0..100).for_each(|_| bucket.spend(1, now));
+        assert_eq!(bucket.resumes_at(now), None);
+        bucket.spend(50, now);
+        assert_eq!(bucket.resumes_at(now), Some(now + Duration::from_secs(1)));
+        bucket.spend(1, now + Duration::from_secs(2));
+        assert_eq!(bucket.resumes_at(now + Duration::from_secs(2)), None);
     }
 }

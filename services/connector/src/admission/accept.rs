@@ -6,7 +6,7 @@ use rollcall_domain::{authenticate::Identification, refusal::Refusal};
 
 use crate::{
     admission::{
-        authenticate::{Admitted, Applicant, admit},
+        authenticate::{Admitted, Client, admit},
         registration::Chain,
     },
     instance::Instance,
@@ -20,14 +20,14 @@ use crate::{
 };
 
 /// A session that is left when its connection ends, however it ends.
-pub(crate) struct Held {
+pub(crate) struct SessionGuard {
     instance: Arc<Instance>,
     pub(crate) session: Arc<Session>,
 }
 
-impl Drop for Held {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
-        self.instance.leave(&self.session);
+        self.instance.end_session(&self.session);
     }
 }
 
@@ -35,17 +35,17 @@ impl Drop for Held {
 ///
 /// # Errors
 /// The [`Refusal`] to answer with.
-pub(crate) async fn enter(
+pub(crate) async fn accept(
     instance: &Arc<Instance>,
     verified: &Result<Arc<VerifiedChain>, Refusal>,
     connect: &Connect,
     source: IpAddr,
     chain: impl FnOnce() -> Chain,
-) -> Result<Held, Refusal> {
+) -> Result<SessionGuard, Refusal> {
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
-    let admitted = admit(instance, &Applicant { verified, identification, source }, chain).await?;
-    let held = open(instance, verified, identification, &admitted);
+    let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
+    let guard = open(instance, verified, identification, &admitted);
     // Asked now that the session is in the table: whoever retires the instance sees the one or has said the other.
     if instance.retiring.is_cancelled() {
         return Err(Refusal::ShuttingDown);
@@ -56,14 +56,14 @@ pub(crate) async fn enter(
         (status.generation, status.position)
     };
     if at != admitted.at {
-        judge_one(instance, &held.session);
+        judge_one(instance, &guard.session);
     }
-    match held.session.mailbox.closed() {
+    match guard.session.mailbox.closed() {
         Some(refusal) => Err(refusal),
         None => {
-            instance.announcements.online(&instance.connector, &held.session, &instance.sessions);
+            instance.announcements.online(&instance.connector, &guard.session, &instance.sessions);
             metrics().accepted();
-            Ok(held)
+            Ok(guard)
         }
     }
 }
@@ -73,7 +73,7 @@ fn open(
     verified: &VerifiedChain,
     identification: Identification<'_>,
     admitted: &Admitted,
-) -> Held {
+) -> SessionGuard {
     let session = instance.sessions.open(Opening {
         device: admitted.device.clone(),
         identification,
@@ -81,7 +81,7 @@ fn open(
         ca: verified.ca.clone(),
         since: instance.now(),
     });
-    Held { instance: instance.clone(), session }
+    SessionGuard { instance: instance.clone(), session }
 }
 
 /// Says to operators who was refused. Certificate and CONNECT are hostile text and stay out of it, except as the

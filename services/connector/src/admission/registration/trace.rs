@@ -15,30 +15,30 @@ use crate::metrics::metrics;
 
 /// Traces what is below it.
 #[derive(Clone)]
-pub(super) struct TracedLayer(InstanceId);
+pub(super) struct TraceLayer(InstanceId);
 
-impl TracedLayer {
+impl TraceLayer {
     pub(super) fn new(instance: InstanceId) -> Self {
         Self(instance)
     }
 }
 
-impl<S> Layer<S> for TracedLayer {
-    type Service = Traced<S>;
+impl<S> Layer<S> for TraceLayer {
+    type Service = Trace<S>;
 
-    fn layer(&self, inner: S) -> Traced<S> {
-        Traced { instance: self.0.clone(), inner }
+    fn layer(&self, inner: S) -> Trace<S> {
+        Trace { instance: self.0.clone(), inner }
     }
 }
 
-/// A service that is traced.
+/// A service that is trace.
 #[derive(Clone)]
-pub(super) struct Traced<S> {
+pub(super) struct Trace<S> {
     instance: InstanceId,
     inner: S,
 }
 
-impl<S> Service<CertificateConnect> for Traced<S>
+impl<S> Service<CertificateConnect> for Trace<S>
 where
     S: Service<CertificateConnect, Response = (), Error = BoxError>,
     S::Future: Send + 'static,
@@ -54,12 +54,12 @@ where
     fn call(&mut self, event: CertificateConnect) -> Self::Future {
         let span = tracing::info_span!("registration", instance = %self.instance, ca = %event.ca);
         let (started, applied) = (Instant::now(), self.inner.call(event));
-        let traced = async move {
+        let trace = async move {
             let applied = applied.await;
             metrics().registration(outcome(&applied), started.elapsed().as_secs_f64() * 1000.0);
             applied
         };
-        Box::pin(traced.instrument(span))
+        Box::pin(trace.instrument(span))
     }
 }
 
