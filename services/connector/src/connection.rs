@@ -34,8 +34,8 @@ use crate::{
     metrics::metrics,
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
     sessions::{
-        session::{rule_on_publish, rule_on_subscribe},
-        table::Session,
+        session::Session,
+        topic_authorization::{authorize_publish, authorize_subscribe},
         uplinks::Uplinks,
     },
     transport::{
@@ -118,7 +118,7 @@ impl Connection {
                     Effect::Publish(publish) => self.take_publish(*publish),
                     Effect::Subscribe(subscribe) => {
                         let Stage::Connected(guard) = &self.stage else { continue };
-                        let outcomes = rule_on_subscribe(&self.instance, &guard.session, &subscribe.filters);
+                        let outcomes = authorize_subscribe(&self.instance, &guard.session, &subscribe.filters);
                         self.protocol.subscribed(&outcomes);
                     }
                     Effect::Unsubscribed(filters) => {
@@ -161,7 +161,7 @@ impl Connection {
         let Stage::Connected(guard) = &self.stage else { return };
         self.buckets[0].spend(1, Instant::now());
         let reference = publish.publish;
-        match rule_on_publish(&self.instance, &guard.session, publish) {
+        match authorize_publish(&self.instance, &guard.session, publish) {
             Some(message) => {
                 metrics().uplink();
                 self.uplinks.get_or_insert_default().push(reference, message);

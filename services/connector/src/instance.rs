@@ -28,11 +28,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
-    sessions::{
-        mailbox::Bounds,
-        presence::announcements::Announcements,
-        table::{Session, Sessions},
-    },
+    sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
     transport::trust::TrustEpoch,
 };
 
@@ -68,7 +64,7 @@ pub(crate) struct Instance {
     pub(crate) staleness: Staleness,
     /// `None` until the first trust epoch: nobody shakes hands before.
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: SessionTable,
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
@@ -111,7 +107,7 @@ impl Instance {
             freshness: parts.freshness.clone(),
             staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
-            sessions: Sessions::new(bounds, parts.numbers.clone()),
+            sessions: SessionTable::new(bounds, parts.numbers.clone()),
             registration,
             attempts,
             announcements: Announcements::default(),
@@ -166,7 +162,7 @@ impl Instance {
         }
     }
 
-    /// Ends the tasks when it is dropped. Sessions should be closed and announced before.
+    /// Ends the tasks when it is dropped. SessionTable should be closed and announced before.
     pub(crate) fn stop_guard(&self) -> DropGuard {
         self.stop.clone().drop_guard()
     }

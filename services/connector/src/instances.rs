@@ -23,9 +23,9 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::instance::{Instance, InstanceParts};
 
 /// How long to wait before an instance that could not be started, or that failed, is started again.
-const OPEN_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the last session has ended.
-const GOODBYE_LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
 
@@ -74,7 +74,7 @@ impl Instances {
                     return std::future::pending().await;
                 },
                 () = parts.failed.notified() => {}
-                () = tokio::time::sleep(OPEN_AGAIN), if !complete => {}
+                () = tokio::time::sleep(RETRY_DELAY), if !complete => {}
             }
         }
     }
@@ -134,7 +134,7 @@ pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Ou
 
 async fn goodbye(instance: &Instance) {
     while instance.sessions.count() > 0 {
-        tokio::time::sleep(GOODBYE_LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     // One that has failed may have nobody to announce; its successor does what is left undone.
     if !instance.is_broken() {

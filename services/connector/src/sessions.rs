@@ -1,10 +1,11 @@
 //! Live sessions: their table, what they may use, who loses the right, and their messages in both directions.
 
-mod filters;
-pub(crate) mod judge;
+pub(crate) mod downlinks;
 pub(crate) mod mailbox;
 pub(crate) mod presence;
-pub(crate) mod router;
+pub(crate) mod reauthorize;
 pub(crate) mod session;
+mod subscription_tree;
 pub(crate) mod table;
+pub(crate) mod topic_authorization;
 pub(crate) mod uplinks;

@@ -13,8 +13,8 @@ use crate::{
     metrics::metrics,
     mqtt::Connect,
     sessions::{
-        judge::judge_one,
-        table::{Opening, Session},
+        reauthorize::reauthorize,
+        session::{Opening, Session},
     },
     transport::chain_verifier::VerifiedChain,
 };
@@ -56,7 +56,7 @@ pub(crate) async fn accept(
         (status.generation, status.position)
     };
     if at != admitted.at {
-        judge_one(instance, &guard.session);
+        reauthorize(instance, &guard.session);
     }
     match guard.session.mailbox.closed() {
         Some(refusal) => Err(refusal),

@@ -20,7 +20,7 @@ use tokio::{
 use super::{Connection, Stage};
 use crate::{
     mqtt::Delivered,
-    sessions::{mailbox::Mail, session::delivery},
+    sessions::{mailbox::Mail, topic_authorization::authorize_delivery},
 };
 
 /// Bytes read at a time.
@@ -67,8 +67,8 @@ impl Connection {
             Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
             Mail::Message(stored) => {
                 let mut stored = Arc::unwrap_or_clone(stored);
-                if let Some(delivery) = delivery(&self.instance, &guard.session, &mut stored) {
-                    self.backlogged = self.protocol.deliver(&delivery) == Delivered::Queued;
+                if let Some(authorize_delivery) = authorize_delivery(&self.instance, &guard.session, &mut stored) {
+                    self.backlogged = self.protocol.deliver(&authorize_delivery) == Delivered::Queued;
                 }
             }
         }
@@ -126,9 +126,9 @@ impl Connection {
             return Poll::Ready(());
         }
         let deadline = deadline_ms.map(|at_ms| self.context.instant(at_ms));
-        let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
+        let retry = self.uplinks.as_ref().and_then(|uplinks| uplinks.retry_at());
         let [messages, bytes] = &self.buckets;
-        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
+        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), retry];
         let Some(due) = all.into_iter().flatten().min() else { return Poll::Pending };
         if due < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(due);

@@ -10,12 +10,12 @@ use rollcall_projection::admission::ViewError;
 use crate::{
     admission::attempts,
     instance::{Instance, InstanceParts},
-    sessions::{judge, presence, router},
+    sessions::{downlinks, presence, reauthorize},
     transport::trust::TrustPublisher,
 };
 
 /// How long to wait before opening a queue again that could not be opened.
-const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+const RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Opens an instance and starts its tasks.
 ///
@@ -27,11 +27,11 @@ pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<A
     let publisher =
         TrustPublisher::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
     spawn(&instance, "trust", async move |instance| publisher.run(&instance.trust).await);
-    spawn(&instance, "judge", async |instance| judge::run(&instance).await);
-    spawn(&instance, "router", async |instance| router::run(&instance).await);
+    spawn(&instance, "reauthorize", async |instance| reauthorize::run(&instance).await);
+    spawn(&instance, "downlinks", async |instance| downlinks::run(&instance).await);
     spawn(&instance, "presence announcements", async |instance| presence::announce::announce(&instance).await);
     spawn(&instance, "presence watch", async |instance| presence::watch::watch(&instance).await);
-    spawn(&instance, "presence lease", async |instance| presence::lease::beat(&instance).await);
+    spawn(&instance, "presence lease", async |instance| presence::lease::renew(&instance).await);
     spawn(&instance, "attempts", async move |instance| {
         attempts::write_attempts(&instance.id, &*instance.backbone.attempts, recorded).await
     });
@@ -59,7 +59,7 @@ where
 async fn open_queue(instance: &Instance) {
     while let Err(error) = instance.backbone.requests.open(&instance.log).await {
         report(&instance.id, &error);
-        tokio::time::sleep(OPEN_AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 

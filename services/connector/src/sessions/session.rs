@@ -1,95 +1,125 @@
-//! What one session may publish, subscribe and be sent: the domain's answers in the state machine's words.
+//! One live session: who it is, what waits for its connection, and what policies let it use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
-use rollcall_backbone::messages::{DeviceMessage, Lane, StoredMessage};
-use rollcall_domain::policy::{Action, TopicScope};
-
-use crate::{
-    instance::Instance,
-    metrics::metrics,
-    mqtt::{Delivery, FilterOutcome, FilterRequest, Publish},
-    sessions::table::Session,
+use rollcall_domain::{
+    authenticate::{Identification, Recognised},
+    certificate::CertificateFacts,
+    ids::CaId,
+    policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
+    registry::{Configuration, Device, DeviceEntry, Devices},
+    time::Timestamp,
 };
 
-/// The message that a publish comes to, or `None` if the device may not publish it.
-pub(crate) fn rule_on_publish(instance: &Instance, session: &Session, publish: Publish) -> Option<DeviceMessage> {
-    let lane = match session.scope(&publish.topic) {
-        TopicScope::OwnSystem(_) => Some(Lane::Up),
-        TopicScope::Reserved => None,
-        TopicScope::Custom => session
-            .permits(Action::Publish, &publish.topic, &instance.view.configuration(), &instance.view)
-            .then_some(Lane::Lateral),
-    };
-    let Some(lane) = lane else {
-        metrics().denied("publish");
-        return None;
-    };
-    Some(DeviceMessage {
-        lane,
-        space: session.device.space.clone(),
-        device: session.device.device.clone(),
-        topic: publish.topic,
-        payload: publish.payload,
-        qos: publish.qos,
-        properties: publish.properties,
-    })
+use super::mailbox::{Bounds, Mailbox};
+
+/// One live session, shared by its connection and everything that may reach it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Unique within the connector's life, and rising.
+    pub(crate) number: u64,
+    /// Who it is.
+    pub(crate) device: Recognised,
+    /// As sent in CONNECT.
+    pub(crate) client_id: Box<str>,
+    /// As sent in CONNECT.
+    pub(crate) user_name: Option<Box<str>>,
+    /// What the device's certificate says.
+    pub(crate) facts: Arc<CertificateFacts>,
+    /// The CA certificate that it was proven by.
+    pub(crate) ca: CaId,
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// What waits for its connection.
+    pub(crate) mailbox: Mailbox,
+    /// Whether presence has taken its announcement.
+    pub(crate) acknowledged: AtomicBool,
+    /// Whether presence has shown it to everybody: from then on a foreign session is a newer one.
+    pub(crate) announced: AtomicBool,
+    /// The device as the policies need it; read when first needed, read again after a record about it.
+    record: Mutex<Option<Arc<Device>>>,
+    /// Its custom filters; the tree of its space holds the same.
+    filters: Mutex<Vec<Box<str>>>,
 }
 
-/// Rules on the filters of a SUBSCRIBE, and holds the ones that are granted.
-pub(crate) fn rule_on_subscribe(
-    instance: &Instance,
-    session: &Arc<Session>,
-    filters: &[FilterRequest],
-) -> Vec<FilterOutcome> {
-    let rule = |request: &FilterRequest| {
-        let granted = match session.scope(&request.filter) {
-            // The machine itself keeps these: they only raise the QoS of what comes anyway.
-            TopicScope::OwnSystem(_) => true,
-            TopicScope::Reserved => false,
-            TopicScope::Custom => hold_if_permitted(instance, session, &request.filter),
-        };
-        if granted {
-            FilterOutcome::Granted
-        } else {
-            metrics().denied("subscribe");
-            FilterOutcome::Denied
+/// What makes a session.
+pub(crate) struct Opening<'a> {
+    /// Who it is.
+    pub(crate) device: Recognised,
+    /// As sent in CONNECT.
+    pub(crate) identification: Identification<'a>,
+    /// What the device's certificate says.
+    pub(crate) facts: Arc<CertificateFacts>,
+    /// The CA certificate that it was proven by.
+    pub(crate) ca: CaId,
+    /// Now.
+    pub(crate) since: Timestamp,
+}
+
+impl Session {
+    /// A session that nothing waits for yet.
+    pub(super) fn new(number: u64, opening: Opening<'_>, bounds: Bounds) -> Self {
+        Self {
+            number,
+            device: opening.device,
+            client_id: opening.identification.client_id.into(),
+            user_name: opening.identification.user_name.map(Into::into),
+            facts: opening.facts,
+            ca: opening.ca,
+            since: opening.since,
+            mailbox: Mailbox::new(bounds),
+            acknowledged: AtomicBool::new(false),
+            announced: AtomicBool::new(false),
+            record: Mutex::default(),
+            filters: Mutex::default(),
         }
-    };
-    filters.iter().map(rule).collect()
-}
+    }
 
-/// Held first and asked then: a policy that changes in between is seen by the one or by the other.
-fn hold_if_permitted(instance: &Instance, session: &Arc<Session>, filter: &str) -> bool {
-    instance.sessions.subscribe(session, filter);
-    let permitted = session.permits(Action::Subscribe, filter, &instance.view.configuration(), &instance.view);
-    if !permitted {
-        instance.sessions.unsubscribe(session, filter);
+    /// What of CONNECT matters to who it is.
+    pub(crate) fn identification(&self) -> Identification<'_> {
+        Identification { client_id: &self.client_id, user_name: self.user_name.as_deref() }
     }
-    permitted
-}
 
-/// A stored message as the state machine takes it; `None` if its expiry has passed while it was on its way, or a policy
-/// forbids its topic although it let the filter pass.
-pub(crate) fn delivery<'a>(instance: &Instance, session: &Session, stored: &'a mut StoredMessage) -> Option<Delivery<'a>> {
-    let message = &stored.message;
-    let custom = message.lane == Lane::Lateral;
-    if custom && session.forbids_delivery(&message.topic, &instance.view.configuration(), &instance.view) {
-        metrics().denied("deliver");
-        return None;
+    /// Whether policies let the device do this on a custom topic, or with a custom filter.
+    pub(crate) fn permits(&self, action: Action, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
+        let Some(record) = self.record(devices) else { return false };
+        permits(configuration.policies_of(&record), action, topic, self.variables())
     }
-    let waited_s = instance.clock.unix_ms().saturating_sub(stored.stored_at_ms).max(0) / 1000;
-    let message = &mut stored.message;
-    if let Some(expiry_s) = &mut message.properties.expiry_s {
-        let left_s = i64::from(*expiry_s) - waited_s;
-        *expiry_s = u32::try_from(left_s).ok().filter(|left_s| *left_s > 0)?;
+
+    /// Whether a policy forbids that a message on this custom topic is delivered, whatever filter it came by.
+    pub(crate) fn forbids_delivery(&self, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
+        let Some(record) = self.record(devices) else { return true };
+        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables())
     }
-    Some(Delivery {
-        topic: &message.topic,
-        payload: &message.payload,
-        qos: message.qos,
-        properties: &message.properties,
-        implicit: message.lane == Lane::Down,
-        own: message.lane == Lane::Lateral && message.device == session.device.device,
-    })
+
+    fn variables(&self) -> Variables<'_> {
+        Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product }
+    }
+
+    /// Whose a topic or filter is, seen from this device.
+    pub(crate) fn scope(&self, topic: &str) -> TopicScope {
+        topic_scope(topic, &self.device.device)
+    }
+
+    /// The device's record has changed: read it again when it is next needed.
+    pub(crate) fn forget_record(&self) {
+        *self.record.lock().expect("nothing panics while it holds this lock") = None;
+    }
+
+    /// The lock is held while the store is read: a record that is forgotten meanwhile must not come back.
+    fn record(&self, devices: &dyn Devices) -> Option<Arc<Device>> {
+        let mut record = self.record.lock().expect("nothing panics while it holds this lock");
+        if record.is_none() {
+            *record = match devices.entry(&self.device.device) {
+                Some(DeviceEntry::Live(device)) => Some(Arc::new(device)),
+                Some(DeviceEntry::Deleted { .. }) | None => None,
+            };
+        }
+        record.clone()
+    }
+
+    /// Its custom filters; the tree of its space holds the same.
+    pub(super) fn filters(&self) -> MutexGuard<'_, Vec<Box<str>>> {
+        self.filters.lock().expect("nothing panics while it holds this lock")
+    }
 }

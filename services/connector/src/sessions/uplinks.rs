@@ -20,10 +20,10 @@ use crate::{
     mqtt::{PublishOutcome, PublishRef},
 };
 
-/// How long after a failure the first retry comes; doubled up to [`AGAIN_MAX`].
-const AGAIN_MIN: Duration = Duration::from_millis(250);
+/// How long after a failure the first retry comes; doubled up to [`RETRY_DELAY_MAX`].
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(250);
 /// The longest wait between retries.
-const AGAIN_MAX: Duration = Duration::from_secs(4);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(4);
 
 /// One message on its way.
 struct Uplink {
@@ -48,7 +48,7 @@ pub(crate) struct Uplinks {
     waiting: VecDeque<Uplink>,
     under_way: FuturesUnordered<BoxFuture<'static, Attempt>>,
     failed: Vec<Uplink>,
-    again: Option<(Instant, Duration)>,
+    retry: Option<(Instant, Duration)>,
 }
 
 impl Uplinks {
@@ -70,8 +70,8 @@ impl Uplinks {
     }
 
     /// When to look again at the latest, if something failed.
-    pub(crate) fn again_at(&self) -> Option<Instant> {
-        self.again.filter(|_| !self.failed.is_empty() && self.under_way.is_empty()).map(|(at, _)| at)
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.retry.filter(|_| !self.failed.is_empty() && self.under_way.is_empty()).map(|(at, _)| at)
     }
 
     /// The next answer. Also starts what waits.
@@ -82,7 +82,7 @@ impl Uplinks {
         cx: &mut Context<'_>,
     ) -> Poll<(PublishRef, PublishOutcome)> {
         loop {
-            self.try_failed_again(now);
+            self.retry_failed(now);
             if self.failed.is_empty() {
                 self.under_way.extend(self.waiting.drain(..).map(|uplink| attempt(instance.clone(), uplink)));
             }
@@ -102,7 +102,7 @@ impl Uplinks {
         match (attempt.stored, attempt.uplink) {
             (Ok(()), _) => {
                 if self.failed.is_empty() {
-                    self.again = None;
+                    self.retry = None;
                 }
                 self.bytes -= attempt.bytes;
                 Some((attempt.publish, PublishOutcome::Stored))
@@ -110,8 +110,8 @@ impl Uplinks {
             (Err(error), Some(uplink)) if passes(&error) => {
                 if self.failed.is_empty() {
                     tracing::debug!(instance = %instance.id, %error, "a message could not be stored; trying again");
-                    let wait = self.again.map_or(AGAIN_MIN, |(_, before)| (before * 2).min(AGAIN_MAX));
-                    self.again = Some((Instant::now() + wait, wait));
+                    let wait = self.retry.map_or(RETRY_DELAY_MIN, |(_, before)| (before * 2).min(RETRY_DELAY_MAX));
+                    self.retry = Some((Instant::now() + wait, wait));
                 }
                 self.failed.push(uplink);
                 None
@@ -124,8 +124,8 @@ impl Uplinks {
         }
     }
 
-    fn try_failed_again(&mut self, now: Instant) {
-        if self.again_at().is_some_and(|at| at <= now) {
+    fn retry_failed(&mut self, now: Instant) {
+        if self.retry_at().is_some_and(|at| at <= now) {
             self.failed.sort_unstable_by_key(|uplink| uplink.number);
             for uplink in self.failed.drain(..).rev() {
                 self.waiting.push_front(uplink);

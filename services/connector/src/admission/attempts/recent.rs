@@ -1,16 +1,16 @@
 //! The same certificate for the same reason once in a while: a device that tries again and again says nothing new.
 //!
-//! Invariant: as many entries as [`REMEMBERED_MAX`], and so no more refusals of one instance within [`AGAIN_MS`].
+//! Invariant: as many entries as [`REMEMBERED_MAX`], and so no more refusals of one instance within [`REPEAT_MS_MIN`].
 
 use std::collections::HashMap;
 
 use rollcall_domain::time::Timestamp;
 
-/// Certificates with their codes that are remembered, of one instance. While as many were refused within [`AGAIN_MS`], no
+/// Certificates with their codes that are remembered, of one instance. While as many were refused within [`REPEAT_MS_MIN`], no
 /// others are kept: a storm takes more than 20 minutes to push out all of an instance's attempts.
 const REMEMBERED_MAX: usize = 4096;
 /// The same is kept again after this long.
-const AGAIN_MS: u64 = 60_000;
+const REPEAT_MS_MIN: u64 = 60_000;
 
 /// As many are remembered as may be.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl RecentRefusals {
 
 /// In either direction: a clock that was set back must not silence anybody until it is there again.
 fn is_recent(kept: Timestamp, now: Timestamp) -> bool {
-    kept.unix_ms().abs_diff(now.unix_ms()) < AGAIN_MS
+    kept.unix_ms().abs_diff(now.unix_ms()) < REPEAT_MS_MIN
 }
 
 #[cfg(test)]
@@ -57,11 +57,11 @@ mod tests {
     #[test]
     fn the_same_certificate_and_code_is_kept_once_a_minute() {
         let mut recent = RecentRefusals::default();
-        assert_eq!(recent.allows([1; 32], "device_frozen", at(AGAIN_MS)), Ok(true));
-        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(false));
-        assert_eq!(recent.allows([1; 32], "device_deleted", at(2 * AGAIN_MS - 1)), Ok(true));
-        assert_eq!(recent.allows([2; 32], "device_frozen", at(2 * AGAIN_MS - 1)), Ok(true));
-        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * AGAIN_MS)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(REPEAT_MS_MIN)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * REPEAT_MS_MIN - 1)), Ok(false));
+        assert_eq!(recent.allows([1; 32], "device_deleted", at(2 * REPEAT_MS_MIN - 1)), Ok(true));
+        assert_eq!(recent.allows([2; 32], "device_frozen", at(2 * REPEAT_MS_MIN - 1)), Ok(true));
+        assert_eq!(recent.allows([1; 32], "device_frozen", at(2 * REPEAT_MS_MIN)), Ok(true));
         assert_eq!(recent.allows([1; 32], "device_frozen", at(0)), Ok(true), "the clock was set back");
     }
 
@@ -76,9 +76,9 @@ mod tests {
         for number in 0..REMEMBERED_MAX {
             assert_eq!(recent.allows(certificate(number), "device_frozen", at(0)), Ok(true));
         }
-        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS - 1)), Err(Full));
-        assert_eq!(recent.allows(certificate(0), "device_frozen", at(AGAIN_MS - 1)), Ok(false));
-        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(AGAIN_MS)), Ok(true));
+        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(REPEAT_MS_MIN - 1)), Err(Full));
+        assert_eq!(recent.allows(certificate(0), "device_frozen", at(REPEAT_MS_MIN - 1)), Ok(false));
+        assert_eq!(recent.allows(certificate(REMEMBERED_MAX), "device_frozen", at(REPEAT_MS_MIN)), Ok(true));
         assert_eq!(recent.0.len(), 1);
     }
 }

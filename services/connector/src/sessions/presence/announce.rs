@@ -9,7 +9,7 @@ use super::announcements::ANNOUNCING_MAX;
 use crate::instance::Instance;
 
 /// How long to wait after the backbone has refused.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Announces until the future is dropped.
 pub(crate) async fn announce(instance: &Instance) {
@@ -30,7 +30,7 @@ pub(crate) async fn announce(instance: &Instance) {
         let outcomes: Vec<_> = announced.buffer_unordered(ANNOUNCING_MAX).collect().await;
         if let Some(error) = outcomes.into_iter().find_map(Result::err) {
             tracing::warn!(instance = %instance.id, %error, "presence cannot be announced; trying again");
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 }

@@ -5,14 +5,14 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use rollcall_backbone::presence::{PresenceChange, Session as Place};
+use rollcall_backbone::presence::{PresenceChange, Session as PresenceSession};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
     time::Timestamp,
 };
 use tokio::sync::Notify;
 
-use crate::sessions::table::{Session, Sessions};
+use crate::sessions::{session::Session, table::SessionTable};
 
 /// Announcements under way at a time.
 pub(super) const ANNOUNCING_MAX: usize = 64;
@@ -28,18 +28,18 @@ pub(crate) struct Announcements {
 impl Announcements {
     /// A session is open. Says nothing of one that is no longer the device's: one that took over may have been announced,
     /// or be over, already.
-    pub(crate) fn online(&self, connector: &ConnectorId, session: &Session, sessions: &Sessions) {
+    pub(crate) fn online(&self, connector: &ConnectorId, session: &Session, sessions: &SessionTable) {
         let device = session.device.device.clone();
-        let place = Place { connector: connector.clone(), number: session.number };
-        let online = PresenceChange::Online { device, session: place, at: session.since };
+        let announced = PresenceSession { connector: connector.clone(), number: session.number };
+        let online = PresenceChange::Online { device, session: announced, at: session.since };
         self.put_if(online, || sessions.of(&session.device.device).is_some_and(|held| held.number == session.number));
     }
 
     /// A session is over, and no other took its place here.
     pub(crate) fn offline(&self, connector: &ConnectorId, session: &Session, at: Timestamp) {
         let device = session.device.device.clone();
-        let place = Place { connector: connector.clone(), number: session.number };
-        self.put_if(PresenceChange::Offline { device, session: place, at }, || true);
+        let ended = PresenceSession { connector: connector.clone(), number: session.number };
+        self.put_if(PresenceChange::Offline { device, session: ended, at }, || true);
     }
 
     /// Returns once something waits.
@@ -60,9 +60,9 @@ impl Announcements {
 
     /// Asked under the lock, so that nobody who takes over can come in between with an earlier word.
     pub(super) fn put_if(&self, change: PresenceChange, still_so: impl FnOnce() -> bool) {
-        let Some((device, number)) = said_of(&change) else { return };
+        let Some((device, number)) = subject_of(&change) else { return };
         let mut waiting = self.lock();
-        let later = waiting.get(device).and_then(said_of).is_some_and(|(_, waiting)| waiting > number);
+        let later = waiting.get(device).and_then(subject_of).is_some_and(|(_, waiting)| waiting > number);
         if later || !still_so() {
             return;
         }
@@ -77,7 +77,7 @@ impl Announcements {
 
     /// Removes what has been announced, unless there is something newer of the device.
     pub(super) fn settle(&self, change: &PresenceChange) {
-        let Some((device, _)) = said_of(change) else { return };
+        let Some((device, _)) = subject_of(change) else { return };
         let mut waiting = self.lock();
         if waiting.get(device) == Some(change) {
             waiting.remove(device);
@@ -93,7 +93,7 @@ impl Announcements {
 }
 
 /// Of which device and session a change is.
-fn said_of(change: &PresenceChange) -> Option<(&DeviceId, u64)> {
+fn subject_of(change: &PresenceChange) -> Option<(&DeviceId, u64)> {
     match change {
         PresenceChange::Online { device, session, .. } | PresenceChange::Offline { device, session, .. } => {
             Some((device, session.number))
@@ -106,18 +106,18 @@ fn said_of(change: &PresenceChange) -> Option<(&DeviceId, u64)> {
 mod tests {
     use super::*;
 
-    fn place(number: u64) -> (DeviceId, Place, Timestamp) {
+    fn parts(number: u64) -> (DeviceId, PresenceSession, Timestamp) {
         let connector = ConnectorId::parse("c1").unwrap();
-        (DeviceId::parse("d1").unwrap(), Place { connector, number }, Timestamp::from_unix_ms(0))
+        (DeviceId::parse("d1").unwrap(), PresenceSession { connector, number }, Timestamp::from_unix_ms(0))
     }
 
     fn online(number: u64) -> PresenceChange {
-        let (device, session, at) = place(number);
+        let (device, session, at) = parts(number);
         PresenceChange::Online { device, session, at }
     }
 
     fn offline(number: u64) -> PresenceChange {
-        let (device, session, at) = place(number);
+        let (device, session, at) = parts(number);
         PresenceChange::Offline { device, session, at }
     }
 

@@ -8,18 +8,18 @@ use tokio::time::MissedTickBehavior;
 use crate::instance::Instance;
 
 /// How long to wait after the backbone has refused.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Renews the lease, and says how this connector is, until the future is dropped.
-pub(crate) async fn beat(instance: &Instance) {
+pub(crate) async fn renew(instance: &Instance) {
     // Who watches says what is wrong with it.
     while instance.backbone.presence.open(&instance.id).await.is_err() {
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
-    let mut beat = tokio::time::interval(HEARTBEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut renew = tokio::time::interval(HEARTBEAT);
+    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        beat.tick().await;
+        renew.tick().await;
         let age = instance.freshness.of_log(&instance.log).age;
         let age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         let (position, digest) = {

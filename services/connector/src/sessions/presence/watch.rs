@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::presence::{PresenceChange, Session as Place};
+use rollcall_backbone::presence::{PresenceChange, Session as PresenceSession};
 use rollcall_domain::{ids::DeviceId, refusal::Refusal};
 
-use crate::{instance::Instance, sessions::table::Session};
+use crate::{instance::Instance, sessions::session::Session};
 
 /// How long to wait after the backbone has refused.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Watches until the future is dropped.
 pub(crate) async fn watch(instance: &Instance) {
@@ -20,7 +20,7 @@ pub(crate) async fn watch(instance: &Instance) {
         if let Err(error) = watch_once(instance).await {
             tracing::warn!(instance = %instance.id, %error, "presence cannot be watched; trying again");
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
@@ -49,23 +49,23 @@ async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::Backbo
             PresenceChange::Offline { .. } => {}
             PresenceChange::ConnectorLost { connector } => {
                 if connector == instance.connector {
-                    announce_unless(instance, &HashMap::new());
+                    announce_missing(instance, &HashMap::new());
                 }
             }
             PresenceChange::CaughtUp => {
                 let shown = shown.take().unwrap_or_default();
-                end_unless_held(instance, &shown);
-                announce_unless(instance, &shown);
+                announce_ended(instance, &shown);
+                announce_missing(instance, &shown);
             }
         }
     }
     Ok(())
 }
 
-fn online_somewhere(instance: &Instance, device: &DeviceId, place: &Place) {
+fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSession) {
     let Some(held) = instance.sessions.of(device) else { return };
-    if place.connector == instance.connector {
-        if place.number == held.number {
+    if shown.connector == instance.connector {
+        if shown.number == held.number {
             held.announced.store(true, Ordering::SeqCst);
         }
     } else if held.announced.load(Ordering::SeqCst) {
@@ -75,10 +75,10 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, place: &Place) {
 
 /// Announces the end of sessions that presence shows and nobody holds: their end was to be announced when the instance
 /// failed.
-fn end_unless_held(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     for (number, device) in shown {
         if instance.sessions.of(device).is_none_or(|held| held.number != *number) {
-            let session = Place { connector: instance.connector.clone(), number: *number };
+            let session = PresenceSession { connector: instance.connector.clone(), number: *number };
             let over = PresenceChange::Offline { device: device.clone(), session, at: instance.now() };
             instance.announcements.put_if(over, || true);
         }
@@ -88,7 +88,7 @@ fn end_unless_held(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
 /// Announces the sessions that presence should show and does not: it was away, or took this connector for lost. Not those
 /// that have been told to close, which their connections have yet to do: announced now, a session that lost against a
 /// newer one elsewhere would seem the newest of all.
-fn announce_unless(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+fn announce_missing(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
         session.acknowledged.store(false, Ordering::SeqCst);

@@ -12,10 +12,10 @@ use rollcall_backbone::{
 };
 use rollcall_domain::policy::TopicScope;
 
-use crate::{instance::Instance, metrics::metrics, sessions::table::Session};
+use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
 
 /// How long to wait before following again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
 /// than a session by more was not meant for it.
 const CLOCKS_APART_MS_MAX: i64 = 5_000;
@@ -32,7 +32,7 @@ pub(crate) async fn run(instance: &Instance) {
                 after = None;
             }
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 

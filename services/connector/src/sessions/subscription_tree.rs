@@ -1,27 +1,27 @@
 //! Who has subscribed to a custom topic: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
 //!
-//! Holders are kept by number: a whole fleet may hold one filter, and each of them comes and goes without a look at the
+//! Subscribers are kept by number: a whole fleet may hold one filter, and each of them comes and goes without a look at the
 //! others. Not its job: whether somebody may, and system topics, which need no subscription. A filter has at most
 //! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds how deep the tree is.
 
 use std::collections::HashMap;
 
-/// A tree of filters, each with its holders.
+/// A tree of filters, each with its subscribers.
 #[derive(Debug)]
-pub(crate) struct Filters<H> {
+pub(crate) struct SubscriptionTree<H> {
     root: Node<H>,
 }
 
 #[derive(Debug)]
 struct Node<H> {
     levels: HashMap<Box<str>, Node<H>>,
-    /// Holders of the filter that ends here.
+    /// Subscribers of the filter that ends here.
     here: HashMap<u64, H>,
-    /// Holders of the filter that ends with `#` below here.
+    /// Subscribers of the filter that ends with `#` below here.
     below: HashMap<u64, H>,
 }
 
-impl<H> Default for Filters<H> {
+impl<H> Default for SubscriptionTree<H> {
     fn default() -> Self {
         Self { root: Node::default() }
     }
@@ -33,18 +33,18 @@ impl<H> Default for Node<H> {
     }
 }
 
-impl<H: Clone> Filters<H> {
-    /// The holder of this number holds `filter`; again is once.
-    pub(crate) fn insert(&mut self, filter: &str, number: u64, holder: H) {
+impl<H: Clone> SubscriptionTree<H> {
+    /// The subscriber of this number holds `filter`; again is once.
+    pub(crate) fn insert(&mut self, filter: &str, number: u64, subscriber: H) {
         let mut node = &mut self.root;
         for level in filter.split('/') {
             if level == "#" {
-                node.below.insert(number, holder);
+                node.below.insert(number, subscriber);
                 return;
             }
             node = node.levels.entry(level.into()).or_default();
         }
-        node.here.insert(number, holder);
+        node.here.insert(number, subscriber);
     }
 
     /// It no longer holds `filter`.
@@ -57,8 +57,8 @@ impl<H: Clone> Filters<H> {
         self.root.is_empty()
     }
 
-    /// The holders of all filters that match a topic; one that holds several is there several times.
-    pub(crate) fn holders(&self, topic: &str) -> Vec<H> {
+    /// The subscribers of all filters that match a topic; one that holds several is there several times.
+    pub(crate) fn subscribers(&self, topic: &str) -> Vec<H> {
         let mut found = Vec::new();
         self.root.collect(Some(topic), &mut found);
         found
@@ -103,9 +103,9 @@ mod tests {
     use super::*;
 
     fn matching(filters: &[&str], topic: &str) -> Vec<usize> {
-        let mut tree = Filters::default();
+        let mut tree = SubscriptionTree::default();
         filters.iter().zip(0..).for_each(|(filter, n)| tree.insert(filter, n as u64, n));
-        let mut found = tree.holders(topic);
+        let mut found = tree.subscribers(topic);
         found.sort_unstable();
         found
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_removed_leaves_nothing_behind() {
-        let mut tree = Filters::default();
+        let mut tree = SubscriptionTree::default();
         for filter in ["a/b/c", "a/#", "+/b"] {
             tree.insert(filter, 1, ());
             tree.insert(filter, 1, ());

@@ -22,46 +22,40 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{admission::view_ready::view_ready, instance::Instance, sessions::table::Session};
+use crate::{admission::view_ready::view_ready, instance::Instance, sessions::session::Session};
 
 /// How often sessions are looked at for what time alone changes.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Sessions judged before others on this thread get their turn.
-const AT_A_TIME: usize = 128;
+const SESSIONS_PER_YIELD: usize = 128;
 
-/// What a record may change for sessions.
+/// The sessions that a record may take something from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Concern {
-    /// Nothing.
-    Nobody,
-    /// Right and policies of one device.
-    Device(DeviceId),
-    /// What any device may publish and subscribe.
-    Policies,
-    /// Who may be connected at all.
-    Rights,
+enum AffectedSessions {
+    None,
+    Of(DeviceId),
+    All,
 }
 
 /// What has to be looked at after a burst of records.
 #[derive(Debug, Default)]
-struct Due {
+struct Pending {
     devices: Vec<DeviceId>,
-    policies: bool,
-    rights: bool,
+    all: bool,
 }
 
 /// Judges until the view is closed or the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
     let (mut applied, mut status) = (instance.view.applied(), instance.view.status());
     let mut generation = status.borrow_and_update().generation;
-    let mut sweep = tokio::time::interval(SWEEP);
+    let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let mut due = Due::default();
+        let mut pending = Pending::default();
         tokio::select! {
             record = applied.recv() => match record {
-                Ok(record) => due.note(instance, &record),
-                Err(RecvError::Lagged(_)) => due.all(),
+                Ok(record) => pending.note(instance, &record),
+                Err(RecvError::Lagged(_)) => pending.all = true,
                 Err(RecvError::Closed) => return,
             },
             changed = status.changed() => if changed.is_err() { return },
@@ -70,61 +64,56 @@ pub(crate) async fn run(instance: &Instance) {
                 sweep_expired(instance).await;
             }
         }
-        if let Some(latest) = standing(instance)
+        if let Some(latest) = usable_generation(instance)
             && latest != generation
         {
             generation = latest;
-            due.all();
+            pending.all = true;
         }
-        due.note_the_rest(instance, &mut applied);
-        due.judge(instance).await;
+        pending.note_the_rest(instance, &mut applied);
+        pending.reauthorize(instance).await;
     }
 }
 
-impl Due {
+impl Pending {
     fn note(&mut self, instance: &Instance, applied: &Applied) {
         instance.registration.applied().arrived(&applied.record.cause);
-        match concern(&applied.record.event) {
-            Concern::Nobody => {}
-            Concern::Device(device) => self.devices.push(device),
-            Concern::Policies => self.policies = true,
-            Concern::Rights => self.rights = true,
+        match affected_sessions(&applied.record.event) {
+            AffectedSessions::None => {}
+            AffectedSessions::Of(device) => self.devices.push(device),
+            AffectedSessions::All => self.all = true,
         }
-    }
-
-    fn all(&mut self) {
-        (self.policies, self.rights) = (true, true);
     }
 
     fn note_the_rest(&mut self, instance: &Instance, applied: &mut Receiver<Applied>) {
         loop {
             match applied.try_recv() {
                 Ok(record) => self.note(instance, &record),
-                Err(TryRecvError::Lagged(_)) => self.all(),
+                Err(TryRecvError::Lagged(_)) => self.all = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
     }
 
-    async fn judge(self, instance: &Instance) {
-        if self.policies || self.rights {
-            return judge_all(instance, instance.sessions.all()).await;
+    async fn reauthorize(self, instance: &Instance) {
+        if self.all {
+            return reauthorize_all(instance, instance.sessions.all()).await;
         }
-        judge_all(instance, self.devices.iter().filter_map(|device| instance.sessions.of(device)).collect()).await;
+        reauthorize_all(instance, self.devices.iter().filter_map(|device| instance.sessions.of(device)).collect()).await;
     }
 }
 
-async fn judge_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
+async fn reauthorize_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
     for (n, session) in sessions.iter().enumerate() {
-        judge_one(instance, session);
-        if n % AT_A_TIME == AT_A_TIME - 1 {
+        reauthorize(instance, session);
+        if n % SESSIONS_PER_YIELD == SESSIONS_PER_YIELD - 1 {
             tokio::task::yield_now().await;
         }
     }
 }
 
 /// The generation of the view, if it may be judged by.
-fn standing(instance: &Instance) -> Option<u64> {
+fn usable_generation(instance: &Instance) -> Option<u64> {
     let status = instance.status.borrow();
     view_ready(&status).then_some(status.generation)
 }
@@ -132,8 +121,8 @@ fn standing(instance: &Instance) -> Option<u64> {
 /// Judges one session by the view as it stands. While that may not be judged by, or began anew meanwhile, the session is
 /// left alone: all are judged again when it may. A lookup that met damage found nothing: that is no reason to tell a device
 /// that it was deleted.
-pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
-    let Some(generation) = standing(instance) else { return };
+pub(crate) fn reauthorize(instance: &Instance, session: &Arc<Session>) {
+    let Some(generation) = usable_generation(instance) else { return };
     let (configuration, damaged) = (instance.view.configuration(), instance.view.lookups_damaged());
     session.forget_record();
     let lost = lost_right(
@@ -145,7 +134,7 @@ pub(crate) fn judge_one(instance: &Instance, session: &Arc<Session>) {
         &session.device.device,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
-    if standing(instance) != Some(generation) {
+    if usable_generation(instance) != Some(generation) {
         return;
     }
     let lost = lost.or_else(|| {
@@ -176,17 +165,17 @@ async fn sweep_expired(instance: &Instance) {
         let ca_valid = configuration.cas.get(&session.ca).is_some_and(|ca| ca.not_before <= now && now <= ca.not_after);
         !ca_valid || now < session.facts.not_before || session.facts.not_after < now
     };
-    judge_all(instance, instance.sessions.all().into_iter().filter(outside).collect()).await;
+    reauthorize_all(instance, instance.sessions.all().into_iter().filter(outside).collect()).await;
 }
 
-fn concern(event: &AnyEvent) -> Concern {
+fn affected_sessions(event: &AnyEvent) -> AffectedSessions {
     let event = match event {
         AnyEvent::Registry(event) => event,
-        AnyEvent::Fleet(_) | AnyEvent::Log(_) => return Concern::Nobody,
+        AnyEvent::Fleet(_) | AnyEvent::Log(_) => return AffectedSessions::None,
     };
     match event {
         Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. } => {
-            Concern::Device(profile.device.clone())
+            AffectedSessions::Of(profile.device.clone())
         }
         Event::DeviceCertificatePinned { device, .. }
         | Event::DeviceCertificateReplaced { device, .. }
@@ -197,18 +186,18 @@ fn concern(event: &AnyEvent) -> Concern {
         | Event::DeviceDeleted { device }
         | Event::DeviceReadmitted { device }
         | Event::PolicyBound { target: PolicyTarget::Device(device), .. }
-        | Event::PolicyUnbound { target: PolicyTarget::Device(device), .. } => Concern::Device(device.clone()),
+        | Event::PolicyUnbound { target: PolicyTarget::Device(device), .. } => AffectedSessions::Of(device.clone()),
         Event::PolicyCreated { .. }
         | Event::PolicyUpdated { .. }
         | Event::PolicyDeleted { .. }
         | Event::PolicyBound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
-        | Event::PolicyUnbound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. } => Concern::Policies,
-        Event::TemplateUpdated { .. }
+        | Event::PolicyUnbound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
+        | Event::TemplateUpdated { .. }
         | Event::TemplateDeleted { .. }
         | Event::CaConfigured { .. }
         | Event::CaDeleted { .. }
         | Event::SpaceDeleted { .. }
-        | Event::ProductDeleted { .. } => Concern::Rights,
+        | Event::ProductDeleted { .. } => AffectedSessions::All,
         Event::SpaceCreated { .. }
         | Event::SpaceRenamed { .. }
         | Event::ProductCreated { .. }
@@ -221,6 +210,6 @@ fn concern(event: &AnyEvent) -> Concern {
         | Event::DeviceTagsChanged { .. }
         | Event::CertificateRetired { .. }
         | Event::CertificateReadmitted { .. }
-        | Event::RetiredForgotten { .. } => Concern::Nobody,
+        | Event::RetiredForgotten { .. } => AffectedSessions::None,
     }
 }
