@@ -7,28 +7,28 @@
 //! Invariants: nothing received makes it panic; it never holds more than its [`Limits`] name, and never because of a
 //! length that was only announced; where the same bytes are cut makes no difference.
 //!
-//! Read [`exchange`] (what is said between the machine and its owner), then [`protocol`], then `session`.
+//! Read [`interface`] (what is said between the machine and its owner), then [`protocol`], then `established`.
 
-pub mod answer;
-pub mod exchange;
+pub mod interface;
 pub mod limits;
 pub mod protocol;
+pub mod reason_codes;
 pub mod subscriptions;
 pub mod topic;
 pub mod violation;
 
 mod connect;
 mod downlink;
+mod established;
 mod frame;
 mod inbound;
 mod outbound;
-mod session;
 mod uplink;
 
 #[cfg(test)]
 mod tests;
 
-pub use exchange::{
+pub use interface::{
     Closing, Connect, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome,
     PublishRef, Subscribe, Undelivered, Version,
 };

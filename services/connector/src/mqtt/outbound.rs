@@ -16,10 +16,10 @@ use rollcall_domain::refusal::Refusal;
 use tokio_util::codec::Encoder;
 
 use super::{
-    answer::{codes, reason_string},
     connect::Peer,
-    exchange::{Grant, Version},
+    interface::{Grant, Version},
     limits::Limits,
+    reason_codes::{codes, reason_string},
     violation::Violation,
 };
 

@@ -1,6 +1,6 @@
 //! The state machine of one connection, as its owner uses it.
 
-mod advance;
+mod transitions;
 
 use std::collections::VecDeque;
 
@@ -9,11 +9,11 @@ use rollcall_domain::refusal::Refusal;
 
 use super::{
     connect::Peer,
-    exchange::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
+    established::Established,
     frame::Frames,
+    interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
     limits::{HELD_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
-    session::Session,
     subscriptions::Subscriptions,
     violation::Violation,
 };
@@ -33,7 +33,7 @@ pub struct Protocol {
     /// The latest time that was told.
     now_ms: u64,
     /// The client's last sign of life; `None`: the next time that is told. So nobody is blamed for our waiting.
-    alive_ms: Option<u64>,
+    active_ms: Option<u64>,
     /// Whether the owner leaves bytes unread on its own account.
     held: bool,
     /// How much of the packet that is being received has counted as a sign of life.
@@ -43,11 +43,11 @@ pub struct Protocol {
 #[derive(Debug)]
 enum State {
     /// Nothing whole has come yet.
-    Fresh,
+    AwaitingConnect,
     /// The owner judges the CONNECT.
-    Judged(Box<Peer>),
+    Authorizing(Box<Peer>),
     /// CONNACK 0 was sent.
-    Open(Box<Session>),
+    Established(Box<Established>),
     /// `Effect::Close` was given.
     Closed,
 }
@@ -57,12 +57,12 @@ impl Protocol {
     pub fn new(limits: Limits, now_ms: u64) -> Self {
         Self {
             limits,
-            state: State::Fresh,
+            state: State::AwaitingConnect,
             frames: Frames::default(),
             output: BytesMut::new(),
             effects: VecDeque::new(),
             now_ms,
-            alive_ms: Some(now_ms),
+            active_ms: Some(now_ms),
             held: false,
             progress_bytes: 0,
         }
@@ -70,7 +70,7 @@ impl Protocol {
 
     /// Takes bytes from the client. Any cut will do.
     pub fn receive(&mut self, bytes: &[u8], now_ms: u64) {
-        self.tell(now_ms);
+        self.observe_time(now_ms);
         self.read(bytes);
     }
 
@@ -80,7 +80,7 @@ impl Protocol {
     pub fn wants_input(&self) -> bool {
         match self.state {
             State::Closed => false,
-            State::Fresh | State::Judged(_) | State::Open(_) => {
+            State::AwaitingConnect | State::Authorizing(_) | State::Established(_) => {
                 !self.is_paused() || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.held_bytes() < HELD_BYTES_MAX)
             }
         }
@@ -91,7 +91,7 @@ impl Protocol {
     /// when that is over.
     pub fn hold(&mut self, held: bool) {
         if self.held && !held {
-            self.alive_ms = None;
+            self.active_ms = None;
         }
         self.held = held;
     }
@@ -123,7 +123,7 @@ impl Protocol {
         }
         if was_full {
             // It has taken something: that is a sign of life too.
-            self.alive_ms = None;
+            self.active_ms = None;
             self.with_session(|session, sink| {
                 session.send_queued(sink);
                 Ok(())
@@ -134,42 +134,44 @@ impl Protocol {
 
     /// When to call `tick` at the latest, on the owner's clock; `None` while no time limit runs.
     pub fn deadline_ms(&self) -> Option<u64> {
-        let patience_ms = match &self.state {
-            State::Fresh => u64::from(self.limits.connect_ms_max),
+        let timeout_ms = match &self.state {
+            State::AwaitingConnect => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
-            State::Open(session) if !self.held && !session.waits_for_owner(&self.limits) => {
+            State::Established(session) if !self.held && !session.waits_for_owner(&self.limits) => {
                 u64::from(session.peer.keep_alive_s) * 1500
             }
-            State::Open(_) | State::Judged(_) | State::Closed => return None,
+            State::Established(_) | State::Authorizing(_) | State::Closed => return None,
         };
         // An owner that has just answered is asked for the time at once.
-        Some(self.alive_ms.map_or(self.now_ms, |alive_ms| alive_ms + patience_ms))
+        Some(self.active_ms.map_or(self.now_ms, |active_ms| active_ms + timeout_ms))
     }
 
     /// Tells the time; closes what is overdue. Early calls do no harm.
     pub fn tick(&mut self, now_ms: u64) {
-        self.tell(now_ms);
+        self.observe_time(now_ms);
         if self.deadline_ms().is_none_or(|deadline_ms| self.now_ms < deadline_ms) {
             return;
         }
         match &self.state {
-            State::Fresh => self.end(Closing::Violated(Violation::ConnectTooSlow)),
-            State::Open(_) if self.output.len() > OUTPUT_BYTES_MAX => self.end(Closing::Refused(Refusal::SlowConsumer)),
-            State::Open(_) => self.end(Closing::Refused(Refusal::KeepAliveTimedOut)),
-            State::Judged(_) | State::Closed => {}
+            State::AwaitingConnect => self.end(Closing::Violated(Violation::ConnectTooSlow)),
+            State::Established(_) if self.output.len() > OUTPUT_BYTES_MAX => {
+                self.end(Closing::Refused(Refusal::SlowConsumer))
+            }
+            State::Established(_) => self.end(Closing::Refused(Refusal::KeepAliveTimedOut)),
+            State::Authorizing(_) | State::Closed => {}
         }
     }
 
     /// Lets the client in: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
     pub fn accept(&mut self, grant: &Grant, now_ms: u64) {
-        self.tell(now_ms);
-        let State::Judged(peer) = &self.state else { return };
+        self.observe_time(now_ms);
+        let State::Authorizing(peer) = &self.state else { return };
         let peer = **peer;
         if !outbound::accepted(&mut self.output, &peer, grant, &self.limits) {
             return self.end(Closing::Refused(Refusal::PacketTooLarge));
         }
-        self.state = State::Open(Box::new(Session::new(peer)));
-        self.alive_ms = Some(self.now_ms);
+        self.state = State::Established(Box::new(Established::new(peer)));
+        self.active_ms = Some(self.now_ms);
         self.read(&[]);
     }
 
@@ -178,12 +180,12 @@ impl Protocol {
     /// `retry_after_s` becomes the user property of that name for MQTT 5.
     pub fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
         match &self.state {
-            State::Judged(peer) => {
+            State::Authorizing(peer) => {
                 outbound::refused(&mut self.output, peer, &refusal, retry_after_s);
                 self.finish(Closing::Refused(refusal));
             }
-            State::Fresh => self.finish(Closing::Refused(refusal)),
-            State::Open(_) => self.end(Closing::Refused(refusal)),
+            State::AwaitingConnect => self.finish(Closing::Refused(refusal)),
+            State::Established(_) => self.end(Closing::Refused(refusal)),
             State::Closed => {}
         }
     }
@@ -229,8 +231,8 @@ impl Protocol {
     /// The subscriptions of an open session.
     pub fn subscriptions(&self) -> Option<&Subscriptions> {
         match &self.state {
-            State::Open(session) => Some(&session.subscriptions),
-            State::Fresh | State::Judged(_) | State::Closed => None,
+            State::Established(session) => Some(&session.subscriptions),
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => None,
         }
     }
 }

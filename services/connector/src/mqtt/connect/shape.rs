@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::{Failure, Peer, malformed};
-use crate::mqtt::exchange::Version;
+use crate::mqtt::interface::Version;
 
 /// The bits of the connect flags (MQTT 5 §3.1.2.3).
 pub(super) mod flag {

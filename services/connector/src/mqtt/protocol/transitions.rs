@@ -2,14 +2,13 @@
 
 use super::{Protocol, State};
 use crate::mqtt::{
-    answer,
     connect::{self, Failure},
-    exchange::{Closing, Effect},
+    established::{Established, Sink},
     frame::Frame,
     inbound,
+    interface::{Closing, Effect},
     limits::{OUTPUT_BYTES_MAX, PROGRESS_BYTES},
-    outbound,
-    session::{Session, Sink},
+    outbound, reason_codes,
     violation::Violation,
 };
 
@@ -18,25 +17,25 @@ const CONNECT: u8 = 0x10;
 
 impl Protocol {
     /// Acts on an answer of the owner, then reads on. If everything waited for it, the client's time starts anew.
-    pub(super) fn answered(&mut self, act: impl FnOnce(&mut Session, &mut Sink<'_>) -> Result<(), Closing>) {
+    pub(super) fn answered(&mut self, act: impl FnOnce(&mut Established, &mut Sink<'_>) -> Result<(), Closing>) {
         if self.is_paused() {
-            self.alive_ms = None;
+            self.active_ms = None;
         }
         self.with_session(act);
         self.read(&[]);
     }
 
-    pub(super) fn tell(&mut self, now_ms: u64) {
+    pub(super) fn observe_time(&mut self, now_ms: u64) {
         self.now_ms = self.now_ms.max(now_ms);
-        self.alive_ms.get_or_insert(self.now_ms);
+        self.active_ms.get_or_insert(self.now_ms);
     }
 
     /// Whether packets stay unread for now.
     pub(super) fn is_paused(&self) -> bool {
         match &self.state {
-            State::Fresh => false,
-            State::Judged(_) | State::Closed => true,
-            State::Open(session) => self.output.len() > OUTPUT_BYTES_MAX || session.waits_for_owner(&self.limits),
+            State::AwaitingConnect => false,
+            State::Authorizing(_) | State::Closed => true,
+            State::Established(session) => self.output.len() > OUTPUT_BYTES_MAX || session.waits_for_owner(&self.limits),
         }
     }
 
@@ -45,7 +44,7 @@ impl Protocol {
         while !self.is_paused() {
             match self.next_frame(&mut bytes) {
                 Ok(Some(frame)) => {
-                    self.alive_ms = Some(self.now_ms);
+                    self.active_ms = Some(self.now_ms);
                     self.progress_bytes = 0;
                     self.packet(frame);
                 }
@@ -60,34 +59,35 @@ impl Protocol {
     }
 
     fn next_frame(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
-        if matches!(self.state, State::Fresh) && self.frames.first_byte(bytes).is_some_and(|byte| byte != CONNECT) {
+        if matches!(self.state, State::AwaitingConnect) && self.frames.first_byte(bytes).is_some_and(|byte| byte != CONNECT)
+        {
             return Err(Violation::FirstPacketNotConnect);
         }
         self.frames.next(bytes, &self.limits)
     }
 
     fn note_progress(&mut self) {
-        if matches!(self.state, State::Open(_)) && self.frames.held_bytes() >= self.progress_bytes + PROGRESS_BYTES {
+        if matches!(self.state, State::Established(_)) && self.frames.held_bytes() >= self.progress_bytes + PROGRESS_BYTES {
             self.progress_bytes = self.frames.held_bytes();
-            self.alive_ms = Some(self.now_ms);
+            self.active_ms = Some(self.now_ms);
         }
     }
 
     fn packet(&mut self, frame: Frame) {
         match &self.state {
-            State::Fresh => self.connect(frame),
-            State::Open(session) => match inbound::read(session.peer.version, frame) {
+            State::AwaitingConnect => self.connect(frame),
+            State::Established(session) => match inbound::read(session.peer.version, frame) {
                 Ok(packet) => self.with_session(|session, sink| session.packet(packet, sink)),
                 Err(violation) => self.end(Closing::Violated(violation)),
             },
-            State::Judged(_) | State::Closed => {}
+            State::Authorizing(_) | State::Closed => {}
         }
     }
 
     fn connect(&mut self, frame: Frame) {
         match connect::read(frame) {
             Ok((connect, peer)) => {
-                self.state = State::Judged(Box::new(peer));
+                self.state = State::Authorizing(Box::new(peer));
                 self.effects.push_back(Effect::Connect(Box::new(connect)));
             }
             Err(Failure::Refused(refusal, peer)) => {
@@ -103,8 +103,8 @@ impl Protocol {
         }
     }
 
-    pub(super) fn with_session(&mut self, act: impl FnOnce(&mut Session, &mut Sink<'_>) -> Result<(), Closing>) {
-        let State::Open(session) = &mut self.state else { return };
+    pub(super) fn with_session(&mut self, act: impl FnOnce(&mut Established, &mut Sink<'_>) -> Result<(), Closing>) {
+        let State::Established(session) = &mut self.state else { return };
         let mut sink =
             Sink { output: &mut self.output, effects: &mut self.effects, limits: &self.limits, now_ms: self.now_ms };
         if let Err(closing) = act(session, &mut sink) {
@@ -114,15 +114,15 @@ impl Protocol {
 
     /// Ends with a last word, if the session is open and the version has one.
     pub(super) fn end(&mut self, closing: Closing) {
-        if let State::Open(session) = &self.state {
+        if let State::Established(session) = &self.state {
             match &closing {
                 Closing::Client => {}
                 Closing::Refused(refusal) => {
-                    let reason = answer::reason_string(refusal.code(), refusal);
-                    outbound::disconnect(&mut self.output, &session.peer, answer::codes(refusal).disconnect_5, reason);
+                    let reason = reason_codes::reason_string(refusal.code(), refusal);
+                    outbound::disconnect(&mut self.output, &session.peer, reason_codes::codes(refusal).disconnect_5, reason);
                 }
                 Closing::Violated(violation) => {
-                    let reason = answer::reason_string(violation.refusal().code(), violation);
+                    let reason = reason_codes::reason_string(violation.refusal().code(), violation);
                     outbound::disconnect(&mut self.output, &session.peer, violation.reason(), reason);
                 }
             }

@@ -9,11 +9,11 @@ use rollcall_domain::refusal::Refusal;
 use super::{
     connect::Peer,
     downlink::Downlink,
-    exchange::{
+    inbound::{Filter, Packet, Published},
+    interface::{
         Closing, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Publish, PublishOutcome, PublishRef,
         Subscribe, Undelivered, Version,
     },
-    inbound::{Filter, Packet, Published},
     limits::Limits,
     outbound,
     subscriptions::Subscriptions,
@@ -32,32 +32,32 @@ pub(super) struct Sink<'a> {
 
 /// An open session.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Established {
     pub(super) peer: Peer,
     pub(super) subscriptions: Subscriptions,
     unanswered: Unanswered,
     aliases: Aliases,
     downlink: Downlink,
     /// The SUBSCRIBE that the owner is ruling on.
-    asked: Option<Box<Asked>>,
+    pending: Option<Box<PendingSubscribe>>,
 }
 
 /// A SUBSCRIBE that is not acknowledged yet.
 #[derive(Debug)]
-struct Asked {
+struct PendingSubscribe {
     packet_id: NonZeroU16,
-    filters: Vec<AskedFilter>,
+    filters: Vec<PendingFilter>,
 }
 
 #[derive(Debug)]
-enum AskedFilter {
+enum PendingFilter {
     /// The machine has ruled.
     Refused(SubscribeAckReason),
     /// The owner is to rule.
     Open(Filter),
 }
 
-impl Session {
+impl Established {
     pub(super) fn new(peer: Peer) -> Self {
         Self {
             peer,
@@ -65,13 +65,13 @@ impl Session {
             unanswered: Unanswered::default(),
             aliases: Aliases::default(),
             downlink: Downlink::default(),
-            asked: None,
+            pending: None,
         }
     }
 
     /// Whether no packet may be read until the owner has answered.
     pub(super) fn waits_for_owner(&self, limits: &Limits) -> bool {
-        self.asked.is_some() || self.unanswered.len() >= limits.unanswered_max().max(1)
+        self.pending.is_some() || self.unanswered.len() >= limits.unanswered_max().max(1)
     }
 
     pub(super) fn packet(&mut self, packet: Packet, sink: &mut Sink<'_>) -> Result<(), Closing> {
@@ -160,31 +160,31 @@ impl Session {
 
     fn subscribe(&mut self, packet_id: NonZeroU16, filters: Vec<Filter>, sink: &mut Sink<'_>) {
         let mut free = usize::from(sink.limits.subscriptions_max).saturating_sub(self.subscriptions.len());
-        let filters: Vec<AskedFilter> = filters
+        let filters: Vec<PendingFilter> = filters
             .into_iter()
             .map(|filter| {
                 if topic::is_shared(&filter.filter) {
-                    return AskedFilter::Refused(SubscribeAckReason::SharedSubscriptionNotSupported);
+                    return PendingFilter::Refused(SubscribeAckReason::SharedSubscriptionNotSupported);
                 }
                 if !topic::is_within_limit(&filter.filter) {
-                    return AskedFilter::Refused(SubscribeAckReason::TopicFilterInvalid);
+                    return PendingFilter::Refused(SubscribeAckReason::TopicFilterInvalid);
                 }
                 if self.subscriptions.contains(&filter.filter) {
-                    return AskedFilter::Open(filter);
+                    return PendingFilter::Open(filter);
                 }
                 if free == 0 {
-                    return AskedFilter::Refused(SubscribeAckReason::QuotaExceeded);
+                    return PendingFilter::Refused(SubscribeAckReason::QuotaExceeded);
                 }
                 free -= 1;
-                AskedFilter::Open(filter)
+                PendingFilter::Open(filter)
             })
             .collect();
         let open = filters.iter().filter_map(|filter| match filter {
-            AskedFilter::Open(filter) => Some(FilterRequest { filter: filter.filter.clone(), qos: filter.qos }),
-            AskedFilter::Refused(_) => None,
+            PendingFilter::Open(filter) => Some(FilterRequest { filter: filter.filter.clone(), qos: filter.qos }),
+            PendingFilter::Refused(_) => None,
         });
         let open: Vec<_> = open.collect();
-        self.asked = Some(Box::new(Asked { packet_id, filters }));
+        self.pending = Some(Box::new(PendingSubscribe { packet_id, filters }));
         if open.is_empty() {
             self.subscribed(&[], sink);
         } else {
@@ -192,15 +192,15 @@ impl Session {
         }
     }
 
-    /// The owner's ruling on the SUBSCRIBE that it was asked about.
+    /// The owner's ruling on the SUBSCRIBE that is pending.
     pub(super) fn subscribed(&mut self, outcomes: &[FilterOutcome], sink: &mut Sink<'_>) {
-        let Some(asked) = self.asked.take() else { return };
+        let Some(pending) = self.pending.take() else { return };
         let mut outcomes = outcomes.iter();
-        let mut status = Vec::with_capacity(asked.filters.len());
-        for filter in asked.filters {
+        let mut status = Vec::with_capacity(pending.filters.len());
+        for filter in pending.filters {
             status.push(match filter {
-                AskedFilter::Refused(reason) => reason,
-                AskedFilter::Open(filter) => match outcomes.next() {
+                PendingFilter::Refused(reason) => reason,
+                PendingFilter::Open(filter) => match outcomes.next() {
                     Some(FilterOutcome::Granted) => {
                         self.subscriptions.insert(&filter.filter, filter.qos, filter.no_local);
                         if filter.qos == 0 { SubscribeAckReason::GrantedQos0 } else { SubscribeAckReason::GrantedQos1 }
@@ -209,7 +209,7 @@ impl Session {
                 },
             });
         }
-        outbound::suback(sink.output, &self.peer, asked.packet_id, status);
+        outbound::suback(sink.output, &self.peer, pending.packet_id, status);
     }
 
     fn unsubscribe(&mut self, packet_id: NonZeroU16, filters: Vec<String>, sink: &mut Sink<'_>) {
