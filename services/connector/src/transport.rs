@@ -7,4 +7,3 @@ pub(crate) mod listener;
 mod server_certificate;
 mod sni;
 pub(crate) mod trust;
-mod v1_key;

@@ -6,24 +6,19 @@
 
 use std::sync::Arc;
 
-use rollcall_domain::certificate::path::PathError;
+use rollcall_domain::certificate::path::{PathError, raw_public_key};
 use rollcall_projection::admission::ViewStatus;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerMisbehaved, SignatureScheme,
     client::danger::HandshakeSignatureValid,
-    crypto::{
-        WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
-    },
+    crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key},
     pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 use tokio::sync::watch;
 use webpki::RawPublicKeyEntity;
 
-use crate::{
-    admission::view_ready::view_ready,
-    transport::{chain_verifier::ChainVerifier, v1_key::v1_key},
-};
+use crate::{admission::view_ready::view_ready, transport::chain_verifier::ChainVerifier};
 
 /// Asks for a client certificate and proves it.
 #[derive(Debug)]
@@ -72,8 +67,7 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let Some(key) = v1_key(cert) else { return verify_tls12_signature(message, cert, dss, &self.algorithms) };
-        let spki = SubjectPublicKeyInfoDer::from(key);
+        let spki = public_key(cert)?;
         let key = RawPublicKeyEntity::try_from(&spki).map_err(|_| CertificateError::BadEncoding)?;
         let candidates = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == dss.scheme);
         let (_, candidates) = candidates.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
@@ -88,17 +82,19 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match v1_key(cert) {
-            None => verify_tls13_signature(message, cert, dss, &self.algorithms),
-            Some(key) => {
-                verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(key), dss, &self.algorithms)
-            }
-        }
+        verify_tls13_signature_with_raw_key(message, &public_key(cert)?, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The key of a client certificate. rustls takes it out of version 3 certificates only, and `openssl x509 -req` without an
+/// extension file still makes version 1; so the domain's reader, which reads both, takes it out of either.
+fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, CertificateError> {
+    let key = raw_public_key(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    Ok(SubjectPublicKeyInfoDer::from(key))
 }
 
 /// The rustls error whose alert tells the device what is wrong with its chain (RFC 8446 §6.2).
