@@ -133,7 +133,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The part of them that the MQTT state machine keeps.
-    pub fn protocol(&self) -> mqtt::Limits {
+    pub(crate) fn protocol(&self) -> mqtt::Limits {
         mqtt::Limits {
             connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
             payload_bytes_max: self.payload_bytes_max,
@@ -147,22 +147,22 @@ impl Limits {
     }
 
     /// [`Self::handshake_ms_max`].
-    pub fn handshake(&self) -> Duration {
+    pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms_max)
     }
 
     /// [`Self::registration_ms_max`].
-    pub fn registration(&self) -> Duration {
+    pub(crate) fn registration(&self) -> Duration {
         Duration::from_millis(self.registration_ms_max)
     }
 
     /// [`Self::drain_ms_max`].
-    pub fn drain(&self) -> Duration {
+    pub(crate) fn drain(&self) -> Duration {
         Duration::from_millis(self.drain_ms_max)
     }
 
     /// [`Self::linger_ms_max`].
-    pub fn linger(&self) -> Duration {
+    pub(crate) fn linger(&self) -> Duration {
         Duration::from_millis(self.linger_ms_max)
     }
 }
@@ -174,7 +174,7 @@ impl Config {
     }
 
     /// The availability table as the rules want it.
-    pub fn availability(&self) -> AvailabilityRules {
+    pub(crate) fn availability(&self) -> AvailabilityRules {
         self.unavailable.rules()
     }
 }

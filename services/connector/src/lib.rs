@@ -8,23 +8,25 @@
 //!
 //! Read in the order in which a connection goes: [`run()`], `transport` (`listener`, `handshake`, `sni`, `trust`), `connection`
 //! (`serve`), `admission` (`entrance`, `authenticate`, `staleness`, `registration`, `refusals`), `sessions` (`table`, `session`,
-//! `judge`, `presence`, `router`, `uplinks`). [`mqtt`] is the protocol as a state machine and knows none of this.
+//! `judge`, `presence`, `router`, `uplinks`). `mqtt` is the protocol as a state machine and knows none of this.
 
 mod admission;
-pub mod config;
+mod config;
 mod connection;
 mod context;
 mod instance;
 mod instances;
 mod metrics;
-pub mod mqtt;
+mod mqtt;
 mod run;
 mod sessions;
 mod status;
 mod transport;
 
-pub use config::Config;
-pub use config::staleness::{InstanceStaleness, StaleSessions};
+pub use config::{
+    Config, Limits,
+    staleness::{InstanceStaleness, StaleSessions},
+};
 pub use rollcall_projection::readiness::Unready;
 pub use run::{Parts, RunError, run};
 pub use status::{ConnectorStatus, InstanceStatus};

@@ -9,13 +9,13 @@
 //!
 //! Read [`interface`] (what is said between the machine and its owner), then [`protocol`], then `established`.
 
-pub mod interface;
-pub mod limits;
-pub mod protocol;
-pub mod reason_codes;
-pub mod subscriptions;
-pub mod topic;
-pub mod violation;
+mod interface;
+mod limits;
+mod protocol;
+mod reason_codes;
+mod subscriptions;
+mod topic;
+mod violation;
 
 mod connect;
 mod downlink;
@@ -28,10 +28,8 @@ mod uplink;
 #[cfg(test)]
 mod tests;
 
-pub use interface::{
-    Closing, Connect, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome,
-    PublishRef, Subscribe, Undelivered, Version,
+pub(crate) use interface::{
+    Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome, PublishRef,
 };
-pub use limits::Limits;
-pub use protocol::Protocol;
-pub use violation::Violation;
+pub(crate) use limits::Limits;
+pub(crate) use protocol::Protocol;

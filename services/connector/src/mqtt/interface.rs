@@ -13,7 +13,7 @@ use super::violation::Violation;
 
 /// The MQTT version that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Version {
+pub(crate) enum Version {
     /// MQTT 3.1: protocol name `MQIsdp`, level 3.
     V3_1,
     /// MQTT 3.1.1: level 4.
@@ -24,7 +24,7 @@ pub enum Version {
 
 impl Version {
     /// As people write it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::V3_1 => "3.1",
             Self::V3_1_1 => "3.1.1",
@@ -35,7 +35,7 @@ impl Version {
 
 /// What the owner has to do or to know, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// A CONNECT that keeps the standard and the service's limits: answer with `accept` or `refuse`.
     /// Nothing more is read from the client until then.
     Connect(Box<Connect>),
@@ -53,54 +53,54 @@ pub enum Effect {
 
 /// What of a CONNECT matters to the owner. A password is ignored and not even kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connect {
+pub(crate) struct Connect {
     /// The client's MQTT version.
-    pub version: Version,
+    pub(crate) version: Version,
     /// Client identifier as sent; empty if the client leaves the choice to the server, which then chooses the device id.
-    pub client_id: String,
+    pub(crate) client_id: String,
     /// User name as sent.
-    pub user_name: Option<String>,
+    pub(crate) user_name: Option<String>,
     /// Clean Start (5.0) or Clean Session. No session outlives its connection either way.
-    pub clean_start: bool,
+    pub(crate) clean_start: bool,
     /// Keep-alive in seconds, within the limits.
-    pub keep_alive_s: u16,
+    pub(crate) keep_alive_s: u16,
 }
 
 /// Tells the machine who has been let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// The device: user property `device_id`, and the Assigned Client Identifier of a client that sent none (a device
     /// has one connection at a time, so its id is unique).
-    pub device: DeviceId,
+    pub(crate) device: DeviceId,
     /// Its resource space: user property `space_id`.
-    pub space: SpaceId,
+    pub(crate) space: SpaceId,
     /// Its product: user property `product_id`.
-    pub product: ProductId,
+    pub(crate) product: ProductId,
 }
 
 /// Names a [`Publish`] until it has been answered. Never sent to anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PublishRef(pub(super) u64);
+pub(crate) struct PublishRef(pub(super) u64);
 
 /// A message from the client. Its topic is a well-formed topic name of allowed length; whether this device may use it
 /// has not been asked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
+pub(crate) struct Publish {
     /// For `published`.
-    pub publish: PublishRef,
+    pub(crate) publish: PublishRef,
     /// 0 or 1.
-    pub qos: u8,
+    pub(crate) qos: u8,
     /// The topic name; a topic alias is resolved already.
-    pub topic: String,
+    pub(crate) topic: String,
     /// The payload.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
     /// MQTT 5 properties; empty for older versions.
-    pub properties: MessageProperties,
+    pub(crate) properties: MessageProperties,
 }
 
 /// What became of a message of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishOutcome {
+pub(crate) enum PublishOutcome {
     /// It is on disk: acknowledge it.
     Stored,
     /// The device may not publish to this topic: MQTT 5 PUBACK 0x87; before MQTT 5, which cannot say so, acknowledged.
@@ -112,24 +112,24 @@ pub enum PublishOutcome {
 
 /// A SUBSCRIBE for the owner to rule on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscribe {
+pub(crate) struct Subscribe {
     /// Well-formed filters of allowed length, in the packet's order. Filters that the machine itself refuses (shared,
     /// too long, over the limit) are not among them.
-    pub filters: Vec<FilterRequest>,
+    pub(crate) filters: Vec<FilterRequest>,
 }
 
 /// One filter of a SUBSCRIBE.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterRequest {
+pub(crate) struct FilterRequest {
     /// The filter as sent, wildcards included.
-    pub filter: String,
+    pub(crate) filter: String,
     /// The QoS that will be granted, 0 or 1; a request for 2 gets 1.
-    pub qos: u8,
+    pub(crate) qos: u8,
 }
 
 /// The owner's ruling on one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FilterOutcome {
+pub(crate) enum FilterOutcome {
     /// Subscribed.
     Granted,
     /// The device may not: SUBACK 0x87 in MQTT 5, 0x80 before.
@@ -138,24 +138,24 @@ pub enum FilterOutcome {
 
 /// A message for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery<'a> {
+pub(crate) struct Delivery<'a> {
     /// The topic name.
-    pub topic: &'a str,
+    pub(crate) topic: &'a str,
     /// The payload.
-    pub payload: &'a Bytes,
+    pub(crate) payload: &'a Bytes,
     /// The QoS that it was published with, 0 or 1; the subscription may lower it.
-    pub qos: u8,
+    pub(crate) qos: u8,
     /// MQTT 5 properties; left out for older versions. `expiry_s` is what remains of it now.
-    pub properties: &'a MessageProperties,
+    pub(crate) properties: &'a MessageProperties,
     /// A system topic of this device, which needs no subscription: without one it is delivered at QoS 0.
-    pub implicit: bool,
+    pub(crate) implicit: bool,
     /// This very client published it: No Local subscriptions do not get it.
-    pub own: bool,
+    pub(crate) own: bool,
 }
 
 /// What became of a [`Delivery`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivered {
+pub(crate) enum Delivered {
     /// It is in the output, at this QoS.
     Sent {
         /// 0 or 1.
@@ -169,7 +169,7 @@ pub enum Delivered {
 
 /// Why a message is not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Undelivered {
+pub(crate) enum Undelivered {
     /// The session is not open (any more).
     NotOpen,
     /// No subscription matches.
@@ -185,14 +185,14 @@ pub enum Undelivered {
 
 /// Why the machine did not pass on a message of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dropped {
+pub(crate) enum Dropped {
     /// The topic is longer than the service allows: MQTT 5 PUBACK 0x90; before MQTT 5 acknowledged.
     TopicTooLong,
 }
 
 /// Why a connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Closing {
+pub(crate) enum Closing {
     /// The client sent DISCONNECT.
     Client,
     /// The owner refused the CONNECT or closed the session, or a limit of the service did.
@@ -203,7 +203,7 @@ pub enum Closing {
 
 impl Closing {
     /// The refusal that this counts as, if it is one.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Client => None,
             Self::Refused(refusal) => Some(refusal.clone()),

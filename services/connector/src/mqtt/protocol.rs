@@ -14,7 +14,6 @@ use super::{
     interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
     limits::{HELD_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
-    subscriptions::Subscriptions,
     violation::Violation,
 };
 
@@ -24,7 +23,7 @@ use super::{
 /// [`next_effect`](Self::next_effect), write [`output`](Self::output) and say how much was [`written`](Self::written),
 /// and [`tick`](Self::tick) at [`deadline_ms`](Self::deadline_ms). `now_ms` is any clock that only goes forward.
 #[derive(Debug)]
-pub struct Protocol {
+pub(crate) struct Protocol {
     limits: Limits,
     state: State,
     frames: Frames,
@@ -54,7 +53,7 @@ enum State {
 
 impl Protocol {
     /// Waits for CONNECT.
-    pub fn new(limits: Limits, now_ms: u64) -> Self {
+    pub(crate) fn new(limits: Limits, now_ms: u64) -> Self {
         Self {
             limits,
             state: State::AwaitingConnect,
@@ -69,7 +68,7 @@ impl Protocol {
     }
 
     /// Takes bytes from the client. Any cut will do.
-    pub fn receive(&mut self, bytes: &[u8], now_ms: u64) {
+    pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
         self.observe_time(now_ms);
         self.read(bytes);
     }
@@ -77,7 +76,7 @@ impl Protocol {
     /// Whether to read on. While this is false (the owner owes answers, or the client does not take its output), leave
     /// the bytes in the socket: that is what slows the client down. It stays true for the first bytes that come while
     /// the owner judges, so that the owner also learns when the client goes away.
-    pub fn wants_input(&self) -> bool {
+    pub(crate) fn wants_input(&self) -> bool {
         match self.state {
             State::Closed => false,
             State::AwaitingConnect | State::Authorizing(_) | State::Established(_) => {
@@ -89,7 +88,7 @@ impl Protocol {
     /// Says whether the owner leaves the client's bytes in the socket although they are wanted: too much is on its way
     /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts anew
     /// when that is over.
-    pub fn hold(&mut self, held: bool) {
+    pub(crate) fn hold(&mut self, held: bool) {
         if self.held && !held {
             self.active_ms = None;
         }
@@ -97,7 +96,7 @@ impl Protocol {
     }
 
     /// The next thing for the owner to do. Take all of them after every call that may change something.
-    pub fn next_effect(&mut self) -> Option<Effect> {
+    pub(crate) fn next_effect(&mut self) -> Option<Effect> {
         let effect = self.effects.pop_front();
         if self.effects.is_empty() {
             self.effects.shrink_to(IDLE_QUEUE_LEN_MAX);
@@ -106,12 +105,12 @@ impl Protocol {
     }
 
     /// Bytes to write to the client now.
-    pub fn output(&self) -> &[u8] {
+    pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
     /// Says that the first `bytes` of the output have been written.
-    pub fn written(&mut self, bytes: usize) {
+    pub(crate) fn written(&mut self, bytes: usize) {
         let was_full = self.output.len() > OUTPUT_BYTES_MAX;
         self.output.advance(bytes.min(self.output.len()));
         if self.output.is_empty() {
@@ -133,7 +132,7 @@ impl Protocol {
     }
 
     /// When to call `tick` at the latest, on the owner's clock; `None` while no time limit runs.
-    pub fn deadline_ms(&self) -> Option<u64> {
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
         let timeout_ms = match &self.state {
             State::AwaitingConnect => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
@@ -147,7 +146,7 @@ impl Protocol {
     }
 
     /// Tells the time; closes what is overdue. Early calls do no harm.
-    pub fn tick(&mut self, now_ms: u64) {
+    pub(crate) fn tick(&mut self, now_ms: u64) {
         self.observe_time(now_ms);
         if self.deadline_ms().is_none_or(|deadline_ms| self.now_ms < deadline_ms) {
             return;
@@ -163,7 +162,7 @@ impl Protocol {
     }
 
     /// Lets the client in: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
-    pub fn accept(&mut self, grant: &Grant, now_ms: u64) {
+    pub(crate) fn accept(&mut self, grant: &Grant, now_ms: u64) {
         self.observe_time(now_ms);
         let State::Authorizing(peer) = &self.state else { return };
         let peer = **peer;
@@ -178,7 +177,7 @@ impl Protocol {
     /// Does not let the client in: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
     /// come before it (too many connections): then nothing is said, there being no CONNECT to answer.
     /// `retry_after_s` becomes the user property of that name for MQTT 5.
-    pub fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
+    pub(crate) fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
         match &self.state {
             State::Authorizing(peer) => {
                 outbound::refused(&mut self.output, peer, &refusal, retry_after_s);
@@ -191,12 +190,12 @@ impl Protocol {
     }
 
     /// Answers [`Effect::Publish`]; in any order, acknowledgements keep the order of the messages.
-    pub fn published(&mut self, publish: PublishRef, outcome: PublishOutcome) {
+    pub(crate) fn published(&mut self, publish: PublishRef, outcome: PublishOutcome) {
         self.answered(|session, sink| session.published(publish, outcome, sink));
     }
 
     /// Answers [`Effect::Subscribe`], an outcome for each of its filters; missing ones count as denied.
-    pub fn subscribed(&mut self, outcomes: &[FilterOutcome]) {
+    pub(crate) fn subscribed(&mut self, outcomes: &[FilterOutcome]) {
         self.answered(|session, sink| {
             session.subscribed(outcomes, sink);
             Ok(())
@@ -204,7 +203,7 @@ impl Protocol {
     }
 
     /// Sends a message to the client, if it has subscribed to it.
-    pub fn deliver(&mut self, delivery: &Delivery<'_>) -> Delivered {
+    pub(crate) fn deliver(&mut self, delivery: &Delivery<'_>) -> Delivered {
         let mut delivered = Delivered::Not(Undelivered::NotOpen);
         self.with_session(|session, sink| {
             session.deliver(delivery, sink).map(|outcome| delivered = outcome).inspect_err(|_| {
@@ -216,7 +215,7 @@ impl Protocol {
 
     /// Takes subscriptions away that the device may no longer have; what waits because of them is not sent. The client is
     /// not told: MQTT has no word for it.
-    pub fn withdraw(&mut self, filters: &[Box<str>]) {
+    pub(crate) fn withdraw(&mut self, filters: &[Box<str>]) {
         self.with_session(|session, _| {
             session.withdraw(filters);
             Ok(())
@@ -224,15 +223,7 @@ impl Protocol {
     }
 
     /// Ends the session: DISCONNECT with the reason for MQTT 5, then close. Before CONNACK the same as `refuse`.
-    pub fn close(&mut self, refusal: Refusal) {
+    pub(crate) fn close(&mut self, refusal: Refusal) {
         self.refuse(refusal, None);
-    }
-
-    /// The subscriptions of an open session.
-    pub fn subscriptions(&self) -> Option<&Subscriptions> {
-        match &self.state {
-            State::Established(session) => Some(&session.subscriptions),
-            State::AwaitingConnect | State::Authorizing(_) | State::Closed => None,
-        }
     }
 }

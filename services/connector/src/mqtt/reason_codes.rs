@@ -13,13 +13,13 @@ use super::limits::REASON_BYTES_MAX;
 
 /// The numbers of one refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Codes {
+pub(crate) struct Codes {
     /// CONNACK return code of MQTT 3.1 and 3.1.1; `None`: they have no code for it and the connection is closed.
-    pub connack_3: Option<Connack3>,
+    pub(crate) connack_3: Option<Connack3>,
     /// CONNACK reason code of MQTT 5.
-    pub connack_5: Connack5,
+    pub(crate) connack_5: Connack5,
     /// DISCONNECT reason code of MQTT 5, for a session that was open.
-    pub disconnect_5: Disconnect5,
+    pub(crate) disconnect_5: Disconnect5,
 }
 
 /// The numbers of a refusal.
@@ -27,7 +27,7 @@ pub struct Codes {
 /// 3.1.1 codes as the service uses them: 1 version, 2 client id or keep-alive, 3 try again, 4 wrong credentials (device
 /// SDKs do not try again), 5 not authorised. 5 is also the answer to a will, for which 3.1.1 has no code: the client was
 /// understood and is not allowed to.
-pub fn codes(refusal: &Refusal) -> Codes {
+pub(crate) fn codes(refusal: &Refusal) -> Codes {
     let not_authorised = |disconnect_5| codes_of(Some(Connack3::NotAuthorized), Connack5::NotAuthorized, disconnect_5);
     let wrong_credentials =
         codes_of(Some(Connack3::BadUserNameOrPassword), Connack5::BadUserNameOrPassword, Disconnect5::NotAuthorized);
@@ -88,7 +88,7 @@ const fn codes_of(connack_3: Option<Connack3>, connack_5: Connack5, disconnect_5
 }
 
 /// `<code>: <text>`, made fit for an MQTT string: a rejection's text may quote a certificate.
-pub fn reason_string(code: &str, text: &dyn std::fmt::Display) -> String {
+pub(crate) fn reason_string(code: &str, text: &dyn std::fmt::Display) -> String {
     let mut reason: String = format!("{code}: {text}")
         .chars()
         .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })

@@ -8,7 +8,7 @@ use rollcall_domain::refusal::Refusal;
 
 /// What the client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Violation {
+pub(crate) enum Violation {
     /// The first packet is something else.
     #[error("the first packet is not CONNECT")]
     FirstPacketNotConnect,
@@ -60,7 +60,7 @@ pub enum Violation {
 
 impl Violation {
     /// The refusal that it counts as.
-    pub fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         match self {
             Self::TooLarge => Refusal::PacketTooLarge,
             Self::FirstPacketNotConnect

@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::Violation;
+use crate::mqtt::violation::Violation;
 
 #[test]
 fn f26_a_silent_client_has_until_the_deadline() {
