@@ -1,4 +1,4 @@
-//! From CONNECT to CONNACK: whether the device is admitted, registered first, or refused.
+//! From CONNECT to CONNACK: whether the device is accepted, registered first, or refused.
 
 pub(crate) mod accept;
 pub(crate) mod attempts;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
 use crate::mqtt;
 
-/// All of it.
+/// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -20,7 +20,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
     pub tls_folder: PathBuf,
-    /// How old the view of an instance may be for letting devices in, seconds since a registrar has confirmed it; 0: known
+    /// How old the view of an instance may be for accepting devices, seconds since a registrar has confirmed it; 0: known
     /// devices get in for as long as the centre is away.
     pub stale_admission_s_max: u64,
     /// What becomes of live sessions when the view is older than that.
@@ -41,7 +41,7 @@ pub struct Config {
 pub struct Limits {
     /// TCP connections at a time, from SYN to last byte; more are closed at once.
     pub connections_max: u32,
-    /// Connections that the kernel may hold before they are accepted.
+    /// Connections in the kernel's accept queue.
     pub backlog_max: u32,
     /// TLS handshakes at a time after their ClientHello has come; more wait, within their deadline.
     pub handshakes_max: u32,
@@ -81,7 +81,7 @@ pub struct Limits {
     pub uplink_bytes_in_flight_max: u32,
     /// Largest payload of an MQTT message, bytes; a packet may have 64 KB more, for its topic and properties.
     pub payload_bytes_max: u32,
-    /// How long a stopping connector goes on saying goodbye.
+    /// How long a stopping connector waits for its connections to end.
     pub drain_ms_max: u64,
     /// How long a refused client has for reading why.
     pub linger_ms_max: u64,
@@ -168,7 +168,7 @@ impl Limits {
 }
 
 impl Config {
-    /// What holds for an instance when its view grows old.
+    /// The staleness rule of one instance.
     pub(crate) fn staleness(&self, instance: &InstanceId) -> StalenessRule {
         StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
     }

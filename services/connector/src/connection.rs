@@ -1,8 +1,8 @@
-//! One connection: bytes between the socket and the MQTT state machine, and its effects to those who answer them.
+//! One connection: drives the TLS stream and the MQTT state machine, and hands its effects to the code that answers them.
 //!
-//! One task, light while idle: what the handshake and CONNECT needed is gone by then, buffers are borrowed from the stack
-//! while bytes move. Invariant: nothing here waits for one thing only; a client that takes nothing, sends nothing or
-//! sends too much is found out by a deadline or a full mailbox whatever else is under way.
+//! One task, small while idle: what the handshake and CONNECT needed is freed by then, buffers are borrowed from the stack while
+//! bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or sends too much meets a
+//! deadline or a full mailbox whatever else is under way.
 
 mod progress;
 mod token_bucket;
@@ -66,7 +66,7 @@ struct Connection {
     protocol: Protocol,
     stage: Stage,
     uplinks: Option<Box<Uplinks>>,
-    /// Messages, and bytes of whatever kind.
+    /// In messages, and in bytes of whatever kind.
     buckets: [TokenBucket; 2],
     timer: Pin<Box<Sleep>>,
     /// Output has been written that may still be in the TLS layer.
@@ -75,11 +75,11 @@ struct Connection {
     backlogged: bool,
 }
 
-/// How far the connection is.
+/// Before or after CONNACK 0.
 enum Stage {
-    /// CONNECT has not been answered.
+    /// CONNECT has not been accepted.
     Connecting(Box<Connecting>),
-    /// It has a session.
+    /// It has a session, which ends with the guard.
     Connected(SessionGuard),
 }
 
@@ -130,7 +130,7 @@ impl Connection {
                 }
             }
             if poll_fn(|cx| self.poll_progress(cx)).await.is_err() {
-                // Gone without a word: the session is left by being dropped.
+                // The client went without DISCONNECT: dropping the guard ends the session.
                 return;
             }
         }
@@ -170,7 +170,7 @@ impl Connection {
         }
     }
 
-    /// Says goodbye: what is left of the output, close_notify, and time to read both.
+    /// Ends: writes what is left of the output and close_notify, and leaves the client time to read both.
     async fn end(mut self, closing: Closing) {
         match (&self.stage, &closing) {
             (_, Closing::Client) => {}

@@ -1,4 +1,4 @@
-//! What all connections share: configuration, limits, instances, and whether the connector is stopping.
+//! What all connections share, read at each use: configuration, limits, instances, and whether the connector is stopping.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, instances::Instances};
 
-/// One connector, seen from a connection.
+/// Shared by all connections of one connector.
 pub(crate) struct ConnectorContext {
     pub(crate) config: Arc<Config>,
     pub(crate) instances: Instances,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Whose turn it is to shake hands.
+    /// Bounds the handshakes under way.
     pub(crate) handshakes: Semaphore,
     pub(crate) stopping: CancellationToken,
     started: Instant,

@@ -1,8 +1,7 @@
-//! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that write_attempts them true.
+//! One instance at this connector: its view, trust, sessions, registration and presence, as its tasks and connections read them.
 //!
-//! Instances share nothing but the connector's sockets and limits. Invariant: what a connection needs is read from here
-//! at each use, never kept by the connection. An instance whose tasks or view have failed is not mended: it says so, and
-//! another takes its place.
+//! Instances share only the connector's sockets and limits. Invariant: what a connection needs is read from here at each use,
+//! not copied into the connection. An instance whose tasks or view have failed is not repaired: it is replaced.
 
 use std::sync::{
     Arc,
@@ -32,7 +31,7 @@ use crate::{
     transport::trust::TrustEpoch,
 };
 
-/// What all instances of a connector are made with.
+/// What every instance of this connector is built from.
 #[derive(Clone)]
 pub(crate) struct InstanceParts {
     pub(crate) config: Arc<Config>,
@@ -48,11 +47,9 @@ pub(crate) struct InstanceParts {
     /// An instance has failed.
     pub(crate) failed: Arc<Notify>,
 }
-
-/// One instance.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
-    /// Which of the instances of this id it is.
+    /// Which incarnation of this id it is.
     pub(crate) sealed: SealedLog,
     pub(crate) log: LogId,
     /// Access domain, edition and region, as the fleet has them now.
@@ -62,7 +59,7 @@ pub(crate) struct Instance {
     pub(crate) status: watch::Receiver<ViewStatus>,
     pub(crate) freshness: Freshness,
     pub(crate) staleness: Staleness,
-    /// `None` until the first trust epoch: nobody shakes hands before.
+    /// `None` until the first trust epoch: there is no handshake before.
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: SessionTable,
     pub(crate) registration: Registration,
@@ -73,7 +70,7 @@ pub(crate) struct Instance {
     pub(crate) backbone: Backbone,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connector: ConnectorId,
-    /// Cancelled first of all when it is no longer served: from then on nobody is let in.
+    /// Cancelled first of all when it is no longer served: from then on no device is accepted.
     pub(crate) retiring: CancellationToken,
     broken: AtomicBool,
     failed: Arc<Notify>,
@@ -127,9 +124,9 @@ impl Instance {
         Ok((instance, recorded))
     }
 
-    /// Says that another has to take its place.
+    /// Marks it as failed: another instance has to replace it.
     pub(crate) fn fail(&self, reason: &str) {
-        // Who is leaving takes its parts along.
+        // A retiring instance is about to end its tasks anyway.
         if self.retiring.is_cancelled() {
             return;
         }
@@ -138,7 +135,7 @@ impl Instance {
         self.failed.notify_one();
     }
 
-    /// Whether another has to take its place.
+    /// Whether another instance has to replace it.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
     }

@@ -24,12 +24,12 @@ use crate::instance::{Instance, InstanceParts};
 
 /// How long to wait before an instance that could not be started, or that failed, is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How often it is looked whether the last session has ended.
+/// Between two looks whether the last session has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
 
-/// The owner's side.
+/// What the follower of the fleet owns.
 #[derive(Default)]
 struct Owned {
     running: HashMap<InstanceId, Arc<Instance>>,
@@ -37,7 +37,7 @@ struct Owned {
     leaving: HashMap<InstanceId, JoinHandle<()>>,
 }
 
-/// The reader's side.
+/// What handshakes read.
 #[derive(Default)]
 pub(crate) struct Instances {
     by_domain: ArcSwap<ByDomain>,
@@ -84,7 +84,7 @@ impl Owned {
     /// Retires, starts and changes instances; `false` if not all that the fleet has are served.
     fn update(&mut self, fleet: &fleet::Fleet, parts: &InstanceParts) -> bool {
         self.leaving.retain(|_, retiring| !retiring.is_finished());
-        // One that was deleted and made again is another: nobody has seen the fleet without it, perhaps.
+        // An instance deleted and created again under its id is another, though no snapshot lacked the id.
         let is_served = |instance: &Instance| {
             fleet.instances.get(&instance.id).is_some_and(|profile| SealedLog::of(profile) == instance.sealed)
         };
@@ -118,12 +118,12 @@ impl Owned {
     }
 }
 
-/// Closes what is open, says so to presence, ends the tasks and the view. From the call on, polled or not, nobody is let
-/// in: a session that opens while the others are closed would be judged by nobody.
+/// Closes the sessions, announces their end, ends the tasks and the view. From the call on, polled or not, no device is
+/// accepted: a session that opened while the others are closed would not be reauthorized.
 pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Output = ()> {
     instance.retiring.cancel();
     async move {
-        // However this ends.
+        // Also when this future is dropped.
         let _stop = instance.stop_guard();
         instance.close_all(&Refusal::ShuttingDown);
         if tokio::time::timeout(drain, goodbye(&instance)).await.is_err() {
@@ -136,7 +136,7 @@ async fn goodbye(instance: &Instance) {
     while instance.sessions.count() > 0 {
         tokio::time::sleep(POLL_INTERVAL).await;
     }
-    // One that has failed may have nobody to announce; its successor does what is left undone.
+    // In an instance that has failed no task may announce any more; its successor announces what is missing.
     if !instance.is_broken() {
         instance.announcements.announced().await;
     }

@@ -1,4 +1,4 @@
-//! The composition root: binds, starts what everything else needs, serves, drains.
+//! The composition root: binds, builds what everything else needs, serves, drains.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ use crate::{
     transport::listener,
 };
 
-/// How often the status is brought up to date.
+/// Between two looks at the status.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
 /// What a connector works with.
@@ -41,7 +41,7 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Gets the bound address, once, before anything else happens.
     pub bound: oneshot::Sender<SocketAddr>,
-    /// Gets how the connector stands, again and again.
+    /// Gets the status of the connector, whenever it changes.
     pub status: watch::Sender<ConnectorStatus>,
 }
 
@@ -76,7 +76,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let bind = |source| RunError::Bind { address: config.listen, source };
     let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    // Whoever started this may not care where.
+    // A caller that dropped the receiver does not need the address.
     let _ = parts.bound.send(address);
     let connector = connector_id(&*parts.entropy);
     tracing::info!(%address, %connector, "accepting MQTT over TLS");
@@ -110,7 +110,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     Ok(())
 }
 
-/// Nothing new is taken; who is connected is told to go elsewhere; presence says so.
+/// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that and
+/// waits for the connections to end.
 async fn drain(context: &ConnectorContext, connections: &TaskTracker) {
     connections.close();
     let limit = context.config.limits.drain();

@@ -1,4 +1,4 @@
-//! How a connector stands, for readiness and for people.
+//! The status of a connector, for readiness probes and for operators.
 
 use std::time::Duration;
 
@@ -30,11 +30,11 @@ pub struct InstanceStatus {
     pub instance: InstanceId,
     /// Its view.
     pub view: ViewStatus,
-    /// Whether the view may be judged by: devices that it knows are let in.
+    /// Whether the view is ready: devices that it knows are accepted.
     pub view_ready: bool,
     /// How old the view is, and whether it agrees with registrars'.
     pub freshness: Seen,
-    /// Why the view is not to be relied upon, even if devices are let in by it.
+    /// Why the view is not to be relied upon, even if devices are accepted by it.
     pub unready: Option<Unready>,
     /// The trust epoch; `None` without a usable server certificate.
     pub trust_epoch: Option<u64>,
@@ -47,7 +47,7 @@ pub struct InstanceStatus {
 }
 
 impl ConnectorStatus {
-    /// Whether every instance's devices can be let in, by a view that is to be relied upon.
+    /// Whether every instance's devices can be accepted, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
         let known = self.complete && !self.stopping;
         known && self.instances.iter().all(InstanceStatus::ready)
@@ -55,7 +55,7 @@ impl ConnectorStatus {
 }
 
 impl InstanceStatus {
-    /// Whether devices can be let in, by a view that is to be relied upon.
+    /// Whether devices can be accepted, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
         self.view_ready && self.unready.is_none() && self.trust_epoch.is_some()
     }

@@ -1,4 +1,4 @@
-//! Answers CONNECT: judges, opens the session, or says why not.
+//! Answers CONNECT: authenticates, opens the session, or returns the refusal.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
     transport::chain_verifier::VerifiedChain,
 };
 
-/// A session that is left when its connection ends, however it ends.
+/// Ends its session when it is dropped with the connection.
 pub(crate) struct SessionGuard {
     instance: Arc<Instance>,
     pub(crate) session: Arc<Session>,
@@ -31,7 +31,7 @@ impl Drop for SessionGuard {
     }
 }
 
-/// Lets somebody in, or says why not; `chain` is asked for only if the device must be registered first.
+/// Opens a session for a client; `chain` is called only if the device must be registered first.
 ///
 /// # Errors
 /// The [`Refusal`] to answer with.
@@ -46,11 +46,11 @@ pub(crate) async fn accept(
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
     let guard = open(instance, verified, identification, &admitted);
-    // Asked now that the session is in the table: whoever retires the instance sees the one or has said the other.
+    // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
         return Err(Refusal::ShuttingDown);
     }
-    // A record that was folded since the judgement may have come before the session was there to be judged again.
+    // A record that was folded since the authentication may have come before the session was there to be reauthorized.
     let at = {
         let status = instance.status.borrow();
         (status.generation, status.position)
@@ -84,7 +84,7 @@ fn open(
     SessionGuard { instance: instance.clone(), session }
 }
 
-/// Says to operators who was refused. Certificate and CONNECT are hostile text and stay out of it, except as the
+/// Reports a refusal to operators. Certificate and CONNECT are hostile text and stay out of it, except as the
 /// refusal quotes them, escaped.
 pub(crate) fn report(instance: &Instance, source: IpAddr, refusal: &Refusal) {
     metrics().refused(refusal);

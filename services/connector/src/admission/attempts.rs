@@ -1,8 +1,8 @@
-//! AttemptRecorder that say something about a device, kept among the instance's attempts for people to find.
+//! Records refusals that concern a device among the instance's attempts, for people to find.
 //!
-//! Not for what the registrar has refused (it keeps that itself), nor for what no verified CA certificate stands behind:
-//! garbage is counted and no more. Invariant: nobody waits for this. It begins when the device has its answer, and where
-//! room, recent or backbone say no, the refusal is only counted.
+//! Does not record what the registrar has refused (it does that itself), nor a connection whose chain leads to no verified CA
+//! certificate: that is only counted. Invariant: no connection waits for this. It begins when the device has its answer, and
+//! where the queue is full, the rate is exceeded or the backbone fails, the refusal is only counted.
 
 mod recent;
 
@@ -34,9 +34,8 @@ const WAITING_MAX: usize = 256;
 /// AttemptRecorder kept in one write.
 const GROUP_MAX: usize = 64;
 
-/// A connection that was not let in.
+/// A refused connection.
 pub(crate) struct RefusedConnection<'a> {
-    /// The chain that holds.
     pub(crate) verified: &'a VerifiedChain,
     /// The device that the CONNECT names, if it has the standard form.
     pub(crate) claimed: Option<&'a DeviceId>,
@@ -44,7 +43,7 @@ pub(crate) struct RefusedConnection<'a> {
     pub(crate) refusal: &'a Refusal,
 }
 
-/// Where connections of one instance record what they were refused for.
+/// Queues the refusals of one instance.
 pub(crate) struct AttemptRecorder {
     view: AdmissionView,
     clock: Arc<dyn Clock>,
@@ -53,19 +52,19 @@ pub(crate) struct AttemptRecorder {
 }
 
 impl AttemptRecorder {
-    /// For one instance, and what [`write_attempts`] keeps.
+    /// The recorder of one instance, and the queue for [`write_attempts`].
     pub(crate) fn new(view: AdmissionView, clock: Arc<dyn Clock>) -> (Self, mpsc::Receiver<Box<Attempt>>) {
         let (waiting, recorded) = mpsc::channel(WAITING_MAX);
         (Self { view, clock, waiting, recent: Mutex::default() }, recorded)
     }
 
-    /// Leaves one to be kept, if it is one that is; never waits. `chain` is asked for only then.
+    /// Queues a refusal that concerns a device; does not wait. `chain` is called only then.
     pub(crate) fn record(&self, refused: &RefusedConnection<'_>, chain: impl FnOnce() -> Chain) {
         if !concerns_device(refused.refusal) {
             return;
         }
         let (configuration, ca) = (self.view.configuration(), &refused.verified.ca);
-        // Deleted meanwhile: then nothing is proven any more.
+        // Deleted meanwhile: then the chain leads to no verified CA certificate.
         let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
         let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(NotRecorded::QueueFull, 1) };
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
@@ -80,7 +79,7 @@ impl AttemptRecorder {
     }
 }
 
-/// Keeps what is left, in groups, until the instance ends. What cannot be kept is given up: the device will be back, and
+/// Writes what is queued, in groups, until the instance ends. A group that fails is given up: the device will be back, and
 /// a backbone that is away has more important things to take when it returns.
 pub(crate) async fn write_attempts(
     instance: &InstanceId,
@@ -145,7 +144,7 @@ fn template(configuration: &Configuration, ca: &Ca) -> Option<(TemplateId, u32)>
 }
 
 /// Whether people who ask why this device was refused would want to know: not what the registrar keeps itself, what is
-/// about Rollcall, its limits or the MQTT session, or what nothing proven stands behind.
+/// about Rollcall, its limits or the MQTT session, or what has no verified chain.
 fn concerns_device(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::CaExpired

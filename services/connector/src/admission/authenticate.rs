@@ -1,7 +1,7 @@
-//! Judges a connection by the instance's view: let in, registered first, or refused.
+//! Authenticates a client by the instance's view: accepts, has it registered first, or refuses.
 //!
-//! Not its job: the rules (the domain's) and the registration (the registrar's). Invariant: whoever is let in was found
-//! in the view. A ruling is never believed: after it, the view is waited for and asked again.
+//! The rules are the domain's, registering is the registrar's. Invariant: an accepted device was found in the view. A ruling is
+//! not believed: after it, the view is waited for and asked again.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -21,25 +21,24 @@ use crate::{
     transport::chain_verifier::VerifiedChain,
 };
 
-/// Who wants to be let in.
+/// A client that has sent CONNECT.
 pub(crate) struct Client<'a> {
-    /// The chain that holds, and what the device's certificate says.
+    /// Its chain, and the facts of its certificate.
     pub(crate) verified: &'a VerifiedChain,
-    /// What of CONNECT matters to who somebody is.
+    /// The part of CONNECT that identifies the device.
     pub(crate) identification: Identification<'a>,
     /// Where the connection comes from.
     pub(crate) source: IpAddr,
 }
 
-/// Somebody to let in.
+/// A device to accept.
 pub(crate) struct Admitted {
-    /// As whom.
     pub(crate) device: Recognised,
-    /// The view's generation, and how far it was at least, when it said so: who comes from elsewhere is judged again.
+    /// Generation and position (at least) of the view that was asked: if it has moved on, the session is reauthorized.
     pub(crate) at: (u64, Position),
 }
 
-/// Judges one connection, once the view has read what waited for it; `chain` is asked for only if the device must be registered first.
+/// Admits one client, once the age of the view is known; `chain` is called only if the device must be registered first.
 ///
 /// # Errors
 /// The [`Refusal`] to answer CONNECT with.

@@ -1,9 +1,8 @@
-//! The way to the registrar as one service: a certificate in, "the view has applied the ruling" out.
+//! Registration by the registrar, as one tower service: a certificate in, "the view has applied the ruling" out.
 //!
-//! The layers read as a recipe: trace it, shed what is too much, give it a deadline, bound how many are under way, rate_limit
-//! each CA certificate and each source. Known devices never come here, so a storm of unknown ones costs them nothing.
-//! Invariant: every call ends within the deadline; the request itself stays queued, so that the next try finds the
-//! device registered.
+//! Its layers, outermost first: trace, shed what is too much, time out, bound what is under way, limit the rate of each CA
+//! certificate and each source. Known devices do not come here, so a storm of unknown ones costs them nothing. Invariant: every
+//! call ends within the deadline; the request itself stays queued, so that the next attempt finds the device registered.
 
 mod applied;
 mod rate_limit;
@@ -39,9 +38,9 @@ pub(crate) type Chain = Vec<Box<[u8]>>;
 pub(crate) struct CertificateConnect {
     /// SHA-256 over the device's certificate.
     pub(crate) sha256: [u8; 32],
-    /// The CA certificate that it leads to; for pacing only, the registrar finds its own.
+    /// The CA certificate that it leads to; for the rate limit only, the registrar finds its own.
     pub(crate) ca: CaId,
-    /// Where it comes from; for pacing only.
+    /// Where it comes from; for the rate limit only.
     pub(crate) source: IpAddr,
     /// The device that the CONNECT names, where no template names one.
     pub(crate) claimed: Option<DeviceId>,
@@ -67,7 +66,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Starts listening for rulings, until `shutdown`.
+    /// Listens for rulings until `shutdown`.
     pub(crate) fn start(
         instance: &InstanceId,
         queue: Arc<dyn RequestQueue>,
@@ -97,7 +96,7 @@ impl Registration {
         self.service.clone().oneshot(event).await.map_err(|error| self.refusal(error))
     }
 
-    /// Where the owner of the view says what it has learnt.
+    /// Where requests are notified that the view has applied.
     pub(crate) fn applied(&self) -> &AppliedRequests {
         &self.applied
     }
@@ -120,7 +119,7 @@ impl Registration {
         }
     }
 
-    /// Nobody answered: a registrar that is slow or away, or a log that this connector cannot reach at all.
+    /// No answer came: the registrar is slow or away, or this connector cannot reach the log.
     fn unanswered(&self) -> Refusal {
         match self.view.status().borrow().health {
             ViewHealth::Following | ViewHealth::Parked { .. } => Refusal::RegistrationTimedOut,

@@ -16,22 +16,22 @@ pub enum StaleSessions {
     End,
 }
 
-/// What is configured for one instance in the place of what holds for all.
+/// Overrides for one instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstanceStaleness {
-    /// As the connector's; absent: the connector's.
+    /// Replaces the setting of the connector of this name, if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_admission_s_max: Option<u64>,
-    /// As the connector's; absent: the connector's.
+    /// Replaces the setting of the connector of this name, if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_sessions: Option<StaleSessions>,
 }
 
-/// What holds for one instance.
+/// The rule of one instance, overrides applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StalenessRule {
-    /// `None`: devices are let in however old the view is.
+    /// `None`: devices are accepted however old the view is.
     pub(crate) bound: Option<Duration>,
     pub(crate) sessions: StaleSessions,
 }

@@ -1,7 +1,7 @@
 //! What a connection waits for, all at once: room to write, mail, stored messages, bytes, the clock.
 //!
-//! Polled by hand, because one TLS stream is both read and written and one state machine hears of everything. Invariant:
-//! whatever returns pending has left its waker where the next change will find it.
+//! Polled by hand, because one TLS stream is both read and written and one state machine gets every event. Invariant: each part
+//! that returns pending has registered its waker where its next change happens.
 
 use std::{
     io,
@@ -29,9 +29,9 @@ const READ_BYTES: usize = 4096;
 const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
 impl Connection {
-    /// Moves whatever can move; ready when the state machine may have something to say.
+    /// Polls every part; ready when the state machine may have an effect.
     pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // One instant for all: what one of them waits for, the timer must not take for past.
+        // One instant for all, so that the timer does not take for past what another part still waits for.
         let now = Instant::now();
         let wrote = self.poll_write(cx)?;
         let progress =
@@ -110,7 +110,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether more is under way than the device may have: then it is not read from, and slows down by itself.
+    /// Whether the device exceeds a rate or has too much in flight: then it is not read from, which slows it down.
     fn is_too_fast(&self, now: Instant) -> bool {
         let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
         in_flight >= self.context.config.limits.uplink_bytes_in_flight_max as usize

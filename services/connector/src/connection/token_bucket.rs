@@ -1,15 +1,15 @@
-//! How fast one device may send, in messages or in bytes: a bucket of tokens that may go into debt.
+//! A rate limit of one connection, in messages or in bytes: a token bucket that may go into debt.
 //!
-//! Whoever is too fast is not read from until the debt is paid, which slows it down without losing anything.
+//! A connection in debt is not read from until the debt is paid, which slows the device down without losing anything.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Seconds' worth that may come at once.
+/// Seconds of tokens that a full bucket holds.
 const BURST_S: f32 = 2.0;
 
-/// The bucket of one connection.
+/// Holds [`BURST_S`] seconds of tokens at first.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     per_s: f32,
@@ -18,20 +18,19 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Full.
     pub(crate) fn per_s(per_s_max: u32, now: Instant) -> Self {
         let per_s = per_s_max.max(1) as f32;
         Self { per_s, tokens: per_s * BURST_S, at: now }
     }
 
-    /// So much has come.
+    /// Takes tokens for what has been received, into debt if need be.
     pub(crate) fn spend(&mut self, amount: usize, now: Instant) {
         let earned = now.saturating_duration_since(self.at).as_secs_f32() * self.per_s;
         self.tokens = (self.tokens + earned).min(self.per_s * BURST_S) - amount as f32;
         self.at = now;
     }
 
-    /// Until when to wait, if that is after `now`.
+    /// When the debt is paid, if that is after `now`.
     pub(crate) fn resumes_at(&self, now: Instant) -> Option<Instant> {
         let debt = (self.tokens < 0.0).then(|| self.at + Duration::from_secs_f32(-self.tokens / self.per_s));
         debt.filter(|at| now < *at)

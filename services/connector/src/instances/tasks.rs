@@ -14,7 +14,7 @@ use crate::{
     transport::trust::TrustPublisher,
 };
 
-/// How long to wait before opening a queue again that could not be opened.
+/// Before opening the request queue again.
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Opens an instance and starts its tasks.
@@ -43,7 +43,7 @@ pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<A
     Ok(instance)
 }
 
-/// Runs a part of the instance. One that panicked would be missed by nobody until it was needed.
+/// Runs a task of the instance. Its panic fails the instance: otherwise it would go unnoticed until the task was needed.
 fn spawn<F>(instance: &Arc<Instance>, part: &'static str, task: impl FnOnce(Arc<Instance>) -> F)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -38,7 +38,7 @@ pub(super) struct Established {
     unanswered: Unanswered,
     aliases: Aliases,
     downlink: Downlink,
-    /// The SUBSCRIBE that the owner is ruling on.
+    /// The SUBSCRIBE that the owner has to answer.
     pending: Option<Box<PendingSubscribe>>,
 }
 
@@ -51,9 +51,9 @@ struct PendingSubscribe {
 
 #[derive(Debug)]
 enum PendingFilter {
-    /// The machine has ruled.
+    /// Refused by the machine itself.
     Refused(SubscribeAckReason),
-    /// The owner is to rule.
+    /// For the owner to decide.
     Open(Filter),
 }
 
@@ -192,7 +192,7 @@ impl Established {
         }
     }
 
-    /// The owner's ruling on the SUBSCRIBE that is pending.
+    /// The owner's answer to the pending SUBSCRIBE.
     pub(super) fn subscribed(&mut self, outcomes: &[FilterOutcome], sink: &mut Sink<'_>) {
         let Some(pending) = self.pending.take() else { return };
         let mut outcomes = outcomes.iter();

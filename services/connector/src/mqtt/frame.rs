@@ -56,7 +56,7 @@ struct Header {
 }
 
 impl Frames {
-    /// How much is held.
+    /// Bytes buffered.
     pub(super) fn held_bytes(&self) -> usize {
         self.held.len()
     }
@@ -71,7 +71,7 @@ impl Frames {
         self.held.extend_from_slice(fresh);
     }
 
-    /// Gives everything back.
+    /// Drops the buffer.
     pub(super) fn clear(&mut self) {
         self.held = BytesMut::new();
     }

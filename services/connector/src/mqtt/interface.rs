@@ -1,6 +1,6 @@
-//! What is said between the state machine of one connection and its owner, which has the sockets and the rules.
+//! What the state machine of one connection and its owner, which has the sockets and the rules, exchange.
 //!
-//! Everything here is independent of the MQTT version: what 3.1.1 cannot say is left out where packets are written.
+//! Everything here is independent of the MQTT version: what 3.1.1 cannot express is left out where packets are written.
 
 use bytes::Bytes;
 use rollcall_backbone::messages::MessageProperties;
@@ -41,7 +41,7 @@ pub(crate) enum Effect {
     Connect(Box<Connect>),
     /// A message: store it, or not, and answer with `published`, at QoS 0 too (the answer makes room for the next).
     Publish(Box<Publish>),
-    /// Filters to rule on: answer with `subscribed`. Nothing more is read from the client until then.
+    /// Filters to authorize: answer with `subscribed`. Nothing more is read from the client until then.
     Subscribe(Subscribe),
     /// Filters that this session had and no longer has. The client has its answer already.
     Unsubscribed(Vec<String>),
@@ -66,7 +66,7 @@ pub(crate) struct Connect {
     pub(crate) keep_alive_s: u16,
 }
 
-/// Tells the machine who has been let in.
+/// The device that has been accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     /// The device: user property `device_id`, and the Assigned Client Identifier of a client that sent none (a device
@@ -78,7 +78,7 @@ pub(crate) struct Grant {
     pub(crate) product: ProductId,
 }
 
-/// Names a [`Publish`] until it has been answered. Never sent to anybody.
+/// Names a [`Publish`] until it has been answered. It does not leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PublishRef(pub(super) u64);
 
@@ -92,7 +92,6 @@ pub(crate) struct Publish {
     pub(crate) qos: u8,
     /// The topic name; a topic alias is resolved already.
     pub(crate) topic: String,
-    /// The payload.
     pub(crate) payload: Bytes,
     /// MQTT 5 properties; empty for older versions.
     pub(crate) properties: MessageProperties,
@@ -110,7 +109,7 @@ pub(crate) enum PublishOutcome {
     Failed,
 }
 
-/// A SUBSCRIBE for the owner to rule on.
+/// A SUBSCRIBE for the owner to authorize.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscribe {
     /// Well-formed filters of allowed length, in the packet's order. Filters that the machine itself refuses (shared,
@@ -127,10 +126,9 @@ pub(crate) struct FilterRequest {
     pub(crate) qos: u8,
 }
 
-/// The owner's ruling on one filter.
+/// The owner's decision on one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FilterOutcome {
-    /// Subscribed.
     Granted,
     /// The device may not: SUBACK 0x87 in MQTT 5, 0x80 before.
     Denied,
@@ -141,7 +139,6 @@ pub(crate) enum FilterOutcome {
 pub(crate) struct Delivery<'a> {
     /// The topic name.
     pub(crate) topic: &'a str,
-    /// The payload.
     pub(crate) payload: &'a Bytes,
     /// The QoS that it was published with, 0 or 1; the subscription may lower it.
     pub(crate) qos: u8,

@@ -6,7 +6,7 @@ use rollcall_backbone::messages::PAYLOAD_BYTES_MAX;
 pub(crate) const KEEP_ALIVE_S_MIN: u16 = 30;
 /// Longest keep-alive, seconds.
 pub(crate) const KEEP_ALIVE_S_MAX: u16 = 1200;
-/// A CONNECT packet. Small, because it comes from somebody who has not been judged yet. Also every other packet but
+/// A CONNECT packet. Small, because its sender is not authenticated yet. Also every other packet but
 /// PUBLISH, none of which has a reason to be larger.
 pub(crate) const CONNECT_BYTES_MAX: u32 = 64 * 1024;
 /// Topic, packet id and properties of a PUBLISH with the largest payload.
@@ -19,11 +19,11 @@ pub(crate) const TOPIC_BYTES_MAX: usize = 128;
 pub(crate) const SYSTEM_TOPIC_BYTES_MAX: usize = 512;
 /// Reason String of MQTT 5, bytes.
 pub(crate) const REASON_BYTES_MAX: usize = 512;
-/// Bytes that are held while the machine waits for its owner; past that it asks for no more input.
+/// Bytes that are buffered while the machine waits for its owner; past that it asks for no more input.
 pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Output that the client has not taken; more is not added, and nothing more is read.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of one packet that count as a sign of life before the packet is whole: a large message on a slow link takes
+/// Bytes of one packet that count as activity before the packet is whole: a large message on a slow link takes
 /// longer than a keep-alive.
 pub(crate) const PROGRESS_BYTES: usize = 1024;
 /// Capacity that an empty buffer may keep: an idle connection is to cost next to nothing.

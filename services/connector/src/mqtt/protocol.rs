@@ -31,19 +31,19 @@ pub(crate) struct Protocol {
     effects: VecDeque<Effect>,
     /// The latest time that was told.
     now_ms: u64,
-    /// The client's last sign of life; `None`: the next time that is told. So nobody is blamed for our waiting.
+    /// The client's last activity; `None`: the next time that is observed, so that the client is not charged for our waiting.
     active_ms: Option<u64>,
     /// Whether the owner leaves bytes unread on its own account.
     held: bool,
-    /// How much of the packet that is being received has counted as a sign of life.
+    /// How much of the packet that is being received has counted as activity.
     progress_bytes: usize,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing whole has come yet.
+    /// No whole packet has come yet.
     AwaitingConnect,
-    /// The owner judges the CONNECT.
+    /// The owner has the CONNECT to answer.
     Authorizing(Box<Peer>),
     /// CONNACK 0 was sent.
     Established(Box<Established>),
@@ -67,7 +67,7 @@ impl Protocol {
         }
     }
 
-    /// Takes bytes from the client. Any cut will do.
+    /// Takes bytes from the client, split anywhere.
     pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
         self.observe_time(now_ms);
         self.read(bytes);
@@ -75,7 +75,7 @@ impl Protocol {
 
     /// Whether to read on. While this is false (the owner owes answers, or the client does not take its output), leave
     /// the bytes in the socket: that is what slows the client down. It stays true for the first bytes that come while
-    /// the owner judges, so that the owner also learns when the client goes away.
+    /// the owner authorizes, so that the owner also learns when the client goes away.
     pub(crate) fn wants_input(&self) -> bool {
         match self.state {
             State::Closed => false,
@@ -109,7 +109,7 @@ impl Protocol {
         &self.output
     }
 
-    /// Says that the first `bytes` of the output have been written.
+    /// Tells the machine that the first `bytes` of the output have been written.
     pub(crate) fn written(&mut self, bytes: usize) {
         let was_full = self.output.len() > OUTPUT_BYTES_MAX;
         self.output.advance(bytes.min(self.output.len()));
@@ -121,7 +121,7 @@ impl Protocol {
             }
         }
         if was_full {
-            // It has taken something: that is a sign of life too.
+            // Taking output is activity too.
             self.active_ms = None;
             self.with_session(|session, sink| {
                 session.send_queued(sink);
@@ -161,7 +161,7 @@ impl Protocol {
         }
     }
 
-    /// Lets the client in: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
+    /// Accepts the client: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
     pub(crate) fn accept(&mut self, grant: &Grant, now_ms: u64) {
         self.observe_time(now_ms);
         let State::Authorizing(peer) = &self.state else { return };
@@ -174,7 +174,7 @@ impl Protocol {
         self.read(&[]);
     }
 
-    /// Does not let the client in: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
+    /// Refuses the client: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
     /// come before it (too many connections): then nothing is said, there being no CONNECT to answer.
     /// `retry_after_s` becomes the user property of that name for MQTT 5.
     pub(crate) fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
@@ -214,7 +214,7 @@ impl Protocol {
     }
 
     /// Takes subscriptions away that the device may no longer have; what waits because of them is not sent. The client is
-    /// not told: MQTT has no word for it.
+    /// not told: MQTT has no packet for it.
     pub(crate) fn withdraw(&mut self, filters: &[Box<str>]) {
         self.with_session(|session, _| {
             session.withdraw(filters);

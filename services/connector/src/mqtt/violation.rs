@@ -15,7 +15,6 @@ pub(crate) enum Violation {
     /// No CONNECT in time.
     #[error("no CONNECT came in time")]
     ConnectTooSlow,
-    /// CONNECT again.
     #[error("CONNECT came a second time")]
     SecondConnect,
     /// A packet that only a server sends, or that nothing asked for, or AUTH.

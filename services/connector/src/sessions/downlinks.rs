@@ -1,5 +1,5 @@
-//! Takes messages from the instance's message stream to the sessions that are to get them: from the platform to one
-//! device, and between devices of one resource space.
+//! Takes messages from the instance's message stream to the sessions that receive them: from the platform to one device, and
+//! between devices of one resource space.
 //!
 //! Every connector follows the same stream, so a message reaches each subscriber exactly once, wherever it is connected.
 //! Invariant: a device gets no message of another device's topics, of another resource space, or from before its session.
@@ -14,7 +14,7 @@ use rollcall_domain::policy::TopicScope;
 
 use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
 
-/// How long to wait before following again.
+/// Before following again.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
 /// than a session by more was not meant for it.
@@ -22,12 +22,12 @@ const CLOCKS_APART_MS_MAX: i64 = 5_000;
 
 /// Routes until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
-    // After an interruption the rest follows, not only what comes from then on: subscribers at QoS 1 are owed it.
+    // After an interruption reading resumes where it stopped: QoS 1 subscribers are owed what came meanwhile.
     let mut after = None;
     loop {
         if let Err(error) = follow(instance, &mut after).await {
             tracing::warn!(instance = %instance.id, %error, "messages cannot be followed; trying again");
-            // A stream that was made anew has other positions.
+            // A stream that was created again has other positions.
             if matches!(error, BackboneError::Damaged { .. }) {
                 after = None;
             }
@@ -42,7 +42,7 @@ async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Resul
     let followed = messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await;
     let mut messages = match (opened, followed) {
         (Ok(()), followed) => followed?,
-        // Not there yet, and not for a connector to make: whatever is in it when it is there comes after the sessions of now.
+        // The stream does not exist yet and a connector does not create it. All that it will hold is newer than these sessions.
         (Err(error), Err(BackboneError::Damaged { .. })) => {
             after.get_or_insert(MessageCursor::START);
             return Err(error);

@@ -1,8 +1,7 @@
 //! What waits for one connection: messages, withdrawn filters, or that it has to close.
 //!
-//! One producer side for everybody, one consumer, the connection's own task. Invariants: bounded in messages and bytes;
-//! once closed nothing more comes out of it but the reason, so a message that waited when the device lost its right is
-//! not delivered after.
+//! Many producers, one consumer: the connection's own task. Invariants: bounded in messages and bytes; once it is closed only
+//! the reason comes out, so that a message that waited when the device lost its right is not delivered after.
 
 use std::{
     collections::VecDeque,
@@ -13,21 +12,19 @@ use std::{
 use rollcall_backbone::messages::StoredMessage;
 use rollcall_domain::refusal::Refusal;
 
-/// One thing for the connection to do.
+/// What the connection has to do next.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Mail {
     /// Close, for this reason. Comes first, whatever waits.
     Close(Refusal),
     /// These filters are no longer allowed.
     Withdraw(Vec<Box<str>>),
-    /// Send this.
     Message(Arc<StoredMessage>),
 }
 
-/// How much may wait.
+/// How much may wait in one mailbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Messages.
     pub(crate) messages_max: usize,
     /// Payload and topic bytes.
     pub(crate) bytes_max: usize,
@@ -50,7 +47,6 @@ struct Waiting {
 }
 
 impl Mailbox {
-    /// Empty.
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self { bounds, waiting: Mutex::default() }
     }

@@ -1,10 +1,9 @@
-//! Judges live sessions again: who lost the right to be connected is closed with the reason, and a filter that is no
-//! longer allowed is withdrawn.
+//! Reauthorizes live sessions: closes those of devices that lost the right to be connected, with the reason, and withdraws
+//! filters that are no longer allowed.
 //!
-//! Invariant: within a second of the view's learning it. A record about one device touches one session; a record that
-//! may concern any touches all, once for a burst of them; a reader that lagged looks at all,
-//! and so does one whose view began anew, as soon as it may be judged by. What time alone changes
-//! (certificates expire) is swept.
+//! Invariant: within a second of the view's learning it. A record about one device affects one session; a record that may
+//! concern any device affects all, once for a burst of them. A reader that lagged reauthorizes all, and so does one whose view
+//! began anew, as soon as that is ready. Changes of time alone (certificates expire) are found by a sweep.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,9 +23,9 @@ use tokio::{
 
 use crate::{admission::view_ready::view_ready, instance::Instance, sessions::session::Session};
 
-/// How often sessions are looked at for what time alone changes.
+/// Between two sweeps for what time alone changes.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Sessions judged before others on this thread get their turn.
+/// Sessions reauthorized before the task yields.
 const SESSIONS_PER_YIELD: usize = 128;
 
 /// The sessions that a record may take something from.
@@ -37,14 +36,14 @@ enum AffectedSessions {
     All,
 }
 
-/// What has to be looked at after a burst of records.
+/// The sessions affected by a burst of records.
 #[derive(Debug, Default)]
 struct Pending {
     devices: Vec<DeviceId>,
     all: bool,
 }
 
-/// Judges until the view is closed or the future is dropped.
+/// Reauthorizes until the view is closed or the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
     let (mut applied, mut status) = (instance.view.applied(), instance.view.status());
     let mut generation = status.borrow_and_update().generation;
@@ -112,15 +111,14 @@ async fn reauthorize_all(instance: &Instance, sessions: Vec<Arc<Session>>) {
     }
 }
 
-/// The generation of the view, if it may be judged by.
+/// The generation of the view, if it is ready.
 fn usable_generation(instance: &Instance) -> Option<u64> {
     let status = instance.status.borrow();
     view_ready(&status).then_some(status.generation)
 }
 
-/// Judges one session by the view as it stands. While that may not be judged by, or began anew meanwhile, the session is
-/// left alone: all are judged again when it may. A lookup that met damage found nothing: that is no reason to tell a device
-/// that it was deleted.
+/// Reauthorizes one session by the view. While the view is not ready, or began anew meanwhile, the session is left alone:
+/// all are reauthorized when it is ready. A lookup that met damage found nothing; the device is not told that it was deleted.
 pub(crate) fn reauthorize(instance: &Instance, session: &Arc<Session>) {
     let Some(generation) = usable_generation(instance) else { return };
     let (configuration, damaged) = (instance.view.configuration(), instance.view.lookups_damaged());
@@ -138,7 +136,7 @@ pub(crate) fn reauthorize(instance: &Instance, session: &Arc<Session>) {
         return;
     }
     let lost = lost.or_else(|| {
-        // Withdrawn for want of the record, filters would be gone for good: such a session is closed too.
+        // Filters withdrawn because the record was unreadable would be lost for good: such a session is closed too.
         let withdrawn = instance.sessions.withdraw_unpermitted(session, &configuration, &instance.view);
         (withdrawn && instance.view.lookups_damaged() != damaged).then_some(Refusal::NotReady)
     });
@@ -156,8 +154,8 @@ fn sweep_stale(instance: &Instance) {
     }
 }
 
-/// Certificates that are no longer valid, of devices and of CAs. Comparing is cheap, judging is not: only those that
-/// have reached an end are judged.
+/// Reauthorizes sessions whose certificate, or CA certificate, is outside its validity. Comparing times is cheap,
+/// reauthorizing is not.
 async fn sweep_expired(instance: &Instance) {
     let now = Timestamp::from_unix_ms(instance.clock.unix_ms());
     let configuration = instance.view.configuration();

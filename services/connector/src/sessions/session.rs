@@ -16,19 +16,14 @@ use super::mailbox::{Bounds, Mailbox};
 /// One live session, shared by its connection and everything that may reach it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Unique within the connector's life, and rising.
+    /// Unique within the connector's life; rises.
     pub(crate) number: u64,
-    /// Who it is.
     pub(crate) device: Recognised,
-    /// As sent in CONNECT.
     pub(crate) client_id: Box<str>,
-    /// As sent in CONNECT.
     pub(crate) user_name: Option<Box<str>>,
-    /// What the device's certificate says.
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that it was proven by.
+    /// The CA certificate that its chain leads to.
     pub(crate) ca: CaId,
-    /// Since when.
     pub(crate) since: Timestamp,
     /// What waits for its connection.
     pub(crate) mailbox: Mailbox,
@@ -44,15 +39,11 @@ pub(crate) struct Session {
 
 /// What makes a session.
 pub(crate) struct Opening<'a> {
-    /// Who it is.
     pub(crate) device: Recognised,
-    /// As sent in CONNECT.
     pub(crate) identification: Identification<'a>,
-    /// What the device's certificate says.
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that it was proven by.
+    /// The CA certificate that its chain leads to.
     pub(crate) ca: CaId,
-    /// Now.
     pub(crate) since: Timestamp,
 }
 
@@ -75,7 +66,7 @@ impl Session {
         }
     }
 
-    /// What of CONNECT matters to who it is.
+    /// The part of CONNECT that identifies the device.
     pub(crate) fn identification(&self) -> Identification<'_> {
         Identification { client_id: &self.client_id, user_name: self.user_name.as_deref() }
     }
@@ -101,12 +92,12 @@ impl Session {
         topic_scope(topic, &self.device.device)
     }
 
-    /// The device's record has changed: read it again when it is next needed.
+    /// Drops the cached record; it is read again when it is next needed.
     pub(crate) fn forget_record(&self) {
         *self.record.lock().expect("nothing panics while it holds this lock") = None;
     }
 
-    /// The lock is held while the store is read: a record that is forgotten meanwhile must not come back.
+    /// Reads the store under the lock, so that a record that is forgotten meanwhile does not come back.
     fn record(&self, devices: &dyn Devices) -> Option<Arc<Device>> {
         let mut record = self.record.lock().expect("nothing panics while it holds this lock");
         if record.is_none() {

@@ -1,8 +1,8 @@
-//! Who has subscribed to a custom topic: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
+//! Subscriptions to custom topics: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
 //!
-//! Subscribers are kept by number: a whole fleet may hold one filter, and each of them comes and goes without a look at the
-//! others. Not its job: whether somebody may, and system topics, which need no subscription. A filter has at most
-//! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds how deep the tree is.
+//! Subscribers are kept by number: a whole fleet may share one filter, and each joins and leaves it without a search. Does not
+//! decide whether a subscription is allowed, and has no system topics, which need no subscription. A filter has at most
+//! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds the depth of the tree.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ impl<H> Default for Node<H> {
 }
 
 impl<H: Clone> SubscriptionTree<H> {
-    /// The subscriber of this number holds `filter`; again is once.
+    /// Adds a subscriber to `filter`; idempotent.
     pub(crate) fn insert(&mut self, filter: &str, number: u64, subscriber: H) {
         let mut node = &mut self.root;
         for level in filter.split('/') {
@@ -47,17 +47,16 @@ impl<H: Clone> SubscriptionTree<H> {
         node.here.insert(number, subscriber);
     }
 
-    /// It no longer holds `filter`.
+    /// Removes a subscriber from `filter`; idempotent.
     pub(crate) fn remove(&mut self, filter: &str, number: u64) {
         self.root.remove(&mut filter.split('/'), number);
     }
 
-    /// Whether nobody holds anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.root.is_empty()
     }
 
-    /// The subscribers of all filters that match a topic; one that holds several is there several times.
+    /// The subscribers of all filters that match a topic; a subscriber that matches by several is there several times.
     pub(crate) fn subscribers(&self, topic: &str) -> Vec<H> {
         let mut found = Vec::new();
         self.root.collect(Some(topic), &mut found);

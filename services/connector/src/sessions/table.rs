@@ -1,7 +1,7 @@
 //! The live sessions of one instance at this connector: by device, and by what they have subscribed to.
 //!
-//! Not its job: whether a session may live on ([`crate::sessions::reauthorize`]) and what other connectors hold ([`crate::sessions::presence`]).
-//! Invariant: one session for each device; opening another closes the one before.
+//! Does not decide whether a session may live on ([`super::reauthorize`]) and does not know the sessions of other connectors
+//! ([`super::presence`]). Invariant: one session for each device; opening another closes the one before.
 
 use std::{
     collections::HashMap,
@@ -40,12 +40,12 @@ struct Table {
 }
 
 impl SessionTable {
-    /// None yet. `bounds` are each mailbox's; `numbers` is where sessions get theirs.
+    /// `bounds` are those of each mailbox; `numbers` is the source of session numbers.
     pub(crate) fn new(bounds: Bounds, numbers: Arc<AtomicU64>) -> Self {
         Self { bounds, numbers, count: AtomicUsize::new(0), table: Mutex::default() }
     }
 
-    /// Opens a session; one of the same device is closed: the newer wins.
+    /// Opens a session; one of the same device is closed: the newer session wins.
     pub(crate) fn open(&self, opening: Opening<'_>) -> Arc<Session> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let session = Arc::new(Session::new(number, opening, self.bounds));
@@ -60,7 +60,7 @@ impl SessionTable {
         session
     }
 
-    /// The connection of a session has ended. `true` if it still was the device's session: the device is offline here.
+    /// Removes a session whose connection has ended. `true` if it still was the device's session: the device is offline here.
     pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
         let held = std::mem::take(&mut *session.filters());
         let mut table = self.table();
@@ -74,22 +74,19 @@ impl SessionTable {
         current
     }
 
-    /// The session of a device.
     pub(crate) fn of(&self, device: &DeviceId) -> Option<Arc<Session>> {
         self.table().devices.get(device).cloned()
     }
 
-    /// All of them, at this instant.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.table().devices.values().cloned().collect()
     }
 
-    /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// A session holds a custom filter that it may hold.
+    /// Adds a custom filter of a session; idempotent.
     pub(crate) fn subscribe(&self, session: &Arc<Session>, filter: &str) {
         let mut held = session.filters();
         if held.iter().any(|known| **known == *filter) {
@@ -101,7 +98,7 @@ impl SessionTable {
         filters.insert(filter, session.number, session.clone());
     }
 
-    /// It no longer does.
+    /// Removes a custom filter of a session; idempotent.
     pub(crate) fn unsubscribe(&self, session: &Arc<Session>, filter: &str) {
         let mut held = session.filters();
         held.retain(|known| **known != *filter);

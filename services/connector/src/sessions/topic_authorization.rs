@@ -1,4 +1,4 @@
-//! What one session may publish, subscribe and be sent: the domain's answers in the state machine's words.
+//! What a session may publish, subscribe to and receive: the domain's policy rules, applied to what the MQTT machine asks.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     sessions::session::Session,
 };
 
-/// The message that a publish comes to, or `None` if the device may not publish it.
+/// The message to store for a publish, or `None` if the device may not publish it.
 pub(crate) fn authorize_publish(instance: &Instance, session: &Session, publish: Publish) -> Option<DeviceMessage> {
     let lane = match session.scope(&publish.topic) {
         TopicScope::OwnSystem(_) => Some(Lane::Up),
@@ -36,7 +36,7 @@ pub(crate) fn authorize_publish(instance: &Instance, session: &Session, publish:
     })
 }
 
-/// Rules on the filters of a SUBSCRIBE, and holds the ones that are granted.
+/// Authorizes the filters of a SUBSCRIBE, and adds the granted ones to the table.
 pub(crate) fn authorize_subscribe(
     instance: &Instance,
     session: &Arc<Session>,
@@ -44,7 +44,7 @@ pub(crate) fn authorize_subscribe(
 ) -> Vec<FilterOutcome> {
     let rule = |request: &FilterRequest| {
         let granted = match session.scope(&request.filter) {
-            // The machine itself keeps these: they only raise the QoS of what comes anyway.
+            // System topics are delivered without a subscription; one only raises their QoS, and the machine keeps that.
             TopicScope::OwnSystem(_) => true,
             TopicScope::Reserved => false,
             TopicScope::Custom => subscribe_if_permitted(instance, session, &request.filter),
@@ -59,7 +59,7 @@ pub(crate) fn authorize_subscribe(
     filters.iter().map(rule).collect()
 }
 
-/// Held first and asked then: a policy that changes in between is seen by the one or by the other.
+/// Adds first, authorizes then: a policy that changes in between is seen here or by the reauthorization.
 fn subscribe_if_permitted(instance: &Instance, session: &Arc<Session>, filter: &str) -> bool {
     instance.sessions.subscribe(session, filter);
     let permitted = session.permits(Action::Subscribe, filter, &instance.view.configuration(), &instance.view);

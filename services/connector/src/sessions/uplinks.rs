@@ -1,8 +1,8 @@
 //! Messages of one device on their way to the message stream: several at a time, answered when they are on disk.
 //!
-//! A QoS 1 message that could not be stored is tried again until it is or the connection ends: the device's own window
-//! of unacknowledged messages is what holds it back meanwhile. Invariant: a message is not started while an earlier one
-//! waits to be tried again, so what is stored keeps the device's order as far as failures allow.
+//! A QoS 1 message that could not be stored is tried again until it is stored or the connection ends: meanwhile the device's
+//! window of unacknowledged messages slows it down. Invariant: no message is started while an earlier one waits for a retry, so
+//! the stored order is the device's as far as failures allow.
 
 use std::{
     collections::VecDeque,
@@ -52,7 +52,7 @@ pub(crate) struct Uplinks {
 }
 
 impl Uplinks {
-    /// Takes a message.
+    /// Queues a message; [`Self::poll_answer`] starts it.
     pub(crate) fn push(&mut self, publish: PublishRef, message: DeviceMessage) {
         self.number += 1;
         self.bytes += size(&message);
@@ -69,7 +69,7 @@ impl Uplinks {
         self.waiting.is_empty() && self.under_way.is_empty() && self.failed.is_empty()
     }
 
-    /// When to look again at the latest, if something failed.
+    /// When the next retry is due, if something failed.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.retry.filter(|_| !self.failed.is_empty() && self.under_way.is_empty()).map(|(at, _)| at)
     }
@@ -154,7 +154,7 @@ fn attempt(instance: Arc<Instance>, uplink: Uplink) -> BoxFuture<'static, Attemp
     Box::pin(async move {
         let Uplink { number, publish, message } = uplink;
         let bytes = size(&message);
-        // At QoS 0 nobody waits for an answer: it is lost with the first failure.
+        // A QoS 0 message has no acknowledgement: it is lost with the first failure.
         let kept = (message.qos > 0).then(|| Uplink { number, publish, message: message.clone() });
         let stored = instance.backbone.messages.publish(&instance.id, message).await.map(drop);
         Attempt { publish, bytes, uplink: kept, stored }

@@ -1,9 +1,9 @@
-//! Proves certificate chains for one instance and trust epoch, and remembers what it has proven.
+//! Verifies certificate chains for one instance and trust epoch, and caches what it has verified.
 //!
-//! A chain is looked at twice: in the handshake, and again by admission, which judges resumed sessions too, whose chain
-//! no handshake has looked at. Remembering makes the second look a lookup. Invariant: a cache verified is used only
-//! for exactly the same bytes (SHA-256 over the whole chain), in the same trust epoch, while every certificate of the
-//! chain is within its validity; so it says what proving again would say.
+//! A chain is verified twice: in the handshake, and by admission, which also sees resumed sessions, whose chain no handshake has
+//! verified. The cache makes the second time a lookup. Invariant: a cached chain is used only for exactly the same bytes
+//! (SHA-256 over the whole chain), in the same trust epoch, while every certificate of the chain is within its validity; so it
+//! is what verifying again would return.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 /// Chains kept in one generation; there are two, so at most twice as many are held.
 const CACHED_MAX: usize = 2048;
 
-/// A chain that holds, and what its first certificate says.
+/// A chain that leads to a verified CA certificate, and the facts of its first certificate.
 #[derive(Debug)]
 pub(crate) struct VerifiedChain {
     /// What the device's certificate says; read once.
@@ -39,7 +39,7 @@ pub(crate) struct VerifiedChain {
     not_after: Timestamp,
 }
 
-/// Proves chains against one set of verified CA certificates.
+/// Verifies chains against one set of verified CA certificates.
 pub(crate) struct ChainVerifier {
     store: TrustStore,
     clock: Arc<dyn Clock>,
@@ -47,7 +47,7 @@ pub(crate) struct ChainVerifier {
     cache: Mutex<Generations>,
 }
 
-/// Two generations: what is used moves to the young one, what is not is forgotten with the old one. Bounded, and no
+/// Two generations: what is used moves to the young one, the rest is dropped with the old one. Bounded, and no
 /// bookkeeping on a hit in the young generation.
 #[derive(Default)]
 struct Generations {
@@ -61,10 +61,10 @@ impl ChainVerifier {
         Self { store, clock, chain_bytes_max, cache: Mutex::default() }
     }
 
-    /// Proves a chain (the device's own certificate first) at this instant.
+    /// Verifies a chain (the device's own certificate first) at this instant.
     ///
     /// # Errors
-    /// [`PathError`]: it does not hold.
+    /// [`PathError`]: it does not lead to a verified CA certificate.
     pub(crate) fn verify<'a>(
         &self,
         chain: impl Iterator<Item = &'a CertificateDer<'a>> + Clone,

@@ -1,8 +1,8 @@
-//! What rustls asks about client certificates, answered by the domain's path building.
+//! The client-certificate verifier of rustls, backed by the domain's path building.
 //!
-//! Not its job: who the device is; a chain that holds here is judged again by admission on every connection, because
-//! rustls never asks about a resumed session. Invariant: what is proven is a chain up to a verified CA certificate of
-//! the one instance that the SNI named, or nothing at all.
+//! Does not decide who the device is; admission verifies the chain again on every connection, because rustls does not ask about
+//! a resumed session. Invariant: what is accepted is a chain up to a verified CA certificate of the one instance that the SNI
+//! named; while the view is not ready, admission refuses the connection.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use webpki::RawPublicKeyEntity;
 
 use crate::{admission::view_ready::view_ready, transport::chain_verifier::ChainVerifier};
 
-/// Asks for a client certificate and proves it.
+/// Requests a client certificate and verifies its chain.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     chain_verifier: Arc<ChainVerifier>,
@@ -55,7 +55,7 @@ impl ClientCertVerifier for ClientVerifier {
         match self.chain_verifier.verify(std::iter::once(end_entity).chain(intermediates)) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             // Which CA certificates are trusted is not known yet. "Unknown CA" would be wrong, and final to some
-            // clients; so the handshake goes on, and admission, which has no proof either, says "not ready".
+            // clients; so the handshake goes on, and admission, which has no verified chain either, says "not ready".
             Err(_) if !view_ready(&self.view.borrow()) => Ok(ClientCertVerified::assertion()),
             Err(fault) => Err(Error::InvalidCertificate(alerting(fault))),
         }

@@ -1,6 +1,6 @@
-//! One TLS handshake, from ClientHello to a connection whose chain has been looked at.
+//! One TLS handshake, from ClientHello to a connection whose client chain has been verified or refused.
 //!
-//! Not its job: who the device is. Invariant: whoever fails is told by an alert that it can read: after one the
+//! Does not decide who the device is. Invariant: a client that fails can read the alert that says why: after an alert the
 //! connection is half-closed and drained, because a reset would overtake it.
 
 use std::{io, sync::Arc};
@@ -25,20 +25,19 @@ use crate::{
     },
 };
 
-/// Bytes that are read from somebody who has been told to go.
+/// Bytes drained from a client after the last packet to it.
 const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection after its handshake.
 pub(crate) struct Handshake {
     /// The instance that the SNI named.
     pub(crate) instance: Arc<Instance>,
-    /// The connection.
     pub(crate) tls: TlsStream<TcpStream>,
-    /// The chain, which holds; or why CONNECT will be refused whatever it says.
+    /// The verified chain, or why CONNECT will be refused whatever it says.
     pub(crate) verified: Result<Arc<VerifiedChain>, Refusal>,
 }
 
-/// Shakes hands within the deadline; `None` when that failed, and all is said and counted.
+/// Does the handshake within the deadline; `None`: it failed, and has been answered and counted.
 pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake> {
     let deadline = Instant::now() + context.config.limits.handshake();
     match timeout_at(deadline, perform(context, socket)).await {
@@ -61,7 +60,7 @@ pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> 
     }
 }
 
-/// A handshake that failed, with the socket to drain if there is somebody to read an alert.
+/// A handshake that failed, with the socket to drain if a client may still read an alert.
 struct Failed {
     end: HandshakeEnd,
     socket: Option<TcpStream>,
@@ -82,7 +81,7 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
     let Some(trust) = instance.trust.load_full() else {
         return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR).await);
     };
-    // Only now does it cost CPU time: silent connections must not keep others from it.
+    // Acquired after the ClientHello, when CPU time is due: silent connections take no permit.
     let _turn = context.handshakes.acquire().await;
     match start.into_stream(trust.tls.clone()).into_fallible().await {
         Ok(tls) => {
@@ -96,7 +95,7 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
     }
 }
 
-/// What the handshake has proven is remembered; what it resumed is proven here.
+/// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified here.
 fn verify_chain(
     instance: &Instance,
     chain_verifier: &ChainVerifier,
@@ -119,7 +118,7 @@ fn verify_chain(
 }
 
 async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8]) -> Failed {
-    // Who is gone already does not mind.
+    // An error means that the client is gone.
     let _: io::Result<()> = socket.write_all(record).await;
     Failed { end, socket: Some(socket) }
 }

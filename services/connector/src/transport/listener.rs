@@ -1,7 +1,7 @@
 //! Accepts connections under the limit of connections, each into a task of its own.
 //!
 //! Over the limit a connection is accepted and closed at once: left in the backlog it would look like a dead server and
-//! keep out the ones that come after it.
+//! delay the connections behind it.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 
-/// How long to wait when the process can open no more sockets.
+/// After the process could open no more sockets.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Binds; port 0 lets the operating system choose.
@@ -35,7 +35,7 @@ pub(crate) fn bind(address: SocketAddr, backlog_max: u32) -> io::Result<TcpListe
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts until the connector is stopping. The tasks are `connections`'.
+/// Accepts until the connector is stopping. `connections` tracks the tasks.
 pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>, connections: &TaskTracker) {
     let room = Arc::new(Semaphore::new(context.config.limits.connections_max as usize));
     loop {
@@ -67,7 +67,7 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
 }
 
 async fn serve_socket(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
-    // Answers are small and somebody waits for each of them.
+    // Answers are small and the client waits for each.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
         return;

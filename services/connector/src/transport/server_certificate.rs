@@ -1,6 +1,6 @@
 //! The server certificate of one instance, from `<instance-id>.crt` and `<instance-id>.key`, read again when they change.
 //!
-//! Invariant: what was good stays in use until something better is there; a broken file is said once and changes nothing.
+//! Invariant: the last usable certificate stays in use until another one loads; a broken file is reported once for each change.
 
 use std::{
     path::{Path, PathBuf},

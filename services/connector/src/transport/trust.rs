@@ -1,8 +1,8 @@
-//! What TLS trusts and shows at one instance, and its owner, which keeps that true.
+//! The trust epochs of one instance: what TLS trusts and presents, and the task that publishes it.
 //!
-//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each epoch has a `ServerConfig`
-//! of its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be
-//! resumed. The owner publishes, every handshake reads the latest once; nothing is trusted until the first value.
+//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each has a `ServerConfig` of its own with
+//! its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed. The task publishes,
+//! every handshake reads the latest once; nothing is trusted before the first value.
 
 use std::{
     path::Path,
@@ -30,30 +30,28 @@ use crate::{
     transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier, server_certificate::ServerCertificate},
 };
 
-/// How often the server certificate's files are looked at, and the longest that a change of CA certificates waits.
+/// Between two looks at the files of the server certificate.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// TLS 1.3 tickets for each handshake. rustls sends two; a device has one connection, so the second is only work.
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
-/// aws-lc-rs as it comes: rustls has no cipher suites but ECDHE with AEAD.
+/// The default of aws-lc-rs: rustls has no cipher suites but ECDHE with AEAD.
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// One trust epoch of one instance.
 pub(crate) struct TrustEpoch {
-    /// Rises with every change; for people.
+    /// Rises with every change; for logs and status.
     pub(crate) epoch: u64,
     /// Verified CA certificates in it.
     pub(crate) cas: usize,
-    /// For handshakes.
     pub(crate) tls: Arc<ServerConfig>,
-    /// For admission.
     pub(crate) chain_verifier: Arc<ChainVerifier>,
 }
 
 /// The CA certificates that an epoch stands on: ids and SHA-256 of the verified ones.
 type Anchors = Vec<(CaId, [u8; 32])>;
 
-/// Keeps the trust of one instance; runs until the view is closed or the future is dropped.
+/// Publishes the trust epochs of one instance; runs until the view is closed or the future is dropped.
 pub(crate) struct TrustPublisher {
     instance: InstanceId,
     view: AdmissionView,
@@ -120,7 +118,7 @@ impl TrustPublisher {
     }
 
     fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<TrustEpoch>) {
-        // Without a server certificate there is nothing to shake hands with; the first good one comes back here.
+        // Without a server certificate there is no handshake; the first usable one is published from here.
         let Some(key) = self.certificate.current().cloned() else { return };
         let chain_verifier = Arc::new(ChainVerifier::new(
             configuration.trust_store(),

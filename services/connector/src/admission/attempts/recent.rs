@@ -41,7 +41,7 @@ impl RecentRefusals {
     }
 }
 
-/// In either direction: a clock that was set back must not silence anybody until it is there again.
+/// In either direction: a clock that was set back must not silence a device until it is there again.
 fn is_recent(kept: Timestamp, now: Timestamp) -> bool {
     kept.unix_ms().abs_diff(now.unix_ms()) < REPEAT_MS_MIN
 }

@@ -1,7 +1,6 @@
-//! Who waits for the view to learn what became of a request: the second way to an answer, for a ruling that was lost
-//! on its way.
+//! Requests that wait for the view to apply a record that they caused: the second way to an answer, for a ruling that was lost.
 //!
-//! Invariant: it holds an entry for a request only while somebody waits for it.
+//! Invariant: there is an entry for a request only while a registration waits for it.
 
 use std::{
     collections::HashMap,
@@ -19,7 +18,7 @@ impl AppliedRequests {
     /// The view has folded a record that came of this request.
     pub(crate) fn arrived(&self, cause: &RequestId) {
         for waiting in self.lock().remove(cause).into_iter().flatten() {
-            // Who has given up meanwhile does not mind.
+            // An error means that the waiting registration has ended.
             let _ = waiting.send(());
         }
     }
@@ -37,7 +36,7 @@ impl AppliedRequests {
     }
 }
 
-/// Takes its entry away when the waiting ends, however it ends.
+/// Removes its entry when it is dropped.
 struct Forget<'a> {
     applied: &'a AppliedRequests,
     cause: &'a RequestId,

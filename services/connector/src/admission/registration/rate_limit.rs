@@ -1,5 +1,5 @@
-//! RateLimiters registrations per CA certificate and per source, so that one owner's storm, or one network's, leaves room for
-//! the others. What is too fast is shed at once with a retry hint; nothing waits here.
+//! Limits the rate of registrations per CA certificate and per source, so that one owner's storm, or one network's, leaves room
+//! for the others. A request over the rate is shed at once with a retry hint; nothing waits here.
 
 use std::{
     hash::Hash,
@@ -16,7 +16,7 @@ use tower::{BoxError, Layer, Service};
 
 use super::CertificateConnect;
 
-/// Keys held by one limiter before those that have been quiet are forgotten; with as many busy ones, new keys are shed.
+/// Keys in one limiter before idle ones are dropped; with as many busy ones, requests with new keys are shed.
 const KEYS_MAX: usize = 65_536;
 
 struct Keyed<K: Hash + Eq + Clone>(RateLimiter<K, HashMapStateStore<K>, DefaultClock>);

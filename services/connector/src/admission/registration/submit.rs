@@ -1,4 +1,4 @@
-//! The innermost service: submits the certificate-connect event and waits until the view has applied the ruling.
+//! The innermost service: submits the certificate-connect request and waits until the view has applied the ruling.
 
 use std::{
     sync::Arc,
@@ -44,7 +44,7 @@ impl Submit {
         clock: Arc<dyn Clock>,
         deadline: Duration,
     ) -> Self {
-        // Ends before the layer's deadline does: only here is it known whether nobody answered or nobody could be asked.
+        // Shorter than the deadline of the layer: only here is a missing answer told from a queue that could not be reached.
         let deadline = deadline - deadline / 10;
         Self(Arc::new(Inner { request_client, view, applied, clock, deadline }))
     }

@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::CertificateConnect;
 use crate::metrics::metrics;
 
-/// Traces what is below it.
+/// Traces the services below it.
 #[derive(Clone)]
 pub(super) struct TraceLayer(InstanceId);
 
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// The current span as a W3C `traceparent` (Trace Context §3.2), if somebody collects spans: the registrar's part of the
+/// The current span as a W3C `traceparent` (Trace Context §3.2), if spans are collected: the registrar's part of the
 /// registration then shows under it.
 pub(super) fn traceparent() -> Option<String> {
     let context = Span::current().context();

@@ -1,4 +1,4 @@
-//! How the machine moves on: reads packets while it is the client's turn, and comes to its end.
+//! The state transitions: reading packets unless paused, and closing.
 
 use super::{Protocol, State};
 use crate::mqtt::{
@@ -39,7 +39,7 @@ impl Protocol {
         }
     }
 
-    /// Reads packets until there is no whole one left, or it is somebody else's turn.
+    /// Reads packets until there is no whole one left, or the owner or the client has to act first.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
         while !self.is_paused() {
             match self.next_frame(&mut bytes) {
@@ -112,7 +112,7 @@ impl Protocol {
         }
     }
 
-    /// Ends with a last word, if the session is open and the version has one.
+    /// Closes, with a DISCONNECT if the session is open and the version has one for servers.
     pub(super) fn end(&mut self, closing: Closing) {
         if let State::Established(session) = &self.state {
             match &closing {

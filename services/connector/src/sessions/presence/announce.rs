@@ -8,7 +8,7 @@ use rollcall_backbone::presence::PresenceChange;
 use super::announcements::ANNOUNCING_MAX;
 use crate::instance::Instance;
 
-/// How long to wait after the backbone has refused.
+/// After the backbone has refused.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Announces until the future is dropped.
@@ -35,7 +35,7 @@ pub(crate) async fn announce(instance: &Instance) {
     }
 }
 
-/// Presence has taken what was said of a session. Where that stands among what others say, only watching shows.
+/// Presence has stored the announcement. Its place in the order of all changes is seen only by watching.
 fn acknowledge(instance: &Instance, change: &PresenceChange) {
     if let PresenceChange::Online { device, session, .. } = change
         && let Some(held) = instance.sessions.of(device)

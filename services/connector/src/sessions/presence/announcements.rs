@@ -1,4 +1,4 @@
-//! What waits to be announced: one change for each device, the latest, which is the one of the highest number.
+//! The changes of presence that wait to be announced: for each device the latest, which has the highest session number.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use crate::sessions::{session::Session, table::SessionTable};
 /// Announcements under way at a time.
 pub(super) const ANNOUNCING_MAX: usize = 64;
 
-/// What waits to be announced.
+/// The queue of one instance.
 #[derive(Default)]
 pub(crate) struct Announcements {
     waiting: Mutex<HashMap<DeviceId, PresenceChange>>,
@@ -26,8 +26,8 @@ pub(crate) struct Announcements {
 }
 
 impl Announcements {
-    /// A session is open. Says nothing of one that is no longer the device's: one that took over may have been announced,
-    /// or be over, already.
+    /// Queues that a session is open, unless it is no longer the device's: the session that took over may have been
+    /// announced, or be over, already.
     pub(crate) fn online(&self, connector: &ConnectorId, session: &Session, sessions: &SessionTable) {
         let device = session.device.device.clone();
         let announced = PresenceSession { connector: connector.clone(), number: session.number };
@@ -35,7 +35,7 @@ impl Announcements {
         self.put_if(online, || sessions.of(&session.device.device).is_some_and(|held| held.number == session.number));
     }
 
-    /// A session is over, and no other took its place here.
+    /// Queues that a session is over; to be called only if no other took its place here.
     pub(crate) fn offline(&self, connector: &ConnectorId, session: &Session, at: Timestamp) {
         let device = session.device.device.clone();
         let ended = PresenceSession { connector: connector.clone(), number: session.number };
@@ -58,7 +58,7 @@ impl Announcements {
         }
     }
 
-    /// Asked under the lock, so that nobody who takes over can come in between with an earlier word.
+    /// `still_so` is called under the lock, so that a session that takes over cannot queue its change in between.
     pub(super) fn put_if(&self, change: PresenceChange, still_so: impl FnOnce() -> bool) {
         let Some((device, number)) = subject_of(&change) else { return };
         let mut waiting = self.lock();
@@ -92,7 +92,7 @@ impl Announcements {
     }
 }
 
-/// Of which device and session a change is.
+/// The device and session number that a change is about.
 fn subject_of(change: &PresenceChange) -> Option<(&DeviceId, u64)> {
     match change {
         PresenceChange::Online { device, session, .. } | PresenceChange::Offline { device, session, .. } => {

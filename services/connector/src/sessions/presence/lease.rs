@@ -7,12 +7,12 @@ use tokio::time::MissedTickBehavior;
 
 use crate::instance::Instance;
 
-/// How long to wait after the backbone has refused.
+/// After the backbone has refused.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Renews the lease, and says how this connector is, until the future is dropped.
+/// Renews the lease, with position, sessions and age of the view, until the future is dropped.
 pub(crate) async fn renew(instance: &Instance) {
-    // Who watches says what is wrong with it.
+    // The watch task reports the error.
     while instance.backbone.presence.open(&instance.id).await.is_err() {
         tokio::time::sleep(RETRY_DELAY).await;
     }

@@ -11,7 +11,7 @@ use rollcall_domain::{ids::DeviceId, refusal::Refusal};
 
 use crate::{instance::Instance, sessions::session::Session};
 
-/// How long to wait after the backbone has refused.
+/// After the backbone has refused.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Watches until the future is dropped.
@@ -26,8 +26,8 @@ pub(crate) async fn watch(instance: &Instance) {
 
 async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::BackboneError> {
     instance.backbone.presence.open(&instance.id).await?;
-    // Whoever starts to watch is shown the latest of each device. What was acknowledged before is shown, or something newer
-    // is: the announcement itself may have been missed while nobody watched here.
+    // A watch begins with the latest change of each device. An announcement that was acknowledged before, or a newer one, is
+    // among them, although its own change may have passed while this connector did not watch.
     for session in instance.sessions.all() {
         if session.acknowledged.load(Ordering::SeqCst) {
             session.announced.store(true, Ordering::SeqCst);
@@ -45,7 +45,7 @@ async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::Backbo
                 }
                 online_somewhere(instance, &device, &session);
             }
-            // Sessions end where they are; a lost connector's devices come back by themselves.
+            // A session ends at its own connector; the devices of a lost connector reconnect.
             PresenceChange::Offline { .. } => {}
             PresenceChange::ConnectorLost { connector } => {
                 if connector == instance.connector {
@@ -73,8 +73,8 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
     }
 }
 
-/// Announces the end of sessions that presence shows and nobody holds: their end was to be announced when the instance
-/// failed.
+/// Announces the end of sessions that presence shows and this connector no longer has: the instance failed before it
+/// announced them.
 fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     for (number, device) in shown {
         if instance.sessions.of(device).is_none_or(|held| held.number != *number) {
@@ -85,9 +85,9 @@ fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     }
 }
 
-/// Announces the sessions that presence should show and does not: it was away, or took this connector for lost. Not those
-/// that have been told to close, which their connections have yet to do: announced now, a session that lost against a
-/// newer one elsewhere would seem the newest of all.
+/// Announces the sessions that presence does not show although they are open: it was away, or took this connector for lost.
+/// Skips sessions that have been told to close and have yet to: announced now, a session that lost against a newer one
+/// elsewhere would become the newest of all.
 fn announce_missing(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
