@@ -1,8 +1,8 @@
 //! One connection: drives the TLS stream and the MQTT state machine, and hands its effects to the code that answers them.
 //!
-//! One task, small while idle: what the handshake and CONNECT needed is freed by then, buffers are borrowed from the stack while
-//! bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or sends too much meets a
-//! deadline or a full mailbox whatever else is under way.
+//! One task, small while idle: what the handshake and CONNECT needed is freed by then, buffers are borrowed from the
+//! stack while bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or
+//! sends too much meets a deadline or a full mailbox whatever else is under way.
 
 mod progress;
 mod token_bucket;
@@ -26,7 +26,7 @@ use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
         attempts::RefusedConnection,
-        registration::Chain,
+        registration::certificate_connect::Chain,
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,

@@ -1,11 +1,16 @@
-//! One instance at this connector: its view, trust, sessions, registration and presence, as its tasks and connections read them.
+//! One instance at this connector: its view, trust, sessions, registration and presence, as its tasks and connections
+//! read them.
 //!
-//! Instances share only the connector's sockets and limits. Invariant: what a connection needs is read from here at each use,
-//! not copied into the connection. An instance whose tasks or view have failed is not repaired: it is replaced.
+//! Instances share only the connector's sockets and limits. Invariant: what a connection needs is read from here at
+//! each use, not copied into the connection. An instance whose tasks or view have failed is not repaired: it is
+//! replaced.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -30,6 +35,9 @@ use crate::{
     sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
     transport::trust::TrustEpoch,
 };
+
+/// How long a task of an instance waits before it tries again what the backbone has refused.
+pub(crate) const BACKBONE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// What every instance of this connector is built from.
 #[derive(Clone)]

@@ -1,16 +1,18 @@
-//! The edge: accepts devices over TCP, TLS and MQTT by the instance's own view, and carries their messages in both directions.
+//! The edge: accepts devices over TCP, TLS and MQTT by the instance's own view, and carries their messages in both
+//! directions.
 //!
-//! Everything between a socket and a live session, for many instances at once, chosen by SNI. It does not have the rules
-//! (domain), does not register (registrar; a connector may only ask), and does not decide what a record means (projection).
+//! Everything between a socket and a live session, for many instances at once, chosen by SNI. It does not have the
+//! rules (domain), does not register (registrar; a connector may only ask), and does not decide what a record means
+//! (projection).
 //!
 //! The trust boundary: every byte of a client is hostile, its certificate and CONNECT included. A ruling is not believed
 //! either: an accepted device was found in the view. A connector keeps no truth; it may be killed at any time.
 //!
 //! Read in the order in which a connection goes: [`run()`]; `transport` (`listener`, `handshake` with `sni`, `trust`,
-//! `client_verifier` and `chain_verifier`); `connection`, which drives the rest; `admission` (`accept`, `authenticate`, `staleness`,
-//! `registration`, `attempts`); `sessions` (`table`, `topic_authorization`, `reauthorize`, `presence`, `downlinks`, `uplinks`).
-//! `mqtt` is the protocol as a state machine and knows none of these. `context` is what connections share, `instance` the state
-//! of one instance, `instances` follows the fleet and runs their tasks.
+//! `client_verifier` and `chain_verifier`); `connection`, which drives the rest; `admission` (`accept`, `authenticate`,
+//! `staleness`, `registration`, `attempts`); `sessions` (`table`, `topic_authorization`, `reauthorize`, `presence`,
+//! `downlinks`, `uplinks`). `mqtt` is the protocol as a state machine and knows none of these. `context` is what
+//! connections share, `instance` the state of one instance, `instances` follows the fleet and runs their tasks.
 
 mod admission;
 mod config;

@@ -1,5 +1,5 @@
-//! The instruments of the connector, through the process's global meter. Labels are refusal codes and fixed words, never anything
-//! that a client has sent.
+//! The instruments of the connector, through the process's global meter. Labels are refusal codes and fixed words,
+//! never anything that a client has sent.
 
 use std::sync::LazyLock;
 

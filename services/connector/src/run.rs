@@ -110,8 +110,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     Ok(())
 }
 
-/// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that and
-/// waits for the connections to end.
+/// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that
+/// and waits for the connections to end.
 async fn drain(context: &ConnectorContext, connections: &TaskTracker) {
     connections.close();
     let limit = context.config.limits.drain();

@@ -7,7 +7,7 @@ use rollcall_domain::{authenticate::Identification, refusal::Refusal};
 use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
-        registration::Chain,
+        registration::certificate_connect::Chain,
     },
     instance::Instance,
     metrics::metrics,

@@ -1,8 +1,9 @@
 //! Records refusals that concern a device among the instance's attempts, for people to find.
 //!
-//! Does not record what the registrar has refused (it does that itself), nor a connection whose chain leads to no verified CA
-//! certificate: that is only counted. Invariant: no connection waits for this. It begins when the device has its answer, and
-//! where the queue is full, the rate is exceeded or the backbone fails, the refusal is only counted.
+//! Does not record what the registrar has refused (it does that itself), nor a connection whose chain leads to no
+//! verified CA certificate: that is only counted. Invariant: no connection waits for this. It begins when the device
+//! has its answer, and where the queue is full, the rate is exceeded or the backbone fails, the refusal is only
+//! counted.
 
 mod recent;
 
@@ -14,7 +15,7 @@ use rollcall_backbone::{
 };
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
-    ids::{DeviceId, InstanceId, LogId, RequestId, TemplateId},
+    ids::{DeviceId, InstanceId, LogId, TemplateId},
     refusal::Refusal,
     registry::{Actor, Ca, Configuration, Request, RequestBody},
     time::Timestamp,
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 
 use self::recent::RecentRefusals;
 use crate::{
-    admission::registration::Chain,
+    admission::registration::certificate_connect::{Chain, request_id},
     metrics::{NotRecorded, metrics},
     transport::chain_verifier::VerifiedChain,
 };
@@ -79,8 +80,8 @@ impl AttemptRecorder {
     }
 }
 
-/// Writes what is queued, in groups, until the instance ends. A group that fails is given up: the device will be back, and
-/// a backbone that is away has more important things to take when it returns.
+/// Writes what is queued, in groups, until the instance ends. A group that fails is given up: the device will be back,
+/// and a backbone that is away has more important things to take when it returns.
 pub(crate) async fn write_attempts(
     instance: &InstanceId,
     attempts: &dyn Attempts,
@@ -113,10 +114,7 @@ fn attempt(
     chain: Chain,
 ) -> Attempt {
     let (sha256, claimed) = (refused.verified.facts.sha256, refused.claimed.cloned());
-    let id = match &claimed {
-        Some(claimed) => RequestId::of_claim(&sha256, claimed),
-        None => RequestId::of_certificate(&sha256),
-    };
+    let id = request_id(&sha256, claimed.as_ref());
     let (actor, body) = (Actor::Certificate(sha256), RequestBody::CertificateConnect { chain, claimed });
     let rejection = match refused.refusal {
         Refusal::RegistrationRejected(rejection) => RejectedRuling::from(&**rejection),

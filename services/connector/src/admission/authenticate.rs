@@ -1,7 +1,7 @@
 //! Authenticates a client by the instance's view: accepts, has it registered first, or refuses.
 //!
-//! The rules are the domain's, registering is the registrar's. Invariant: an accepted device was found in the view. A ruling is
-//! not believed: after it, the view is waited for and asked again.
+//! The rules are the domain's, registering is the registrar's. Invariant: an accepted device was found in the view. A
+//! ruling is not believed: after it, the view is waited for and asked again.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use rollcall_domain::{
 
 use crate::{
     admission::{
-        registration::{CertificateConnect, Chain},
+        registration::certificate_connect::{CertificateConnect, Chain},
         view_ready::view_ready,
     },
     instance::Instance,

@@ -1,20 +1,22 @@
 //! Registration by the registrar, as one tower service: a certificate in, "the view has applied the ruling" out.
 //!
-//! Its layers, outermost first: trace, shed what is too much, time out, bound what is under way, limit the rate of each CA
-//! certificate and each source. Known devices do not come here, so a storm of unknown ones costs them nothing. Invariant: every
-//! call ends within the deadline; the request itself stays queued, so that the next attempt finds the device registered.
+//! Its layers, outermost first: trace, shed what is too much, time out, bound what is under way, limit the rate of each
+//! CA certificate and each source. Known devices do not come here, so a storm of unknown ones costs them nothing.
+//! Invariant: every call ends within the deadline; the request itself stays queued, so that the next attempt finds the
+//! device registered.
 
 mod applied;
+pub(crate) mod certificate_connect;
 mod rate_limit;
 mod submit;
 mod trace;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use rollcall_backbone::{petition::Petitioner, requests::RequestQueue};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
-    ids::{CaId, DeviceId, InstanceId, LogId, RequestId},
+    ids::{InstanceId, LogId},
     refusal::Refusal,
 };
 use rollcall_projection::admission::{AdmissionView, ViewHealth};
@@ -28,35 +30,9 @@ use rate_limit::RateLimitLayer;
 use submit::Submit;
 use trace::TraceLayer;
 
+use certificate_connect::CertificateConnect;
+
 use crate::config::Limits;
-
-/// A presented chain, DER, the device's own certificate first.
-pub(crate) type Chain = Vec<Box<[u8]>>;
-
-/// A certificate that chains to a verified CA and belongs to no known device has connected.
-#[derive(Clone, Debug)]
-pub(crate) struct CertificateConnect {
-    /// SHA-256 over the device's certificate.
-    pub(crate) sha256: [u8; 32],
-    /// The CA certificate that it leads to; for the rate limit only, the registrar finds its own.
-    pub(crate) ca: CaId,
-    /// Where it comes from; for the rate limit only.
-    pub(crate) source: IpAddr,
-    /// The device that the CONNECT names, where no template names one.
-    pub(crate) claimed: Option<DeviceId>,
-    /// With the claim, all that the registrar is told.
-    pub(crate) chain: Chain,
-}
-
-impl CertificateConnect {
-    /// The same however often and wherever it connects.
-    fn id(&self) -> RequestId {
-        match &self.claimed {
-            Some(claimed) => RequestId::of_claim(&self.sha256, claimed),
-            None => RequestId::of_certificate(&self.sha256),
-        }
-    }
-}
 
 /// Registrations of one instance.
 pub(crate) struct Registration {
@@ -109,7 +85,7 @@ impl Registration {
             return self.unanswered();
         }
         match error.downcast::<Refusal>() {
-            // The submit's own deadline races the layer's; what it means depends on the view either way.
+            // The deadline of the innermost service races the layer's; what it means depends on the view either way.
             Ok(refusal) if *refusal == Refusal::RegistrationTimedOut => self.unanswered(),
             Ok(refusal) => *refusal,
             Err(error) => {

@@ -1,7 +1,8 @@
 //! Whether the view is fresh enough to admit by, and whether live sessions end when it is not.
 //!
-//! Without a bound known devices are admitted for as long as the centre is away. Invariant: a connection waits here only for
-//! a view that is about to be fresher, and no longer than [`SETTLE`](rollcall_projection::freshness::SETTLE) of running.
+//! Without a bound known devices are admitted for as long as the centre is away. Invariant: a connection waits here
+//! only for a view that is about to be fresher, and no longer than [`SETTLE`](rollcall_projection::freshness::SETTLE)
+//! of running.
 
 use rollcall_domain::{ids::LogId, refusal::Refusal};
 use rollcall_projection::freshness::Freshness;
@@ -29,8 +30,8 @@ impl Staleness {
         if self.is_too_old() { Err(Refusal::RegistryUnavailable) } else { Ok(()) }
     }
 
-    /// Whether live sessions are to end. A process that was suspended may be about to learn that it missed nothing, so this
-    /// is `false` until the age is known.
+    /// Whether live sessions are to end. A process that was suspended may be about to learn that it missed nothing, so
+    /// this is `false` until the age is known.
     pub(crate) fn ends_sessions(&self) -> bool {
         self.rule.sessions == StaleSessions::End && self.is_too_old() && self.freshness.is_settled(&self.log)
     }

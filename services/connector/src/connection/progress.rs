@@ -1,7 +1,7 @@
 //! What a connection waits for, all at once: room to write, mail, stored messages, bytes, the clock.
 //!
-//! Polled by hand, because one TLS stream is both read and written and one state machine gets every event. Invariant: each part
-//! that returns pending has registered its waker where its next change happens.
+//! Polled by hand, because one TLS stream is both read and written and one state machine gets every event. Invariant:
+//! each part that returns pending has registered its waker where its next change happens.
 
 use std::{
     io,

@@ -9,13 +9,10 @@ use rollcall_projection::admission::ViewError;
 
 use crate::{
     admission::attempts,
-    instance::{Instance, InstanceParts},
+    instance::{BACKBONE_RETRY_DELAY, Instance, InstanceParts},
     sessions::{downlinks, presence, reauthorize},
     transport::trust::TrustPublisher,
 };
-
-/// Before opening the request queue again.
-const RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Opens an instance and starts its tasks.
 ///
@@ -59,7 +56,7 @@ where
 async fn open_queue(instance: &Instance) {
     while let Err(error) = instance.backbone.requests.open(&instance.log).await {
         report(&instance.id, &error);
-        tokio::time::sleep(RETRY_DELAY).await;
+        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reads a CONNECT: which version, whether it keeps the standard, whether the service's limits allow it.
 //!
-//! The codec reads the contents; the structure is walked first (`shape`), because the codec stops where it has what it needs
-//! and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail unexplained.
+//! The codec reads the contents; the structure is walked first (`shape`), because the codec stops where it has what it
+//! needs and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail
+//! unexplained.
 
 mod shape;
 

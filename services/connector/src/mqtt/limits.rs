@@ -38,7 +38,8 @@ pub(crate) struct Limits {
     pub(crate) connect_ms_max: u32,
     /// Payload of a message, bytes.
     pub(crate) payload_bytes_max: u32,
-    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum; before MQTT 5 more are not read.
+    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum; before MQTT 5 more are not
+    /// read.
     pub(crate) receive_maximum: u16,
     /// MQTT 5 topic aliases of the client.
     pub(crate) topic_alias_maximum: u16,

@@ -31,7 +31,8 @@ pub(crate) struct Protocol {
     effects: VecDeque<Effect>,
     /// The latest time that was told.
     now_ms: u64,
-    /// The client's last activity; `None`: the next time that is observed, so that the client is not charged for our waiting.
+    /// The client's last activity; `None`: the next time that is observed, so that the client is not charged for our
+    /// waiting.
     active_ms: Option<u64>,
     /// Whether the owner leaves bytes unread on its own account.
     held: bool,
@@ -86,8 +87,8 @@ impl Protocol {
     }
 
     /// Says whether the owner leaves the client's bytes in the socket although they are wanted: too much is on its way
-    /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts anew
-    /// when that is over.
+    /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts
+    /// anew when that is over.
     pub(crate) fn hold(&mut self, held: bool) {
         if self.held && !held {
             self.active_ms = None;

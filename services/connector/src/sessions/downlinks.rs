@@ -1,10 +1,10 @@
-//! Takes messages from the instance's message stream to the sessions that receive them: from the platform to one device, and
-//! between devices of one resource space.
+//! Takes messages from the instance's message stream to the sessions that receive them: from the platform to one
+//! device, and between devices of one resource space.
 //!
 //! Every connector follows the same stream, so a message reaches each subscriber exactly once, wherever it is connected.
 //! Invariant: a device gets no message of another device's topics, of another resource space, or from before its session.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rollcall_backbone::{
     BackboneError,
@@ -12,10 +12,12 @@ use rollcall_backbone::{
 };
 use rollcall_domain::policy::TopicScope;
 
-use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
+use crate::{
+    instance::{BACKBONE_RETRY_DELAY, Instance},
+    metrics::metrics,
+    sessions::session::Session,
+};
 
-/// Before following again.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
 /// than a session by more was not meant for it.
 const CLOCKS_APART_MS_MAX: i64 = 5_000;
@@ -32,7 +34,7 @@ pub(crate) async fn run(instance: &Instance) {
                 after = None;
             }
         }
-        tokio::time::sleep(RETRY_DELAY).await;
+        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
     }
 }
 
@@ -42,7 +44,8 @@ async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Resul
     let followed = messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await;
     let mut messages = match (opened, followed) {
         (Ok(()), followed) => followed?,
-        // The stream does not exist yet and a connector does not create it. All that it will hold is newer than these sessions.
+        // The stream does not exist yet and a connector does not create it. All that it will hold is newer than these
+        // sessions.
         (Err(error), Err(BackboneError::Damaged { .. })) => {
             after.get_or_insert(MessageCursor::START);
             return Err(error);

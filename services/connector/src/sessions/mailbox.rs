@@ -1,7 +1,8 @@
 //! What waits for one connection: messages, withdrawn filters, or that it has to close.
 //!
-//! Many producers, one consumer: the connection's own task. Invariants: bounded in messages and bytes; once it is closed only
-//! the reason comes out, so that a message that waited when the device lost its right is not delivered after.
+//! Many producers, one consumer: the connection's own task. Invariants: bounded in messages and bytes; once it is
+//! closed only the reason comes out, so that a message that waited when the device lost its right is not delivered
+//! after.
 
 use std::{
     collections::VecDeque,

@@ -1,9 +1,9 @@
-//! Reauthorizes live sessions: closes those of devices that lost the right to be connected, with the reason, and withdraws
-//! filters that are no longer allowed.
+//! Reauthorizes live sessions: closes those of devices that lost the right to be connected, with the reason, and
+//! withdraws filters that are no longer allowed.
 //!
-//! Invariant: within a second of the view's learning it. A record about one device affects one session; a record that may
-//! concern any device affects all, once for a burst of them. A reader that lagged reauthorizes all, and so does one whose view
-//! began anew, as soon as that is ready. Changes of time alone (certificates expire) are found by a sweep.
+//! Invariant: within a second of the view's learning it. A record about one device affects one session; a record that
+//! may concern any device affects all, once for a burst of them. A reader that lagged reauthorizes all, and so does one
+//! whose view began anew, as soon as that is ready. Changes of time alone (certificates expire) are found by a sweep.
 
 use std::{sync::Arc, time::Duration};
 
@@ -117,8 +117,9 @@ fn usable_generation(instance: &Instance) -> Option<u64> {
     view_ready(&status).then_some(status.generation)
 }
 
-/// Reauthorizes one session by the view. While the view is not ready, or began anew meanwhile, the session is left alone:
-/// all are reauthorized when it is ready. A lookup that met damage found nothing; the device is not told that it was deleted.
+/// Reauthorizes one session by the view. While the view is not ready, or began anew meanwhile, the session is left
+/// alone: all are reauthorized when it is ready. A lookup that met damage found nothing; the device is not told that it
+/// was deleted.
 pub(crate) fn reauthorize(instance: &Instance, session: &Arc<Session>) {
     let Some(generation) = usable_generation(instance) else { return };
     let (configuration, damaged) = (instance.view.configuration(), instance.view.lookups_damaged());

@@ -1,8 +1,8 @@
 //! Subscriptions to custom topics: the filters of one resource space as a tree of levels (MQTT 5 §4.7).
 //!
-//! Subscribers are kept by number: a whole fleet may share one filter, and each joins and leaves it without a search. Does not
-//! decide whether a subscription is allowed, and has no system topics, which need no subscription. A filter has at most
-//! `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds the depth of the tree.
+//! Subscribers are kept by number: a whole fleet may share one filter, and each joins and leaves it without a search.
+//! Does not decide whether a subscription is allowed, and has no system topics, which need no subscription. A filter
+//! has at most `mqtt::limits::TOPIC_BYTES_MAX` bytes, which bounds the depth of the tree.
 
 use std::collections::HashMap;
 

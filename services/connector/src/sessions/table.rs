@@ -1,7 +1,7 @@
 //! The live sessions of one instance at this connector: by device, and by what they have subscribed to.
 //!
-//! Does not decide whether a session may live on ([`super::reauthorize`]) and does not know the sessions of other connectors
-//! ([`super::presence`]). Invariant: one session for each device; opening another closes the one before.
+//! Does not decide whether a session may live on ([`super::reauthorize`]) and does not know the sessions of other
+//! connectors ([`super::presence`]). Invariant: one session for each device; opening another closes the one before.
 
 use std::{
     collections::HashMap,
@@ -60,7 +60,8 @@ impl SessionTable {
         session
     }
 
-    /// Removes a session whose connection has ended. `true` if it still was the device's session: the device is offline here.
+    /// Removes a session whose connection has ended. `true` if it still was the device's session: the device is offline
+    /// here.
     pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
         let held = std::mem::take(&mut *session.filters());
         let mut table = self.table();

@@ -1,4 +1,5 @@
-//! What a session may publish, subscribe to and receive: the domain's policy rules, applied to what the MQTT machine asks.
+//! What a session may publish, subscribe to and receive: the domain's policy rules, applied to what the MQTT machine
+//! asks.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Messages of one device on their way to the message stream: several at a time, answered when they are on disk.
 //!
-//! A QoS 1 message that could not be stored is tried again until it is stored or the connection ends: meanwhile the device's
-//! window of unacknowledged messages slows it down. Invariant: no message is started while an earlier one waits for a retry, so
-//! the stored order is the device's as far as failures allow.
+//! A QoS 1 message that could not be stored is tried again until it is stored or the connection ends: meanwhile the
+//! device's window of unacknowledged messages slows it down. Invariant: no message is started while an earlier one
+//! waits for a retry, so the stored order is the device's as far as failures allow.
 
 use std::{
     collections::VecDeque,

@@ -1,9 +1,9 @@
 //! Verifies certificate chains for one instance and trust epoch, and caches what it has verified.
 //!
-//! A chain is verified twice: in the handshake, and by admission, which also sees resumed sessions, whose chain no handshake has
-//! verified. The cache makes the second time a lookup. Invariant: a cached chain is used only for exactly the same bytes
-//! (SHA-256 over the whole chain), in the same trust epoch, while every certificate of the chain is within its validity; so it
-//! is what verifying again would return.
+//! A chain is verified twice: in the handshake, and by admission, which also sees resumed sessions, whose chain no
+//! handshake has verified. The cache makes the second time a lookup. Invariant: a cached chain is used only for exactly
+//! the same bytes (SHA-256 over the whole chain), in the same trust epoch, while every certificate of the chain is
+//! within its validity; so it is what verifying again would return.
 
 use std::{
     collections::HashMap,

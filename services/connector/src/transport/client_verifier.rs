@@ -1,8 +1,8 @@
 //! The client-certificate verifier of rustls, backed by the domain's path building.
 //!
-//! Does not decide who the device is; admission verifies the chain again on every connection, because rustls does not ask about
-//! a resumed session. Invariant: what is accepted is a chain up to a verified CA certificate of the one instance that the SNI
-//! named; while the view is not ready, admission refuses the connection.
+//! Does not decide who the device is; admission verifies the chain again on every connection, because rustls does not
+//! ask about a resumed session. Invariant: what is accepted is a chain up to a verified CA certificate of the one
+//! instance that the SNI named; while the view is not ready, admission refuses the connection.
 
 use std::sync::Arc;
 
@@ -90,8 +90,8 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// The key of a client certificate. rustls takes it out of version 3 certificates only, and `openssl x509 -req` without an
-/// extension file still makes version 1; so the domain's reader, which reads both, takes it out of either.
+/// The key of a client certificate. rustls takes it out of version 3 certificates only, and `openssl x509 -req` without
+/// an extension file still makes version 1; so the domain's reader, which reads both, takes it out of either.
 fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, CertificateError> {
     let key = raw_public_key(certificate).map_err(|_| CertificateError::BadEncoding)?;
     Ok(SubjectPublicKeyInfoDer::from(key))

@@ -95,7 +95,8 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
     }
 }
 
-/// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified here.
+/// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified
+/// here.
 fn verify_chain(
     instance: &Instance,
     chain_verifier: &ChainVerifier,

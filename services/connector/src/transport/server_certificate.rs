@@ -1,6 +1,7 @@
 //! The server certificate of one instance, from `<instance-id>.crt` and `<instance-id>.key`, read again when they change.
 //!
-//! Invariant: the last usable certificate stays in use until another one loads; a broken file is reported once for each change.
+//! Invariant: the last usable certificate stays in use until another one loads; a broken file is reported once for each
+//! change.
 
 use std::{
     path::{Path, PathBuf},

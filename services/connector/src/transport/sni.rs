@@ -1,7 +1,7 @@
 //! Reads the ClientHello and its SNI (RFC 6066 §3).
 //!
-//! Does not do the rest of the handshake. Invariant: without the exact access domain of one instance (in any case) a client
-//! learns of no instance, not even a server certificate.
+//! Does not do the rest of the handshake. Invariant: without the exact access domain of one instance (in any case) a
+//! client learns of no instance, not even a server certificate.
 
 use tokio::net::TcpStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};

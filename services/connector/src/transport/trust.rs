@@ -1,8 +1,8 @@
 //! The trust epochs of one instance: what TLS trusts and presents, and the task that publishes it.
 //!
-//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each has a `ServerConfig` of its own with
-//! its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed. The task publishes,
-//! every handshake reads the latest once; nothing is trusted before the first value.
+//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each has a `ServerConfig` of
+//! its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed.
+//! The task publishes, every handshake reads the latest once; nothing is trusted before the first value.
 
 use std::{
     path::Path,

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use rollcall_domain::time::Timestamp;
 
-/// Certificates with their codes that are remembered, of one instance. While as many were refused within [`REPEAT_MS_MIN`], no
-/// others are kept: a storm takes more than 20 minutes to push out all of an instance's attempts.
+/// Certificates with their codes that are remembered, of one instance. While as many were refused within
+/// [`REPEAT_MS_MIN`], no others are kept: a storm takes more than 20 minutes to push out all of an instance's attempts.
 const REMEMBERED_MAX: usize = 4096;
 /// The same is kept again after this long.
 const REPEAT_MS_MIN: u64 = 60_000;

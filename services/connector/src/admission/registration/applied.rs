@@ -1,4 +1,5 @@
-//! Requests that wait for the view to apply a record that they caused: the second way to an answer, for a ruling that was lost.
+//! Requests that wait for the view to apply a record that they caused: the second way to an answer, for a ruling that
+//! was lost.
 //!
 //! Invariant: there is an entry for a request only while a registration waits for it.
 

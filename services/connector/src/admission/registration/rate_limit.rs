@@ -1,5 +1,5 @@
-//! Limits the rate of registrations per CA certificate and per source, so that one owner's storm, or one network's, leaves room
-//! for the others. A request over the rate is shed at once with a retry hint; nothing waits here.
+//! Limits the rate of registrations per CA certificate and per source, so that one owner's storm, or one network's,
+//! leaves room for the others. A request over the rate is shed at once with a retry hint; nothing waits here.
 
 use std::{
     hash::Hash,
@@ -14,7 +14,7 @@ use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::HashMapSta
 use rollcall_domain::{ids::CaId, refusal::Refusal};
 use tower::{BoxError, Layer, Service};
 
-use super::CertificateConnect;
+use super::certificate_connect::CertificateConnect;
 
 /// Keys in one limiter before idle ones are dropped; with as many busy ones, requests with new keys are shed.
 const KEYS_MAX: usize = 65_536;
@@ -40,7 +40,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
     }
 }
 
-/// RateLimiters what is below it.
+/// Limits the rate of the services below it.
 #[derive(Clone)]
 pub(super) struct RateLimitLayer(Arc<RateLimiters>);
 

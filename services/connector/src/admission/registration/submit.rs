@@ -22,7 +22,11 @@ use rollcall_domain::{
 use rollcall_projection::admission::AdmissionView;
 use tower::{BoxError, Service};
 
-use super::{AppliedRequests, CertificateConnect, trace::traceparent};
+use super::{
+    applied::AppliedRequests,
+    certificate_connect::{CertificateConnect, request_id},
+    trace::traceparent,
+};
 
 /// Asks the registrar.
 #[derive(Clone)]
@@ -44,7 +48,8 @@ impl Submit {
         clock: Arc<dyn Clock>,
         deadline: Duration,
     ) -> Self {
-        // Shorter than the deadline of the layer: only here is a missing answer told from a queue that could not be reached.
+        // Shorter than the deadline of the layer: only here is a missing answer told from a queue that could not be
+        // reached.
         let deadline = deadline - deadline / 10;
         Self(Arc::new(Inner { request_client, view, applied, clock, deadline }))
     }
@@ -67,7 +72,7 @@ impl Service<CertificateConnect> for Submit {
 
 impl Inner {
     async fn apply(&self, event: CertificateConnect) -> Result<(), Refusal> {
-        let id = event.id();
+        let id = request_id(&event.sha256, event.claimed.as_ref());
         let request = QueuedRequest {
             submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()),
             traceparent: traceparent(),

@@ -10,7 +10,7 @@ use tower::{BoxError, Layer, Service};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::CertificateConnect;
+use super::certificate_connect::CertificateConnect;
 use crate::metrics::metrics;
 
 /// Traces the services below it.

@@ -1,15 +1,12 @@
 //! Announces sessions that open and end.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt, stream};
 use rollcall_backbone::presence::PresenceChange;
 
 use super::announcements::ANNOUNCING_MAX;
-use crate::instance::Instance;
-
-/// After the backbone has refused.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
 
 /// Announces until the future is dropped.
 pub(crate) async fn announce(instance: &Instance) {
@@ -30,7 +27,7 @@ pub(crate) async fn announce(instance: &Instance) {
         let outcomes: Vec<_> = announced.buffer_unordered(ANNOUNCING_MAX).collect().await;
         if let Some(error) = outcomes.into_iter().find_map(Result::err) {
             tracing::warn!(instance = %instance.id, %error, "presence cannot be announced; trying again");
-            tokio::time::sleep(RETRY_DELAY).await;
+            tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
         }
     }
 }

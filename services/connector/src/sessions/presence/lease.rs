@@ -1,20 +1,15 @@
 //! Renews the presence lease of this connector.
 
-use std::time::Duration;
-
 use rollcall_backbone::presence::{Beat, HEARTBEAT};
 use tokio::time::MissedTickBehavior;
 
-use crate::instance::Instance;
-
-/// After the backbone has refused.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
 
 /// Renews the lease, with position, sessions and age of the view, until the future is dropped.
 pub(crate) async fn renew(instance: &Instance) {
     // The watch task reports the error.
     while instance.backbone.presence.open(&instance.id).await.is_err() {
-        tokio::time::sleep(RETRY_DELAY).await;
+        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
     }
     let mut renew = tokio::time::interval(HEARTBEAT);
     renew.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,16 +3,15 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use rollcall_backbone::presence::{PresenceChange, Session as PresenceSession};
 use rollcall_domain::{ids::DeviceId, refusal::Refusal};
 
-use crate::{instance::Instance, sessions::session::Session};
-
-/// After the backbone has refused.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+use crate::{
+    instance::{BACKBONE_RETRY_DELAY, Instance},
+    sessions::session::Session,
+};
 
 /// Watches until the future is dropped.
 pub(crate) async fn watch(instance: &Instance) {
@@ -20,14 +19,14 @@ pub(crate) async fn watch(instance: &Instance) {
         if let Err(error) = watch_once(instance).await {
             tracing::warn!(instance = %instance.id, %error, "presence cannot be watched; trying again");
         }
-        tokio::time::sleep(RETRY_DELAY).await;
+        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
     }
 }
 
 async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::BackboneError> {
     instance.backbone.presence.open(&instance.id).await?;
-    // A watch begins with the latest change of each device. An announcement that was acknowledged before, or a newer one, is
-    // among them, although its own change may have passed while this connector did not watch.
+    // A watch begins with the latest change of each device. An announcement that was acknowledged before, or a newer
+    // one, is among them, although its own change may have passed while this connector did not watch.
     for session in instance.sessions.all() {
         if session.acknowledged.load(Ordering::SeqCst) {
             session.announced.store(true, Ordering::SeqCst);
@@ -85,9 +84,9 @@ fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     }
 }
 
-/// Announces the sessions that presence does not show although they are open: it was away, or took this connector for lost.
-/// Skips sessions that have been told to close and have yet to: announced now, a session that lost against a newer one
-/// elsewhere would become the newest of all.
+/// Announces the sessions that presence does not show although they are open: it was away, or took this connector for
+/// lost. Skips sessions that have been told to close and have yet to: announced now, a session that lost against a
+/// newer one elsewhere would become the newest of all.
 fn announce_missing(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
