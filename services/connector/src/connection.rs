@@ -178,14 +178,14 @@ impl Connection {
             (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
             (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
-        let goodbye = async {
+        let last_output = async {
             while !self.protocol.output().is_empty() {
                 let bytes = self.tls.write(self.protocol.output()).await?;
                 self.protocol.written(bytes);
             }
             self.tls.shutdown().await
         };
-        let said = timeout(self.context.config.limits.linger(), goodbye).await;
+        let written = timeout(self.context.config.limits.linger(), last_output).await;
         if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
             && let Ok(verified) = &connecting.verified
         {
@@ -194,7 +194,7 @@ impl Connection {
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
-        if matches!((said, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
+        if matches!((written, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
             linger(&self.context, self.tls.into_inner().0).await;
         }
     }

@@ -50,9 +50,9 @@ pub(crate) struct InstanceParts {
     pub(crate) connector: ConnectorId,
     /// Cancelled when the connector begins to stop.
     pub(crate) stopping: CancellationToken,
-    /// Of sessions: they rise within the connector's life, whatever instances come and go.
+    /// Session numbers: they rise within the connector's life, whatever instances come and go.
     pub(crate) numbers: Arc<AtomicU64>,
-    /// An instance has failed.
+    /// Notified when an instance has failed.
     pub(crate) failed: Arc<Notify>,
 }
 pub(crate) struct Instance {
@@ -73,7 +73,7 @@ pub(crate) struct Instance {
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
-    /// Whether messages are being followed.
+    /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,7 +87,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Opens the view. The receiver takes the attempts that are to be kept.
+    /// Opens the view. The receiver takes the attempts to write.
     ///
     /// # Errors
     /// [`ViewError`]: the view cannot be opened.
@@ -153,21 +153,21 @@ impl Instance {
         Timestamp::from_unix_ms(self.clock.unix_ms())
     }
 
-    /// The connection of a session has ended.
+    /// Removes a session whose connection has ended, and announces that the device is offline.
     pub(crate) fn end_session(&self, session: &Arc<Session>) {
         if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
     }
 
-    /// Has every session closed.
+    /// Tells every session to close.
     pub(crate) fn close_all(&self, refusal: &Refusal) {
         for session in self.sessions.all() {
             session.mailbox.close(refusal.clone());
         }
     }
 
-    /// Ends the tasks when it is dropped. SessionTable should be closed and announced before.
+    /// Ends the tasks when it is dropped. The sessions should be closed and announced before.
     pub(crate) fn stop_guard(&self) -> DropGuard {
         self.stop.clone().drop_guard()
     }

@@ -22,9 +22,9 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::instance::{Instance, InstanceParts};
 
-/// How long to wait before an instance that could not be started, or that failed, is started again.
+/// Before an instance that could not be started, or that failed, is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Between two looks whether the last session has ended.
+/// Between two checks whether the last session has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
@@ -55,7 +55,6 @@ impl Instances {
         self.complete.load(Ordering::SeqCst)
     }
 
-    /// All of them.
     pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
         self.by_domain.load().values().cloned().collect()
     }
@@ -126,13 +125,13 @@ pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Ou
         // Also when this future is dropped.
         let _stop = instance.stop_guard();
         instance.close_all(&Refusal::ShuttingDown);
-        if tokio::time::timeout(drain, goodbye(&instance)).await.is_err() {
-            tracing::warn!(instance = %instance.id, "stopped before every session had said goodbye");
+        if tokio::time::timeout(drain, drained(&instance)).await.is_err() {
+            tracing::warn!(instance = %instance.id, "stopped before every session had ended");
         }
     }
 }
 
-async fn goodbye(instance: &Instance) {
+async fn drained(instance: &Instance) {
     while instance.sessions.count() > 0 {
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -37,7 +37,7 @@ pub struct Parts {
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Source of ids and of jitter.
     pub entropy: Arc<dyn Entropy>,
     /// Gets the bound address, once, before anything else happens.
     pub bound: oneshot::Sender<SocketAddr>,

@@ -26,9 +26,9 @@ pub struct ConnectorStatus {
 /// How one instance stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceStatus {
-    /// Which.
+    /// Its id.
     pub instance: InstanceId,
-    /// Its view.
+    /// Position, generation and health of its view.
     pub view: ViewStatus,
     /// Whether the view is ready: devices that it knows are accepted.
     pub view_ready: bool,

@@ -30,9 +30,9 @@ use crate::{
     transport::chain_verifier::VerifiedChain,
 };
 
-/// AttemptRecorder of one instance that wait to be kept; more are only counted.
+/// Refusals of one instance that wait to be written; more are only counted.
 const WAITING_MAX: usize = 256;
-/// AttemptRecorder kept in one write.
+/// Refusals in one write.
 const GROUP_MAX: usize = 64;
 
 /// A refused connection.

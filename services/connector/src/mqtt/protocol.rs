@@ -176,7 +176,7 @@ impl Protocol {
     }
 
     /// Refuses the client: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
-    /// come before it (too many connections): then nothing is said, there being no CONNECT to answer.
+    /// come before it (too many connections): then nothing is sent, there being no CONNECT to answer.
     /// `retry_after_s` becomes the user property of that name for MQTT 5.
     pub(crate) fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
         match &self.state {

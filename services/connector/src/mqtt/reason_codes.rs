@@ -1,4 +1,4 @@
-//! How each refusal is said in MQTT: CONNACK code, MQTT 5 reason codes, reason string.
+//! The answer to each refusal in MQTT: CONNACK code, MQTT 5 reason codes, reason string.
 //!
 //! One exhaustive match: a new refusal does not compile until it has an answer here. The code in the reason string is
 //! the one that logs, metrics and `docs/operate/codes` use; the numbers only steer the client's library.

@@ -34,7 +34,7 @@ impl Bench {
         Self { version, protocol: Protocol::new(limits, 0), now_ms: 0 }
     }
 
-    /// Connected and let in; CONNACK is read.
+    /// Connected and accepted; CONNACK is read.
     fn open(version: Version) -> Self {
         Self::open_as(version, Limits::default(), v5::Connect::default())
     }

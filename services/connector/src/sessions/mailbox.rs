@@ -52,7 +52,7 @@ impl Mailbox {
         Self { bounds, waiting: Mutex::default() }
     }
 
-    /// Puts a message in. One that does not fit closes the mailbox: the client does not take what it is sent.
+    /// Queues a message. One that does not fit closes the mailbox: the client does not take what it is sent.
     /// `false` if it is closed.
     pub(crate) fn put(&self, message: Arc<StoredMessage>) -> bool {
         let mut waiting = self.lock();
@@ -70,7 +70,7 @@ impl Mailbox {
         true
     }
 
-    /// Has the connection closed. The first reason stands.
+    /// Tells the connection to close. The first reason stands.
     pub(crate) fn close(&self, refusal: Refusal) {
         self.lock().close(refusal);
     }
@@ -80,7 +80,7 @@ impl Mailbox {
         self.lock().closed.clone()
     }
 
-    /// Has the connection forget filters.
+    /// Tells the connection to drop filters.
     pub(crate) fn withdraw(&self, filters: impl IntoIterator<Item = Box<str>>) {
         let mut waiting = self.lock();
         waiting.withdrawn.extend(filters);
@@ -132,7 +132,7 @@ impl Waiting {
     }
 }
 
-/// What a message counts for: its fixed part is bounded by the number of messages.
+/// The bytes that a message counts for: its fixed part is bounded by the number of messages.
 fn size(message: &StoredMessage) -> usize {
     message.message.payload.len() + message.message.topic.len()
 }

@@ -69,14 +69,14 @@ pub(crate) async fn run(instance: &Instance) {
             generation = latest;
             pending.all = true;
         }
-        pending.note_the_rest(instance, &mut applied);
+        pending.note_queued(instance, &mut applied);
         pending.reauthorize(instance).await;
     }
 }
 
 impl Pending {
     fn note(&mut self, instance: &Instance, applied: &Applied) {
-        instance.registration.applied().arrived(&applied.record.cause);
+        instance.registration.applied().notify(&applied.record.cause);
         match affected_sessions(&applied.record.event) {
             AffectedSessions::None => {}
             AffectedSessions::Of(device) => self.devices.push(device),
@@ -84,7 +84,7 @@ impl Pending {
         }
     }
 
-    fn note_the_rest(&mut self, instance: &Instance, applied: &mut Receiver<Applied>) {
+    fn note_queued(&mut self, instance: &Instance, applied: &mut Receiver<Applied>) {
         loop {
             match applied.try_recv() {
                 Ok(record) => self.note(instance, &record),

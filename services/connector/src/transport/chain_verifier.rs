@@ -120,7 +120,7 @@ impl VerifiedChain {
         let mut all = chain.iter().enumerate().map(read);
         let facts = all.next().ok_or(PathError::Empty)??;
         let (mut not_before, mut not_after) = (facts.not_before, facts.not_after);
-        // An unused intermediate that cannot be read or has expired only shortens how long the verified is cache.
+        // An unused intermediate that cannot be read or has expired only shortens how long the chain is cached.
         for intermediate in all {
             let bounds = intermediate.map(|facts| (facts.not_before, facts.not_after));
             let (from, until) = bounds.unwrap_or((Timestamp::from_unix_ms(i64::MAX), Timestamp::from_unix_ms(i64::MIN)));

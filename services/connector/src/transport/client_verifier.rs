@@ -45,7 +45,7 @@ impl ClientCertVerifier for ClientVerifier {
         &[]
     }
 
-    /// The time is the chain_verifier's own, injected one.
+    /// `_now` is not used: the chain verifier has the injected clock.
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,

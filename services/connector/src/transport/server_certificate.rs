@@ -25,22 +25,16 @@ pub(crate) enum ServerCertificateError {
     /// A file is not there or cannot be read.
     #[error("cannot read {file}")]
     Read {
-        /// Which.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// Not a certificate file at all.
     #[error("{file} has more than {FILE_BYTES_MAX} bytes: it should hold one PEM certificate chain or key")]
-    TooLarge {
-        /// Which.
-        file: PathBuf,
-    },
+    TooLarge { file: PathBuf },
     /// No PEM of the right kind.
     #[error("{file} holds no PEM {wanted}: {reason}")]
     Content {
-        /// Which.
         file: PathBuf,
         /// `CERTIFICATE` or `PRIVATE KEY`.
         wanted: &'static str,

@@ -1,6 +1,6 @@
-//! The same certificate for the same reason once in a while: a device that tries again and again says nothing new.
+//! The refusals recorded of late: the same certificate with the same code is recorded once a minute.
 //!
-//! Invariant: as many entries as [`REMEMBERED_MAX`], and so no more refusals of one instance within [`REPEAT_MS_MIN`].
+//! Invariant: at most [`REMEMBERED_MAX`] entries, and so no more attempts of one instance within [`REPEAT_MS_MIN`].
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use rollcall_domain::time::Timestamp;
 /// Certificates with their codes that are remembered, of one instance. While as many were refused within
 /// [`REPEAT_MS_MIN`], no others are kept: a storm takes more than 20 minutes to push out all of an instance's attempts.
 const REMEMBERED_MAX: usize = 4096;
-/// The same is kept again after this long.
+/// After this long the same refusal is recorded again.
 const REPEAT_MS_MIN: u64 = 60_000;
 
-/// As many are remembered as may be.
+/// [`REMEMBERED_MAX`] others were recorded within [`REPEAT_MS_MIN`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// What was kept of late.
+/// By certificate and code, when it was last recorded.
 #[derive(Default)]
 pub(super) struct RecentRefusals(HashMap<([u8; 32], Box<str>), Timestamp>);
 
 impl RecentRefusals {
-    /// Whether it is time to keep this; then it counts as kept.
+    /// Whether to record a refusal; if so it counts as recorded.
     ///
     /// # Errors
     /// [`Full`]: there is no room to remember it.

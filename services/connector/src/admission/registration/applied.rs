@@ -11,20 +11,20 @@ use std::{
 use rollcall_domain::ids::RequestId;
 use tokio::sync::oneshot;
 
-/// The waiting, by request.
+/// Who to notify, by request.
 #[derive(Default)]
 pub(crate) struct AppliedRequests(Mutex<HashMap<RequestId, Vec<oneshot::Sender<()>>>>);
 
 impl AppliedRequests {
-    /// The view has folded a record that came of this request.
-    pub(crate) fn arrived(&self, cause: &RequestId) {
+    /// Ends the waiting for a request: the view has applied a record that it caused.
+    pub(crate) fn notify(&self, cause: &RequestId) {
         for waiting in self.lock().remove(cause).into_iter().flatten() {
             // An error means that the waiting registration has ended.
             let _ = waiting.send(());
         }
     }
 
-    /// Returns once [`Self::arrived`] has been called for the request.
+    /// Returns once [`Self::notify`] has been called for the request.
     pub(crate) async fn wait(&self, cause: &RequestId) {
         let (sender, arrived) = oneshot::channel();
         self.lock().entry(cause.clone()).or_default().push(sender);

@@ -21,8 +21,8 @@ pub(crate) async fn renew(instance: &Instance) {
             let status = instance.status.borrow();
             (status.position, Some(status.digest))
         };
-        let said = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms };
-        if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, said).await {
+        let beat = Beat { position, sessions: instance.sessions.count() as u64, digest, age_ms };
+        if let Err(error) = instance.backbone.presence.heartbeat(&instance.id, &instance.connector, beat).await {
             tracing::warn!(instance = %instance.id, %error, "the presence lease cannot be renewed; trying again");
         }
     }
