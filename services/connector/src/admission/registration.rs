@@ -26,11 +26,10 @@ use tower::{
 };
 
 pub(crate) use applied::AppliedRequests;
+use certificate_connect::CertificateConnect;
 use rate_limit::RateLimitLayer;
 use submit::Submit;
 use trace::TraceLayer;
-
-use certificate_connect::CertificateConnect;
 
 use crate::config::Limits;
 

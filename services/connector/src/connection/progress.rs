@@ -94,7 +94,7 @@ impl Connection {
 
     fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let too_fast = self.is_too_fast(now);
-        self.protocol.hold(too_fast);
+        self.protocol.suspend_reading(too_fast);
         if too_fast || !self.protocol.wants_input() {
             return Poll::Pending;
         }

@@ -20,7 +20,7 @@ pub(crate) const SYSTEM_TOPIC_BYTES_MAX: usize = 512;
 /// Reason String of MQTT 5, bytes.
 pub(crate) const REASON_BYTES_MAX: usize = 512;
 /// Bytes that are buffered while the machine waits for its owner; past that it asks for no more input.
-pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BUFFERED_BYTES_MAX: usize = 64 * 1024;
 /// Output that the client has not taken; more is not added, and nothing more is read.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one packet that count as activity before the packet is whole: a large message on a slow link takes

@@ -12,7 +12,7 @@ use super::{
     established::Established,
     frame::Frames,
     interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
-    limits::{HELD_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
+    limits::{BUFFERED_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
     violation::Violation,
 };
@@ -29,13 +29,13 @@ pub(crate) struct Protocol {
     frames: Frames,
     output: BytesMut,
     effects: VecDeque<Effect>,
-    /// The latest time that was told.
+    /// The latest time that was observed.
     now_ms: u64,
     /// The client's last activity; `None`: the next time that is observed, so that the client is not charged for our
     /// waiting.
     active_ms: Option<u64>,
-    /// Whether the owner leaves bytes unread on its own account.
-    held: bool,
+    /// Whether the owner leaves bytes in the socket although they are wanted.
+    reading_suspended: bool,
     /// How much of the packet that is being received has counted as activity.
     progress_bytes: usize,
 }
@@ -63,7 +63,7 @@ impl Protocol {
             effects: VecDeque::new(),
             now_ms,
             active_ms: Some(now_ms),
-            held: false,
+            reading_suspended: false,
             progress_bytes: 0,
         }
     }
@@ -81,7 +81,8 @@ impl Protocol {
         match self.state {
             State::Closed => false,
             State::AwaitingConnect | State::Authorizing(_) | State::Established(_) => {
-                !self.is_paused() || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.held_bytes() < HELD_BYTES_MAX)
+                !self.is_paused()
+                    || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.buffered_bytes() < BUFFERED_BYTES_MAX)
             }
         }
     }
@@ -89,11 +90,11 @@ impl Protocol {
     /// Says whether the owner leaves the client's bytes in the socket although they are wanted: too much is on its way
     /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts
     /// anew when that is over.
-    pub(crate) fn hold(&mut self, held: bool) {
-        if self.held && !held {
+    pub(crate) fn suspend_reading(&mut self, reading_suspended: bool) {
+        if self.reading_suspended && !reading_suspended {
             self.active_ms = None;
         }
-        self.held = held;
+        self.reading_suspended = reading_suspended;
     }
 
     /// The next thing for the owner to do. Take all of them after every call that may change something.
@@ -137,7 +138,7 @@ impl Protocol {
         let timeout_ms = match &self.state {
             State::AwaitingConnect => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
-            State::Established(session) if !self.held && !session.waits_for_owner(&self.limits) => {
+            State::Established(session) if !self.reading_suspended && !session.waits_for_owner(&self.limits) => {
                 u64::from(session.peer.keep_alive_s) * 1500
             }
             State::Established(_) | State::Authorizing(_) | State::Closed => return None,

@@ -63,9 +63,9 @@ impl SessionTable {
     /// Removes a session whose connection has ended. `true` if it still was the device's session: the device is offline
     /// here.
     pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
-        let held = std::mem::take(&mut *session.filters());
+        let filters = std::mem::take(&mut *session.filters());
         let mut table = self.table();
-        held.iter().for_each(|filter| table.unsubscribe(session, filter));
+        filters.iter().for_each(|filter| table.unsubscribe(session, filter));
         let current = table.devices.get(&session.device.device).is_some_and(|current| current.number == session.number);
         if current {
             table.devices.remove(&session.device.device);
@@ -89,20 +89,20 @@ impl SessionTable {
 
     /// Adds a custom filter of a session; idempotent.
     pub(crate) fn subscribe(&self, session: &Arc<Session>, filter: &str) {
-        let mut held = session.filters();
-        if held.iter().any(|known| **known == *filter) {
+        let mut filters = session.filters();
+        if filters.iter().any(|known| **known == *filter) {
             return;
         }
-        held.push(filter.into());
+        filters.push(filter.into());
         let mut table = self.table();
-        let filters = table.filters.entry(session.device.space.clone()).or_default();
-        filters.insert(filter, session.number, session.clone());
+        let tree = table.filters.entry(session.device.space.clone()).or_default();
+        tree.insert(filter, session.number, session.clone());
     }
 
     /// Removes a custom filter of a session; idempotent.
     pub(crate) fn unsubscribe(&self, session: &Arc<Session>, filter: &str) {
-        let mut held = session.filters();
-        held.retain(|known| **known != *filter);
+        let mut filters = session.filters();
+        filters.retain(|known| **known != *filter);
         self.table().unsubscribe(session, filter);
     }
 
@@ -113,9 +113,9 @@ impl SessionTable {
         configuration: &Configuration,
         devices: &dyn Devices,
     ) -> bool {
-        let held = session.filters().clone();
+        let filters = session.filters().clone();
         let allowed = |filter: &str| session.permits(Action::Subscribe, filter, configuration, devices);
-        let withdrawn: Vec<_> = held.into_iter().filter(|filter| !allowed(filter)).collect();
+        let withdrawn: Vec<_> = filters.into_iter().filter(|filter| !allowed(filter)).collect();
         withdrawn.iter().for_each(|filter| self.unsubscribe(session, filter));
         let any = !withdrawn.is_empty();
         if any {

@@ -55,7 +55,7 @@ impl Protocol {
         if matches!(self.state, State::Closed) {
             return;
         }
-        self.frames.hold(bytes);
+        self.frames.buffer(bytes);
     }
 
     fn next_frame(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
@@ -67,8 +67,10 @@ impl Protocol {
     }
 
     fn note_progress(&mut self) {
-        if matches!(self.state, State::Established(_)) && self.frames.held_bytes() >= self.progress_bytes + PROGRESS_BYTES {
-            self.progress_bytes = self.frames.held_bytes();
+        if matches!(self.state, State::Established(_))
+            && self.frames.buffered_bytes() >= self.progress_bytes + PROGRESS_BYTES
+        {
+            self.progress_bytes = self.frames.buffered_bytes();
             self.active_ms = Some(self.now_ms);
         }
     }

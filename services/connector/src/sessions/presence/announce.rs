@@ -35,9 +35,9 @@ pub(crate) async fn announce(instance: &Instance) {
 /// Presence has stored the announcement. Its place in the order of all changes is seen only by watching.
 fn acknowledge(instance: &Instance, change: &PresenceChange) {
     if let PresenceChange::Online { device, session, .. } = change
-        && let Some(held) = instance.sessions.of(device)
-        && held.number == session.number
+        && let Some(own) = instance.sessions.of(device)
+        && own.number == session.number
     {
-        held.acknowledged.store(true, Ordering::SeqCst);
+        own.acknowledged.store(true, Ordering::SeqCst);
     }
 }

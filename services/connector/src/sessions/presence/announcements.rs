@@ -32,7 +32,7 @@ impl Announcements {
         let device = session.device.device.clone();
         let announced = PresenceSession { connector: connector.clone(), number: session.number };
         let online = PresenceChange::Online { device, session: announced, at: session.since };
-        self.put_if(online, || sessions.of(&session.device.device).is_some_and(|held| held.number == session.number));
+        self.put_if(online, || sessions.of(&session.device.device).is_some_and(|current| current.number == session.number));
     }
 
     /// Queues that a session is over; to be called only if no other took its place here.

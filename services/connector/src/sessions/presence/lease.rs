@@ -11,10 +11,10 @@ pub(crate) async fn renew(instance: &Instance) {
     while instance.backbone.presence.open(&instance.id).await.is_err() {
         tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
     }
-    let mut renew = tokio::time::interval(HEARTBEAT);
-    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        renew.tick().await;
+        heartbeat.tick().await;
         let age = instance.freshness.of_log(&instance.log).age;
         let age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         let (position, digest) = {

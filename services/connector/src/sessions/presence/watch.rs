@@ -62,13 +62,13 @@ async fn watch_once(instance: &Instance) -> Result<(), rollcall_backbone::Backbo
 }
 
 fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSession) {
-    let Some(held) = instance.sessions.of(device) else { return };
+    let Some(own) = instance.sessions.of(device) else { return };
     if shown.connector == instance.connector {
-        if shown.number == held.number {
-            held.announced.store(true, Ordering::SeqCst);
+        if shown.number == own.number {
+            own.announced.store(true, Ordering::SeqCst);
         }
-    } else if held.announced.load(Ordering::SeqCst) {
-        held.mailbox.close(Refusal::TakenOver);
+    } else if own.announced.load(Ordering::SeqCst) {
+        own.mailbox.close(Refusal::TakenOver);
     }
 }
 
@@ -76,7 +76,7 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
 /// announced them.
 fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     for (number, device) in shown {
-        if instance.sessions.of(device).is_none_or(|held| held.number != *number) {
+        if instance.sessions.of(device).is_none_or(|own| own.number != *number) {
             let session = PresenceSession { connector: instance.connector.clone(), number: *number };
             let over = PresenceChange::Offline { device: device.clone(), session, at: instance.now() };
             instance.announcements.put_if(over, || true);
