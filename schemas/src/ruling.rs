@@ -1,4 +1,4 @@
-//! How a request was ruled on, as it is announced. Kept by nobody: the log is the truth.
+//! How a request was ruled on, as it is announced. It is not kept: the log is the truth.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

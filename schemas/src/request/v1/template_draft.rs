@@ -1,4 +1,4 @@
-//! A self-registration template as somebody wrote it, version 1: the v5 API's `template_body`, unchecked.
+//! A self-registration template as an operator wrote it, version 1: the v5 API's `template_body`, unchecked.
 //!
 //! Looser than the record's shape where a rule of the domain will say more than "missing field" could: fields that must
 //! be there may be absent, and a field that must be a reference may be a text.
