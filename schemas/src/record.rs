@@ -27,11 +27,9 @@ pub struct Record {
     pub time: Time,
     /// The id of the request that it came of.
     pub cause: String,
-    /// Who asked.
     pub actor: Actor,
     /// W3C `traceparent` of the request, if it had one.
     pub traceparent: Option<String>,
-    /// What happened.
     pub event: Event,
 }
 

@@ -34,11 +34,9 @@ pub struct RecordEnvelope<B> {
     pub time: Time,
     /// The id of the request that it came of.
     pub cause: String,
-    /// Who asked.
     pub actor: Actor,
     /// W3C `traceparent` of the request, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// The event.
     pub body: B,
 }

@@ -24,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What of a CONNECT packet matters to who somebody is. A password is ignored.
+/// The part of a CONNECT packet that identifies a device. A password is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identification<'a> {
     /// Client identifier, as sent.
@@ -55,7 +55,7 @@ impl StandardForm {
     }
 }
 
-/// The device that somebody has been recognised as.
+/// The device that a certificate is pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
     pub device: DeviceId,
@@ -69,7 +69,7 @@ pub struct Recognised {
 pub enum Verdict {
     /// Let in as this device.
     Accept(Recognised),
-    /// The certificate is nobody's yet, but the registrar may make it somebody's (register, pin, replace): ask it, then
+    /// The certificate is pinned to no device yet; the registrar may register, pin or replace. Ask it, then
     /// authenticate again.
     Register {
         /// The device that it would be now; for logs and limits only, the registrar derives its own.
@@ -202,7 +202,7 @@ impl Authentication<'_> {
 
     /// A pre-registered device that waits for its first certificate, named by the CONNECT. Where a template says which
     /// device a certificate is, the name may not contradict it. Where none does, the name is all there is, as with the
-    /// service: whoever has a certificate of a CA of that space may be the first. Who cannot live with that gives the
+    /// service: the first certificate of a CA of that space is pinned. An operator who does not want that gives the
     /// fingerprint when pre-registering.
     fn unpinned(&self, device: &Device) -> Result<Known, Refusal> {
         match self.derive() {

@@ -50,7 +50,7 @@ pub struct Instance {
     pub region: Box<str>,
     /// Which of the instances of this id it is. An update never changes it.
     pub incarnation: Incarnation,
-    /// The most live devices that it may hold. `None` in a record of version 1: whoever asks falls back to its own
+    /// The most live devices that it may hold. `None` in a record of version 1: the reader falls back to its own
     /// configuration.
     pub devices_max: Option<u64>,
     /// Whether its edition and region allow self-registration, as the registrar ruled when the record was written. `None`

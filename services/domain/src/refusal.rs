@@ -36,7 +36,7 @@ pub enum Refusal {
     /// The CA certificate has no template: only registered devices that use the standard client id and user name get in.
     #[error("the CA certificate has no template bound: only a registered device with the standard client id gets in")]
     TemplateNotBound,
-    /// Self-registration is switched off for the CA certificate: nobody new, and of those registered only who uses the
+    /// Self-registration is switched off for the CA certificate: no new device, and of those registered only one that uses the
     /// standard client id and user name.
     #[error("self-registration is switched off for the CA certificate")]
     SelfRegistrationDisabled,

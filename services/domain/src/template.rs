@@ -1,6 +1,6 @@
 //! Self-registration templates: which certificate attributes become which device fields.
 //!
-//! A [`TemplateDraft`] is what somebody wrote; [`TemplateDraft::validate`] makes a [`TemplateBody`] of it or says what is
+//! A [`TemplateDraft`] is what an operator wrote; [`TemplateDraft::validate`] makes a [`TemplateBody`] of it or says what is
 //! wrong and where. Evaluation ([`TemplateBody::evaluate`]) is single-pass: a value taken from a certificate is data and is never expanded again.
 
 use crate::{

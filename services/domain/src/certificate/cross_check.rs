@@ -63,7 +63,7 @@ fn agree(parsed: &X509Certificate<'_>, facts: &CertificateFacts, attribute: Subj
     let (first, second) = (found.next(), found.next());
     match (facts.attribute(attribute), first, second) {
         (Err(AttributeFault::Absent), None, None) | (Err(AttributeFault::Repeated), Some(_), Some(_)) => true,
-        // A text that we do not use is nobody's identity, whatever it says.
+        // A text that is not used identifies no device, whatever it says.
         (Err(AttributeFault::Empty | AttributeFault::ControlCharacter | AttributeFault::Undecodable), Some(_), None) => true,
         // It cannot make text of BMPString, TeletexString and UniversalString; then being there once has to do.
         (Ok(ours), Some(theirs), None) => theirs.as_str().map_or(true, |theirs| theirs == ours),

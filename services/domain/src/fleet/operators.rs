@@ -87,7 +87,7 @@ impl PasswordHash {
         Self("withheld".into())
     }
 
-    /// The text, for whoever checks a password or writes the record.
+    /// The text, for checking a password and for writing the record.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -81,7 +81,7 @@ impl Candidate<'_> {
             return Err(Rejection::DeviceElsewhere(id.clone()));
         }
         match self.pins_of(&device) {
-            // Only to somebody who shows another certificate is it no business whether the device is frozen.
+            // With another certificate, whether the device is frozen is not told.
             None if !unpinned => Ok(CertificateMatch::Other(device)),
             _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
             Some(active) => Ok(CertificateMatch::Same { device, active }),

@@ -1,4 +1,4 @@
-//! Proof of the registry's rules: `world` is the stage, the others play on it.
+//! Proof of the rules: `world` builds a registry with real certificates, the other files ask it.
 
 mod collisions;
 mod commands;

@@ -13,7 +13,7 @@ use crate::{
 
 /// Tag keys that begin with this are the platform's.
 pub(super) const RESERVED_TAG_KEY_PREFIX: &str = "iot_";
-/// Characters of what somebody wrote that are shown again in a fault.
+/// Characters of a draft that are shown again in a fault.
 const SHOWN_CHARS_MAX: usize = 64;
 
 impl TemplateDraft {

@@ -1,8 +1,8 @@
 //! Rules on CA certificates: upload, proof of possession, binding a template, self-registration.
 //!
 //! Two certificates are "the same CA" when name and key are equal: one of them is a renewal. Invariant: one CA is verified
-//! in one resource space at most, or the devices of one tenant would be another's. An upload that nobody has proven blocks
-//! nobody, so a public CA certificate cannot be squatted.
+//! in one resource space at most, or the devices of one tenant would be another's. An upload that is not proven blocks no
+//! other, so a public CA certificate cannot be squatted.
 
 use super::{Context, Decided, Decision, membership, templates};
 use crate::{
@@ -55,7 +55,7 @@ pub(super) fn upload(
 pub(super) fn issue_code(configuration: &Configuration, id: &CaId, context: &Context<'_>) -> Decided {
     let ca = existing(configuration, id)?;
     if ca.is_verified() {
-        // Nothing is "already so": whoever asks wants a code, and there is none.
+        // Not "already so": the command asks for a code, and a verified CA certificate has none.
         return Err(Rejection::CaAlreadyVerified);
     }
     let (code, code_expires_at) = new_code(context);

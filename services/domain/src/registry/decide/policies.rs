@@ -44,7 +44,7 @@ pub(super) fn update(
     record_if(changes, Event::PolicyUpdated { policy: id.clone(), name, statements })
 }
 
-/// Always granted, as the service does: it is unbound from everything. A template that still names it registers nobody
+/// Always granted, as the service does: it is unbound from everything. A template that still names it registers no device
 /// until it is edited, and each rejected attempt says so.
 pub(super) fn delete(configuration: &Configuration, id: &PolicyId) -> Decided {
     existing(configuration, id)?;

@@ -44,7 +44,7 @@ pub(super) fn update(
     record_if(changes, Event::ProductUpdated { space, product, details })
 }
 
-/// Only devices keep a product: a template that names it registers nobody afterwards, and says so to each that tries.
+/// Only devices keep a product: a template that names it registers no device afterwards, and says so at each attempt.
 pub(super) fn delete(configuration: &Configuration, devices: &dyn Devices, space: &SpaceId, product: &ProductId) -> Decided {
     existing(configuration, space, product)?;
     if devices.any_of_product(space, product) {

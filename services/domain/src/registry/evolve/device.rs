@@ -109,7 +109,7 @@ fn declared(credential: &DeclaredCredential) -> Credential {
     }
 }
 
-/// A fingerprint that an operator gave: nobody has shown its certificate yet.
+/// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
     Pin { fingerprint, ca: None, not_before: None, active: true }
 }
