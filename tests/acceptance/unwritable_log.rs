@@ -55,7 +55,6 @@ fn lines_with(log: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text)).count()
 }
 
-/// F20.
 #[test]
 fn f20_a_full_disk_under_the_embedded_log_is_named_by_the_api_and_needs_no_restart() {
     let folder = folder();
