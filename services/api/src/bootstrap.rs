@@ -20,10 +20,9 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::{
-    access::password,
-    changes::{Change, queued},
-    codes::Code,
-    error::ApiError,
+    change_client::{Change, queued},
+    http::{codes::Code, error::ApiError},
+    security::password,
     state::Api,
 };
 

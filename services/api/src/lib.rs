@@ -6,47 +6,29 @@
 //! The trust boundary: a caller is who a signature or token proves, and nothing else of a request is believed. An API process
 //! may submit commands and downlinks; it may not append to a registry log.
 //!
-//! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in), `parameters` (what a query may say),
-//! `call` (how an operation reads and changes an instance) with `realms`, `realm` and `changes`; then `router` and any file
-//! of `v5` or `rollcall_v1`: one for each kind of thing. What goes on between the API and devices is the crate `rollcall-devices`.
+//! Read [`run()`], then [`http`] (sockets and middleware) and [`security`] (who sends a request), `context` (how an operation
+//! reads and changes an instance) with `instances` and `change_client`; then `http::router` and any file of `v5` or
+//! `rollcall_v1`: one for each kind of thing. What happens between the API and devices is the crate `rollcall-devices`.
 
 #![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
 
-pub mod access;
-mod answer;
 mod bootstrap;
-mod call;
-mod certificates;
-mod changes;
-pub mod codes;
-pub mod command_key;
+mod change_client;
 pub mod config;
-pub mod error;
-mod extract;
-mod foresight;
-mod metrics;
-pub mod openapi;
-mod paging;
-mod parameters;
-mod pem;
-mod permission;
-mod realm;
-mod realms;
-mod recent_attempts;
-mod records;
+mod context;
+mod dry_run;
+pub mod http;
+mod instances;
 mod rollcall_v1;
-mod router;
 mod run;
-mod search_sql;
-mod serve;
+pub mod security;
 mod state;
-mod times;
 mod trace;
 mod v5;
-mod whole;
 mod writable;
 
 pub use bootstrap::{AccessCredentials, Welcome};
-pub use codes::Code;
 pub use config::Config;
+pub use http::{codes::Code, openapi};
 pub use run::{Parts, RunError, run};
+pub use security::{command_key, signing};

@@ -19,7 +19,7 @@ mod what_if;
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::http::router::Routes;
 
 /// Largest body of a request that anybody may send, bytes: a name and a password.
 const OPEN_BODY_BYTES_MAX: usize = 16 * 1024;

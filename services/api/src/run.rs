@@ -11,16 +11,12 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Access, pace::Pace},
     bootstrap::{self, AccessCredentials, Welcome},
-    certificates,
-    changes::{Changes, Proving, Reached},
-    codes::Code,
-    command_key,
+    change_client::{Changes, Proving, Reached},
     config::Config,
-    error::ApiError,
-    realms::{Realms, Surroundings},
-    router, serve,
+    http::{codes::Code, error::ApiError, router, serve, server_certificates},
+    instances::{Realms, Surroundings},
+    security::{access::Access, command_key, pace::Pace},
     state::Api,
     writable,
 };
@@ -64,12 +60,12 @@ pub enum RunError {
     },
     /// The master key cannot be used.
     #[error("the master key cannot be used")]
-    MasterKey(#[source] crate::access::MasterKeyError),
+    MasterKey(#[source] crate::security::master_key::MasterKeyError),
     /// The command key cannot be used.
     #[error(
         "the command key cannot be used: make one with `rollcall pki command-key --out FILE`, name the file as command_key_file, and what it prints in the registrars' command_keys"
     )]
-    CommandKey(#[source] crate::command_key::CommandKeyError),
+    CommandKey(#[source] crate::security::command_key::CommandKeyError),
     /// The server certificate cannot be used.
     #[error("the API's certificate cannot be used: give `certificate` and `key`, or set `plain_http` on a loopback address")]
     Tls(#[source] rollcall_chassis::tls_server::TlsServerError),
@@ -88,7 +84,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let proving = Proving::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
     let tls = match config.plain_http {
         true => None,
-        false => Some(certificates::acceptor(&config, parts.fleet.clone(), &shutdown).map_err(RunError::Tls)?),
+        false => Some(server_certificates::acceptor(&config, parts.fleet.clone(), &shutdown).map_err(RunError::Tls)?),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Whoever started this may not care where.

@@ -9,12 +9,11 @@ use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
 use crate::{
-    access::{Access, pace::Pace},
-    changes::Changes,
+    change_client::Changes,
     config::Config,
-    paging::stamped,
-    realm::Realm,
-    realms::Realms,
+    http::paging::stamped,
+    instances::{Realms, served::Realm},
+    security::{access::Access, pace::Pace},
     writable::Writable,
 };
 

@@ -16,7 +16,7 @@ pub(crate) mod templates;
 
 use utoipa_axum::routes;
 
-use crate::{call::Call, router::Routes};
+use crate::{context::Call, http::router::Routes};
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {

@@ -11,13 +11,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::operators::named;
 use crate::{
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    times,
+    context::FleetCall,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        times,
+    },
 };
 
 /// A key that is to be made.

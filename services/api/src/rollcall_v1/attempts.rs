@@ -16,14 +16,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{LIMIT_DEFAULT, LIMIT_MAX},
-    recent_attempts::{Wanted, device, presented},
-    times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Query,
+        openapi::Errors,
+        paging::{LIMIT_DEFAULT, LIMIT_MAX},
+        times,
+    },
+    instances::recent_attempts::{Wanted, device, presented},
 };
 
 /// Characters of one Subject attribute that people get to see.

@@ -5,7 +5,10 @@ use rollcall_devices::reach;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, error::ApiError, openapi::Errors, times};
+use crate::{
+    context::Call,
+    http::{error::ApiError, openapi::Errors, times},
+};
 
 /// A connector.
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,10 +3,8 @@
 use axum::{Json, extract::Path};
 
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
     v5::certificates::{
         self,
         action::Certificate,

@@ -15,7 +15,10 @@ use rollcall_domain::registry::Command;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, codes::Code, error::ApiError};
+use crate::{
+    context::Call,
+    http::{codes::Code, error::ApiError},
+};
 
 /// What a declaration came to.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]

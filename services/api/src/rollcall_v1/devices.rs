@@ -10,13 +10,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::events::span_of;
 use crate::{
-    answer::Done,
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Query,
+        middleware::Done,
+        openapi::Errors,
+        paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    },
     v5::devices::object::DeviceSummary,
 };
 

@@ -17,7 +17,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use self::shown::EventShown;
 use super::devices::{not_found, read_limit};
-use crate::{call::Call, error::ApiError, extract::Query, openapi::Errors, records, records::Stored};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Query, openapi::Errors},
+    instances::records::{self, Stored},
+};
 
 /// Records that are read at a time for one answer.
 const READING_MAX: usize = 8;
@@ -123,11 +127,12 @@ pub(crate) async fn of_instance(
 /// From which position on the caller may see the history of a device.
 ///
 /// # Errors
-/// [`Code::DeviceNotFound`](crate::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
+/// [`Code::DeviceNotFound`](crate::http::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
 pub(super) async fn span_of(call: &Call, device: &DeviceId) -> Result<Position, ApiError> {
     let asked = device.clone();
-    let look =
-        move |realm: &crate::realm::Realm| Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?));
+    let look = move |realm: &crate::instances::served::Realm| {
+        Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?))
+    };
     let (live, history) = call.realm.look(look).await?;
     if live.is_none() && history.is_empty() {
         return Err(not_found(device.as_str()));

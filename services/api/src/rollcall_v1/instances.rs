@@ -12,13 +12,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    realm::Realm,
+    context::FleetCall,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Body,
+        middleware::{Created, Done},
+        openapi::Errors,
+    },
+    instances::served::Realm,
 };
 
 /// What an instance was bought as.

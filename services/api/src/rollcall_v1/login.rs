@@ -16,14 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    access::{Issued, whole},
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    serve::Peer,
+    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors, serve::Peer, times},
+    security::access::{Issued, whole},
     state::Api,
-    times,
 };
 
 /// The header that IAM answers a token in.

@@ -7,7 +7,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::operators::{OperatorShown, shown};
-use crate::{access::whole, answer::Done, call::FleetCall, error::ApiError, extract::Body, openapi::Errors, serve::Peer};
+use crate::{
+    context::FleetCall,
+    http::{error::ApiError, extract::Body, middleware::Done, openapi::Errors, serve::Peer},
+    security::access::whole,
+};
 
 /// A password in place of another.
 #[derive(Deserialize, ToSchema)]

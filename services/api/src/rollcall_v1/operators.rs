@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    access::password,
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    times,
+    context::FleetCall,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Body,
+        middleware::{Created, Done},
+        openapi::Errors,
+        times,
+    },
+    security::password,
 };
 
 /// What an operator may do; each may all that the one before may.

@@ -21,14 +21,13 @@ use utoipa::ToSchema;
 
 use self::tally::{Counts, Examples, Tally};
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    foresight::Circumstances,
-    openapi::Errors,
-    realm::Realm,
-    records::{self, Stored},
+    context::Call,
+    dry_run::Circumstances,
+    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
+    instances::{
+        records::{self, Stored},
+        served::Realm,
+    },
     v5::templates,
 };
 

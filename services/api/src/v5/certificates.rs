@@ -16,14 +16,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    pem, times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        paging::{self, Page, PageQuery},
+        pem, times,
+    },
     v5::templates,
 };
 

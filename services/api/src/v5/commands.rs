@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::{call::Call, codes::Code, error::ApiError, extract::Body, openapi::Errors};
+use crate::{
+    context::Call,
+    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
+};
 
 /// Most characters of a service id.
 const SERVICE_ID_CHARS_MAX: usize = 64;

@@ -14,14 +14,17 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::devices::fingerprint;
 use crate::{
-    answer::Done,
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{Page, PageQuery, PageWanted},
-    pem, records, times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::Done,
+        openapi::Errors,
+        paging::{Page, PageQuery, PageWanted},
+        pem, times,
+    },
+    instances::records,
 };
 
 /// Characters of a common name that are looked for.
@@ -116,14 +119,14 @@ pub(crate) struct DevicesOfCertificate {
 pub(crate) struct PageBody {
     /// Entries of the page; 10 when absent.
     #[schema(minimum = 1, maximum = 50)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[schema(pattern = "^[0-9a-fA-F]{24}$")]
     marker: Option<String>,
     /// Entries to skip after the marker; 0 when absent.
     #[schema(minimum = 0, maximum = 500)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     offset: Option<i64>,
 }
 
@@ -214,7 +217,7 @@ pub(crate) async fn list_device(
     let (_, device) = pinned(&call, &certificate_id).await?;
     let listed = call.device(device.id.as_str())?;
     let key = listed.marker().to_string();
-    let (devices, page) = crate::paging::page(vec![device], &wanted, |_| key.clone());
+    let (devices, page) = crate::http::paging::page(vec![device], &wanted, |_| key.clone());
     let devices = devices.into_iter().map(|device| DeviceOfCertificate {
         app_id: device.space.to_string(),
         device_id: device.id.to_string(),
@@ -250,10 +253,10 @@ async fn with_fingerprint(
     prefix: Option<String>,
     wanted: &PageWanted,
 ) -> Result<(Vec<DeviceCertificate>, Page), ApiError> {
-    let all = PageWanted { limit: crate::paging::LIMIT_MAX, marker: None, offset: 0 };
+    let all = PageWanted { limit: crate::http::paging::LIMIT_MAX, marker: None, offset: 0 };
     let (mut certificates, _) = found(call, CertificateFilter::Fingerprint(fingerprint), &all).await?;
     certificates.retain(|found| prefix.as_ref().is_none_or(|prefix| found.common_name.starts_with(prefix.as_str())));
-    Ok(crate::paging::page(certificates, wanted, |found| found.certificate_id.clone()))
+    Ok(crate::http::paging::page(certificates, wanted, |found| found.certificate_id.clone()))
 }
 
 /// As the view has it now, with the certificate itself from the log.

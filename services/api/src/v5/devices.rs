@@ -30,12 +30,14 @@ use self::{
     object::DeviceShown,
 };
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Body,
+        middleware::{Created, Done},
+        openapi::Errors,
+    },
 };
 
 /// Says where in the log a change is.

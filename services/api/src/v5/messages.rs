@@ -1,6 +1,6 @@
 //! Messages to devices (`/devices/{device_id}/messages`).
 
-mod shape;
+mod schema;
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::{
@@ -16,14 +16,16 @@ use utoipa::{
     openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
 };
 
-use self::shape::{Encoding, PayloadFormat, PublishProperties};
+use self::schema::{Encoding, PayloadFormat, PublishProperties};
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    times,
+    context::Call,
+    http::{
+        error::ApiError,
+        extract::Body,
+        middleware::{Created, Done},
+        openapi::Errors,
+        times,
+    },
 };
 
 /// Most characters of a message id.
@@ -61,7 +63,7 @@ pub(crate) struct DeviceMessageRequest {
     topic_full_name: Option<String>,
     /// Minutes that it waits for the device, a multiple of 5; 0: it does not wait. 1440 when absent.
     #[schema(minimum = 0, maximum = 1440, multiple_of = 5)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     ttl: Option<i64>,
 }
 

@@ -13,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        paging::{self, Page, PageQuery},
+        times,
+    },
 };
 
 /// Actions of one statement: there are no more.

@@ -16,14 +16,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use self::capabilities::ServiceCapability;
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        paging::{self, Page, PageQuery},
+        times,
+    },
 };
 
 /// A product to be made.

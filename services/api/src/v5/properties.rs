@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        openapi::Errors,
+    },
 };
 
 /// Most characters of a service id.

@@ -1,10 +1,11 @@
 //! SearchDevices: a statement in SQL becomes a query of the directory.
 //!
-//! Not for reading the statement (`search_sql`). Invariant: every comparison of the statement is a condition on what is
+//! Not for reading the statement ([`sql`]). Invariant: every comparison of the statement is a condition on what is
 //! answered, and the caller's scope is one more.
 
-mod entry;
-mod times_of;
+mod found_device;
+mod sql;
+mod time_comparisons;
 
 use axum::Json;
 use rollcall_domain::registry::Device;
@@ -12,15 +13,14 @@ use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marke
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::entry::FoundDevice;
+use self::{
+    found_device::FoundDevice,
+    sql::{Comparison, Field, Operator, Select, Statement},
+};
 use super::devices::list::scope_condition;
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    search_sql::{self, Comparison, Field, Operator, Select, Statement},
+    context::Call,
+    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
 };
 
 /// Alternatives that a statement may come to: lists of times multiply.
@@ -57,7 +57,7 @@ pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Jso
     call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
-    let statement = search_sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
+    let statement = sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
     let any_of = alternatives(&statement)?;
     let scope = scope_condition(&call.caller);
     let found = call.realm.look(move |realm| {
@@ -65,8 +65,8 @@ pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Jso
         let mut query = DeviceQuery {
             any_of,
             order: match statement.order {
-                search_sql::Order::Ascending => Order::OldestFirst,
-                search_sql::Order::Descending => Order::NewestFirst,
+                sql::Order::Ascending => Order::OldestFirst,
+                sql::Order::Descending => Order::NewestFirst,
             },
             after: None,
             offset: statement.offset as usize,
@@ -121,7 +121,7 @@ fn choices(comparison: &Comparison) -> Result<Vec<Vec<Condition>>, ApiError> {
         Field::SwVersion | Field::FwVersion | Field::GroupId => text(Condition::Absent),
         Field::Status => Ok(vec![vec![Condition::Status(value_test(comparison, status)?)]]),
         Field::Marker => Ok(vec![vec![Condition::Marker(value_test(comparison, marker)?)]]),
-        Field::CreateTime => times_of::choices(&comparison.operator),
+        Field::CreateTime => time_comparisons::choices(&comparison.operator),
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     fn queried(sql: &str) -> Result<Vec<Vec<Condition>>, ApiError> {
-        alternatives(&search_sql::parse(sql).unwrap())
+        alternatives(&sql::parse(sql).unwrap())
     }
 
     #[test]

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{answer::Done, call::Call, error::ApiError, extract::Body, openapi::Errors, times};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, middleware::Done, openapi::Errors, times},
+};
 
 /// Most characters of a service id.
 const SERVICE_ID_CHARS_MAX: usize = 64;
@@ -34,7 +37,7 @@ pub(crate) struct UpdateDesired {
     desired: Map<String, Value>,
     /// If given, the version that the service's shadow must have.
     #[schema(minimum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     version: Option<u64>,
 }
 

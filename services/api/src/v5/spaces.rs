@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    answer::{Created, Done},
-    call::{Call, space_not_found},
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    times,
+    context::{Call, space_not_found},
+    http::{
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        times,
+    },
 };
 
 /// What a resource space is to be called.

@@ -14,11 +14,13 @@ use utoipa::ToSchema;
 
 use super::devices::{list, object::TagShown};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{Page, PageQuery},
+    context::Call,
+    http::{
+        error::ApiError,
+        extract::{Body, Query},
+        openapi::Errors,
+        paging::{Page, PageQuery},
+    },
 };
 
 /// What can have tags.

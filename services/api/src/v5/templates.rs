@@ -3,7 +3,7 @@
 //! They belong to the instance as a whole, so only who may use all of it changes them. Not for what a template makes of a
 //! certificate (domain), nor for what a change of one would do: that is asked of `rollcall_v1::what_if`.
 
-mod shape;
+mod schema;
 
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{template_body_to_json, template_draft_from_json};
@@ -15,16 +15,18 @@ use rollcall_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-pub(crate) use self::shape::TemplateBodyShape;
+pub(crate) use self::schema::TemplateBodyShape;
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::{Body, Query},
+        middleware::{Created, Done},
+        openapi::Errors,
+        paging::{self, Page, PageQuery},
+        times,
+    },
 };
 
 /// The fields of a template body that are lists.

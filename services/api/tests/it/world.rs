@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, command_key, config::Limits, run};
+use rollcall_api::{Config, Parts, Welcome, command_key, config::Limits, run, security::master_key::MasterKey};
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},

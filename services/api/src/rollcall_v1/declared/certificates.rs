@@ -10,11 +10,8 @@ use utoipa::ToSchema;
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    pem, times,
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors, pem, times},
     v5::certificates::{CaCertificate, NewCertificate, found, shown},
 };
 

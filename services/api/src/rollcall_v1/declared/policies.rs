@@ -4,7 +4,11 @@ use axum::{Json, extract::Path};
 use rollcall_domain::{ids::PolicyId, registry::Command};
 
 use super::{Declared, Needed, as_in_path, taken};
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors, v5::policies::NewPolicy};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
+    v5::policies::NewPolicy,
+};
 
 /// Declare a policy
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/policies/{policy_id}", tag = "Declarations",

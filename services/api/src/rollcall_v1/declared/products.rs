@@ -4,7 +4,11 @@ use axum::{Json, extract::Path};
 use rollcall_domain::{ids::ProductId, registry::Command};
 
 use super::{Declared, Needed, as_in_path};
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors, v5::products::NewProduct};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
+    v5::products::NewProduct,
+};
 
 /// Declare a product
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/products/{product_id}", tag = "Declarations",

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Declared, Needed};
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
+};
 
 /// A resource space as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -4,7 +4,11 @@ use axum::{Json, extract::Path};
 use rollcall_domain::{ids::TemplateId, registry::Command};
 
 use super::{Declared, Needed, taken};
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors, v5::templates::NewTemplate};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
+    v5::templates::NewTemplate,
+};
 
 /// Declare a template
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}", tag = "Declarations",

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{records::Stored, times};
+use crate::{http::times, instances::records::Stored};
 
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]

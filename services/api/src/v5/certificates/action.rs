@@ -12,11 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{debug, found, shown};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    pem,
+    context::Call,
+    http::{
+        error::ApiError,
+        extract::{Body, Query},
+        openapi::Errors,
+        pem,
+    },
 };
 
 /// What there is to do.

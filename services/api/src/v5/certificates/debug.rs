@@ -14,7 +14,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::action::Certificate;
-use crate::{call::Call, error::ApiError, foresight::Circumstances, pem, realm::Realm, times};
+use crate::{
+    context::Call,
+    dry_run::Circumstances,
+    http::{error::ApiError, pem, times},
+    instances::served::Realm,
+};
 
 /// What a device certificate would become.
 #[derive(Debug, Serialize, ToSchema)]

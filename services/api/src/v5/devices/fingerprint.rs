@@ -11,7 +11,10 @@ use rollcall_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors};
+use crate::{
+    context::Call,
+    http::{error::ApiError, extract::Body, openapi::Errors},
+};
 
 /// Which of a device's two fingerprints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,7 +81,7 @@ pub(crate) async fn reset(
 /// Reads a fingerprint; `field` is for the message.
 ///
 /// # Errors
-/// [`Code::InvalidInput`](crate::codes::Code::InvalidInput).
+/// [`Code::InvalidInput`](crate::http::codes::Code::InvalidInput).
 pub(crate) fn read(field: &str, text: &str) -> Result<Fingerprint, ApiError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(text);
     let fingerprint = digits.and_then(Fingerprint::parse);
@@ -88,7 +91,7 @@ pub(crate) fn read(field: &str, text: &str) -> Result<Fingerprint, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codes::Code;
+    use crate::http::codes::Code;
 
     #[test]
     fn a_fingerprint_is_40_or_64_hex_digits() {

@@ -14,14 +14,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::object::DeviceSummary;
 use crate::{
-    call::{Call, Caller},
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{Page, PageQuery, PageWanted},
-    realm::Realm,
-    times,
+    context::{Call, Caller},
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Query,
+        openapi::Errors,
+        paging::{Page, PageQuery, PageWanted},
+        times,
+    },
+    instances::served::Realm,
 };
 
 /// Milliseconds that one time of a filter stands for: the seconds that it is written in.

@@ -20,7 +20,11 @@ use utoipa::{
 };
 
 use super::fingerprint;
-use crate::{call::Call, codes::Code, error::ApiError, v5::products};
+use crate::{
+    context::Call,
+    http::{codes::Code, error::ApiError},
+    v5::products,
+};
 
 /// Characters of a secret.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 8..=32;
@@ -83,7 +87,7 @@ pub(crate) struct AuthInfo {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     timeout: Option<i64>,
 }
 
@@ -94,7 +98,7 @@ pub(crate) struct Connecting {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     timeout: Option<i64>,
 }
 

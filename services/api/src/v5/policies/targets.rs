@@ -18,12 +18,14 @@ use utoipa::ToSchema;
 
 use super::found;
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    paging::{self, Page, PageQuery, PageWanted},
+    context::Call,
+    http::{
+        codes::Code,
+        error::ApiError,
+        extract::Body,
+        openapi::Errors,
+        paging::{self, Page, PageQuery, PageWanted},
+    },
 };
 
 /// Targets of one request.
@@ -84,14 +86,14 @@ pub(crate) struct TargetQuery {
     target_type: Option<TargetType>,
     /// Entries of the page, 1 to 50; 10 when absent.
     #[schema(minimum = 1, maximum = 50)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[schema(pattern = "^[0-9a-fA-F]{24}$")]
     marker: Option<String>,
     /// Entries to skip after the marker, 0 to 500; 0 when absent.
     #[schema(minimum = 0, maximum = 500)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     offset: Option<i64>,
 }
 

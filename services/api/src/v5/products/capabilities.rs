@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{error::ApiError, extract::Objects};
+use crate::http::{error::ApiError, extract::Objects};
 
 /// Services of one product.
 const SERVICES_MAX: usize = 500;
@@ -95,7 +95,7 @@ struct ServiceProperty {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,
@@ -154,7 +154,7 @@ struct ServicePara {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,

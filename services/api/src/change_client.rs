@@ -26,7 +26,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, util::BoxCloneSyncService};
 
-use crate::{codes::Code, config::Limits, error::ApiError};
+use crate::{
+    config::Limits,
+    http::{codes::Code, error::ApiError},
+};
 
 /// Waits until what the API reads from has folded a position.
 pub(crate) type Reached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;

@@ -9,7 +9,10 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use crate::{call::Call, codes::Code, error::ApiError};
+use crate::{
+    context::Call,
+    http::{codes::Code, error::ApiError},
+};
 
 /// See the file.
 pub(crate) struct Circumstances {

@@ -6,7 +6,7 @@
 use rollcall_domain::time::Timestamp;
 
 use super::lockout::Lockout;
-use crate::{codes::Code, error::ApiError};
+use crate::http::{codes::Code, error::ApiError};
 
 /// Characters of a name that are told apart; no name that exists is longer.
 const NAME_CHARS_MAX: usize = 64;
@@ -56,7 +56,7 @@ impl Guess<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::lockout::{FAILURES_MAX, NAMES_MAX};
+    use crate::security::lockout::{FAILURES_MAX, NAMES_MAX};
 
     #[test]
     fn real_and_invented_names_lock_alike_and_neither_pushes_out_the_other() {

@@ -15,7 +15,7 @@ use rollcall_projection::admission::ViewError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::codes::Code;
+use crate::http::codes::Code;
 
 /// The body of an error (API reference, "Error codes"). `request_id` is also in the header `X-Request-Id`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -13,7 +13,10 @@ use rollcall_domain::{
     registry::{Event, event::PresentedCertificate},
 };
 
-use crate::{codes::Code, error::ApiError, realm::Realm};
+use crate::{
+    http::{codes::Code, error::ApiError},
+    instances::served::Realm,
+};
 
 /// A record with its place and the text that it is stored as.
 pub(crate) struct Stored {

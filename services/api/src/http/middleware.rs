@@ -13,7 +13,10 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use crate::{codes::Code, error::ApiError, metrics::metrics, state::Api};
+use crate::{
+    http::{codes::Code, error::ApiError, metrics::metrics},
+    state::Api,
+};
 
 /// The header that names a request in answers, for people who look for it in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

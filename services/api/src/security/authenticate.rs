@@ -17,15 +17,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
 
-use super::{
-    signing::{Credentials, SignedRequest, SigningFault, verify},
-    whole,
-};
+use super::signing::{Credentials, SignedRequest, SigningFault, verify};
 use crate::{
-    call::{Caller, INSTANCE_HEADER, Idempotency},
-    codes::Code,
-    error::ApiError,
-    permission,
+    context::{Caller, INSTANCE_HEADER, Idempotency},
+    http::{codes::Code, error::ApiError},
+    security::{access::whole, permission},
     state::Api,
 };
 

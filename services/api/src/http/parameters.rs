@@ -16,7 +16,7 @@ use regex::Regex;
 use rollcall_domain::text::shown;
 use serde_json::Value;
 
-use crate::{codes::Code, error::ApiError, extract, openapi};
+use crate::http::{codes::Code, error::ApiError, extract, openapi};
 
 /// Characters of a value that an error repeats.
 const SHOWN_CHARS_MAX: usize = 64;

@@ -24,7 +24,10 @@ use utoipa::{
     },
 };
 
-use crate::{error::ErrorBody, permission, router};
+use crate::{
+    http::{error::ErrorBody, router},
+    security::permission,
+};
 
 /// What every operation may answer beside what it is for: status, name in the document, when.
 const ERRORS: [(&str, &str, &str); 7] = [
@@ -108,7 +111,7 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// The schemas that `{}` is of: no body is read as that ([`Body`](crate::extract::Body)).
+/// The schemas that `{}` is of: no body is read as that ([`Body`](crate::http::extract::Body)).
 fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeSet<String> {
     let may_be_empty = |schema: &RefOr<Schema>| match schema {
         RefOr::T(Schema::Object(object)) => object.required.is_empty(),

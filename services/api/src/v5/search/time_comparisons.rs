@@ -6,7 +6,10 @@ use rollcall_domain::time::Timestamp;
 use rollcall_projection::directory::{Condition, ValueTest};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{error::ApiError, search_sql::Operator, times};
+use crate::{
+    http::{error::ApiError, times},
+    v5::search::sql::Operator,
+};
 
 /// Milliseconds, the first and the last one.
 type Period = (i64, i64);
@@ -14,7 +17,7 @@ type Period = (i64, i64);
 /// A comparison as conditions: it holds if all of any of these hold.
 ///
 /// # Errors
-/// [`Code::InvalidInput`](crate::codes::Code::InvalidInput) for what is no time.
+/// [`Code::InvalidInput`](crate::http::codes::Code::InvalidInput) for what is no time.
 pub(super) fn choices(operator: &Operator) -> Result<Vec<Vec<Condition>>, ApiError> {
     let all = |values: &[String]| values.iter().map(|value| period(value)).collect::<Result<Vec<_>, _>>();
     Ok(match operator {

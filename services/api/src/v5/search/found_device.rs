@@ -8,10 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    realm::Realm,
-    search_sql::{Field, Select},
-    times,
-    v5::devices::object::{TagShown, app_name, product_name, status_name},
+    http::times,
+    instances::served::Realm,
+    v5::{
+        devices::object::{TagShown, app_name, product_name, status_name},
+        search::sql::{Field, Select},
+    },
 };
 
 /// A device that was found. Fields that were not selected are absent.

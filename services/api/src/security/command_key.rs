@@ -1,6 +1,6 @@
 //! The key that commands are proven with: in a file of its own, which API processes have and nothing else.
 //!
-//! Not for what is signed: that is [`rollcall_backbone::proof`]'s. Unlike the [master key](crate::access::master_key) it is
+//! Not for what is signed: that is [`rollcall_backbone::proof`]'s. Unlike the [master key](crate::security::master_key) it is
 //! not made where it is missing: a key that no registrar knows proves nothing, and somebody has to tell the registrars.
 
 use std::path::{Path, PathBuf};

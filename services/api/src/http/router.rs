@@ -5,12 +5,18 @@
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::Router;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{access, answer, openapi, parameters, rollcall_v1, state::Api, v5};
+use crate::{
+    http::{middleware, openapi, parameters},
+    rollcall_v1,
+    security::authenticate,
+    state::Api,
+    v5,
+};
 
 /// The routes and their document.
 pub(crate) type Routes = OpenApiRouter<Arc<Api>>;
@@ -32,15 +38,15 @@ pub(crate) fn document() -> OpenApi {
 pub(crate) fn router(api: &Arc<Api>) -> Router {
     let (guarded, _) = guarded().split_for_parts();
     let (open, _) = rollcall_v1::open_routes().split_for_parts();
-    let guarded = guarded.route_layer(middleware::from_fn(parameters::check));
-    let guarded = guarded.route_layer(middleware::from_fn_with_state(Arc::clone(api), access::authenticate));
+    let guarded = guarded.route_layer(axum::middleware::from_fn(parameters::check));
+    let guarded = guarded.route_layer(axum::middleware::from_fn_with_state(Arc::clone(api), authenticate::authenticate));
     Router::new()
         .merge(guarded)
         .merge(open)
         .merge(openapi::pages())
-        .method_not_allowed_fallback(answer::no_such_method)
-        .fallback(answer::no_such_operation)
-        .layer(CatchPanicLayer::custom(answer::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(api), answer::around))
+        .method_not_allowed_fallback(middleware::no_such_method)
+        .fallback(middleware::no_such_operation)
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(api), middleware::around))
         .with_state(Arc::clone(api))
 }

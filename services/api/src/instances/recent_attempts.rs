@@ -19,7 +19,7 @@ use rollcall_domain::{
 };
 use tokio::sync::Mutex;
 
-use crate::error::ApiError;
+use crate::http::error::ApiError;
 
 /// Attempts read at a time.
 const READ_MAX: usize = 256;
@@ -133,7 +133,7 @@ fn brief(entry: &Entry) -> Option<Brief> {
 }
 
 /// The device certificate of an attempt to connect, DER.
-pub(super) fn presented(attempt: &Attempt) -> Option<&[u8]> {
+pub(crate) fn presented(attempt: &Attempt) -> Option<&[u8]> {
     match &attempt.request.request {
         AnyRequest::Fleet { .. } => None,
         AnyRequest::Registry(request) => match &request.body {
@@ -144,7 +144,7 @@ pub(super) fn presented(attempt: &Attempt) -> Option<&[u8]> {
 }
 
 /// The device that was claimed, or that a command was about.
-pub(super) fn device(attempt: &Attempt) -> Option<&DeviceId> {
+pub(crate) fn device(attempt: &Attempt) -> Option<&DeviceId> {
     match &attempt.request.request {
         AnyRequest::Fleet { .. } => None,
         AnyRequest::Registry(request) => match &request.body {

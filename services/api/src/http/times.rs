@@ -4,7 +4,7 @@ use rollcall_device_model::times::parse_basic;
 pub(crate) use rollcall_device_model::times::{basic, with_milliseconds};
 use rollcall_domain::time::Timestamp;
 
-use crate::{codes::Code, error::ApiError};
+use crate::http::{codes::Code, error::ApiError};
 
 /// Reads `20151212T121212Z`; `field` is for the message.
 ///

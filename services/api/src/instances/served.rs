@@ -19,7 +19,7 @@ use rollcall_projection::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{changes::Changes, error::ApiError, recent_attempts::RecentAttempts};
+use crate::{change_client::Changes, http::error::ApiError, instances::recent_attempts::RecentAttempts};
 
 /// See the file.
 pub(crate) struct Realm {

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rollcall_domain::limits;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::{codes::Code, error::ApiError};
+use crate::http::{codes::Code, error::ApiError};
 
 /// Characters of base64 in one line (RFC 7468 section 2).
 const LINE_CHARS: usize = 64;

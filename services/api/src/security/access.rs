@@ -8,18 +8,6 @@
 //! Read [`signing`] first, then [`master_key`], from which every secret is derived; `authenticate` is where a request
 //! comes in.
 
-mod authenticate;
-mod guesses;
-mod hashing;
-mod keyed_hash;
-pub mod lockout;
-pub mod master_key;
-pub mod pace;
-pub mod password;
-mod randomness;
-pub mod signing;
-pub mod token;
-
 use std::{net::IpAddr, sync::Arc};
 
 use rollcall_chassis::entropy::Entropy;
@@ -30,10 +18,18 @@ use rollcall_domain::{
 use rollcall_projection::fleet::FleetSnapshot;
 use secrecy::SecretString;
 
-pub(crate) use self::authenticate::authenticate;
-pub use self::master_key::MasterKeyError;
-use self::{guesses::Guesses, hashing::Hashing, master_key::MasterKey, pace::Pace, randomness::bytes_32, token::TokenKey};
-use crate::{codes::Code, config::Config, error::ApiError};
+use crate::{
+    config::Config,
+    http::{codes::Code, error::ApiError},
+    security::{
+        guesses::Guesses,
+        hashing::Hashing,
+        master_key::{MasterKey, MasterKeyError},
+        pace::Pace,
+        randomness::bytes_32,
+        token::TokenKey,
+    },
+};
 
 /// Attempts to log in a second from one address; each costs 20 ms of a processor.
 const LOGINS_PER_S_MAX: u32 = 10;
@@ -48,15 +44,15 @@ const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// What every request and login is judged with.
 pub struct Access {
-    master: MasterKey,
+    pub(super) master: MasterKey,
     token_key: TokenKey,
     token_ms: i64,
     hashing: Hashing,
     /// By access key.
-    keys: Guesses,
+    pub(super) keys: Guesses,
     /// By operator.
     operators: Guesses,
-    requests: Pace,
+    pub(super) requests: Pace,
     logins: Pace,
 }
 
@@ -164,7 +160,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Code::InvalidToken`].
-    fn of_token<'a>(&self, fleet: &'a Fleet, token: &str, now: Timestamp) -> Result<&'a Operator, ApiError> {
+    pub(super) fn of_token<'a>(&self, fleet: &'a Fleet, token: &str, now: Timestamp) -> Result<&'a Operator, ApiError> {
         let enabled = |name: &str| {
             let operator = fleet.operators.get(&OperatorName::parse(name).ok()?)?;
             operator.enabled.then_some(operator)

@@ -4,6 +4,10 @@
 //! names its instance by the header `Instance-Id`, else by the host that it was sent to (the instance's access domain), or not
 //! at all if there is only one. Invariant: a request that could mean two instances is refused.
 
+pub(crate) mod recent_attempts;
+pub(crate) mod records;
+pub(crate) mod served;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
@@ -22,14 +26,11 @@ use rollcall_projection::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::{recent_attempts::RecentAttempts, served::Realm};
 use crate::{
-    changes::{Changes, Proving},
-    codes::Code,
+    change_client::{Changes, Proving},
     config::Limits,
-    error::ApiError,
-    realm,
-    realm::Realm,
-    recent_attempts::RecentAttempts,
+    http::{codes::Code, error::ApiError},
 };
 
 /// How long to wait before an instance that could not be opened is tried again.
@@ -164,7 +165,7 @@ fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
 }
 
 async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Result<Arc<Realm>, ApiError> {
-    realm::open(&around.backbone, id).await?;
+    served::open(&around.backbone, id).await?;
     let stop = around.shutdown.child_token();
     let view = around.store.directory(id, sealed.incarnation, Arc::clone(&around.backbone.log), stop.clone())?;
     let admission = view.admission().clone();

@@ -13,7 +13,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::objects::Objects;
-use crate::{codes::Code, error::ApiError};
+use crate::http::{codes::Code, error::ApiError};
 
 /// A JSON body. An empty one is read as `{}`, which many operations take.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -55,7 +55,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// A query string. What its parameters must be has been seen to ([`parameters`](crate::parameters)).
+/// A query string. What its parameters must be has been seen to ([`parameters`](crate::http::parameters)).
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

@@ -20,10 +20,9 @@ use rollcall_domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    changes::{Change, queued},
-    codes::Code,
-    error::ApiError,
-    realm::Realm,
+    change_client::{Change, queued},
+    http::{codes::Code, error::ApiError},
+    instances::served::Realm,
     state::Api,
 };
 

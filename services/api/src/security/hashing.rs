@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::password::{PasswordError, Pepper};
-use crate::{codes::Code, error::ApiError};
+use crate::http::{codes::Code, error::ApiError};
 
 /// Hashes under way at a time.
 const HASHES_MAX: usize = 2;

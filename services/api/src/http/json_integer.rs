@@ -8,7 +8,7 @@ use serde_json::Number;
 /// Up to here (2^53) every whole number is a float; beyond, one float is several numbers.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// For `#[serde(default, deserialize_with = "whole::optional")]`.
+/// For `#[serde(default, deserialize_with = "crate::http::json_integer::optional")]`.
 ///
 /// # Errors
 /// For what is no number, not whole, or out of the range of `N`.

@@ -1,0 +1,18 @@
+//! HTTP: sockets, middleware, what requests and answers look like, and the one place where an error becomes an answer.
+//!
+//! Knows no operation. [`router`] is the top: it puts the operations of `v5` and `rollcall_v1` behind the middleware.
+
+pub mod codes;
+pub mod error;
+pub(crate) mod extract;
+pub(crate) mod json_integer;
+pub(crate) mod metrics;
+pub(crate) mod middleware;
+pub mod openapi;
+pub(crate) mod paging;
+pub(crate) mod parameters;
+pub(crate) mod pem;
+pub(crate) mod router;
+pub(crate) mod serve;
+pub(crate) mod server_certificates;
+pub(crate) mod times;
