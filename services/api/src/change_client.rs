@@ -32,17 +32,17 @@ use crate::{
 };
 
 /// Waits until what the API reads from has folded a position.
-pub(crate) type Reached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
+pub(crate) type ViewReached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
 
 /// What proves that commands are this API's. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Proving {
+pub(crate) struct CommandSigner {
     key: Arc<SigningKey>,
     clock: Arc<dyn Clock>,
     fleet: watch::Receiver<Arc<FleetSnapshot>>,
 }
 
-impl Proving {
+impl CommandSigner {
     pub(crate) fn new(key: SigningKey, clock: Arc<dyn Clock>, fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
         Self { key: Arc::new(key), clock, fleet }
     }
@@ -66,33 +66,33 @@ pub(crate) struct Change {
 
 /// Changes of one log. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Changes(BoxCloneSyncService<Change, Position, BoxError>);
+pub(crate) struct ChangeClient(BoxCloneSyncService<Change, Position, BoxError>);
 
-impl Changes {
+impl ChangeClient {
     /// Starts listening for rulings, until `shutdown`.
     pub(crate) fn start(
         log: LogId,
         queue: Arc<dyn RequestQueue>,
-        proving: Proving,
-        reached: Reached,
+        signer: CommandSigner,
+        reached: ViewReached,
         limits: &Limits,
         shutdown: CancellationToken,
     ) -> Self {
-        let (petitioner, deadline) = (Petitioner::start(log.clone(), queue, shutdown), limits.change());
-        let petition = tower::service_fn(move |change: Change| {
-            let (petitioner, reached) = (petitioner.clone(), Arc::clone(&reached));
-            let (log, proving) = (log.clone(), proving.clone());
+        let (requests, deadline) = (Petitioner::start(log.clone(), queue, shutdown), limits.change());
+        let service = tower::service_fn(move |change: Change| {
+            let (requests, reached) = (requests.clone(), Arc::clone(&reached));
+            let (log, signer) = (log.clone(), signer.clone());
             async move {
                 let (command, id) = (encode_request(&change.request), change.id.clone());
-                let make = move || proving.prove(&log, &id, &command);
-                ask(&petitioner, &reached, &change.id, make, deadline).await.map_err(BoxError::from)
+                let make = move || signer.prove(&log, &id, &command);
+                submit(&requests, &reached, &change.id, make, deadline).await.map_err(BoxError::from)
             }
         });
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
             .load_shed()
             .concurrency_limit(limits.changes_max as usize)
-            .service(petition);
+            .service(service);
         Self(service)
     }
 
@@ -100,7 +100,7 @@ impl Changes {
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub(crate) async fn ask(&self, change: Change) -> Result<Position, ApiError> {
+    pub(crate) async fn submit(&self, change: Change) -> Result<Position, ApiError> {
         self.0.clone().oneshot(change).await.map_err(|error| {
             if error.is::<Overloaded>() {
                 let text = "more changes of this instance are under way than this process takes on: try again";
@@ -122,15 +122,15 @@ impl Changes {
 #[error("{}", .0.message)]
 struct Failed(ApiError);
 
-async fn ask(
-    petitioner: &Petitioner,
-    reached: &Reached,
+async fn submit(
+    requests: &Petitioner,
+    reached: &ViewReached,
     id: &RequestId,
     make: impl Fn() -> Bytes + Send,
     deadline: Duration,
 ) -> Result<Position, Failed> {
     let ends = tokio::time::Instant::now() + deadline;
-    let asked = petitioner.ask(RequestKind::Command, id, make, deadline).await;
+    let asked = requests.ask(RequestKind::Command, id, make, deadline).await;
     match asked.map_err(|error| Failed(error.into()))? {
         Ruling::Accepted { position } => match tokio::time::timeout_at(ends, reached(position)).await {
             Ok(outcome) => outcome.map(|()| position).map_err(Failed),

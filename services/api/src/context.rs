@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     change_client::{Change, queued},
     http::{codes::Code, error::ApiError},
-    instances::served::Realm,
+    instances::served::ServedInstance,
     state::Api,
 };
 
@@ -88,7 +88,7 @@ impl Idempotency {
 }
 
 /// A request for the fleet as a whole.
-pub(crate) struct FleetCall {
+pub(crate) struct FleetContext {
     /// What the process works with.
     pub(crate) api: Arc<Api>,
     /// Who asks.
@@ -97,26 +97,26 @@ pub(crate) struct FleetCall {
 }
 
 /// A request for one instance.
-pub(crate) struct Call {
+pub(crate) struct InstanceContext {
     /// What the process works with.
     pub(crate) api: Arc<Api>,
     /// Who asks.
     pub(crate) caller: Caller,
     /// The instance.
-    pub(crate) realm: Arc<Realm>,
+    pub(crate) instance: Arc<ServedInstance>,
     idempotency: Idempotency,
 }
 
 /// What a change came to.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted<E> {
+pub(crate) struct AcceptedChange<E> {
     /// Where the record is, or the log's end if it was already so.
     pub(crate) position: Position,
     /// The record of the same request sent earlier: what it made is what this one asked for.
     pub(crate) earlier: Option<E>,
 }
 
-impl FromRequestParts<Arc<Api>> for FleetCall {
+impl FromRequestParts<Arc<Api>> for FleetContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
@@ -125,7 +125,7 @@ impl FromRequestParts<Arc<Api>> for FleetCall {
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Call {
+impl FromRequestParts<Arc<Api>> for InstanceContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
@@ -134,16 +134,16 @@ impl FromRequestParts<Arc<Api>> for Call {
         let in_path = params.iter().flatten().find(|(name, _)| *name == "instance_id").map(|(_, value)| value.to_owned());
         let fleet = api.fleet();
         let named = parts.headers.get(INSTANCE_HEADER).map(|named| named.to_str().unwrap_or_default());
-        let realm = match &in_path {
+        let instance = match &in_path {
             // A path that names the instance leaves nothing to guess.
-            Some(id) => api.realms.of_request(&fleet, None, Some(id))?,
-            None => api.realms.of_request(&fleet, host(parts), named.filter(|named| !named.is_empty()))?,
+            Some(id) => api.instances.of_request(&fleet, None, Some(id))?,
+            None => api.instances.of_request(&fleet, host(parts), named.filter(|named| !named.is_empty()))?,
         };
-        if !caller.scope.holds_instance(&realm.id) {
-            let text = format!("operator {} may not use instance {}", caller.operator, realm.id);
+        if !caller.scope.holds_instance(&instance.id) {
+            let text = format!("operator {} may not use instance {}", caller.operator, instance.id);
             return Err(ApiError::new(Code::NoPermission, text));
         }
-        Ok(Self { api: Arc::clone(api), caller, realm, idempotency })
+        Ok(Self { api: Arc::clone(api), caller, instance, idempotency })
     }
 }
 
@@ -163,12 +163,12 @@ fn host(parts: &Parts) -> Option<&str> {
     }
 }
 
-impl FleetCall {
+impl FleetContext {
     /// Changes something of the fleet.
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub(crate) async fn command(&self, command: FleetCommand) -> Result<Granted<FleetEvent>, ApiError> {
+    pub(crate) async fn command(&self, command: FleetCommand) -> Result<AcceptedChange<FleetEvent>, ApiError> {
         let id = request_id(&self.api, &self.idempotency, 0);
         let request = AnyRequest::Fleet { id: id.clone(), actor: self.caller.actor(), command };
         let (position, earlier) = change(&self.api, None, &self.idempotency, id, request).await?;
@@ -176,14 +176,14 @@ impl FleetCall {
             AnyEvent::Fleet(event) => Some(event),
             AnyEvent::Registry(_) | AnyEvent::Log(_) => None,
         });
-        Ok(Granted { position, earlier })
+        Ok(AcceptedChange { position, earlier })
     }
 
     /// Only who may do everything everywhere may change the fleet: anything else could be a way to more rights.
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub(crate) fn needs_everything(&self) -> Result<(), ApiError> {
+    pub(crate) fn require_unlimited_scope(&self) -> Result<(), ApiError> {
         if self.caller.scope.is_everything() {
             return Ok(());
         }
@@ -192,10 +192,10 @@ impl FleetCall {
     }
 }
 
-impl Call {
+impl InstanceContext {
     /// The latest configuration of the instance.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
-        self.realm.configuration()
+        self.instance.configuration()
     }
 
     /// Now.
@@ -207,7 +207,7 @@ impl Call {
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
-    pub(crate) async fn command(&self, command: Command) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn command(&self, command: Command) -> Result<AcceptedChange<Event>, ApiError> {
         self.nth_command(0, command).await
     }
 
@@ -215,7 +215,7 @@ impl Call {
     ///
     /// # Errors
     /// As [`Self::command`].
-    pub(crate) async fn nth_command(&self, n: usize, command: Command) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn nth_command(&self, n: usize, command: Command) -> Result<AcceptedChange<Event>, ApiError> {
         self.request(n, RequestBody::Command(command)).await
     }
 
@@ -223,20 +223,20 @@ impl Call {
     ///
     /// # Errors
     /// As [`Self::command`].
-    pub(crate) async fn request(&self, n: usize, body: RequestBody) -> Result<Granted<Event>, ApiError> {
+    pub(crate) async fn request(&self, n: usize, body: RequestBody) -> Result<AcceptedChange<Event>, ApiError> {
         let id = request_id(&self.api, &self.idempotency, n);
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: self.caller.actor(), body });
-        let (position, earlier) = change(&self.api, Some(&self.realm), &self.idempotency, id, request).await?;
+        let (position, earlier) = change(&self.api, Some(&self.instance), &self.idempotency, id, request).await?;
         let earlier = earlier.and_then(|event| match event {
             AnyEvent::Registry(event) => Some(event),
             AnyEvent::Fleet(_) | AnyEvent::Log(_) => None,
         });
-        Ok(Granted { position, earlier })
+        Ok(AcceptedChange { position, earlier })
     }
 
     /// A number that is the same whenever the same request comes with the same `Idempotency-Key`, for what is not the
     /// registrar's business; `None` without a key.
-    pub(crate) fn repeatable(&self) -> Option<[u8; 32]> {
+    pub(crate) fn idempotency_hash(&self) -> Option<[u8; 32]> {
         self.idempotency.0
     }
 
@@ -244,7 +244,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub(crate) fn needs_space(&self, space: &SpaceId) -> Result<(), ApiError> {
+    pub(crate) fn require_space(&self, space: &SpaceId) -> Result<(), ApiError> {
         if self.caller.scope.holds_space(space) {
             return Ok(());
         }
@@ -256,7 +256,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::NoPermission`].
-    pub(crate) fn needs_whole_instance(&self) -> Result<(), ApiError> {
+    pub(crate) fn require_whole_instance(&self) -> Result<(), ApiError> {
         if self.caller.scope.spaces.is_none() {
             return Ok(());
         }
@@ -275,7 +275,7 @@ impl Call {
             None => configuration.spaces.values().find(|space| space.default_space).map(|space| space.id.clone()),
         };
         let space = space.ok_or_else(|| space_not_found(app_id.unwrap_or("by default")))?;
-        self.needs_space(&space)?;
+        self.require_space(&space)?;
         Ok(space)
     }
 
@@ -297,7 +297,7 @@ impl Call {
     pub(crate) fn device(&self, id: &str) -> Result<rollcall_projection::directory::Listed, ApiError> {
         let not_found = || ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"));
         let device = DeviceId::parse(id).map_err(|_| not_found())?;
-        let found = self.realm.view.show(&device).ok_or_else(ApiError::not_ready)?;
+        let found = self.instance.view.show(&device).ok_or_else(ApiError::not_ready)?;
         found.filter(|listed| self.caller.scope.holds_space(&listed.device.space)).ok_or_else(not_found)
     }
 }
@@ -317,21 +317,21 @@ fn request_id(api: &Api, idempotency: &Idempotency, n: usize) -> RequestId {
 
 async fn change(
     api: &Api,
-    realm: Option<&Realm>,
+    instance: Option<&ServedInstance>,
     idempotency: &Idempotency,
     id: RequestId,
     request: AnyRequest,
 ) -> Result<(Position, Option<AnyEvent>), ApiError> {
-    let (changes, log) = api.changes_of(realm);
+    let (changes, log) = api.changes_of(instance);
     let traceparent = crate::trace::traceparent();
-    let position = changes.ask(Change { id: id.clone(), request: queued(request, api.now(), traceparent) }).await?;
+    let position = changes.submit(Change { id: id.clone(), request: queued(request, api.now(), traceparent) }).await?;
     if idempotency.0.is_none() {
         return Ok((position, None));
     }
     // The same request may have been granted before: then its record says what it made. What stands there is believed as
     // far as this process's own view says that the request came to it.
-    let ruled = match realm {
-        Some(realm) => realm.view.admission().ruled(&id),
+    let ruled = match instance {
+        Some(instance) => instance.view.admission().ruled(&id),
         None => api.fleet().ruled.get(&id).copied(),
     };
     if ruled != Some(position) {

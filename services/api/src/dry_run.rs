@@ -10,36 +10,36 @@ use rollcall_domain::{
 };
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{codes::Code, error::ApiError},
 };
 
 /// See the file.
-pub(crate) struct Circumstances {
+pub(crate) struct DryRunContext {
     instance: Instance,
     availability: AvailabilityRules,
     devices_max_default: u64,
     now: Timestamp,
 }
 
-impl Circumstances {
+impl DryRunContext {
     /// Those of a request.
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`] if the instance has gone meanwhile.
-    pub(crate) fn of(call: &Call) -> Result<Self, ApiError> {
-        let instance = call.api.fleet().fleet.instances.get(&call.realm.id).cloned();
-        let gone = || ApiError::new(Code::InstanceNotFound, format!("instance {} does not exist", call.realm.id));
+    pub(crate) fn of(context: &InstanceContext) -> Result<Self, ApiError> {
+        let instance = context.api.fleet().fleet.instances.get(&context.instance.id).cloned();
+        let gone = || ApiError::new(Code::InstanceNotFound, format!("instance {} does not exist", context.instance.id));
         Ok(Self {
             instance: instance.ok_or_else(gone)?,
-            availability: call.api.config.availability(),
-            devices_max_default: call.api.config.devices_max,
-            now: call.now(),
+            availability: context.api.config.availability(),
+            devices_max_default: context.api.config.devices_max,
+            now: context.now(),
         })
     }
 
     /// For the rules; `trust` is that of the configuration that is asked about.
-    pub(crate) fn context<'a>(&'a self, trust: &'a TrustStore) -> Context<'a> {
+    pub(crate) fn decision_context<'a>(&'a self, trust: &'a TrustStore) -> Context<'a> {
         Context {
             now: self.now,
             instance: &self.instance,

@@ -26,24 +26,24 @@ use rollcall_projection::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::{recent_attempts::RecentAttempts, served::Realm};
+use self::{recent_attempts::RecentAttempts, served::ServedInstance};
 use crate::{
-    change_client::{Changes, Proving},
+    change_client::{ChangeClient, CommandSigner},
     config::Limits,
     http::{codes::Code, error::ApiError},
 };
 
 /// How long to wait before an instance that could not be opened is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// See the file.
 #[derive(Default)]
-pub(crate) struct Realms(RwLock<BTreeMap<InstanceId, Arc<Realm>>>);
+pub(crate) struct Instances(RwLock<BTreeMap<InstanceId, Arc<ServedInstance>>>);
 
 /// What realms are made of.
-pub(crate) struct Surroundings {
+pub(crate) struct Dependencies {
     pub(crate) backbone: Backbone,
-    pub(crate) proving: Proving,
+    pub(crate) signer: CommandSigner,
     pub(crate) store: Store,
     pub(crate) freshness: Freshness,
     pub(crate) clock: Arc<dyn Clock>,
@@ -52,14 +52,14 @@ pub(crate) struct Surroundings {
     pub(crate) shutdown: CancellationToken,
 }
 
-impl Realms {
+impl Instances {
     /// The realm of an instance, if it is served by now.
-    pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<Realm>> {
+    pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<ServedInstance>> {
         self.read().get(instance).cloned()
     }
 
     /// Every realm, by id.
-    pub(crate) fn all(&self) -> Vec<Arc<Realm>> {
+    pub(crate) fn all(&self) -> Vec<Arc<ServedInstance>> {
         self.read().values().cloned().collect()
     }
 
@@ -72,7 +72,7 @@ impl Realms {
         fleet: &FleetSnapshot,
         host: Option<&str>,
         named: Option<&str>,
-    ) -> Result<Arc<Realm>, ApiError> {
+    ) -> Result<Arc<ServedInstance>, ApiError> {
         let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
         let id = match (named, by_host) {
             // Said outright, it holds: a machine's name for itself may happen to be an access domain.
@@ -97,29 +97,30 @@ impl Realms {
     ///
     /// # Errors
     /// [`Code::NotReady`] while it is being opened or built.
-    pub(crate) fn ready(&self, id: &InstanceId) -> Result<Arc<Realm>, ApiError> {
-        self.get(id).filter(|realm| realm.is_ready()).ok_or_else(ApiError::not_ready)
+    pub(crate) fn ready(&self, id: &InstanceId) -> Result<Arc<ServedInstance>, ApiError> {
+        self.get(id).filter(|instance| instance.is_ready()).ok_or_else(ApiError::not_ready)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Arc<Realm>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Arc<ServedInstance>>> {
         // A map is whole between any two statements.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<InstanceId, Arc<Realm>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<InstanceId, Arc<ServedInstance>>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a realm for every instance of the fleet until `shutdown`.
-    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: Surroundings) {
+    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, dependencies: Dependencies) {
         loop {
             let snapshot = Arc::clone(&fleet.borrow_and_update());
-            self.write().retain(|id, realm| {
+            self.write().retain(|id, instance| {
                 // One that was deleted and made again is another.
-                let is_served = snapshot.fleet.instances.get(id).is_some_and(|found| SealedLog::of(found) == realm.sealed);
-                let kept = is_served && !realm.stop.is_cancelled();
+                let is_served =
+                    snapshot.fleet.instances.get(id).is_some_and(|found| SealedLog::of(found) == instance.sealed);
+                let kept = is_served && !instance.stop.is_cancelled();
                 if !kept {
-                    realm.stop.cancel();
+                    instance.stop.cancel();
                 }
                 kept
             });
@@ -128,35 +129,35 @@ impl Realms {
                 if self.get(id).is_some() {
                     continue;
                 }
-                match open(id, SealedLog::of(instance), &around).await {
-                    Ok(realm) => drop(self.write().insert(id.clone(), realm)),
+                match open(id, SealedLog::of(instance), &dependencies).await {
+                    Ok(instance) => drop(self.write().insert(id.clone(), instance)),
                     Err(error) => {
                         tracing::warn!(instance = %id, error = error.message, "an instance cannot be opened yet; trying again");
                         all_open = false;
                     }
                 }
             }
-            let realms = self.all();
+            let instances = self.all();
             let changed = async {
                 tokio::select! {
                     changed = fleet.changed() => changed.is_ok(),
-                    () = any_ended(&realms) => true,
-                    () = tokio::time::sleep(AGAIN), if !all_open => true,
+                    () = any_ended(&instances) => true,
+                    () = tokio::time::sleep(RETRY_DELAY), if !all_open => true,
                 }
             };
-            if !matches!(around.shutdown.run_until_cancelled(changed).await, Some(true)) {
-                break around.shutdown.cancelled().await;
+            if !matches!(dependencies.shutdown.run_until_cancelled(changed).await, Some(true)) {
+                break dependencies.shutdown.cancelled().await;
             }
         }
     }
 }
 
 /// Returns once a realm has ended: its view has, and is to be opened again.
-async fn any_ended(realms: &[Arc<Realm>]) {
-    if realms.is_empty() {
+async fn any_ended(instances: &[Arc<ServedInstance>]) {
+    if instances.is_empty() {
         return std::future::pending().await;
     }
-    futures_util::future::select_all(realms.iter().map(|realm| Box::pin(realm.stop.cancelled()))).await;
+    futures_util::future::select_all(instances.iter().map(|instance| Box::pin(instance.stop.cancelled()))).await;
 }
 
 fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
@@ -164,10 +165,10 @@ fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
     id.ok_or_else(|| ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist")))
 }
 
-async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Result<Arc<Realm>, ApiError> {
-    served::open(&around.backbone, id).await?;
-    let stop = around.shutdown.child_token();
-    let view = around.store.directory(id, sealed.incarnation, Arc::clone(&around.backbone.log), stop.clone())?;
+async fn open(id: &InstanceId, sealed: SealedLog, dependencies: &Dependencies) -> Result<Arc<ServedInstance>, ApiError> {
+    served::open(&dependencies.backbone, id).await?;
+    let stop = dependencies.shutdown.child_token();
+    let view = dependencies.store.directory(id, sealed.incarnation, Arc::clone(&dependencies.backbone.log), stop.clone())?;
     let admission = view.admission().clone();
     let reached = Arc::new(move |position| -> futures_util::future::BoxFuture<'static, Result<(), ApiError>> {
         let admission = admission.clone();
@@ -175,32 +176,32 @@ async fn open(id: &InstanceId, sealed: SealedLog, around: &Surroundings) -> Resu
     });
     let log = LogId::Instance(id.clone());
     let standing = view.admission().status();
-    around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
-    let (queue, proving) = (Arc::clone(&around.backbone.requests), around.proving.clone());
-    let changes = Changes::start(log, queue, proving, reached, &around.limits, stop.clone());
+    dependencies.freshness.track(log.clone(), move || view_point(&standing.borrow()));
+    let (queue, signer) = (Arc::clone(&dependencies.backbone.requests), dependencies.signer.clone());
+    let changes = ChangeClient::start(log, queue, signer, reached, &dependencies.limits, stop.clone());
     let devices = Devices::start(Parts {
         instance: id.clone(),
         view: view.clone(),
-        backbone: around.backbone.clone(),
-        clock: Arc::clone(&around.clock),
-        entropy: Arc::clone(&around.entropy),
+        backbone: dependencies.backbone.clone(),
+        clock: Arc::clone(&dependencies.clock),
+        entropy: Arc::clone(&dependencies.entropy),
         stop: stop.clone(),
     });
-    let realm = Arc::new(Realm {
+    let instance = Arc::new(ServedInstance {
         id: id.clone(),
         sealed,
         view,
         changes,
         devices,
         attempts: RecentAttempts::default(),
-        freshness: around.freshness.clone(),
-        backbone: around.backbone.clone(),
+        freshness: dependencies.freshness.clone(),
+        backbone: dependencies.backbone.clone(),
         stop: stop.clone(),
     });
-    let ended = realm.view.admission().clone();
+    let ended = instance.view.admission().clone();
     tokio::spawn(async move {
         stop.run_until_cancelled(ended.ended()).await;
         stop.cancel();
     });
-    Ok(realm)
+    Ok(instance)
 }

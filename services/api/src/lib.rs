@@ -27,7 +27,7 @@ mod trace;
 mod v5;
 mod writable;
 
-pub use bootstrap::{AccessCredentials, Welcome};
+pub use bootstrap::{AccessCredentials, FirstAdministrator};
 pub use config::Config;
 pub use http::{codes::Code, openapi};
 pub use run::{Parts, RunError, run};

@@ -11,12 +11,12 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bootstrap::{self, AccessCredentials, Welcome},
-    change_client::{Changes, Proving, Reached},
+    bootstrap::{self, AccessCredentials, FirstAdministrator},
+    change_client::{ChangeClient, CommandSigner, ViewReached},
     config::Config,
     http::{codes::Code, error::ApiError, router, serve, server_certificates},
-    instances::{Realms, Surroundings},
-    security::{access::Access, command_key, pace::Pace},
+    instances::{Dependencies, Instances},
+    security::{access::Access, command_key, rate_limit::RateLimit},
     state::Api,
     writable,
 };
@@ -41,9 +41,9 @@ pub struct Parts {
     /// Gets the bound address, once, before anything else happens.
     pub bound: oneshot::Sender<SocketAddr>,
     /// Gets what the first administrator needs, once; the password only if this process made them.
-    pub welcome: oneshot::Sender<Welcome>,
+    pub first_administrator: oneshot::Sender<FirstAdministrator>,
     /// Gets what the process's own fleet file is applied with; absent: there is none.
-    pub applier: Option<oneshot::Sender<AccessCredentials>>,
+    pub fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
 }
 
 /// Why the API cannot run.
@@ -81,7 +81,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let address = listener.local_addr().map_err(bind)?;
     let access = Access::open(&config, &*parts.entropy).map_err(RunError::MasterKey)?;
     let key = command_key::read(&config.command_key_file).map_err(RunError::CommandKey)?;
-    let proving = Proving::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
+    let signer = CommandSigner::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
     let tls = match config.plain_http {
         true => None,
         false => Some(server_certificates::acceptor(&config, parts.fleet.clone(), &shutdown).map_err(RunError::Tls)?),
@@ -90,16 +90,16 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     // Whoever started this may not care where.
     let _ = parts.bound.send(address);
     tracing::info!(%address, scheme, "serving the API");
-    let fleet_changes = Changes::start(
+    let fleet_changes = ChangeClient::start(
         LogId::Fleet,
         Arc::clone(&parts.backbone.requests),
-        proving.clone(),
+        signer.clone(),
         fleet_reached(parts.fleet.clone()),
         &config.limits,
         shutdown.clone(),
     );
     let searches = config.limits.searches_per_s_max;
-    let searches = Pace::per_second(searches, searches.saturating_mul(BURST_S));
+    let search_rate = RateLimit::per_second(searches, searches.saturating_mul(BURST_S));
     let writable = writable::watch(Arc::clone(&parts.backbone.log), shutdown.clone());
     let api = Arc::new(Api {
         config: Arc::new(config),
@@ -108,14 +108,14 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: parts.clock,
         entropy: parts.entropy,
         access,
-        searches,
-        realms: Realms::default(),
+        search_rate,
+        instances: Instances::default(),
         writable,
         fleet_changes,
     });
-    let around = Surroundings {
+    let dependencies = Dependencies {
         backbone: api.backbone.clone(),
-        proving,
+        signer,
         store: parts.store,
         freshness: parts.freshness,
         clock: Arc::clone(&api.clock),
@@ -124,18 +124,18 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         shutdown: shutdown.clone(),
     };
     let serving = serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone());
-    let welcoming = shutdown.run_until_cancelled(async {
+    let bootstrapping = shutdown.run_until_cancelled(async {
         // In this order: only a fleet without operators gets its first administrator.
-        bootstrap::welcome(&api, parts.welcome).await;
-        if let Some(applier) = parts.applier {
-            bootstrap::applier(&api, applier).await;
+        bootstrap::create_first_administrator(&api, parts.first_administrator).await;
+        if let Some(credentials) = parts.fleet_file_credentials {
+            bootstrap::create_fleet_file_operator(&api, credentials).await;
         }
     });
-    tokio::join!(serving, api.realms.follow(parts.fleet, around), welcoming);
+    tokio::join!(serving, api.instances.follow(parts.fleet, dependencies), bootstrapping);
     Ok(())
 }
 
-fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Reached {
+fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> ViewReached {
     Arc::new(move |position| -> BoxFuture<'static, Result<(), ApiError>> {
         let mut fleet = fleet.clone();
         Box::pin(async move {

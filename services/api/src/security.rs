@@ -10,14 +10,13 @@
 pub mod access;
 pub(crate) mod authenticate;
 pub mod command_key;
-mod guesses;
-mod hashing;
 mod keyed_hash;
-pub mod lockout;
+mod login_throttle;
 pub mod master_key;
-pub mod pace;
 pub mod password;
+mod password_hasher;
 pub(crate) mod permission;
 mod randomness;
+pub mod rate_limit;
 pub mod signing;
 pub mod token;

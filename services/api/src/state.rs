@@ -9,11 +9,11 @@ use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
 use crate::{
-    change_client::Changes,
+    change_client::ChangeClient,
     config::Config,
-    http::paging::stamped,
-    instances::{Realms, served::Realm},
-    security::{access::Access, pace::Pace},
+    http::paging::time_ordered_id,
+    instances::{Instances, served::ServedInstance},
+    security::{access::Access, rate_limit::RateLimit},
     writable::Writable,
 };
 
@@ -32,13 +32,13 @@ pub(crate) struct Api {
     /// Who may come in.
     pub(crate) access: Access,
     /// How fast each operator searches.
-    pub(crate) searches: Pace,
+    pub(crate) search_rate: RateLimit,
     /// The instances that are served.
-    pub(crate) realms: Realms,
+    pub(crate) instances: Instances,
     /// Why logs cannot be written, if they cannot.
     pub(crate) writable: Writable,
     /// The way to the registrar for what concerns the fleet.
-    pub(crate) fleet_changes: Changes,
+    pub(crate) fleet_changes: ChangeClient,
 }
 
 impl Api {
@@ -55,13 +55,13 @@ impl Api {
     /// An id of 24 hex digits that rises with time and that nobody can guess.
     pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
-        stamped(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
+        time_ordered_id(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
     }
 
     /// The way to the registrar of a log.
-    pub(crate) fn changes_of<'a>(&'a self, realm: Option<&'a Realm>) -> (&'a Changes, LogId) {
-        match realm {
-            Some(realm) => (&realm.changes, LogId::Instance(realm.id.clone())),
+    pub(crate) fn changes_of<'a>(&'a self, instance: Option<&'a ServedInstance>) -> (&'a ChangeClient, LogId) {
+        match instance {
+            Some(instance) => (&instance.changes, LogId::Instance(instance.id.clone())),
             None => (&self.fleet_changes, LogId::Fleet),
         }
     }

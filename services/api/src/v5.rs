@@ -16,7 +16,7 @@ pub(crate) mod templates;
 
 use utoipa_axum::routes;
 
-use crate::{context::Call, http::router::Routes};
+use crate::{context::InstanceContext, http::router::Routes};
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {
@@ -56,9 +56,9 @@ pub(crate) fn routes() -> Routes {
 
 /// The id of something that a device is to be sent: the same whenever the same request comes with the same
 /// `Idempotency-Key`.
-fn request_id(call: &Call) -> String {
-    match call.repeatable().and_then(|hash| hash.first_chunk::<16>().copied()) {
+fn request_id(context: &InstanceContext) -> String {
+    match context.idempotency_hash().and_then(|hash| hash.first_chunk::<16>().copied()) {
         Some(start) => hex::encode(start),
-        None => call.api.entropy.uuid_v4().to_string(),
+        None => context.api.entropy.uuid_v4().to_string(),
     }
 }

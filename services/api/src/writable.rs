@@ -8,7 +8,7 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// How often it is looked.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why logs cannot be written; `None` if they can.
 pub(crate) type Writable = watch::Receiver<Option<Arc<str>>>;
@@ -17,16 +17,16 @@ pub(crate) type Writable = watch::Receiver<Option<Arc<str>>>;
 pub(crate) fn watch(log: Arc<dyn RegistryLog>, shutdown: CancellationToken) -> Writable {
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
-        shutdown.run_until_cancelled(look(&*log, &sender)).await;
+        shutdown.run_until_cancelled(poll(&*log, &sender)).await;
     });
     receiver
 }
 
-async fn look(log: &dyn RegistryLog, known: &watch::Sender<Option<Arc<str>>>) {
-    let mut looks = tokio::time::interval(EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn poll(log: &dyn RegistryLog, known: &watch::Sender<Option<Arc<str>>>) {
+    let mut ticks = tokio::time::interval(POLL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
+        ticks.tick().await;
         let latest = log.writable(&LogId::Fleet).await.err().map(|error| error.to_string().into());
         known.send_if_modified(|known| {
             let changed = *known != latest;

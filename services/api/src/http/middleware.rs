@@ -22,13 +22,13 @@ use crate::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer.
-pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
     let number = api.entropy.uuid_v4().simple().to_string();
     let method = request.method().as_str().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", %method, route, request_id = number);
     let started = tokio::time::Instant::now();
-    let mut response = shaped(next.run(request).instrument(span.clone()).await);
+    let mut response = with_error_body(next.run(request).instrument(span.clone()).await);
     if let Ok(number) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(REQUEST_ID, number);
     }
@@ -51,7 +51,7 @@ pub(crate) async fn around(State(api): State<Arc<Api>>, request: Request, next: 
 }
 
 /// What the framework itself has refused says so as everything else does.
-fn shaped(response: Response<Body>) -> Response<Body> {
+fn with_error_body(response: Response<Body>) -> Response<Body> {
     let status = response.status();
     if !status.is_client_error() || response.extensions().get::<Code>().is_some() {
         return response;
@@ -79,9 +79,9 @@ pub(crate) async fn no_such_method(request: Request) -> ApiError {
 }
 
 /// Where no body is answered: 204.
-pub(crate) struct Done;
+pub(crate) struct NoContent;
 
-impl axum::response::IntoResponse for Done {
+impl axum::response::IntoResponse for NoContent {
     fn into_response(self) -> Response<Body> {
         StatusCode::NO_CONTENT.into_response()
     }

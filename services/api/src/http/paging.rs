@@ -36,7 +36,7 @@ pub(crate) struct PageQuery {
 
 /// A page that can be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PageWanted {
+pub(crate) struct PageRequest {
     /// 1 to 50.
     pub(crate) limit: usize,
     /// 24 lower-case hex digits, if there is one.
@@ -50,7 +50,7 @@ impl PageQuery {
     ///
     /// # Errors
     /// [`Code::LimitOutOfRange`] or [`Code::PageOutOfRange`].
-    pub(crate) fn wanted(&self) -> Result<PageWanted, ApiError> {
+    pub(crate) fn wanted(&self) -> Result<PageRequest, ApiError> {
         let limit = match self.limit {
             None => LIMIT_DEFAULT,
             Some(limit) => usize::try_from(limit)
@@ -73,7 +73,7 @@ impl PageQuery {
                 return Err(ApiError::new(Code::PageOutOfRange, rule));
             }
         };
-        Ok(PageWanted { limit, marker, offset })
+        Ok(PageRequest { limit, marker, offset })
     }
 }
 
@@ -93,22 +93,22 @@ pub(crate) fn is_marker(text: &str) -> bool {
 }
 
 /// The key that a thing of the configuration is listed by: its id if that is 24 hex digits, else one of its own.
-pub(crate) fn key_of(id: &str, created_at: Timestamp) -> String {
+pub(crate) fn list_key(id: &str, created_at: Timestamp) -> String {
     if is_marker(id) {
         return id.to_ascii_lowercase();
     }
     let digest = Sha256::digest(id.as_bytes());
-    stamped(created_at, digest.first_chunk::<6>().copied().unwrap_or_default())
+    time_ordered_id(created_at, digest.first_chunk::<6>().copied().unwrap_or_default())
 }
 
 /// An id that rises with time: seconds, milliseconds, and six bytes that tell apart what was made in one millisecond.
-pub(crate) fn stamped(at: Timestamp, tail: [u8; 6]) -> String {
+pub(crate) fn time_ordered_id(at: Timestamp, tail: [u8; 6]) -> String {
     let seconds = u32::try_from(at.unix_s()).unwrap_or(0);
     format!("{seconds:08x}{:04x}{}", at.unix_ms().rem_euclid(1000), hex::encode(tail))
 }
 
 /// One page of things that are all in memory; `key` is each one's [`key_of`].
-pub(crate) fn page<T>(mut all: Vec<T>, wanted: &PageWanted, key: impl Fn(&T) -> String) -> (Vec<T>, Page) {
+pub(crate) fn page<T>(mut all: Vec<T>, wanted: &PageRequest, key: impl Fn(&T) -> String) -> (Vec<T>, Page) {
     let count = all.len() as u64;
     all.sort_by_cached_key(|entry| std::cmp::Reverse(key(entry)));
     let after = |entry: &T| wanted.marker.as_ref().is_none_or(|marker| key(entry) < *marker);
@@ -121,18 +121,19 @@ pub(crate) fn page<T>(mut all: Vec<T>, wanted: &PageWanted, key: impl Fn(&T) -> 
 mod tests {
     use super::*;
 
-    fn wanted(limit: usize, marker: Option<String>, offset: usize) -> PageWanted {
-        PageWanted { limit, marker, offset }
+    fn wanted(limit: usize, marker: Option<String>, offset: usize) -> PageRequest {
+        PageRequest { limit, marker, offset }
     }
 
     #[test]
     fn markers_lead_through_a_whole_list_newest_first() {
         let at = |n: i64| Timestamp::from_unix_ms(1_700_000_000_000 + n);
-        let all: Vec<(String, Timestamp)> =
-            (0..23).map(|n| (if n % 2 == 0 { format!("by-name-{n}") } else { stamped(at(n), [7; 6]) }, at(n))).collect();
+        let all: Vec<(String, Timestamp)> = (0..23)
+            .map(|n| (if n % 2 == 0 { format!("by-name-{n}") } else { time_ordered_id(at(n), [7; 6]) }, at(n)))
+            .collect();
         let (mut seen, mut marker) = (Vec::new(), None);
         loop {
-            let (entries, found) = page(all.clone(), &wanted(5, marker, 0), |(id, at)| key_of(id, *at));
+            let (entries, found) = page(all.clone(), &wanted(5, marker, 0), |(id, at)| list_key(id, *at));
             assert_eq!(found.count, 23);
             if entries.is_empty() {
                 assert_eq!(found.marker, None);

@@ -28,7 +28,7 @@ pub(crate) async fn check(request: Request, next: Next) -> Result<Response, ApiE
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let rules = RULES.get(path).into_iter().flatten().find(|(of, _)| of == method);
     if let Some((_, rules)) = rules {
-        obeyed(rules, &extract::pairs(request.uri())?)?;
+        check_query(rules, &extract::pairs(request.uri())?)?;
     }
     Ok(next.run(request).await)
 }
@@ -37,26 +37,26 @@ pub(crate) async fn check(request: Request, next: Next) -> Result<Response, ApiE
 type Rules = (Method, Vec<Parameter>);
 
 static RULES: LazyLock<HashMap<String, Vec<Rules>>> =
-    LazyLock::new(|| read(openapi::value()).expect("every parameter of the document is of a form that is known here"));
+    LazyLock::new(|| read(openapi::value()).expect("every parameter of the document is of a constraint that is known here"));
 
 /// One parameter.
 struct Parameter {
     name: String,
-    form: Form,
+    constraint: Constraint,
     /// For whoever gets it wrong.
     description: String,
 }
 
 /// What values a parameter may have.
-enum Form {
+enum Constraint {
     /// A text with so many characters, of a pattern if there is one.
     Text { chars: RangeInclusive<usize>, pattern: Option<Regex> },
     /// One of these.
     OneOf(Vec<String>),
     /// A whole number.
-    Whole(RangeInclusive<i64>),
+    Integer(RangeInclusive<i64>),
     /// `true` or `false`.
-    Truth,
+    Boolean,
 }
 
 /// The parameters of every operation of a document. `None`: there is one of a form that is not known here.
@@ -79,46 +79,46 @@ impl Parameter {
     fn read(parameter: &Value) -> Option<Self> {
         Some(Self {
             name: parameter["name"].as_str()?.to_owned(),
-            form: Form::read(&parameter["schema"])?,
+            constraint: Constraint::read(&parameter["schema"])?,
             description: parameter["description"].as_str()?.replace('\n', " "),
         })
     }
 
     /// What is wrong with a value. `None`: nothing.
-    fn fault(&self, value: &str) -> Option<String> {
+    fn violation(&self, value: &str) -> Option<String> {
         let shown = || format!("is {:?}", shown(value, SHOWN_CHARS_MAX));
-        match &self.form {
-            Form::Text { chars, .. } if !chars.contains(&value.chars().count()) => {
+        match &self.constraint {
+            Constraint::Text { chars, .. } if !chars.contains(&value.chars().count()) => {
                 let count = value.chars().count();
                 Some(format!("has {count} characters: give {} to {}", chars.start(), chars.end()))
             }
-            Form::Text { pattern: Some(pattern), .. } if !pattern.is_match(value) => {
+            Constraint::Text { pattern: Some(pattern), .. } if !pattern.is_match(value) => {
                 Some(format!("{}: give what matches {pattern}. {}", shown(), self.description))
             }
-            Form::Text { .. } => None,
-            Form::OneOf(values) if values.iter().any(|one| one == value) => None,
-            Form::OneOf(values) => Some(format!("{}: give one of {}", shown(), values.join(", "))),
-            Form::Whole(range) if value.parse().is_ok_and(|number: i64| range.contains(&number)) => None,
-            Form::Whole(range) => {
+            Constraint::Text { .. } => None,
+            Constraint::OneOf(values) if values.iter().any(|one| one == value) => None,
+            Constraint::OneOf(values) => Some(format!("{}: give one of {}", shown(), values.join(", "))),
+            Constraint::Integer(range) if value.parse().is_ok_and(|number: i64| range.contains(&number)) => None,
+            Constraint::Integer(range) => {
                 Some(format!("{}: give a whole number from {} to {}", shown(), range.start(), range.end()))
             }
-            Form::Truth if ["true", "false"].contains(&value) => None,
-            Form::Truth => Some(format!("{}: give true or false", shown())),
+            Constraint::Boolean if ["true", "false"].contains(&value) => None,
+            Constraint::Boolean => Some(format!("{}: give true or false", shown())),
         }
     }
 
-    fn refused(&self, fault: &str) -> ApiError {
+    fn error(&self, violation: &str) -> ApiError {
         let code = match self.name.as_str() {
             "limit" => Code::LimitOutOfRange,
             "marker" | "offset" | "cursor" => Code::PageOutOfRange,
             "start_time" | "end_time" | "since" | "until" => Code::TimeFormat,
-            name => return ApiError::invalid(name, fault),
+            name => return ApiError::invalid(name, violation),
         };
-        ApiError::new(code, format!("{} {fault}", self.name))
+        ApiError::new(code, format!("{} {violation}", self.name))
     }
 }
 
-impl Form {
+impl Constraint {
     fn read(schema: &Value) -> Option<Self> {
         let number = |name: &str, absent| schema.get(name).map_or(Some(absent), Value::as_i64);
         let chars = |name: &str, absent| usize::try_from(number(name, absent)?).ok();
@@ -133,19 +133,19 @@ impl Form {
                     Some(pattern) => Some(Regex::new(pattern.as_str()?).ok()?),
                 },
             }),
-            ("integer", _) => Some(Self::Whole(number("minimum", i64::MIN)?..=number("maximum", i64::MAX)?)),
-            ("boolean", _) => Some(Self::Truth),
+            ("integer", _) => Some(Self::Integer(number("minimum", i64::MIN)?..=number("maximum", i64::MAX)?)),
+            ("boolean", _) => Some(Self::Boolean),
             _ => None,
         }
     }
 }
 
 /// Whether a query has what the parameters of its operation must be.
-fn obeyed(parameters: &[Parameter], query: &[(String, String)]) -> Result<(), ApiError> {
+fn check_query(parameters: &[Parameter], query: &[(String, String)]) -> Result<(), ApiError> {
     for parameter in parameters {
         let mut values = query.iter().filter(|(name, _)| *name == parameter.name).map(|(_, value)| value);
-        if let Some(fault) = values.find_map(|value| parameter.fault(value)) {
-            return Err(parameter.refused(&fault));
+        if let Some(violation) = values.find_map(|value| parameter.violation(value)) {
+            return Err(parameter.error(&violation));
         }
     }
     Ok(())
@@ -192,8 +192,8 @@ mod tests {
         for (name, schema, good, wrong, code, text) in cases {
             let parameters = [parameter(name, schema)];
             let query = |value: &str| [(name.to_owned(), value.to_owned()), ("unknown".to_owned(), "\0".to_owned())];
-            obeyed(&parameters, &query(good)).unwrap();
-            let error = obeyed(&parameters, &query(wrong)).unwrap_err();
+            check_query(&parameters, &query(good)).unwrap();
+            let error = check_query(&parameters, &query(wrong)).unwrap_err();
             assert_eq!(error.code, code, "{}", error.message);
             assert!(error.message.contains(text), "{}", error.message);
         }

@@ -47,6 +47,6 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .method_not_allowed_fallback(middleware::no_such_method)
         .fallback(middleware::no_such_operation)
         .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(api), middleware::around))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(api), middleware::observe))
         .with_state(Arc::clone(api))
 }

@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use crate::config::Limits;
 
 /// How long to wait after a socket could not be accepted: out of file descriptors, mostly.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -37,23 +37,23 @@ pub(crate) async fn serve(
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
     let connections = TaskTracker::new();
-    let around =
-        Arc::new(Around { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let server =
+        Arc::new(Connections { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
     let accepting = async {
         loop {
             // Taken before accepting: who waits, waits in the kernel's backlog.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, peer)) => {
-                    let around = Arc::clone(&around);
+                    let server = Arc::clone(&server);
                     connections.spawn(async move {
-                        around.connection(socket, peer).await;
+                        server.connection(socket, peer).await;
                         drop(permit);
                     });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
@@ -67,14 +67,14 @@ pub(crate) async fn serve(
     }
 }
 
-struct Around {
+struct Connections {
     tls: Option<Acceptor>,
     router: Router,
     head: Duration,
     shutdown: CancellationToken,
 }
 
-impl Around {
+impl Connections {
     async fn connection(&self, socket: TcpStream, peer: SocketAddr) {
         // An answer goes out whole; waiting for more to send would only delay it.
         drop(socket.set_nodelay(true));

@@ -26,7 +26,7 @@ const READ_MAX: usize = 256;
 
 /// What an attempt is found by.
 #[derive(Clone, Debug)]
-pub(crate) struct Brief {
+pub(crate) struct AttemptSummary {
     /// Where it is.
     pub(crate) position: Position,
     /// When it was ruled on.
@@ -43,7 +43,7 @@ pub(crate) struct Brief {
 
 /// Which attempts are looked for. `None`: any.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct AttemptFilter {
     /// The code of the refusal.
     pub(crate) code: Option<String>,
     /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
@@ -60,12 +60,12 @@ pub(crate) struct Wanted {
 
 /// See the file.
 #[derive(Debug, Default)]
-pub(crate) struct RecentAttempts(Mutex<Known>);
+pub(crate) struct RecentAttempts(Mutex<Cache>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Cache {
     read_to: Position,
-    briefs: VecDeque<Brief>,
+    summaries: VecDeque<AttemptSummary>,
 }
 
 impl RecentAttempts {
@@ -77,52 +77,60 @@ impl RecentAttempts {
         &self,
         attempts: &dyn Attempts,
         log: &LogId,
-        wanted: &Wanted,
+        filter: &AttemptFilter,
         max: usize,
     ) -> Result<Vec<Position>, ApiError> {
         // Held while reading on: two requests at once would read the same twice.
-        let mut known = self.0.lock().await;
+        let mut cache = self.0.lock().await;
         loop {
-            let entries = attempts.read(log, known.read_to, READ_MAX).await?;
+            let entries = attempts.read(log, cache.read_to, READ_MAX).await?;
             let Some(last) = entries.last() else { break };
             let (read_to, read) = (last.position, entries.len());
-            let briefs = tokio::task::spawn_blocking(move || entries.iter().filter_map(brief).collect::<Vec<_>>()).await;
-            known.briefs.extend(briefs.unwrap_or_default());
-            known.read_to = read_to;
-            let too_many = known.briefs.len().saturating_sub(usize::try_from(ATTEMPTS_MAX).unwrap_or(usize::MAX));
-            known.briefs.drain(..too_many);
+            let summaries =
+                tokio::task::spawn_blocking(move || entries.iter().filter_map(summary).collect::<Vec<_>>()).await;
+            cache.summaries.extend(summaries.unwrap_or_default());
+            cache.read_to = read_to;
+            let too_many = cache.summaries.len().saturating_sub(usize::try_from(ATTEMPTS_MAX).unwrap_or(usize::MAX));
+            cache.summaries.drain(..too_many);
             if read < READ_MAX {
                 break;
             }
         }
-        Ok(known.briefs.iter().rev().filter(|brief| wanted.is(brief)).take(max).map(|brief| brief.position).collect())
+        Ok(cache
+            .summaries
+            .iter()
+            .rev()
+            .filter(|summary| filter.matches(summary))
+            .take(max)
+            .map(|summary| summary.position)
+            .collect())
     }
 }
 
-impl Wanted {
-    fn is(&self, brief: &Brief) -> bool {
-        self.before.is_none_or(|before| brief.position < before)
-            && self.since.is_none_or(|since| brief.time >= since)
-            && self.until.is_none_or(|until| brief.time <= until)
-            && self.code.as_deref().is_none_or(|code| *brief.code == *code)
-            && self.device.as_deref().is_none_or(|device| brief.device.as_ref().is_some_and(|id| id.as_str() == device))
-            && self.certificate.as_deref().is_none_or(|text| brief.is_of(&text.to_lowercase()))
+impl AttemptFilter {
+    fn matches(&self, summary: &AttemptSummary) -> bool {
+        self.before.is_none_or(|before| summary.position < before)
+            && self.since.is_none_or(|since| summary.time >= since)
+            && self.until.is_none_or(|until| summary.time <= until)
+            && self.code.as_deref().is_none_or(|code| *summary.code == *code)
+            && self.device.as_deref().is_none_or(|device| summary.device.as_ref().is_some_and(|id| id.as_str() == device))
+            && self.certificate.as_deref().is_none_or(|text| summary.has_certificate(&text.to_lowercase()))
     }
 }
 
-impl Brief {
-    fn is_of(&self, text: &str) -> bool {
+impl AttemptSummary {
+    fn has_certificate(&self, text: &str) -> bool {
         let Some(sha256) = &self.certificate else { return false };
         hex::encode(sha256).starts_with(text) || self.name.to_lowercase().contains(text)
     }
 }
 
-fn brief(entry: &Entry) -> Option<Brief> {
+fn summary(entry: &Entry) -> Option<AttemptSummary> {
     let attempt = decode_attempt(&entry.record)
         .inspect_err(|error| tracing::warn!(position = %entry.position, %error, "an attempt is left out"))
         .ok()?;
     let presented = presented(&attempt).and_then(|der| CertificateFacts::from_der(der).ok());
-    Some(Brief {
+    Some(AttemptSummary {
         position: entry.position,
         time: attempt.time,
         code: attempt.rejection.code.as_str().into(),
@@ -194,8 +202,8 @@ fn commanded(command: &Command) -> Option<&DeviceId> {
 mod tests {
     use super::*;
 
-    fn brief() -> Brief {
-        Brief {
+    fn summary() -> AttemptSummary {
+        AttemptSummary {
             position: Position(7),
             time: Timestamp::from_unix_s(100),
             code: "chain_refused".into(),
@@ -210,18 +218,25 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         let (before, since, until) =
             (Some(Position(8)), Some(Timestamp::from_unix_s(100)), Some(Timestamp::from_unix_s(100)));
-        let all =
-            Wanted { code: text("chain_refused"), certificate: text("ABab"), device: text("pump_12"), since, until, before };
-        let found = [Wanted::default(), Wanted { certificate: text("pump 1"), ..Wanted::default() }, all];
-        assert!(found.iter().all(|wanted| wanted.is(&brief())), "{found:?}");
+        let all = AttemptFilter {
+            code: text("chain_refused"),
+            certificate: text("ABab"),
+            device: text("pump_12"),
+            since,
+            until,
+            before,
+        };
+        let found =
+            [AttemptFilter::default(), AttemptFilter { certificate: text("pump 1"), ..AttemptFilter::default() }, all];
+        assert!(found.iter().all(|filter| filter.matches(&summary())), "{found:?}");
         let missed = [
-            Wanted { code: text("chain"), ..Wanted::default() },
-            Wanted { certificate: text("ba"), ..Wanted::default() },
-            Wanted { device: text("pump"), ..Wanted::default() },
-            Wanted { since: Some(Timestamp::from_unix_s(101)), ..Wanted::default() },
-            Wanted { until: Some(Timestamp::from_unix_s(99)), ..Wanted::default() },
-            Wanted { before: Some(Position(7)), ..Wanted::default() },
+            AttemptFilter { code: text("chain"), ..AttemptFilter::default() },
+            AttemptFilter { certificate: text("ba"), ..AttemptFilter::default() },
+            AttemptFilter { device: text("pump"), ..AttemptFilter::default() },
+            AttemptFilter { since: Some(Timestamp::from_unix_s(101)), ..AttemptFilter::default() },
+            AttemptFilter { until: Some(Timestamp::from_unix_s(99)), ..AttemptFilter::default() },
+            AttemptFilter { before: Some(Position(7)), ..AttemptFilter::default() },
         ];
-        assert!(missed.iter().all(|wanted| !wanted.is(&brief())), "{missed:?}");
+        assert!(missed.iter().all(|filter| !filter.matches(&summary())), "{missed:?}");
     }
 }

@@ -15,11 +15,11 @@ use rollcall_domain::{
 
 use crate::{
     http::{codes::Code, error::ApiError},
-    instances::served::Realm,
+    instances::served::ServedInstance,
 };
 
 /// A record with its place and the text that it is stored as.
-pub(crate) struct Stored {
+pub(crate) struct StoredRecord {
     /// Its place in the log.
     pub(crate) position: Position,
     /// What it says.
@@ -28,7 +28,7 @@ pub(crate) struct Stored {
     pub(crate) text: Bytes,
 }
 
-impl Stored {
+impl StoredRecord {
     /// What happened to the instance.
     pub(crate) fn event(&self) -> Option<&Event> {
         match &self.record.event {
@@ -43,29 +43,33 @@ impl Stored {
 ///
 /// # Errors
 /// The backbone's, or [`Code::Internal`] for a record that cannot be read.
-pub(crate) async fn at(realm: &Realm, position: Position) -> Result<Option<Stored>, ApiError> {
-    if realm.view.admission().is_foreign(position) {
+pub(crate) async fn at(instance: &ServedInstance, position: Position) -> Result<Option<StoredRecord>, ApiError> {
+    if instance.view.admission().is_foreign(position) {
         return Ok(None);
     }
     let before = Position(position.0.saturating_sub(1));
-    let found = realm.backbone.log.read(&realm.log(), before, 1).await?.pop();
-    found.map(|entry| decoded(realm, entry)).transpose()
+    let found = instance.backbone.log.read(&instance.log(), before, 1).await?.pop();
+    found.map(|entry| decoded(instance, entry)).transpose()
 }
 
 /// The records of ours after `after` up to and with `until`, oldest first; the view must have reached `until`.
 ///
 /// # Errors
 /// As for [`at`].
-pub(crate) async fn between(realm: &Realm, after: Position, until: Position) -> Result<Vec<Stored>, ApiError> {
+pub(crate) async fn between(
+    instance: &ServedInstance,
+    after: Position,
+    until: Position,
+) -> Result<Vec<StoredRecord>, ApiError> {
     let (mut found, mut reached) = (Vec::new(), after);
     while reached < until {
         let missing = usize::try_from(until.0 - reached.0).unwrap_or(usize::MAX);
-        let entries = realm.backbone.log.read(&realm.log(), reached, missing).await?;
+        let entries = instance.backbone.log.read(&instance.log(), reached, missing).await?;
         let Some(last) = entries.last() else { break };
         reached = last.position;
         for entry in entries {
-            if !realm.view.admission().is_foreign(entry.position) {
-                found.push(decoded(realm, entry)?);
+            if !instance.view.admission().is_foreign(entry.position) {
+                found.push(decoded(instance, entry)?);
             }
         }
     }
@@ -84,10 +88,10 @@ pub(crate) fn presented(event: &Event) -> Option<&PresentedCertificate> {
     }
 }
 
-fn decoded(realm: &Realm, entry: Entry) -> Result<Stored, ApiError> {
-    let record = decode_record(&realm.log(), &entry.record).map_err(|error| {
-        tracing::error!(instance = %realm.id, position = %entry.position, %error, "a record cannot be read");
+fn decoded(instance: &ServedInstance, entry: Entry) -> Result<StoredRecord, ApiError> {
+    let record = decode_record(&instance.log(), &entry.record).map_err(|error| {
+        tracing::error!(instance = %instance.id, position = %entry.position, %error, "a record cannot be read");
         ApiError::new(Code::Internal, "the log holds a record that this version cannot read")
     })?;
-    Ok(Stored { position: entry.position, record, text: entry.record })
+    Ok(StoredRecord { position: entry.position, record, text: entry.record })
 }

@@ -19,10 +19,10 @@ use rollcall_projection::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{change_client::Changes, http::error::ApiError, instances::recent_attempts::RecentAttempts};
+use crate::{change_client::ChangeClient, http::error::ApiError, instances::recent_attempts::RecentAttempts};
 
 /// See the file.
-pub(crate) struct Realm {
+pub(crate) struct ServedInstance {
     /// Which instance.
     pub(crate) id: InstanceId,
     /// Which of the instances of this id it is.
@@ -30,7 +30,7 @@ pub(crate) struct Realm {
     /// What is known of it.
     pub(crate) view: DirectoryView,
     /// The way to its registrar.
-    pub(crate) changes: Changes,
+    pub(crate) changes: ChangeClient,
     /// Who is online, and what goes on with its devices.
     pub(crate) devices: Arc<Devices>,
     /// What is known of its refused attempts.
@@ -43,7 +43,7 @@ pub(crate) struct Realm {
     pub(crate) stop: CancellationToken,
 }
 
-impl Realm {
+impl ServedInstance {
     /// The latest configuration.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.view.admission().configuration()
@@ -96,17 +96,17 @@ impl Realm {
     ///
     /// # Errors
     /// [`ApiError::not_ready`].
-    pub(crate) async fn look<T: Send + 'static>(
+    pub(crate) async fn lookup<T: Send + 'static>(
         self: &Arc<Self>,
         lookup: impl FnOnce(&Self) -> Option<T> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let realm = Arc::clone(self);
-        let found = tokio::task::spawn_blocking(move || lookup(&realm)).await;
+        let instance = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || lookup(&instance)).await;
         found.ok().flatten().ok_or_else(ApiError::not_ready)
     }
 }
 
-impl Drop for Realm {
+impl Drop for ServedInstance {
     fn drop(&mut self) {
         self.stop.cancel();
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
@@ -25,7 +25,7 @@ use crate::{
         paging::{LIMIT_DEFAULT, LIMIT_MAX},
         times,
     },
-    instances::recent_attempts::{Wanted, device, presented},
+    instances::recent_attempts::{AttemptFilter, device, presented},
 };
 
 /// Characters of one Subject attribute that people get to see.
@@ -148,34 +148,37 @@ pub(crate) struct Replayed {
 /// List why connections and changes were refused
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts", tag = "Attempts",
     params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
-pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
-    call.needs_whole_instance()?;
+pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
+    context.require_whole_instance()?;
     let limit = which.limit()?;
-    let wanted = which.wanted()?;
-    let attempts = &*call.realm.backbone.attempts;
-    let mut positions = call.realm.attempts.find(attempts, &call.realm.log(), &wanted, limit + 1).await?;
+    let filter = which.filter()?;
+    let attempts = &*context.instance.backbone.attempts;
+    let mut positions = context.instance.attempts.find(attempts, &context.instance.log(), &filter, limit + 1).await?;
     let more = positions.len() > limit;
     positions.truncate(limit);
     let next = positions.last().filter(|_| more).map(|position| position.0);
     let mut found = Vec::with_capacity(positions.len());
     for position in positions {
-        found.extend(read(&call, position).await?.map(|attempt| (position, attempt)));
+        found.extend(read(&context, position).await?.map(|attempt| (position, attempt)));
     }
-    Ok(Json(AttemptsShown { attempts: shown(&call, found).await?, next }))
+    Ok(Json(AttemptsShown { attempts: shown(&context, found).await?, next }))
 }
 
 /// Show all that is known of an attempt
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = AttemptWhole), Errors))]
-pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<AttemptWhole>, ApiError> {
-    call.needs_whole_instance()?;
-    let (position, attempt) = found(&call, &position).await?;
+pub(crate) async fn show(
+    context: InstanceContext,
+    Path((_, position)): Path<(String, String)>,
+) -> Result<Json<AttemptWhole>, ApiError> {
+    context.require_whole_instance()?;
+    let (position, attempt) = found(&context, &position).await?;
     let request = serde_json::from_slice(&encode_request(&attempt.request)).unwrap_or_default();
     let checks = attempt.checks.iter();
     let checks =
         checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
     let checks = checks.collect();
-    let attempt = shown(&call, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
+    let attempt = shown(&context, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
     Ok(Json(AttemptWhole { attempt, checks, request }))
 }
 
@@ -184,9 +187,12 @@ pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>
 /// The same certificate is ruled on again, as things stand now.
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}/replay", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = Replayed), Errors))]
-pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
-    call.needs_whole_instance()?;
-    let (_, attempt) = found(&call, &position).await?;
+pub(crate) async fn replay(
+    context: InstanceContext,
+    Path((_, position)): Path<(String, String)>,
+) -> Result<Json<Replayed>, ApiError> {
+    context.require_whole_instance()?;
+    let (_, attempt) = found(&context, &position).await?;
     let body = match attempt.request.request {
         AnyRequest::Registry(request) => request.body,
         AnyRequest::Fleet { .. } => return Err(not_found(&position)),
@@ -198,8 +204,8 @@ pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String
             return Err(ApiError::new(Code::NotOffered, text));
         }
     }
-    let granted = call.request(0, body).await?;
-    Ok(Json(Replayed { accepted: true, position: granted.position.0 }))
+    let accepted = context.request(0, body).await?;
+    Ok(Json(Replayed { accepted: true, position: accepted.position.0 }))
 }
 
 impl Which {
@@ -209,7 +215,7 @@ impl Which {
         within.ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
     }
 
-    fn wanted(self) -> Result<Wanted, ApiError> {
+    fn filter(self) -> Result<AttemptFilter, ApiError> {
         let time = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
         let (since, until) = (time("since", self.since)?, time("until", self.until)?);
         if since.zip(until).is_some_and(|(since, until)| since > until) {
@@ -222,7 +228,7 @@ impl Which {
         };
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (code, certificate, device) = (said(self.code), said(self.certificate), said(self.device));
-        Ok(Wanted { code, certificate, device, since, until, before })
+        Ok(AttemptFilter { code, certificate, device, since, until, before })
     }
 }
 
@@ -230,16 +236,16 @@ fn not_found(position: &str) -> ApiError {
     ApiError::new(Code::AttemptNotFound, format!("there is no attempt at {position:?}, or not any more"))
 }
 
-async fn found(call: &Call, position: &str) -> Result<(Position, Attempt), ApiError> {
+async fn found(context: &InstanceContext, position: &str) -> Result<(Position, Attempt), ApiError> {
     let at = position.parse().ok().filter(|at| *at > 0).map(Position).ok_or_else(|| not_found(position))?;
-    let attempt = read(call, at).await?.ok_or_else(|| not_found(position))?;
+    let attempt = read(context, at).await?.ok_or_else(|| not_found(position))?;
     Ok((at, attempt))
 }
 
 /// `None`: the stream does not hold it any more.
-async fn read(call: &Call, position: Position) -> Result<Option<Attempt>, ApiError> {
+async fn read(context: &InstanceContext, position: Position) -> Result<Option<Attempt>, ApiError> {
     let before = Position(position.0.saturating_sub(1));
-    let entry = call.realm.backbone.attempts.read(&call.realm.log(), before, 1).await?.pop();
+    let entry = context.instance.backbone.attempts.read(&context.instance.log(), before, 1).await?.pop();
     let Some(entry) = entry.filter(|entry| entry.position == position) else { return Ok(None) };
     decode_attempt(&entry.record).map(Some).map_err(|error| {
         tracing::error!(%position, %error, "an attempt cannot be read");
@@ -248,10 +254,11 @@ async fn read(call: &Call, position: Position) -> Result<Option<Attempt>, ApiErr
 }
 
 /// Proving chains takes a processor some time: not on a thread that serves others.
-async fn shown(call: &Call, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
-    let trust = call.configuration().trust_store();
-    call.realm
-        .look(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
+async fn shown(context: &InstanceContext, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
+    let trust = context.configuration().trust_store();
+    context
+        .instance
+        .lookup(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
         .await
 }
 

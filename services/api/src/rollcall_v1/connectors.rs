@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, openapi::Errors, times},
 };
 
@@ -44,12 +44,12 @@ pub(crate) struct Connectors {
 /// List the connectors that serve an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/connectors", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = Connectors), Errors))]
-pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
-    let backbone = &call.realm.backbone;
+pub(crate) async fn list(context: InstanceContext) -> Result<Json<Connectors>, ApiError> {
+    let backbone = &context.instance.backbone;
     // The log's end first: a connector may read on meanwhile, and is then not behind.
-    let last = backbone.log.last(&call.realm.log()).await?;
-    let heard = call.realm.connectors(call.now()).await?;
-    let own = call.realm.view.admission().status().borrow().clone();
+    let last = backbone.log.last(&context.instance.log()).await?;
+    let heard = context.instance.connectors(context.now()).await?;
+    let own = context.instance.view.admission().status().borrow().clone();
     let mut connectors: Vec<ConnectorShown> = heard
         .into_iter()
         .map(|seen| ConnectorShown {

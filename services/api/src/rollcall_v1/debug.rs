@@ -3,7 +3,7 @@
 use axum::{Json, extract::Path};
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Body, openapi::Errors},
     v5::certificates::{
         self,
@@ -17,10 +17,10 @@ use crate::{
     params(("instance_id" = String, Path), ("certificate_id" = String, Path)), request_body = Certificate,
     responses((status = 200, body = DebugAnswer), Errors))]
 pub(crate) async fn ask(
-    call: Call,
+    context: InstanceContext,
     Path((_instance, certificate_id)): Path<(String, String)>,
     Body(given): Body<Certificate>,
 ) -> Result<Json<DebugAnswer>, ApiError> {
-    let ca = certificates::found(&call, &certificate_id)?;
-    debug::of(&call, &ca, given).await.map(Json)
+    let ca = certificates::found(&context, &certificate_id)?;
+    debug::of(&context, &ca, given).await.map(Json)
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{codes::Code, error::ApiError},
 };
 
@@ -54,13 +54,13 @@ enum Needed {
 
 impl Needed {
     /// Has the registrar rule on it, if there is anything to rule on.
-    async fn ask(self, call: &Call) -> Result<Declared, ApiError> {
+    async fn ask(self, context: &InstanceContext) -> Result<Declared, ApiError> {
         let (outcome, command) = match self {
             Self::Create(command) => (DeclarationOutcome::Created, command),
             Self::Change(command) => (DeclarationOutcome::Changed, command),
             Self::Nothing => return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None }),
         };
-        let position = call.command(command).await?.position;
+        let position = context.command(command).await?.position;
         Ok(Declared { outcome, position: Some(position.0) })
     }
 }

@@ -8,14 +8,14 @@ use rollcall_projection::directory::{Cursor, PrefixField};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::events::span_of;
+use super::events::visible_since;
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
         extract::Query,
-        middleware::Done,
+        middleware::NoContent,
         openapi::Errors,
         paging::{LIMIT_DEFAULT, LIMIT_MAX},
     },
@@ -69,7 +69,7 @@ pub(crate) struct Matches {
 /// Find devices by the beginning of a field
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
     params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
-pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
+pub(crate) async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
     let limit = read_limit(search.limit)?;
     let prefix = search.prefix.unwrap_or_default();
     if prefix.chars().count() > PREFIX_CHARS_MAX {
@@ -85,11 +85,11 @@ pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Jso
         By::NodeId => PrefixField::NodeId,
         By::Name => PrefixField::Name,
     };
-    let spaces = call.caller.scope.spaces.clone();
-    let found = call.realm.look(move |realm| {
-        let found = realm.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
-        let configuration = realm.configuration();
-        let devices = found.devices.iter().map(|listed| DeviceSummary::of(realm, &configuration, &listed.device));
+    let spaces = context.caller.scope.spaces.clone();
+    let found = context.instance.lookup(move |instance| {
+        let found = instance.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
+        let configuration = instance.configuration();
+        let devices = found.devices.iter().map(|listed| DeviceSummary::of(instance, &configuration, &listed.device));
         Some(Matches { devices: devices.collect(), cursor: found.next.map(|next| next.to_string()) })
     });
     found.await.map(Json)
@@ -98,15 +98,18 @@ pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Jso
 /// Let a deleted device register again
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn readmit(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
+pub(crate) async fn readmit(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
     // Whoever is limited to some resource spaces readmits what was in one of them.
-    span_of(&call, &device).await?;
-    call.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
+    visible_since(&context, &device).await?;
+    context.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
         Code::NotFound => not_found(&device_id),
         _ => error,
     })?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// Reads how many entries a page is to have.

@@ -18,9 +18,9 @@ use utoipa::{IntoParams, ToSchema};
 use self::shown::EventShown;
 use super::devices::{not_found, read_limit};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Query, openapi::Errors},
-    instances::records::{self, Stored},
+    instances::records::{self, StoredRecord},
 };
 
 /// Records that are read at a time for one answer.
@@ -69,22 +69,22 @@ pub(crate) struct Events {
     params(("instance_id" = String, Path), ("device_id" = String, Path), Part),
     responses((status = 200, body = Events), Errors))]
 pub(crate) async fn of_device(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(part): Query<Part>,
 ) -> Result<Json<Events>, ApiError> {
     let limit = read_limit(part.limit)?;
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
-    let from = span_of(&call, &device).await?;
+    let from = visible_since(&context, &device).await?;
     let before = part.before.map(Position);
     // One more than wanted tells whether there is more.
-    let positions = call.realm.look(move |realm| realm.view.history(&device, before, limit + 1)).await?;
+    let positions = context.instance.lookup(move |instance| instance.view.history(&device, before, limit + 1)).await?;
     let mut positions: Vec<Position> = positions.into_iter().filter(|position| *position >= from).collect();
     let more = positions.len() > limit;
     positions.truncate(limit);
     let next = positions.last().filter(|_| more).map(|last| last.0);
-    let reading = futures_util::stream::iter(positions).map(|position| records::at(&call.realm, position));
-    let found: Vec<Option<Stored>> = reading.buffered(READING_MAX).try_collect().await?;
+    let reading = futures_util::stream::iter(positions).map(|position| records::at(&context.instance, position));
+    let found: Vec<Option<StoredRecord>> = reading.buffered(READING_MAX).try_collect().await?;
     Ok(Json(Events { events: found.iter().flatten().map(EventShown::from).collect(), next }))
 }
 
@@ -92,20 +92,20 @@ pub(crate) async fn of_device(
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/events", tag = "History",
     params(("instance_id" = String, Path), Part, Kind), responses((status = 200, body = Events), Errors))]
 pub(crate) async fn of_instance(
-    call: Call,
+    context: InstanceContext,
     Query(part): Query<Part>,
     Query(Kind { kind }): Query<Kind>,
 ) -> Result<Json<Events>, ApiError> {
-    call.needs_whole_instance()?;
+    context.require_whole_instance()?;
     let limit = read_limit(part.limit)?;
     let kind = kind.filter(|kind| !kind.is_empty());
-    let reached = call.realm.view.admission().status().borrow().position;
+    let reached = context.instance.view.admission().status().borrow().position;
     let newest = part.before.map_or(reached.0, |before| before.saturating_sub(1)).min(reached.0);
     let (mut events, mut end) = (Vec::new(), newest);
     while end > 0 && events.len() < limit && newest - end < LOOKED_AT_MAX {
         let missing = (limit - events.len()) as u64;
         let after = end.saturating_sub(if kind.is_some() { STEP_RECORDS } else { missing });
-        let step = records::between(&call.realm, Position(after), Position(end)).await?;
+        let step = records::between(&context.instance, Position(after), Position(end)).await?;
         for stored in step.iter().rev() {
             let event = EventShown::from(stored);
             if kind.as_ref().is_none_or(|kind| *kind == event.kind) {
@@ -128,31 +128,34 @@ pub(crate) async fn of_instance(
 ///
 /// # Errors
 /// [`Code::DeviceNotFound`](crate::http::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
-pub(super) async fn span_of(call: &Call, device: &DeviceId) -> Result<Position, ApiError> {
+pub(super) async fn visible_since(context: &InstanceContext, device: &DeviceId) -> Result<Position, ApiError> {
     let asked = device.clone();
-    let look = move |realm: &crate::instances::served::Realm| {
-        Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?))
+    let look = move |instance: &crate::instances::served::ServedInstance| {
+        Some((instance.view.show(&asked)?, instance.view.history(&asked, None, HISTORY_MAX)?))
     };
-    let (live, history) = call.realm.look(look).await?;
+    let (live, history) = context.instance.lookup(look).await?;
     if live.is_none() && history.is_empty() {
         return Err(not_found(device.as_str()));
     }
-    if call.caller.scope.spaces.is_none() {
+    if context.caller.scope.spaces.is_none() {
         return Ok(Position::START);
     }
     let registration = match live {
         Some(listed) => Some((listed.created, listed.device.space)),
-        None => last_registration(call, &history).await?,
+        None => last_registration(context, &history).await?,
     };
-    let seen = registration.filter(|(_, space)| call.caller.scope.holds_space(space));
+    let seen = registration.filter(|(_, space)| context.caller.scope.holds_space(space));
     seen.map(|(from, _)| from).ok_or_else(|| not_found(device.as_str()))
 }
 
 /// The last record of a history, latest first, by which the device was registered, and in which resource space.
-async fn last_registration(call: &Call, history: &[Position]) -> Result<Option<(Position, SpaceId)>, ApiError> {
+async fn last_registration(
+    context: &InstanceContext,
+    history: &[Position],
+) -> Result<Option<(Position, SpaceId)>, ApiError> {
     for position in history {
-        let stored = records::at(&call.realm, *position).await?;
-        let event = stored.as_ref().and_then(Stored::event);
+        let stored = records::at(&context.instance, *position).await?;
+        let event = stored.as_ref().and_then(StoredRecord::event);
         if let Some(Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. }) = event {
             return Ok(Some((*position, profile.space.clone())));
         }

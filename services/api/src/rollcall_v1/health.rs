@@ -58,9 +58,9 @@ const LOG_UNWRITABLE: &str = "log_unwritable";
 
 /// The one place that says whether an instance is ready.
 fn of_instance(api: &Api, id: &InstanceId) -> InstanceHealth {
-    let reason = match api.realms.get(id) {
+    let reason = match api.instances.get(id) {
         None => Some(READING),
-        Some(realm) => realm.unready().map(|unready| unready.code()),
+        Some(instance) => instance.unready().map(|unready| unready.code()),
     };
     let reason = reason.or_else(|| api.writable.borrow().is_some().then_some(LOG_UNWRITABLE));
     InstanceHealth { id: id.to_string(), ready: reason.is_none(), reason }

@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    context::FleetCall,
+    context::FleetContext,
     http::{
         codes::Code,
         error::ApiError,
         extract::Body,
-        middleware::{Created, Done},
+        middleware::{Created, NoContent},
         openapi::Errors,
     },
-    instances::served::Realm,
+    instances::served::ServedInstance,
 };
 
 /// What an instance was bought as.
@@ -178,22 +178,22 @@ impl InstanceDetails {
 /// Add an instance
 #[utoipa::path(post, path = "/rollcall/v1/instances", tag = "Fleet", request_body = NewInstance,
     responses((status = 201, body = InstanceShown), Errors))]
-pub(crate) async fn add(call: FleetCall, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
-    call.needs_everything()?;
+pub(crate) async fn add(context: FleetContext, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
+    context.require_unlimited_scope()?;
     let id = InstanceId::parse(&wanted.id).map_err(|error| ApiError::invalid("id", error))?;
     let NewInstance { access_domain, edition, region, devices_max, .. } = wanted;
     let details = InstanceDetails { access_domain, edition, region, devices_max };
-    call.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
-    shown(&call, &id).await.map(Created)
+    context.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
+    shown(&context, &id).await.map(Created)
 }
 
 /// List instances
 #[utoipa::path(get, path = "/rollcall/v1/instances", tag = "Fleet", responses((status = 200, body = Instances), Errors))]
-pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
-    let fleet = call.api.fleet();
+pub(crate) async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
+    let fleet = context.api.fleet();
     let mut instances = Vec::new();
-    for instance in fleet.fleet.instances.values().filter(|instance| call.caller.scope.holds_instance(&instance.id)) {
-        instances.push(with_status(&call, instance).await);
+    for instance in fleet.fleet.instances.values().filter(|instance| context.caller.scope.holds_instance(&instance.id)) {
+        instances.push(with_status(&context, instance).await);
     }
     Ok(Json(Instances { instances }))
 }
@@ -201,59 +201,59 @@ pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
 /// Show an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
-pub(crate) async fn show(call: FleetCall, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
-    let id = known(&call, &id)?;
-    if !call.caller.scope.holds_instance(&id) {
-        let text = format!("operator {} may not use instance {id}", call.caller.operator);
+pub(crate) async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
+    let id = known(&context, &id)?;
+    if !context.caller.scope.holds_instance(&id) {
+        let text = format!("operator {} may not use instance {id}", context.caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
     }
-    shown(&call, &id).await.map(Json)
+    shown(&context, &id).await.map(Json)
 }
 
 /// Change an instance
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     request_body = InstanceDetails, responses((status = 200, body = InstanceShown), Errors))]
 pub(crate) async fn update(
-    call: FleetCall,
+    context: FleetContext,
     Path(id): Path<String>,
     Body(wanted): Body<InstanceDetails>,
 ) -> Result<Json<InstanceShown>, ApiError> {
-    call.needs_everything()?;
-    let id = known(&call, &id)?;
-    call.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
-    shown(&call, &id).await.map(Json)
+    context.require_unlimited_scope()?;
+    let id = known(&context, &id)?;
+    context.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
+    shown(&context, &id).await.map(Json)
 }
 
 /// Take an instance out of service; its log stays
 #[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: FleetCall, Path(id): Path<String>) -> Result<Done, ApiError> {
-    call.needs_everything()?;
-    let id = known(&call, &id)?;
-    call.command(FleetCommand::DeleteInstance(id)).await?;
-    Ok(Done)
+pub(crate) async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
+    context.require_unlimited_scope()?;
+    let id = known(&context, &id)?;
+    context.command(FleetCommand::DeleteInstance(id)).await?;
+    Ok(NoContent)
 }
 
 fn not_found(named: &str) -> ApiError {
     ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
 }
 
-fn known(call: &FleetCall, named: &str) -> Result<InstanceId, ApiError> {
-    let fleet = call.api.fleet();
+fn known(context: &FleetContext, named: &str) -> Result<InstanceId, ApiError> {
+    let fleet = context.api.fleet();
     let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
     id.ok_or_else(|| not_found(named))
 }
 
-async fn shown(call: &FleetCall, id: &InstanceId) -> Result<InstanceShown, ApiError> {
-    let fleet = call.api.fleet();
+async fn shown(context: &FleetContext, id: &InstanceId) -> Result<InstanceShown, ApiError> {
+    let fleet = context.api.fleet();
     let instance = fleet.fleet.instances.get(id).ok_or_else(|| not_found(id.as_str()))?;
-    Ok(with_status(call, instance).await)
+    Ok(with_status(context, instance).await)
 }
 
-async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
-    let unwritable = call.api.writable.borrow().as_deref().map(str::to_owned);
-    let status = match call.api.realms.get(&instance.id) {
-        Some(realm) => Some(status(&realm, unwritable).await),
+async fn with_status(context: &FleetContext, instance: &Instance) -> InstanceShown {
+    let unwritable = context.api.writable.borrow().as_deref().map(str::to_owned);
+    let status = match context.api.instances.get(&instance.id) {
+        Some(instance) => Some(status(&instance, unwritable).await),
         None => None,
     };
     InstanceShown {
@@ -268,23 +268,23 @@ async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
     }
 }
 
-async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatus {
+async fn status(instance: &Arc<ServedInstance>, unwritable: Option<String>) -> InstanceStatus {
     let (position, digest, caught_up) = {
-        let status = realm.view.admission().status();
+        let status = instance.view.admission().status();
         let status = status.borrow();
         (status.position.0, hex::encode(status.digest), status.caught_up)
     };
-    let count = |realm: &Realm| realm.view.count(&DeviceQuery::all(0, &|device| realm.status_of(device)));
-    let connectors = realm.backbone.presence.connectors(&realm.id).await;
+    let count = |instance: &ServedInstance| instance.view.count(&DeviceQuery::all(0, &|device| instance.status_of(device)));
+    let connectors = instance.backbone.presence.connectors(&instance.id).await;
     InstanceStatus {
         position,
         digest,
         caught_up,
-        age_ms: realm.seen().age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        unready: realm.unready().map(|unready| unready.to_string()),
+        age_ms: instance.seen().age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        unready: instance.unready().map(|unready| unready.to_string()),
         unwritable,
-        devices: realm.look(count).await.ok(),
-        online: realm.devices.presence().count() as u64,
+        devices: instance.lookup(count).await.ok(),
+        online: instance.devices.presence().count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),
     }
 }

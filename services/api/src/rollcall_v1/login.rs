@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::{
     http::{codes::Code, error::ApiError, extract::Body, openapi::Errors, serve::Peer, times},
-    security::access::{Issued, whole},
+    security::access::{Issued, caught_up},
     state::Api,
 };
 
@@ -58,7 +58,7 @@ pub(crate) async fn log_in(
     peer: Option<Extension<Peer>>,
     Body(credentials): Body<Credentials>,
 ) -> Result<Json<Session>, ApiError> {
-    let (operator, issued) = signed_in(&api, peer, &credentials.operator, credentials.password).await?;
+    let (operator, issued) = token_for_password(&api, peer, &credentials.operator, credentials.password).await?;
     Ok(Json(Session {
         token: issued.token.expose_secret().to_owned(),
         expires_at: times::with_milliseconds(issued.expires_at),
@@ -172,7 +172,7 @@ pub(crate) async fn obtain_token(
         return Err(ApiError::new(Code::NotOffered, "auth.identity.methods: \"password\" alone is offered"));
     }
     let user = identity.password.user;
-    let (operator, issued) = signed_in(&api, peer, &user.name, user.password).await?;
+    let (operator, issued) = token_for_password(&api, peer, &user.name, user.password).await?;
     let wanted = scope.and_then(|scope| scope.project).and_then(|project| project.id);
     if wanted.is_some_and(|wanted| wanted != operator.project.as_str()) {
         let text = format!("auth.scope.project.id: the project of operator {} is {}", operator.name, operator.project);
@@ -190,7 +190,7 @@ pub(crate) async fn obtain_token(
     Ok((StatusCode::CREATED, [(SUBJECT_TOKEN, issued.token.expose_secret().to_owned())], Json(answer)))
 }
 
-async fn signed_in(
+async fn token_for_password(
     api: &Api,
     peer: Option<Extension<Peer>>,
     name: &str,
@@ -198,7 +198,7 @@ async fn signed_in(
 ) -> Result<(Operator, Issued), ApiError> {
     let fleet = api.fleet();
     let source = peer.map(|Extension(Peer(address))| address.ip());
-    let operator = api.access.signed_in(whole(&fleet)?, name, password, source, api.now()).await?;
+    let operator = api.access.check_password(caught_up(&fleet)?, name, password, source, api.now()).await?;
     let issued = api.access.issue(&operator, api.now());
     Ok((operator, issued))
 }

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use super::operators::{OperatorShown, shown};
 use crate::{
-    context::FleetCall,
-    http::{error::ApiError, extract::Body, middleware::Done, openapi::Errors, serve::Peer},
-    security::access::whole,
+    context::FleetContext,
+    http::{error::ApiError, extract::Body, middleware::NoContent, openapi::Errors, serve::Peer},
+    security::access::caught_up,
 };
 
 /// A password in place of another.
@@ -26,8 +26,8 @@ pub(crate) struct OwnPassword {
 
 /// Show who the caller is
 #[utoipa::path(get, path = "/rollcall/v1/me", tag = "Login", responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn show(call: FleetCall) -> Result<Json<OperatorShown>, ApiError> {
-    shown(&call, &call.caller.operator).map(Json)
+pub(crate) async fn show(context: FleetContext) -> Result<Json<OperatorShown>, ApiError> {
+    shown(&context, &context.caller.operator).map(Json)
 }
 
 /// Change one's own password, which ends one's sessions
@@ -36,15 +36,15 @@ pub(crate) async fn show(call: FleetCall) -> Result<Json<OperatorShown>, ApiErro
 #[utoipa::path(put, path = "/rollcall/v1/me/password", tag = "Login", request_body = OwnPassword,
     responses((status = 204), Errors))]
 pub(crate) async fn set_password(
-    call: FleetCall,
+    context: FleetContext,
     peer: Option<Extension<Peer>>,
     Body(wanted): Body<OwnPassword>,
-) -> Result<Done, ApiError> {
-    let (access, name) = (&call.api.access, &call.caller.operator);
-    let fleet = call.api.fleet();
+) -> Result<NoContent, ApiError> {
+    let (access, name) = (&context.api.access, &context.caller.operator);
+    let fleet = context.api.fleet();
     let source = peer.map(|Extension(Peer(address))| address.ip());
-    access.signed_in(whole(&fleet)?, name.as_str(), wanted.old, source, call.api.now()).await?;
-    let password_hash = access.hashed("new", wanted.new, &call.api.entropy).await?;
-    call.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
-    Ok(Done)
+    access.check_password(caught_up(&fleet)?, name.as_str(), wanted.old, source, context.api.now()).await?;
+    let password_hash = access.hash_password("new", wanted.new, &context.api.entropy).await?;
+    context.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
+    Ok(NoContent)
 }

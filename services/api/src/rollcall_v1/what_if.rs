@@ -21,12 +21,12 @@ use utoipa::ToSchema;
 
 use self::tally::{Counts, Examples, Tally};
 use crate::{
-    context::Call,
-    dry_run::Circumstances,
+    context::InstanceContext,
+    dry_run::DryRunContext,
     http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
     instances::{
-        records::{self, Stored},
-        served::Realm,
+        records::{self, StoredRecord},
+        served::ServedInstance,
     },
     v5::templates,
 };
@@ -40,9 +40,9 @@ const CERTIFICATES_AT_A_TIME: usize = 500;
 /// Records that are read at a time.
 const READS_AT_A_TIME: usize = 16;
 /// Questions that this process works on at a time.
-const QUESTIONS_AT_A_TIME: usize = 2;
+const DRY_RUNS_AT_A_TIME: usize = 2;
 
-static QUESTIONS: Semaphore = Semaphore::const_new(QUESTIONS_AT_A_TIME);
+static DRY_RUNS: Semaphore = Semaphore::const_new(DRY_RUNS_AT_A_TIME);
 
 /// The template as it might be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -111,11 +111,11 @@ enum LimitedBy {
     params(("instance_id" = String, Path), ("template_id" = String, Path)), request_body = Proposal,
     responses((status = 200, body = WhatIfAnswer), Errors))]
 pub(crate) async fn ask(
-    call: Call,
+    context: InstanceContext,
     Path((_instance, template_id)): Path<(String, String)>,
     Body(proposal): Body<Proposal>,
 ) -> Result<Json<WhatIfAnswer>, ApiError> {
-    let template = templates::found(&call, &template_id)?;
+    let template = templates::found(&context, &template_id)?;
     let draft = match templates::draft(&proposal.template_body) {
         Ok(draft) => draft,
         Err(error) => return Ok(Json(invalid(vec![FaultShown { field: "template_body".into(), rule: error.message }]))),
@@ -127,12 +127,12 @@ pub(crate) async fn ask(
             return Ok(Json(invalid(faults.collect())));
         }
     };
-    let _permit = QUESTIONS.try_acquire().map_err(|_| {
+    let _permit = DRY_RUNS.try_acquire().map_err(|_| {
         let text = "other questions of this kind are being worked on: try again";
         ApiError::new(Code::Overloaded, text).retry_after(5)
     })?;
-    let rejection = rejection(&call, &template, draft).await?;
-    let mut examination = Examination::new(&call, &template, body);
+    let rejection = rejection(&context, &template, draft).await?;
+    let mut examination = Examination::new(&context, &template, body);
     let limited_by = examination.run().await?;
     let (counts, examples) = examination.tally.shown();
     let (faults, complete) = (Vec::new(), limited_by.is_none());
@@ -145,17 +145,21 @@ fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
 }
 
 /// What the registrar would say to the change.
-async fn rejection(call: &Call, template: &Template, draft: TemplateDraft) -> Result<Option<RejectionShown>, ApiError> {
-    let circumstances = Circumstances::of(call)?;
-    let actor = Actor::Operator(call.caller.operator.as_str().into());
+async fn rejection(
+    context: &InstanceContext,
+    template: &Template,
+    draft: TemplateDraft,
+) -> Result<Option<RejectionShown>, ApiError> {
+    let dry_run = DryRunContext::of(context)?;
+    let actor = Actor::Operator(context.caller.operator.as_str().into());
     let body = Command::UpdateTemplate { template: template.id.clone(), description: None, body: Some(draft) };
     let id = RequestId::parse("what-if").map_err(|error| ApiError::invalid("request id", error))?;
     let request = Request { id, actor, body: RequestBody::Command(body) };
-    let look = call.realm.look(move |realm| {
-        let configuration = realm.configuration();
+    let look = context.instance.lookup(move |instance| {
+        let configuration = instance.configuration();
         let trust = configuration.trust_store();
-        let context = circumstances.context(&trust);
-        Some(decide(&configuration, realm.view.admission(), &request, &context).outcome.err())
+        let context = dry_run.decision_context(&trust);
+        Some(decide(&configuration, instance.view.admission(), &request, &context).outcome.err())
     });
     let shown =
         look.await?.map(|rejection| RejectionShown { code: rejection.code().to_owned(), message: rejection.to_string() });
@@ -164,7 +168,7 @@ async fn rejection(call: &Call, template: &Template, draft: TemplateDraft) -> Re
 
 /// One question being worked on.
 struct Examination {
-    realm: Arc<Realm>,
+    instance: Arc<ServedInstance>,
     /// The CA certificates that the template is bound to and the caller may know of.
     cas: Vec<Ca>,
     all_in_scope: bool,
@@ -174,12 +178,12 @@ struct Examination {
 }
 
 impl Examination {
-    fn new(call: &Call, template: &Template, proposed: TemplateBody) -> Self {
-        let configuration = call.configuration();
+    fn new(context: &InstanceContext, template: &Template, proposed: TemplateBody) -> Self {
+        let configuration = context.configuration();
         let bound = |ca: &&Ca| ca.template.as_ref() == Some(&template.id);
-        let in_scope = |ca: &&Ca| call.caller.scope.holds_space(&ca.space);
+        let in_scope = |ca: &&Ca| context.caller.scope.holds_space(&ca.space);
         Self {
-            realm: Arc::clone(&call.realm),
+            instance: Arc::clone(&context.instance),
             cas: configuration.cas.values().filter(bound).filter(in_scope).cloned().collect(),
             all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
             now: Arc::new(template.body.clone()),
@@ -197,7 +201,7 @@ impl Examination {
                 if self.tally.examined() >= CERTIFICATES_MAX {
                     return Ok(Some(LimitedBy::Certificates));
                 }
-                let Ok(examined) = tokio::time::timeout_at(ends, self.some(&ca, after)).await else {
+                let Ok(examined) = tokio::time::timeout_at(ends, self.examine_batch(&ca, after)).await else {
                     return Ok(Some(LimitedBy::Time));
                 };
                 match examined? {
@@ -210,23 +214,27 @@ impl Examination {
     }
 
     /// Examines some of a CA certificate's device certificates; `None` when there are no more.
-    async fn some(&mut self, ca: &Arc<Ca>, after: Option<CertificateId>) -> Result<Option<CertificateId>, ApiError> {
+    async fn examine_batch(
+        &mut self,
+        ca: &Arc<Ca>,
+        after: Option<CertificateId>,
+    ) -> Result<Option<CertificateId>, ApiError> {
         let issuer = ca.id.clone();
-        let look = move |realm: &Realm| realm.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
-        let found = self.realm.look(look).await?;
+        let look = move |instance: &ServedInstance| instance.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
+        let found = self.instance.lookup(look).await?;
         let Some(last) = found.last().map(|certificate| certificate.id) else { return Ok(None) };
-        let realm = &self.realm;
+        let instance = &self.instance;
         let read = stream::iter(found).map(|certificate| async move {
-            let der = der(realm, &certificate).await?;
+            let der = der(instance, &certificate).await?;
             Ok::<_, ApiError>((certificate, der))
         });
         let read: Vec<_> = read.buffered(READS_AT_A_TIME).try_collect().await?;
         let (ca, now, proposed) = (Arc::clone(ca), Arc::clone(&self.now), Arc::clone(&self.proposed));
         let mut tally = std::mem::take(&mut self.tally);
         self.tally = self
-            .realm
-            .look(move |realm| {
-                let devices = realm.view.admission();
+            .instance
+            .lookup(move |instance| {
+                let devices = instance.view.admission();
                 let damaged_before = devices.lookups_damaged();
                 for (certificate, der) in &read {
                     tally.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
@@ -239,8 +247,8 @@ impl Examination {
 }
 
 /// A certificate as the log has it; `None` where the record is not what the view says.
-async fn der(realm: &Realm, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
-    let stored = records::at(realm, certificate.id.position).await?;
-    let presented = stored.as_ref().and_then(Stored::event).and_then(records::presented);
+async fn der(instance: &ServedInstance, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
+    let stored = records::at(instance, certificate.id.position).await?;
+    let presented = stored.as_ref().and_then(StoredRecord::event).and_then(records::presented);
     Ok(presented.filter(|presented| presented.sha256 == certificate.sha256).map(|presented| presented.der.clone()))
 }

@@ -22,11 +22,11 @@ use crate::{
     config::Config,
     http::{codes::Code, error::ApiError},
     security::{
-        guesses::Guesses,
-        hashing::Hashing,
+        login_throttle::LoginThrottle,
         master_key::{MasterKey, MasterKeyError},
-        pace::Pace,
+        password_hasher::PasswordHasher,
         randomness::bytes_32,
+        rate_limit::RateLimit,
         token::TokenKey,
     },
 };
@@ -47,13 +47,13 @@ pub struct Access {
     pub(super) master: MasterKey,
     token_key: TokenKey,
     token_ms: i64,
-    hashing: Hashing,
+    password_hasher: PasswordHasher,
     /// By access key.
-    pub(super) keys: Guesses,
+    pub(super) key_throttle: LoginThrottle,
     /// By operator.
-    operators: Guesses,
-    pub(super) requests: Pace,
-    logins: Pace,
+    operator_throttle: LoginThrottle,
+    pub(super) request_rate: RateLimit,
+    login_rate: RateLimit,
 }
 
 /// A token, as it is handed out.
@@ -75,12 +75,12 @@ impl Access {
         Ok(Self {
             token_key: master.token_key(),
             token_ms: i64::try_from(config.limits.token_s_max.saturating_mul(1000)).unwrap_or(i64::MAX),
-            hashing: Hashing::new(master.pepper()),
+            password_hasher: PasswordHasher::new(master.pepper()),
             master,
-            keys: Guesses::default(),
-            operators: Guesses::default(),
-            requests: Pace::per_second(rate, rate.saturating_mul(BURST_S)),
-            logins: Pace::per_second(LOGINS_PER_S_MAX, LOGINS_PER_S_MAX * BURST_S),
+            key_throttle: LoginThrottle::default(),
+            operator_throttle: LoginThrottle::default(),
+            request_rate: RateLimit::per_second(rate, rate.saturating_mul(BURST_S)),
+            login_rate: RateLimit::per_second(LOGINS_PER_S_MAX, LOGINS_PER_S_MAX * BURST_S),
         })
     }
 
@@ -101,13 +101,13 @@ impl Access {
     ///
     /// # Errors
     /// [`Code::InvalidInput`] for one that breaks the rule, [`Code::Overloaded`].
-    pub(crate) async fn hashed(
+    pub(crate) async fn hash_password(
         &self,
         field: &'static str,
         password: SecretString,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<PasswordHash, ApiError> {
-        self.hashing.hashed(field, password, entropy).await
+        self.password_hasher.hash(field, password, entropy).await
     }
 
     /// The operator of this name and password. `source` is where the attempt comes from.
@@ -115,7 +115,7 @@ impl Access {
     /// # Errors
     /// [`Code::Unauthenticated`], the same whatever was wrong; [`Code::Locked`] after too many; [`Code::RateLimited`],
     /// [`Code::Overloaded`].
-    pub(crate) async fn signed_in(
+    pub(crate) async fn check_password(
         &self,
         fleet: &Fleet,
         name: &str,
@@ -124,24 +124,24 @@ impl Access {
         now: Timestamp,
     ) -> Result<Operator, ApiError> {
         let source = source.map(|source| source.to_string()).unwrap_or_default();
-        self.logins.check(&source).map_err(|wait| {
+        self.login_rate.check(&source).map_err(|wait| {
             ApiError::new(Code::RateLimited, "too many attempts to log in from this address").retry_after(wait.seconds)
         })?;
         let operator = OperatorName::parse(name).ok().and_then(|name| fleet.operators.get(&name));
-        let guess = self.operators.of(name, operator.is_some());
-        guess.check(now)?;
+        let attempt = self.operator_throttle.attempt(name, operator.is_some());
+        attempt.check(now)?;
         let enabled = operator.filter(|operator| operator.enabled);
         let hash = enabled.and_then(|operator| operator.password_hash.clone());
-        let is_right = self.hashing.is_password(password, hash).await?;
+        let is_right = self.password_hasher.verify(password, hash).await?;
         // Others may have failed while this one waited its turn: many guesses at once are still no more than five.
-        guess.check(now)?;
+        attempt.check(now)?;
         match enabled {
             Some(operator) if is_right => {
-                guess.succeeded();
+                attempt.succeeded();
                 Ok(operator.clone())
             }
             Some(_) | None => {
-                guess.failed(now);
+                attempt.failed(now);
                 let text = "operator or password is wrong, or the operator is not enabled";
                 Err(ApiError::new(Code::Unauthenticated, text))
             }
@@ -179,7 +179,7 @@ impl Access {
 ///
 /// # Errors
 /// [`Code::NotReady`].
-pub(crate) fn whole(fleet: &FleetSnapshot) -> Result<&Fleet, ApiError> {
+pub(crate) fn caught_up(fleet: &FleetSnapshot) -> Result<&Fleet, ApiError> {
     if fleet.caught_up {
         return Ok(&fleet.fleet);
     }

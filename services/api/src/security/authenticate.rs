@@ -17,11 +17,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
 
-use super::signing::{Credentials, SignedRequest, SigningFault, verify};
+use super::signing::{Credentials, SignedRequest, SigningError, verify};
 use crate::{
     context::{Caller, INSTANCE_HEADER, Idempotency},
     http::{codes::Code, error::ApiError},
-    security::{access::whole, permission},
+    security::{access::caught_up, permission},
     state::Api,
 };
 
@@ -40,11 +40,11 @@ pub(crate) async fn authenticate(State(api): State<Arc<Api>>, request: Request, 
     let (mut parts, body) = request.into_parts();
     let claim = Claim::of(&parts.headers)?;
     let fleet = api.fleet();
-    let fleet = whole(&fleet)?;
+    let fleet = caught_up(&fleet)?;
     if let Claim::Signed(credentials) = &claim {
-        guess(&api, fleet, credentials).check(api.now())?;
+        attempt(&api, fleet, credentials).check(api.now())?;
     }
-    let body = read(&parts.headers, body, api.config.limits.body_bytes_max).await?;
+    let body = read_body(&parts.headers, body, api.config.limits.body_bytes_max).await?;
     let caller = match &claim {
         Claim::Signed(credentials) => signed(&api, fleet, credentials, &parts, &body)?,
         Claim::Token(token) => {
@@ -52,11 +52,11 @@ pub(crate) async fn authenticate(State(api): State<Arc<Api>>, request: Request, 
             Caller::of(operator, &operator.project)
         }
     };
-    api.access.requests.check(caller.operator.as_str()).map_err(|wait| {
+    api.access.request_rate.check(caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
     })?;
-    is_permitted(&mut parts, &caller).await?;
-    let idempotency = Idempotency::of(&parts.headers, &what(&parts, &caller, &body))?;
+    authorize(&mut parts, &caller).await?;
+    let idempotency = Idempotency::of(&parts.headers, &request_identity(&parts, &caller, &body))?;
     drop(claim);
     parts.extensions.insert(caller);
     parts.extensions.insert(idempotency);
@@ -100,7 +100,7 @@ fn is_ours(authorization: &str) -> bool {
 }
 
 /// All of the body, if it is not larger than it may be.
-async fn read(headers: &HeaderMap, body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
+async fn read_body(headers: &HeaderMap, body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::new(Code::BodyTooLarge, format!("the body has more than {bytes_max} bytes"));
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > bytes_max) {
@@ -122,9 +122,9 @@ fn known(credentials: &Credentials) -> Option<AccessKeyId> {
     AccessKeyId::parse(credentials.access_key()).ok()
 }
 
-fn guess<'a>(api: &'a Api, fleet: &Fleet, credentials: &Credentials) -> super::guesses::Guess<'a> {
+fn attempt<'a>(api: &'a Api, fleet: &Fleet, credentials: &Credentials) -> super::login_throttle::Attempt<'a> {
     let exists = known(credentials).is_some_and(|key| fleet.access_keys.contains_key(&key));
-    api.access.keys.of(credentials.access_key(), exists)
+    api.access.key_throttle.attempt(credentials.access_key(), exists)
 }
 
 /// Whose signature it is. A key that does not exist is verified like any other: its secret can be derived, nobody has it.
@@ -137,28 +137,28 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
         headers: &headers,
         body,
     };
-    let guess = guess(api, fleet, credentials);
+    let attempt = attempt(api, fleet, credentials);
     let secret = api.access.master.access_secret(credentials.access_key());
     let now = api.now();
     // Others may have failed while this one's body came in.
-    guess.check(now)?;
+    attempt.check(now)?;
     match verify(credentials, &secret, &request, now.unix_ms()) {
         Ok(()) => {}
-        Err(SigningFault::Signature) => {
-            guess.failed(now);
+        Err(SigningError::Signature) => {
+            attempt.failed(now);
             return Err(ApiError::new(Code::Unauthenticated, NOT_PROVEN));
         }
-        Err(fault @ SigningFault::TimeOff { .. }) => return Err(ApiError::new(Code::SigningTime, fault.to_string())),
+        Err(fault @ SigningError::TimeOff { .. }) => return Err(ApiError::new(Code::SigningTime, fault.to_string())),
         Err(
-            fault @ (SigningFault::Malformed(_)
-            | SigningFault::MissingSignedHeader(_)
-            | SigningFault::RepeatedSignedHeader(_)
-            | SigningFault::Date
-            | SigningFault::ScopeDate
-            | SigningFault::ContentHash),
+            fault @ (SigningError::Malformed(_)
+            | SigningError::MissingSignedHeader(_)
+            | SigningError::RepeatedSignedHeader(_)
+            | SigningError::Date
+            | SigningError::ScopeDate
+            | SigningError::ContentHash),
         ) => return Err(ApiError::new(Code::Unauthenticated, fault.to_string())),
     }
-    guess.succeeded();
+    attempt.succeeded();
     let key = known(credentials).and_then(|key| fleet.access_keys.get(&key)).filter(|key| key.enabled);
     let operator = key.and_then(|key| fleet.operators.get(&key.operator)).filter(|operator| operator.enabled);
     match (key, operator) {
@@ -168,7 +168,7 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
 }
 
 /// Whether the caller may do this at all, and in this project.
-async fn is_permitted(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError> {
+async fn authorize(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok();
     let project = params.iter().flatten().find(|(name, _)| *name == "project_id").map(|(_, value)| value.to_owned());
     if project.is_some_and(|project| project != caller.project.as_str()) {
@@ -190,7 +190,7 @@ async fn is_permitted(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError
 }
 
 /// All that tells a request from another: who asks, of whom, what.
-fn what<'a>(parts: &'a Parts, caller: &'a Caller, body: &'a [u8]) -> [&'a [u8]; 6] {
+fn request_identity<'a>(parts: &'a Parts, caller: &'a Caller, body: &'a [u8]) -> [&'a [u8]; 6] {
     let header = |name: &str| parts.headers.get(name).map(|value| value.as_bytes()).unwrap_or_default();
     [
         caller.operator.as_str().as_bytes(),
@@ -230,9 +230,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_taken_up_to_its_limit_whether_its_length_is_told_or_not() {
         let mut declared = HeaderMap::new();
-        assert_eq!(read(&declared, Body::from("12345"), 5).await.unwrap(), "12345");
-        assert_eq!(read(&declared, Body::from("123456"), 5).await.unwrap_err().code, Code::BodyTooLarge);
+        assert_eq!(read_body(&declared, Body::from("12345"), 5).await.unwrap(), "12345");
+        assert_eq!(read_body(&declared, Body::from("123456"), 5).await.unwrap_err().code, Code::BodyTooLarge);
         declared.insert(header::CONTENT_LENGTH, 6.into());
-        assert_eq!(read(&declared, Body::empty(), 5).await.unwrap_err().code, Code::BodyTooLarge);
+        assert_eq!(read_body(&declared, Body::empty(), 5).await.unwrap_err().code, Code::BodyTooLarge);
     }
 }

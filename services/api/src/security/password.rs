@@ -31,7 +31,7 @@ const SALT_BYTES: usize = 16;
 /// Of the hash that stands for an operator that does not exist; that anybody knows it does not matter.
 const DUMMY_SALT: [u8; SALT_BYTES] = [0; SALT_BYTES];
 /// Made passwords have six bits of randomness in each of 24 characters.
-const MADE_BYTES: usize = 18;
+const GENERATED_BYTES: usize = 18;
 
 /// Why there is no hash of a password.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +107,8 @@ pub fn is_allowed(password: &SecretString) -> bool {
 }
 
 /// A random password: 24 characters of `A-Za-z0-9-_`.
-pub fn made(entropy: &dyn Entropy) -> SecretString {
-    general_purpose::URL_SAFE_NO_PAD.encode(&bytes_32(entropy)[..MADE_BYTES]).into()
+pub fn generate(entropy: &dyn Entropy) -> SecretString {
+    general_purpose::URL_SAFE_NO_PAD.encode(&bytes_32(entropy)[..GENERATED_BYTES]).into()
 }
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_made_password_is_allowed_and_never_the_same() {
-        let make = || made(&SystemEntropy).expose_secret().to_owned();
+        let make = || generate(&SystemEntropy).expose_secret().to_owned();
         assert_eq!(make().len(), 24);
         assert!(is_allowed(&make().into()));
         assert_ne!(make(), make());

@@ -32,7 +32,7 @@ const SIGNED_AT_LEAST: [&str; 2] = ["host", DATE_HEADER];
 
 /// Why a signature does not count. None of them tells what the right one would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SigningFault {
+pub enum SigningError {
     /// The `Authorization` header is not of either form.
     #[error("the Authorization header cannot be read: {0}")]
     Malformed(&'static str),
@@ -67,22 +67,22 @@ pub enum SigningFault {
 /// `now_unix_ms` is the injected clock's.
 ///
 /// # Errors
-/// [`SigningFault`].
+/// [`SigningError`].
 pub fn verify(
     credentials: &Credentials,
     secret: &SecretString,
     request: &SignedRequest<'_>,
     now_unix_ms: i64,
-) -> Result<(), SigningFault> {
+) -> Result<(), SigningError> {
     for name in SIGNED_AT_LEAST {
         if !credentials.signed_headers().iter().any(|signed| signed == name) {
-            return Err(SigningFault::MissingSignedHeader(name.to_owned()));
+            return Err(SigningError::MissingSignedHeader(name.to_owned()));
         }
     }
     let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;
     let off_ms = now_unix_ms.saturating_sub(date.unix_ms).unsigned_abs();
     if off_ms > DATE_OFF_MS_MAX.unsigned_abs() {
-        return Err(SigningFault::TimeOff { off_s: off_ms / 1000 });
+        return Err(SigningError::TimeOff { off_s: off_ms / 1000 });
     }
     let canonical = request.canonical(credentials.signed_headers())?;
     let hash = hex::encode(Sha256::digest(&canonical));
@@ -93,7 +93,7 @@ pub fn verify(
         }
         Algorithm::V11HmacSha256(scope) => {
             if scope.date() != date.day() {
-                return Err(SigningFault::ScopeDate);
+                return Err(SigningError::ScopeDate);
             }
             let key = derived_key(credentials.access_key(), secret, scope);
             let (info, text) = (scope.as_str().as_bytes(), date.text.as_bytes());
@@ -101,15 +101,15 @@ pub fn verify(
             is_code(key.as_bytes(), &parts, credentials.signature())
         }
     };
-    if is_right { Ok(()) } else { Err(SigningFault::Signature) }
+    if is_right { Ok(()) } else { Err(SigningError::Signature) }
 }
 
 /// The `Authorization` header (`SDK-HMAC-SHA256`) of a request that is to be sent, with all of its headers signed; `host`
 /// and [`DATE_HEADER`] must be among them.
 ///
 /// # Errors
-/// [`SigningFault`]: a header is missing or stands twice, or the date has not its form.
-pub fn sign(access_key: &str, secret: &SecretString, request: &SignedRequest<'_>) -> Result<String, SigningFault> {
+/// [`SigningError`]: a header is missing or stands twice, or the date has not its form.
+pub fn sign(access_key: &str, secret: &SecretString, request: &SignedRequest<'_>) -> Result<String, SigningError> {
     let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort();
     let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;

@@ -24,7 +24,7 @@ const AHEAD_MS_MAX: i64 = 60 * 1000;
 
 /// Why a token does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenFault {
+pub enum TokenError {
     /// Not a token of ours, or changed.
     #[error("the token is not one that was issued here")]
     Forged,
@@ -75,22 +75,22 @@ impl TokenKey {
     /// like; 0 if there was none, and `None` if there is no such operator or it is disabled.
     ///
     /// # Errors
-    /// [`TokenFault`].
+    /// [`TokenError`].
     pub fn verify(
         &self,
         token: &str,
         now_ms: i64,
         sessions_since: impl FnOnce(&str) -> Option<i64>,
-    ) -> Result<Claims, TokenFault> {
-        let claims = self.opened(token).ok_or(TokenFault::Forged)?;
+    ) -> Result<Claims, TokenError> {
+        let claims = self.opened(token).ok_or(TokenError::Forged)?;
         if claims.issued_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
-            return Err(TokenFault::Forged);
+            return Err(TokenError::Forged);
         }
         if claims.expires_ms <= now_ms {
-            return Err(TokenFault::Expired);
+            return Err(TokenError::Expired);
         }
-        let since_ms = sessions_since(&claims.operator).ok_or(TokenFault::Ended)?;
-        if claims.issued_ms < since_ms { Err(TokenFault::Ended) } else { Ok(claims) }
+        let since_ms = sessions_since(&claims.operator).ok_or(TokenError::Ended)?;
+        if claims.issued_ms < since_ms { Err(TokenError::Ended) } else { Ok(claims) }
     }
 
     fn opened(&self, token: &str) -> Option<Claims> {
@@ -127,7 +127,7 @@ mod tests {
         key(1).issue(operator, NOW_MS, TOKEN_LIFETIME_MS).expose_secret().to_owned()
     }
 
-    fn verified(token: &str, now_ms: i64) -> Result<Claims, TokenFault> {
+    fn verified(token: &str, now_ms: i64) -> Result<Claims, TokenError> {
         key(1).verify(token, now_ms, |_| Some(0))
     }
 
@@ -137,7 +137,7 @@ mod tests {
         let expected = Claims { operator: "anna".into(), issued_ms: NOW_MS, expires_ms: NOW_MS + TOKEN_LIFETIME_MS };
         assert_eq!(claims, expected);
         assert!(verified(&token("anna"), NOW_MS + TOKEN_LIFETIME_MS - 1).is_ok());
-        assert_eq!(verified(&token("anna"), NOW_MS + TOKEN_LIFETIME_MS), Err(TokenFault::Expired));
+        assert_eq!(verified(&token("anna"), NOW_MS + TOKEN_LIFETIME_MS), Err(TokenError::Expired));
     }
 
     #[test]
@@ -147,13 +147,13 @@ mod tests {
             let mut changed: Vec<u8> = token.bytes().collect();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");
-            assert_eq!(verified(&changed, NOW_MS), Err(TokenFault::Forged), "{changed}");
+            assert_eq!(verified(&changed, NOW_MS), Err(TokenError::Forged), "{changed}");
         }
         for other in ["", "A", &token[1..], &format!("{token}A"), &"A".repeat(TOKEN_CHARS_MAX + 1), "ü"] {
-            assert_eq!(verified(other, NOW_MS), Err(TokenFault::Forged), "{other}");
+            assert_eq!(verified(other, NOW_MS), Err(TokenError::Forged), "{other}");
         }
-        assert_eq!(key(2).verify(&token, NOW_MS, |_| Some(0)), Err(TokenFault::Forged), "another master key");
-        assert_eq!(verified(&token, NOW_MS - AHEAD_MS_MAX - 1), Err(TokenFault::Forged), "from the future");
+        assert_eq!(key(2).verify(&token, NOW_MS, |_| Some(0)), Err(TokenError::Forged), "another master key");
+        assert_eq!(verified(&token, NOW_MS - AHEAD_MS_MAX - 1), Err(TokenError::Forged), "from the future");
     }
 
     #[test]
@@ -166,8 +166,8 @@ mod tests {
             })
         };
         assert!(ended(Some(NOW_MS)).is_ok());
-        assert_eq!(ended(Some(NOW_MS + 1)), Err(TokenFault::Ended));
-        assert_eq!(ended(None), Err(TokenFault::Ended));
+        assert_eq!(ended(Some(NOW_MS + 1)), Err(TokenError::Ended));
+        assert_eq!(ended(None), Err(TokenError::Ended));
     }
 
     #[test]

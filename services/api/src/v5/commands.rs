@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
 };
 
@@ -53,11 +53,11 @@ pub(crate) struct CommandAnswer {
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceCommandRequest, responses((status = 200, body = CommandAnswer), Errors))]
 pub(crate) async fn create(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceCommandRequest>,
 ) -> Result<Json<CommandAnswer>, ApiError> {
-    let listed = call.device(&device_id)?;
+    let listed = context.device(&device_id)?;
     for (field, value, max) in [
         ("service_id", &wanted.service_id, SERVICE_ID_CHARS_MAX),
         ("command_name", &wanted.command_name, COMMAND_NAME_CHARS_MAX),
@@ -66,16 +66,17 @@ pub(crate) async fn create(
             return Err(ApiError::invalid(field, format!("give at most {max} characters")));
         }
     }
-    let command_id = super::request_id(&call);
+    let command_id = super::request_id(&context);
     let payload = json!({
         "object_device_id": listed.device.id.as_str(),
         "service_id": wanted.service_id.unwrap_or_default(),
         "command_name": wanted.command_name.unwrap_or_default(),
         "paras": wanted.paras,
     });
-    let deadline = call.api.config.limits.device_answer();
+    let deadline = context.api.config.limits.device_answer();
     let answer =
-        requests::ask(&call.realm.devices, &listed.device, DeviceRequest::Command, &command_id, payload, deadline).await?;
+        requests::ask(&context.instance.devices, &listed.device, DeviceRequest::Command, &command_id, payload, deadline)
+            .await?;
     Ok(Json(match answer {
         Some(response) => CommandAnswer { command_id, response: Some(response), error_code: None, error_msg: None },
         None => {

@@ -30,12 +30,12 @@ use self::{
     object::DeviceShown,
 };
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
         extract::Body,
-        middleware::{Created, Done},
+        middleware::{Created, NoContent},
         openapi::Errors,
     },
 };
@@ -64,32 +64,35 @@ pub(crate) struct DeviceChange {
 /// Add a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
     request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
-pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
-    let wanted = wanted.wanted(&call)?;
+pub(crate) async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
+    let wanted = wanted.read(&context)?;
     // The registrar takes the same device said again for the same wish; the service has a code for it, unless the
     // caller says by a key that it is one.
-    if call.repeatable().is_none() && exists(&call, &wanted.device).await? {
+    if context.idempotency_hash().is_none() && exists(&context, &wanted.device).await? {
         return Err(taken(&wanted.device));
     }
-    let granted = call.command(wanted.command).await.map_err(|error| match error.code {
+    let accepted = context.command(wanted.command).await.map_err(|error| match error.code {
         Code::AlreadyExists => taken(&wanted.device),
         _ => error,
     })?;
-    let made = match granted.earlier {
+    let made = match accepted.earlier {
         Some(Event::DevicePreRegistered { profile, .. }) => profile.device,
         _ => wanted.device,
     };
     let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
-    desired::begin(&call.realm.devices, &call.device(made.as_str())?, shadow).await?;
-    shown(&call, made.as_str()).await.map(Created)
+    desired::begin(&context.instance.devices, &context.device(made.as_str())?, shadow).await?;
+    shown(&context, made.as_str()).await.map(Created)
 }
 
 /// Show a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShown), Errors))]
-pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
-    shown(&call, &device_id).await.map(Json)
+pub(crate) async fn show(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceShown>, ApiError> {
+    shown(&context, &device_id).await.map(Json)
 }
 
 /// Update a device
@@ -97,11 +100,11 @@ pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = DeviceChange,
     responses((status = 200, body = DeviceShown), Errors))]
 pub(crate) async fn update(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
 ) -> Result<Json<DeviceShown>, ApiError> {
-    let device = call.device(&device_id)?.device.id;
+    let device = context.device(&device_id)?.device.id;
     change.auth_info.unwrap_or_default().check()?;
     let command = Command::UpdateDevice {
         device,
@@ -109,21 +112,24 @@ pub(crate) async fn update(
         description: change.description.map(Into::into),
         extension_info: change.extension_info.map(|info| Value::Object(info).to_string().into()),
     };
-    call.command(command).await?;
-    shown(&call, &device_id).await.map(Json)
+    context.command(command).await?;
+    shown(&context, &device_id).await.map(Json)
 }
 
 /// Delete a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    call.command(Command::DeleteDevice { device: device.clone() }).await?;
+pub(crate) async fn delete(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    context.command(Command::DeleteDevice { device: device.clone() }).await?;
     // It is gone whatever becomes of this: what is left over is of no device.
-    if let Err(error) = call.realm.devices.forget(&device).await {
+    if let Err(error) = context.instance.devices.forget(&device).await {
         tracing::warn!(%device, %error, "what was kept of a deleted device could not be removed");
     }
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// Freeze a device: it may not connect
@@ -132,18 +138,23 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
         ("Rollcall-Position" = u64, description = "Where the instance's log says so: a connector whose position is not before it lets the device in no more"),
         ("Rollcall-Out-Of-Reach" = Option<String>, description = "Connectors that may not hear of it now, with commas between; `unknown` if none could be asked; absent if there are none"))),
         Errors))]
-pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Frozen, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    let granted = call.command(Command::FreezeDevice { device }).await?;
-    let now = call.now();
-    let out_of_reach = match call.realm.connectors(now).await {
-        Ok(heard) => Some(reach::out_of_reach(call.realm.devices.presence().silent(), &heard, (granted.position, now), now)),
+pub(crate) async fn freeze(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Frozen, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    let accepted = context.command(Command::FreezeDevice { device }).await?;
+    let now = context.now();
+    let out_of_reach = match context.instance.connectors(now).await {
+        Ok(heard) => {
+            Some(reach::out_of_reach(context.instance.devices.presence().silent(), &heard, (accepted.position, now), now))
+        }
         Err(error) => {
-            tracing::warn!(instance = %call.realm.id, %error, "it is not known which connectors hear of a freeze");
+            tracing::warn!(instance = %context.instance.id, %error, "it is not known which connectors hear of a freeze");
             None
         }
     };
-    Ok(Frozen { position: granted.position, out_of_reach })
+    Ok(Frozen { position: accepted.position, out_of_reach })
 }
 
 /// A device is frozen: 204, as the service answers, and beside it what it cannot say.
@@ -172,22 +183,25 @@ impl IntoResponse for Frozen {
 /// Unfreeze a device: it may connect again
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    call.command(Command::UnfreezeDevice { device }).await?;
-    Ok(Done)
+pub(crate) async fn unfreeze(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    context.command(Command::UnfreezeDevice { device }).await?;
+    Ok(NoContent)
 }
 
 /// As the view has it now: what was just granted is there, unless somebody has deleted it since.
-async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
-    let listed = call.device(device_id)?;
-    call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
+async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
+    let listed = context.device(device_id)?;
+    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed))).await
 }
 
 /// Whether anybody has a device of this id.
-async fn exists(call: &Call, device: &DeviceId) -> Result<bool, ApiError> {
+async fn exists(context: &InstanceContext, device: &DeviceId) -> Result<bool, ApiError> {
     let device = device.clone();
-    call.realm.look(move |realm| Some(realm.view.show(&device)?.is_some())).await
+    context.instance.lookup(move |instance| Some(instance.view.show(&device)?.is_some())).await
 }
 
 fn taken(device: &DeviceId) -> ApiError {

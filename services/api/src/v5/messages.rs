@@ -18,11 +18,11 @@ use utoipa::{
 
 use self::schema::{Encoding, PayloadFormat, PublishProperties};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         error::ApiError,
         extract::Body,
-        middleware::{Created, Done},
+        middleware::{Created, NoContent},
         openapi::Errors,
         times,
     },
@@ -196,12 +196,12 @@ impl DeviceMessage {
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceMessageRequest, responses((status = 201, body = MessageCreated), Errors))]
 pub(crate) async fn create(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceMessageRequest>,
 ) -> Result<Created<MessageCreated>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let id = message_id(&call, wanted.message_id)?;
+    let listed = context.device(&device_id)?;
+    let id = message_id(&context, wanted.message_id)?;
     let ttl_min = wanted.ttl.unwrap_or(TTL_MIN_MAX);
     if !(0..=TTL_MIN_MAX).contains(&ttl_min) || ttl_min % TTL_MIN_STEP != 0 {
         let rule = format!("is {ttl_min}: give 0 to {TTL_MIN_MAX} minutes, in steps of {TTL_MIN_STEP}");
@@ -216,8 +216,8 @@ pub(crate) async fn create(
         topic_full_name: wanted.topic_full_name,
         properties: wanted.properties.map(Into::into),
     };
-    let entry = messages::create(&call.realm.devices, &listed, NewMessage { id, content, ttl_min }).await?;
-    let result = MessageResult::of(&entry, call.now());
+    let entry = messages::create(&context.instance.devices, &listed, NewMessage { id, content, ttl_min }).await?;
+    let result = MessageResult::of(&entry, context.now());
     Ok(Created(MessageCreated { message_id: entry.id, result }))
 }
 
@@ -226,12 +226,12 @@ pub(crate) async fn create(
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceMessages), Errors))]
 pub(crate) async fn list(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceMessages>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let now = call.now();
-    let found = messages::list(&call.realm.devices, &listed).await?;
+    let listed = context.device(&device_id)?;
+    let now = context.now();
+    let found = messages::list(&context.instance.devices, &listed).await?;
     let messages = found.into_iter().map(|message| DeviceMessage::of(message, now)).collect();
     Ok(Json(DeviceMessages { device_id: listed.device.id.to_string(), messages }))
 }
@@ -241,12 +241,12 @@ pub(crate) async fn list(
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 200, body = DeviceMessage), Errors))]
 pub(crate) async fn show(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Json<DeviceMessage>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let message = messages::show(&call.realm.devices, &listed, &message_id).await?;
-    Ok(Json(DeviceMessage::of(message, call.now())))
+    let listed = context.device(&device_id)?;
+    let message = messages::show(&context.instance.devices, &listed, &message_id).await?;
+    Ok(Json(DeviceMessage::of(message, context.now())))
 }
 
 /// Delete a message of a device
@@ -254,22 +254,22 @@ pub(crate) async fn show(
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 204), Errors))]
 pub(crate) async fn delete(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
-) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id)?;
-    messages::delete(&call.realm.devices, &listed, &message_id).await?;
-    Ok(Done)
+) -> Result<NoContent, ApiError> {
+    let listed = context.device(&device_id)?;
+    messages::delete(&context.instance.devices, &listed, &message_id).await?;
+    Ok(NoContent)
 }
 
 /// The id that was given, or one that is the same whenever the same request comes.
-fn message_id(call: &Call, given: Option<String>) -> Result<String, ApiError> {
+fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String, ApiError> {
     match given {
         Some(id) if (1..=MESSAGE_ID_CHARS_MAX).contains(&id.len()) && text::is_id(&id) => Ok(id),
         Some(_) => {
             let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
             Err(ApiError::invalid("message_id", rule))
         }
-        None => Ok(super::request_id(call)),
+        None => Ok(super::request_id(context)),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
@@ -72,13 +72,13 @@ pub(crate) struct PropertiesAnswer {
     params(("project_id" = String, Path), ("device_id" = String, Path), WhichService),
     responses((status = 200, body = PropertiesAnswer), Errors))]
 pub(crate) async fn list(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(which): Query<WhichService>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
     check_service("service_id", &which.service_id)?;
     ask(
-        &call,
+        &context,
         &device_id,
         DeviceRequest::GetProperties,
         |device| json!({"object_device_id": device, "service_id": which.service_id}),
@@ -91,7 +91,7 @@ pub(crate) async fn list(
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DevicePropertiesRequest, responses((status = 200, body = PropertiesAnswer), Errors))]
 pub(crate) async fn update(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DevicePropertiesRequest>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
@@ -102,7 +102,7 @@ pub(crate) async fn update(
         check_service("services.service_id", &service.service_id)?;
     }
     ask(
-        &call,
+        &context,
         &device_id,
         DeviceRequest::SetProperties,
         |device| json!({"object_device_id": device, "services": wanted.services}),
@@ -111,16 +111,16 @@ pub(crate) async fn update(
 }
 
 async fn ask(
-    call: &Call,
+    context: &InstanceContext,
     device_id: &str,
     kind: DeviceRequest,
     payload: impl FnOnce(&str) -> Value,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
-    let listed = call.device(device_id)?;
-    let request_id = super::request_id(call);
+    let listed = context.device(device_id)?;
+    let request_id = super::request_id(context);
     let payload = payload(listed.device.id.as_str());
-    let deadline = call.api.config.limits.device_answer();
-    let answer = requests::ask(&call.realm.devices, &listed.device, kind, &request_id, payload, deadline).await?;
+    let deadline = context.api.config.limits.device_answer();
+    let answer = requests::ask(&context.instance.devices, &listed.device, kind, &request_id, payload, deadline).await?;
     Ok(Json(match answer {
         Some(response) => PropertiesAnswer { request_id, response: Some(response), error_code: None, error_msg: None },
         None => {

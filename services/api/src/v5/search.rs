@@ -19,7 +19,7 @@ use self::{
 };
 use super::devices::list::scope_condition;
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
 };
 
@@ -53,15 +53,15 @@ pub(crate) struct Found {
 #[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices",
     params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
-pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
-    call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
+pub(crate) async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
+    context.api.search_rate.check(context.caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
     let statement = sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
     let any_of = alternatives(&statement)?;
-    let scope = scope_condition(&call.caller);
-    let found = call.realm.look(move |realm| {
-        let status = |device: &Device| realm.status_of(device);
+    let scope = scope_condition(&context.caller);
+    let found = context.instance.lookup(move |instance| {
+        let status = |device: &Device| instance.status_of(device);
         let mut query = DeviceQuery {
             any_of,
             order: match statement.order {
@@ -77,11 +77,11 @@ pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Jso
             query.narrow(scope);
         }
         if statement.select == Select::Count {
-            return Some(Found { count: Some(realm.view.count(&query)?), devices: None });
+            return Some(Found { count: Some(instance.view.count(&query)?), devices: None });
         }
-        let configuration = realm.configuration();
-        let devices = realm.view.list(&query)?.devices;
-        let shown = devices.iter().map(|listed| FoundDevice::of(realm, &configuration, listed, &statement.select));
+        let configuration = instance.configuration();
+        let devices = instance.view.list(&query)?.devices;
+        let shown = devices.iter().map(|listed| FoundDevice::of(instance, &configuration, listed, &statement.select));
         Some(Found { devices: Some(shown.collect()), count: None })
     });
     found.await.map(Json)

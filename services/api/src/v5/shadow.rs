@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
-    context::Call,
-    http::{error::ApiError, extract::Body, middleware::Done, openapi::Errors, times},
+    context::InstanceContext,
+    http::{error::ApiError, extract::Body, middleware::NoContent, openapi::Errors, times},
 };
 
 /// Most characters of a service id.
@@ -85,9 +85,12 @@ impl From<&Side> for ShadowSide {
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShadow), Errors))]
-pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let shadow = desired::show(&call.realm.devices, &listed).await?;
+pub(crate) async fn show(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceShadow>, ApiError> {
+    let listed = context.device(&device_id)?;
+    let shadow = desired::show(&context.instance.devices, &listed).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -96,11 +99,11 @@ pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = UpdateDesireds, responses((status = 200, body = DeviceShadow), Errors))]
 pub(crate) async fn update(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<UpdateDesireds>,
 ) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id)?;
+    let listed = context.device(&device_id)?;
     if !(1..=SERVICES_MAX).contains(&wanted.shadow.len()) {
         return Err(ApiError::invalid("shadow", format!("give 1 to {SERVICES_MAX} services")));
     }
@@ -111,8 +114,8 @@ pub(crate) async fn update(
         }
         changes.push(DesiredChange { service_id, desired, version });
     }
-    let key = call.repeatable().map(hex::encode);
-    let shadow = desired::change(&call.realm.devices, &listed, &changes, key.as_deref()).await?;
+    let key = context.idempotency_hash().map(hex::encode);
+    let shadow = desired::change(&context.instance.devices, &listed, &changes, key.as_deref()).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -120,10 +123,13 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id)?;
-    desired::clear(&call.realm.devices, &listed).await?;
-    Ok(Done)
+pub(crate) async fn delete(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    let listed = context.device(&device_id)?;
+    desired::clear(&context.instance.devices, &listed).await?;
+    Ok(NoContent)
 }
 
 /// A shadow as callers see it; what devices are sent is [`rollcall_device_model::shadow::Service::to_json`].

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::devices::{list, object::TagShown};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         error::ApiError,
         extract::{Body, Query},
@@ -100,22 +100,22 @@ pub(crate) struct Resource {
 /// Put tags on a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
-pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&binding.resource_id)?.device.id;
+pub(crate) async fn bind(context: InstanceContext, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
+    let device = context.device(&binding.resource_id)?.device.id;
     check_count("tags", binding.tags.len())?;
     let tags = binding.tags.into_iter().map(|tag| Tag { key: tag.tag_key.into(), value: tag.tag_value.into() }).collect();
-    call.command(Command::TagDevice { device, tags }).await?;
+    context.command(Command::TagDevice { device, tags }).await?;
     Ok(StatusCode::OK)
 }
 
 /// Take tags off a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
-pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&unbinding.resource_id)?.device.id;
+pub(crate) async fn unbind(context: InstanceContext, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
+    let device = context.device(&unbinding.resource_id)?.device.id;
     check_count("tag_keys", unbinding.tag_keys.len())?;
     let keys = unbinding.tag_keys.into_iter().map(Into::into).collect();
-    call.command(Command::UntagDevice { device, keys }).await?;
+    context.command(Command::UntagDevice { device, keys }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -124,7 +124,7 @@ pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Resu
     params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
 pub(crate) async fn query(
-    call: Call,
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Body(wanted): Body<TagQuery>,
 ) -> Result<Json<Resources>, ApiError> {
@@ -145,7 +145,7 @@ pub(crate) async fn query(
         std::iter::once(Condition::TagKey(is(tag.tag_key))).chain(value).collect()
     });
     let shown = |_: &_, _: &_, device: &rollcall_domain::registry::Device| Resource { resource_id: device.id.to_string() };
-    let (resources, page) = list::page_of(&call, any_of.collect(), page, shown).await?;
+    let (resources, page) = list::page_of(&context, any_of.collect(), page, shown).await?;
     Ok(Json(Resources { resources, page }))
 }
 

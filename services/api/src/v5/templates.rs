@@ -17,12 +17,12 @@ use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::schema::TemplateBodyShape;
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
         extract::{Body, Query},
-        middleware::{Created, Done},
+        middleware::{Created, NoContent},
         openapi::Errors,
         paging::{self, Page, PageQuery},
         times,
@@ -112,32 +112,35 @@ pub(crate) struct Filter {
 /// Create a template
 #[utoipa::path(post, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates", params(("project_id" = String, Path)),
     request_body = NewTemplate, responses((status = 201, body = TemplateShown), Errors))]
-pub(crate) async fn create(call: Call, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
-    call.needs_whole_instance()?;
-    let template = TemplateId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
+pub(crate) async fn create(
+    context: InstanceContext,
+    Body(wanted): Body<NewTemplate>,
+) -> Result<Created<TemplateShown>, ApiError> {
+    context.require_whole_instance()?;
+    let template = TemplateId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
     let (name, description, body) = wanted.content()?;
     let command = Command::CreateTemplate { template: template.clone(), name, description, body };
-    let made = match call.command(command).await?.earlier {
+    let made = match context.command(command).await?.earlier {
         Some(Event::TemplateCreated { template, .. }) => template,
         _ => template,
     };
-    found(&call, made.as_str()).map(|template| Created(shown(&template)))
+    found(&context, made.as_str()).map(|template| Created(shown(&template)))
 }
 
 /// List templates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates",
     params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = Templates), Errors))]
 pub(crate) async fn list(
-    call: Call,
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Templates>, ApiError> {
     let wanted = page.wanted()?;
     let name = filter.template_name.filter(|name| !name.is_empty());
-    let configuration = call.configuration();
+    let configuration = context.configuration();
     let templates = configuration.templates.values();
     let templates = templates.filter(|template| name.as_ref().is_none_or(|name| *template.name == **name)).collect();
-    let key = |template: &&Template| paging::key_of(template.id.as_str(), template.created_at);
+    let key = |template: &&Template| paging::list_key(template.id.as_str(), template.created_at);
     let (templates, page) = paging::page(templates, &wanted, key);
     Ok(Json(Templates { templates: templates.into_iter().map(summary).collect(), page }))
 }
@@ -146,10 +149,10 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 200, body = TemplateShown), Errors))]
 pub(crate) async fn show(
-    call: Call,
+    context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
 ) -> Result<Json<TemplateShown>, ApiError> {
-    found(&call, &template_id).map(|template| Json(shown(&template)))
+    found(&context, &template_id).map(|template| Json(shown(&template)))
 }
 
 /// Update a template
@@ -157,37 +160,40 @@ pub(crate) async fn show(
     params(("project_id" = String, Path), ("template_id" = String, Path)), request_body = TemplateChanged,
     responses((status = 200, body = TemplateShown), Errors))]
 pub(crate) async fn update(
-    call: Call,
+    context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
     Body(change): Body<TemplateChanged>,
 ) -> Result<Json<TemplateShown>, ApiError> {
-    call.needs_whole_instance()?;
-    let existing = found(&call, &template_id)?;
+    context.require_whole_instance()?;
+    let existing = found(&context, &template_id)?;
     if change.template_name.is_some_and(|name| *name != *existing.name) {
         return Err(ApiError::invalid("template_name", "a template keeps the name that it was made with"));
     }
     let body = change.template_body.as_ref().map(draft).transpose()?;
     let description = change.description.map(Into::into);
-    call.command(Command::UpdateTemplate { template: existing.id, description, body }).await?;
-    found(&call, &template_id).map(|template| Json(shown(&template)))
+    context.command(Command::UpdateTemplate { template: existing.id, description, body }).await?;
+    found(&context, &template_id).map(|template| Json(shown(&template)))
 }
 
 /// Delete a template that is bound to no CA certificate
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_project, template_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    call.needs_whole_instance()?;
-    let template = found(&call, &template_id)?.id;
-    call.command(Command::DeleteTemplate { template }).await?;
-    Ok(Done)
+pub(crate) async fn delete(
+    context: InstanceContext,
+    Path((_project, template_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    context.require_whole_instance()?;
+    let template = found(&context, &template_id)?.id;
+    context.command(Command::DeleteTemplate { template }).await?;
+    Ok(NoContent)
 }
 
 /// A template of the instance.
 ///
 /// # Errors
 /// [`Code::TemplateNotFound`].
-pub(crate) fn found(call: &Call, template_id: &str) -> Result<Template, ApiError> {
-    let template = TemplateId::parse(template_id).ok().and_then(|id| call.configuration().templates.get(&id).cloned());
+pub(crate) fn found(context: &InstanceContext, template_id: &str) -> Result<Template, ApiError> {
+    let template = TemplateId::parse(template_id).ok().and_then(|id| context.configuration().templates.get(&id).cloned());
     template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
 }
 

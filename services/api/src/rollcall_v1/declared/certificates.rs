@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Body, openapi::Errors, pem, times},
     v5::certificates::{CaCertificate, NewCertificate, found, shown},
 };
@@ -34,23 +34,23 @@ pub(crate) struct CertificateDeclared {
     params(("instance_id" = String, Path), ("app_id" = String, Path), ("certificate_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewCertificate, responses((status = 200, body = CertificateDeclared), Errors))]
 pub(crate) async fn put(
-    call: Call,
+    context: InstanceContext,
     Path((_instance, app_id, certificate_id)): Path<(String, String, String)>,
     Body(wanted): Body<NewCertificate>,
 ) -> Result<Json<CertificateDeclared>, ApiError> {
-    let space = call.space(Some(&app_id))?;
+    let space = context.space(Some(&app_id))?;
     as_in_path("app_id", wanted.app_id(), &app_id)?;
     let ca = CaId::parse(&certificate_id).map_err(|error| ApiError::invalid("certificate_id", error))?;
     let der = pem::one("content", wanted.content())?;
-    let needed = match call.configuration().cas.get(&ca) {
+    let needed = match context.configuration().cas.get(&ca) {
         Some(found) if found.der == der && found.space == space => Needed::Nothing,
         Some(_) => {
             return Err(taken("CA certificate", &certificate_id, "with another certificate or in another resource space"));
         }
         None => Needed::Create(Command::UploadCa { ca, space, der }),
     };
-    let declared = needed.ask(&call).await?;
-    let ca = found(&call, &certificate_id)?;
+    let declared = needed.ask(&context).await?;
+    let ca = found(&context, &certificate_id)?;
     let expires_at = match &ca.status {
         CaStatus::AwaitingProof { expires_at, .. } => Some(*expires_at),
         CaStatus::Verified { .. } => None,
@@ -59,6 +59,6 @@ pub(crate) async fn put(
         declared,
         certificate: shown(&ca),
         verify_code_expires_at: expires_at.map(times::with_milliseconds),
-        verify_code_expired: expires_at.is_some_and(|at| at <= call.now()),
+        verify_code_expired: expires_at.is_some_and(|at| at <= context.now()),
     }))
 }

@@ -5,7 +5,7 @@ use rollcall_domain::{ids::PolicyId, registry::Command};
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Body, openapi::Errors},
     v5::policies::NewPolicy,
 };
@@ -15,20 +15,20 @@ use crate::{
     params(("instance_id" = String, Path), ("app_id" = String, Path), ("policy_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewPolicy, responses((status = 200, body = Declared), Errors))]
 pub(crate) async fn put(
-    call: Call,
+    context: InstanceContext,
     Path((_instance, app_id, policy_id)): Path<(String, String, String)>,
     Body(wanted): Body<NewPolicy>,
 ) -> Result<Json<Declared>, ApiError> {
-    let space = call.space(Some(&app_id))?;
+    let space = context.space(Some(&app_id))?;
     as_in_path("app_id", wanted.app_id(), &app_id)?;
     let policy = PolicyId::parse(&policy_id).map_err(|error| ApiError::invalid("policy_id", error))?;
     let (name, statements) = wanted.content()?;
-    let needed = match call.configuration().policies.get(&policy) {
+    let needed = match context.configuration().policies.get(&policy) {
         // Which one is not said: the caller may not be allowed to know of it.
         Some(found) if found.space != space => return Err(taken("policy", &policy_id, "in another resource space")),
         Some(found) if found.name == name && found.statements == statements => Needed::Nothing,
         Some(_) => Needed::Change(Command::UpdatePolicy { policy, name: Some(name), statements: Some(statements) }),
         None => Needed::Create(Command::CreatePolicy { policy, space, name, statements }),
     };
-    needed.ask(&call).await.map(Json)
+    needed.ask(&context).await.map(Json)
 }

@@ -5,7 +5,7 @@ use rollcall_domain::{ids::TemplateId, registry::Command};
 
 use super::{Declared, Needed, taken};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Body, openapi::Errors},
     v5::templates::NewTemplate,
 };
@@ -15,14 +15,14 @@ use crate::{
     params(("instance_id" = String, Path), ("template_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = NewTemplate,
     responses((status = 200, body = Declared), Errors))]
 pub(crate) async fn put(
-    call: Call,
+    context: InstanceContext,
     Path((_instance, template_id)): Path<(String, String)>,
     Body(wanted): Body<NewTemplate>,
 ) -> Result<Json<Declared>, ApiError> {
-    call.needs_whole_instance()?;
+    context.require_whole_instance()?;
     let template = TemplateId::parse(&template_id).map_err(|error| ApiError::invalid("template_id", error))?;
     let (name, description, body) = wanted.content()?;
-    let needed = match call.configuration().templates.get(&template) {
+    let needed = match context.configuration().templates.get(&template) {
         Some(found) if found.name != name => {
             let how = format!("with the name {:?}, and a name never changes", found.name);
             return Err(taken("template", &template_id, &how));
@@ -31,5 +31,5 @@ pub(crate) async fn put(
         Some(_) => Needed::Change(Command::UpdateTemplate { template, description: Some(description), body: Some(body) }),
         None => Needed::Create(Command::CreateTemplate { template, name, description, body }),
     };
-    needed.ask(&call).await.map(Json)
+    needed.ask(&context).await.map(Json)
 }

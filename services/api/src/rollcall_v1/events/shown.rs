@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{http::times, instances::records::Stored};
+use crate::{http::times, instances::records::StoredRecord};
 
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,8 +34,8 @@ pub(crate) struct EventShown {
     body: Value,
 }
 
-impl From<&Stored> for EventShown {
-    fn from(stored: &Stored) -> Self {
+impl From<&StoredRecord> for EventShown {
+    fn from(stored: &StoredRecord) -> Self {
         let record = &stored.record;
         // It was decoded, so it is an object.
         let mut envelope: Map<String, Value> = serde_json::from_slice(&stored.text).unwrap_or_default();

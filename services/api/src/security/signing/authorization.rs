@@ -1,6 +1,6 @@
 //! The `Authorization` header of a signed request: which algorithm, whose key, which headers, which signature.
 
-use super::SigningFault;
+use super::SigningError;
 
 /// Longest header that is read, characters. The SDK's has some 250.
 pub const AUTHORIZATION_CHARS_MAX: usize = 4096;
@@ -70,9 +70,9 @@ impl Credentials {
     /// Reads an `Authorization` header.
     ///
     /// # Errors
-    /// [`SigningFault::Malformed`] with what is wrong; it never repeats what was sent.
-    pub fn parse(authorization: &str) -> Result<Self, SigningFault> {
-        let malformed = SigningFault::Malformed;
+    /// [`SigningError::Malformed`] with what is wrong; it never repeats what was sent.
+    pub fn parse(authorization: &str) -> Result<Self, SigningError> {
+        let malformed = SigningError::Malformed;
         if authorization.len() > AUTHORIZATION_CHARS_MAX {
             return Err(malformed("it is too long"));
         }
@@ -132,56 +132,56 @@ struct Fields<'a> {
     signature: &'a str,
 }
 
-fn fields(text: &str) -> Result<Fields<'_>, SigningFault> {
+fn fields(text: &str) -> Result<Fields<'_>, SigningError> {
     let (mut key, mut headers, mut signature) = (None, None, None);
     for field in text.split(',') {
-        let (name, value) = field.trim().split_once('=').ok_or(SigningFault::Malformed("a field has no value"))?;
+        let (name, value) = field.trim().split_once('=').ok_or(SigningError::Malformed("a field has no value"))?;
         let is_first = match name {
             "Access" => key.replace(Key::Access(value)).is_none(),
             "Credential" => key.replace(Key::Credential(value)).is_none(),
             "SignedHeaders" => headers.replace(value).is_none(),
             "Signature" => signature.replace(value).is_none(),
-            _ => return Err(SigningFault::Malformed("a field is not known")),
+            _ => return Err(SigningError::Malformed("a field is not known")),
         };
         if !is_first {
-            return Err(SigningFault::Malformed("a field is repeated"));
+            return Err(SigningError::Malformed("a field is repeated"));
         }
     }
     match (key, headers, signature) {
         (Some(key), Some(signed_headers), Some(signature)) => Ok(Fields { key, signed_headers, signature }),
-        (None, _, _) => Err(SigningFault::Malformed("the access key is missing")),
-        (_, None, _) => Err(SigningFault::Malformed("SignedHeaders is missing")),
-        (_, _, None) => Err(SigningFault::Malformed("Signature is missing")),
+        (None, _, _) => Err(SigningError::Malformed("the access key is missing")),
+        (_, None, _) => Err(SigningError::Malformed("SignedHeaders is missing")),
+        (_, _, None) => Err(SigningError::Malformed("Signature is missing")),
     }
 }
 
-fn scope_of(text: &str) -> Result<Scope, SigningFault> {
+fn scope_of(text: &str) -> Result<Scope, SigningError> {
     let mut parts = text.split('/');
     let (Some(date), Some(region), Some(service), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return Err(SigningFault::Malformed("Credential is not key/date/region/service"));
+        return Err(SigningError::Malformed("Credential is not key/date/region/service"));
     };
     let is_date = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
     if !is_date || !is_word(region, REGION_CHARS_MAX) {
-        return Err(SigningFault::Malformed("Credential's date or region is not one"));
+        return Err(SigningError::Malformed("Credential's date or region is not one"));
     }
     if service != SERVICE {
-        return Err(SigningFault::Malformed("Credential is for another service than iotdm"));
+        return Err(SigningError::Malformed("Credential is for another service than iotdm"));
     }
     Ok(Scope { text: text.to_owned() })
 }
 
-fn signed_headers(text: &str) -> Result<Vec<String>, SigningFault> {
+fn signed_headers(text: &str) -> Result<Vec<String>, SigningError> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(';') {
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !is_name {
-            return Err(SigningFault::Malformed("SignedHeaders is not a list of lower-case names"));
+            return Err(SigningError::Malformed("SignedHeaders is not a list of lower-case names"));
         }
         if names.len() == SIGNED_HEADERS_MAX {
-            return Err(SigningFault::Malformed("SignedHeaders has too many names"));
+            return Err(SigningError::Malformed("SignedHeaders has too many names"));
         }
         if names.iter().any(|known| known == name) {
-            return Err(SigningFault::Malformed("SignedHeaders repeats a name"));
+            return Err(SigningError::Malformed("SignedHeaders repeats a name"));
         }
         names.push(name.to_owned());
     }

@@ -6,7 +6,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use super::{CONTENT_HASH_HEADER, SigningFault, UNSIGNED_PAYLOAD};
+use super::{CONTENT_HASH_HEADER, SigningError, UNSIGNED_PAYLOAD};
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -28,7 +28,7 @@ pub struct SignedRequest<'a> {
 
 impl<'a> SignedRequest<'a> {
     /// The canonical request.
-    pub(super) fn canonical(&self, signed_headers: &[String]) -> Result<Vec<u8>, SigningFault> {
+    pub(super) fn canonical(&self, signed_headers: &[String]) -> Result<Vec<u8>, SigningError> {
         let mut text = Vec::with_capacity(512);
         text.extend(self.method.to_ascii_uppercase().as_bytes());
         text.push(b'\n');
@@ -50,30 +50,30 @@ impl<'a> SignedRequest<'a> {
     }
 
     /// The trimmed value of a header that must be there once.
-    pub(super) fn the_header(&self, name: &str) -> Result<&'a [u8], SigningFault> {
+    pub(super) fn the_header(&self, name: &str) -> Result<&'a [u8], SigningError> {
         let mut found = self.headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Ok(value.trim_ascii()),
-            (None, _) => Err(SigningFault::MissingSignedHeader(name.to_owned())),
-            (Some(_), Some(_)) => Err(SigningFault::RepeatedSignedHeader(name.to_owned())),
+            (None, _) => Err(SigningError::MissingSignedHeader(name.to_owned())),
+            (Some(_), Some(_)) => Err(SigningError::RepeatedSignedHeader(name.to_owned())),
         }
     }
 
     /// What stands for the body. A client that sends the hash itself has it taken verbatim, in whatever case, but only if
     /// it is true: else a signature would say nothing about the body although it seems to.
-    fn content_hash(&self) -> Result<String, SigningFault> {
+    fn content_hash(&self) -> Result<String, SigningError> {
         let own = hex::encode(Sha256::digest(self.body));
         let is_sent = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_HASH_HEADER));
         if self.body.is_empty() || !is_sent {
             return Ok(own);
         }
-        let sent = str::from_utf8(self.the_header(CONTENT_HASH_HEADER)?).map_err(|_| SigningFault::ContentHash)?;
+        let sent = str::from_utf8(self.the_header(CONTENT_HASH_HEADER)?).map_err(|_| SigningError::ContentHash)?;
         if sent == UNSIGNED_PAYLOAD || sent.eq_ignore_ascii_case(&own) {
             Ok(sent.to_owned())
         } else if sent.is_empty() {
             Ok(own)
         } else {
-            Err(SigningFault::ContentHash)
+            Err(SigningError::ContentHash)
         }
     }
 }

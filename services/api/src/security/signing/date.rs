@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::SigningFault;
+use super::SigningError;
 
 const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 /// Length of the form, characters. The year of `time` may carry a sign, which this leaves no room for.
@@ -26,12 +26,12 @@ pub(super) struct Date<'a> {
 
 impl<'a> Date<'a> {
     /// Reads a trimmed header value.
-    pub(super) fn parse(value: &'a [u8]) -> Result<Self, SigningFault> {
-        let text = str::from_utf8(value).map_err(|_| SigningFault::Date)?;
+    pub(super) fn parse(value: &'a [u8]) -> Result<Self, SigningError> {
+        let text = str::from_utf8(value).map_err(|_| SigningError::Date)?;
         if text.len() != CHARS || !text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b'Z')) {
-            return Err(SigningFault::Date);
+            return Err(SigningError::Date);
         }
-        let time = PrimitiveDateTime::parse(text, FORM).map_err(|_| SigningFault::Date)?;
+        let time = PrimitiveDateTime::parse(text, FORM).map_err(|_| SigningError::Date)?;
         Ok(Self { text, unix_ms: time.assume_utc().unix_timestamp().saturating_mul(1000) })
     }
 

@@ -13,7 +13,7 @@ fn what_is_signed_here_is_verified_here() {
     assert_eq!(credentials.access_key(), "AK");
     assert_eq!(verify(&credentials, &secret, &request, at), Ok(()));
     let other = SignedRequest { body: b"[]", ..request };
-    assert_eq!(verify(&credentials, &secret, &other, at), Err(SigningFault::Signature));
+    assert_eq!(verify(&credentials, &secret, &other, at), Err(SigningError::Signature));
     let undated = SignedRequest { headers: &headers[..1], ..request };
     assert!(sign("AK", &secret, &undated).is_err());
 }
@@ -97,7 +97,7 @@ impl Case {
         then(&SignedRequest { method, path, query, headers: &headers, body })
     }
 
-    fn verified(&self) -> Result<(), SigningFault> {
+    fn verified(&self) -> Result<(), SigningError> {
         let credentials = Credentials::parse(&self.authorization)?;
         self.with_request(|request| verify(&credentials, &SecretString::from(self.secret), request, self.now_ms))
     }
@@ -167,7 +167,7 @@ fn every_single_change_is_refused() {
     for (name, change) in changes {
         for mut case in [Case::sdk(), Case::v11()] {
             change(&mut case);
-            assert_eq!(case.verified(), Err(SigningFault::Signature), "{name}: {}", case.authorization);
+            assert_eq!(case.verified(), Err(SigningError::Signature), "{name}: {}", case.authorization);
         }
     }
 }
@@ -179,12 +179,12 @@ fn a_derived_key_is_for_one_access_key_day_and_region() {
         case.authorization = case.authorization.replace(from, to);
         case.verified()
     };
-    assert_eq!(changed("0001/", "0002/"), Err(SigningFault::Signature));
-    assert_eq!(changed("cn-north-4", "cn-north-1"), Err(SigningFault::Signature));
-    assert_eq!(changed("/20260102/", "/20260103/"), Err(SigningFault::ScopeDate));
-    assert!(matches!(changed("iotdm", "ecs"), Err(SigningFault::Malformed(_))));
+    assert_eq!(changed("0001/", "0002/"), Err(SigningError::Signature));
+    assert_eq!(changed("cn-north-4", "cn-north-1"), Err(SigningError::Signature));
+    assert_eq!(changed("/20260102/", "/20260103/"), Err(SigningError::ScopeDate));
+    assert!(matches!(changed("iotdm", "ecs"), Err(SigningError::Malformed(_))));
     // Either signature under the other's name.
-    assert_eq!(changed(V11, SDK), Err(SigningFault::Signature));
+    assert_eq!(changed(V11, SDK), Err(SigningError::Signature));
 }
 
 #[test]
@@ -195,12 +195,12 @@ fn fifteen_minutes_off_is_allowed_and_no_more() {
     }
     for off_ms in [-DATE_OFF_MS_MAX - 1, DATE_OFF_MS_MAX + 1] {
         let case = Case { now_ms: SIGNED_AT_MS + off_ms, ..Case::sdk() };
-        assert_eq!(case.verified(), Err(SigningFault::TimeOff { off_s: 900 }), "{off_ms}");
+        assert_eq!(case.verified(), Err(SigningError::TimeOff { off_s: 900 }), "{off_ms}");
     }
     let mut case = Case::sdk();
     for date in ["2026-01-02T03:04:05Z", "+0260102T030405Z", "20260102T030405", "20261302T030405Z", "", "\u{e9}\u{e9}"] {
         case.set("x-sdk-date", date.as_bytes());
-        assert_eq!(case.verified(), Err(SigningFault::Date), "{date}");
+        assert_eq!(case.verified(), Err(SigningError::Date), "{date}");
     }
 }
 
@@ -208,14 +208,14 @@ fn fifteen_minutes_off_is_allowed_and_no_more() {
 fn host_and_date_must_be_signed_and_what_is_signed_must_be_there_once() {
     for (without, names) in [("host", ["x-sdk-date", "x-project-id"]), ("x-sdk-date", ["host", "x-project-id"])] {
         let case = Case::sdk().signed(&names);
-        assert_eq!(case.verified(), Err(SigningFault::MissingSignedHeader(without.into())));
+        assert_eq!(case.verified(), Err(SigningError::MissingSignedHeader(without.into())));
     }
     let mut case = Case::sdk();
     case.headers.retain(|(name, _)| name != "Instance-Id");
-    assert_eq!(case.verified(), Err(SigningFault::MissingSignedHeader("instance-id".into())));
+    assert_eq!(case.verified(), Err(SigningError::MissingSignedHeader("instance-id".into())));
     let mut case = Case::sdk();
     case.headers.push(("instance-id".into(), b"inst-b".into()));
-    assert_eq!(case.verified(), Err(SigningFault::RepeatedSignedHeader("instance-id".into())));
+    assert_eq!(case.verified(), Err(SigningError::RepeatedSignedHeader("instance-id".into())));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
     assert_eq!(unsigned.verified(), Ok(()));
     let mut changed = with(&hash).signed(&names);
     changed.body = b"another".into();
-    assert_eq!(changed.verified(), Err(SigningFault::ContentHash));
+    assert_eq!(changed.verified(), Err(SigningError::ContentHash));
     // Without a body there is nothing to leave unsigned.
     let mut empty = with(UNSIGNED_PAYLOAD);
     empty.body.clear();

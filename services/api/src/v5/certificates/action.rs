@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{debug, found, shown};
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         error::ApiError,
         extract::{Body, Query},
@@ -60,25 +60,25 @@ pub(crate) struct Certificate {
     responses((status = 200, description = "verify: no body; debug: the outcome; issue-code: the CA certificate",
         body = debug::DebugAnswer), Errors))]
 pub(crate) async fn act(
-    call: Call,
+    context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
     Query(action): Query<Action>,
     Body(given): Body<Certificate>,
 ) -> Result<Response, ApiError> {
     let action = action.action_id.unwrap_or_default();
-    let ca = found(&call, &certificate_id)?;
+    let ca = found(&context, &certificate_id)?;
     match action.as_str() {
         "verify" => {
             let text = given.verify_content.unwrap_or_default();
             let proof = pem::one("verify_content", &text)?;
-            call.command(Command::VerifyCa { ca: ca.id, proof }).await?;
+            context.command(Command::VerifyCa { ca: ca.id, proof }).await?;
             Ok(StatusCode::OK.into_response())
         }
         "issue-code" => {
-            call.command(Command::IssueCaCode { ca: ca.id }).await?;
-            found(&call, &certificate_id).map(|ca| Json(shown(&ca)).into_response())
+            context.command(Command::IssueCaCode { ca: ca.id }).await?;
+            found(&context, &certificate_id).map(|ca| Json(shown(&ca)).into_response())
         }
-        "debug" => debug::of(&call, &ca, given).await.map(|debugged| Json(debugged).into_response()),
+        "debug" => debug::of(&context, &ca, given).await.map(|debugged| Json(debugged).into_response()),
         other => {
             let rule = format!("is {other:?}: give one of {}", ACTIONS.join(", "));
             Err(ApiError::invalid("action_id", rule))

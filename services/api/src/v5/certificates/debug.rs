@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 
 use super::action::Certificate;
 use crate::{
-    context::Call,
-    dry_run::Circumstances,
+    context::InstanceContext,
+    dry_run::DryRunContext,
     http::{error::ApiError, pem, times},
-    instances::served::Realm,
+    instances::served::ServedInstance,
 };
 
 /// What a device certificate would become.
@@ -122,31 +122,31 @@ struct CheckMade {
 ///
 /// # Errors
 /// [`InvalidCertificate`](crate::Code::InvalidCertificate) if none is given; [`NotReady`](crate::Code::NotReady).
-pub(crate) async fn of(call: &Call, ca: &Ca, given: Certificate) -> Result<DebugAnswer, ApiError> {
+pub(crate) async fn of(context: &InstanceContext, ca: &Ca, given: Certificate) -> Result<DebugAnswer, ApiError> {
     let (field, text) = match (given.device_certificate, given.verify_content) {
         (Some(text), _) => ("device_certificate", text),
         (None, text) => ("verify_content", text.unwrap_or_default()),
     };
-    let trial = Trial { chain: pem::chain(field, &text)?, ca: ca.id.clone(), circumstances: Circumstances::of(call)? };
-    call.realm.look(move |realm| trial.run(realm)).await
+    let run = DebugRun { chain: pem::chain(field, &text)?, ca: ca.id.clone(), dry_run: DryRunContext::of(context)? };
+    context.instance.lookup(move |instance| run.run(instance)).await
 }
 
 /// One certificate, and the CA certificate that it is held against.
-struct Trial {
+struct DebugRun {
     chain: Vec<Box<[u8]>>,
     ca: CaId,
-    circumstances: Circumstances,
+    dry_run: DryRunContext,
 }
 
-impl Trial {
+impl DebugRun {
     /// `None`: a lookup met damage, so what was found means nothing.
-    fn run(self, realm: &Realm) -> Option<DebugAnswer> {
-        let view = realm.view.admission();
+    fn run(self, instance: &ServedInstance) -> Option<DebugAnswer> {
+        let view = instance.view.admission();
         let damaged_before = view.lookups_damaged();
         let configuration = view.configuration();
         // Built for each question: an instance has a hundred CA certificates at most, and people ask seldom.
         let trust = configuration.trust_store();
-        let context = self.circumstances.context(&trust);
+        let context = self.dry_run.decision_context(&trust);
         let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);
         let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
         let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);

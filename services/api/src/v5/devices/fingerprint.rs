@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{error::ApiError, extract::Body, openapi::Errors},
 };
 
@@ -62,18 +62,18 @@ pub(crate) struct FingerprintShown {
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = FingerprintReset,
     responses((status = 200, body = FingerprintShown), Errors))]
 pub(crate) async fn reset(
-    call: Call,
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<FingerprintReset>,
 ) -> Result<Json<FingerprintShown>, ApiError> {
-    let device = call.device(&device_id)?.device.id;
+    let device = context.device(&device_id)?.device.id;
     let fingerprint = wanted.fingerprint.map(|text| read("fingerprint", &text)).transpose()?;
     let fingerprint_type = wanted.fingerprint_type.unwrap_or_default();
     let slot = match fingerprint_type {
         FingerprintType::Primary => Slot::Primary,
         FingerprintType::Secondary => Slot::Secondary,
     };
-    call.command(Command::ResetFingerprint { device, slot, fingerprint }).await?;
+    context.command(Command::ResetFingerprint { device, slot, fingerprint }).await?;
     let fingerprint = fingerprint.map(|fingerprint| fingerprint.to_string());
     Ok(Json(FingerprintShown { device_id, fingerprint, fingerprint_type }))
 }

@@ -14,16 +14,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::object::DeviceSummary;
 use crate::{
-    context::{Call, Caller},
+    context::{Caller, InstanceContext},
     http::{
         codes::Code,
         error::ApiError,
         extract::Query,
         openapi::Errors,
-        paging::{Page, PageQuery, PageWanted},
+        paging::{Page, PageQuery, PageRequest},
         times,
     },
-    instances::served::Realm,
+    instances::served::ServedInstance,
 };
 
 /// Milliseconds that one time of a filter stands for: the seconds that it is written in.
@@ -73,13 +73,13 @@ pub(crate) struct Devices {
     params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Devices), Errors))]
 pub(crate) async fn list(
-    call: Call,
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Devices>, ApiError> {
     let wanted = page.wanted()?;
-    let conditions = filter.conditions(&call)?;
-    let found = page_of(&call, vec![conditions], wanted, DeviceSummary::of).await?;
+    let conditions = filter.conditions(&context)?;
+    let found = page_of(&context, vec![conditions], wanted, DeviceSummary::of).await?;
     Ok(Json(Devices { devices: found.0, page: found.1 }))
 }
 
@@ -87,9 +87,9 @@ pub(crate) async fn list(
 type OfText = fn(TextTest) -> Condition;
 
 impl Filter {
-    fn conditions(self, call: &Call) -> Result<Vec<Condition>, ApiError> {
+    fn conditions(self, context: &InstanceContext) -> Result<Vec<Condition>, ApiError> {
         let mut conditions = Vec::new();
-        if let Some(space) = call.space_filter(self.app_id.as_deref())? {
+        if let Some(space) = context.space_filter(self.app_id.as_deref())? {
             conditions.push(Condition::Space(TextTest::Eq(space.as_str().into())));
         }
         let texts: [(Option<String>, OfText); 4] = [
@@ -126,15 +126,16 @@ fn later(at: Timestamp, ms: i64) -> Timestamp {
 /// # Errors
 /// [`ApiError::not_ready`].
 pub(crate) async fn page_of<T: Send + 'static>(
-    call: &Call,
+    context: &InstanceContext,
     any_of: Vec<Vec<Condition>>,
-    wanted: PageWanted,
-    shown: impl Fn(&Realm, &Configuration, &Device) -> T + Send + 'static,
+    wanted: PageRequest,
+    shown: impl Fn(&ServedInstance, &Configuration, &Device) -> T + Send + 'static,
 ) -> Result<(Vec<T>, Page), ApiError> {
-    let scope = scope_condition(&call.caller);
-    call.realm
-        .look(move |realm| {
-            let status = |device: &Device| realm.status_of(device);
+    let scope = scope_condition(&context.caller);
+    context
+        .instance
+        .lookup(move |instance| {
+            let status = |device: &Device| instance.status_of(device);
             let mut query = DeviceQuery {
                 any_of,
                 order: Order::NewestFirst,
@@ -146,10 +147,10 @@ pub(crate) async fn page_of<T: Send + 'static>(
             if let Some(scope) = &scope {
                 query.narrow(scope);
             }
-            let (found, count): (DevicePage, u64) = (realm.view.list(&query)?, realm.view.count(&query)?);
+            let (found, count): (DevicePage, u64) = (instance.view.list(&query)?, instance.view.count(&query)?);
             let marker = found.marker().map(|marker| marker.to_string());
-            let configuration = realm.configuration();
-            let devices = found.devices.iter().map(|listed| shown(realm, &configuration, &listed.device)).collect();
+            let configuration = instance.configuration();
+            let devices = found.devices.iter().map(|listed| shown(instance, &configuration, &listed.device)).collect();
             Some((devices, Page { count, marker }))
         })
         .await

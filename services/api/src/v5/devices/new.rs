@@ -21,7 +21,7 @@ use utoipa::{
 
 use super::fingerprint;
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{codes::Code, error::ApiError},
     v5::products,
 };
@@ -130,7 +130,7 @@ pub(crate) struct InitialDesired {
 }
 
 /// What is to be done for a new device.
-pub(super) struct Wanted {
+pub(super) struct DeviceToAdd {
     /// Its id, if the command is granted.
     pub(super) device: DeviceId,
     /// What the registrar is asked.
@@ -144,7 +144,7 @@ impl NewDevice {
     ///
     /// # Errors
     /// For a field that breaks its rule, a product that does not exist, or what is not offered.
-    pub(super) fn wanted(self, call: &Call) -> Result<Wanted, ApiError> {
+    pub(super) fn read(self, context: &InstanceContext) -> Result<DeviceToAdd, ApiError> {
         let node_id = NodeId::parse(&self.node_id).map_err(|error| ApiError::invalid("node_id", error))?;
         let product = ProductId::parse(&self.product_id).map_err(|error| ApiError::invalid("product_id", error))?;
         let device = self.device_id.unwrap_or_else(|| format!("{product}_{node_id}"));
@@ -156,7 +156,7 @@ impl NewDevice {
         let credential = self.auth_info.unwrap_or_default().credential()?;
         let shadow = self.shadow.unwrap_or_default();
         check_shadow(&shadow)?;
-        let (space, product) = products::meant(call, product.as_str(), self.app_id.as_deref())?;
+        let (space, product) = products::resolve(context, product.as_str(), self.app_id.as_deref())?;
         let profile = DeviceProfile {
             device: device.clone(),
             node_id,
@@ -168,7 +168,7 @@ impl NewDevice {
         };
         let description = self.description.map(Into::into);
         let extension_info = self.extension_info.map(|info| Value::Object(info).to_string().into());
-        Ok(Wanted {
+        Ok(DeviceToAdd {
             device,
             command: Command::PreRegisterDevice { profile, credential, description, extension_info },
             shadow,

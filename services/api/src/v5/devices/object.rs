@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{http::times, instances::served::Realm};
+use crate::{http::times, instances::served::ServedInstance};
 
 /// A tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -108,7 +108,7 @@ impl From<&Tag> for TagShown {
 
 impl DeviceSummary {
     /// Of a device, with what `configuration` calls its space and product, and how it stands now.
-    pub(crate) fn of(realm: &Realm, configuration: &Configuration, device: &Device) -> Self {
+    pub(crate) fn of(instance: &ServedInstance, configuration: &Configuration, device: &Device) -> Self {
         Self {
             app_id: device.space.to_string(),
             app_name: app_name(configuration, device),
@@ -120,7 +120,7 @@ impl DeviceSummary {
             description: device.description.as_deref().map(str::to_owned),
             product_id: device.product.to_string(),
             product_name: product_name(configuration, device),
-            status: status_name(realm.status_of(device)),
+            status: status_name(instance.status_of(device)),
             tags: device.tags.iter().map(TagShown::from).collect(),
         }
     }
@@ -128,13 +128,13 @@ impl DeviceSummary {
 
 impl DeviceShown {
     /// Of a device as the view has it. Reads the view: off the runtime's threads.
-    pub(crate) fn of(realm: &Realm, listed: &Listed) -> Self {
+    pub(crate) fn of(instance: &ServedInstance, listed: &Listed) -> Self {
         let device = &listed.device;
-        let seen = realm.view.seen(&device.id);
+        let seen = instance.view.seen(&device.id);
         // Who proved a certificate was connected, although this process may not have been there to see it.
         let proven = device.credential.pins().any(|pin| pin.ca.is_some()).then_some(device.registered_at);
         Self {
-            summary: DeviceSummary::of(realm, &realm.configuration(), device),
+            summary: DeviceSummary::of(instance, &instance.configuration(), device),
             auth_info: AuthInfoShown::from(&device.credential),
             create_time: times::basic(device.registered_at),
             connection_status_update_time: seen.map(|seen| seen.changed_at).or(proven).map(times::with_milliseconds),

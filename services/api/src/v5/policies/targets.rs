@@ -18,13 +18,13 @@ use utoipa::ToSchema;
 
 use super::found;
 use crate::{
-    context::Call,
+    context::InstanceContext,
     http::{
         codes::Code,
         error::ApiError,
         extract::Body,
         openapi::Errors,
-        paging::{self, Page, PageQuery, PageWanted},
+        paging::{self, Page, PageQuery, PageRequest},
     },
 };
 
@@ -119,41 +119,41 @@ pub(crate) struct TargetPage {
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/bind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
 pub(crate) async fn bind(
-    call: Call,
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
 ) -> Result<Json<TargetsChanged>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let id = policy.id.clone();
-    change(&call, &policy, wanted, |target| Command::BindPolicy { policy: id.clone(), target }).await.map(Json)
+    change(&context, &policy, wanted, |target| Command::BindPolicy { policy: id.clone(), target }).await.map(Json)
 }
 
 /// Unbind a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/unbind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
 pub(crate) async fn unbind(
-    call: Call,
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
 ) -> Result<Json<TargetsChanged>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let id = policy.id.clone();
-    change(&call, &policy, wanted, |target| Command::UnbindPolicy { policy: id.clone(), target }).await.map(Json)
+    change(&context, &policy, wanted, |target| Command::UnbindPolicy { policy: id.clone(), target }).await.map(Json)
 }
 
 /// List what a policy is bound to
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/list-targets", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = TargetQuery, responses((status = 200, body = TargetPage), Errors))]
 pub(crate) async fn list(
-    call: Call,
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(query): Body<TargetQuery>,
 ) -> Result<Json<TargetPage>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let TargetQuery { target_type, limit, marker, offset } = query;
     let wanted = PageQuery { limit, marker, offset }.wanted()?;
     let of_kind = |kind| target_type.is_none_or(|only| only == kind);
-    let mut configured = configured(&call, &policy);
+    let mut configured = configured(&context, &policy);
     configured.retain(|(_, target)| of_kind(target.target_type));
     let mut count = configured.len() as u64;
     // Their keys begin with a time, which is more than a position is: so they stand before every device.
@@ -163,7 +163,7 @@ pub(crate) async fn list(
     let mut shown: Vec<(String, TargetShown)> = configured.into_iter().skip(skipped).take(wanted.limit).collect();
     if of_kind(TargetType::Device) {
         let (limit, offset) = (wanted.limit - shown.len(), wanted.offset - skipped);
-        let (devices, bound) = devices(&call, &policy, PageWanted { limit, offset, ..wanted }).await?;
+        let (devices, bound) = devices(&context, &policy, PageRequest { limit, offset, ..wanted }).await?;
         shown.extend(devices);
         count += bound;
     }
@@ -172,7 +172,7 @@ pub(crate) async fn list(
 }
 
 async fn change(
-    call: &Call,
+    context: &InstanceContext,
     policy: &Policy,
     wanted: Targets,
     command: impl Fn(PolicyTarget) -> Command,
@@ -184,7 +184,7 @@ async fn change(
     }
     let mut known = HashSet::new();
     let ids = target_ids.iter().filter(|id| known.insert(id.as_str())).cloned();
-    let asked: Vec<_> = ids.enumerate().map(|(n, id)| one(call, policy, target_type, n, id, &command)).collect();
+    let asked: Vec<_> = ids.enumerate().map(|(n, id)| one(context, policy, target_type, n, id, &command)).collect();
     let mut outcomes = stream::iter(asked).buffered(TARGETS_AT_A_TIME);
     let (mut success_targets, mut failure_targets) = (Vec::new(), Vec::new());
     while let Some((id, outcome)) = outcomes.next().await {
@@ -203,27 +203,27 @@ async fn change(
 
 /// The `n`th target of a request, and how it went.
 async fn one(
-    call: &Call,
+    context: &InstanceContext,
     policy: &Policy,
     kind: TargetType,
     n: usize,
     id: String,
     command: &impl Fn(PolicyTarget) -> Command,
 ) -> (String, Result<(), ApiError>) {
-    let outcome = match target(call, policy, kind, &id) {
-        Ok(target) => call.nth_command(n, command(target)).await.map(drop),
+    let outcome = match target(context, policy, kind, &id) {
+        Ok(target) => context.nth_command(n, command(target)).await.map(drop),
         Err(error) => Err(error),
     };
     (id, outcome)
 }
 
 /// The target that an id means, if the caller may touch it.
-fn target(call: &Call, policy: &Policy, kind: TargetType, id: &str) -> Result<PolicyTarget, ApiError> {
+fn target(context: &InstanceContext, policy: &Policy, kind: TargetType, id: &str) -> Result<PolicyTarget, ApiError> {
     match kind {
-        TargetType::Device => Ok(PolicyTarget::Device(call.device(id)?.device.id)),
-        TargetType::App => call.space(Some(id)).map(PolicyTarget::Space),
+        TargetType::Device => Ok(PolicyTarget::Device(context.device(id)?.device.id)),
+        TargetType::App => context.space(Some(id)).map(PolicyTarget::Space),
         TargetType::Product => {
-            let configuration = call.configuration();
+            let configuration = context.configuration();
             let product = ProductId::parse(id).ok().map(|product| (policy.space.clone(), product));
             let product = product.filter(|key| configuration.products.contains_key(key));
             product.map(|(space, product)| PolicyTarget::Product(space, product)).ok_or_else(|| {
@@ -235,10 +235,10 @@ fn target(call: &Call, policy: &Policy, kind: TargetType, id: &str) -> Result<Po
 }
 
 /// The resource space and the products that a policy is bound to, each with its place in the list.
-fn configured(call: &Call, policy: &Policy) -> Vec<(String, TargetShown)> {
-    let configuration = call.configuration();
+fn configured(context: &InstanceContext, policy: &Policy) -> Vec<(String, TargetShown)> {
+    let configuration = context.configuration();
     // Not its id alone: one that somebody chose could stand anywhere, and two could be the same.
-    let key = |kind: &str, id: &str, at| paging::key_of(&format!("{kind}:{id}"), at);
+    let key = |kind: &str, id: &str, at| paging::list_key(&format!("{kind}:{id}"), at);
     let space = configuration.spaces.get(&policy.space).filter(|space| space.policies.contains(&policy.id));
     let space = space.map(|space| {
         let target = TargetShown { target_type: TargetType::App, target_id: space.id.to_string() };
@@ -253,10 +253,14 @@ fn configured(call: &Call, policy: &Policy) -> Vec<(String, TargetShown)> {
 }
 
 /// A page of the devices that a policy is bound to, and how many there are.
-async fn devices(call: &Call, policy: &Policy, wanted: PageWanted) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
+async fn devices(
+    context: &InstanceContext,
+    policy: &Policy,
+    wanted: PageRequest,
+) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
     let bound_to = vec![Condition::Policy(policy.space.clone(), policy.id.clone())];
     let after = wanted.marker.as_deref().and_then(Marker::parse);
-    let look = call.realm.look(move |realm| {
+    let look = context.instance.lookup(move |instance| {
         // No condition asks for it.
         let status = |_: &Device| DeviceStatus::Inactive;
         let query = DeviceQuery {
@@ -267,7 +271,7 @@ async fn devices(call: &Call, policy: &Policy, wanted: PageWanted) -> Result<(Ve
             limit: wanted.limit,
             status: &status,
         };
-        Some((realm.view.list(&query)?.devices, realm.view.count(&query)?))
+        Some((instance.view.list(&query)?.devices, instance.view.count(&query)?))
     });
     let (found, count) = look.await?;
     let shown = found.into_iter().map(|listed| {

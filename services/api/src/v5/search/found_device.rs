@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     http::times,
-    instances::served::Realm,
+    instances::served::ServedInstance,
     v5::{
         devices::object::{TagShown, app_name, product_name, status_name},
         search::sql::{Field, Select},
@@ -61,7 +61,7 @@ pub(crate) struct FoundDevice {
 
 impl FoundDevice {
     /// What was selected of a device.
-    pub(super) fn of(realm: &Realm, configuration: &Configuration, listed: &Listed, select: &Select) -> Self {
+    pub(super) fn of(instance: &ServedInstance, configuration: &Configuration, listed: &Listed, select: &Select) -> Self {
         let device = &listed.device;
         let is_named = |field| matches!(select, Select::Fields(fields) if fields.contains(&field));
         let everything = *select == Select::Everything;
@@ -77,7 +77,7 @@ impl FoundDevice {
             node_type: wants(Field::NodeType).then_some(NODE_TYPE),
             product_id: wants(Field::ProductId).then(|| device.product.to_string()),
             product_name: everything.then(|| product_name(configuration, device)),
-            status: wants(Field::Status).then(|| status_name(realm.status_of(device))),
+            status: wants(Field::Status).then(|| status_name(instance.status_of(device))),
             tags: (wants(Field::TagKey) || wants(Field::TagValue)).then(tags),
             create_time: is_named(Field::CreateTime).then(|| times::basic(device.registered_at)),
             marker: listed.marker().to_string(),

@@ -3,9 +3,11 @@
 //! Names that exist and names that do not are counted alike, but apart: invented ones cannot push out real ones, and a
 //! real one that is locked looks no different from an invented one. Not for what counts as a guess; the caller says.
 
+mod lockout;
+
 use rollcall_domain::time::Timestamp;
 
-use super::lockout::Lockout;
+use self::lockout::Lockout;
 use crate::http::{codes::Code, error::ApiError};
 
 /// Characters of a name that are told apart; no name that exists is longer.
@@ -13,26 +15,26 @@ const NAME_CHARS_MAX: usize = 64;
 
 /// Failures by name.
 #[derive(Default)]
-pub(super) struct Guesses {
+pub(super) struct LoginThrottle {
     real: Lockout,
     invented: Lockout,
 }
 
 /// One attempt with one name.
-pub(super) struct Guess<'a> {
+pub(super) struct Attempt<'a> {
     lockout: &'a Lockout,
     name: String,
 }
 
-impl Guesses {
+impl LoginThrottle {
     /// An attempt with `name`.
-    pub(super) fn of(&self, name: &str, exists: bool) -> Guess<'_> {
+    pub(super) fn attempt(&self, name: &str, exists: bool) -> Attempt<'_> {
         let lockout = if exists { &self.real } else { &self.invented };
-        Guess { lockout, name: name.chars().take(NAME_CHARS_MAX).collect() }
+        Attempt { lockout, name: name.chars().take(NAME_CHARS_MAX).collect() }
     }
 }
 
-impl Guess<'_> {
+impl Attempt<'_> {
     /// To be asked before the secret is compared.
     ///
     /// # Errors
@@ -56,24 +58,24 @@ impl Guess<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::security::lockout::{FAILURES_MAX, NAMES_MAX};
+    use crate::security::login_throttle::lockout::{FAILURES_MAX, NAMES_MAX};
 
     #[test]
     fn real_and_invented_names_lock_alike_and_neither_pushes_out_the_other() {
-        let guesses = Guesses::default();
+        let throttle = LoginThrottle::default();
         let now = Timestamp::from_unix_ms(1_000);
         for (name, exists) in [("admin", true), ("nobody", false)] {
-            let guess = guesses.of(name, exists);
+            let attempt = throttle.attempt(name, exists);
             for _ in 0..FAILURES_MAX {
-                assert_eq!(guess.check(now), Ok(()), "{name}");
-                guess.failed(now);
+                assert_eq!(attempt.check(now), Ok(()), "{name}");
+                attempt.failed(now);
             }
-            let error = guess.check(now).unwrap_err();
+            let error = attempt.check(now).unwrap_err();
             assert_eq!((error.code, error.retry_after_s), (Code::Locked, Some(300)), "{name}");
         }
         for n in 0..=NAMES_MAX {
-            guesses.of(&format!("invented-{n}"), false).failed(Timestamp::from_unix_ms(2_000));
+            throttle.attempt(&format!("invented-{n}"), false).failed(Timestamp::from_unix_ms(2_000));
         }
-        assert!(guesses.of("admin", true).check(now).is_err());
+        assert!(throttle.attempt("admin", true).check(now).is_err());
     }
 }

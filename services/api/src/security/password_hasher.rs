@@ -19,13 +19,13 @@ const HASHES_MAX: usize = 2;
 const WAITING_MAX: usize = 64;
 
 /// See the file.
-pub(super) struct Hashing {
+pub(super) struct PasswordHasher {
     pepper: Arc<Pepper>,
     under_way: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
-impl Hashing {
+impl PasswordHasher {
     pub(super) fn new(pepper: Pepper) -> Self {
         Self {
             pepper: Arc::new(pepper),
@@ -35,7 +35,7 @@ impl Hashing {
     }
 
     /// The hash to be kept of a password that came in `field`.
-    pub(super) async fn hashed(
+    pub(super) async fn hash(
         &self,
         field: &'static str,
         password: SecretString,
@@ -44,8 +44,8 @@ impl Hashing {
         let entropy = Arc::clone(entropy);
         let hash = self.blocking(move |pepper| pepper.hash(&password, &*entropy)).await?;
         let failed = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "a password could not be hashed");
-            ApiError::new(Code::Internal, "the password could not be hashed")
+            tracing::error!(%error, "a password could not be hash");
+            ApiError::new(Code::Internal, "the password could not be hash")
         };
         match hash {
             Ok(hash) => PasswordHash::parse(&hash).map_err(|error| failed(&error)),
@@ -55,7 +55,7 @@ impl Hashing {
     }
 
     /// Whether it is the password of the hash. Takes as long without one.
-    pub(super) async fn is_password(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool, ApiError> {
+    pub(super) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool, ApiError> {
         self.blocking(move |pepper| pepper.verify(&password, hash.as_ref().map(PasswordHash::as_str))).await
     }
 

@@ -227,13 +227,16 @@ async fn bodies_and_paces_have_their_limits() {
 #[tokio::test]
 async fn the_first_administrator_comes_in_both_ways() {
     let world = World::empty().await;
-    let welcome = &world.welcome;
-    let password = welcome.password.as_ref().expect("this process made it").expose_secret();
-    let session = log_in(&world, &welcome.operator, password).await.ok(200);
-    assert_eq!((session["role"].as_str(), session["project_id"].as_str()), (Some("admin"), Some(&*welcome.project_id)));
-    let secret = welcome.secret_key.expose_secret().to_owned();
-    let admin = Client { access_key: welcome.access_key.clone(), secret, ..world.nobody() };
+    let first_administrator = &world.first_administrator;
+    let password = first_administrator.password.as_ref().expect("this process made it").expose_secret();
+    let session = log_in(&world, &first_administrator.operator, password).await.ok(200);
+    assert_eq!(
+        (session["role"].as_str(), session["project_id"].as_str()),
+        (Some("admin"), Some(&*first_administrator.project_id))
+    );
+    let secret = first_administrator.secret_key.expose_secret().to_owned();
+    let admin = Client { access_key: first_administrator.access_key.clone(), secret, ..world.nobody() };
     assert_eq!(admin.get(ME).await.ok(200)["name"], "admin");
-    let shown = format!("{welcome:?}");
+    let shown = format!("{first_administrator:?}");
     assert!(!shown.contains(password) && !shown.contains(&admin.secret), "{shown}");
 }

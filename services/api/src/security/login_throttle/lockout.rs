@@ -49,7 +49,7 @@ impl Lockout {
     /// # Errors
     /// [`LockedUntil`].
     pub fn check(&self, name: &str, now_ms: i64) -> Result<(), LockedUntil> {
-        match self.held().get(name).and_then(|failures| failures.locked_until_ms()) {
+        match self.lock().get(name).and_then(|failures| failures.locked_until_ms()) {
             Some(unix_ms) if now_ms < unix_ms => Err(LockedUntil { unix_ms }),
             _ => Ok(()),
         }
@@ -57,7 +57,7 @@ impl Lockout {
 
     /// A try failed. A name that was locked and is no more starts anew; one that is still locked stays so no longer for it.
     pub fn failed(&self, name: &str, now_ms: i64) {
-        let mut names = self.held();
+        let mut names = self.lock();
         if let Some(failures) = names.get_mut(name) {
             match failures.locked_until_ms() {
                 Some(until_ms) if now_ms < until_ms => return,
@@ -75,11 +75,11 @@ impl Lockout {
 
     /// A try succeeded: the failures before it are forgotten.
     pub fn succeeded(&self, name: &str) {
-        self.held().remove(name);
+        self.lock().remove(name);
     }
 
     /// A panic elsewhere leaves a map that is still whole: each change is one insertion or removal.
-    fn held(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,6 +134,6 @@ mod tests {
             lockout.failed(&n.to_string(), 1);
         }
         assert_eq!(lockout.check("oldest", 1), Ok(()));
-        assert_eq!(lockout.held().len(), NAMES_MAX);
+        assert_eq!(lockout.lock().len(), NAMES_MAX);
     }
 }

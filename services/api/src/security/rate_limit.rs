@@ -22,20 +22,20 @@ pub struct RetryAfter {
 }
 
 /// A rate for each key: an access key, an operator, a source address.
-pub struct Pace<C: Clock = DefaultClock> {
+pub struct RateLimit<C: Clock = DefaultClock> {
     limiter: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
     keys_max: usize,
 }
 
-impl Pace {
+impl RateLimit {
     /// `rate` requests a second for each key, and `burst` at once by one that has been quiet; at least one of each.
     pub fn per_second(rate: u32, burst: u32) -> Self {
         Self::with_clock(rate, burst, KEYS_MAX, DefaultClock::default())
     }
 }
 
-impl<C: Clock + Clone> Pace<C> {
+impl<C: Clock + Clone> RateLimit<C> {
     fn with_clock(rate: u32, burst: u32, keys_max: usize, clock: C) -> Self {
         let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_burst_passes_the_rest_is_told_when_and_another_key_has_its_own() {
         let clock = FakeRelativeClock::default();
-        let pace = Pace::with_clock(1, 3, KEYS_MAX, clock.clone());
+        let pace = RateLimit::with_clock(1, 3, KEYS_MAX, clock.clone());
         let storm: Vec<_> = (0..4).map(|_| pace.check("storm")).collect();
         assert_eq!(storm, [Ok(()), Ok(()), Ok(()), Err(RetryAfter { seconds: 1 })]);
         assert_eq!(pace.check("other"), Ok(()));
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn quiet_keys_are_forgotten_when_there_are_too_many() {
         let clock = FakeRelativeClock::default();
-        let pace = Pace::with_clock(1, 1, 4, clock.clone());
+        let pace = RateLimit::with_clock(1, 1, 4, clock.clone());
         for key in ["a", "b", "c", "d"] {
             assert_eq!(pace.check(key), Ok(()));
         }
