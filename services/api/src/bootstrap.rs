@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::codec::AnyRequest;
+use rollcall_backbone::codec::{AnyRequest, QueuedRequest};
 use rollcall_domain::{
     fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::{
-    change_client::{Change, queued},
+    change_client::Change,
     http::{codes::Code, error::ApiError},
     security::password,
     state::Api,
@@ -172,7 +172,8 @@ impl NewAdministrator {
 async fn submit(api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
     let id = request_id(id);
     let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(ACTOR.into()), command };
-    api.fleet_changes.submit(Change { id, request: queued(request, api.now(), None) }).await
+    let request = QueuedRequest { submitted_at: api.now(), traceparent: None, request };
+    api.fleet_changes.submit(Change { id, request }).await
 }
 
 /// How to come in. The password is known if the operator is the one that this process would make.

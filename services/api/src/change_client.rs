@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_backbone::{
-    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    codec::{QueuedRequest, Ruling, encode_request},
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
     requests::{RequestKind, RequestQueue},
@@ -138,13 +138,4 @@ async fn submit(
         },
         Ruling::Rejected(rejected) => Err(Failed(rejected.into())),
     }
-}
-
-/// A request of an operator, ready to be queued.
-pub(crate) fn queued(
-    request: AnyRequest,
-    now: rollcall_domain::time::Timestamp,
-    traceparent: Option<String>,
-) -> QueuedRequest {
-    QueuedRequest { submitted_at: now, traceparent, request }
 }

@@ -23,7 +23,6 @@ mod rollcall_v1;
 mod run;
 pub mod security;
 mod state;
-mod trace;
 mod v5;
 mod writable;
 

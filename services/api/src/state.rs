@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::{ids::LogId, time::Timestamp};
+use rollcall_domain::time::Timestamp;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
@@ -12,7 +12,7 @@ use crate::{
     change_client::ChangeClient,
     config::Config,
     http::paging::time_ordered_id,
-    instances::{Instances, served::ServedInstance},
+    instances::Instances,
     security::{access::Access, rate_limit::RateLimit},
     writable::Writable,
 };
@@ -56,13 +56,5 @@ impl Api {
     pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
         time_ordered_id(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
-    }
-
-    /// The way to the registrar of a log.
-    pub(crate) fn changes_of<'a>(&'a self, instance: Option<&'a ServedInstance>) -> (&'a ChangeClient, LogId) {
-        match instance {
-            Some(instance) => (&instance.changes, LogId::Instance(instance.id.clone())),
-            None => (&self.fleet_changes, LogId::Fleet),
-        }
     }
 }

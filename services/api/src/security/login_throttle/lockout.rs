@@ -10,23 +10,23 @@ use std::{
 };
 
 /// Failures in a row that lock a name.
-pub const FAILURES_MAX: u32 = 5;
+pub(super) const FAILURES_MAX: u32 = 5;
 /// For how long, ms.
-pub const LOCKED_MS: i64 = 5 * 60 * 1000;
+pub(super) const LOCKED_MS: i64 = 5 * 60 * 1000;
 /// Names held; the one that failed longest ago makes room for another.
-pub const NAMES_MAX: usize = 4096;
+pub(super) const NAMES_MAX: usize = 4096;
 
 /// The name is locked, whatever comes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("locked after {FAILURES_MAX} failures in a row")]
-pub struct LockedUntil {
+pub(super) struct LockedUntil {
     /// Milliseconds since the Unix epoch.
-    pub unix_ms: i64,
+    pub(super) unix_ms: i64,
 }
 
 /// Counts failures by name.
 #[derive(Default)]
-pub struct Lockout {
+pub(super) struct Lockout {
     names: Mutex<HashMap<String, Failures>>,
 }
 
@@ -48,7 +48,7 @@ impl Lockout {
     ///
     /// # Errors
     /// [`LockedUntil`].
-    pub fn check(&self, name: &str, now_ms: i64) -> Result<(), LockedUntil> {
+    pub(super) fn check(&self, name: &str, now_ms: i64) -> Result<(), LockedUntil> {
         match self.lock().get(name).and_then(|failures| failures.locked_until_ms()) {
             Some(unix_ms) if now_ms < unix_ms => Err(LockedUntil { unix_ms }),
             _ => Ok(()),
@@ -56,7 +56,7 @@ impl Lockout {
     }
 
     /// A try failed. A name that was locked and is no more starts anew; one that is still locked stays so no longer for it.
-    pub fn failed(&self, name: &str, now_ms: i64) {
+    pub(super) fn failed(&self, name: &str, now_ms: i64) {
         let mut names = self.lock();
         if let Some(failures) = names.get_mut(name) {
             match failures.locked_until_ms() {
@@ -74,7 +74,7 @@ impl Lockout {
     }
 
     /// A try succeeded: the failures before it are forgotten.
-    pub fn succeeded(&self, name: &str) {
+    pub(super) fn succeeded(&self, name: &str) {
         self.lock().remove(name);
     }
 

@@ -4,7 +4,7 @@ use opentelemetry::trace::TraceContextExt as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The current span as a W3C `traceparent` (Trace Context §3.2), if somebody collects spans.
-pub(crate) fn traceparent() -> Option<String> {
+pub(super) fn traceparent() -> Option<String> {
     let context = tracing::Span::current().context();
     let span = context.span().span_context().clone();
     let flags = span.trace_flags().to_u8();
