@@ -4,14 +4,17 @@
 
 pub mod codes;
 pub mod error;
+pub(crate) mod errors;
 pub(crate) mod extract;
 pub(crate) mod json_integer;
 pub(crate) mod metrics;
 pub(crate) mod middleware;
-pub mod openapi;
+mod openapi;
 pub(crate) mod paging;
-pub(crate) mod parameters;
+mod parameters;
 pub(crate) mod pem;
+pub(crate) mod responses;
+pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod serve;
 pub(crate) mod server_certificates;

@@ -28,6 +28,6 @@ mod writable;
 
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
 pub use config::Config;
-pub use http::{codes::Code, openapi};
+pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
 pub use security::{command_key, signing};

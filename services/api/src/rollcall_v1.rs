@@ -10,6 +10,7 @@ mod declared;
 mod devices;
 mod events;
 mod health;
+mod history;
 mod instances;
 mod login;
 mod me;
@@ -19,7 +20,7 @@ mod what_if;
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::routes;
 
-use crate::http::router::Routes;
+use crate::http::route::Routes;
 
 /// Largest body of a request that anybody may send, bytes: a name and a password.
 const OPEN_BODY_BYTES_MAX: usize = 16 * 1024;

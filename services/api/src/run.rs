@@ -7,7 +7,7 @@ use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::LogId;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     http::{codes::Code, error::ApiError, router, serve, server_certificates},
     instances::{Dependencies, Instances},
     security::{access::Access, command_key, rate_limit::RateLimit},
-    state::Api,
+    state::{Api, DRY_RUNS_MAX},
     writable,
 };
 
@@ -109,6 +109,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         entropy: parts.entropy,
         access,
         search_rate,
+        dry_runs: Semaphore::new(DRY_RUNS_MAX),
         instances: Instances::default(),
         writable,
         fleet_changes,

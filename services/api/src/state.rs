@@ -6,7 +6,7 @@ use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::time::Timestamp;
 use rollcall_projection::fleet::FleetSnapshot;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     change_client::ChangeClient,
@@ -16,6 +16,9 @@ use crate::{
     security::{access::Access, rate_limit::RateLimit},
     writable::Writable,
 };
+
+/// Dry runs of templates that a process works on at a time.
+pub(crate) const DRY_RUNS_MAX: usize = 2;
 
 /// See the file.
 pub(crate) struct Api {
@@ -33,6 +36,8 @@ pub(crate) struct Api {
     pub(crate) access: Access,
     /// How fast each operator searches.
     pub(crate) search_rate: RateLimit,
+    /// A permit for each dry run of a template under way.
+    pub(crate) dry_runs: Semaphore,
     /// The instances that are served.
     pub(crate) instances: Instances,
     /// Why logs cannot be written, if they cannot.

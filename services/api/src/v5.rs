@@ -16,7 +16,7 @@ pub(crate) mod templates;
 
 use utoipa_axum::routes;
 
-use crate::{context::InstanceContext, http::router::Routes};
+use crate::http::route::Routes;
 
 /// Every operation of the v5 API that Rollcall offers.
 pub(crate) fn routes() -> Routes {
@@ -52,13 +52,4 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(commands::create))
         .routes(routes!(properties::list, properties::update))
         .routes(routes!(shadow::show, shadow::update, shadow::delete))
-}
-
-/// The id of something that a device is to be sent: the same whenever the same request comes with the same
-/// `Idempotency-Key`.
-fn request_id(context: &InstanceContext) -> String {
-    match context.idempotency_hash().and_then(|hash| hash.first_chunk::<16>().copied()) {
-        Some(start) => hex::encode(start),
-        None => context.api.entropy.uuid_v4().to_string(),
-    }
 }

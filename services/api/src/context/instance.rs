@@ -119,4 +119,12 @@ impl InstanceContext {
     pub(crate) fn idempotency_hash(&self) -> Option<[u8; 32]> {
         self.idempotency.0
     }
+
+    /// The id of what a device is to be sent: the same whenever the same request comes with the same `Idempotency-Key`.
+    pub(crate) fn device_request_id(&self) -> String {
+        match self.idempotency_hash().and_then(|hash| hash.first_chunk::<16>().copied()) {
+            Some(start) => hex::encode(start),
+            None => self.api.entropy.uuid_v4().to_string(),
+        }
+    }
 }

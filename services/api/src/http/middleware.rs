@@ -7,7 +7,7 @@ use std::{any::Any, sync::Arc};
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderName, HeaderValue, Response, header},
     middleware::Next,
     response::IntoResponse as _,
 };
@@ -76,22 +76,4 @@ pub(crate) async fn no_such_operation(request: Request) -> ApiError {
 /// The path is known, the method is not one of its own.
 pub(crate) async fn no_such_method(request: Request) -> ApiError {
     ApiError::new(Code::MethodNotAllowed, format!("this path has no method {}", request.method()))
-}
-
-/// Where no body is answered: 204.
-pub(crate) struct NoContent;
-
-impl axum::response::IntoResponse for NoContent {
-    fn into_response(self) -> Response<Body> {
-        StatusCode::NO_CONTENT.into_response()
-    }
-}
-
-/// What was made: 201.
-pub(crate) struct Created<T>(pub(crate) T);
-
-impl<T: serde::Serialize> axum::response::IntoResponse for Created<T> {
-    fn into_response(self) -> Response<Body> {
-        (StatusCode::CREATED, axum::Json(self.0)).into_response()
-    }
 }

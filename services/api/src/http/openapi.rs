@@ -2,65 +2,32 @@
 //!
 //! Not for what an operation does. Invariant: an operation that exists is in it, with the role that it needs.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     Router,
+    body::Bytes,
     http::{Method, header},
     response::{Html, IntoResponse},
     routing::get,
 };
 use serde_json::Value;
 use utoipa::{
-    IntoResponses, PartialSchema, ToSchema,
+    PartialSchema, ToSchema,
     openapi::{
-        Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+        Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema,
         extensions::ExtensionsBuilder,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
 
-use crate::{
-    http::{error::ErrorBody, router},
-    security::permission,
-};
+use super::{error::ErrorBody, errors::ERRORS};
+use crate::security::permission;
 
-/// What every operation may answer beside what it is for: status, name in the document, when.
-const ERRORS: [(&str, &str, &str); 7] = [
-    ("400", "BadRequest", "Something in the request is wrong; the text names it"),
-    ("401", "Unauthorized", "Not authenticated"),
-    ("403", "Forbidden", "Not permitted, or too many requests, or a resource space that does not exist"),
-    ("404", "NotFound", "Something that the request names does not exist"),
-    ("405", "MethodNotAllowed", "The path has no such method"),
-    ("409", "Conflict", "It contradicts what exists"),
-    ("503", "ServiceUnavailable", "It cannot be done at the moment; try again"),
-];
-
-/// The errors, for what an operation declares.
-pub(crate) struct Errors;
-
-impl IntoResponses for Errors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let named = |(status, name, _): (&str, &str, &str)| (status.to_owned(), Ref::from_response_name(name).into());
-        ERRORS.into_iter().map(named).collect()
-    }
-}
-
-/// The document as JSON text, the same for everybody.
-pub fn json() -> &'static str {
-    static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", value()));
-    &JSON
-}
-
-/// The document.
-pub(crate) fn value() -> &'static Value {
-    static VALUE: LazyLock<Value> =
-        LazyLock::new(|| serde_json::to_value(router::document()).expect("a document of texts, numbers and maps is JSON"));
-    &VALUE
+/// The document as it is committed and served.
+pub(super) fn to_json(document: &Value) -> String {
+    format!("{document:#}\n")
 }
 
 /// The name that a key goes by in the document.
@@ -141,9 +108,10 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
     all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
-/// The document and the page that shows it.
-pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let document = || async { ([(header::CONTENT_TYPE, "application/json")], json()).into_response() };
+/// Serves the document, and a page that shows it.
+pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: &Value) -> Router<S> {
+    let json = Bytes::from(to_json(document));
+    let document = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response());
     Router::new()
         .route("/openapi.json", get(document))
         .route("/docs", get(|| async { Html(include_str!("openapi/page.html")) }))

@@ -51,13 +51,7 @@ impl PageQuery {
     /// # Errors
     /// [`Code::LimitOutOfRange`] or [`Code::PageOutOfRange`].
     pub(crate) fn wanted(&self) -> Result<PageRequest, ApiError> {
-        let limit = match self.limit {
-            None => LIMIT_DEFAULT,
-            Some(limit) => usize::try_from(limit)
-                .ok()
-                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-                .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))?,
-        };
+        let limit = limit(self.limit)?;
         let offset = match self.offset {
             None => 0,
             Some(offset) => usize::try_from(offset)
@@ -75,6 +69,16 @@ impl PageQuery {
         };
         Ok(PageRequest { limit, marker, offset })
     }
+}
+
+/// The entries of a page: 1 to [`LIMIT_MAX`], [`LIMIT_DEFAULT`] when absent.
+///
+/// # Errors
+/// [`Code::LimitOutOfRange`].
+pub(crate) fn limit(given: Option<i64>) -> Result<usize, ApiError> {
+    let Some(limit) = given else { return Ok(LIMIT_DEFAULT) };
+    let within = usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    within.ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
 }
 
 /// What a list says beside its entries.

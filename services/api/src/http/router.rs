@@ -5,48 +5,60 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
-use crate::{
-    http::{middleware, openapi, parameters},
-    rollcall_v1,
-    security::authenticate,
-    state::Api,
-    v5,
+use super::{
+    middleware, openapi,
+    parameters::{self, ParameterRules},
+    route::Routes,
 };
-
-/// The routes and their document.
-pub(crate) type Routes = OpenApiRouter<Arc<Api>>;
+use crate::{rollcall_v1, security::authenticate::authenticate, state::Api, v5};
 
 /// Everything behind authentication.
 fn guarded() -> Routes {
     Routes::new().merge(v5::routes()).merge(rollcall_v1::guarded_routes())
 }
 
-/// The document of every operation.
-pub(crate) fn document() -> OpenApi {
+/// The OpenAPI document as JSON text: the same at each call.
+#[must_use]
+pub fn openapi_json() -> String {
+    openapi::to_json(&document())
+}
+
+fn document() -> Value {
     let (_, guarded) = guarded().split_for_parts();
     let (_, mut open) = rollcall_v1::open_routes().split_for_parts();
     open.merge(guarded);
-    openapi::finished(open)
+    serde_json::to_value(openapi::finished(open)).expect("a document of texts, numbers and maps is JSON")
 }
 
 /// The whole service.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let document = document();
+    let rules = ParameterRules::of(&document).expect("every parameter of the document is of a form that is known");
     let (guarded, _) = guarded().split_for_parts();
     let (open, _) = rollcall_v1::open_routes().split_for_parts();
-    let guarded = guarded.route_layer(axum::middleware::from_fn(parameters::check));
-    let guarded = guarded.route_layer(axum::middleware::from_fn_with_state(Arc::clone(api), authenticate::authenticate));
+    let guarded = guarded.route_layer(from_fn_with_state(Arc::new(rules), parameters::check));
+    let guarded = guarded.route_layer(from_fn_with_state(Arc::clone(api), authenticate));
     Router::new()
         .merge(guarded)
         .merge(open)
-        .merge(openapi::pages())
+        .merge(openapi::pages(&document))
         .method_not_allowed_fallback(middleware::no_such_method)
         .fallback(middleware::no_such_operation)
         .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(api), middleware::observe))
+        .layer(from_fn_with_state(Arc::clone(api), middleware::observe))
         .with_state(Arc::clone(api))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_of_the_document_is_understood() {
+        assert!(!ParameterRules::of(&document()).unwrap().is_empty());
+    }
 }

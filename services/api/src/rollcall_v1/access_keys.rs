@@ -15,9 +15,9 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        middleware::{Created, NoContent},
-        openapi::Errors,
+        responses::{Created, NoContent},
         times,
     },
 };

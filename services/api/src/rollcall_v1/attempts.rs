@@ -17,14 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     context::InstanceContext,
-    http::{
-        codes::Code,
-        error::ApiError,
-        extract::Query,
-        openapi::Errors,
-        paging::{LIMIT_DEFAULT, LIMIT_MAX},
-        times,
-    },
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, times},
     instances::recent_attempts::{AttemptFilter, device, presented},
 };
 
@@ -150,7 +143,7 @@ pub(crate) struct Replayed {
     params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
 pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
     context.require_whole_instance()?;
-    let limit = which.limit()?;
+    let limit = paging::limit(which.limit)?;
     let filter = which.filter()?;
     let attempts = &*context.instance.backbone.attempts;
     let mut positions = context.instance.attempts.find(attempts, &context.instance.log(), &filter, limit + 1).await?;
@@ -209,12 +202,6 @@ pub(crate) async fn replay(
 }
 
 impl Which {
-    fn limit(&self) -> Result<usize, ApiError> {
-        let Some(limit) = self.limit else { return Ok(LIMIT_DEFAULT) };
-        let within = usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        within.ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
-    }
-
     fn filter(self) -> Result<AttemptFilter, ApiError> {
         let time = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
         let (since, until) = (time("since", self.since)?, time("until", self.until)?);

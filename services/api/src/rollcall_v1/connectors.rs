@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, openapi::Errors, times},
+    http::{error::ApiError, errors::Errors, times},
 };
 
 /// A connector.

@@ -4,11 +4,10 @@ use axum::{Json, extract::Path};
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, openapi::Errors},
+    http::{error::ApiError, errors::Errors, extract::Body},
     v5::certificates::{
         self,
-        action::Certificate,
-        debug::{self, DebugAnswer},
+        debug::{self, Certificate, DebugAnswer},
     },
 };
 

@@ -8,17 +8,10 @@ use rollcall_projection::directory::{Cursor, PrefixField};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::events::visible_since;
+use super::history::{not_found, visible_since};
 use crate::{
     context::InstanceContext,
-    http::{
-        codes::Code,
-        error::ApiError,
-        extract::Query,
-        middleware::NoContent,
-        openapi::Errors,
-        paging::{LIMIT_DEFAULT, LIMIT_MAX},
-    },
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, responses::NoContent},
     v5::devices::object::DeviceSummary,
 };
 
@@ -70,7 +63,7 @@ pub(crate) struct Matches {
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
     params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
 pub(crate) async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
-    let limit = read_limit(search.limit)?;
+    let limit = paging::limit(search.limit)?;
     let prefix = search.prefix.unwrap_or_default();
     if prefix.chars().count() > PREFIX_CHARS_MAX {
         return Err(ApiError::invalid("prefix", format!("give at most {PREFIX_CHARS_MAX} characters")));
@@ -110,21 +103,4 @@ pub(crate) async fn readmit(
         _ => error,
     })?;
     Ok(NoContent)
-}
-
-/// Reads how many entries a page is to have.
-///
-/// # Errors
-/// [`Code::LimitOutOfRange`].
-pub(super) fn read_limit(limit: Option<i64>) -> Result<usize, ApiError> {
-    let Some(limit) = limit else { return Ok(LIMIT_DEFAULT) };
-    usize::try_from(limit)
-        .ok()
-        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-        .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
-}
-
-/// Nobody knows of such a device, or not this caller.
-pub(super) fn not_found(device_id: &str) -> ApiError {
-    ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {device_id:?}"))
 }

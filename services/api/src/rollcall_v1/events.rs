@@ -8,18 +8,15 @@ mod shown;
 
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use rollcall_domain::{
-    ids::{DeviceId, Position, SpaceId},
-    registry::Event,
-};
+use rollcall_domain::ids::{DeviceId, Position};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use self::shown::EventShown;
-use super::devices::{not_found, read_limit};
+use super::history::{not_found, visible_since};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Query, openapi::Errors},
+    http::{error::ApiError, errors::Errors, extract::Query, paging},
     instances::records::{self, StoredRecord},
 };
 
@@ -29,8 +26,6 @@ const READING_MAX: usize = 8;
 const STEP_RECORDS: u64 = 200;
 /// Records that are looked at for one answer where a type is wanted.
 const LOOKED_AT_MAX: u64 = 10_000;
-/// Records of a device that are looked at for when it was registered.
-const HISTORY_MAX: usize = 1000;
 
 /// Which part of the history.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -73,7 +68,7 @@ pub(crate) async fn of_device(
     Path((_, device_id)): Path<(String, String)>,
     Query(part): Query<Part>,
 ) -> Result<Json<Events>, ApiError> {
-    let limit = read_limit(part.limit)?;
+    let limit = paging::limit(part.limit)?;
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
     let from = visible_since(&context, &device).await?;
     let before = part.before.map(Position);
@@ -97,7 +92,7 @@ pub(crate) async fn of_instance(
     Query(Kind { kind }): Query<Kind>,
 ) -> Result<Json<Events>, ApiError> {
     context.require_whole_instance()?;
-    let limit = read_limit(part.limit)?;
+    let limit = paging::limit(part.limit)?;
     let kind = kind.filter(|kind| !kind.is_empty());
     let reached = context.instance.view.admission().status().borrow().position;
     let newest = part.before.map_or(reached.0, |before| before.saturating_sub(1)).min(reached.0);
@@ -122,43 +117,4 @@ pub(crate) async fn of_instance(
     }
     let next = (end > 0).then_some(end + 1);
     Ok(Json(Events { events, next }))
-}
-
-/// From which position on the caller may see the history of a device.
-///
-/// # Errors
-/// [`Code::DeviceNotFound`](crate::http::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
-pub(super) async fn visible_since(context: &InstanceContext, device: &DeviceId) -> Result<Position, ApiError> {
-    let asked = device.clone();
-    let look = move |instance: &crate::instances::served::ServedInstance| {
-        Some((instance.view.show(&asked)?, instance.view.history(&asked, None, HISTORY_MAX)?))
-    };
-    let (live, history) = context.instance.lookup(look).await?;
-    if live.is_none() && history.is_empty() {
-        return Err(not_found(device.as_str()));
-    }
-    if context.caller.scope.spaces.is_none() {
-        return Ok(Position::START);
-    }
-    let registration = match live {
-        Some(listed) => Some((listed.created, listed.device.space)),
-        None => last_registration(context, &history).await?,
-    };
-    let seen = registration.filter(|(_, space)| context.caller.scope.holds_space(space));
-    seen.map(|(from, _)| from).ok_or_else(|| not_found(device.as_str()))
-}
-
-/// The last record of a history, latest first, by which the device was registered, and in which resource space.
-async fn last_registration(
-    context: &InstanceContext,
-    history: &[Position],
-) -> Result<Option<(Position, SpaceId)>, ApiError> {
-    for position in history {
-        let stored = records::at(&context.instance, *position).await?;
-        let event = stored.as_ref().and_then(StoredRecord::event);
-        if let Some(Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. }) = event {
-            return Ok(Some((*position, profile.space.clone())));
-        }
-    }
-    Ok(None)
 }

@@ -16,9 +16,9 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::Body,
-        middleware::{Created, NoContent},
-        openapi::Errors,
+        responses::{Created, NoContent},
     },
     instances::served::ServedInstance,
 };

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors, serve::Peer, times},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, serve::Peer, times},
     security::access::{Issued, caught_up},
     state::Api,
 };

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::operators::{OperatorShown, shown};
 use crate::{
     context::FleetContext,
-    http::{error::ApiError, extract::Body, middleware::NoContent, openapi::Errors, serve::Peer},
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, serve::Peer},
     security::access::caught_up,
 };
 

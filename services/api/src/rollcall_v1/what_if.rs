@@ -16,14 +16,14 @@ use rollcall_domain::{
 };
 use rollcall_projection::directory::{CertificateId, ListedCertificate};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use self::tally::{Counts, Examples, Tally};
 use crate::{
     context::InstanceContext,
     dry_run::DryRunContext,
-    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
     instances::{
         records::{self, StoredRecord},
         served::ServedInstance,
@@ -39,10 +39,6 @@ const EXAMINING_MAX: Duration = Duration::from_secs(30);
 const CERTIFICATES_AT_A_TIME: usize = 500;
 /// Records that are read at a time.
 const READS_AT_A_TIME: usize = 16;
-/// Questions that this process works on at a time.
-const DRY_RUNS_AT_A_TIME: usize = 2;
-
-static DRY_RUNS: Semaphore = Semaphore::const_new(DRY_RUNS_AT_A_TIME);
 
 /// The template as it might be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -127,7 +123,7 @@ pub(crate) async fn ask(
             return Ok(Json(invalid(faults.collect())));
         }
     };
-    let _permit = DRY_RUNS.try_acquire().map_err(|_| {
+    let _permit = context.api.dry_runs.try_acquire().map_err(|_| {
         let text = "other questions of this kind are being worked on: try again";
         ApiError::new(Code::Overloaded, text).retry_after(5)
     })?;

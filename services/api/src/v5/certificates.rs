@@ -20,11 +20,12 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        middleware::{Created, NoContent},
-        openapi::Errors,
         paging::{self, Page, PageQuery},
-        pem, times,
+        pem,
+        responses::{Created, NoContent},
+        times,
     },
     v5::templates,
 };

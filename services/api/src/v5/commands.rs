@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
 };
 
 /// Most characters of a service id.
@@ -66,7 +66,7 @@ pub(crate) async fn create(
             return Err(ApiError::invalid(field, format!("give at most {max} characters")));
         }
     }
-    let command_id = super::request_id(&context);
+    let command_id = context.device_request_id();
     let payload = json!({
         "object_device_id": listed.device.id.as_str(),
         "service_id": wanted.service_id.unwrap_or_default(),

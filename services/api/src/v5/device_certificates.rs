@@ -18,11 +18,12 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        middleware::NoContent,
-        openapi::Errors,
         paging::{Page, PageQuery, PageRequest},
-        pem, times,
+        pem,
+        responses::NoContent,
+        times,
     },
     instances::records,
 };

@@ -34,9 +34,9 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::Body,
-        middleware::{Created, NoContent},
-        openapi::Errors,
+        responses::{Created, NoContent},
     },
 };
 

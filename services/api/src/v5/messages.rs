@@ -21,9 +21,9 @@ use crate::{
     context::InstanceContext,
     http::{
         error::ApiError,
+        errors::Errors,
         extract::Body,
-        middleware::{Created, NoContent},
-        openapi::Errors,
+        responses::{Created, NoContent},
         times,
     },
 };
@@ -270,6 +270,6 @@ fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String
             let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
             Err(ApiError::invalid("message_id", rule))
         }
-        None => Ok(super::request_id(context)),
+        None => Ok(context.device_request_id()),
     }
 }

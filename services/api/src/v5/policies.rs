@@ -17,10 +17,10 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        middleware::{Created, NoContent},
-        openapi::Errors,
         paging::{self, Page, PageQuery},
+        responses::{Created, NoContent},
         times,
     },
 };

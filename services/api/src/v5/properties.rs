@@ -12,8 +12,8 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        openapi::Errors,
     },
 };
 
@@ -117,7 +117,7 @@ async fn ask(
     payload: impl FnOnce(&str) -> Value,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
     let listed = context.device(device_id)?;
-    let request_id = super::request_id(context);
+    let request_id = context.device_request_id();
     let payload = payload(listed.device.id.as_str());
     let deadline = context.api.config.limits.device_answer();
     let answer = requests::ask(&context.instance.devices, &listed.device, kind, &request_id, payload, deadline).await?;

@@ -20,7 +20,7 @@ use self::{
 use super::devices::list::scope_condition;
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, extract::Body, openapi::Errors},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
 };
 
 /// Alternatives that a statement may come to: lists of times multiply.

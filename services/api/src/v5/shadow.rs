@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, middleware::NoContent, openapi::Errors, times},
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, times},
 };
 
 /// Most characters of a service id.

@@ -12,9 +12,9 @@ use crate::{
     context::{InstanceContext, space_not_found},
     http::{
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        middleware::{Created, NoContent},
-        openapi::Errors,
+        responses::{Created, NoContent},
         times,
     },
 };

@@ -17,8 +17,8 @@ use crate::{
     context::InstanceContext,
     http::{
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        openapi::Errors,
         paging::{Page, PageQuery},
     },
 };

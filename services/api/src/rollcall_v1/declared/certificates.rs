@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, openapi::Errors, pem, times},
+    http::{error::ApiError, errors::Errors, extract::Body, pem, times},
     v5::certificates::{CaCertificate, NewCertificate, found, shown},
 };
 

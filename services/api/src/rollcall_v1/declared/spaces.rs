@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Declared, Needed};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, openapi::Errors},
+    http::{error::ApiError, errors::Errors, extract::Body},
 };
 
 /// A resource space as it is to be.

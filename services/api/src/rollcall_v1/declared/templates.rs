@@ -6,7 +6,7 @@ use rollcall_domain::{ids::TemplateId, registry::Command};
 use super::{Declared, Needed, taken};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, openapi::Errors},
+    http::{error::ApiError, errors::Errors, extract::Body},
     v5::templates::NewTemplate,
 };
 

@@ -10,13 +10,16 @@ use rollcall_domain::registry::Command;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{debug, found, shown};
+use super::{
+    debug::{self, Certificate},
+    found, shown,
+};
 use crate::{
     context::InstanceContext,
     http::{
         error::ApiError,
+        errors::Errors,
         extract::{Body, Query},
-        openapi::Errors,
         pem,
     },
 };
@@ -42,16 +45,6 @@ enum ActionName {
     Verify,
     Debug,
     IssueCode,
-}
-
-/// What it is done with.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Certificate {
-    /// `verify`: the certificate that this CA has issued to the verification code as CN, PEM. `debug`: the device's
-    /// certificate, PEM, with those that issued it behind it, if any.
-    pub(super) verify_content: Option<String>,
-    /// `debug`: the same, by a better name.
-    pub(super) device_certificate: Option<String>,
 }
 
 /// Verify a CA certificate, debug a device certificate, issue a verification code

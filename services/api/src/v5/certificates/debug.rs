@@ -10,16 +10,25 @@ use rollcall_domain::{
     rejection::Rejection,
     template::{DerivedDevice, Tag},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::action::Certificate;
 use crate::{
     context::InstanceContext,
     dry_run::DryRunContext,
     http::{error::ApiError, pem, times},
     instances::served::ServedInstance,
 };
+
+/// What it is done with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Certificate {
+    /// `verify`: the certificate that this CA has issued to the verification code as CN, PEM. `debug`: the device's
+    /// certificate, PEM, with those that issued it behind it, if any.
+    pub(super) verify_content: Option<String>,
+    /// `debug`: the same, by a better name.
+    device_certificate: Option<String>,
+}
 
 /// What a device certificate would become.
 #[derive(Debug, Serialize, ToSchema)]

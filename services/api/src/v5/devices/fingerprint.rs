@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, extract::Body, openapi::Errors},
+    http::{error::ApiError, errors::Errors, extract::Body},
 };
 
 /// Which of a device's two fingerprints.

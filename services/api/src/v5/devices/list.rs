@@ -18,8 +18,8 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::Query,
-        openapi::Errors,
         paging::{Page, PageQuery, PageRequest},
         times,
     },

@@ -22,8 +22,8 @@ use crate::{
     http::{
         codes::Code,
         error::ApiError,
+        errors::Errors,
         extract::Body,
-        openapi::Errors,
         paging::{self, Page, PageQuery, PageRequest},
     },
 };
