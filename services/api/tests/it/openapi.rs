@@ -137,6 +137,23 @@ fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
     assert_eq!(open, ["get /rollcall/v1/health", "post /rollcall/v1/login", "post /v3/auth/tokens"]);
 }
 
+/// Who may do what, in a file that a reviewer reads: a role that changes is a line of it that changes.
+#[test]
+fn every_operation_has_the_role_that_the_table_says() {
+    let document = document();
+    let role_of = |operation: &Value| operation["x-rollcall-role"].as_str().unwrap_or("open").to_owned();
+    let lines = operations(&document).map(|(name, operation)| {
+        let (method, path) = name.split_once(' ').unwrap();
+        format!("{} {} {path}", role_of(operation), method.to_uppercase())
+    });
+    let table = lines.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("\n") + "\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/roles.txt");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&file, &table).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), table, "BLESS=1 rewrites it, for review");
+}
+
 #[test]
 fn every_parameter_and_every_field_is_described() {
     let document = document();
