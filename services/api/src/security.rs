@@ -15,7 +15,6 @@ mod login_throttle;
 pub mod master_key;
 pub mod password;
 mod password_hasher;
-pub(crate) mod permission;
 mod randomness;
 pub mod rate_limit;
 pub mod signing;

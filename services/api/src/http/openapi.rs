@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::{
     Router,
     body::Bytes,
-    http::{Method, header},
+    http::header,
     response::{Html, IntoResponse},
     routing::get,
 };
@@ -16,26 +16,22 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema,
-        extensions::ExtensionsBuilder,
-        path::{Operation, PathItem},
-        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
 
-use super::{error::ErrorBody, errors::ERRORS};
-use crate::security::permission;
+use super::{
+    error::ErrorBody,
+    errors::ERRORS,
+    route::{SIGNATURE, TOKEN, operations},
+};
 
 /// The document as it is committed and served.
 pub(super) fn to_json(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
-/// The name that a key goes by in the document.
-const SIGNATURE: &str = "signature";
-/// The name that a token goes by in the document.
-const TOKEN: &str = "token";
-
-/// Adds what the routes do not say: what this is, how to authenticate, which role each operation needs.
+/// Adds what the routes do not say: what this is, how to authenticate, which bodies may be left out.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     let mut info = Info::new("Rollcall", env!("CARGO_PKG_VERSION"));
     info.description = Some(
@@ -57,22 +53,11 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
     let may_be_empty = bodies_that_may_be_empty(&components.schemas);
-    for (path, item) in &mut document.paths.paths {
-        for (method, operation) in operations(item) {
-            if let Some(RefOr::T(body)) = &mut operation.request_body
-                && body.content.values().any(|content| is_of(content, &may_be_empty))
-            {
-                body.required = Some(Required::False);
-            }
-            if is_open(path) {
-                operation.security = Some(Vec::new());
-                continue;
-            }
-            let none: [&str; 0] = [];
-            operation.security =
-                Some(vec![SecurityRequirement::new(TOKEN, none), SecurityRequirement::new(SIGNATURE, none)]);
-            let role = permission::needed(&method, path).name();
-            operation.extensions = Some(ExtensionsBuilder::new().add("x-rollcall-role", role).build());
+    for (_, _, operation) in operations(&mut document.paths) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body
+            && body.content.values().any(|content| is_of(content, &may_be_empty))
+        {
+            body.required = Some(Required::False);
         }
     }
     document
@@ -90,22 +75,6 @@ fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeS
 fn is_of(content: &RefOr<Content>, schemas: &BTreeSet<String>) -> bool {
     let RefOr::T(Content { schema: Some(RefOr::Ref(reference)), .. }) = content else { return false };
     reference.ref_location.rsplit('/').next().is_some_and(|name| schemas.contains(name))
-}
-
-/// Whether a path is served to whoever asks.
-fn is_open(path: &str) -> bool {
-    ["/rollcall/v1/login", "/v3/auth/tokens", "/rollcall/v1/health"].contains(&path)
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
-    let all = [
-        (Method::GET, &mut item.get),
-        (Method::POST, &mut item.post),
-        (Method::PUT, &mut item.put),
-        (Method::DELETE, &mut item.delete),
-        (Method::PATCH, &mut item.patch),
-    ];
-    all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
 /// Serves the document, and a page that shows it.

@@ -4,10 +4,11 @@
 //! it could be derived again: who has lost it makes another key.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::fleet::{AccessKey, AccessKeyId, FleetCommand, FleetEvent};
+use rollcall_domain::fleet::{AccessKey, AccessKeyId, FleetCommand, FleetEvent, Role};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::operators::named;
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         errors::Errors,
         extract::{Body, Query},
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -90,13 +92,21 @@ impl From<&AccessKey> for AccessKeyShown {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(create))
+        .operation(Role::Admin, routes!(list))
+        .operation(Role::Admin, routes!(show))
+        .operation(Role::Admin, routes!(enable))
+        .operation(Role::Admin, routes!(disable))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Make an access key
 #[utoipa::path(post, path = "/rollcall/v1/access-keys", tag = "Operators", request_body = AccessKeyWanted,
     responses((status = 201, body = AccessKeyMade), Errors))]
-pub(crate) async fn create(
-    context: FleetContext,
-    Body(wanted): Body<AccessKeyWanted>,
-) -> Result<Created<AccessKeyMade>, ApiError> {
+async fn create(context: FleetContext, Body(wanted): Body<AccessKeyWanted>) -> Result<Created<AccessKeyMade>, ApiError> {
     context.require_unlimited_scope()?;
     let fleet = context.api.fleet();
     let operator = named(&fleet.fleet, &wanted.operator)?;
@@ -119,7 +129,7 @@ pub(crate) async fn create(
 /// List access keys
 #[utoipa::path(get, path = "/rollcall/v1/access-keys", tag = "Operators", params(Which),
     responses((status = 200, body = AccessKeys), Errors))]
-pub(crate) async fn list(context: FleetContext, Query(which): Query<Which>) -> Result<Json<AccessKeys>, ApiError> {
+async fn list(context: FleetContext, Query(which): Query<Which>) -> Result<Json<AccessKeys>, ApiError> {
     context.require_unlimited_scope()?;
     let fleet = context.api.fleet();
     let operator = which.operator.as_deref().map(|name| named(&fleet.fleet, name)).transpose()?;
@@ -131,7 +141,7 @@ pub(crate) async fn list(context: FleetContext, Query(which): Query<Which>) -> R
 /// Show an access key
 #[utoipa::path(get, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn show(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+async fn show(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     context.require_unlimited_scope()?;
     let key = known(&context, &key)?;
     shown(&context, &key).map(Json)
@@ -140,21 +150,21 @@ pub(crate) async fn show(context: FleetContext, Path(key): Path<String>) -> Resu
 /// Make an access key usable again
 #[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/enable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn enable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+async fn enable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     switch(&context, &key, true).await
 }
 
 /// Stop an access key from being used
 #[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/disable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn disable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+async fn disable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
     switch(&context, &key, false).await
 }
 
 /// Take an access key away
 #[utoipa::path(delete, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(context: FleetContext, Path(key): Path<String>) -> Result<NoContent, ApiError> {
+async fn delete(context: FleetContext, Path(key): Path<String>) -> Result<NoContent, ApiError> {
     context.require_unlimited_scope()?;
     let key = known(&context, &key)?;
     context.command(FleetCommand::DeleteAccessKey(key)).await?;

@@ -8,16 +8,18 @@ use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
+    fleet::Role,
     ids::Position,
     registry::{Actor, RequestBody},
     text,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, times},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, route::Routes, times},
     instances::recent_attempts::{AttemptFilter, device, presented},
 };
 
@@ -138,10 +140,18 @@ pub(crate) struct Replayed {
     position: u64,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(replay))
+}
+
 /// List why connections and changes were refused
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts", tag = "Attempts",
     params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
-pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
+async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
     context.require_whole_instance()?;
     let limit = paging::limit(which.limit)?;
     let filter = which.filter()?;
@@ -160,7 +170,7 @@ pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -
 /// Show all that is known of an attempt
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = AttemptWhole), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_, position)): Path<(String, String)>,
 ) -> Result<Json<AttemptWhole>, ApiError> {
@@ -180,10 +190,7 @@ pub(crate) async fn show(
 /// The same certificate is ruled on again, as things stand now.
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}/replay", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = Replayed), Errors))]
-pub(crate) async fn replay(
-    context: InstanceContext,
-    Path((_, position)): Path<(String, String)>,
-) -> Result<Json<Replayed>, ApiError> {
+async fn replay(context: InstanceContext, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
     context.require_whole_instance()?;
     let (_, attempt) = found(&context, &position).await?;
     let body = match attempt.request.request {

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use rollcall_devices::reach;
+use rollcall_domain::fleet::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, times},
+    http::{error::ApiError, errors::Errors, route::Routes, times},
 };
 
 /// A connector.
@@ -41,10 +43,15 @@ pub(crate) struct Connectors {
     connectors: Vec<ConnectorShown>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list))
+}
+
 /// List the connectors that serve an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/connectors", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = Connectors), Errors))]
-pub(crate) async fn list(context: InstanceContext) -> Result<Json<Connectors>, ApiError> {
+async fn list(context: InstanceContext) -> Result<Json<Connectors>, ApiError> {
     let backbone = &context.instance.backbone;
     // The log's end first: a connector may read on meanwhile, and is then not behind.
     let last = backbone.log.last(&context.instance.log()).await?;

@@ -3,15 +3,16 @@
 //! Not a list of all (`v5::devices`): nothing is counted, and the order is that of the field.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::{ids::DeviceId, registry::Command};
+use rollcall_domain::{fleet::Role, ids::DeviceId, registry::Command};
 use rollcall_projection::directory::{Cursor, PrefixField};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::history::{not_found, visible_since};
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, responses::NoContent},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, responses::NoContent, route::Routes},
     v5::devices::object::DeviceSummary,
 };
 
@@ -59,10 +60,15 @@ pub(crate) struct Matches {
     cursor: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(find)).operation(Role::Operator, routes!(readmit))
+}
+
 /// Find devices by the beginning of a field
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
     params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
-pub(crate) async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
+async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
     let limit = paging::limit(search.limit)?;
     let prefix = search.prefix.unwrap_or_default();
     if prefix.chars().count() > PREFIX_CHARS_MAX {
@@ -91,10 +97,7 @@ pub(crate) async fn find(context: InstanceContext, Query(search): Query<Search>)
 /// Let a deleted device register again
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn readmit(
-    context: InstanceContext,
-    Path((_, device_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn readmit(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
     // Whoever is limited to some resource spaces readmits what was in one of them.
     visible_since(&context, &device).await?;

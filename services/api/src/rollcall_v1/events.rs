@@ -8,15 +8,19 @@ mod shown;
 
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use rollcall_domain::ids::{DeviceId, Position};
+use rollcall_domain::{
+    fleet::Role,
+    ids::{DeviceId, Position},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use self::shown::EventShown;
 use super::history::{not_found, visible_since};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Query, paging},
+    http::{error::ApiError, errors::Errors, extract::Query, paging, route::Routes},
     instances::records::{self, StoredRecord},
 };
 
@@ -59,11 +63,16 @@ pub(crate) struct Events {
     next: Option<u64>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(of_device)).operation(Role::Viewer, routes!(of_instance))
+}
+
 /// Show what has happened to a device
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path), Part),
     responses((status = 200, body = Events), Errors))]
-pub(crate) async fn of_device(
+async fn of_device(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(part): Query<Part>,
@@ -86,7 +95,7 @@ pub(crate) async fn of_device(
 /// Show what has happened to an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/events", tag = "History",
     params(("instance_id" = String, Path), Part, Kind), responses((status = 200, body = Events), Errors))]
-pub(crate) async fn of_instance(
+async fn of_instance(
     context: InstanceContext,
     Query(part): Query<Part>,
     Query(Kind { kind }): Query<Kind>,

@@ -7,8 +7,9 @@ use rollcall_domain::ids::InstanceId;
 use rollcall_projection::readiness::Unready;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::state::Api;
+use crate::{http::route::Routes, state::Api};
 
 /// How the process stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,11 +36,16 @@ pub(crate) struct InstanceHealth {
     reason: Option<&'static str>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().open(routes!(show))
+}
+
 /// Show whether the API is ready
 #[utoipa::path(get, path = "/rollcall/v1/health", tag = "Health", responses(
     (status = 200, body = Health, description = "Everything is ready"),
     (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
-pub(crate) async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
+async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let fleet = api.fleet();
     let instances: Vec<InstanceHealth> = fleet.fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
     let started = fleet.caught_up && instances.iter().all(|instance| instance.reason != Some(READING));

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance, InstanceDraft},
+    fleet::{Edition, FleetCommand, Instance, InstanceDraft, Role},
     ids::{Incarnation, InstanceId},
 };
 use rollcall_projection::directory::DeviceQuery;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::FleetContext,
@@ -19,6 +20,7 @@ use crate::{
         errors::Errors,
         extract::Body,
         responses::{Created, NoContent},
+        route::Routes,
     },
     instances::served::ServedInstance,
 };
@@ -175,10 +177,20 @@ impl InstanceDetails {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Admin, routes!(update))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Add an instance
 #[utoipa::path(post, path = "/rollcall/v1/instances", tag = "Fleet", request_body = NewInstance,
     responses((status = 201, body = InstanceShown), Errors))]
-pub(crate) async fn add(context: FleetContext, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
+async fn add(context: FleetContext, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
     context.require_unlimited_scope()?;
     let id = InstanceId::parse(&wanted.id).map_err(|error| ApiError::invalid("id", error))?;
     let NewInstance { access_domain, edition, region, devices_max, .. } = wanted;
@@ -189,7 +201,7 @@ pub(crate) async fn add(context: FleetContext, Body(wanted): Body<NewInstance>) 
 
 /// List instances
 #[utoipa::path(get, path = "/rollcall/v1/instances", tag = "Fleet", responses((status = 200, body = Instances), Errors))]
-pub(crate) async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
+async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
     let fleet = context.api.fleet();
     let mut instances = Vec::new();
     for instance in fleet.fleet.instances.values().filter(|instance| context.caller.scope.holds_instance(&instance.id)) {
@@ -201,7 +213,7 @@ pub(crate) async fn list(context: FleetContext) -> Result<Json<Instances>, ApiEr
 /// Show an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
-pub(crate) async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
+async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
     let id = known(&context, &id)?;
     if !context.caller.scope.holds_instance(&id) {
         let text = format!("operator {} may not use instance {id}", context.caller.operator);
@@ -213,7 +225,7 @@ pub(crate) async fn show(context: FleetContext, Path(id): Path<String>) -> Resul
 /// Change an instance
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     request_body = InstanceDetails, responses((status = 200, body = InstanceShown), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: FleetContext,
     Path(id): Path<String>,
     Body(wanted): Body<InstanceDetails>,
@@ -227,7 +239,7 @@ pub(crate) async fn update(
 /// Take an instance out of service; its log stays
 #[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
+async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
     context.require_unlimited_scope()?;
     let id = known(&context, &id)?;
     context.command(FleetCommand::DeleteInstance(id)).await?;

@@ -14,9 +14,10 @@ use rollcall_domain::fleet::Operator;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, serve::Peer, times},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes, serve::Peer, times},
     security::access::{Issued, caught_up},
     state::Api,
 };
@@ -48,12 +49,17 @@ pub(crate) struct Session {
     project_id: String,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().open(routes!(log_in)).open(routes!(obtain_token))
+}
+
 /// Log in
 ///
 /// The token goes into `X-Auth-Token`. After five failures the name is locked for five minutes.
 #[utoipa::path(post, path = "/rollcall/v1/login", tag = "Login", request_body = Credentials,
     responses((status = 200, body = Session), Errors))]
-pub(crate) async fn log_in(
+async fn log_in(
     State(api): State<Arc<Api>>,
     peer: Option<Extension<Peer>>,
     Body(credentials): Body<Credentials>,
@@ -162,7 +168,7 @@ pub(crate) struct TokenHolder {
 /// The token is in the header `X-Subject-Token`.
 #[utoipa::path(post, path = "/v3/auth/tokens", tag = "Login", request_body = TokenRequest,
     responses((status = 201, body = TokenAnswer, headers(("X-Subject-Token" = String, description = "The token"))), Errors))]
-pub(crate) async fn obtain_token(
+async fn obtain_token(
     State(api): State<Arc<Api>>,
     peer: Option<Extension<Peer>>,
     Body(request): Body<TokenRequest>,

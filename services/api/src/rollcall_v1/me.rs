@@ -1,15 +1,16 @@
 //! Who the caller is, and what they may change of themselves: their password.
 
 use axum::{Extension, Json};
-use rollcall_domain::fleet::FleetCommand;
+use rollcall_domain::fleet::{FleetCommand, Role};
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::operators::{OperatorShown, shown};
 use crate::{
     context::FleetContext,
-    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, serve::Peer},
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, serve::Peer},
     security::access::caught_up,
 };
 
@@ -24,9 +25,14 @@ pub(crate) struct OwnPassword {
     new: SecretString,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(show)).operation(Role::Viewer, routes!(set_password))
+}
+
 /// Show who the caller is
 #[utoipa::path(get, path = "/rollcall/v1/me", tag = "Login", responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn show(context: FleetContext) -> Result<Json<OperatorShown>, ApiError> {
+async fn show(context: FleetContext) -> Result<Json<OperatorShown>, ApiError> {
     shown(&context, &context.caller.operator).map(Json)
 }
 
@@ -35,7 +41,7 @@ pub(crate) async fn show(context: FleetContext) -> Result<Json<OperatorShown>, A
 /// The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
 #[utoipa::path(put, path = "/rollcall/v1/me/password", tag = "Login", request_body = OwnPassword,
     responses((status = 204), Errors))]
-pub(crate) async fn set_password(
+async fn set_password(
     context: FleetContext,
     peer: Option<Extension<Peer>>,
     Body(wanted): Body<OwnPassword>,

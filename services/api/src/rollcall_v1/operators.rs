@@ -13,6 +13,7 @@ use rollcall_domain::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::FleetContext,
@@ -22,6 +23,7 @@ use crate::{
         errors::Errors,
         extract::Body,
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
     security::password,
@@ -192,13 +194,21 @@ impl From<&Operator> for OperatorShown {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(create))
+        .operation(Role::Admin, routes!(list))
+        .operation(Role::Admin, routes!(show))
+        .operation(Role::Admin, routes!(update))
+        .operation(Role::Admin, routes!(set_password))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Let an operator in
 #[utoipa::path(post, path = "/rollcall/v1/operators", tag = "Operators", request_body = OperatorWanted,
     responses((status = 201, body = OperatorMade), Errors))]
-pub(crate) async fn create(
-    context: FleetContext,
-    Body(wanted): Body<OperatorWanted>,
-) -> Result<Created<OperatorMade>, ApiError> {
+async fn create(context: FleetContext, Body(wanted): Body<OperatorWanted>) -> Result<Created<OperatorMade>, ApiError> {
     context.require_unlimited_scope()?;
     let name = OperatorName::parse(&wanted.name).map_err(|error| ApiError::invalid("name", error))?;
     let project = match &wanted.project_id {
@@ -224,7 +234,7 @@ pub(crate) async fn create(
 
 /// List operators
 #[utoipa::path(get, path = "/rollcall/v1/operators", tag = "Operators", responses((status = 200, body = Operators), Errors))]
-pub(crate) async fn list(context: FleetContext) -> Result<Json<Operators>, ApiError> {
+async fn list(context: FleetContext) -> Result<Json<Operators>, ApiError> {
     context.require_unlimited_scope()?;
     let operators = context.api.fleet().fleet.operators.values().map(OperatorShown::from).collect();
     Ok(Json(Operators { operators }))
@@ -233,7 +243,7 @@ pub(crate) async fn list(context: FleetContext) -> Result<Json<Operators>, ApiEr
 /// Show an operator
 #[utoipa::path(get, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn show(context: FleetContext, Path(name): Path<String>) -> Result<Json<OperatorShown>, ApiError> {
+async fn show(context: FleetContext, Path(name): Path<String>) -> Result<Json<OperatorShown>, ApiError> {
     context.require_unlimited_scope()?;
     let name = named(&context.api.fleet().fleet, &name)?;
     shown(&context, &name).map(Json)
@@ -242,7 +252,7 @@ pub(crate) async fn show(context: FleetContext, Path(name): Path<String>) -> Res
 /// Change what an operator may do
 #[utoipa::path(put, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     request_body = OperatorChange, responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: FleetContext,
     Path(name): Path<String>,
     Body(wanted): Body<OperatorChange>,
@@ -258,7 +268,7 @@ pub(crate) async fn update(
 /// Give an operator another password, which ends their sessions
 #[utoipa::path(put, path = "/rollcall/v1/operators/{operator}/password", tag = "Operators", params(("operator" = String, Path)),
     request_body = PasswordWanted, responses((status = 204), Errors))]
-pub(crate) async fn set_password(
+async fn set_password(
     context: FleetContext,
     Path(name): Path<String>,
     Body(wanted): Body<PasswordWanted>,
@@ -273,7 +283,7 @@ pub(crate) async fn set_password(
 /// Take an operator away, with their access keys
 #[utoipa::path(delete, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(context: FleetContext, Path(name): Path<String>) -> Result<NoContent, ApiError> {
+async fn delete(context: FleetContext, Path(name): Path<String>) -> Result<NoContent, ApiError> {
     context.require_unlimited_scope()?;
     let name = named(&context.api.fleet().fleet, &name)?;
     context.command(FleetCommand::DeleteOperator(name)).await?;

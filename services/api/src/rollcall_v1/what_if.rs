@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_domain::{
+    fleet::Role,
     ids::RequestId,
     registry::{Actor, Ca, Command, Request, RequestBody, Template, decide},
     template::{TemplateBody, TemplateDraft},
@@ -18,12 +19,13 @@ use rollcall_projection::directory::{CertificateId, ListedCertificate};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use self::tally::{Counts, Examples, Tally};
 use crate::{
     context::InstanceContext,
     dry_run::DryRunContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
     instances::{
         records::{self, StoredRecord},
         served::ServedInstance,
@@ -99,6 +101,11 @@ enum LimitedBy {
     Scope,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(ask))
+}
+
 /// Ask what a changed template would do to existing devices
 ///
 /// Only connections that a template is asked about can change: a client that names its device in the platform's standard
@@ -106,7 +113,7 @@ enum LimitedBy {
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}/what-if", tag = "Provisioning templates",
     params(("instance_id" = String, Path), ("template_id" = String, Path)), request_body = Proposal,
     responses((status = 200, body = WhatIfAnswer), Errors))]
-pub(crate) async fn ask(
+async fn ask(
     context: InstanceContext,
     Path((_instance, template_id)): Path<(String, String)>,
     Body(proposal): Body<Proposal>,

@@ -20,8 +20,8 @@ use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
 use super::signing::{Credentials, SignedRequest, SigningError, verify};
 use crate::{
     context::{Caller, INSTANCE_HEADER, Idempotency},
-    http::{codes::Code, error::ApiError},
-    security::{access::caught_up, permission},
+    http::{codes::Code, error::ApiError, route::Roles},
+    security::access::caught_up,
     state::Api,
 };
 
@@ -36,7 +36,11 @@ const NOT_PROVEN: &str =
     "the access key is not known or not enabled, or the signature is not that of this request with its secret";
 
 /// The layer round everything that is behind authentication.
-pub(crate) async fn authenticate(State(api): State<Arc<Api>>, request: Request, next: Next) -> Result<Response, ApiError> {
+pub(crate) async fn authenticate(
+    State((api, roles)): State<(Arc<Api>, Arc<Roles>)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let claim = Claim::of(&parts.headers)?;
     let fleet = api.fleet();
@@ -55,7 +59,7 @@ pub(crate) async fn authenticate(State(api): State<Arc<Api>>, request: Request, 
     api.access.request_rate.check(caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
     })?;
-    authorize(&mut parts, &caller).await?;
+    authorize(&mut parts, &caller, &roles).await?;
     let idempotency = Idempotency::of(&parts.headers, &request_identity(&parts, &caller, &body))?;
     drop(claim);
     parts.extensions.insert(caller);
@@ -168,7 +172,7 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
 }
 
 /// Whether the caller may do this at all, and in this project.
-async fn authorize(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError> {
+async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<(), ApiError> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok();
     let project = params.iter().flatten().find(|(name, _)| *name == "project_id").map(|(_, value)| value.to_owned());
     if project.is_some_and(|project| project != caller.project.as_str()) {
@@ -176,7 +180,7 @@ async fn authorize(parts: &mut Parts, caller: &Caller) -> Result<(), ApiError> {
         return Err(ApiError::new(Code::NoPermission, text));
     }
     let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let needed = permission::needed(&parts.method, &path);
+    let needed = roles.of(&parts.method, &path);
     // What only administrators do concerns the fleet as a whole, whatever else an operation checks.
     if needed == Role::Admin && caller.role == Role::Admin && !caller.scope.is_everything() {
         let text = format!("operator {} is limited to some instances or resource spaces", caller.operator);

@@ -9,11 +9,13 @@ pub(crate) mod debug;
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
+    fleet::Role,
     ids::{CaId, TemplateId},
     registry::{Ca, CaStatus, Command, Event, command::TemplateChange},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
@@ -25,6 +27,7 @@ use crate::{
         paging::{self, Page, PageQuery},
         pem,
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
     v5::templates,
@@ -132,13 +135,20 @@ pub(crate) struct Filter {
     app_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Upload a CA certificate
 #[utoipa::path(post, path = "/v5/iot/{project_id}/certificates", tag = "CA certificates", params(("project_id" = String, Path)),
     request_body = NewCertificate, responses((status = 201, body = CaCertificate), Errors))]
-pub(crate) async fn add(
-    context: InstanceContext,
-    Body(wanted): Body<NewCertificate>,
-) -> Result<Created<CaCertificate>, ApiError> {
+async fn add(context: InstanceContext, Body(wanted): Body<NewCertificate>) -> Result<Created<CaCertificate>, ApiError> {
     let space = context.space(wanted.app_id.as_deref())?;
     let der = pem::one("content", &wanted.content)?;
     let ca = CaId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("certificate_id", error))?;
@@ -153,7 +163,7 @@ pub(crate) async fn add(
 /// List CA certificates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/certificates", tag = "CA certificates", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Certificates), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
@@ -174,7 +184,7 @@ pub(crate) async fn list(
 /// Show a CA certificate
 #[utoipa::path(get, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 200, body = WholeCertificate), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
 ) -> Result<Json<WholeCertificate>, ApiError> {
@@ -186,7 +196,7 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = CertificateChange,
     responses((status = 200, body = CaCertificate), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
     Body(change): Body<CertificateChange>,
@@ -206,7 +216,7 @@ pub(crate) async fn update(
 /// Delete a CA certificate: the devices that it vouches for are not let in any more
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(
+async fn delete(
     context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
 ) -> Result<NoContent, ApiError> {

@@ -3,13 +3,15 @@
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_devices::requests;
+use rollcall_domain::fleet::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
 /// Most characters of a service id.
@@ -48,11 +50,16 @@ pub(crate) struct CommandAnswer {
     error_msg: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(create))
+}
+
 /// Send a command to a device and wait for its answer
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/commands", tag = "Commands",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceCommandRequest, responses((status = 200, body = CommandAnswer), Errors))]
-pub(crate) async fn create(
+async fn create(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceCommandRequest>,

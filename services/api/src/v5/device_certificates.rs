@@ -5,12 +5,14 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::Fingerprint,
     registry::{Command, Device, Slot},
 };
 use rollcall_projection::directory::{CertificateFilter, CertificateId, CertificateQuery, ListedCertificate};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::devices::fingerprint;
 use crate::{
@@ -23,6 +25,7 @@ use crate::{
         paging::{Page, PageQuery, PageRequest},
         pem,
         responses::NoContent,
+        route::Routes,
         times,
     },
     instances::records,
@@ -144,10 +147,20 @@ impl From<&ListedCertificate> for DeviceCertificate {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+        .operation(Role::Viewer, routes!(list_device))
+}
+
 /// List device certificates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates", tag = "Device certificates",
     params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = DeviceCertificates), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
@@ -171,7 +184,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)),
     responses((status = 200, body = DeviceCertificate), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceCertificate>, ApiError> {
@@ -182,7 +195,7 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = StatusChange,
     responses((status = 200, body = DeviceCertificate), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
     Body(change): Body<StatusChange>,
@@ -197,10 +210,7 @@ pub(crate) async fn update(
 /// Delete a device certificate: the device has its fingerprint no longer
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    context: InstanceContext,
-    Path((_, certificate_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn delete(context: InstanceContext, Path((_, certificate_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let (listed, device) = pinned(&context, &certificate_id).await?;
     let (slot, _) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
     context.command(Command::ResetFingerprint { device: device.id, slot, fingerprint: None }).await?;
@@ -212,7 +222,7 @@ pub(crate) async fn delete(
     tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
     responses((status = 200, body = DevicesOfCertificate), Errors))]
-pub(crate) async fn list_device(
+async fn list_device(
     context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
     Body(page): Body<PageBody>,

@@ -18,12 +18,14 @@ use axum::{
 };
 use rollcall_devices::{desired, reach};
 use rollcall_domain::{
+    fleet::Role,
     ids::{ConnectorId, DeviceId, Position},
     registry::{Command, Event},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use self::{
     new::{Connecting, NewDevice},
@@ -37,6 +39,7 @@ use crate::{
         errors::Errors,
         extract::Body,
         responses::{Created, NoContent},
+        route::Routes,
     },
 };
 
@@ -61,10 +64,21 @@ pub(crate) struct DeviceChange {
     auth_info: Option<Connecting>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+        .operation(Role::Operator, routes!(freeze))
+        .operation(Role::Operator, routes!(unfreeze))
+}
+
 /// Add a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
     request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
-pub(crate) async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
+async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
     let wanted = wanted.read(&context)?;
     // The registrar takes the same device said again for the same wish; the service has a code for it, unless the
     // caller says by a key that it is one.
@@ -88,7 +102,7 @@ pub(crate) async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>)
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShown), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceShown>, ApiError> {
@@ -99,7 +113,7 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = DeviceChange,
     responses((status = 200, body = DeviceShown), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
@@ -119,10 +133,7 @@ pub(crate) async fn update(
 /// Delete a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    context: InstanceContext,
-    Path((_, device_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn delete(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = context.device(&device_id)?.device.id;
     context.command(Command::DeleteDevice { device: device.clone() }).await?;
     // It is gone whatever becomes of this: what is left over is of no device.
@@ -138,10 +149,7 @@ pub(crate) async fn delete(
         ("Rollcall-Position" = u64, description = "Where the instance's log says so: a connector whose position is not before it lets the device in no more"),
         ("Rollcall-Out-Of-Reach" = Option<String>, description = "Connectors that may not hear of it now, with commas between; `unknown` if none could be asked; absent if there are none"))),
         Errors))]
-pub(crate) async fn freeze(
-    context: InstanceContext,
-    Path((_, device_id)): Path<(String, String)>,
-) -> Result<Frozen, ApiError> {
+async fn freeze(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<Frozen, ApiError> {
     let device = context.device(&device_id)?.device.id;
     let accepted = context.command(Command::FreezeDevice { device }).await?;
     let now = context.now();
@@ -183,10 +191,7 @@ impl IntoResponse for Frozen {
 /// Unfreeze a device: it may connect again
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn unfreeze(
-    context: InstanceContext,
-    Path((_, device_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = context.device(&device_id)?.device.id;
     context.command(Command::UnfreezeDevice { device }).await?;
     Ok(NoContent)

@@ -8,13 +8,14 @@ use rollcall_device_model::{
     message_queue::{MessageState, QueuedMessage},
 };
 use rollcall_devices::messages::{self, NewMessage, StoredMessage};
-use rollcall_domain::{text, time::Timestamp};
+use rollcall_domain::{fleet::Role, text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
 };
+use utoipa_axum::routes;
 
 use self::schema::{Encoding, PayloadFormat, PublishProperties};
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         errors::Errors,
         extract::Body,
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -191,11 +193,20 @@ impl DeviceMessage {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Send a message to a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceMessageRequest, responses((status = 201, body = MessageCreated), Errors))]
-pub(crate) async fn create(
+async fn create(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceMessageRequest>,
@@ -225,7 +236,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceMessages), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceMessages>, ApiError> {
@@ -240,7 +251,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 200, body = DeviceMessage), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Json<DeviceMessage>, ApiError> {
@@ -253,7 +264,7 @@ pub(crate) async fn show(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
+async fn delete(
     context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<NoContent, ApiError> {

@@ -5,12 +5,14 @@ pub(crate) mod targets;
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{statements_from_json, statements_to_json};
 use rollcall_domain::{
+    fleet::Role,
     ids::PolicyId,
     policy::{Policy, Statement},
     registry::{Command, Event},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
@@ -21,6 +23,7 @@ use crate::{
         extract::{Body, Query},
         paging::{self, Page, PageQuery},
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -147,13 +150,20 @@ pub(crate) struct Filter {
     policy_name: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path)),
     request_body = NewPolicy, responses((status = 201, body = DevicePolicy), Errors))]
-pub(crate) async fn create(
-    context: InstanceContext,
-    Body(wanted): Body<NewPolicy>,
-) -> Result<Created<DevicePolicy>, ApiError> {
+async fn create(context: InstanceContext, Body(wanted): Body<NewPolicy>) -> Result<Created<DevicePolicy>, ApiError> {
     let space = context.space(wanted.app_id.as_deref())?;
     let policy = PolicyId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
     let (name, statements) = wanted.content()?;
@@ -168,7 +178,7 @@ pub(crate) async fn create(
 /// List policies
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = DevicePolicies), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
@@ -191,7 +201,7 @@ pub(crate) async fn list(
 /// Show a policy
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     responses((status = 200, body = DevicePolicy), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
 ) -> Result<Json<DevicePolicy>, ApiError> {
@@ -201,7 +211,7 @@ pub(crate) async fn show(
 /// Update a policy
 #[utoipa::path(put, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     request_body = PolicyChange, responses((status = 200, body = DevicePolicy), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(change): Body<PolicyChange>,
@@ -216,7 +226,7 @@ pub(crate) async fn update(
 /// Delete a policy, which unbinds it from everything
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
+async fn delete(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
 ) -> Result<NoContent, ApiError> {

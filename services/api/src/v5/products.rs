@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{ProductId, SpaceId},
     registry::{Command, Configuration, Event, Product, ProductDetails},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use self::capabilities::ServiceCapability;
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
         extract::{Body, Query},
         paging::{self, Page, PageQuery},
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -188,13 +191,20 @@ pub(crate) struct Where {
     app_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a product
 #[utoipa::path(post, path = "/v5/iot/{project_id}/products", tag = "Products", params(("project_id" = String, Path)),
     request_body = NewProduct, responses((status = 201, body = ProductShown), Errors))]
-pub(crate) async fn create(
-    context: InstanceContext,
-    Body(wanted): Body<NewProduct>,
-) -> Result<Created<ProductShown>, ApiError> {
+async fn create(context: InstanceContext, Body(wanted): Body<NewProduct>) -> Result<Created<ProductShown>, ApiError> {
     let space = context.space(wanted.app_id.as_deref())?;
     let named = wanted.product_id().map(str::to_owned);
     let product = ProductId::parse(&named.unwrap_or_else(|| context.api.new_id()));
@@ -211,7 +221,7 @@ pub(crate) async fn create(
 /// List products
 #[utoipa::path(get, path = "/v5/iot/{project_id}/products", tag = "Products", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Products), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
@@ -236,7 +246,7 @@ pub(crate) async fn list(
 /// Show a product
 #[utoipa::path(get, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path), Where),
     responses((status = 200, body = ProductShown), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Query(which): Query<Where>,
@@ -248,7 +258,7 @@ pub(crate) async fn show(
 /// Update a product
 #[utoipa::path(put, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path)),
     request_body = ProductChange, responses((status = 200, body = ProductShown), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Body(change): Body<ProductChange>,
@@ -264,7 +274,7 @@ pub(crate) async fn update(
 /// Delete a product
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path), Where),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
+async fn delete(
     context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Query(which): Query<Where>,

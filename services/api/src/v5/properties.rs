@@ -3,9 +3,11 @@
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_devices::requests;
+use rollcall_domain::fleet::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
@@ -14,6 +16,7 @@ use crate::{
         error::ApiError,
         errors::Errors,
         extract::{Body, Query},
+        route::Routes,
     },
 };
 
@@ -67,11 +70,16 @@ pub(crate) struct PropertiesAnswer {
     error_msg: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list)).operation(Role::Operator, routes!(update))
+}
+
 /// Read properties from a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
     params(("project_id" = String, Path), ("device_id" = String, Path), WhichService),
     responses((status = 200, body = PropertiesAnswer), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(which): Query<WhichService>,
@@ -90,7 +98,7 @@ pub(crate) async fn list(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DevicePropertiesRequest, responses((status = 200, body = PropertiesAnswer), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DevicePropertiesRequest>,

@@ -8,10 +8,11 @@ mod sql;
 mod time_comparisons;
 
 use axum::Json;
-use rollcall_domain::registry::Device;
+use rollcall_domain::{fleet::Role, registry::Device};
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use self::{
     found_device::FoundDevice,
@@ -20,7 +21,7 @@ use self::{
 use super::devices::list::scope_condition;
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
 /// Alternatives that a statement may come to: lists of times multiply.
@@ -49,11 +50,16 @@ pub(crate) struct Found {
     count: Option<u64>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(search))
+}
+
 /// Search devices by SQL
 #[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices",
     params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
-pub(crate) async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
+async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
     context.api.search_rate.check(context.caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;

@@ -3,14 +3,15 @@
 use axum::{Json, extract::Path};
 use rollcall_device_model::shadow::{DesiredChange, Shadow, Side};
 use rollcall_devices::desired;
-use rollcall_domain::time::Timestamp;
+use rollcall_domain::{fleet::Role, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, times},
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, times},
 };
 
 /// Most characters of a service id.
@@ -81,11 +82,19 @@ impl From<&Side> for ShadowSide {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Show the shadow of a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShadow), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceShadow>, ApiError> {
@@ -98,7 +107,7 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = UpdateDesireds, responses((status = 200, body = DeviceShadow), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<UpdateDesireds>,
@@ -123,10 +132,7 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    context: InstanceContext,
-    Path((_, device_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn delete(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let listed = context.device(&device_id)?;
     desired::clear(&context.instance.devices, &listed).await?;
     Ok(NoContent)

@@ -2,11 +2,13 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{PolicyId, SpaceId},
     registry::{Command, Event, Space},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
     context::{InstanceContext, space_not_found},
@@ -15,6 +17,7 @@ use crate::{
         errors::Errors,
         extract::{Body, Query},
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -66,13 +69,20 @@ impl From<&Space> for Application {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Add a resource space
 #[utoipa::path(post, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path, description = "The project of the access key")),
     request_body = ApplicationName, responses((status = 201, body = Application), Errors))]
-pub(crate) async fn add(
-    context: InstanceContext,
-    Body(wanted): Body<ApplicationName>,
-) -> Result<Created<Application>, ApiError> {
+async fn add(context: InstanceContext, Body(wanted): Body<ApplicationName>) -> Result<Created<Application>, ApiError> {
     context.require_whole_instance()?;
     let space = SpaceId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("app_id", error))?;
     let default_policy = PolicyId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
@@ -87,7 +97,7 @@ pub(crate) async fn add(
 /// List resource spaces
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path), Which),
     responses((status = 200, body = Applications), Errors))]
-pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<Applications>, ApiError> {
+async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<Applications>, ApiError> {
     let configuration = context.configuration();
     let mut spaces: Vec<&Space> = configuration
         .spaces
@@ -102,7 +112,7 @@ pub(crate) async fn list(context: InstanceContext, Query(which): Query<Which>) -
 /// Show a resource space
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 200, body = Application), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_project, app_id)): Path<(String, String)>,
 ) -> Result<Json<Application>, ApiError> {
@@ -113,7 +123,7 @@ pub(crate) async fn show(
 /// Rename a resource space
 #[utoipa::path(put, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     request_body = ApplicationName, responses((status = 200, body = Application), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_project, app_id)): Path<(String, String)>,
     Body(wanted): Body<ApplicationName>,
@@ -126,10 +136,7 @@ pub(crate) async fn update(
 /// Delete a resource space
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    context: InstanceContext,
-    Path((_project, app_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
+async fn delete(context: InstanceContext, Path((_project, app_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     context.require_whole_instance()?;
     let space = context.space(Some(&app_id))?;
     context.command(Command::DeleteSpace { space }).await?;

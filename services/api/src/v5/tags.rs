@@ -4,6 +4,7 @@
 
 use axum::{Json, http::StatusCode};
 use rollcall_domain::{
+    fleet::Role,
     limits::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_PER_DEVICE_MAX},
     registry::Command,
     template::Tag,
@@ -11,6 +12,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{Condition, TextTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::devices::{list, object::TagShown};
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
         errors::Errors,
         extract::{Body, Query},
         paging::{Page, PageQuery},
+        route::Routes,
     },
 };
 
@@ -97,10 +100,18 @@ pub(crate) struct Resource {
     resource_id: String,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(bind))
+        .operation(Role::Operator, routes!(unbind))
+        .operation(Role::Viewer, routes!(query))
+}
+
 /// Put tags on a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
-pub(crate) async fn bind(context: InstanceContext, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
+async fn bind(context: InstanceContext, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
     let device = context.device(&binding.resource_id)?.device.id;
     check_count("tags", binding.tags.len())?;
     let tags = binding.tags.into_iter().map(|tag| Tag { key: tag.tag_key.into(), value: tag.tag_value.into() }).collect();
@@ -111,7 +122,7 @@ pub(crate) async fn bind(context: InstanceContext, Body(binding): Body<Binding>)
 /// Take tags off a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
-pub(crate) async fn unbind(context: InstanceContext, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
+async fn unbind(context: InstanceContext, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
     let device = context.device(&unbinding.resource_id)?.device.id;
     check_count("tag_keys", unbinding.tag_keys.len())?;
     let keys = unbinding.tag_keys.into_iter().map(Into::into).collect();
@@ -123,7 +134,7 @@ pub(crate) async fn unbind(context: InstanceContext, Body(unbinding): Body<Unbin
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags",
     params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
-pub(crate) async fn query(
+async fn query(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Body(wanted): Body<TagQuery>,

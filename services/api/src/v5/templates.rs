@@ -8,12 +8,14 @@ mod schema;
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{template_body_to_json, template_draft_from_json};
 use rollcall_domain::{
+    fleet::Role,
     ids::TemplateId,
     registry::{Command, Event, Template},
     template::TemplateDraft,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 pub(crate) use self::schema::TemplateBodyShape;
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
         extract::{Body, Query},
         paging::{self, Page, PageQuery},
         responses::{Created, NoContent},
+        route::Routes,
         times,
     },
 };
@@ -109,13 +112,20 @@ pub(crate) struct Filter {
     template_name: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a template
 #[utoipa::path(post, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates", params(("project_id" = String, Path)),
     request_body = NewTemplate, responses((status = 201, body = TemplateShown), Errors))]
-pub(crate) async fn create(
-    context: InstanceContext,
-    Body(wanted): Body<NewTemplate>,
-) -> Result<Created<TemplateShown>, ApiError> {
+async fn create(context: InstanceContext, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
     context.require_whole_instance()?;
     let template = TemplateId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
     let (name, description, body) = wanted.content()?;
@@ -130,7 +140,7 @@ pub(crate) async fn create(
 /// List templates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates",
     params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = Templates), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
@@ -148,7 +158,7 @@ pub(crate) async fn list(
 /// Show a template
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 200, body = TemplateShown), Errors))]
-pub(crate) async fn show(
+async fn show(
     context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
 ) -> Result<Json<TemplateShown>, ApiError> {
@@ -159,7 +169,7 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), request_body = TemplateChanged,
     responses((status = 200, body = TemplateShown), Errors))]
-pub(crate) async fn update(
+async fn update(
     context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
     Body(change): Body<TemplateChanged>,
@@ -178,7 +188,7 @@ pub(crate) async fn update(
 /// Delete a template that is bound to no CA certificate
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(
+async fn delete(
     context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
 ) -> Result<NoContent, ApiError> {

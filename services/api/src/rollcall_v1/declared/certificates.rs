@@ -2,16 +2,18 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::CaId,
     registry::{CaStatus, Command},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body, pem, times},
+    http::{error::ApiError, errors::Errors, extract::Body, pem, route::Routes, times},
     v5::certificates::{CaCertificate, NewCertificate, found, shown},
 };
 
@@ -29,11 +31,16 @@ pub(crate) struct CertificateDeclared {
     verify_code_expired: bool,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
+
 /// Declare a CA certificate
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/certificates/{certificate_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("app_id" = String, Path), ("certificate_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewCertificate, responses((status = 200, body = CertificateDeclared), Errors))]
-pub(crate) async fn put(
+async fn put(
     context: InstanceContext,
     Path((_instance, app_id, certificate_id)): Path<(String, String, String)>,
     Body(wanted): Body<NewCertificate>,

@@ -1,20 +1,26 @@
 //! Declaring what a topic policy says. What it is bound to is v5's: `bind`, `unbind`, `list-targets`.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::{ids::PolicyId, registry::Command};
+use rollcall_domain::{fleet::Role, ids::PolicyId, registry::Command};
+use utoipa_axum::routes;
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body},
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
     v5::policies::NewPolicy,
 };
+
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
 
 /// Declare a policy
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/policies/{policy_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("app_id" = String, Path), ("policy_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewPolicy, responses((status = 200, body = Declared), Errors))]
-pub(crate) async fn put(
+async fn put(
     context: InstanceContext,
     Path((_instance, app_id, policy_id)): Path<(String, String, String)>,
     Body(wanted): Body<NewPolicy>,

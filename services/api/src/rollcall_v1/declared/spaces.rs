@@ -2,16 +2,18 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{PolicyId, SpaceId},
     registry::Command,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::{Declared, Needed};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body},
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
 /// A resource space as it is to be.
@@ -26,11 +28,16 @@ pub(crate) struct SpaceDeclared {
     default_policy_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
+
 /// Declare a resource space
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("app_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = SpaceDeclared,
     responses((status = 200, body = Declared), Errors))]
-pub(crate) async fn put(
+async fn put(
     context: InstanceContext,
     Path((_instance, app_id)): Path<(String, String)>,
     Body(wanted): Body<SpaceDeclared>,

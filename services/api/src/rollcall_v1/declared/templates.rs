@@ -1,20 +1,26 @@
 //! Declaring a self-registration template.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::{ids::TemplateId, registry::Command};
+use rollcall_domain::{fleet::Role, ids::TemplateId, registry::Command};
+use utoipa_axum::routes;
 
 use super::{Declared, Needed, taken};
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body},
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
     v5::templates::NewTemplate,
 };
+
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
 
 /// Declare a template
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("template_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = NewTemplate,
     responses((status = 200, body = Declared), Errors))]
-pub(crate) async fn put(
+async fn put(
     context: InstanceContext,
     Path((_instance, template_id)): Path<(String, String)>,
     Body(wanted): Body<NewTemplate>,

@@ -6,9 +6,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use rollcall_domain::registry::Command;
+use rollcall_domain::{fleet::Role, registry::Command};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::{
     debug::{self, Certificate},
@@ -21,6 +22,7 @@ use crate::{
         errors::Errors,
         extract::{Body, Query},
         pem,
+        route::Routes,
     },
 };
 
@@ -47,12 +49,17 @@ enum ActionName {
     IssueCode,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(act))
+}
+
 /// Verify a CA certificate, debug a device certificate, issue a verification code
 #[utoipa::path(post, path = "/v5/iot/{project_id}/certificates/{certificate_id}/action", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path), Action), request_body = Certificate,
     responses((status = 200, description = "verify: no body; debug: the outcome; issue-code: the CA certificate",
         body = debug::DebugAnswer), Errors))]
-pub(crate) async fn act(
+async fn act(
     context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
     Query(action): Query<Action>,

@@ -8,7 +8,7 @@ use rollcall_domain::{
     ids::{CaId, Fingerprint},
     registry::{Ca, Check, Debugged, Device, DeviceEntry, Devices as _, Foreseen, debug},
     rejection::Rejection,
-    template::{DerivedDevice, Tag},
+    template::DerivedDevice,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use crate::{
     dry_run::DryRunContext,
     http::{error::ApiError, pem, times},
     instances::served::ServedInstance,
+    v5::devices::object::TagShown,
 };
 
 /// What it is done with.
@@ -105,15 +106,6 @@ struct WouldBe {
     tags: Vec<TagShown>,
     /// The policies that are bound to it itself.
     policy_ids: Vec<String>,
-}
-
-/// A tag.
-#[derive(Debug, Serialize, ToSchema)]
-struct TagShown {
-    /// Its key.
-    tag_key: String,
-    /// Its value.
-    tag_value: String,
 }
 
 /// One check.
@@ -237,11 +229,5 @@ fn is(device: &Device) -> WouldBe {
         device_name: device.name.as_deref().map(str::to_owned),
         tags: device.tags.iter().map(TagShown::from).collect(),
         policy_ids: device.policies.iter().map(ToString::to_string).collect(),
-    }
-}
-
-impl From<&Tag> for TagShown {
-    fn from(tag: &Tag) -> Self {
-        Self { tag_key: tag.key.to_string(), tag_value: tag.value.to_string() }
     }
 }

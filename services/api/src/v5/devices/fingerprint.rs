@@ -5,15 +5,17 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::Fingerprint,
     registry::{Command, Slot},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
     context::InstanceContext,
-    http::{error::ApiError, errors::Errors, extract::Body},
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
 /// Which of a device's two fingerprints.
@@ -57,11 +59,16 @@ pub(crate) struct FingerprintShown {
     fingerprint_type: FingerprintType,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(reset))
+}
+
 /// Reset a device's fingerprint
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/reset-fingerprint", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = FingerprintReset,
     responses((status = 200, body = FingerprintShown), Errors))]
-pub(crate) async fn reset(
+async fn reset(
     context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<FingerprintReset>,

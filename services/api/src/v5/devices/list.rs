@@ -5,12 +5,14 @@
 
 use axum::Json;
 use rollcall_domain::{
+    fleet::Role,
     registry::{Configuration, Device},
     time::Timestamp,
 };
 use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Marker, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::object::DeviceSummary;
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
         errors::Errors,
         extract::Query,
         paging::{Page, PageQuery, PageRequest},
+        route::Routes,
         times,
     },
     instances::served::ServedInstance,
@@ -68,11 +71,16 @@ pub(crate) struct Devices {
     page: Page,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list))
+}
+
 /// List devices
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices",
     params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Devices), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,

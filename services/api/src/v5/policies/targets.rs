@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, stream};
 use rollcall_domain::{
+    fleet::Role,
     ids::ProductId,
     policy::Policy,
     registry::{Command, Device, event::PolicyTarget},
@@ -15,6 +16,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::found;
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
         errors::Errors,
         extract::Body,
         paging::{self, Page, PageQuery, PageRequest},
+        route::Routes,
     },
 };
 
@@ -115,10 +118,18 @@ pub(crate) struct TargetPage {
     page: Page,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(bind))
+        .operation(Role::Operator, routes!(unbind))
+        .operation(Role::Viewer, routes!(list))
+}
+
 /// Bind a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/bind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
-pub(crate) async fn bind(
+async fn bind(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
@@ -131,7 +142,7 @@ pub(crate) async fn bind(
 /// Unbind a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/unbind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
-pub(crate) async fn unbind(
+async fn unbind(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
@@ -144,7 +155,7 @@ pub(crate) async fn unbind(
 /// List what a policy is bound to
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/list-targets", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = TargetQuery, responses((status = 200, body = TargetPage), Errors))]
-pub(crate) async fn list(
+async fn list(
     context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(query): Body<TargetQuery>,
