@@ -1,33 +1,38 @@
 //! From sockets to requests: accepting, TLS, and how many and how slow clients may be.
 //!
-//! Not for what a request means. Invariants: a client that says nothing holds a connection for no longer than the deadlines
-//! allow; plain HTTP is served on loopback addresses only; a request that has begun is answered before the process stops,
-//! within the time that draining may take.
+//! Accepting is a loop of our own, since `axum::serve` has no bound on connections and no deadline for the head of a request;
+//! the HTTP and the graceful end of connections are hyper's. Does not look at what a request means. Invariants: a client
+//! that sends nothing holds a connection for no longer than the deadlines allow; plain HTTP is served on loopback addresses
+//! only; a request that has begun is answered before the process stops, within the time that draining may take.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
 use rollcall_chassis::tls_server::Acceptor;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::config::Limits;
 
-/// How long to wait after a socket could not be accepted: out of file descriptors, mostly.
+/// The pause after a socket could not be accepted: out of file descriptors, mostly.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Where a request comes from.
+/// The address that a request was sent from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Serves until `shutdown`, then lets what is under way finish.
+/// Serves until `shutdown`, then lets requests under way finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Acceptor>,
@@ -36,18 +41,17 @@ pub(crate) async fn serve(
     shutdown: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
-    let connections = TaskTracker::new();
-    let server =
-        Arc::new(Connections { tls, router, head: Duration::from_millis(limits.head_ms_max), shutdown: shutdown.clone() });
+    let graceful = GracefulShutdown::new();
+    let server = Arc::new(Server { tls, router, head: Duration::from_millis(limits.head_ms_max) });
     let accepting = async {
         loop {
-            // Taken before accepting: who waits, waits in the kernel's backlog.
+            // Taken before accepting: a client beyond the limit waits in the kernel's backlog.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, peer)) => {
-                    let server = Arc::clone(&server);
-                    connections.spawn(async move {
-                        server.connection(socket, peer).await;
+                    let (server, watcher) = (Arc::clone(&server), graceful.watcher());
+                    tokio::spawn(async move {
+                        server.connection(socket, peer, watcher).await;
                         drop(permit);
                     });
                 }
@@ -60,53 +64,49 @@ pub(crate) async fn serve(
     };
     shutdown.run_until_cancelled(accepting).await;
     drop(listener);
-    connections.close();
-    let drained = tokio::time::timeout(Duration::from_millis(limits.drain_ms_max), connections.wait()).await;
+    // Also waits for handshakes under way: each holds its watcher.
+    let drained = tokio::time::timeout(Duration::from_millis(limits.drain_ms_max), graceful.shutdown()).await;
     if drained.is_err() {
         tracing::warn!("some requests did not end in time");
     }
 }
 
-struct Connections {
+struct Server {
     tls: Option<Acceptor>,
     router: Router,
+    /// How long the head of a request may take.
     head: Duration,
-    shutdown: CancellationToken,
 }
 
-impl Connections {
-    async fn connection(&self, socket: TcpStream, peer: SocketAddr) {
+impl Server {
+    async fn connection(&self, socket: TcpStream, peer: SocketAddr, watcher: Watcher) {
         // An answer goes out whole; waiting for more to send would only delay it.
         drop(socket.set_nodelay(true));
         match &self.tls {
-            None => self.requests(socket, peer).await,
+            None => self.requests(socket, peer, watcher).await,
             Some(acceptor) => match acceptor.accept(socket).await {
-                Ok(stream) => self.requests(stream, peer).await,
+                Ok(stream) => self.requests(stream, peer, watcher).await,
                 Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
             },
         }
     }
 
-    async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: SocketAddr) {
-        let service = service_fn(move |request: Request<Incoming>| {
+    async fn requests(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let service = self.router.clone().map_request(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            self.router.clone().oneshot(request)
+            request
         });
-        let mut connection = std::pin::pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(self.head)
-                .serve_connection(TokioIo::new(stream), service)
-        );
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
