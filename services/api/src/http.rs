@@ -2,8 +2,8 @@
 //!
 //! Knows no operation. [`router`] is the top: it puts the operations of `v5` and `rollcall_v1` behind the middleware.
 
-pub mod codes;
-pub mod error;
+pub(crate) mod codes;
+pub(crate) mod error;
 pub(crate) mod errors;
 pub(crate) mod extract;
 pub(crate) mod json_integer;

@@ -14,20 +14,30 @@
 
 mod bootstrap;
 mod change_client;
-pub mod config;
+mod config;
 mod context;
 mod dry_run;
-pub mod http;
+mod http;
 mod instances;
 mod rollcall_v1;
 mod run;
-pub mod security;
+mod security;
 mod state;
 mod v5;
 mod writable;
 
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
-pub use config::Config;
+pub use config::{Config, Limits};
 pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
-pub use security::{command_key, signing};
+pub use security::master_key::{MasterKey, MasterKeyError};
+
+/// The key that commands are proven with.
+pub mod command_key {
+    pub use crate::security::command_key::{CommandKeyError, read, read_or_make};
+}
+
+/// Signing a request to an API, as the service's SDKs do.
+pub mod signing {
+    pub use crate::security::signing::{DATE_HEADER, SignedRequest, SigningError, date_text, sign};
+}

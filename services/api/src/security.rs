@@ -7,15 +7,15 @@
 //! Read [`signing`] first, then [`master_key`], from which every secret is derived; [`access`] holds together what a login
 //! and a request are checked with, and [`authenticate`] is the middleware that does it.
 
-pub mod access;
+pub(crate) mod access;
 pub(crate) mod authenticate;
-pub mod command_key;
+pub(crate) mod command_key;
 mod keyed_hash;
 mod login_throttle;
-pub mod master_key;
-pub mod password;
+pub(crate) mod master_key;
+pub(crate) mod password;
 mod password_hasher;
 mod randomness;
-pub mod rate_limit;
-pub mod signing;
-pub mod token;
+pub(crate) mod rate_limit;
+pub(crate) mod signing;
+pub(crate) mod token;

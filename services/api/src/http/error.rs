@@ -19,44 +19,44 @@ use crate::http::codes::Code;
 
 /// The body of an error (API reference, "Error codes"). `request_id` is also in the header `X-Request-Id`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// Stable code; each has a page in docs/operate/codes.
-    pub error_code: String,
+    pub(crate) error_code: String,
     /// What was wrong, where, and what to do.
-    pub error_msg: String,
+    pub(crate) error_msg: String,
 }
 
 /// An error on its way to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// Its code, which says the HTTP status.
-    pub code: Code,
+    pub(crate) code: Code,
     /// What was wrong, where, and what to do.
-    pub message: String,
+    pub(crate) message: String,
     /// Seconds after which trying again may help.
-    pub retry_after_s: Option<u64>,
+    pub(crate) retry_after_s: Option<u64>,
 }
 
 impl ApiError {
     /// With a text.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after_s: None }
     }
 
     /// A field that breaks a rule.
-    pub fn invalid(field: &str, rule: impl std::fmt::Display) -> Self {
+    pub(crate) fn invalid(field: &str, rule: impl std::fmt::Display) -> Self {
         Self::new(Code::InvalidInput, format!("Invalid input data. {field}: {rule}"))
     }
 
     /// Trying again may help after so many seconds.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u64) -> Self {
+    pub(crate) const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
     /// The view of an instance cannot be looked up in at the moment.
-    pub fn not_ready() -> Self {
+    pub(crate) fn not_ready() -> Self {
         Self::new(Code::NotReady, "what is known of this instance is being read from its log: try again").retry_after(2)
     }
 }

@@ -88,3 +88,16 @@ fn query(uri: &Uri) -> String {
 fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(query.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the canonical request of a signature reads it: else a handler could act on what was not signed.
+    #[test]
+    fn handlers_read_the_query_that_was_signed() {
+        let read = pairs(&"/path?name=a%20b%2B&x=1+1&x=&flag".parse().unwrap()).unwrap();
+        let expected = [("name", "a b+"), ("x", "1+1"), ("x", ""), ("flag", "")];
+        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

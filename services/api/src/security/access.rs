@@ -43,7 +43,7 @@ const ACCESS_KEY_RANDOM_CHARS: usize = 18;
 const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// What every request and login is judged with.
-pub struct Access {
+pub(crate) struct Access {
     pub(super) master: MasterKey,
     token_key: TokenKey,
     token_ms: i64,
@@ -69,7 +69,7 @@ impl Access {
     ///
     /// # Errors
     /// [`MasterKeyError`].
-    pub fn open(config: &Config, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
+    pub(crate) fn open(config: &Config, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
         let master = MasterKey::open_or_make(&config.master_key_file, entropy)?;
         let rate = config.limits.requests_per_s_max;
         Ok(Self {

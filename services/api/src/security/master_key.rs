@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 use super::{keyed_hash::code, password::Pepper, randomness::bytes_32, token::TokenKey};
 
 /// Length of the key, bytes.
-pub const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 /// Length of an access key's secret, characters.
-pub const ACCESS_SECRET_CHARS: usize = 40;
+pub(crate) const ACCESS_SECRET_CHARS: usize = 40;
 
 /// Longest file that is read, bytes: the key in hexadecimal and some white space.
 const FILE_BYTES_MAX: usize = 256;
@@ -66,12 +66,12 @@ impl MasterKey {
     }
 
     /// What tokens are signed with.
-    pub fn token_key(&self) -> TokenKey {
+    pub(crate) fn token_key(&self) -> TokenKey {
         TokenKey::new(Zeroizing::new(code(&self.0[..], &[TOKEN_KEY])))
     }
 
     /// What passwords are hashed with.
-    pub fn pepper(&self) -> Pepper {
+    pub(crate) fn pepper(&self) -> Pepper {
         Pepper::new(Zeroizing::new(code(&self.0[..], &[PEPPER])))
     }
 }

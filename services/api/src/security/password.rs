@@ -15,15 +15,15 @@ use zeroize::Zeroizing;
 use super::randomness::bytes_32;
 
 /// Shortest password, characters.
-pub const PASSWORD_CHARS_MIN: usize = 12;
+pub(crate) const PASSWORD_CHARS_MIN: usize = 12;
 /// Longest password, characters.
-pub const PASSWORD_CHARS_MAX: usize = 128;
+pub(crate) const PASSWORD_CHARS_MAX: usize = 128;
 /// Memory of one hash, KiB; with the two below what OWASP's cheat sheet on password storage gives for Argon2id.
-pub const MEMORY_KIB: u32 = 19 * 1024;
+pub(crate) const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes over it.
-pub const PASSES: u32 = 2;
+pub(crate) const PASSES: u32 = 2;
 /// Threads.
-pub const LANES: u32 = 1;
+pub(crate) const LANES: u32 = 1;
 
 /// Longest text that is taken for a stored hash, characters.
 const HASH_CHARS_MAX: usize = 256;
@@ -35,7 +35,7 @@ const GENERATED_BYTES: usize = 18;
 
 /// Why there is no hash of a password.
 #[derive(Debug, thiserror::Error)]
-pub enum PasswordError {
+pub(crate) enum PasswordError {
     /// Against the rule.
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
     Length,
@@ -45,7 +45,7 @@ pub enum PasswordError {
 }
 
 /// The key that passwords are hashed with.
-pub struct Pepper(Zeroizing<[u8; 32]>);
+pub(crate) struct Pepper(Zeroizing<[u8; 32]>);
 
 impl Pepper {
     pub(super) fn new(key: Zeroizing<[u8; 32]>) -> Self {
@@ -56,7 +56,7 @@ impl Pepper {
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub fn hash(&self, password: &SecretString, entropy: &dyn Entropy) -> Result<String, PasswordError> {
+    pub(crate) fn hash(&self, password: &SecretString, entropy: &dyn Entropy) -> Result<String, PasswordError> {
         if !is_allowed(password) {
             return Err(PasswordError::Length);
         }
@@ -65,7 +65,7 @@ impl Pepper {
 
     /// Whether `password` is the one of `hash`, a PHC string that [`Pepper::hash`] made; `None` for an operator that does
     /// not exist, which takes as long. `false` too for a text that is no such hash. As slow as [`Pepper::hash`].
-    pub fn verify(&self, password: &SecretString, hash: Option<&str>) -> bool {
+    pub(crate) fn verify(&self, password: &SecretString, hash: Option<&str>) -> bool {
         // Nobody has such a password, and a long one is not to be hashed just to say so.
         if !is_allowed(password) {
             return false;
@@ -101,13 +101,13 @@ fn is_affordable(hash: &PasswordHash) -> bool {
 }
 
 /// Whether a password is within the rule: its length alone, in characters.
-pub fn is_allowed(password: &SecretString) -> bool {
+pub(crate) fn is_allowed(password: &SecretString) -> bool {
     let characters = password.expose_secret().chars().take(PASSWORD_CHARS_MAX + 1).count();
     (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&characters)
 }
 
 /// A random password: 24 characters of `A-Za-z0-9-_`.
-pub fn generate(entropy: &dyn Entropy) -> SecretString {
+pub(crate) fn generate(entropy: &dyn Entropy) -> SecretString {
     general_purpose::URL_SAFE_NO_PAD.encode(&bytes_32(entropy)[..GENERATED_BYTES]).into()
 }
 

@@ -11,18 +11,18 @@ use governor::{
 };
 
 /// Keys held by one limiter before those that have been quiet are forgotten; with as many busy ones, everybody is too fast.
-pub const KEYS_MAX: usize = 65_536;
+pub(crate) const KEYS_MAX: usize = 65_536;
 
 /// Too fast: how long to stay away, whole seconds, at least one. For `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests: the next is due in {seconds} s")]
-pub struct RetryAfter {
+pub(crate) struct RetryAfter {
     /// At least 1.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
 }
 
 /// A rate for each key: an access key, an operator, a source address.
-pub struct RateLimit<C: Clock = DefaultClock> {
+pub(crate) struct RateLimit<C: Clock = DefaultClock> {
     limiter: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
     keys_max: usize,
@@ -30,7 +30,7 @@ pub struct RateLimit<C: Clock = DefaultClock> {
 
 impl RateLimit {
     /// `rate` requests a second for each key, and `burst` at once by one that has been quiet; at least one of each.
-    pub fn per_second(rate: u32, burst: u32) -> Self {
+    pub(crate) fn per_second(rate: u32, burst: u32) -> Self {
         Self::with_clock(rate, burst, KEYS_MAX, DefaultClock::default())
     }
 }
@@ -46,7 +46,7 @@ impl<C: Clock + Clone> RateLimit<C> {
     ///
     /// # Errors
     /// [`RetryAfter`]: it does not count, and is to be refused.
-    pub fn check(&self, key: &str) -> Result<(), RetryAfter> {
+    pub(crate) fn check(&self, key: &str) -> Result<(), RetryAfter> {
         if self.limiter.len() >= self.keys_max {
             self.limiter.retain_recent();
             if self.limiter.len() >= self.keys_max {

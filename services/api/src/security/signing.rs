@@ -12,20 +12,18 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-pub use self::{
-    authorization::{ACCESS_KEY_CHARS_MAX, AUTHORIZATION_CHARS_MAX, Algorithm, Credentials, SIGNED_HEADERS_MAX, Scope},
-    canonical::{SignedRequest, query_pairs},
-};
+pub(crate) use self::authorization::{Algorithm, Credentials, Scope};
+pub use self::canonical::SignedRequest;
 use super::keyed_hash::{code, is_code};
 
 /// How far a request's date may be from ours, ms; the service's own tolerance.
-pub const DATE_OFF_MS_MAX: i64 = 15 * 60 * 1000;
+pub(crate) const DATE_OFF_MS_MAX: i64 = 15 * 60 * 1000;
 /// The header with the time of signing.
 pub const DATE_HEADER: &str = "x-sdk-date";
 /// The header with the body's hash as the client signed it.
-pub const CONTENT_HASH_HEADER: &str = "x-sdk-content-sha256";
+pub(crate) const CONTENT_HASH_HEADER: &str = "x-sdk-content-sha256";
 /// In place of a hash: the client has not signed the body.
-pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// Without these under the signature a request could be sent to another instance, or at another time.
 const SIGNED_AT_LEAST: [&str; 2] = ["host", DATE_HEADER];
@@ -68,7 +66,7 @@ pub enum SigningError {
 ///
 /// # Errors
 /// [`SigningError`].
-pub fn verify(
+pub(crate) fn verify(
     credentials: &Credentials,
     secret: &SecretString,
     request: &SignedRequest<'_>,

@@ -10,12 +10,10 @@ use zeroize::Zeroizing;
 
 use super::keyed_hash::{CODE_BYTES, code, is_code};
 
-/// How long a token is good for unless it is said otherwise, ms.
-pub const TOKEN_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
 /// Longest name of an operator, bytes.
-pub const OPERATOR_BYTES_MAX: usize = 256;
+pub(crate) const OPERATOR_BYTES_MAX: usize = 256;
 /// Longest text that is read as a token, characters.
-pub const TOKEN_CHARS_MAX: usize = (1 + 8 + 8 + OPERATOR_BYTES_MAX + CODE_BYTES).div_ceil(3) * 4;
+pub(crate) const TOKEN_CHARS_MAX: usize = (1 + 8 + 8 + OPERATOR_BYTES_MAX + CODE_BYTES).div_ceil(3) * 4;
 
 /// The first byte: another layout gets another.
 const LAYOUT: u8 = 1;
@@ -24,7 +22,7 @@ const AHEAD_MS_MAX: i64 = 60 * 1000;
 
 /// Why a token does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// Not a token of ours, or changed.
     #[error("the token is not one that was issued here")]
     Forged,
@@ -38,17 +36,17 @@ pub enum TokenError {
 
 /// What a token says. All times in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
+pub(crate) struct Claims {
     /// Name of the operator.
-    pub operator: String,
+    pub(crate) operator: String,
     /// When it was issued.
-    pub issued_ms: i64,
+    pub(crate) issued_ms: i64,
     /// From when on it is void.
-    pub expires_ms: i64,
+    pub(crate) expires_ms: i64,
 }
 
 /// What tokens are signed with.
-pub struct TokenKey(Zeroizing<[u8; 32]>);
+pub(crate) struct TokenKey(Zeroizing<[u8; 32]>);
 
 impl TokenKey {
     pub(super) fn new(key: Zeroizing<[u8; 32]>) -> Self {
@@ -59,7 +57,7 @@ impl TokenKey {
     ///
     /// Its name has at most [`OPERATOR_BYTES_MAX`] bytes, which the caller sees to: a token for a longer one is never
     /// accepted.
-    pub fn issue(&self, operator: &str, now_ms: i64, lifetime_ms: i64) -> SecretString {
+    pub(crate) fn issue(&self, operator: &str, now_ms: i64, lifetime_ms: i64) -> SecretString {
         let mut token = vec![LAYOUT];
         token.extend(now_ms.to_be_bytes());
         token.extend(now_ms.saturating_add(lifetime_ms).to_be_bytes());
@@ -76,7 +74,7 @@ impl TokenKey {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         token: &str,
         now_ms: i64,
@@ -118,6 +116,7 @@ mod tests {
     use super::*;
 
     const NOW_MS: i64 = 1_764_000_000_000;
+    const TOKEN_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
 
     fn key(byte: u8) -> TokenKey {
         TokenKey::new(Zeroizing::new([byte; 32]))

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_api::{Config, FirstAdministrator, Parts, command_key, config::Limits, run, security::master_key::MasterKey};
+use rollcall_api::{Config, FirstAdministrator, Limits, MasterKey, Parts, command_key, run};
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},

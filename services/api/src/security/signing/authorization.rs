@@ -3,11 +3,11 @@
 use super::SigningError;
 
 /// Longest header that is read, characters. The SDK's has some 250.
-pub const AUTHORIZATION_CHARS_MAX: usize = 4096;
+pub(crate) const AUTHORIZATION_CHARS_MAX: usize = 4096;
 /// Longest access key id, characters.
-pub const ACCESS_KEY_CHARS_MAX: usize = 64;
+pub(crate) const ACCESS_KEY_CHARS_MAX: usize = 64;
 /// Most headers that a request may sign. The SDK signs at most nine.
-pub const SIGNED_HEADERS_MAX: usize = 64;
+pub(crate) const SIGNED_HEADERS_MAX: usize = 64;
 
 /// Longest region in a credential, characters; any region will do, because the client chose it.
 const REGION_CHARS_MAX: usize = 64;
@@ -18,7 +18,7 @@ const SIGNATURE_BYTES: usize = 32;
 
 /// How a request was signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// With the secret itself.
     SdkHmacSha256,
     /// With a key derived from the secret for a day, a region and a service.
@@ -27,39 +27,25 @@ pub enum Algorithm {
 
 /// What a derived key is for: `yyyyMMdd/region/iotdm`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     text: String,
 }
 
 impl Scope {
     /// As it was sent.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// `yyyyMMdd`.
-    pub fn date(&self) -> &str {
-        self.part(0)
-    }
-
-    /// What the client takes for its region.
-    pub fn region(&self) -> &str {
-        self.part(1)
-    }
-
-    /// `iotdm`.
-    pub fn service(&self) -> &str {
-        self.part(2)
-    }
-
-    fn part(&self, index: usize) -> &str {
-        self.text.split('/').nth(index).unwrap_or_default()
+    pub(crate) fn date(&self) -> &str {
+        self.text.split('/').next().unwrap_or_default()
     }
 }
 
 /// Who claims to have signed a request, before that is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     algorithm: Algorithm,
     access_key: String,
     signed_headers: Vec<String>,
@@ -71,7 +57,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`SigningError::Malformed`] with what is wrong; it never repeats what was sent.
-    pub fn parse(authorization: &str) -> Result<Self, SigningError> {
+    pub(crate) fn parse(authorization: &str) -> Result<Self, SigningError> {
         let malformed = SigningError::Malformed;
         if authorization.len() > AUTHORIZATION_CHARS_MAX {
             return Err(malformed("it is too long"));
@@ -102,17 +88,17 @@ impl Credentials {
     }
 
     /// How it was signed.
-    pub fn algorithm(&self) -> &Algorithm {
+    pub(crate) fn algorithm(&self) -> &Algorithm {
         &self.algorithm
     }
 
     /// The id of the key whose secret the signature is to be verified with.
-    pub fn access_key(&self) -> &str {
+    pub(crate) fn access_key(&self) -> &str {
         &self.access_key
     }
 
     /// Names of the headers under the signature, in lower case and in the order in which they were signed.
-    pub fn signed_headers(&self) -> &[String] {
+    pub(crate) fn signed_headers(&self) -> &[String] {
         &self.signed_headers
     }
 

@@ -78,13 +78,6 @@ impl<'a> SignedRequest<'a> {
     }
 }
 
-/// The names and values of a query as received, decoded once; `+` is a plus. For handlers, so that they read what was
-/// signed.
-pub fn query_pairs(query: &str) -> Vec<(String, String)> {
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    raw_pairs(query).into_iter().map(|(name, value)| (text(name), text(value))).collect()
-}
-
 fn raw_pairs(query: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let split = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));

@@ -1,6 +1,6 @@
 //! The two published vectors, every single change to them, and spellings of paths, queries and headers.
 
-use super::*;
+use super::{authorization::AUTHORIZATION_CHARS_MAX, *};
 
 #[test]
 fn what_is_signed_here_is_verified_here() {
@@ -135,7 +135,7 @@ fn the_credential_says_whose_secret_is_needed() {
     let credentials = Credentials::parse(&Case::v11().authorization).expect("credentials");
     assert_eq!(credentials.access_key(), ACCESS_KEY);
     let Algorithm::V11HmacSha256(scope) = credentials.algorithm() else { panic!("{credentials:?}") };
-    assert_eq!((scope.date(), scope.region(), scope.service()), ("20260102", "cn-north-4", "iotdm"));
+    assert_eq!((scope.date(), scope.as_str()), ("20260102", "20260102/cn-north-4/iotdm"));
     let credentials = Credentials::parse(&Case::sdk().authorization).expect("credentials");
     assert_eq!((credentials.access_key(), credentials.algorithm()), (ACCESS_KEY, &Algorithm::SdkHmacSha256));
 }
@@ -260,13 +260,6 @@ fn paths_and_queries_have_one_canonical_spelling() {
         case.query = query.into();
         assert_eq!(case.canonical_line(2), canonical, "{query}");
     }
-}
-
-#[test]
-fn handlers_read_the_query_that_was_signed() {
-    let pairs = query_pairs("name=a%20b%2B&x=1+1&x=&flag");
-    let expected = [("name", "a b+"), ("x", "1+1"), ("x", ""), ("flag", "")];
-    assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
 
 #[test]
