@@ -24,7 +24,7 @@ use rollcall_projection::{
     freshness::{Freshness, view_point},
 };
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{recent_attempts::RecentAttempts, served::ServedInstance};
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct Dependencies {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
+    /// Those that stop an instance when its view has ended.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Instances {
@@ -146,7 +148,9 @@ impl Instances {
                 }
             };
             if !matches!(dependencies.shutdown.run_until_cancelled(changed).await, Some(true)) {
-                break dependencies.shutdown.cancelled().await;
+                dependencies.shutdown.cancelled().await;
+                dependencies.tasks.close();
+                return dependencies.tasks.wait().await;
             }
         }
     }
@@ -199,7 +203,7 @@ async fn open(id: &InstanceId, sealed: SealedLog, dependencies: &Dependencies) -
         stop: stop.clone(),
     });
     let ended = instance.view.admission().clone();
-    tokio::spawn(async move {
+    dependencies.tasks.spawn(async move {
         stop.run_until_cancelled(ended.ended()).await;
         stop.cancel();
     });
