@@ -1,11 +1,11 @@
-//! The first start: somebody must be able to come in before anybody is there to let them in.
+//! The first start: a fleet without operators gets its first administrator.
 //!
-//! A fleet without operators gets one, `admin`, and one access key for them. Any number of processes may find such a fleet
-//! at once: both requests have fixed ids, so that each is granted once. Invariant: a password is told by the process whose
-//! request made the operator, and by no other; an access key's secret can be told by each, since it is derived.
+//! It gets the operator `admin` and one access key of theirs. Any number of processes may find such a fleet at once: both
+//! requests have fixed ids, so that each is accepted once. Invariant: a password is told by the process whose request made the
+//! operator, and by no other; an access key's secret can be told by each, since it is derived.
 //!
-//! A process that applies a fleet file of its own does so as an operator like any other, `fleet-file`, made here too: its
-//! role and what it has done are to be seen, and disabling it ends that.
+//! A process that applies a fleet file of its own does so as an operator like any other, `fleet-file`, made here too: its role
+//! and its changes are visible, and disabling it ends them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,50 +26,46 @@ use crate::{
     state::Api,
 };
 
-/// The first administrator's name.
 const ADMIN: &str = "admin";
-/// Who is written down as having asked; no operator is behind it.
+/// The actor of these requests; no operator has this name's rights.
 const ACTOR: &str = "first-start";
-/// The request that makes the first administrator, whoever sends it.
+/// The id of the request that makes the first administrator: one for all processes.
 const OPERATOR_REQUEST: &str = "first-start-operator";
-/// The request that makes their access key, whoever sends it.
+/// The id of the request that makes their access key.
 const KEY_REQUEST: &str = "first-start-access-key";
 /// The operator that a process applies its own fleet file as.
 const FLEET_FILE_OPERATOR: &str = "fleet-file";
-/// The request that makes that operator, whoever sends it.
+/// The id of the request that makes that operator.
 const FLEET_FILE_OPERATOR_REQUEST: &str = "fleet-file-operator";
-/// The request that makes that operator's access key, whoever sends it.
+/// The id of the request that makes that operator's access key.
 const FLEET_FILE_KEY_REQUEST: &str = "fleet-file-access-key";
-/// How long to wait before it is tried again.
+/// The pause before a failed request is sent again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What the first administrator needs to come in.
+/// The credentials of the first administrator.
 #[derive(Debug)]
 pub struct FirstAdministrator {
-    /// What goes into the path of v5 calls.
+    /// The `project_id` in the path of v5 requests.
     pub project_id: String,
-    /// Their name.
     pub operator: String,
-    /// Their password, if this process has made them; nobody can tell it again.
+    /// Only if this process has made the operator; it cannot be told again.
     pub password: Option<SecretString>,
     /// The id of their first enabled access key.
     pub access_key: String,
-    /// Its secret.
     pub secret_key: SecretString,
 }
 
-/// What a process's own tools come in with.
+/// An access key of a process's own tools.
 #[derive(Debug)]
 pub struct AccessCredentials {
     /// The id of an access key.
     pub access_key: String,
-    /// Its secret.
     pub secret_key: SecretString,
 }
 
-/// Makes the operator that applies this process's fleet file, once in the life of a fleet, and tells `to` how to come in.
-/// Nothing is told if it is not there, is disabled or has no enabled access key: whoever has taken that away meant it.
-/// Tries for as long as it takes.
+/// Makes the operator that applies this process's fleet file, once in the life of a fleet, and sends its credentials.
+/// Sends nothing if the operator was deleted, is disabled or has no enabled access key: an administrator decided so.
+/// Retries until it succeeds.
 pub(crate) async fn create_fleet_file_operator(api: &Api, to: oneshot::Sender<AccessCredentials>) {
     loop {
         match try_create_fleet_file_operator(api).await {
@@ -110,8 +106,8 @@ async fn try_create_fleet_file_operator(api: &Api) -> Result<Option<AccessCreden
     Ok(key.map(|key| AccessCredentials { access_key: key.id.to_string(), secret_key: api.access.secret_of(&key.id) }))
 }
 
-/// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there
-/// or has no enabled access key. Tries for as long as it takes.
+/// Makes the first administrator if the fleet has no operator, and sends their credentials. Sends nothing if `admin` does
+/// not exist or has no enabled access key. Retries until it succeeds.
 pub(crate) async fn create_first_administrator(api: &Api, to: oneshot::Sender<FirstAdministrator>) {
     let mut first = None;
     loop {
@@ -126,7 +122,7 @@ pub(crate) async fn create_first_administrator(api: &Api, to: oneshot::Sender<Fi
     }
 }
 
-/// What this process would make; the same at each try, or a try that was granted late would not be known again.
+/// The operator that this process would make; the same at each try, else a try that is accepted late is not recognised.
 struct NewAdministrator {
     operator: NewOperator,
     password: SecretString,
@@ -176,7 +172,7 @@ async fn submit(api: &Api, id: &str, command: FleetCommand) -> Result<Position, 
     api.fleet_changes.submit(Change { id, request }).await
 }
 
-/// How to come in. The password is known if the operator is the one that this process would make.
+/// The administrator's credentials; with the password if the operator is the one that this process made.
 fn credentials(api: &Api, first: Option<&NewAdministrator>) -> Option<FirstAdministrator> {
     let fleet = api.fleet();
     let operator = fleet.fleet.operators.get(&admin())?;

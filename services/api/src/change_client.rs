@@ -1,9 +1,9 @@
-//! The way to the registrar as one service: a request in, "our own view has applied the ruling" out.
+//! The way to the registrar as one service: a request in, "this process's own view has applied the ruling" out.
 //!
-//! The layers read as a recipe: shed what is too much, bound how many are under way; the deadline is the petition's own,
-//! since only there is it known whether nobody answered or nobody could be asked. Invariant: what was answered with a
-//! position can be read back; what was not answered may still come about, and asking again with the same request id never
-//! does it twice.
+//! The layers read as a recipe: shed load, bound the changes under way; the deadline is the request client's own, since only it
+//! knows whether no registrar answered or none could be asked. Invariant: a change that was answered with a position can be
+//! read back; one that was not answered may still be accepted, and submitting it again with the same request id never does it
+//! twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ use crate::{
 /// Waits until what the API reads from has folded a position.
 pub(crate) type ViewReached = Arc<dyn Fn(Position) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
 
-/// What proves that commands are this API's. Cheap to clone.
+/// Signs commands, so that registrars take them for this API's. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct CommandSigner {
     key: Arc<SigningKey>,
@@ -47,7 +47,7 @@ impl CommandSigner {
         Self { key: Arc::new(key), clock, fleet }
     }
 
-    /// The command behind a proof made now.
+    /// The command behind a proof of now.
     fn prove(&self, log: &LogId, request: &RequestId, command: &[u8]) -> Bytes {
         let incarnation = incarnation(&self.fleet.borrow().fleet, log);
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
@@ -55,16 +55,14 @@ impl CommandSigner {
     }
 }
 
-/// One change.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
-    /// The same however often it is asked for.
+    /// The same at each sending.
     pub(crate) id: RequestId,
-    /// What is asked, whole.
     pub(crate) request: QueuedRequest,
 }
 
-/// Changes of one log. Cheap to clone.
+/// Submits changes of one log. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ChangeClient(BoxCloneSyncService<Change, Position, BoxError>);
 
@@ -96,7 +94,8 @@ impl ChangeClient {
         Self(service)
     }
 
-    /// Asks, and waits until it can be read back. The position is the record's, or the log's last if it was already so.
+    /// Submits a change and waits until it can be read back. The position is the record's, or the log's end if nothing had
+    /// to be changed.
     ///
     /// # Errors
     /// The rejection, or why there is no ruling.
@@ -117,7 +116,7 @@ impl ChangeClient {
     }
 }
 
-/// An error of ours on its way through layers that know none of it.
+/// Carries an [`ApiError`] through the layers, which pass on boxed errors.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 struct Failed(ApiError);

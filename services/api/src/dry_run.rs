@@ -1,6 +1,6 @@
-//! What a decision depends on beside the state, as the registrar would have it: for answers to "what would happen".
+//! Dry runs: the context that the registrar would decide in, for answers to "what would happen".
 //!
-//! Not for deciding: that is the domain's. Invariant: nothing that is asked with these comes to be.
+//! Does not decide: the domain does. Invariant: nothing that is decided with it is recorded.
 
 use rollcall_domain::{
     certificate::path::TrustStore,
@@ -14,7 +14,6 @@ use crate::{
     http::{codes::Code, error::ApiError},
 };
 
-/// See the file.
 pub(crate) struct DryRunContext {
     instance: Instance,
     availability: AvailabilityRules,
@@ -23,10 +22,10 @@ pub(crate) struct DryRunContext {
 }
 
 impl DryRunContext {
-    /// Those of a request.
+    /// The context of a decision on this request, now.
     ///
     /// # Errors
-    /// [`Code::InstanceNotFound`] if the instance has gone meanwhile.
+    /// [`Code::InstanceNotFound`] if the instance was deleted meanwhile.
     pub(crate) fn of(context: &InstanceContext) -> Result<Self, ApiError> {
         let instance = context.api.fleet().fleet.instances.get(&context.instance.id).cloned();
         let gone = || ApiError::new(Code::InstanceNotFound, format!("instance {} does not exist", context.instance.id));
@@ -38,7 +37,7 @@ impl DryRunContext {
         })
     }
 
-    /// For the rules; `trust` is that of the configuration that is asked about.
+    /// As the rules take it; `trust` belongs to the configuration that they are asked about.
     pub(crate) fn decision_context<'a>(&'a self, trust: &'a TrustStore) -> Context<'a> {
         Context {
             now: self.now,

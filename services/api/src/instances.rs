@@ -1,8 +1,8 @@
-//! Which instances are served, and which one a request is for.
+//! The instances that this process serves, and which of them a request means.
 //!
-//! An instance that appears in the fleet is served without a restart, one that is deleted is served no longer. A request
-//! names its instance by the header `Instance-Id`, else by the host that it was sent to (the instance's access domain), or not
-//! at all if there is only one. Invariant: a request that could mean two instances is refused.
+//! An instance that appears in the fleet is served without a restart, one that is deleted is served no longer. A request names
+//! its instance by the header `Instance-Id`, else by the host that it was sent to (the instance's access domain), or not at all
+//! if there is only one. Invariant: a request that could mean two instances is refused.
 
 pub(crate) mod recent_attempts;
 pub(crate) mod records;
@@ -33,14 +33,13 @@ use crate::{
     http::{codes::Code, error::ApiError},
 };
 
-/// How long to wait before an instance that could not be opened is tried again.
+/// The pause before an instance that could not be opened is opened again.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// See the file.
 #[derive(Default)]
 pub(crate) struct Instances(RwLock<BTreeMap<InstanceId, Arc<ServedInstance>>>);
 
-/// What realms are made of.
+/// What an instance is opened with.
 pub(crate) struct Dependencies {
     pub(crate) backbone: Backbone,
     pub(crate) signer: CommandSigner,
@@ -55,17 +54,17 @@ pub(crate) struct Dependencies {
 }
 
 impl Instances {
-    /// The realm of an instance, if it is served by now.
+    /// An instance, if it is served by now.
     pub(crate) fn get(&self, instance: &InstanceId) -> Option<Arc<ServedInstance>> {
         self.read().get(instance).cloned()
     }
 
-    /// Every realm, by id.
+    /// Every served instance, by id.
     pub(crate) fn all(&self) -> Vec<Arc<ServedInstance>> {
         self.read().values().cloned().collect()
     }
 
-    /// The realm that a request is for. `host` is the name that it was sent to, `named` its `Instance-Id`.
+    /// The instance that a request means. `host` is the name that it was sent to, `named` its `Instance-Id`.
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`], [`Code::InstanceRequired`], or [`Code::NotReady`] while it is being opened.
@@ -77,7 +76,7 @@ impl Instances {
     ) -> Result<Arc<ServedInstance>, ApiError> {
         let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
         let id = match (named, by_host) {
-            // Said outright, it holds: a machine's name for itself may happen to be an access domain.
+            // The header goes first: a machine's own name may happen to be an access domain.
             (Some(named), _) => known(fleet, named)?,
             (None, Some(by_host)) => by_host.clone(),
             (None, None) => {
@@ -95,7 +94,7 @@ impl Instances {
         self.ready(&id)
     }
 
-    /// The realm of an instance of the fleet, ready to be read.
+    /// An instance of the fleet, ready to be read.
     ///
     /// # Errors
     /// [`Code::NotReady`] while it is being opened or built.
@@ -104,7 +103,7 @@ impl Instances {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Arc<ServedInstance>>> {
-        // A map is whole between any two statements.
+        // A panic leaves the map consistent: each change is one insertion or removal.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -112,12 +111,12 @@ impl Instances {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a realm for every instance of the fleet until `shutdown`.
+    /// Serves every instance of the fleet until `shutdown`.
     pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, dependencies: Dependencies) {
         loop {
             let snapshot = Arc::clone(&fleet.borrow_and_update());
             self.write().retain(|id, instance| {
-                // One that was deleted and made again is another.
+                // An instance that was deleted and made again under its id is another one.
                 let is_served =
                     snapshot.fleet.instances.get(id).is_some_and(|found| SealedLog::of(found) == instance.sealed);
                 let kept = is_served && !instance.stop.is_cancelled();
@@ -156,7 +155,7 @@ impl Instances {
     }
 }
 
-/// Returns once a realm has ended: its view has, and is to be opened again.
+/// Returns once the view of an instance has ended, so that it is opened again.
 async fn any_ended(instances: &[Arc<ServedInstance>]) {
     if instances.is_empty() {
         return std::future::pending().await;

@@ -1,12 +1,12 @@
 //! The API: the part of the IoTDA v5 API that self-registration lives in, and what operators need beside it.
 //!
-//! The job: HTTP in, requests for the registrar out, and answers from this process's own view; messages, commands,
-//! properties and shadows of devices. Not its job: the rules (domain), ruling (registrar), devices' connections (connector).
+//! HTTP in, requests for the registrar out, answers from this process's own view; messages, commands, properties and shadows
+//! of devices. Does not hold the rules (domain), rule on requests (registrar) or serve devices' connections (connector).
 //!
-//! The trust boundary: a caller is who a signature or token proves, and nothing else of a request is believed. An API process
-//! may submit commands and downlinks; it may not append to a registry log.
+//! The trust boundary: a caller is the operator that a signature or token proves, and nothing else of a request is believed. An
+//! API process may submit commands and downlinks; it may not append to a registry log.
 //!
-//! Read [`run()`], then [`http`] (sockets and middleware) and [`security`] (who sends a request), `context` (how an operation
+//! Read [`run()`], then `http` (sockets and middleware) and `security` (who sends a request), `context` (how an operation
 //! reads and changes an instance) with `instances` and `change_client`; then `http::router` and any file of `v5` or
 //! `rollcall_v1`: one for each kind of thing. What happens between the API and devices is the crate `rollcall-devices`.
 

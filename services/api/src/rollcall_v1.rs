@@ -1,4 +1,4 @@
-//! What operators need beside the v5 API, under `/rollcall/v1`: the fleet, who may come in, why somebody did not.
+//! What operators need beside the v5 API, under `/rollcall/v1`: the fleet, operators and access keys, why a device was refused.
 //!
 //! One file for each kind of thing.
 

@@ -20,29 +20,21 @@ use crate::{
 /// Dry runs of templates that a process works on at a time.
 pub(crate) const DRY_RUNS_MAX: usize = 2;
 
-/// See the file.
 pub(crate) struct Api {
-    /// As configured.
     pub(crate) config: Arc<Config>,
-    /// Log, queue, attempts, messages, presence, documents.
     pub(crate) backbone: Backbone,
-    /// The fleet as it is folded.
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Randomness.
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Who may come in.
     pub(crate) access: Access,
-    /// How fast each operator searches.
+    /// SQL searches, by operator.
     pub(crate) search_rate: RateLimit,
     /// A permit for each dry run of a template under way.
     pub(crate) dry_runs: Semaphore,
-    /// The instances that are served.
     pub(crate) instances: Instances,
     /// Why logs cannot be written, if they cannot.
     pub(crate) writable: Writable,
-    /// The way to the registrar for what concerns the fleet.
+    /// Submits changes of the fleet.
     pub(crate) fleet_changes: ChangeClient,
 }
 
@@ -52,12 +44,11 @@ impl Api {
         Arc::clone(&self.fleet.borrow())
     }
 
-    /// Now.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.clock.unix_ms())
     }
 
-    /// An id of 24 hex digits that rises with time and that nobody can guess.
+    /// An id of 24 hex digits that rises with time and cannot be guessed.
     pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
         time_ordered_id(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{http::error::ApiError, state::Api};
 
-/// See the file.
 pub(crate) struct FleetContext {
     pub(crate) api: Arc<Api>,
     pub(crate) caller: Caller,

@@ -26,7 +26,6 @@ use crate::{
 /// The header that names an instance.
 pub(crate) const INSTANCE_HEADER: &str = "instance-id";
 
-/// See the file.
 pub(crate) struct InstanceContext {
     pub(crate) api: Arc<Api>,
     pub(crate) caller: Caller,

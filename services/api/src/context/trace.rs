@@ -1,9 +1,9 @@
-//! The trace that a request belongs to, as it travels with what it asks of the registrar.
+//! The trace context of a request, which goes to the registrar with its change.
 
 use opentelemetry::trace::TraceContextExt as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// The current span as a W3C `traceparent` (Trace Context §3.2), if somebody collects spans.
+/// The current span as a W3C `traceparent` (Trace Context §3.2); `None`: spans are not collected.
 pub(super) fn traceparent() -> Option<String> {
     let context = tracing::Span::current().context();
     let span = context.span().span_context().clone();

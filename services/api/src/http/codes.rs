@@ -1,8 +1,8 @@
-//! Every error code that the API answers with: number, HTTP status, what it means.
+//! Every error code that the API answers with: number, HTTP status, meaning.
 //!
-//! Numbers of the service are used where they are known (see docs/operate/codes); where they are not, Rollcall has its own
-//! in 014900 to 014999, which the service does not use as far as is known. Invariant: a code never changes its meaning, and each has
-//! its page in `docs/operate/codes`.
+//! Numbers of the service are used where they are known (see docs/operate/codes); elsewhere Rollcall has its own in 014900 to
+//! 014999, which the service does not use as far as is known. Invariant: a code never changes its meaning, and each has its page
+//! in `docs/operate/codes`.
 
 use axum::http::StatusCode;
 
@@ -144,7 +144,7 @@ codes! {
     ShadowVersion = "IOTDA.014938" CONFLICT,
     /// The registrar takes no commands of this API, or not this one; the text says why.
     CommandUnproven = "IOTDA.014939" INTERNAL_SERVER_ERROR,
-    /// Nobody has ruled on the change in time.
+    /// No registrar has ruled on the change in time.
     RegistrarAway = "IOTDA.014950" SERVICE_UNAVAILABLE,
     /// The backbone cannot be reached.
     BackboneAway = "IOTDA.014951" SERVICE_UNAVAILABLE,

@@ -1,5 +1,4 @@
-//! What a caller is told when a request fails, in the service's shape, and the one place where everything that can fail
-//! becomes that.
+//! The error that a caller gets, in the service's shape, and the one place where errors of other crates become it.
 //!
 //! Invariant: the text says what was wrong, where, and what to do; it never holds a secret.
 
@@ -38,7 +37,6 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// With a text.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after_s: None }
     }
@@ -96,7 +94,7 @@ impl From<BackboneError> for ApiError {
                 tracing::warn!(%error, "the backbone is away");
                 Self::new(Code::BackboneAway, "the backbone cannot be reached: try again").retry_after(2)
             }
-            // Its log says so, once.
+            // The backbone has logged it, once.
             BackboneError::Unwritable { .. } => Self::new(Code::BackboneAway, error.to_string()).retry_after(2),
             BackboneError::LimitReached { what, max } => {
                 Self::new(Code::LimitReached, format!("{what} is over its limit of {max}"))
@@ -151,7 +149,7 @@ impl From<DevicesError> for ApiError {
 }
 
 impl From<RejectedRuling> for ApiError {
-    /// The registrar has refused: its own code stays in the text, since many of them share a number of the service.
+    /// The rejection's own code stays in the text, since many rejections share a number of the service.
     fn from(rejected: RejectedRuling) -> Self {
         let Some(code) = code_of(&rejected.code) else {
             tracing::error!(code = rejected.code, "a rejection of a newer registrar");

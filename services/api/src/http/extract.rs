@@ -1,7 +1,7 @@
-//! Reading bodies and queries: what does not fit is answered with the path of the field that is wrong.
+//! Extractors of bodies and queries: what does not fit is answered with the path of the field that is wrong.
 //!
-//! Not for whether a value makes sense. Invariant: a body that names a field that the API does not know is taken, as the
-//! service takes it: its SDKs send more than Rollcall offers.
+//! Do not judge values. Invariant: a field that the API does not know is ignored, as the service ignores it: its SDKs send more
+//! fields than Rollcall offers.
 
 mod objects;
 
@@ -55,7 +55,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// A query string. What its parameters must be has been seen to ([`parameters`](crate::http::parameters)).
+/// A query string. Its parameters have been checked against the document ([`parameters`](crate::http::parameters)).
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -63,7 +63,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = query(&parts.uri);
-        // Texts stay texts and numbers become numbers: each field of the query says what it wants.
+        // Each field of the query says whether it is a text or a number.
         let reader = serde_urlencoded::Deserializer::new(form_pairs(&query));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
             let path = error.path().to_string();

@@ -1,6 +1,6 @@
-//! Whole numbers in JSON bodies, however they are written: JSON has one kind of number, and `36.0` is 36.
+//! Integers in JSON bodies, however they are written: JSON has one kind of number, and `36.0` is 36.
 //!
-//! Not for what is passed on as it came, such as the properties of a device. Invariant: nothing is rounded.
+//! Not used for what is passed on as it came, such as the properties of a device. Invariant: nothing is rounded.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Number;

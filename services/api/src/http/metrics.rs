@@ -1,5 +1,5 @@
-//! What the API counts, through the process's global meter. Labels are routes as the router writes them, methods and
-//! statuses: never anything that a caller has sent.
+//! The metrics of the API, through the process's global meter. Labels are routes as the router writes them, methods and statuses,
+//! never anything that a caller has sent.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,6 @@ use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 
-/// The instruments.
 pub(crate) struct Metrics {
     requests: Counter<u64>,
     request_ms: Histogram<f64>,
@@ -30,7 +29,7 @@ pub(crate) fn metrics() -> &'static Metrics {
 }
 
 impl Metrics {
-    /// A request has been answered.
+    /// Records an answered request; `took_ms` is the time until its head was ready.
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took_ms: f64) {
         let labels = [
             KeyValue::new("http.request.method", known_method(method)),
@@ -41,7 +40,7 @@ impl Metrics {
         self.request_ms.record(took_ms, &labels);
     }
 
-    /// An error was answered with this code.
+    /// Records an answered error.
     pub(crate) fn refused(&self, code: &'static str) {
         self.refused.add(1, &[KeyValue::new("code", code)]);
     }

@@ -1,6 +1,6 @@
-//! What stands round every request: its id, its span, its metrics, and an answer even where something panicked.
+//! Middleware round every request: its id, its span, its metrics, and an answer even where a handler panicked.
 //!
-//! Not for who may ask. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
+//! Does not authenticate. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
 
 use std::{any::Any, sync::Arc};
 
@@ -18,10 +18,10 @@ use crate::{
     state::Api,
 };
 
-/// The header that names a request in answers, for people who look for it in logs.
+/// Names a request in its answer, so that people find it in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The outermost layer.
+/// The outermost middleware.
 pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
     let number = api.entropy.uuid_v4().simple().to_string();
     let method = request.method().as_str().to_owned();
@@ -32,7 +32,7 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
     if let Ok(number) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(REQUEST_ID, number);
     }
-    // Answers hold what is true now; nobody in between may keep them.
+    // An answer holds what is true now: no cache may keep it.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status();
@@ -50,7 +50,7 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
     response
 }
 
-/// What the framework itself has refused says so as everything else does.
+/// Gives an error of the framework the body that every other error has.
 fn with_error_body(response: Response<Body>) -> Response<Body> {
     let status = response.status();
     if !status.is_client_error() || response.extensions().get::<Code>().is_some() {
@@ -59,7 +59,7 @@ fn with_error_body(response: Response<Body>) -> Response<Body> {
     ApiError::new(Code::InvalidInput, "the path cannot be read: send its parts as percent-encoded UTF-8").into_response()
 }
 
-/// A request that panicked is one fault of ours, not the end of the connection.
+/// Answers 500 for a handler that panicked; the connection lives on.
 pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
@@ -67,13 +67,13 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
     ApiError::new(Code::Internal, "the request failed in an unforeseen way").into_response()
 }
 
-/// No route has this path.
+/// The answer where no route has the path.
 pub(crate) async fn no_such_operation(request: Request) -> ApiError {
     let path: String = request.uri().path().chars().take(200).collect();
     ApiError::new(Code::NoSuchOperation, format!("there is no operation at {path:?}: /openapi.json lists what there is"))
 }
 
-/// The path is known, the method is not one of its own.
+/// The answer where the path does not have the method.
 pub(crate) async fn no_such_method(request: Request) -> ApiError {
     ApiError::new(Code::MethodNotAllowed, format!("this path has no method {}", request.method()))
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI document: made of the routes, committed, served, and shown on a page.
 //!
-//! Not for what an operation does. Invariant: an operation that exists is in it, with the role that it needs.
+//! Does not know any operation. Invariant: an operation that is registered is in it, with the role that it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// The schemas that `{}` is of: no body is read as that ([`Body`](crate::http::extract::Body)).
+/// The schemas without a required field: an empty body is read as `{}` ([`Body`](crate::http::extract::Body)).
 fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeSet<String> {
     let may_be_empty = |schema: &RefOr<Schema>| match schema {
         RefOr::T(Schema::Object(object)) => object.required.is_empty(),

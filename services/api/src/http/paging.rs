@@ -1,7 +1,7 @@
-//! Pages of lists: `limit`, `marker`, `offset`, and what order things are in.
+//! Pages of lists: `limit`, `marker`, `offset`, and the order of entries.
 //!
-//! Newest first, by a key of 24 hex digits that every listed thing has: its id, if that is of this form, or one made of its
-//! time and id. Invariant: a list read to its end by markers holds each thing once, whatever is added meanwhile.
+//! Newest first, by a key of 24 hex digits that every listed thing has: its id, if it has this form, or one made of its time and
+//! id. Invariant: a list read to its end by markers holds each thing once, whatever is added meanwhile.
 
 use rollcall_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::{codes::Code, error::ApiError};
 
-/// Entries of a page when nothing is said.
+/// Entries of a page without a `limit`.
 pub(crate) const LIMIT_DEFAULT: usize = 10;
 /// Most entries of a page.
 pub(crate) const LIMIT_MAX: usize = 50;
@@ -34,7 +34,7 @@ pub(crate) struct PageQuery {
     pub(crate) offset: Option<i64>,
 }
 
-/// A page that can be served.
+/// A page that is within its ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageRequest {
     /// 1 to 50.
@@ -46,7 +46,7 @@ pub(crate) struct PageRequest {
 }
 
 impl PageQuery {
-    /// Checks it.
+    /// Checks the ranges.
     ///
     /// # Errors
     /// [`Code::LimitOutOfRange`] or [`Code::PageOutOfRange`].

@@ -1,8 +1,8 @@
-//! The query parameters of a request, held to what the OpenAPI document says of them: one place for every operation.
+//! Middleware that holds the query parameters of a request to what the OpenAPI document says of them.
 //!
-//! Not for what a value means: an id that no product has is of the right form. A parameter that the document does not name
-//! is not looked at; one that is missing is missed by the operation itself, after it has seen who asks. Invariant: a value
-//! that the document forbids does not reach an operation.
+//! Does not judge what a value means: an id that no product has is of the right form. A parameter that the document does not name
+//! is ignored; a missing one is reported by the operation itself, after authentication. Invariant: a value that the document
+//! forbids does not reach an operation.
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
@@ -40,15 +40,14 @@ pub(super) async fn check(
 /// The query parameters of every operation, by path.
 pub(super) struct ParameterRules(HashMap<String, Vec<(Method, Vec<Parameter>)>>);
 
-/// One parameter.
 struct Parameter {
     name: String,
     constraint: Constraint,
-    /// For whoever gets it wrong.
+    /// Goes into the error.
     description: String,
 }
 
-/// What values a parameter may have.
+/// The values that a parameter may have.
 enum Constraint {
     /// A text with so many characters, of a pattern if there is one.
     Text { chars: RangeInclusive<usize>, pattern: Option<Regex> },

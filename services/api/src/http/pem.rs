@@ -1,7 +1,6 @@
 //! Certificates as people send and read them: PEM (RFC 7468) on one side, DER on the other.
 //!
-//! Not for whether a certificate is any good. Invariant: what was sent is never repeated in an error: somebody may have
-//! sent a key.
+//! Does not check certificates. Invariant: an error never repeats what was sent: it may be a private key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rollcall_domain::limits;
@@ -12,7 +11,7 @@ use crate::http::{codes::Code, error::ApiError};
 /// Characters of base64 in one line (RFC 7468 section 2).
 const LINE_CHARS: usize = 64;
 
-/// The one certificate that a text holds, as DER. `field` is for the message.
+/// The one certificate that a text holds, as DER. `field` is named in the error.
 ///
 /// # Errors
 /// [`Code::InvalidCertificate`] for none, several, or a private key.
@@ -25,7 +24,7 @@ pub(crate) fn one(field: &str, text: &str) -> Result<Box<[u8]>, ApiError> {
     }
 }
 
-/// The certificates that a text holds, the device's own first, as DER. `field` is for the message.
+/// The certificates that a text holds, the device's own first, as DER. `field` is named in the error.
 ///
 /// # Errors
 /// [`Code::InvalidCertificate`] for none, too many, or a private key.

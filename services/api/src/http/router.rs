@@ -1,7 +1,7 @@
-//! Every route, with what stands round it.
+//! The router: every operation behind its middleware.
 //!
-//! The list of routes is the OpenAPI document too, so that neither can miss an operation. Invariant: everything but the
-//! document, the login and the health page is behind authentication.
+//! The registration of an operation is its entry in the OpenAPI document too, so that neither can miss one. Invariant: everything
+//! but the document and the operations that are registered as open is behind authentication.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use rollcall_domain::time::Timestamp;
 
 use crate::http::{codes::Code, error::ApiError};
 
-/// Reads `20151212T121212Z`; `field` is for the message.
+/// Reads `20151212T121212Z`; `field` is named in the error.
 ///
 /// # Errors
 /// [`Code::TimeFormat`].

@@ -1,8 +1,8 @@
-//! The attempts of one instance by what people look for, newest last; the attempts themselves stay in the backbone.
+//! An index of the attempts of one instance, oldest first; the attempts themselves stay in the backbone.
 //!
-//! The stream can only be read oldest first, and what is looked for is mostly new: so what has been read is remembered, in
-//! short, and read on from there. Invariant: at most as many as the stream holds; one that the stream has dropped meanwhile
-//! is found here and then not there, and is left out.
+//! The stream can only be read oldest first, and people look for the newest: so what has been read is remembered in short, and
+//! reading goes on from there. Invariant: at most as many as the stream holds; an attempt that the stream has dropped meanwhile
+//! is found here, not found there, and left out.
 
 use std::collections::VecDeque;
 
@@ -21,19 +21,16 @@ use tokio::sync::Mutex;
 
 use crate::http::error::ApiError;
 
-/// Attempts read at a time.
+/// Attempts read in one request to the backbone.
 const READ_MAX: usize = 256;
 
 /// What an attempt is found by.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptSummary {
-    /// Where it is.
     pub(crate) position: Position,
-    /// When it was ruled on.
     pub(crate) time: Timestamp,
-    /// Why it was refused.
     pub(crate) code: Box<str>,
-    /// SHA-256 of the certificate, if it was one that wanted in.
+    /// SHA-256 of the certificate that tried to connect; `None`: a command.
     pub(crate) certificate: Option<[u8; 32]>,
     /// The certificate's CN for people; empty if there is none.
     pub(crate) name: Box<str>,
@@ -41,14 +38,13 @@ pub(crate) struct AttemptSummary {
     pub(crate) device: Option<DeviceId>,
 }
 
-/// Which attempts are looked for. `None`: any.
+/// Which attempts to find; a field that is `None` matches any.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptFilter {
     /// The code of the refusal.
     pub(crate) code: Option<String>,
     /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
     pub(crate) certificate: Option<String>,
-    /// The device.
     pub(crate) device: Option<String>,
     /// Not before.
     pub(crate) since: Option<Timestamp>,
@@ -58,7 +54,6 @@ pub(crate) struct AttemptFilter {
     pub(crate) before: Option<Position>,
 }
 
-/// See the file.
 #[derive(Debug, Default)]
 pub(crate) struct RecentAttempts(Mutex<Cache>);
 
@@ -69,7 +64,7 @@ struct Cache {
 }
 
 impl RecentAttempts {
-    /// Those that are wanted, newest first, at most `max`.
+    /// The positions of those that match, newest first, at most `max`.
     ///
     /// # Errors
     /// The backbone's.
@@ -80,7 +75,7 @@ impl RecentAttempts {
         filter: &AttemptFilter,
         max: usize,
     ) -> Result<Vec<Position>, ApiError> {
-        // Held while reading on: two requests at once would read the same twice.
+        // Held across the reads: two requests at once would read the same attempts twice.
         let mut cache = self.0.lock().await;
         loop {
             let entries = attempts.read(log, cache.read_to, READ_MAX).await?;

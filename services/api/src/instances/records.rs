@@ -1,7 +1,7 @@
 //! Records of an instance's log, read one at a time or in a row, for people.
 //!
-//! Not for folding: that is the view's. Invariant: what is answered was decoded, so a record that this version does not
-//! understand is an error and never half shown.
+//! Does not fold them: the view does. Invariant: what is answered was decoded, so a record that this version does not understand
+//! is an error and never half shown.
 
 use bytes::Bytes;
 use rollcall_backbone::{
@@ -20,16 +20,14 @@ use crate::{
 
 /// A record with its place and the text that it is stored as.
 pub(crate) struct StoredRecord {
-    /// Its place in the log.
     pub(crate) position: Position,
-    /// What it says.
     pub(crate) record: Record,
-    /// As it is stored.
+    /// The JSON that it is stored as.
     pub(crate) text: Bytes,
 }
 
 impl StoredRecord {
-    /// What happened to the instance.
+    /// `None`: the record is about the fleet or the log itself.
     pub(crate) fn event(&self) -> Option<&Event> {
         match &self.record.event {
             AnyEvent::Registry(event) => Some(event),
@@ -38,8 +36,8 @@ impl StoredRecord {
     }
 }
 
-/// The record at a position that the view has reached; `None` past the end of the log, or where a record stands that is not
-/// ours.
+/// The record at a position that the view has reached; `None` past the end of the log, or where a record stands that no
+/// registrar of this fleet has signed.
 ///
 /// # Errors
 /// The backbone's, or [`Code::Internal`] for a record that cannot be read.
@@ -52,7 +50,7 @@ pub(crate) async fn at(instance: &ServedInstance, position: Position) -> Result<
     found.map(|entry| decoded(instance, entry)).transpose()
 }
 
-/// The records of ours after `after` up to and with `until`, oldest first; the view must have reached `until`.
+/// The records of this fleet's registrars after `after` up to and with `until`, oldest first; the view must have reached `until`.
 ///
 /// # Errors
 /// As for [`at`].

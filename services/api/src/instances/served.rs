@@ -1,7 +1,7 @@
-//! One instance as the API sees it: its view, the way to its registrar, who is online, what devices answer.
+//! One instance as the API sees it: its view, the way to its registrar, its online devices and what they answer.
 //!
-//! Not for HTTP. Invariant: whatever is read here is the log's state at the view's position, and a caller whose change was
-//! granted finds it.
+//! Knows no HTTP. Invariant: what is read here is the log's state at the view's position, and a caller whose change was accepted
+//! finds it.
 
 use std::sync::Arc;
 
@@ -21,35 +21,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{change_client::ChangeClient, http::error::ApiError, instances::recent_attempts::RecentAttempts};
 
-/// See the file.
 pub(crate) struct ServedInstance {
-    /// Which instance.
     pub(crate) id: InstanceId,
-    /// Which of the instances of this id it is.
+    /// Tells it from another instance that had this id before.
     pub(crate) sealed: SealedLog,
-    /// What is known of it.
     pub(crate) view: DirectoryView,
-    /// The way to its registrar.
+    /// Submits changes to its registrar.
     pub(crate) changes: ChangeClient,
-    /// Who is online, and what goes on with its devices.
+    /// Presence, messages, shadows and requests of its devices.
     pub(crate) devices: Arc<Devices>,
-    /// What is known of its refused attempts.
+    /// An index of its refused attempts.
     pub(crate) attempts: RecentAttempts,
-    /// How old the view is.
     pub(crate) freshness: Freshness,
-    /// For what the view does not hold: messages, documents, attempts, records.
+    /// Holds what the view does not: messages, documents, attempts, records.
     pub(crate) backbone: Backbone,
-    /// Stops everything that runs for this instance when the realm goes.
+    /// Stops every task of this instance; cancelled on drop.
     pub(crate) stop: CancellationToken,
 }
 
 impl ServedInstance {
-    /// The latest configuration.
+    /// The configuration at the view's latest position.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.view.admission().configuration()
     }
 
-    /// Its log.
     pub(crate) fn log(&self) -> LogId {
         LogId::Instance(self.id.clone())
     }
@@ -59,17 +54,17 @@ impl ServedInstance {
         self.view.admission().status().borrow().caught_up
     }
 
-    /// How old the view is, and whether it agrees with registrars'.
+    /// The age of the view, and whether its digest is that of the registrars.
     pub(crate) fn seen(&self) -> Seen {
         self.freshness.of_log(&self.log())
     }
 
-    /// Why the view is not to be relied upon; it may be read all the same.
+    /// Why the view cannot be relied upon, although it can be read; `None`: it can.
     pub(crate) fn unready(&self) -> Option<Unready> {
         unready(&self.view.admission().status().borrow(), &self.seen())
     }
 
-    /// What every connector has said of itself last, and remembers who that was.
+    /// The last heartbeat of every connector. Remembers which connectors those were, to notice one that goes silent.
     ///
     /// # Errors
     /// [`BackboneError`].
@@ -87,12 +82,12 @@ impl ServedInstance {
         if self.devices.presence().is_online(&device.id) {
             return DeviceStatus::Online;
         }
-        // A certificate that was proven has connected, and with it the device; one that was only typed in has perhaps not.
+        // A proven certificate was shown by the device, which has therefore connected; a typed-in fingerprint says nothing.
         let proven = device.credential.pins().any(|pin| pin.ca.is_some());
         if proven || self.view.seen(&device.id).is_some() { DeviceStatus::Offline } else { DeviceStatus::Inactive }
     }
 
-    /// Runs a lookup where it may take its time; `None` from the view means that it is being rebuilt.
+    /// Runs a lookup where blocking is allowed; `None` from the view means that it is being rebuilt.
     ///
     /// # Errors
     /// [`ApiError::not_ready`].
@@ -112,7 +107,7 @@ impl Drop for ServedInstance {
     }
 }
 
-/// Opens log, queue, messages, presence and documents of an instance; whoever comes second finds them there.
+/// Opens log, queue, messages, presence and documents of an instance. Idempotent.
 ///
 /// # Errors
 /// [`BackboneError`] of the first that cannot be opened.

@@ -1,7 +1,7 @@
-//! Access keys: what signs requests for an operator.
+//! Access keys, with which operators sign requests.
 //!
-//! For administrators of the whole fleet alone. Invariant: a secret is shown when its key is made and never again, though
-//! it could be derived again: who has lost it makes another key.
+//! For administrators of the whole fleet alone. Invariant: a secret is shown when its key is made and never again, although it
+//! could be derived again: an operator who has lost it makes another key.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::fleet::{AccessKey, AccessKeyId, FleetCommand, FleetEvent, Role};

@@ -1,8 +1,8 @@
-//! Attempts: why a device was not let in, or a change not made; and trying again after a fix.
+//! Attempts: why a device was not let in, or a change was rejected; and replaying one after a fix.
 //!
-//! A registrar keeps what it has rejected, a connector what it has refused by itself; both are replayed by a registrar.
-//! They have no resource space, so that only callers with the whole instance see them. Invariant: text out of a
-//! certificate is escaped before people see it; the certificate itself is in the request, as DER.
+//! A registrar stores what it has rejected, a connector what it has refused by itself; a registrar replays both. Attempts have no
+//! resource space, so that only callers with the whole instance see them. Invariant: text out of a certificate is escaped before
+//! people see it; the certificate itself is in the request, as DER.
 
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
@@ -23,7 +23,7 @@ use crate::{
     instances::recent_attempts::{AttemptFilter, device, presented},
 };
 
-/// Characters of one Subject attribute that people get to see.
+/// Characters of one Subject attribute that are shown.
 const ATTRIBUTE_CHARS_MAX: usize = 64;
 
 /// Which attempts to list.
@@ -236,7 +236,7 @@ async fn found(context: &InstanceContext, position: &str) -> Result<(Position, A
     Ok((at, attempt))
 }
 
-/// `None`: the stream does not hold it any more.
+/// `None`: the stream has dropped it.
 async fn read(context: &InstanceContext, position: Position) -> Result<Option<Attempt>, ApiError> {
     let before = Position(position.0.saturating_sub(1));
     let entry = context.instance.backbone.attempts.read(&context.instance.log(), before, 1).await?.pop();
@@ -247,7 +247,7 @@ async fn read(context: &InstanceContext, position: Position) -> Result<Option<At
     })
 }
 
-/// Proving chains takes a processor some time: not on a thread that serves others.
+/// Where blocking is allowed: verifying the chains keeps a processor busy.
 async fn shown(context: &InstanceContext, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
     let trust = context.configuration().trust_store();
     context
@@ -296,7 +296,7 @@ fn certificate(der: &[u8], attempt: &Attempt, trust: &TrustStore) -> Certificate
     }
 }
 
-/// The Subject as `CN=…, O=…`: those of its attributes that can be used.
+/// The Subject as `CN=…, O=…`, without attributes that cannot be used.
 fn subject(facts: &CertificateFacts) -> String {
     let attributes = SubjectAttribute::ALL.into_iter().rev().filter_map(|attribute| {
         let value = facts.attribute(attribute).ok()?;

@@ -53,7 +53,7 @@ pub(crate) fn routes() -> Routes {
     responses((status = 200, body = Connectors), Errors))]
 async fn list(context: InstanceContext) -> Result<Json<Connectors>, ApiError> {
     let backbone = &context.instance.backbone;
-    // The log's end first: a connector may read on meanwhile, and is then not behind.
+    // The log's end first: a connector that reads on meanwhile is then not taken for one that lags.
     let last = backbone.log.last(&context.instance.log()).await?;
     let heard = context.instance.connectors(context.now()).await?;
     let own = context.instance.view.admission().status().borrow().clone();

@@ -1,4 +1,4 @@
-//! Debugging a device certificate, for who may only read: the same as `action_id=debug` of the v5 API.
+//! Debugging a device certificate, for viewers: the same as `action_id=debug` of the v5 API, which needs an operator.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::fleet::Role;

@@ -1,6 +1,6 @@
-//! Finding devices by the beginning of what they are called, as somebody types; letting a deleted one come back.
+//! Finding devices by a prefix, as a person types; readmitting a deleted one.
 //!
-//! Not a list of all (`v5::devices`): nothing is counted, and the order is that of the field.
+//! The list of all devices is `v5::devices`; here nothing is counted, and the order is that of the field.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{fleet::Role, ids::DeviceId, registry::Command};
@@ -16,7 +16,7 @@ use crate::{
     v5::devices::object::DeviceSummary,
 };
 
-/// Characters of what is searched for: no field is longer.
+/// Characters of a prefix: no field is longer.
 const PREFIX_CHARS_MAX: usize = 256;
 
 /// What a search goes by.
@@ -99,7 +99,7 @@ async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<
     params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 async fn readmit(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
-    // Whoever is limited to some resource spaces readmits what was in one of them.
+    // A caller with a limited scope readmits only devices that were in a resource space of it.
     visible_since(&context, &device).await?;
     context.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
         Code::NotFound => not_found(&device_id),

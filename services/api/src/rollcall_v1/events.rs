@@ -1,8 +1,7 @@
-//! What has happened, from the log: to one device, also to one that is gone, and to a whole instance.
+//! What has happened, from the log: to one device, also to a deleted one, and to a whole instance.
 //!
-//! Not for why somebody was refused: that is no event. Invariants: a record is shown as it is stored, but for
-//! certificates, which are named and not sent; a caller who is limited to some resource spaces sees of a device what
-//! happened since it was registered in one of them.
+//! Why a device was refused is no event (`attempts`). Invariants: a record is shown as it is stored, except that certificates are
+//! named and not sent; a caller with a limited scope sees of a device what [`history`](super::history) allows.
 
 mod shown;
 
@@ -26,9 +25,9 @@ use crate::{
 
 /// Records that are read at a time for one answer.
 const READING_MAX: usize = 8;
-/// Records that are looked at in one step backwards.
+/// Records read in one step backwards.
 const STEP_RECORDS: u64 = 200;
-/// Records that are looked at for one answer where a type is wanted.
+/// Records read for one answer where a type is filtered by.
 const LOOKED_AT_MAX: u64 = 10_000;
 
 /// Which part of the history.

@@ -1,4 +1,4 @@
-//! Whether this process can do its work, for whoever looks after it. Served to whoever asks, so it says little.
+//! Whether this process is ready, for load balancers and administrators. Served without authentication, so it says little.
 
 use std::sync::Arc;
 
@@ -57,9 +57,9 @@ async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
     (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), instances }))
 }
 
-/// What is said of an instance that is not served yet, or of whose log not all has been read.
+/// The reason of an instance that is not served yet, or whose log has not been read to its end.
 const READING: &str = Unready::Reading.code();
-/// What is said of all instances while nothing can be changed.
+/// The reason of every instance while no log can be written.
 const LOG_UNWRITABLE: &str = "log_unwritable";
 
 /// The one place that says whether an instance is ready.

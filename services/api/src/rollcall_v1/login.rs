@@ -1,6 +1,6 @@
-//! Logging in: a password for a token. Two forms: our own, and the one of IAM that scripts for the service use.
+//! Logging in: a password for a token. Two forms: Rollcall's own, and the one of IAM that scripts for the service use.
 //!
-//! Served to whoever asks. Invariant: an answer does not tell whether an operator exists, neither by its text nor by its time.
+//! Served without authentication. Invariant: neither the text nor the time of an answer tells whether an operator exists.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     state::Api,
 };
 
-/// The header that IAM answers a token in.
+/// The header in which IAM answers a token.
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 
 /// Who logs in.

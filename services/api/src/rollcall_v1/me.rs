@@ -1,4 +1,4 @@
-//! Who the caller is, and what they may change of themselves: their password.
+//! The caller themselves: who they are, and their own password.
 
 use axum::{Extension, Json};
 use rollcall_domain::fleet::{FleetCommand, Role};

@@ -1,7 +1,7 @@
-//! Operators: who may do what, where.
+//! Operators: their roles and scopes.
 //!
-//! For administrators of the whole fleet alone: whoever may make operators may make one that may everything. Invariant: a
-//! password is in no answer but the one that made it, and never the hash of one.
+//! For administrators of the whole fleet alone: an operator who may make operators can make one with every right. Invariant: a password
+//! is in no answer but the one that generated it, and a hash in none.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! What a changed template would do to the devices that came by it, asked before it is changed.
+//! What a changed template would do to the devices that it has registered, asked before it is changed.
 //!
-//! Not for the rules: the domain says what another body would make of a certificate; [`tally`] counts what it says.
-//! Invariants: nothing is changed; the work for one question is bounded, and an answer that is not about everybody says so.
+//! Holds no rule: the domain says what another body would make of a certificate, [`tally`] counts the outcomes. Invariants:
+//! nothing is changed; the work for one request is bounded, and an incomplete answer says so.
 
 mod tally;
 
@@ -33,13 +33,13 @@ use crate::{
     v5::templates,
 };
 
-/// Device certificates that are examined for one question.
+/// Device certificates examined for one request.
 const CERTIFICATES_MAX: u64 = 100_000;
-/// How long examining may take.
+/// Longest time for one request.
 const EXAMINING_MAX: Duration = Duration::from_secs(30);
-/// Certificates that are looked up at a time.
+/// Certificates looked up in one batch.
 const CERTIFICATES_AT_A_TIME: usize = 500;
-/// Records that are read at a time.
+/// Records read at a time.
 const READS_AT_A_TIME: usize = 16;
 
 /// The template as it might be.
@@ -147,7 +147,7 @@ fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
     WhatIfAnswer { valid: false, faults, rejection: None, complete: false, limited_by: None, counts, examples }
 }
 
-/// What the registrar would say to the change.
+/// The registrar's rejection of the change, if it would reject it.
 async fn rejection(
     context: &InstanceContext,
     template: &Template,
@@ -169,10 +169,10 @@ async fn rejection(
     Ok(shown)
 }
 
-/// One question being worked on.
+/// The examination of one request.
 struct Examination {
     instance: Arc<ServedInstance>,
-    /// The CA certificates that the template is bound to and the caller may know of.
+    /// The CA certificates in scope that the template is bound to.
     cas: Vec<Ca>,
     all_in_scope: bool,
     now: Arc<TemplateBody>,
@@ -195,7 +195,7 @@ impl Examination {
         }
     }
 
-    /// Examines until everybody was, or a limit is reached: then it says which.
+    /// Examines every certificate, or up to a limit, which it returns.
     async fn run(&mut self) -> Result<Option<LimitedBy>, ApiError> {
         let ends = Instant::now() + EXAMINING_MAX;
         for ca in self.cas.clone() {
@@ -216,7 +216,7 @@ impl Examination {
         Ok((!self.all_in_scope).then_some(LimitedBy::Scope))
     }
 
-    /// Examines some of a CA certificate's device certificates; `None` when there are no more.
+    /// Examines a batch of a CA certificate's device certificates; `None` when there are no more.
     async fn examine_batch(
         &mut self,
         ca: &Arc<Ca>,
@@ -249,7 +249,7 @@ impl Examination {
     }
 }
 
-/// A certificate as the log has it; `None` where the record is not what the view says.
+/// A certificate's DER from the log; `None` where the record differs from the view.
 async fn der(instance: &ServedInstance, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
     let stored = records::at(instance, certificate.id.position).await?;
     let presented = stored.as_ref().and_then(StoredRecord::event).and_then(records::presented);

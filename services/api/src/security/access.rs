@@ -1,12 +1,7 @@
-//! Who may ask: signatures of requests, tokens, passwords, and what slows down whoever guesses.
+//! What every login and request is checked with: the master key and what is derived from it, throttles and rates.
 //!
-//! The job: to prove who sent a request, from its text and a secret, and to hold together what that takes ([`Access`]).
-//! Not its job: which operators and keys there are, or what they may do. No rule reads a clock. Invariant: no secret is in
-//! a `Debug`, an error or a log line, every comparison with one takes constant time, and no failure says whether it was
-//! the name or the secret that was wrong.
-//!
-//! Read [`signing`] first, then [`master_key`], from which every secret is derived; `authenticate` is where a request
-//! comes in.
+//! Does not know which operators and keys exist: the fleet is an argument. Invariant: an answer does not tell whether a name
+//! exists.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -33,22 +28,22 @@ use crate::{
 
 /// Attempts to log in a second from one address; each costs 20 ms of a processor.
 const LOGINS_PER_S_MAX: u32 = 10;
-/// A burst is this many seconds' worth.
+/// A burst is as many requests as this many seconds allow.
 const BURST_S: u32 = 10;
-/// What an access key id begins with, so that people and scanners of secrets know one when they see it.
+/// The beginning of an access key id, by which people and secret scanners recognise one.
 const ACCESS_KEY_PREFIX: &str = "RC";
 /// Characters of an access key id after that: five random bits each.
 const ACCESS_KEY_RANDOM_CHARS: usize = 18;
 /// RFC 4648 section 6.
 const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// What every request and login is judged with.
+/// See the head of the file.
 pub(crate) struct Access {
     pub(super) master: MasterKey,
     token_key: TokenKey,
     token_ms: i64,
     password_hasher: PasswordHasher,
-    /// By access key.
+    /// By access key id.
     pub(super) key_throttle: LoginThrottle,
     /// By operator.
     operator_throttle: LoginThrottle,
@@ -56,11 +51,9 @@ pub(crate) struct Access {
     login_rate: RateLimit,
 }
 
-/// A token, as it is handed out.
+/// A token and its end.
 pub(crate) struct Issued {
-    /// The token.
     pub(crate) token: SecretString,
-    /// From when on it is not good any more.
     pub(crate) expires_at: Timestamp,
 }
 
@@ -97,7 +90,7 @@ impl Access {
         AccessKeyId::parse(&id).expect("20 upper-case letters and digits")
     }
 
-    /// The hash that is kept of a new password.
+    /// The hash to be stored for a new password; `field` is named in the error.
     ///
     /// # Errors
     /// [`Code::InvalidInput`] for one that breaks the rule, [`Code::Overloaded`].
@@ -110,7 +103,7 @@ impl Access {
         self.password_hasher.hash(field, password, entropy).await
     }
 
-    /// The operator of this name and password. `source` is where the attempt comes from.
+    /// The operator of this name and password. `source` is the address of the client.
     ///
     /// # Errors
     /// [`Code::Unauthenticated`], the same whatever was wrong; [`Code::Locked`] after too many; [`Code::RateLimited`],
@@ -133,7 +126,7 @@ impl Access {
         let enabled = operator.filter(|operator| operator.enabled);
         let hash = enabled.and_then(|operator| operator.password_hash.clone());
         let is_right = self.password_hasher.verify(password, hash).await?;
-        // Others may have failed while this one waited its turn: many guesses at once are still no more than five.
+        // Other attempts may have failed while this one waited: many at once are still no more than five.
         attempt.check(now)?;
         match enabled {
             Some(operator) if is_right => {
@@ -148,9 +141,9 @@ impl Access {
         }
     }
 
-    /// A token for an operator who has proven who they are.
+    /// A token for an operator whose password was right.
     pub(crate) fn issue(&self, operator: &Operator, now: Timestamp) -> Issued {
-        // A registrar's clock that is ahead of ours must not make the token void from the start.
+        // `sessions_since` is a registrar's time: its clock may be ahead, and the token must not begin before it.
         let from = now.unix_ms().max(operator.sessions_since.unix_ms());
         let token = self.token_key.issue(operator.name.as_str(), from, self.token_ms);
         Issued { token, expires_at: Timestamp::from_unix_ms(from.saturating_add(self.token_ms)) }
@@ -175,7 +168,7 @@ impl Access {
     }
 }
 
-/// The fleet, once all of it is known: who is missing from half of it may well exist.
+/// The fleet, once its whole log is read: an operator that is missing before may well exist.
 ///
 /// # Errors
 /// [`Code::NotReady`].

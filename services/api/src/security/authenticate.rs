@@ -1,8 +1,8 @@
-//! The door: what every request behind it passes before any operation sees it.
+//! The authentication middleware: what a request passes before its operation sees it.
 //!
-//! In this order: what it claims, whether that is locked, its body under the limit, the proof, the caller's pace, the
-//! project in its path, the role. Not for scopes, which each operation checks against what it touches. Invariants: a
-//! request goes on with a [`Caller`] or not at all; what was proven is what goes on, body included.
+//! In this order: the claim, whether its name is locked, the body under its limit, the proof, the caller's rate, the project in
+//! the path, the role. Does not check scopes: an operation checks them against what it touches. Invariants: a request goes on
+//! with a [`Caller`] or not at all; what was proven is what goes on, body included.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,17 +25,16 @@ use crate::{
     state::Api,
 };
 
-/// The header that a token comes in.
 const TOKEN_HEADER: &str = "x-auth-token";
-/// What an `Authorization` header begins with that is meant for us.
+/// The schemes of an `Authorization` header that are verified here.
 const ALGORITHMS: [&str; 2] = ["SDK-HMAC-SHA256", "V11-HMAC-SHA256"];
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-/// Said of every signature that does not count, whatever the reason, unless the reason is in what was sent.
+/// The text for every signature that does not hold, unless the reason is in what the client sent.
 const NOT_PROVEN: &str =
     "the access key is not known or not enabled, or the signature is not that of this request with its secret";
 
-/// The layer round everything that is behind authentication.
+/// The middleware round every guarded route.
 pub(crate) async fn authenticate(
     State((api, roles)): State<(Arc<Api>, Arc<Roles>)>,
     request: Request,
@@ -67,11 +66,9 @@ pub(crate) async fn authenticate(
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
-/// Who a request says it is from.
+/// The credentials of a request, before they are verified.
 enum Claim {
-    /// By a signature.
     Signed(Credentials),
-    /// By a token.
     Token(String),
 }
 
@@ -84,7 +81,7 @@ impl Claim {
             (Some(authorization), _) if is_ours(authorization) => {
                 Credentials::parse(authorization).map(Self::Signed).map_err(|fault| unauthenticated(fault.to_string()))
             }
-            // Something on the way may have put its own there; the token is what is meant for us.
+            // A proxy may have put its own scheme there; the token is meant for this API.
             (_, Some(token)) => Ok(Self::Token(token.to_owned())),
             (Some(_), None) => Err(unauthenticated(format!(
                 "the Authorization header is of no known kind: sign with {}, or send X-Auth-Token",
@@ -103,7 +100,7 @@ fn is_ours(authorization: &str) -> bool {
     ALGORITHMS.iter().any(|ours| scheme.eq_ignore_ascii_case(ours))
 }
 
-/// All of the body, if it is not larger than it may be.
+/// Reads the body under its limits of bytes and time.
 async fn read_body(headers: &HeaderMap, body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::new(Code::BodyTooLarge, format!("the body has more than {bytes_max} bytes"));
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -131,7 +128,8 @@ fn attempt<'a>(api: &'a Api, fleet: &Fleet, credentials: &Credentials) -> super:
     api.access.key_throttle.attempt(credentials.access_key(), exists)
 }
 
-/// Whose signature it is. A key that does not exist is verified like any other: its secret can be derived, nobody has it.
+/// The caller whose signature it is. A key that does not exist is verified like any other, with a derived secret that no
+/// client has: so time does not tell which keys exist.
 fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
     let headers: Vec<(&str, &[u8])> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let request = SignedRequest {
@@ -144,7 +142,7 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
     let attempt = attempt(api, fleet, credentials);
     let secret = api.access.master.access_secret(credentials.access_key());
     let now = api.now();
-    // Others may have failed while this one's body came in.
+    // Other attempts may have failed while this body arrived.
     attempt.check(now)?;
     match verify(credentials, &secret, &request, now.unix_ms()) {
         Ok(()) => {}
@@ -171,7 +169,7 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
     }
 }
 
-/// Whether the caller may do this at all, and in this project.
+/// Checks the project in the path and the role.
 async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<(), ApiError> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok();
     let project = params.iter().flatten().find(|(name, _)| *name == "project_id").map(|(_, value)| value.to_owned());
@@ -181,7 +179,7 @@ async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<
     }
     let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let needed = roles.of(&parts.method, &path);
-    // What only administrators do concerns the fleet as a whole, whatever else an operation checks.
+    // An administrator's operations concern the fleet as a whole, whatever else they check.
     if needed == Role::Admin && caller.role == Role::Admin && !caller.scope.is_everything() {
         let text = format!("operator {} is limited to some instances or resource spaces", caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
@@ -193,7 +191,7 @@ async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<
     Err(ApiError::new(Code::NoPermission, text))
 }
 
-/// All that tells a request from another: who asks, of whom, what.
+/// Everything that tells one request from another, but for the idempotency key.
 fn request_identity<'a>(parts: &'a Parts, caller: &'a Caller, body: &'a [u8]) -> [&'a [u8]; 6] {
     let header = |name: &str| parts.headers.get(name).map(|value| value.as_bytes()).unwrap_or_default();
     [

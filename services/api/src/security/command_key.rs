@@ -1,7 +1,7 @@
-//! The key that commands are proven with: in a file of its own, which API processes have and nothing else.
+//! The key that commands are proven with: in a file of its own, which only API processes have.
 //!
-//! Not for what is signed: that is [`rollcall_backbone::proof`]'s. Unlike the [master key](crate::security::master_key) it is
-//! not made where it is missing: a key that no registrar knows proves nothing, and somebody has to tell the registrars.
+//! Does not sign: [`rollcall_backbone::proof`] does. Unlike the [master key](super::master_key) it is not made where it is
+//! missing: a key that no registrar knows proves nothing, and an administrator has to give registrars its public half.
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +17,12 @@ const FILE_BYTES_MAX: usize = 4096;
 /// Why there is no command key.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandKeyError {
-    /// The file.
     #[error(transparent)]
     File(#[from] SecretFileError),
     /// What it holds.
     #[error("{file} holds no command key")]
     Content {
-        /// Which.
         file: PathBuf,
-        /// Why.
         #[source]
         source: KeyError,
     },
@@ -39,7 +36,7 @@ pub fn read(file: &Path) -> Result<SigningKey, CommandKeyError> {
     parsed(file, &secret_file::read(file, FILE_BYTES_MAX)?)
 }
 
-/// Reads the key, or makes one where there is none: for a process that tells the registrar itself.
+/// Reads the key, or makes one where there is none: for a process that runs the registrar too.
 ///
 /// # Errors
 /// [`CommandKeyError`].

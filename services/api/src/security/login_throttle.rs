@@ -1,7 +1,7 @@
-//! Locks out whoever guesses, without telling which names there are.
+//! Locks a name out after failed attempts, without telling which names exist.
 //!
-//! Names that exist and names that do not are counted alike, but apart: invented ones cannot push out real ones, and a
-//! real one that is locked looks no different from an invented one. Not for what counts as a guess; the caller says.
+//! Existing names and invented ones are counted alike, but apart: invented ones cannot push out existing ones, and a locked name
+//! looks the same in either case. Does not decide what a failed attempt is; the caller does.
 
 mod lockout;
 
@@ -10,7 +10,7 @@ use rollcall_domain::time::Timestamp;
 use self::lockout::Lockout;
 use crate::http::{codes::Code, error::ApiError};
 
-/// Characters of a name that are told apart; no name that exists is longer.
+/// Characters of a name that are compared; no existing name is longer.
 const NAME_CHARS_MAX: usize = 64;
 
 /// Failures by name.
@@ -35,10 +35,10 @@ impl LoginThrottle {
 }
 
 impl Attempt<'_> {
-    /// To be asked before the secret is compared.
+    /// To be called before the secret is compared.
     ///
     /// # Errors
-    /// [`Code::Locked`], with the time until it is over.
+    /// [`Code::Locked`], with the time until the lock ends.
     pub(super) fn check(&self, now: Timestamp) -> Result<(), ApiError> {
         self.lockout.check(&self.name, now.unix_ms()).map_err(|until| {
             let left_ms = u64::try_from(until.unix_ms.saturating_sub(now.unix_ms())).unwrap_or(0);

@@ -1,9 +1,9 @@
-//! The master key of an API, from which every other secret is derived: secrets of access keys, the key that tokens are
-//! signed with, the pepper of passwords.
+//! The master key of an API, from which every other secret is derived: secrets of access keys, the key that tokens are signed
+//! with, the pepper of passwords.
 //!
-//! So that none of them has to be stored: whoever reads the log or a view learns no secret, and several API processes need
-//! to share one file only. The price: with another master key every access key and token is void. Invariant: the key is in
-//! memory once, wiped when dropped, and in no `Debug`.
+//! None of them has to be stored: a reader of the log or a view learns no secret, and several API processes share one file only.
+//! The price: with another master key every access key and token is void. Invariant: the key is in memory once, wiped when
+//! dropped, and in no `Debug`.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub(crate) const ACCESS_SECRET_CHARS: usize = 40;
 /// Longest file that is read, bytes: the key in hexadecimal and some white space.
 const FILE_BYTES_MAX: usize = 256;
 
-/// What each derived secret is for. No label is the beginning of another, since a name follows some of them.
+/// Labels of the derived secrets. No label is the beginning of another, since a name follows some of them.
 const ACCESS_SECRET: &[u8] = b"rollcall access secret v1\0";
 const TOKEN_KEY: &[u8] = b"rollcall token key v1\0";
 const PEPPER: &[u8] = b"rollcall password pepper v1\0";
@@ -33,18 +33,13 @@ const PEPPER: &[u8] = b"rollcall password pepper v1\0";
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// The file.
     #[error(transparent)]
     File(#[from] SecretFileError),
     /// Not a key: too short, too long or neither hexadecimal nor base64.
     #[error("the master key {file} must hold {KEY_BYTES} bytes in hexadecimal or base64")]
-    Content {
-        /// Which.
-        file: PathBuf,
-    },
+    Content { file: PathBuf },
 }
 
-/// The key.
 pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl MasterKey {
@@ -65,12 +60,10 @@ impl MasterKey {
         general_purpose::URL_SAFE_NO_PAD.encode(&derived[..ACCESS_SECRET_CHARS / 4 * 3]).into()
     }
 
-    /// What tokens are signed with.
     pub(crate) fn token_key(&self) -> TokenKey {
         TokenKey::new(Zeroizing::new(code(&self.0[..], &[TOKEN_KEY])))
     }
 
-    /// What passwords are hashed with.
     pub(crate) fn pepper(&self) -> Pepper {
         Pepper::new(Zeroizing::new(code(&self.0[..], &[PEPPER])))
     }

@@ -1,7 +1,7 @@
-//! Passwords of operators: the rule for them, hashing, verifying, and making one.
+//! Passwords of operators: the rule for them, hashing, verifying, and generating one.
 //!
-//! Argon2id with the pepper as its key: a hash alone, out of the log, cannot be tried. Invariant: verifying takes the same
-//! time whether the operator exists or not, and says no more than yes or no.
+//! Argon2id with the pepper as its key: a hash alone, out of the log, cannot be tried. Invariant: verifying takes the same time
+//! whether the operator exists or not, and says no more than yes or no.
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -22,15 +22,15 @@ pub(crate) const PASSWORD_CHARS_MAX: usize = 128;
 pub(crate) const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes over it.
 pub(crate) const PASSES: u32 = 2;
-/// Threads.
+/// Argon2's lanes: the threads that one hash could use.
 pub(crate) const LANES: u32 = 1;
 
 /// Longest text that is taken for a stored hash, characters.
 const HASH_CHARS_MAX: usize = 256;
 const SALT_BYTES: usize = 16;
-/// Of the hash that stands for an operator that does not exist; that anybody knows it does not matter.
+/// The salt that is hashed with where an operator does not exist; it is no secret.
 const DUMMY_SALT: [u8; SALT_BYTES] = [0; SALT_BYTES];
-/// Made passwords have six bits of randomness in each of 24 characters.
+/// Generated passwords have six random bits in each of 24 characters.
 const GENERATED_BYTES: usize = 18;
 
 /// Why there is no hash of a password.
@@ -66,7 +66,7 @@ impl Pepper {
     /// Whether `password` is the one of `hash`, a PHC string that [`Pepper::hash`] made; `None` for an operator that does
     /// not exist, which takes as long. `false` too for a text that is no such hash. As slow as [`Pepper::hash`].
     pub(crate) fn verify(&self, password: &SecretString, hash: Option<&str>) -> bool {
-        // Nobody has such a password, and a long one is not to be hashed just to say so.
+        // No operator has such a password, and a long one is not worth a hash.
         if !is_allowed(password) {
             return false;
         }

@@ -1,7 +1,7 @@
 //! Passwords hashed and verified where blocking is allowed, a few at a time.
 //!
-//! Each takes some 20 ms of a processor and 19 MiB. Invariant: whoever knocks often costs no more than the named bounds,
-//! and the runtime's threads go on with their work.
+//! Each takes some 20 ms of a processor and 19 MiB. Invariant: attempts to log in cost no more than the named bounds, and the
+//! runtime's threads are not blocked.
 
 use std::sync::Arc;
 
@@ -18,7 +18,6 @@ const HASHES_MAX: usize = 2;
 /// Hashes under way or waiting; one more is refused.
 const WAITING_MAX: usize = 64;
 
-/// See the file.
 pub(super) struct PasswordHasher {
     pepper: Arc<Pepper>,
     under_way: Arc<Semaphore>,
@@ -34,7 +33,7 @@ impl PasswordHasher {
         }
     }
 
-    /// The hash to be kept of a password that came in `field`.
+    /// The hash to be stored for a password; `field` is named in the error.
     pub(super) async fn hash(
         &self,
         field: &'static str,
@@ -66,7 +65,7 @@ impl PasswordHasher {
         let under_way = Arc::clone(&self.under_way).acquire_owned().await.map_err(|_| overloaded())?;
         let pepper = Arc::clone(&self.pepper);
         let done = tokio::task::spawn_blocking(move || {
-            // Given back when the work is done, also when nobody waits for it any more.
+            // Released when the work is done, also if the request was dropped meanwhile.
             let _permits = (waiting, under_way);
             work(&pepper)
         });

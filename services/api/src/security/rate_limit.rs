@@ -1,5 +1,5 @@
-//! Paces requests per caller, so that one of them leaves room for the others. What is too fast is refused at once with a
-//! hint when to come again; nothing waits here.
+//! Rate limits by caller, so that one of them leaves room for the others. A request above the rate is refused at once, with the
+//! time until the next is due; nothing waits here.
 
 use std::num::NonZeroU32;
 
@@ -10,10 +10,10 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 
-/// Keys held by one limiter before those that have been quiet are forgotten; with as many busy ones, everybody is too fast.
+/// Keys held by one limiter before idle ones are forgotten; with as many busy ones every further key is refused.
 pub(crate) const KEYS_MAX: usize = 65_536;
 
-/// Too fast: how long to stay away, whole seconds, at least one. For `Retry-After`.
+/// Above the rate: whole seconds until the next request is due. For `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests: the next is due in {seconds} s")]
 pub(crate) struct RetryAfter {
@@ -29,7 +29,7 @@ pub(crate) struct RateLimit<C: Clock = DefaultClock> {
 }
 
 impl RateLimit {
-    /// `rate` requests a second for each key, and `burst` at once by one that has been quiet; at least one of each.
+    /// `rate` requests a second for each key, and `burst` at once by an idle one; at least one of each.
     pub(crate) fn per_second(rate: u32, burst: u32) -> Self {
         Self::with_clock(rate, burst, KEYS_MAX, DefaultClock::default())
     }
@@ -45,7 +45,7 @@ impl<C: Clock + Clone> RateLimit<C> {
     /// Counts a request of `key`.
     ///
     /// # Errors
-    /// [`RetryAfter`]: it does not count, and is to be refused.
+    /// [`RetryAfter`]: it is above the rate, was not counted and is to be refused.
     pub(crate) fn check(&self, key: &str) -> Result<(), RetryAfter> {
         if self.limiter.len() >= self.keys_max {
             self.limiter.retain_recent();

@@ -1,7 +1,7 @@
 //! Signatures of requests: `SDK-HMAC-SHA256` and `V11-HMAC-SHA256`, as the service's SDKs make them.
 //!
-//! Without I/O: [`Credentials::parse`] says whose key signed, the caller looks up the secret, [`verify`] decides. Not its
-//! job: whether the key exists, is enabled or locked. Invariant: what is verified is what was received; a request of which
+//! Without I/O: [`Credentials::parse`] says whose key signed, the caller looks up the secret, [`verify`] decides. Does not
+//! know whether the key exists, is enabled or locked. Invariant: what is verified is what was received; a request of which
 //! anything signed has changed is refused.
 
 mod authorization;
@@ -28,7 +28,7 @@ pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// Without these under the signature a request could be sent to another instance, or at another time.
 const SIGNED_AT_LEAST: [&str; 2] = ["host", DATE_HEADER];
 
-/// Why a signature does not count. None of them tells what the right one would have been.
+/// Why a signature does not hold. None of the texts tells what the right one would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningError {
     /// The `Authorization` header is not of either form.
@@ -37,7 +37,7 @@ pub enum SigningError {
     /// A header that must be signed is not, or a signed one was not sent.
     #[error("the header {0} must be sent and signed")]
     MissingSignedHeader(String),
-    /// A signed header came twice, so that it is not known which was meant.
+    /// A signed header was sent twice: it is ambiguous which one was signed.
     #[error("the signed header {0} was sent more than once")]
     RepeatedSignedHeader(String),
     /// `X-Sdk-Date` is not of the form `yyyyMMdd'T'HHmmss'Z'`.
@@ -106,7 +106,7 @@ pub(crate) fn verify(
 /// and [`DATE_HEADER`] must be among them.
 ///
 /// # Errors
-/// [`SigningError`]: a header is missing or stands twice, or the date has not its form.
+/// [`SigningError`]: a header is missing or repeated, or the date does not have its form.
 pub fn sign(access_key: &str, secret: &SecretString, request: &SignedRequest<'_>) -> Result<String, SigningError> {
     let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort();

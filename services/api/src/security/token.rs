@@ -1,7 +1,7 @@
-//! Tokens for `X-Auth-Token`: what an operator gets for a password, and shows instead of it for a day.
+//! Tokens for `X-Auth-Token`: an operator gets one for a password and sends it instead until it expires.
 //!
-//! A token carries its operator's name and times under a code of ours, so that no process keeps a list of them; to end one
-//! before its time, all of an operator's are ended at once ([`TokenKey::verify`]'s `sessions_since`). Invariant: nothing in
+//! A token carries its operator's name and times under an HMAC, so that no process keeps a list of tokens; to end one early,
+//! all of an operator's are ended at once ([`TokenKey::verify`]'s `sessions_since`). Invariant: nothing in
 //! a token is believed before its code has been verified.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,21 +15,20 @@ pub(crate) const OPERATOR_BYTES_MAX: usize = 256;
 /// Longest text that is read as a token, characters.
 pub(crate) const TOKEN_CHARS_MAX: usize = (1 + 8 + 8 + OPERATOR_BYTES_MAX + CODE_BYTES).div_ceil(3) * 4;
 
-/// The first byte: another layout gets another.
+/// The first byte of a token; another layout gets another value.
 const LAYOUT: u8 = 1;
-/// Tokens come from the same clock or from a neighbour's, which may be somewhat ahead, ms.
+/// How far the clock of another API process may be ahead, ms.
 const AHEAD_MS_MAX: i64 = 60 * 1000;
 
-/// Why a token does not count.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// Not a token of ours, or changed.
+    /// Not issued with this master key, or changed since.
     #[error("the token is not one that was issued here")]
     Forged,
-    /// Past its time.
     #[error("the token has expired")]
     Expired,
-    /// The operator is gone, or its sessions were ended since.
+    /// The operator was deleted or disabled, or their sessions were ended since.
     #[error("the token has been ended")]
     Ended,
 }
@@ -41,7 +40,6 @@ pub(crate) struct Claims {
     pub(crate) operator: String,
     /// When it was issued.
     pub(crate) issued_ms: i64,
-    /// From when on it is void.
     pub(crate) expires_ms: i64,
 }
 
@@ -67,7 +65,7 @@ impl TokenKey {
         URL_SAFE_NO_PAD.encode(token).into()
     }
 
-    /// What a token says, if it counts at `now_ms`.
+    /// The claims of a token that is valid at `now_ms`.
     ///
     /// `sessions_since` says of an operator from when on its tokens count: the time of its last change of password, or the
     /// like; 0 if there was none, and `None` if there is no such operator or it is disabled.

@@ -1,7 +1,7 @@
 //! CA certificates (`/certificates`): upload, proof of possession, the template that is bound.
 //!
-//! Not for device certificates, which have paths of their own, nor for judging one: [`debug`] asks the domain. Invariant:
-//! what a verification code proves is decided by the registrar; here it is only shown, while it is of use.
+//! Device certificates have paths of their own; [`debug`] asks the domain about one. Invariant: the registrar decides what a
+//! verification code proves; here the code is only shown, while it is of use.
 
 pub(crate) mod action;
 pub(crate) mod debug;
@@ -225,7 +225,7 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// A field that is there, `null` or not: absent is something else.
+/// Tells a field that is `null` from one that is absent.
 fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! Commands to devices (`/devices/{device_id}/commands`): asked, answered by the device, in one request.
+//! Commands to devices (`/devices/{device_id}/commands`): sent, and answered by the device, within one request.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;

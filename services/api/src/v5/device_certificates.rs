@@ -1,7 +1,7 @@
 //! Certificates that devices have shown and that are pinned to them.
 //!
-//! Not for CA certificates. Invariant: only what has been proven is listed: a fingerprint that an operator typed is a
-//! certificate once a device has connected with it.
+//! CA certificates are in `certificates`. Invariant: only what has been proven is listed: a fingerprint that an operator typed is
+//! a certificate once a device has connected with it.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
@@ -260,7 +260,7 @@ async fn found(
     Ok((found.certificates.iter().map(DeviceCertificate::from).collect(), Page { count: found.count, marker }))
 }
 
-/// There is at most one, so what is said of its name beside is held against it here.
+/// At most one certificate has it, so the prefix of its name is checked here.
 async fn with_fingerprint(
     context: &InstanceContext,
     fingerprint: Fingerprint,

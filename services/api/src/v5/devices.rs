@@ -1,9 +1,9 @@
-//! Devices: entered, shown, changed, kept out and taken away.
+//! Devices: added, shown, changed, frozen and deleted.
 //!
-//! Not for their messages, commands, properties and shadows, nor for their certificates. Invariant: a device in a resource
+//! Their messages, commands, properties, shadows and certificates have files of their own. Invariant: a device in a resource
 //! space out of the caller's scope does not exist for the caller.
 //!
-//! `new` reads what a device is to be, `object` is what it looks like, `list` finds many.
+//! `new` reads the body of an addition, `object` is what a device looks like, `list` finds many.
 
 pub(crate) mod fingerprint;
 pub(crate) mod list;
@@ -43,9 +43,9 @@ use crate::{
     },
 };
 
-/// Says where in the log a change is.
+/// The position of a change in the log.
 const POSITION: HeaderName = HeaderName::from_static("rollcall-position");
-/// Names the connectors that may not hear of it.
+/// The connectors that may not learn of it in time.
 const OUT_OF_REACH: HeaderName = HeaderName::from_static("rollcall-out-of-reach");
 
 /// What is to change of a device. What is absent stays; an empty text takes away what was there.
@@ -80,8 +80,8 @@ pub(crate) fn routes() -> Routes {
     request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
 async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
     let wanted = wanted.read(&context)?;
-    // The registrar takes the same device said again for the same wish; the service has a code for it, unless the
-    // caller says by a key that it is one.
+    // The registrar accepts the same addition again; the service answers it with a code, unless the caller says by an
+    // idempotency key that it is the same request.
     if context.idempotency_hash().is_none() && exists(&context, &wanted.device).await? {
         return Err(taken(&wanted.device));
     }
@@ -136,7 +136,7 @@ async fn update(
 async fn delete(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = context.device(&device_id)?.device.id;
     context.command(Command::DeleteDevice { device: device.clone() }).await?;
-    // It is gone whatever becomes of this: what is left over is of no device.
+    // The device is deleted whether this succeeds or not: what remains belongs to no device.
     if let Err(error) = context.instance.devices.forget(&device).await {
         tracing::warn!(%device, %error, "what was kept of a deleted device could not be removed");
     }
@@ -165,10 +165,10 @@ async fn freeze(context: InstanceContext, Path((_, device_id)): Path<(String, St
     Ok(Frozen { position: accepted.position, out_of_reach })
 }
 
-/// A device is frozen: 204, as the service answers, and beside it what it cannot say.
+/// The answer to a freeze: 204, as the service answers, with two headers of Rollcall's own.
 pub(crate) struct Frozen {
     position: Position,
-    /// `None`: not known.
+    /// `None`: unknown.
     out_of_reach: Option<Vec<ConnectorId>>,
 }
 
@@ -197,13 +197,13 @@ async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, 
     Ok(NoContent)
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has deleted it since.
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
 async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
     let listed = context.device(device_id)?;
     context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed))).await
 }
 
-/// Whether anybody has a device of this id.
+/// Whether the id is taken, in scope or not.
 async fn exists(context: &InstanceContext, device: &DeviceId) -> Result<bool, ApiError> {
     let device = device.clone();
     context.instance.lookup(move |instance| Some(instance.view.show(&device)?.is_some())).await

@@ -273,7 +273,7 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// The id that was given, or one that is the same whenever the same request comes.
+/// The id that was given, or one that is the same at each sending of the same request.
 fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String, ApiError> {
     match given {
         Some(id) if (1..=MESSAGE_ID_CHARS_MAX).contains(&id.len()) && text::is_id(&id) => Ok(id),

@@ -1,4 +1,4 @@
-//! Topic policies (`/device-policies`): what they say. What they are bound to is in [`targets`].
+//! Topic policies (`/device-policies`): their statements. Their bindings are in [`targets`].
 
 pub(crate) mod targets;
 
@@ -242,7 +242,7 @@ fn found(context: &InstanceContext, policy_id: &str) -> Result<Policy, ApiError>
     policy.ok_or_else(|| ApiError::new(Code::PolicyNotFound, format!("The policy does not exist: {policy_id:?}")))
 }
 
-/// What was read here is what the codec reads: the names are the same, and unknown fields are gone by now.
+/// Through the codec, which has the same names; unknown fields were dropped when the body was read.
 fn read(statement: &[PolicyStatement]) -> Result<Vec<Statement>, ApiError> {
     for (index, PolicyStatement { actions, .. }) in statement.iter().enumerate() {
         if actions.len() > ACTIONS_MAX {

@@ -1,6 +1,6 @@
 //! Products.
 //!
-//! Not for what a product's services mean: [`capabilities`] looks at their shape only.
+//! Does not interpret a product's services: [`capabilities`] checks their shape only.
 
 mod capabilities;
 
@@ -325,7 +325,7 @@ pub(super) fn resolve(
     best.map(|best| (best.space.clone(), best.id.clone())).ok_or_else(|| not_found(product_id))
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has removed it since.
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
 fn found(context: &InstanceContext, space: &SpaceId, product: &ProductId) -> Result<ProductShown, ApiError> {
     let configuration = context.configuration();
     let product =
@@ -356,13 +356,13 @@ fn summary(configuration: &Configuration, product: &Product) -> ProductShown {
     }
 }
 
-/// The ids that products of several resource spaces have.
+/// The ids that products of several resource spaces share.
 fn twins(configuration: &Configuration) -> BTreeSet<ProductId> {
     let mut seen = BTreeSet::new();
     configuration.products.keys().filter(|(_, id)| !seen.insert(id.clone())).map(|(_, id)| id.clone()).collect()
 }
 
-/// Where a product stands in a list; no two stand in one place.
+/// The key that a product is listed by; no two products share one.
 fn key(product: &Product, twins: &BTreeSet<ProductId>) -> String {
     if twins.contains(&product.id) {
         return paging::list_key(&format!("{}/{}", product.space, product.id), product.created_at);

@@ -1,4 +1,4 @@
-//! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, in one request.
+//! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, within one request.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;

@@ -1,7 +1,7 @@
 //! SearchDevices: a statement in SQL becomes a query of the directory.
 //!
-//! Not for reading the statement ([`sql`]). Invariant: every comparison of the statement is a condition on what is
-//! answered, and the caller's scope is one more.
+//! [`sql`] parses the statement. Invariant: every comparison of the statement is a condition on what is answered, and the
+//! caller's scope is one more.
 
 mod found_device;
 mod sql;
@@ -24,7 +24,7 @@ use crate::{
     http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
-/// Alternatives that a statement may come to: lists of times multiply.
+/// Groups of conditions that a statement may expand to: lists of times multiply.
 const ALTERNATIVES_MAX: usize = 200;
 
 /// What to search for.
@@ -93,7 +93,7 @@ async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<
     found.await.map(Json)
 }
 
-/// Each group of comparisons as the alternatives that it comes to.
+/// Each group of comparisons as the groups of conditions that it expands to.
 fn alternatives(statement: &Statement) -> Result<Vec<Vec<Condition>>, ApiError> {
     let mut any_of = Vec::new();
     for group in &statement.any_of {
@@ -156,7 +156,7 @@ fn value_test<T>(comparison: &Comparison, read: impl Fn(&str) -> Result<T, ApiEr
     })
 }
 
-/// The reader of the statement refuses these already; nothing would be found by them.
+/// The parser refuses these already; here they could only match nothing.
 fn has_no(comparison: &Comparison, what: &str) -> ApiError {
     ApiError::invalid("sql", format!("{} has no {what} to compare", comparison.field))
 }

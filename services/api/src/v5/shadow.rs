@@ -1,4 +1,4 @@
-//! Shadows of devices (`/devices/{device_id}/shadow`): what is desired of them, and what they last reported.
+//! Shadows of devices (`/devices/{device_id}/shadow`): desired values, and the values that they last reported.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::shadow::{DesiredChange, Shadow, Side};

@@ -143,7 +143,7 @@ async fn delete(context: InstanceContext, Path((_project, app_id)): Path<(String
     Ok(NoContent)
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has removed it since.
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
 fn found(context: &InstanceContext, space: &SpaceId) -> Result<Application, ApiError> {
     let configuration = context.configuration();
     configuration.spaces.get(space).map(Application::from).ok_or_else(|| space_not_found(space.as_str()))

@@ -1,4 +1,4 @@
-//! Tags of devices: put on, taken off, looked up by.
+//! Tags of devices: bound, unbound, and searched by.
 //!
 //! Invariant: only devices have tags here.
 

@@ -1,7 +1,7 @@
 //! Self-registration templates (`/provisioning-templates`).
 //!
-//! They belong to the instance as a whole, so only who may use all of it changes them. Not for what a template makes of a
-//! certificate (domain), nor for what a change of one would do: that is asked of `rollcall_v1::what_if`.
+//! They belong to the instance as a whole, so only callers with all of it change them. What a template makes of a certificate is
+//! the domain's; what a change of one would do is answered by `rollcall_v1::what_if`.
 
 mod schema;
 
@@ -207,10 +207,10 @@ pub(crate) fn found(context: &InstanceContext, template_id: &str) -> Result<Temp
     template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
 }
 
-/// A body as somebody wrote it: whether its content is good, the registrar says, all faults at a time.
+/// A body as it was written: the registrar validates its content and reports all faults at once.
 ///
 /// # Errors
-/// [`Code::InvalidTemplate`] with the path of what has no place there.
+/// [`Code::InvalidTemplate`] with the path of what is not part of a body.
 pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError> {
     if let Some(path) = list_for_object(body) {
         return Err(ApiError::new(
@@ -221,7 +221,7 @@ pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError>
     template_draft_from_json(body).map_err(|error| ApiError::new(Code::InvalidTemplate, error.to_string()))
 }
 
-/// Where a list stands that is none of tags or policies. The codec would read it as an object's values in their order.
+/// The path of a list that is neither tags nor policies: the codec would read it as an object's values in their order.
 fn list_for_object(value: &serde_json::Value) -> Option<String> {
     let inside = |name: &str, value| list_for_object(value).map(|path| format!(".{name}{path}"));
     match value {

@@ -1,7 +1,7 @@
-//! A reader of JSON in which an object is an object. serde would also take a list of a struct's values in their order, and
+//! A deserializer in which only a JSON object is an object. serde would also take a list of a struct's values in their order, and
 //! `null` for a map.
 //!
-//! Not for what is in one. Invariant: beside that, everything is read as it is without this.
+//! Does not look at fields. Invariant: everything else is read as it is without it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// A reader, or what it hands on to: all of them are read the same way.
+/// Wraps a deserializer, and each visitor and accessor on the way down, so that nested values are read the same way.
 pub(crate) struct Objects<T>(pub(crate) T);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
@@ -51,14 +51,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_enum(name, variants, Objects(visitor))
     }
 
-    // JSON says itself what it holds.
+    // JSON is self-describing.
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct identifier ignored_any
     }
 }
 
-/// What JSON has no part in: what is in it is handed on as it is.
+/// Visits of scalars pass through unchanged.
 macro_rules! hand_on {
     ($($method:ident $kind:ty,)*) => {
         $(fn $method<E: Error>(self, value: $kind) -> Result<V::Value, E> {
@@ -104,7 +104,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<V::Value, A::Error> {
-        // Every choice of the API is a text.
+        // Every enum of the API is a text.
         self.0.visit_enum(choice)
     }
 }

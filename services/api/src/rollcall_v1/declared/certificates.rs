@@ -1,4 +1,4 @@
-//! Declaring a CA certificate: that it is there. Its proof of possession, template and switch are v5's.
+//! Declaring a CA certificate. Its proof of possession, template and switch are v5's.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{

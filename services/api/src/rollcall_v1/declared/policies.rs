@@ -1,4 +1,4 @@
-//! Declaring what a topic policy says. What it is bound to is v5's: `bind`, `unbind`, `list-targets`.
+//! Declaring the statements of a topic policy. Its bindings are v5's: `bind`, `unbind`, `list-targets`.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{fleet::Role, ids::PolicyId, registry::Command};
@@ -30,7 +30,7 @@ async fn put(
     let policy = PolicyId::parse(&policy_id).map_err(|error| ApiError::invalid("policy_id", error))?;
     let (name, statements) = wanted.content()?;
     let needed = match context.configuration().policies.get(&policy) {
-        // Which one is not said: the caller may not be allowed to know of it.
+        // Does not say which one: the caller may not be allowed to know of it.
         Some(found) if found.space != space => return Err(taken("policy", &policy_id, "in another resource space")),
         Some(found) if found.name == name && found.statements == statements => Needed::Nothing,
         Some(_) => Needed::Change(Command::UpdatePolicy { policy, name: Some(name), statements: Some(statements) }),

@@ -1,6 +1,6 @@
-//! One record of a log as people see it.
+//! One record of a log as it is shown.
 //!
-//! Invariant: what is stored is shown, whatever its version; only the bytes of certificates give way to what they say.
+//! Invariant: what is stored is shown, whatever its version; only the bytes of certificates are replaced by their Subject.
 
 use rollcall_domain::certificate::{CertificateFacts, SubjectAttribute};
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl From<&StoredRecord> for EventShown {
     }
 }
 
-/// Wherever a certificate stands: its Subject in place of its bytes. The fingerprint is beside it already.
+/// Replaces the bytes of every certificate by its Subject. The fingerprint is beside it already.
 fn name_certificates(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,8 +1,7 @@
-//! Locks a name after failures in a row, so that nobody guesses a secret by trying.
+//! Locks a name after failures in a row, so that a secret cannot be guessed by trying.
 //!
-//! Not its job: which names count. The caller counts access keys and operators that exist by their name, and everything
-//! else by its source address, in a [`Lockout`] of their own: else invented names would push out real ones. Invariant: a
-//! name is locked for a while and never for good, and no more than a named number of names is held.
+//! Does not decide which names count. Invariant: a name is locked for a while and never for good, and no more than a named number
+//! of names is held.
 
 use std::{
     collections::HashMap,
@@ -11,9 +10,9 @@ use std::{
 
 /// Failures in a row that lock a name.
 pub(super) const FAILURES_MAX: u32 = 5;
-/// For how long, ms.
+/// The length of a lock, ms.
 pub(super) const LOCKED_MS: i64 = 5 * 60 * 1000;
-/// Names held; the one that failed longest ago makes room for another.
+/// Names held; the name that failed longest ago is evicted.
 pub(super) const NAMES_MAX: usize = 4096;
 
 /// The name is locked, whatever comes with it.
@@ -43,8 +42,8 @@ impl Failures {
 }
 
 impl Lockout {
-    /// Whether `name` may be tried at `now_ms`, milliseconds since the Unix epoch. To be asked before its secret is
-    /// compared: a locked name learns nothing, not even whether the secret was right.
+    /// Whether `name` may be tried at `now_ms`, milliseconds since the Unix epoch. To be called before its secret is
+    /// compared: a locked caller learns nothing, not even whether the secret was right.
     ///
     /// # Errors
     /// [`LockedUntil`].
@@ -55,7 +54,7 @@ impl Lockout {
         }
     }
 
-    /// A try failed. A name that was locked and is no more starts anew; one that is still locked stays so no longer for it.
+    /// Counts a failure. A name whose lock has ended starts anew; a failure does not prolong a lock.
     pub(super) fn failed(&self, name: &str, now_ms: i64) {
         let mut names = self.lock();
         if let Some(failures) = names.get_mut(name) {
@@ -73,12 +72,12 @@ impl Lockout {
         names.insert(name.to_owned(), Failures { in_a_row: 1, last_ms: now_ms });
     }
 
-    /// A try succeeded: the failures before it are forgotten.
+    /// Forgets the failures of a name.
     pub(super) fn succeeded(&self, name: &str) {
         self.lock().remove(name);
     }
 
-    /// A panic elsewhere leaves a map that is still whole: each change is one insertion or removal.
+    /// A panic elsewhere leaves the map consistent: each change is one insertion or removal.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,7 +25,7 @@ pub(crate) enum Algorithm {
     V11HmacSha256(Scope),
 }
 
-/// What a derived key is for: `yyyyMMdd/region/iotdm`.
+/// The scope of a derived key: `yyyyMMdd/region/iotdm`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     text: String,
@@ -43,7 +43,7 @@ impl Scope {
     }
 }
 
-/// Who claims to have signed a request, before that is proven.
+/// The claim of a signature, before it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
     algorithm: Algorithm,
@@ -87,7 +87,6 @@ impl Credentials {
         })
     }
 
-    /// How it was signed.
     pub(crate) fn algorithm(&self) -> &Algorithm {
         &self.algorithm
     }

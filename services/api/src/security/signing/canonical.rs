@@ -1,7 +1,7 @@
 //! The canonical request: the one text that both sides make of a request, whatever its spelling on the wire.
 //!
-//! Invariant: two requests with one canonical text mean the same to a handler that decodes its path and query once and
-//! takes `+` for a plus.
+//! Invariant: two requests with one canonical text mean the same to a handler that decodes path and query once and reads
+//! `+` as a plus, as `http::extract` does.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,6 @@ pub struct SignedRequest<'a> {
     pub query: &'a str,
     /// Names and values as received. Names in any case. Over HTTP/2 the caller puts `:authority` here as `host`.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// All of it.
     pub body: &'a [u8],
 }
 

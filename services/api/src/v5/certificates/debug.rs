@@ -1,7 +1,7 @@
 //! Debugging a device certificate: what it would become if it connected now, and every check made on the way.
 //!
-//! Not for any rule: the domain asks the registrar's own, over the same state, and nothing is recorded. Invariant: nothing
-//! of another resource space than the CA certificate's is told.
+//! Holds no rule: the domain applies the registrar's own, over the same state, and nothing is recorded. Invariant: nothing of
+//! another resource space than the CA certificate's is shown.
 
 use rollcall_domain::{
     certificate::CertificateFacts,
@@ -132,7 +132,7 @@ pub(crate) async fn of(context: &InstanceContext, ca: &Ca, given: Certificate) -
     context.instance.lookup(move |instance| run.run(instance)).await
 }
 
-/// One certificate, and the CA certificate that it is held against.
+/// One certificate, and the CA certificate that it is checked against.
 struct DebugRun {
     chain: Vec<Box<[u8]>>,
     ca: CaId,
@@ -140,12 +140,12 @@ struct DebugRun {
 }
 
 impl DebugRun {
-    /// `None`: a lookup met damage, so what was found means nothing.
+    /// `None`: a lookup met a damaged row, so the outcome means nothing.
     fn run(self, instance: &ServedInstance) -> Option<DebugAnswer> {
         let view = instance.view.admission();
         let damaged_before = view.lookups_damaged();
         let configuration = view.configuration();
-        // Built for each question: an instance has a hundred CA certificates at most, and people ask seldom.
+        // Built for each request: an instance has a hundred CA certificates at most, and people debug seldom.
         let trust = configuration.trust_store();
         let context = self.dry_run.decision_context(&trust);
         let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);

@@ -1,7 +1,7 @@
-//! Giving a device another fingerprint, or none.
+//! Setting a fingerprint of a device, or removing it.
 //!
-//! Not for what the certificates say (`device_certificates`). Invariant: a fingerprint is 40 or 64 hex digits here, and
-//! nothing else that the rules would read.
+//! The certificates themselves are in `device_certificates`. Invariant: a fingerprint is 40 or 64 hex digits here, and no other
+//! text that the rules would read.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
@@ -85,7 +85,7 @@ async fn reset(
     Ok(Json(FingerprintShown { device_id, fingerprint, fingerprint_type }))
 }
 
-/// Reads a fingerprint; `field` is for the message.
+/// Reads a fingerprint; `field` is named in the error.
 ///
 /// # Errors
 /// [`Code::InvalidInput`](crate::http::codes::Code::InvalidInput).

@@ -1,7 +1,7 @@
-//! Finding devices by what they are, newest first.
+//! Listing devices by the values of their fields, newest first.
 //!
-//! Not for SQL (`search`) nor for the beginnings of texts (`rollcall_v1::devices`). Invariant: whatever is asked, a device
-//! out of the caller's scope is neither listed nor counted.
+//! SQL is in `search`, prefixes in `rollcall_v1::devices`. Invariant: a device out of the caller's scope is neither listed nor
+//! counted.
 
 use axum::Json;
 use rollcall_domain::{
@@ -29,7 +29,7 @@ use crate::{
     instances::served::ServedInstance,
 };
 
-/// Milliseconds that one time of a filter stands for: the seconds that it is written in.
+/// Milliseconds that one time of a filter stands for: it is written in seconds.
 const SECOND_MS: i64 = 1000;
 
 /// Which devices to list. Every field that is given must match, and match whole.
@@ -128,8 +128,7 @@ fn later(at: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(at.unix_ms().saturating_add(ms))
 }
 
-/// The devices that satisfy all of any of these, as far as the caller may see them: one page of them, and how many there
-/// are in all.
+/// One page of the devices in scope that satisfy all conditions of any group, and the number of all of them.
 ///
 /// # Errors
 /// [`ApiError::not_ready`].
@@ -164,7 +163,7 @@ pub(crate) async fn page_of<T: Send + 'static>(
         .await
 }
 
-/// What holds of every device that a caller may see; `None` for one who may see all.
+/// The condition that every device in the caller's scope fulfils; `None`: the scope is not limited.
 pub(crate) fn scope_condition(caller: &Caller) -> Option<Condition> {
     let spaces = caller.scope.spaces.as_ref()?;
     Some(Condition::Space(TextTest::In(spaces.iter().map(|space| space.as_str().into()).collect())))

@@ -1,7 +1,7 @@
-//! What a device is to be: the body of AddDevice, read into a command.
+//! The body of AddDevice, read into a command.
 //!
-//! Not for the rules on it, which are the registrar's. Invariant: a secret that was sent is checked for its form, and
-//! then gone: it is in no command, answer, error or log line.
+//! Does not apply the rules, which are the registrar's. Invariant: a secret that was sent is checked for its form and then
+//! dropped: it is in no command, answer, error or log line.
 
 use rollcall_domain::{
     ids::{DeviceId, NodeId, ProductId},
@@ -129,13 +129,11 @@ pub(crate) struct InitialDesired {
     pub(super) desired: Map<String, Value>,
 }
 
-/// What is to be done for a new device.
+/// A device to be added.
 pub(super) struct DeviceToAdd {
-    /// Its id, if the command is granted.
     pub(super) device: DeviceId,
-    /// What the registrar is asked.
     pub(super) command: Command,
-    /// What its shadow is to begin with.
+    /// The initial desired values of its shadow.
     pub(super) shadow: Vec<InitialDesired>,
 }
 

@@ -1,7 +1,6 @@
 //! A device as the API shows it: in a list, and alone.
 //!
-//! Not for looking one up. Invariants: no secret is ever shown, for none is kept; every device is a direct one, its own
-//! gateway.
+//! Does not look one up. Invariants: no secret is shown, for none is stored; every device is a direct one, its own gateway.
 
 use rollcall_domain::{
     registry::{Configuration, Credential, Device},
@@ -107,7 +106,7 @@ impl From<&Tag> for TagShown {
 }
 
 impl DeviceSummary {
-    /// Of a device, with what `configuration` calls its space and product, and how it stands now.
+    /// Of a device, with the names of its space and product out of `configuration`, and its status now.
     pub(crate) fn of(instance: &ServedInstance, configuration: &Configuration, device: &Device) -> Self {
         Self {
             app_id: device.space.to_string(),
@@ -127,11 +126,11 @@ impl DeviceSummary {
 }
 
 impl DeviceShown {
-    /// Of a device as the view has it. Reads the view: off the runtime's threads.
+    /// Of a device as the view has it. Reads the view: call it where blocking is allowed.
     pub(crate) fn of(instance: &ServedInstance, listed: &Listed) -> Self {
         let device = &listed.device;
         let seen = instance.view.seen(&device.id);
-        // Who proved a certificate was connected, although this process may not have been there to see it.
+        // A device with a proven certificate has connected, although this process may not have seen it.
         let proven = device.credential.pins().any(|pin| pin.ca.is_some()).then_some(device.registered_at);
         Self {
             summary: DeviceSummary::of(instance, &instance.configuration(), device),
@@ -161,18 +160,16 @@ impl From<&Credential> for AuthInfoShown {
     }
 }
 
-/// What the device's resource space is called.
 pub(crate) fn app_name(configuration: &Configuration, device: &Device) -> String {
     configuration.spaces.get(&device.space).map(|space| space.name.to_string()).unwrap_or_default()
 }
 
-/// What the device's product is called.
 pub(crate) fn product_name(configuration: &Configuration, device: &Device) -> String {
     let product = configuration.products.get(&(device.space.clone(), device.product.clone()));
     product.map(|product| product.details.name.to_string()).unwrap_or_default()
 }
 
-/// What the API calls how a device stands.
+/// The status as the v5 API writes it.
 pub(crate) const fn status_name(status: DeviceStatus) -> &'static str {
     match status {
         DeviceStatus::Online => "ONLINE",

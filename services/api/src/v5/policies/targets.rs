@@ -1,7 +1,7 @@
-//! What a policy is bound to: resource spaces (`app`), products and devices.
+//! The bindings of a policy: to resource spaces (`app`), products and devices.
 //!
-//! Not for what a policy says. Invariant: each target of one request is a change of its own, granted or refused by itself;
-//! where nobody rules, the request fails as a whole and may be sent again, since what is bound already stays so.
+//! Invariant: each target of one request is a change of its own, accepted or rejected by itself; where no registrar rules, the
+//! request fails as a whole and may be sent again, since targets that are bound stay bound.
 
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ use crate::{
 
 /// Targets of one request.
 const TARGETS_MAX: usize = 100;
-/// Targets that are asked for at a time.
+/// Changes of one request that are under way at a time.
 const TARGETS_AT_A_TIME: usize = 8;
 
 /// What kind of thing a policy is bound to.
@@ -167,7 +167,7 @@ async fn list(
     let mut configured = configured(&context, &policy);
     configured.retain(|(_, target)| of_kind(target.target_type));
     let mut count = configured.len() as u64;
-    // Their keys begin with a time, which is more than a position is: so they stand before every device.
+    // Their keys begin with a time, which is greater than any position: so they stand before every device.
     configured.sort_by(|(a, _), (b, _)| b.cmp(a));
     configured.retain(|(key, _)| wanted.marker.as_ref().is_none_or(|marker| key < marker));
     let skipped = wanted.offset.min(configured.len());
@@ -248,7 +248,7 @@ fn target(context: &InstanceContext, policy: &Policy, kind: TargetType, id: &str
 /// The resource space and the products that a policy is bound to, each with its place in the list.
 fn configured(context: &InstanceContext, policy: &Policy) -> Vec<(String, TargetShown)> {
     let configuration = context.configuration();
-    // Not its id alone: one that somebody chose could stand anywhere, and two could be the same.
+    // By kind and id: a chosen id alone could stand anywhere in the list, and two of them could be equal.
     let key = |kind: &str, id: &str, at| paging::list_key(&format!("{kind}:{id}"), at);
     let space = configuration.spaces.get(&policy.space).filter(|space| space.policies.contains(&policy.id));
     let space = space.map(|space| {

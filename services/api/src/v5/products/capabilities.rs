@@ -1,7 +1,7 @@
-//! The service capabilities of a product: their shape, looked at once where they come in.
+//! The service capabilities of a product: their shape, checked once where they come in.
 //!
-//! Not for their meaning: no device is held to them, and they are kept as they were given, unknown fields too. Invariant:
-//! what is kept has the shape that clients of the v5 API read.
+//! Does not interpret them: no device is held to them, and they are stored as they were given, unknown fields included.
+//! Invariant: what is stored has the shape that clients of the v5 API read.
 
 use rollcall_domain::limits;
 use serde::{Deserialize, Serialize};
@@ -164,7 +164,7 @@ struct ServicePara {
     description: Option<String>,
 }
 
-/// The text that is kept.
+/// The JSON text to be stored.
 ///
 /// # Errors
 /// [`InvalidInput`](crate::Code::InvalidInput) with the path of the first field that does not fit.

@@ -1,6 +1,6 @@
-//! One device that a search has found, with the fields that were asked for.
+//! A device that a search has found, with the selected fields.
 //!
-//! Invariant: the marker is always there, for the next search to go on from.
+//! Invariant: the marker is always there, so that the next search can continue from it.
 
 use rollcall_domain::registry::Configuration;
 use rollcall_projection::directory::{Listed, NODE_TYPE};

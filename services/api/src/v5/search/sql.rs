@@ -1,8 +1,8 @@
 //! The SQL of SearchDevices: one `select` over the devices of an instance.
 //!
-//! [`parse`] reads a text into a [`Statement`], which prints as the same statement again. Not its job: running it, or
-//! knowing whether a value can exist. Invariant: whatever the text, the answer is a statement within every limit below or
-//! an error that says where and what was expected.
+//! [`parse`] reads a text into a [`Statement`], which prints as the same statement again. Does not run it, and does not know
+//! whether a value can exist. Invariant: whatever the text, the result is a statement within every limit below or an error that
+//! says where and what was expected.
 
 mod lexer;
 mod parser;
@@ -15,11 +15,10 @@ pub(crate) use self::parser::parse;
 pub(crate) const SQL_CHARS_MAX: usize = 400;
 /// Most comparisons of one statement.
 pub(crate) const CONDITIONS_MAX: usize = 5;
-/// Largest offset.
 pub(crate) const OFFSET_MAX: u32 = 500;
 /// Most rows of one answer.
 pub(crate) const ROWS_MAX: u32 = 50;
-/// Rows of an answer if the statement does not say.
+/// Rows of an answer without a `limit`.
 pub(crate) const ROWS_DEFAULT: u32 = 10;
 /// Shortest beginning that `like` looks for, characters.
 pub(crate) const PREFIX_CHARS_MIN: usize = 4;
@@ -33,7 +32,7 @@ pub(crate) enum SqlError {
         /// How long it is.
         characters: usize,
     },
-    /// Something else should stand here.
+    /// Another token was expected.
     #[error("column {column}: expected {expected}, found {found}")]
     Unexpected {
         /// Where, characters from 1.
@@ -45,7 +44,6 @@ pub(crate) enum SqlError {
     },
 }
 
-/// A statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
     /// What of each device is wanted.
@@ -81,10 +79,8 @@ pub(crate) enum Order {
     Descending,
 }
 
-/// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// Of what.
     pub(crate) field: Field,
     /// With what, and how. Only what [`Field`] allows.
     pub(crate) operator: Operator,
@@ -134,13 +130,10 @@ macro_rules! fields {
 fields! {
     /// Its resource space.
     AppId = "app_id",
-    /// Its id.
     DeviceId = "device_id",
     /// The gateway it is behind; its own id if it is direct.
     GatewayId = "gateway_id",
-    /// Its product.
     ProductId = "product_id",
-    /// Its name.
     DeviceName = "device_name",
     /// Its node id.
     NodeId = "node_id",

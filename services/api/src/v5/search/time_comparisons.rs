@@ -1,6 +1,6 @@
 //! Comparisons with times, as periods: a time that is written in seconds stands for all of its second.
 //!
-//! Invariant: what is equal to a time is within its period, what is not equal is outside, whatever was compared.
+//! Invariant: a device equals a time if it lies within its period and differs from it if it lies outside.
 
 use rollcall_domain::time::Timestamp;
 use rollcall_projection::directory::{Condition, ValueTest};

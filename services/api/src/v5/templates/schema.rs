@@ -1,7 +1,7 @@
-//! What a template body looks like, for the OpenAPI document.
+//! The schema of a template body, for the OpenAPI document.
 //!
-//! Not for reading one: the codec does, and more strictly. Invariant: what is written here is accepted there as far as a
-//! schema can say it; that a reference is to a declared parameter, it cannot.
+//! Does not read one: the codec does, and more strictly. Invariant: what the schema allows is accepted there as far as a schema
+//! can say it; that a reference is to a declared parameter, it cannot.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Splits a statement into words, numbers, texts and signs. Whatever does not belong in one is a token too, so that the
-//! first error by position is the one that is told.
+//! Splits a statement into words, numbers, texts and signs. Whatever belongs in none of them is a token too, so that the first
+//! error by position is the one that is reported.
 
 use std::{fmt, iter::Peekable, str::CharIndices};
 
