@@ -18,5 +18,5 @@ pub(crate) use self::{
     fleet::FleetContext,
     idempotency::Idempotency,
     instance::{INSTANCE_HEADER, InstanceContext},
-    scope::space_not_found,
+    scope::{device_not_found, space_not_found},
 };

@@ -163,9 +163,18 @@ async fn any_ended(instances: &[Arc<ServedInstance>]) {
     futures_util::future::select_all(instances.iter().map(|instance| Box::pin(instance.stop.cancelled()))).await;
 }
 
-fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
+/// The instance of the fleet with this id.
+///
+/// # Errors
+/// [`Code::InstanceNotFound`].
+pub(crate) fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
     let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
-    id.ok_or_else(|| ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist")))
+    id.ok_or_else(|| not_found(named))
+}
+
+/// The error for an instance that does not exist.
+pub(crate) fn not_found(named: &str) -> ApiError {
+    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
 }
 
 async fn open(id: &InstanceId, sealed: SealedLog, dependencies: &Dependencies) -> Result<Arc<ServedInstance>, ApiError> {

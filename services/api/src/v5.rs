@@ -9,6 +9,7 @@ pub(crate) mod policies;
 pub(crate) mod products;
 mod properties;
 mod search;
+mod services;
 mod shadow;
 mod spaces;
 mod tags;

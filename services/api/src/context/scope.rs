@@ -79,11 +79,16 @@ impl InstanceContext {
     /// # Errors
     /// [`Code::DeviceNotFound`], also for a device in a resource space out of scope; [`Code::NotReady`].
     pub(crate) fn device(&self, id: &str) -> Result<Listed, ApiError> {
-        let not_found = || ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"));
+        let not_found = || device_not_found(id);
         let device = DeviceId::parse(id).map_err(|_| not_found())?;
         let found = self.instance.view.show(&device).ok_or_else(ApiError::not_ready)?;
         found.filter(|listed| self.caller.scope.holds_space(&listed.device.space)).ok_or_else(not_found)
     }
+}
+
+/// The error for a device that does not exist, or is out of scope.
+pub(crate) fn device_not_found(id: &str) -> ApiError {
+    ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"))
 }
 
 /// The error for a resource space that does not exist.

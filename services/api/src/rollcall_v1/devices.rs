@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::history::{not_found, visible_since};
+use super::history::visible_since;
 use crate::{
-    context::InstanceContext,
+    context::{InstanceContext, device_not_found},
     http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, responses::NoContent, route::Routes},
     v5::devices::object::DeviceSummary,
 };
@@ -98,11 +98,11 @@ async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
 async fn readmit(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
-    let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
+    let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
     // A caller with a limited scope readmits only devices that were in a resource space of it.
     visible_since(&context, &device).await?;
     context.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
-        Code::NotFound => not_found(&device_id),
+        Code::NotFound => device_not_found(&device_id),
         _ => error,
     })?;
     Ok(NoContent)

@@ -16,9 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use self::shown::EventShown;
-use super::history::{not_found, visible_since};
+use super::history::visible_since;
 use crate::{
-    context::InstanceContext,
+    context::{InstanceContext, device_not_found},
     http::{error::ApiError, errors::Errors, extract::Query, paging, route::Routes},
     instances::records::{self, StoredRecord},
 };
@@ -77,7 +77,7 @@ async fn of_device(
     Query(part): Query<Part>,
 ) -> Result<Json<Events>, ApiError> {
     let limit = paging::limit(part.limit)?;
-    let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
+    let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
     let from = visible_since(&context, &device).await?;
     let before = part.before.map(Position);
     // One more than wanted tells whether there is more.

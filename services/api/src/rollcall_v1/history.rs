@@ -9,8 +9,8 @@ use rollcall_domain::{
 };
 
 use crate::{
-    context::InstanceContext,
-    http::{codes::Code, error::ApiError},
+    context::{InstanceContext, device_not_found},
+    http::error::ApiError,
     instances::{
         records::{self, StoredRecord},
         served::ServedInstance,
@@ -23,14 +23,14 @@ const HISTORY_MAX: usize = 1000;
 /// The position from which on the caller may see the history of a device.
 ///
 /// # Errors
-/// [`Code::DeviceNotFound`] for a device that never was, or that is out of scope.
+/// [`Code::DeviceNotFound`](crate::http::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
 pub(super) async fn visible_since(context: &InstanceContext, device: &DeviceId) -> Result<Position, ApiError> {
     let id = device.clone();
     let lookup =
         move |instance: &ServedInstance| Some((instance.view.show(&id)?, instance.view.history(&id, None, HISTORY_MAX)?));
     let (live, history) = context.instance.lookup(lookup).await?;
     if live.is_none() && history.is_empty() {
-        return Err(not_found(device.as_str()));
+        return Err(device_not_found(device.as_str()));
     }
     if context.caller.scope.spaces.is_none() {
         return Ok(Position::START);
@@ -40,7 +40,7 @@ pub(super) async fn visible_since(context: &InstanceContext, device: &DeviceId) 
         None => last_registration(context, &history).await?,
     };
     let seen = registration.filter(|(_, space)| context.caller.scope.holds_space(space));
-    seen.map(|(from, _)| from).ok_or_else(|| not_found(device.as_str()))
+    seen.map(|(from, _)| from).ok_or_else(|| device_not_found(device.as_str()))
 }
 
 /// The last record of a history, latest first, that registered the device, and its resource space.
@@ -56,9 +56,4 @@ async fn last_registration(
         }
     }
     Ok(None)
-}
-
-/// The device does not exist, or not for this caller.
-pub(super) fn not_found(device_id: &str) -> ApiError {
-    ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {device_id:?}"))
 }

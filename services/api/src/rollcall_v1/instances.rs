@@ -22,7 +22,7 @@ use crate::{
         responses::{Created, NoContent},
         route::Routes,
     },
-    instances::served::ServedInstance,
+    instances::{known, not_found, served::ServedInstance},
 };
 
 /// What an instance was bought as.
@@ -214,7 +214,7 @@ async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
 async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
-    let id = known(&context, &id)?;
+    let id = known(&context.api.fleet(), &id)?;
     if !context.caller.scope.holds_instance(&id) {
         let text = format!("operator {} may not use instance {id}", context.caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
@@ -231,7 +231,7 @@ async fn update(
     Body(wanted): Body<InstanceDetails>,
 ) -> Result<Json<InstanceShown>, ApiError> {
     context.require_unlimited_scope()?;
-    let id = known(&context, &id)?;
+    let id = known(&context.api.fleet(), &id)?;
     context.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
     shown(&context, &id).await.map(Json)
 }
@@ -241,19 +241,9 @@ async fn update(
     responses((status = 204), Errors))]
 async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
     context.require_unlimited_scope()?;
-    let id = known(&context, &id)?;
+    let id = known(&context.api.fleet(), &id)?;
     context.command(FleetCommand::DeleteInstance(id)).await?;
     Ok(NoContent)
-}
-
-fn not_found(named: &str) -> ApiError {
-    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
-}
-
-fn known(context: &FleetContext, named: &str) -> Result<InstanceId, ApiError> {
-    let fleet = context.api.fleet();
-    let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
-    id.ok_or_else(|| not_found(named))
 }
 
 async fn shown(context: &FleetContext, id: &InstanceId) -> Result<InstanceShown, ApiError> {

@@ -9,13 +9,12 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::services::SERVICE_ID_CHARS_MAX;
 use crate::{
     context::InstanceContext,
     http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
 /// Most characters of a command's name.
 const COMMAND_NAME_CHARS_MAX: usize = 128;
 

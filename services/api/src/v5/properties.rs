@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+use super::services::{self, SERVICES_MAX};
 use crate::{
     context::InstanceContext,
     http::{
@@ -19,11 +20,6 @@ use crate::{
         route::Routes,
     },
 };
-
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Most services in one request.
-const SERVICES_MAX: usize = 500;
 
 /// Whose properties to read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -84,7 +80,7 @@ async fn list(
     Path((_, device_id)): Path<(String, String)>,
     Query(which): Query<WhichService>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
-    check_service("service_id", &which.service_id)?;
+    services::check_id("service_id", &which.service_id)?;
     ask(
         &context,
         &device_id,
@@ -107,7 +103,7 @@ async fn update(
         return Err(ApiError::invalid("services", format!("give 1 to {SERVICES_MAX}")));
     }
     for service in &wanted.services {
-        check_service("services.service_id", &service.service_id)?;
+        services::check_id("services.service_id", &service.service_id)?;
     }
     ask(
         &context,
@@ -137,11 +133,4 @@ async fn ask(
             PropertiesAnswer { request_id, response: None, error_code: Some(code), error_msg: Some(text) }
         }
     }))
-}
-
-fn check_service(field: &str, service_id: &str) -> Result<(), ApiError> {
-    if (1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
-        return Ok(());
-    }
-    Err(ApiError::invalid(field, format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")))
 }

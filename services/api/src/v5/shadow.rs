@@ -9,15 +9,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::services::{self, SERVICES_MAX};
 use crate::{
     context::InstanceContext,
     http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, times},
 };
-
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Most services in one request.
-const SERVICES_MAX: usize = 500;
 
 /// What is to be desired.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -118,9 +114,7 @@ async fn update(
     }
     let mut changes = Vec::with_capacity(wanted.shadow.len());
     for UpdateDesired { service_id, desired, version } in wanted.shadow {
-        if !(1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
-            return Err(ApiError::invalid("shadow.service_id", format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")));
-        }
+        services::check_id("shadow.service_id", &service_id)?;
         changes.push(DesiredChange { service_id, desired, version });
     }
     let key = context.idempotency_hash().map(hex::encode);

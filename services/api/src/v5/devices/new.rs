@@ -23,15 +23,14 @@ use super::fingerprint;
 use crate::{
     context::InstanceContext,
     http::{codes::Code, error::ApiError},
-    v5::products,
+    v5::{
+        products,
+        services::{self, SERVICES_MAX},
+    },
 };
 
 /// Characters of a secret.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 8..=32;
-/// Characters of a service's id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Services that may have initial values.
-const SHADOW_SERVICES_MAX: usize = 500;
 
 /// What a device is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -223,14 +222,11 @@ fn check_secret(secret: &SecretString) -> Result<(), ApiError> {
 }
 
 fn check_shadow(shadow: &[InitialDesired]) -> Result<(), ApiError> {
-    if shadow.len() > SHADOW_SERVICES_MAX {
-        return Err(ApiError::invalid("shadow", format!("give at most {SHADOW_SERVICES_MAX} services")));
+    if shadow.len() > SERVICES_MAX {
+        return Err(ApiError::invalid("shadow", format!("give at most {SERVICES_MAX} services")));
     }
     for (index, initial) in shadow.iter().enumerate() {
-        if !(1..=SERVICE_ID_CHARS_MAX).contains(&initial.service_id.chars().count()) {
-            let rule = format!("give 1 to {SERVICE_ID_CHARS_MAX} characters");
-            return Err(ApiError::invalid(&format!("shadow[{index}].service_id"), rule));
-        }
+        services::check_id(&format!("shadow[{index}].service_id"), &initial.service_id)?;
         if shadow.iter().take(index).any(|other| other.service_id == initial.service_id) {
             return Err(ApiError::invalid(&format!("shadow[{index}].service_id"), "is given twice"));
         }

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::{error::ApiError, extract::Objects};
+use crate::{
+    http::{error::ApiError, extract::Objects},
+    v5::services::SERVICES_MAX,
+};
 
-/// Services of one product.
-const SERVICES_MAX: usize = 500;
 /// Characters of a service's id and of its type.
 const NAME_CHARS_MAX: usize = 64;
 
