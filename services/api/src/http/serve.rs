@@ -126,7 +126,117 @@ pub(crate) async fn bind(address: SocketAddr, plain_http: bool) -> io::Result<Tc
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::{mpsc, oneshot},
+        task::JoinHandle,
+    };
+
     use super::*;
+
+    /// How long anything may take.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(PATIENCE, future).await.expect("in time")
+    }
+
+    /// A server whose handler says that a request has begun and answers when it is let.
+    struct Slow {
+        address: SocketAddr,
+        begun: mpsc::Receiver<oneshot::Sender<()>>,
+        shutdown: CancellationToken,
+        serving: JoinHandle<()>,
+    }
+
+    impl Slow {
+        async fn start(limits: Limits) -> Self {
+            let (begins, begun) = mpsc::channel::<oneshot::Sender<()>>(8);
+            let handler = move || {
+                let begins = begins.clone();
+                async move {
+                    let (answer, answered) = oneshot::channel();
+                    begins.send(answer).await.unwrap();
+                    answered.await.unwrap();
+                    "done"
+                }
+            };
+            let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
+            let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+            let (router, stop) = (Router::new().route("/", get(handler)), shutdown.clone());
+            let serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+            Self { address, begun, shutdown, serving }
+        }
+
+        /// A connection whose request has begun.
+        async fn request(&mut self) -> (TcpStream, oneshot::Sender<()>) {
+            let mut client = TcpStream::connect(self.address).await.unwrap();
+            client.write_all(REQUEST).await.unwrap();
+            (client, within(self.begun.recv()).await.unwrap())
+        }
+    }
+
+    async fn rest(client: &mut TcpStream) -> String {
+        let mut text = String::new();
+        within(client.read_to_string(&mut text)).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_request_that_has_begun_is_answered_before_serving_ends() {
+        let mut server = Slow::start(Limits { drain_ms_max: 30_000, ..Limits::default() }).await;
+        let (mut client, answer) = server.request().await;
+        let mut idle = TcpStream::connect(server.address).await.unwrap();
+        server.shutdown.cancel();
+        // Closed at once, with an error if it was not accepted yet.
+        let _ = within(idle.read(&mut [0])).await;
+        assert!(!server.serving.is_finished());
+        answer.send(()).unwrap();
+        let text = rest(&mut client).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("done"), "{text}");
+        within(server.serving).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_holds_the_process_for_no_longer_than_draining_may_take() {
+        let mut server = Slow::start(Limits { drain_ms_max: 10, ..Limits::default() }).await;
+        let (_client, _answer) = server.request().await;
+        server.shutdown.cancel();
+        within(server.serving).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_no_whole_head_is_disconnected() {
+        let mut server = Slow::start(Limits { head_ms_max: 50, ..Limits::default() }).await;
+        for sent in [&b""[..], b"GET / HTTP/1.1\r\nHost: he"] {
+            let mut client = TcpStream::connect(server.address).await.unwrap();
+            client.write_all(sent).await.unwrap();
+            let _ = rest(&mut client).await;
+        }
+        // The deadline is for the head alone.
+        let (mut client, answer) = server.request().await;
+        let later = TcpStream::connect(server.address).await.unwrap();
+        let _ = rest(&mut { later }).await;
+        answer.send(()).unwrap();
+        assert!(rest(&mut client).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_waits_for_another_to_end() {
+        let mut server = Slow::start(Limits { connections_max: 1, ..Limits::default() }).await;
+        let (first, answer) = server.request().await;
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        second.write_all(REQUEST).await.unwrap();
+        answer.send(()).unwrap();
+        assert!(server.begun.try_recv().is_err(), "the first connection is still open");
+        drop(first);
+        within(server.begun.recv()).await.unwrap().send(()).unwrap();
+        let mut start = [0; 12];
+        within(second.read_exact(&mut start)).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+    }
 
     #[tokio::test]
     async fn plain_http_is_for_this_machine_only() {

@@ -1,4 +1,4 @@
-//! Coming in: signatures of both kinds, passwords, tokens, and what stops whoever guesses.
+//! Authentication: signatures of both kinds, passwords, tokens, and the throttling of guesses.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::Method;
