@@ -3,11 +3,15 @@
 //! The role stands where an operation is registered, beside its handler. Invariants: an operation cannot be registered
 //! without saying who may do it; the role that the document shows is the one that is enforced, since one call writes both.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use axum::http::Method;
 use rollcall_domain::fleet::Role;
 use utoipa::openapi::{
+    RefOr, Schema,
     extensions::ExtensionsBuilder,
     path::{Operation, PathItem, Paths},
     security::SecurityRequirement,
@@ -32,6 +36,8 @@ pub(crate) struct Routes {
     /// Served without it.
     pub(super) open: OpenApiRouter<Arc<Api>>,
     pub(super) roles: Roles,
+    /// Names that two different schemas have: the document could show only one of them.
+    pub(super) conflicts: BTreeSet<String>,
 }
 
 /// The least role of each operation behind authentication.
@@ -52,6 +58,7 @@ impl Routes {
             operation.extensions = Some(ExtensionsBuilder::new().add("x-rollcall-role", role.name()).build());
             self.roles.0.insert((method, path.to_owned()), role);
         }
+        self.note_conflicts(&schemas);
         self.guarded = self.guarded.routes((schemas, paths, handler));
         self
     }
@@ -61,16 +68,33 @@ impl Routes {
         for (_, _, operation) in operations(&mut paths) {
             operation.security = Some(Vec::new());
         }
+        self.note_conflicts(&schemas);
         self.open = self.open.routes((schemas, paths, handler));
         self
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {
-        self.guarded = self.guarded.merge(other.guarded);
-        self.open = self.open.merge(other.open);
-        self.roles.0.extend(other.roles.0);
+        let Self { guarded, open, roles, conflicts } = other;
+        let schemas = [&guarded, &open].into_iter().flat_map(schemas).collect::<Vec<_>>();
+        self.note_conflicts(&schemas);
+        self.conflicts.extend(conflicts);
+        self.guarded = self.guarded.merge(guarded);
+        self.open = self.open.merge(open);
+        self.roles.0.extend(roles.0);
         self
     }
+
+    fn note_conflicts(&mut self, added: &[(String, RefOr<Schema>)]) {
+        let known: Vec<_> = [&self.guarded, &self.open].into_iter().flat_map(schemas).collect();
+        let differs =
+            |(name, schema): &&(String, RefOr<Schema>)| known.iter().any(|(other, known)| other == name && known != schema);
+        self.conflicts.extend(added.iter().filter(differs).map(|(name, _)| name.clone()));
+    }
+}
+
+fn schemas(router: &OpenApiRouter<Arc<Api>>) -> Vec<(String, RefOr<Schema>)> {
+    let components = router.get_openapi().components.iter();
+    components.flat_map(|all| &all.schemas).map(|(name, schema)| (name.clone(), schema.clone())).collect()
 }
 
 impl Roles {
