@@ -48,7 +48,7 @@ pub struct FirstAdministrator {
     /// The `project_id` in the path of v5 requests.
     pub project_id: String,
     pub operator: String,
-    /// Only if this process has made the operator; it cannot be told again.
+    /// Only if this process has made the operator; it is nowhere else.
     pub password: Option<SecretString>,
     /// The id of their first enabled access key.
     pub access_key: String,

@@ -1,4 +1,4 @@
-//! Middleware round every request: its id, its span, its metrics, and an answer even where a handler panicked.
+//! Middleware around every request: its id, its span, its metrics, and an answer even where a handler panicked.
 //!
 //! Does not authenticate. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
 

@@ -37,7 +37,6 @@ const ACCESS_KEY_RANDOM_CHARS: usize = 18;
 /// RFC 4648 section 6.
 const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// See the head of the file.
 pub(crate) struct Access {
     pub(super) master: MasterKey,
     token_key: TokenKey,
@@ -149,7 +148,7 @@ impl Access {
         Issued { token, expires_at: Timestamp::from_unix_ms(from.saturating_add(self.token_ms)) }
     }
 
-    /// Whose token it is.
+    /// The operator whose token it is.
     ///
     /// # Errors
     /// [`Code::InvalidToken`].

@@ -34,7 +34,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 const NOT_PROVEN: &str =
     "the access key is not known or not enabled, or the signature is not that of this request with its secret";
 
-/// The middleware round every guarded route.
+/// The middleware around every guarded route.
 pub(crate) async fn authenticate(
     State((api, roles)): State<(Arc<Api>, Arc<Roles>)>,
     request: Request,
