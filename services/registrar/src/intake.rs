@@ -1,6 +1,6 @@
 //! Taking requests from a queue and reading them.
 //!
-//! Not for judging them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
+//! Not for reading them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
 //! log are answered too, or they would come for ever. What a connector submitted is a certificate that asks to be let in
 //! or it goes no further: who a request says it is from is the submitter's word, what it was submitted as is not. What was
 //! submitted as a command is read only behind an API's proof.
@@ -38,7 +38,7 @@ pub(crate) struct Taken {
     pub(crate) request: Result<QueuedRequest, Unfit>,
 }
 
-/// Why something that was taken is not judged at all.
+/// Why something that was taken is not decided at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// It cannot be read, or is none of this log.

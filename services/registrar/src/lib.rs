@@ -8,26 +8,26 @@
 //! certificate's DER, and that only as far as it proves itself, and a command that an API has signed (`proofs`), which has
 //! checked the operator's name when it let the operator in.
 //!
-//! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `intake`, `ruling` (a batch is
-//! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
+//! Read [`run`] (who serves which log), then `worker` (the loop of one log, and why it is safe), `intake`, `draft` (a batch is
+//! decided), `instance` with `pending`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
 //! `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
 
 mod announce;
 mod answer;
 mod append;
 pub mod config;
-mod desk;
+mod draft;
 mod fleet;
 mod instance;
 mod intake;
 mod metrics;
 mod notices;
-mod overlay;
+mod pending;
 mod proofs;
-mod ruling;
 pub mod run;
 mod trace;
 mod trust;
+mod worker;
 
 pub use config::Config;
 pub use run::{Parts, run};

@@ -1,7 +1,7 @@
-//! Composition: one desk for each log, the fleet's and every instance's, for as long as the fleet has the instance.
+//! Composition: one worker for each log, the fleet's and every instance's, for as long as the fleet has the instance.
 //!
-//! Not for what a desk does. Invariant: an instance that appears in the fleet gets its desk without a restart, one that
-//! is deleted loses it, and a desk that fails is put up again while the others work on.
+//! Not for what a worker does. Invariant: an instance that appears in the fleet gets its worker without a restart, one that
+//! is deleted loses it, and a worker that fails is put up again while the others work on.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -15,15 +15,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     announce::{self, Served},
     config::Config,
-    desk::{Closed, Desk},
-    fleet::FleetRealm,
-    instance::InstanceRealm,
+    draft::LogState,
+    fleet::FleetState,
+    instance::InstanceState,
     notices::Notices,
-    ruling::Realm,
+    worker::{Closed, LogWorker},
 };
 
-/// How long to wait before a desk that ended by itself is put up again.
-const AGAIN: Duration = Duration::from_millis(500);
+/// How long to wait before a worker that ended by itself is put up again.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// What a registrar works with.
 #[derive(Clone)]
@@ -50,16 +50,16 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
         );
     }
     let config = Arc::new(config);
-    let (desks, confirmed) = (TaskTracker::new(), Served::default());
+    let (workers, confirmed) = (TaskTracker::new(), Served::default());
     let of_the_fleet = parts.fleet.clone();
     confirmed.put(LogId::Fleet, move || of_the_fleet.borrow().status());
     let (announcing, announced, stop) = (parts.clone(), confirmed.clone(), shutdown.clone());
-    desks.spawn(async move {
+    workers.spawn(async move {
         stop.run_until_cancelled(announce::announce(&announcing, announced)).await;
     });
-    desks.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
+    workers.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
         let (config, parts) = (Arc::clone(&config), parts.clone());
-        move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
+        move || Ok::<_, Closed>(FleetState::new(&config, &parts))
     }));
     let mut open: HashMap<SealedLog, CancellationToken> = HashMap::new();
     let mut fleet = parts.fleet.clone();
@@ -79,7 +79,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
                 let stop = shutdown.child_token();
                 let (id, config) = (instance.id.clone(), Arc::clone(&config));
                 let confirmed = confirmed.clone();
-                desks.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), confirmed, stop.clone()));
+                workers.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), confirmed, stop.clone()));
                 stop
             });
         }
@@ -90,8 +90,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
             None => break,
         }
     }
-    desks.close();
-    desks.wait().await;
+    workers.close();
+    workers.wait().await;
 }
 
 async fn serve_instance(
@@ -103,10 +103,10 @@ async fn serve_instance(
     stop: CancellationToken,
 ) {
     let (log, made, given) = (LogId::Instance(instance.clone()), parts.clone(), Arc::clone(&config));
-    // The view follows for longer than its desk, which finishes what it has begun.
+    // The view follows for longer than its worker, which finishes what it has begun.
     let (follow, stopped) = (CancellationToken::new(), stop.clone());
     let until = follow.clone();
-    // Held from one desk to the next, or every desk that fails would have the view read through again.
+    // Held from one worker to the next, or every worker that fails would have the view read through again.
     let mut held = None;
     keep_up(log, given, parts, stop, move || {
         let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
@@ -114,42 +114,42 @@ async fn serve_instance(
         drop(held.replace(view.clone()));
         let standing = view.status();
         confirmed.put(LogId::Instance(instance.clone()), move || standing.borrow().clone());
-        InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
+        InstanceState::new(&instance, &config, &made, view).ok_or(Closed)
     })
     .await;
-    debug_assert!(stopped.is_cancelled(), "a desk is kept up until it is told to stop");
+    debug_assert!(stopped.is_cancelled(), "a worker is kept up until it is told to stop");
     follow.cancel();
 }
 
-/// Keeps a desk up until `stop`.
-async fn keep_up<R: Realm + 'static>(
+/// Keeps a worker up until `stop`.
+async fn keep_up<R: LogState + 'static>(
     log: LogId,
     config: Arc<Config>,
     parts: Parts,
     stop: CancellationToken,
-    mut realm: impl FnMut() -> Result<R, Closed>,
+    mut state: impl FnMut() -> Result<R, Closed>,
 ) {
     let notices = Arc::new(Notices::default());
     while !stop.is_cancelled() {
-        let Ok(realm) = realm() else {
-            stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+        let Ok(state) = state() else {
+            stop.run_until_cancelled(tokio::time::sleep(RETRY_DELAY)).await;
             continue;
         };
-        let desk = Desk::new(log.clone(), &config, &parts, Arc::clone(&notices), realm);
-        // A task of its own, so that a panic ends this desk's round and not the registrar.
-        match tokio::spawn(desk.run(stop.clone())).await {
+        let worker = LogWorker::new(log.clone(), &config, &parts, Arc::clone(&notices), state);
+        // A task of its own, so that a panic ends this worker's round and not the registrar.
+        match tokio::spawn(worker.run(stop.clone())).await {
             Ok(Ok(())) => {}
             Ok(Err(Closed)) => {
-                if let Some(left_out) = notices.desk.failed("lost its view") {
-                    tracing::warn!(%log, left_out, "the desk lost its view; opening it again");
+                if let Some(left_out) = notices.worker.failed("lost its view") {
+                    tracing::warn!(%log, left_out, "the worker lost its view; opening it again");
                 }
             }
             Err(error) => {
-                if let Some(left_out) = notices.desk.failed("failed") {
-                    tracing::error!(%log, %error, left_out, "the desk failed; putting it up again");
+                if let Some(left_out) = notices.worker.failed("failed") {
+                    tracing::error!(%log, %error, left_out, "the worker failed; putting it up again");
                 }
             }
         }
-        stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+        stop.run_until_cancelled(tokio::time::sleep(RETRY_DELAY)).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Deciding a batch: one request after the other, each against what is known and what was decided before it.
 //!
 //! Not for making it so: a [`Draft`] means nothing until the log has confirmed it. Invariant: a draft is a function of the
-//! requests, the realm at `expected`, the clock and entropy; it is thrown away whole when the log ends elsewhere.
+//! requests, the state at `expected`, the clock and entropy; it is thrown away whole when the log ends elsewhere.
 
 use std::{
     any::Any,
@@ -22,22 +22,22 @@ use rollcall_domain::{
 };
 
 use crate::{
-    desk::Closed,
     intake::{Taken, Unfit},
     trace,
+    worker::Closed,
 };
 
 /// Most bytes of records in one append. One record may be larger than what is left, never larger than all of it.
 const BATCH_BYTES_MAX: usize = 8 * RECORD_BYTES_MAX;
-/// Requests judged before other tasks get their turn: some milliseconds of signature checks.
-const JUDGED_AT_ONCE_MAX: usize = 16;
+/// Requests decided before other tasks get their turn: some milliseconds of signature checks.
+const DECIDED_AT_ONCE_MAX: usize = 16;
 
-/// What requests of one log are judged against.
-pub(crate) trait Realm: Send {
-    /// Returns once everything up to `last` is known, and forgets what was only assumed.
+/// What requests of one log are decided against.
+pub(crate) trait LogState: Send {
+    /// Returns once everything up to `last` is known, and forgets what was pending.
     fn catch_up(&mut self, last: Position) -> impl Future<Output = Result<(), Closed>> + Send;
 
-    /// Sees to what has to be there before requests can be granted. What is not there, [`judge`](Self::judge) refuses.
+    /// Sees to what has to be there before requests can be granted. What is not there, [`decide`](Self::decide) refuses.
     fn prepare(&mut self, _taken: &[Taken]) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -51,13 +51,13 @@ pub(crate) trait Realm: Send {
     /// Looks at the latest state before a batch.
     fn begin(&mut self);
 
-    /// Judges one request as of everything known and assumed.
-    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged;
+    /// Decides one request as of everything known and pending.
+    fn decide(&mut self, request: &AnyRequest, now: Timestamp) -> Decided;
 
-    /// From now on `event` has happened, at `position`.
-    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position);
+    /// Takes `event` to have happened at `position`, before the log has confirmed it.
+    fn apply_pending(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position);
 
-    /// Whether every lookup since [`begin`](Self::begin) can be believed, and the realm still moves.
+    /// Whether every lookup since [`begin`](Self::begin) can be believed, and the state still moves.
     fn is_sound(&self) -> bool;
 }
 
@@ -78,9 +78,9 @@ impl From<Point> for Tip {
     }
 }
 
-/// What a realm says of one request.
+/// What a state says of one request.
 #[derive(Debug)]
-pub(crate) enum Judged {
+pub(crate) enum Decided {
     /// This is to happen.
     Grant(AnyEvent),
     /// It is already so.
@@ -89,7 +89,7 @@ pub(crate) enum Judged {
     RuledBefore(Position),
     /// It is refused.
     Reject(Box<Rejected>),
-    /// It can only be judged once everything assumed is known.
+    /// It can only be decided once nothing is pending.
     Wait,
 }
 
@@ -106,7 +106,7 @@ pub(crate) struct Rejected {
 
 /// What becomes of one request if the log confirms the draft.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum DraftRuling {
     /// A record of the draft, at this position.
     Recorded(Position),
     /// Nothing to write.
@@ -115,7 +115,7 @@ pub(crate) enum Outcome {
     RuledBefore(Position),
     /// Refused.
     Rejected(Box<Rejected>),
-    /// Not a request of this log, or not a proven one, or one that cannot be judged at all.
+    /// Not a request of this log, or not a proven one, or one that cannot be decided at all.
     Unfit(Unfit),
 }
 
@@ -123,18 +123,18 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     /// For the first requests of the batch, in order; those after them wait for the next draft.
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) rulings: Vec<DraftRuling>,
     /// The records that are to follow on the expected position.
     pub(crate) records: Vec<NewRecord>,
     bytes: usize,
 }
 
 impl Draft {
-    /// Whether the outcomes say something that is only true if the log still ends where it was expected to.
+    /// Whether the rulings say something that is only true if the log still ends where it was expected to.
     pub(crate) fn depends_on_the_end(&self) -> bool {
-        self.outcomes.iter().any(|outcome| match outcome {
-            Outcome::Recorded(_) | Outcome::AlreadySo | Outcome::Rejected(_) => true,
-            Outcome::RuledBefore(_) | Outcome::Unfit(_) => false,
+        self.rulings.iter().any(|ruling| match ruling {
+            DraftRuling::Recorded(_) | DraftRuling::AlreadySo | DraftRuling::Rejected(_) => true,
+            DraftRuling::RuledBefore(_) | DraftRuling::Unfit(_) => false,
         })
     }
 
@@ -143,9 +143,9 @@ impl Draft {
     }
 }
 
-/// Decides as many of `taken` as one draft holds. Empty only if the first of them has to [wait](Judged::Wait).
-pub(crate) async fn draft<R: Realm>(
-    realm: &mut R,
+/// Decides as many of `taken` as one draft holds. Empty only if the first of them has to [wait](Decided::Wait).
+pub(crate) async fn draft<R: LogState>(
+    state: &mut R,
     log: &LogId,
     taken: &[Taken],
     expected: Position,
@@ -153,58 +153,58 @@ pub(crate) async fn draft<R: Realm>(
     entropy: &dyn Entropy,
 ) -> Draft {
     let mut draft = Draft::default();
-    realm.begin();
+    state.begin();
     for (count, taken) in taken.iter().enumerate() {
         if draft.is_full() {
             break;
         }
-        if count % JUDGED_AT_ONCE_MAX == JUDGED_AT_ONCE_MAX - 1 {
+        if count % DECIDED_AT_ONCE_MAX == DECIDED_AT_ONCE_MAX - 1 {
             tokio::task::yield_now().await;
         }
         let queued = match &taken.request {
             Ok(queued) => queued,
             Err(unfit) => {
-                draft.outcomes.push(Outcome::Unfit(unfit.clone()));
+                draft.rulings.push(DraftRuling::Unfit(unfit.clone()));
                 continue;
             }
         };
         let now = Timestamp::from_unix_ms(clock.unix_ms());
         let _span = trace::ruling(log, &taken.id, queued.traceparent.as_deref()).entered();
-        let outcome = match judged(realm, log, &taken.id, &queued.request, now) {
-            Err(Failed) => Outcome::Unfit(Unfit::Unreadable("ruling failed".into())),
-            Ok(judged) => match judged {
-                Judged::Grant(event) => {
+        let ruling = match guarded(state, log, &taken.id, &queued.request, now) {
+            Err(Failed) => DraftRuling::Unfit(Unfit::Unreadable("ruling failed".into())),
+            Ok(decided) => match decided {
+                Decided::Grant(event) => {
                     let id = entropy.uuid_v7(now.unix_ms());
                     let record = record(id, log, &taken.id, queued, event, now);
                     let position = Position(expected.0 + draft.records.len() as u64 + 1);
-                    write(realm, &mut draft, &record, queued, position)
+                    write(state, &mut draft, &record, queued, position)
                 }
-                Judged::AlreadySo => Outcome::AlreadySo,
-                Judged::RuledBefore(position) => Outcome::RuledBefore(position),
-                Judged::Reject(rejected) => Outcome::Rejected(rejected),
-                Judged::Wait => break,
+                Decided::AlreadySo => DraftRuling::AlreadySo,
+                Decided::RuledBefore(position) => DraftRuling::RuledBefore(position),
+                Decided::Reject(rejected) => DraftRuling::Rejected(rejected),
+                Decided::Wait => break,
             },
         };
-        draft.outcomes.push(outcome);
+        draft.rulings.push(ruling);
     }
     draft
 }
 
-/// Judging a request has panicked.
+/// Deciding a request has panicked.
 struct Failed;
 
-/// What the realm says of a request, even of one that it was not written for: a panic let through here would end the
-/// desk, and the same request would end every desk after it, for it comes again until it is answered.
-fn judged<R: Realm>(
-    realm: &mut R,
+/// What the state says of a request, even of one that it was not written for: a panic let through here would end the
+/// worker, and the same request would end every worker after it, for it comes again until it is answered.
+fn guarded<R: LogState>(
+    state: &mut R,
     log: &LogId,
     id: &RequestId,
     request: &AnyRequest,
     now: Timestamp,
-) -> Result<Judged, Failed> {
-    // Judging only reads; what it leaves half done is at most a cache of what was looked up.
-    catch_unwind(AssertUnwindSafe(|| realm.judge(request, now))).map_err(|panic| {
-        tracing::error!(%log, request = %id, panic = text(&*panic), "judging a request failed: it is answered as unreadable");
+) -> Result<Decided, Failed> {
+    // Deciding only reads; what it leaves half done is at most a cache of what was looked up.
+    catch_unwind(AssertUnwindSafe(|| state.decide(request, now))).map_err(|panic| {
+        tracing::error!(%log, request = %id, panic = text(&*panic), "deciding a request failed: it is answered as unreadable");
         Failed
     })
 }
@@ -215,26 +215,26 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Adds a record to the draft, unless no log would take it.
-fn write<R: Realm>(
-    realm: &mut R,
+fn write<R: LogState>(
+    state: &mut R,
     draft: &mut Draft,
     record: &Record,
     queued: &QueuedRequest,
     position: Position,
-) -> Outcome {
+) -> DraftRuling {
     let bytes = encode_record(record);
     if bytes.len() > RECORD_BYTES_MAX {
         // Found here and not by the log: there it would take the whole batch with it, for ever.
         let rejection = Rejection::LimitReached { what: "bytes in one record", max: RECORD_BYTES_MAX as u64 };
         let ruling = RejectedRuling::from(&rejection);
-        return Outcome::Rejected(Box::new(Rejected { at: record.time, ruling, template: None, checks: Vec::new() }));
+        return DraftRuling::Rejected(Box::new(Rejected { at: record.time, ruling, template: None, checks: Vec::new() }));
     }
     draft.bytes += bytes.len();
     // A certificate that connects is known again by itself; an operator's request by its id, and by what it asks.
     let request_sha256 = matches!(record.actor, Actor::Operator(_)).then(|| request_sha256(queued));
     draft.records.push(NewRecord { record: bytes, request_sha256 });
-    realm.assume(&record.cause, &record.event, record.time, position);
-    Outcome::Recorded(position)
+    state.apply_pending(&record.cause, &record.event, record.time, position);
+    DraftRuling::Recorded(position)
 }
 
 fn record(
