@@ -14,10 +14,11 @@ use rollcall_domain::{
 };
 
 use crate::{
-    draft::{DraftRuling, Rejected},
-    intake::{Taken, Unfit},
+    draft::DraftRuling,
+    log_state::Rejected,
     metrics::metrics,
     notices::Notices,
+    request::{Taken, Unfit},
 };
 
 /// Answers `rulings`, those of the first requests of `taken`. `last` is where the log ends with them.

@@ -16,7 +16,8 @@ use rollcall_domain::ids::{LogId, Position};
 use tokio::time::Instant;
 
 use crate::{
-    draft::{Draft, Tip},
+    draft::Draft,
+    log_state::Tip,
     metrics::{RetryReason, metrics},
     notices::Notices,
 };

@@ -23,10 +23,9 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    draft::{Decided, LogState, Rejected, Tip},
-    intake::Taken,
-    run::Parts,
-    worker::Closed,
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    parts::Parts,
+    request::Taken,
 };
 
 /// See the file.

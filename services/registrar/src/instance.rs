@@ -24,11 +24,10 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    draft::{Decided, LogState, Rejected, Tip},
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    parts::Parts,
     pending::{Pending, PendingDevices},
-    run::Parts,
     trust::Trust,
-    worker::Closed,
 };
 
 /// See the file.

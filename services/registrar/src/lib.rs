@@ -9,28 +9,32 @@
 //! checked the operator's name when it let the operator in.
 //!
 //! Read [`run`] (who serves which log), then `worker` (the loop of one log, and why it is safe), `intake`, `draft` (a batch is
-//! decided), `instance` with `pending`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
-//! `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
+//! decided), `log_state` with `instance`, `pending` and `fleet` (what it is decided against), `append` (the log confirms it),
+//! `answer`; beside it, `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
 
 mod announce;
 mod answer;
 mod append;
-pub mod config;
+mod config;
 mod draft;
 mod fleet;
 mod instance;
 mod intake;
+mod log_state;
 mod metrics;
 mod notices;
+mod parts;
 mod pending;
 mod proofs;
-pub mod run;
+mod request;
+mod run;
 mod trace;
 mod trust;
 mod worker;
 
 pub use config::Config;
-pub use run::{Parts, run};
+pub use parts::Parts;
+pub use run::run;
 
 #[cfg(test)]
 mod tests;

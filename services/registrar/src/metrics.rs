@@ -9,7 +9,7 @@ use opentelemetry::{
 };
 use rollcall_backbone::proof::Unproven;
 
-use crate::{draft::DraftRuling, intake::Unfit};
+use crate::{draft::DraftRuling, request::Unfit};
 
 /// The instruments.
 pub(crate) struct Metrics {

@@ -5,42 +5,23 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use rollcall_backbone::{Backbone, seal::SealedLog, signing::SigningKey};
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_backbone::seal::SealedLog;
 use rollcall_domain::ids::{Incarnation, InstanceId, LogId};
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
-use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     announce::{self, Served},
     config::Config,
-    draft::LogState,
     fleet::FleetState,
     instance::InstanceState,
+    log_state::{Closed, LogState},
     notices::Notices,
-    worker::{Closed, LogWorker},
+    parts::Parts,
+    worker::LogWorker,
 };
 
 /// How long to wait before a worker that ended by itself is put up again.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
-
-/// What a registrar works with.
-#[derive(Clone)]
-pub struct Parts {
-    /// Logs, queues, attempts.
-    pub backbone: Backbone,
-    /// The process's views.
-    pub store: Store,
-    /// The fleet as it is folded: [`rollcall_projection::fleet::follow`].
-    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// Seals what is appended, and signs announcements: the same for all registrars of a fleet.
-    pub key: Arc<SigningKey>,
-    /// The time of decisions.
-    pub clock: Arc<dyn Clock>,
-    /// Record ids, verification codes and incarnations of instances.
-    pub entropy: Arc<dyn Entropy>,
-}
 
 /// Serves the fleet's log and every instance's until `shutdown`; what has been decided by then is answered first.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {

@@ -20,12 +20,14 @@ use crate::{
     answer::answer,
     append::{self, confirm},
     config::Config,
-    draft::{Draft, LogState, Tip, draft},
-    intake::{self, Taken},
+    draft::{Draft, draft},
+    intake,
+    log_state::{Closed, LogState, Tip},
     metrics::{RetryReason, metrics},
     notices::Notices,
+    parts::Parts,
     proofs::Proofs,
-    run::Parts,
+    request::Taken,
 };
 
 /// First wait before the backbone is asked again.
@@ -34,10 +36,6 @@ const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 /// How long a worker that is told to stop goes on answering what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// The view that requests are decided against has been closed.
-#[derive(Debug)]
-pub(crate) struct Closed;
 
 /// See the file.
 pub(crate) struct LogWorker<R> {

@@ -20,7 +20,6 @@ const NOT_YET: &[&str] = &[
     "services/connector",
     "services/domain",
     "services/projection",
-    "services/registrar",
     "services/rollcall",
 ];
 

@@ -31,10 +31,9 @@ use super::{
     world::{accepted, instance, operator, queued, rejected},
 };
 use crate::{
-    config::Config,
-    draft::{Decided, LogState, Rejected, Tip},
-    run::Parts,
-    worker::{Closed, LogWorker},
+    Config, Parts,
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    worker::LogWorker,
 };
 
 const BOUND: Duration = Duration::from_secs(600);
