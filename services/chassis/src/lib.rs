@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod keys;
+pub mod rate_limit;
 pub mod retry;
 pub mod secret_file;
 pub mod shutdown;
