@@ -12,6 +12,7 @@ pub mod keys;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret_file;
+pub mod server_certificate;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls_client;
