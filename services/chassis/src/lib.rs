@@ -17,3 +17,4 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod tls_client;
 pub mod tls_server;
+pub mod trace_context;
