@@ -22,6 +22,7 @@ mod rows;
 mod shared;
 mod store;
 mod stored;
+pub mod supervisor;
 
 #[cfg(test)]
 mod tests;
