@@ -3,6 +3,8 @@
 //! The fleet's log and the instances' have one each. Invariant: what is decided is a function of the request, the state, the
 //! time and entropy; nothing is written here.
 
+use std::fmt;
+
 use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, RejectedRuling},
     seal::{Digest, Point, SealedLog, Sealing},
@@ -18,6 +20,12 @@ use crate::request::Taken;
 /// The view that requests are decided against has been closed.
 #[derive(Debug)]
 pub(crate) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the view of the log has been closed")
+    }
+}
 
 /// What requests of one log are decided against.
 pub(crate) trait LogState: Send {

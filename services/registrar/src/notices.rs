@@ -7,8 +7,6 @@ use rollcall_backbone::repeats::Repeats;
 /// One for each place that is tried again.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    /// The worker as a whole: it lost its view, or failed.
-    pub(crate) worker: Repeats,
     /// Log and queue cannot be opened.
     pub(crate) opening: Repeats,
     /// Requests cannot be taken.
