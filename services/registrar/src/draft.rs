@@ -12,7 +12,7 @@ use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record, request_sha256},
     log::{BATCH_RECORDS_MAX, NewRecord, RECORD_BYTES_MAX},
 };
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, trace_context};
 use rollcall_domain::{
     ids::{LogId, Position, RequestId},
     registry::Actor,
@@ -23,7 +23,6 @@ use rollcall_domain::{
 use crate::{
     log_state::{Decided, LogState, Rejected},
     request::{Taken, Unfit},
-    trace,
 };
 
 /// Most bytes of records in one append. One record may be larger than what is left, never larger than all of it.
@@ -96,7 +95,7 @@ pub(crate) async fn draft<R: LogState>(
             }
         };
         let now = Timestamp::from_unix_ms(clock.unix_ms());
-        let _span = trace::ruling(log, &taken.id, queued.traceparent.as_deref()).entered();
+        let _span = span(log, &taken.id, queued.traceparent.as_deref()).entered();
         let ruling = match guarded(state, log, &taken.id, &queued.request, now) {
             Err(Failed) => DraftRuling::Unfit(Unfit::Unreadable("ruling failed".into())),
             Ok(decided) => match decided {
@@ -115,6 +114,15 @@ pub(crate) async fn draft<R: LogState>(
         draft.rulings.push(ruling);
     }
     draft
+}
+
+/// The span of one ruling: it continues the requester's trace.
+fn span(log: &LogId, request: &RequestId, traceparent: Option<&str>) -> tracing::Span {
+    let span = tracing::debug_span!("rule", %log, %request);
+    if let Some(traceparent) = traceparent {
+        trace_context::continue_from(&span, traceparent);
+    }
+    span
 }
 
 /// Deciding a request has panicked.
@@ -176,6 +184,6 @@ fn record(
         AnyRequest::Fleet { actor, .. } => actor,
         AnyRequest::Registry(request) => &request.actor,
     };
-    let traceparent = queued.traceparent.clone().filter(|text| trace::is_traceparent(text));
+    let traceparent = queued.traceparent.clone().filter(|text| trace_context::is_traceparent(text));
     Record { id, log: log.clone(), time, cause: cause.clone(), actor: actor.clone(), traceparent, event }
 }

@@ -28,7 +28,6 @@ mod pending;
 mod proofs;
 mod request;
 mod run;
-mod trace;
 mod trust;
 mod worker;
 
