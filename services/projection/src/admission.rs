@@ -17,7 +17,7 @@ use rollcall_domain::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::DropGuard;
 
-use crate::shared::Shared;
+use crate::state::ViewState;
 pub use crate::store::{Store, StoreConfig, ViewError};
 
 /// How a view stands.
@@ -125,34 +125,34 @@ pub struct Applied {
 /// What a connector or registrar knows of one instance. Cheap to clone; reads take no lock.
 #[derive(Clone)]
 pub struct AdmissionView {
-    shared: Arc<Shared>,
+    state: Arc<ViewState>,
     /// The view may end once this is dropped.
     _usage: Arc<DropGuard>,
 }
 
 impl AdmissionView {
-    pub(crate) fn of(shared: Arc<Shared>, usage: DropGuard) -> Self {
-        Self { shared, _usage: Arc::new(usage) }
+    pub(crate) fn of(state: Arc<ViewState>, usage: DropGuard) -> Self {
+        Self { state, _usage: Arc::new(usage) }
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn state(&self) -> &ViewState {
+        &self.state
     }
 
     /// The latest configuration.
     pub fn configuration(&self) -> Arc<Configuration> {
-        Arc::clone(&self.shared.served().configuration)
+        Arc::clone(&self.state.served().configuration)
     }
 
     /// How the view stands; changes with every folded batch.
     pub fn status(&self) -> watch::Receiver<ViewStatus> {
-        self.shared.status()
+        self.state.status()
     }
 
     /// Every record folded from now on, live ones and those of a catch-up alike. A reader that lags gets
     /// `RecvError::Lagged` and must look at the whole state again.
     pub fn applied(&self) -> broadcast::Receiver<Applied> {
-        self.shared.applied()
+        self.state.applied()
     }
 
     /// Returns once the view has folded `position`.
@@ -160,52 +160,52 @@ impl AdmissionView {
     /// # Errors
     /// [`ViewError::Closed`] if the view has ended or ends before.
     pub async fn reached(&self, position: Position) -> Result<(), ViewError> {
-        self.shared.reached(position).await
+        self.state.reached(position).await
     }
 
     /// Returns once the view is not kept up any more ([`ViewHealth::Ended`]). Whoever still needs it asks the store again.
     pub async fn ended(&self) {
-        self.shared.ended().await;
+        self.state.ended().await;
     }
 
     /// The position of the record that an operator's request came to, if it came to one: how a request seen again gets
     /// its earlier ruling.
     pub fn ruled(&self, request: &RequestId) -> Option<Position> {
-        self.shared.look(|rows| rows.ruled(request)).flatten()
+        self.state.look(|rows| rows.ruled(request)).flatten()
     }
 
     /// Whether the record at a position is not ours. Only of positions that the view has reached; damage counts as yes.
     pub fn is_foreign(&self, position: Position) -> bool {
-        self.shared.look(|rows| rows.is_foreign(position)).unwrap_or(true)
+        self.state.look(|rows| rows.is_foreign(position)).unwrap_or(true)
     }
 
     /// The last runs of records that were not ours, first and last position of each, at most `max`, the newest first.
     pub fn foreign(&self, max: usize) -> Vec<(Position, Position)> {
-        self.shared.look(|rows| rows.foreign(max)).unwrap_or_default()
+        self.state.look(|rows| rows.foreign(max)).unwrap_or_default()
     }
 
     /// How many lookups have met damage since the view was opened. Whoever decides on "there is none" compares this
     /// before and after: a lookup that met damage found nothing, which is not the same as nothing being there.
     pub fn lookups_damaged(&self) -> u64 {
-        self.shared.lookups_damaged()
+        self.state.lookups_damaged()
     }
 }
 
 impl Devices for AdmissionView {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
-        self.shared.look(|rows| rows.entry(id)).flatten()
+        self.state.look(|rows| rows.entry(id)).flatten()
     }
 
     fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        self.shared.look(|rows| rows.holder(fingerprint)).flatten()
+        self.state.look(|rows| rows.holder(fingerprint)).flatten()
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {
         // Damage counts as "yes": whoever asks wants to delete the product.
-        self.shared.look(|rows| rows.any_of_product(space, product)).unwrap_or(true)
+        self.state.look(|rows| rows.any_of_product(space, product)).unwrap_or(true)
     }
 
     fn count(&self) -> u64 {
-        self.shared.count()
+        self.state.count()
     }
 }

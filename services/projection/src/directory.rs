@@ -35,7 +35,7 @@ pub use self::{
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };
-use crate::admission::AdmissionView;
+use crate::{admission::AdmissionView, state::ViewState};
 
 /// A device that exists, and the records that made it what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,19 +95,19 @@ impl DirectoryView {
 
     /// One device; the inner `None` says that no such device exists now.
     pub fn show(&self, id: &DeviceId) -> Option<Option<Listed>> {
-        self.shared().look_in_directory(|rows| rows.listed(id))
+        self.state().look_in_directory(|rows| rows.listed(id))
     }
 
     /// The devices that a query means, in its order.
     pub fn list(&self, query: &DeviceQuery<'_>) -> Option<DevicePage> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
     }
 
     /// How many devices a query means, whatever its `after`, `offset` and `limit`.
     pub fn count(&self, query: &DeviceQuery<'_>) -> Option<u64> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
     }
 
     /// Devices whose field begins with `prefix`, by that field, from after `after`: those of `spaces`, if given. Where few
@@ -120,42 +120,42 @@ impl DirectoryView {
         after: Option<&Cursor>,
         max: usize,
     ) -> Option<FoundPage> {
-        self.shared().look_in_directory(|rows| search::find(rows, prefix, field, spaces, after, max))
+        self.state().look_in_directory(|rows| search::find(rows, prefix, field, spaces, after, max))
     }
 
     /// One certificate that is pinned to a device; the inner `None` says that no such certificate is pinned now.
     pub fn certificate(&self, id: &CertificateId) -> Option<Option<ListedCertificate>> {
-        self.shared().look_in_directory(|rows| rows.certificate(id))
+        self.state().look_in_directory(|rows| rows.certificate(id))
     }
 
     /// The certificates that a query means, newest first.
     pub fn certificates(&self, query: &CertificateQuery) -> Option<CertificatePage> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
     }
 
     /// The certificates that were proven by a CA certificate and are pinned, newest first, from before `after`.
     pub fn devices_of_ca(&self, ca: &CaId, after: Option<CertificateId>, max: usize) -> Option<Vec<ListedCertificate>> {
-        self.shared().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
+        self.state().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
     }
 
     /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.
     pub fn history(&self, device: &DeviceId, before: Option<Position>, max: usize) -> Option<Vec<Position>> {
-        self.shared().look_in_directory(|rows| rows.history(device, before, max))
+        self.state().look_in_directory(|rows| rows.history(device, before, max))
     }
 
     /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same;
     /// of an instance that was, nothing is left.
     pub fn seen(&self, device: &DeviceId) -> Option<Seen> {
-        self.shared().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
+        self.state().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
     }
 
     /// Remembers that a device came online or went offline.
     pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
-        self.shared().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
+        self.state().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
     }
 
-    fn shared(&self) -> &crate::shared::Shared {
-        self.admission.shared()
+    fn state(&self) -> &ViewState {
+        self.admission.state()
     }
 }

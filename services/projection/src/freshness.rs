@@ -43,7 +43,7 @@ use crate::{
 /// How often it is looked whether the process runs, and how far its views are.
 const TICK: Duration = Duration::from_millis(100);
 /// Pause before announcements are followed again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How often it is looked at most whether the divergence of one log is to be logged again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -235,7 +235,7 @@ impl Freshness {
                 }
                 Err(error) => self.cannot_follow(&error),
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 

@@ -6,7 +6,7 @@
 //! The trust boundary: the files below a view may be torn, stale or of another stream; every value carries a CRC, and a
 //! doubt means quarantine and rebuild.
 //!
-//! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
+//! Read [`admission`] (what a connector or registrar must know), then `state` (what it stands on), `follow` (how it comes about), `fold`, `rows`
 //! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up), [`fleet`] and
 //! [`freshness`] (how old what is known may be), `readiness`.
 
@@ -19,7 +19,8 @@ mod foreign;
 pub mod freshness;
 pub mod readiness;
 mod rows;
-mod shared;
+mod state;
+
 mod store;
 mod stored;
 pub mod supervisor;

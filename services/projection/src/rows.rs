@@ -49,7 +49,7 @@ pub(crate) struct Rows {
 
 /// The effect of writing one device's row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct RowStats {
     /// Live devices.
     pub(crate) live: u64,
     /// Wrapping sum of the rows' hashes.
@@ -156,7 +156,7 @@ impl Rows {
         id: &DeviceId,
         old: Option<&Row>,
         new: Option<&Row>,
-        tally: &mut Tally,
+        stats: &mut RowStats,
     ) -> Result<(), Fault> {
         let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, &new.entry));
         for key in old.map_or_else(Vec::new, |old| self.index_keys(id, &old.entry)) {
@@ -174,13 +174,13 @@ impl Rows {
             Some(new) => {
                 let value = encode_row(new)?;
                 self.database.put(&key, &value)?;
-                tally.add(&key, &value, &new.entry);
+                stats.add(&key, &value, &new.entry);
             }
             None if old.is_some() => self.database.remove(&key)?,
             None => {}
         }
         if let Some(old) = old {
-            tally.subtract(&key, &encode_row(old)?, &old.entry);
+            stats.subtract(&key, &encode_row(old)?, &old.entry);
         }
         for key in leads.iter().filter(|key| !led.contains(key)) {
             self.database.put(key, id.as_str().as_bytes())?;
@@ -203,13 +203,13 @@ impl Rows {
 
     /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit nobody, only after an unclean stop.
-    pub(crate) fn audit(&self, clean: bool) -> Result<(Tally, Counts), Fault> {
-        let (mut tally, mut counts) = (Tally::default(), Counts::default());
+    pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
+        let (mut stats, mut counts) = (RowStats::default(), Counts::default());
         let prefix = self.key(DEVICE, &[]);
         self.database.scan(&prefix, |key, value| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
             let row = decode_row(&id, value)?;
-            tally.add(key, value, &row.entry);
+            stats.add(key, value, &row.entry);
             self.put_index(&id, &row.entry)?;
             if self.has_directory() {
                 counts.add(&row);
@@ -219,7 +219,7 @@ impl Rows {
             }
             Ok(Scan::Next)
         })?;
-        Ok((tally, counts))
+        Ok((stats, counts))
     }
 
     /// What stands before the device ids in the keys of device rows.
@@ -276,7 +276,7 @@ impl Rows {
     }
 }
 
-impl Tally {
+impl RowStats {
     fn add(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
         self.sum = self.sum.wrapping_add(row_hash(row, value));
         self.live += u64::from(matches!(entry, DeviceEntry::Live(_)));

@@ -22,7 +22,7 @@ use rollcall_domain::ids::InstanceId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{admission::AdmissionView, directory::DirectoryView, follow, rows, shared::Shared, stored};
+use crate::{admission::AdmissionView, directory::DirectoryView, follow, rows, state::ViewState, stored};
 
 /// Keys of forgotten generations that opening removes; the rest waits for the next opening.
 const ORPHANS_ERASED_MAX: usize = 100_000;
@@ -76,7 +76,7 @@ struct Inner {
     /// Whether the database was closed in order before it was opened now.
     clean: bool,
     current: watch::Sender<Arc<Database>>,
-    views: Mutex<HashMap<(InstanceId, Incarnation), Weak<Shared>>>,
+    views: Mutex<HashMap<(InstanceId, Incarnation), Weak<ViewState>>>,
     tasks: TaskTracker,
     /// Cancelled when [`Store::close`] is called.
     closing: CancellationToken,
@@ -145,17 +145,17 @@ impl Store {
         shutdown: CancellationToken,
     ) -> Result<AdmissionView, ViewError> {
         let mut views = locked(&self.0.views);
-        if let Some(shared) = views.get(&(instance.clone(), incarnation)).and_then(Weak::upgrade)
-            && let Some(usage) = shared.used_until(&shutdown)
+        if let Some(state) = views.get(&(instance.clone(), incarnation)).and_then(Weak::upgrade)
+            && let Some(usage) = state.used_until(&shutdown)
         {
-            return Ok(AdmissionView::of(shared, usage));
+            return Ok(AdmissionView::of(state, usage));
         }
-        let (shared, follower) = follow::open(self.clone(), instance.clone(), incarnation, log);
-        let usage = shared.used_until(&shutdown).ok_or(ViewError::Closed)?;
+        let (state, follower) = follow::open(self.clone(), instance.clone(), incarnation, log);
+        let usage = state.used_until(&shutdown).ok_or(ViewError::Closed)?;
         views.retain(|_, view| view.strong_count() > 0);
-        views.insert((instance.clone(), incarnation), Arc::downgrade(&shared));
+        views.insert((instance.clone(), incarnation), Arc::downgrade(&state));
         self.0.tasks.spawn(follower.run());
-        Ok(AdmissionView::of(shared, usage))
+        Ok(AdmissionView::of(state, usage))
     }
 
     /// The directory of an instance: the same view as that of [`admission`](Self::admission), for whoever looks things up.

@@ -96,8 +96,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/domain", "outline"),
     ("services/domain", "second_reader"),
     ("services/domain", "succeeds"),
-    ("services/projection", "AGAIN"),
-    ("services/projection", "Tally"),
     ("services/rollcall", "Applier"),
     ("services/rollcall", "Ground"),
     ("services/rollcall", "Welcome"),

@@ -32,7 +32,7 @@ use crate::{
 const APPLIED_WAITING_MAX: usize = 1024;
 
 /// See the file.
-pub(crate) struct Shared {
+pub(crate) struct ViewState {
     served: ArcSwap<Served>,
     /// Raised with every whole replacement of `served`.
     generation: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct Served {
 }
 
 /// For readers.
-impl Shared {
+impl ViewState {
     pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
         self.served.load()
     }
@@ -102,23 +102,23 @@ impl Shared {
     pub(crate) fn look<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
         let served = self.served.load();
         let rows = served.rows.as_ref()?;
-        self.judge(&rows.database, lookup(rows))
+        self.checked(&rows.database, lookup(rows))
     }
 
     /// As [`look`](Self::look), in what the directory has written; `None` also while that is not what is served.
     pub(crate) fn look_in_directory<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
         // Owned: a long walk is no business of a lookup of the connector's.
         let rows = self.served.load().rows.clone().filter(|rows| rows.has_directory())?;
-        self.judge(&rows.database, lookup(&rows))
+        self.checked(&rows.database, lookup(&rows))
     }
 
     /// As [`look`](Self::look), beside the generations.
     pub(crate) fn look_beside<T>(&self, lookup: impl FnOnce(&Database) -> Result<T, Fault>) -> Option<T> {
         let database = self.store.current();
-        self.judge(&database, lookup(&database))
+        self.checked(&database, lookup(&database))
     }
 
-    fn judge<T>(&self, database: &Database, found: Result<T, Fault>) -> Option<T> {
+    fn checked<T>(&self, database: &Database, found: Result<T, Fault>) -> Option<T> {
         found
             .inspect_err(|fault| {
                 self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
@@ -131,7 +131,7 @@ impl Shared {
 }
 
 /// For whoever hands the view out.
-impl Shared {
+impl ViewState {
     pub(crate) fn new(store: Store) -> Self {
         Self {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
@@ -180,7 +180,7 @@ impl Shared {
 }
 
 /// For the task that keeps the view up.
-impl Shared {
+impl ViewState {
     pub(crate) fn position(&self) -> Position {
         self.status.borrow().position
     }
@@ -232,7 +232,7 @@ impl Shared {
     }
 
     pub(crate) fn count_anew(&self, fold: &Fold) {
-        self.live.store(fold.tally.live, Ordering::Release);
+        self.live.store(fold.stats.live, Ordering::Release);
         self.counts.store(fold.counts.clone());
     }
 
@@ -262,13 +262,13 @@ fn new_status(generation: u64) -> ViewStatus {
 /// Says that the view has ended when it is dropped: with the task that kept it up, however that came to its end. A panic
 /// that left the last status standing would have connectors admit by a view that never moves again.
 pub(crate) struct Ended {
-    shared: Arc<Shared>,
+    state: Arc<ViewState>,
     instance: InstanceId,
 }
 
 impl Ended {
-    pub(crate) fn of(shared: Arc<Shared>, instance: InstanceId) -> Self {
-        Self { shared, instance }
+    pub(crate) fn of(state: Arc<ViewState>, instance: InstanceId) -> Self {
+        Self { state, instance }
     }
 }
 
@@ -277,8 +277,8 @@ impl Drop for Ended {
         if std::thread::panicking() {
             tracing::error!(instance = %self.instance, "the view has failed and is not used until it is opened again");
         }
-        *self.shared.users() = None;
-        self.shared.status.send_modify(|status| (status.caught_up, status.health) = (false, ViewHealth::Ended));
-        self.shared.ended.cancel();
+        *self.state.users() = None;
+        self.state.status.send_modify(|status| (status.caught_up, status.health) = (false, ViewHealth::Ended));
+        self.state.ended.cancel();
     }
 }
