@@ -5,122 +5,20 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
-    codec::Record,
-    seal::{Digest, LastBatch, Point, SealKeys, Sealing},
-    signing::KeyId,
-};
+use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
+    ids::{DeviceId, Fingerprint, Incarnation, InstanceId, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, DeviceEntry, Devices},
 };
 use tokio::sync::{broadcast, watch};
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::state::ViewState;
-pub use crate::store::{Store, StoreConfig, ViewError};
-
-/// How a view stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewStatus {
-    /// How far the log has been folded.
-    pub position: Position,
-    /// Whether everything that was in the log when following began has been folded. A view that was opened again and
-    /// cannot reach the log has `caught_up: false`, its earlier position and [`ViewHealth::Stale`]: it may be used.
-    pub caught_up: bool,
-    /// The log's digest over what was ours, for comparing views at one position.
-    pub digest: Digest,
-    /// How what follows on the position has to be proven.
-    pub sealing: Sealing,
-    /// The last batch of ours up to the position.
-    pub batch: Option<LastBatch>,
-    /// How the log is proven to hold registrars' records and no others'.
-    pub proof: LogProof,
-    /// Records that were not ours and were stepped over; `None` if there was none.
-    pub foreign: Option<ForeignSeen>,
-    /// Raised when what lookups are made in was replaced as a whole: the log was another one or had lost records, or the
-    /// view was built again. [`AdmissionView::applied`] may leave out what was folded meanwhile, so whoever keeps
-    /// anything that was judged by this view judges it again, as soon as the view may be judged by.
-    pub generation: u64,
-    /// What is happening.
-    pub health: ViewHealth,
-}
-
-impl ViewStatus {
-    /// Where the view stands in its log.
-    pub const fn point(&self) -> Point {
-        Point { position: self.position, digest: self.digest, sealing: self.sealing, batch: self.batch }
-    }
-}
-
-/// How a log is proven to hold registrars' records and no others'.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogProof {
-    /// This process has no registrar's public key: everything that stands in the log is taken for ours.
-    WithoutKeys,
-    /// Version 0.1 began the log and nobody has adopted it: everything that stands in it is taken for ours.
-    Unsigned,
-    /// The log is to be sealed from its first record on, and holds none yet.
-    Awaited,
-    /// By seals, the last of them by this key.
-    Sealed(KeyId),
-}
-
-impl LogProof {
-    pub(crate) fn of(sealing: Sealing, keys: &SealKeys) -> Self {
-        match sealing {
-            Sealing::Unsigned if keys.is_empty() => Self::WithoutKeys,
-            Sealing::Unsigned => Self::Unsigned,
-            Sealing::Awaited => Self::Awaited,
-            Sealing::By(key) => Self::Sealed(key.id()),
-        }
-    }
-}
-
-/// What was stepped over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForeignSeen {
-    /// How many records.
-    pub count: u64,
-    /// Position of the last of them.
-    pub last: Position,
-}
-
-/// Whether a view moves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ViewHealth {
-    /// It follows the log.
-    Following,
-    /// The log cannot be reached, or the view is being built again; what is known stays in use.
-    Stale {
-        /// Why.
-        reason: String,
-    },
-    /// A record cannot be read; the view stands before it until an operator upgrades or repairs.
-    Parked {
-        /// Its position.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
-    /// The log holds what cannot be proven with the keys of this process; what is known stays in use.
-    Unproven {
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// Nothing keeps it up any more: nobody uses it, or it failed. It never moves again and nothing may be judged by it;
-    /// the store opens it anew.
-    Ended,
-}
-
-/// A record that has just been folded.
-#[derive(Clone, Debug)]
-pub struct Applied {
-    /// Its position.
-    pub position: Position,
-    /// The record.
-    pub record: Arc<Record>,
-}
+use crate::views::ViewState;
+pub use crate::{
+    files::StoreConfig,
+    foreign::ForeignSeen,
+    views::{Applied, LogProof, Store, ViewError, ViewHealth, ViewStatus},
+};
 
 /// What a connector or registrar knows of one instance. Cheap to clone; reads take no lock.
 #[derive(Clone)]
@@ -130,11 +28,30 @@ pub struct AdmissionView {
     _usage: Arc<DropGuard>,
 }
 
-impl AdmissionView {
-    pub(crate) fn of(state: Arc<ViewState>, usage: DropGuard) -> Self {
-        Self { state, _usage: Arc::new(usage) }
+impl Store {
+    /// The view of an instance, of that one of this id which has this `incarnation`. It follows its log for as long as anybody uses it: whoever asks does so until their
+    /// `shutdown` is cancelled or the last clone of their handle is dropped. Asked again for an instance that is
+    /// followed, it is the same view, whichever `log` is given then. One that has [ended](AdmissionView::ended) is opened
+    /// again from what it left.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ViewError::Closed`] if the view ends while it is being opened. A view that cannot be read starts empty and is
+    /// built again.
+    pub fn admission(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        log: Arc<dyn RegistryLog>,
+        shutdown: CancellationToken,
+    ) -> Result<AdmissionView, ViewError> {
+        let (state, usage) = self.view(instance, incarnation, log, &shutdown)?;
+        Ok(AdmissionView { state, _usage: Arc::new(usage) })
     }
+}
 
+impl AdmissionView {
     pub(crate) fn state(&self) -> &ViewState {
         &self.state
     }

@@ -8,10 +8,7 @@
 //! several at a time, `search` goes through one in its own order. All of it is synchronous and reads files: ask off the
 //! runtime's threads.
 
-mod certificate;
 mod certificates;
-mod counts;
-mod index;
 mod list;
 mod plan;
 mod query;
@@ -19,23 +16,27 @@ mod search;
 mod seen;
 mod stream;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::{
     ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
     registry::Device,
     time::Timestamp,
 };
+use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{certificate::presented, counts::Counts};
 pub use self::{
-    certificate::{CertificateId, ListedCertificate},
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
     query::{Condition, DeviceQuery, DeviceStatus, MARKER_DIGITS, Marker, NODE_TYPE, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };
-use crate::{admission::AdmissionView, state::ViewState};
+pub use crate::rows::{CertificateId, ListedCertificate};
+use crate::{
+    admission::AdmissionView,
+    views::{Store, ViewError, ViewState},
+};
 
 /// A device that exists, and the records that made it what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +84,29 @@ pub struct DirectoryView {
     incarnation: Incarnation,
 }
 
-impl DirectoryView {
-    pub(crate) fn of(admission: AdmissionView, instance: InstanceId, incarnation: Incarnation) -> Self {
-        Self { admission, instance, incarnation }
+impl Store {
+    /// The directory of an instance: the same view as that of [`admission`](Self::admission), for whoever looks things up.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ViewError::WithoutDirectory`] if the store was opened without; else as for [`admission`](Self::admission).
+    pub fn directory(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        log: Arc<dyn RegistryLog>,
+        shutdown: CancellationToken,
+    ) -> Result<DirectoryView, ViewError> {
+        if !self.config().directory {
+            return Err(ViewError::WithoutDirectory { folder: self.config().folder.display().to_string() });
+        }
+        let view = self.admission(instance, incarnation, log, shutdown)?;
+        Ok(DirectoryView { admission: view, instance: instance.clone(), incarnation })
     }
+}
 
+impl DirectoryView {
     /// The same view, as a connector or registrar knows it: configuration, position, status.
     pub fn admission(&self) -> &AdmissionView {
         &self.admission

@@ -17,11 +17,9 @@ use rollcall_domain::{
 };
 
 use crate::{
-    admission::ForeignSeen,
-    directory::{Counts, presented},
-    rows::{RowStats, Rows},
-    store::Fault,
-    stored::{StoredProgress, StoredSealing, decode, device::Row},
+    files::{Fault, decode},
+    foreign::ForeignSeen,
+    rows::{Counts, Row, RowStats, Rows, StoredProgress, StoredSealing, presented},
 };
 
 /// One generation and how far it has been folded.

@@ -36,8 +36,8 @@ use tokio_util::sync::CancellationToken;
 use self::core::Core;
 pub use self::core::{Divergence, FRESH_MAX, SETTLE, SUSPENDED_AFTER, Uncounted};
 use crate::{
-    admission::{ViewHealth, ViewStatus},
     fleet::FleetSnapshot,
+    views::{ViewHealth, ViewStatus},
 };
 
 /// How often it is looked whether the process runs, and how far its views are.

@@ -19,7 +19,6 @@ const NOT_YET: &[&str] = &[
     "services/backbone",
     "services/connector",
     "services/domain",
-    "services/projection",
     "services/rollcall",
 ];
 

@@ -20,12 +20,14 @@ use rollcall_domain::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::{
+    status::{Applied, LogProof, ViewHealth, ViewStatus},
+    view_error::ViewError,
+};
 use crate::{
-    admission::{Applied, LogProof, ViewHealth, ViewStatus},
-    directory::Counts,
+    files::{Database, Fault, Files},
     fold::Fold,
-    rows::Rows,
-    store::{Database, Fault, Store, ViewError},
+    rows::{Counts, Rows},
 };
 
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
@@ -46,8 +48,8 @@ pub(crate) struct ViewState {
     users: Mutex<Option<Vec<CancellationToken>>>,
     /// Cancelled when the task has ended.
     ended: CancellationToken,
-    /// Dropped last: closing the store marks it clean.
-    store: Store,
+    /// Dropped last: closing the files marks them clean.
+    files: Arc<Files>,
 }
 
 /// What lookups are made in.
@@ -114,7 +116,7 @@ impl ViewState {
 
     /// As [`look`](Self::look), beside the generations.
     pub(crate) fn look_beside<T>(&self, lookup: impl FnOnce(&Database) -> Result<T, Fault>) -> Option<T> {
-        let database = self.store.current();
+        let database = self.files.current();
         self.checked(&database, lookup(&database))
     }
 
@@ -122,7 +124,7 @@ impl ViewState {
         found
             .inspect_err(|fault| {
                 self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
-                if let Err(fault) = self.store.replace(database, fault) {
+                if let Err(fault) = self.files.replace(database, fault) {
                     tracing::error!(%fault, "the views cannot be rebuilt yet; trying again when they are next used");
                 }
             })
@@ -132,7 +134,7 @@ impl ViewState {
 
 /// For whoever hands the view out.
 impl ViewState {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(files: Arc<Files>) -> Self {
         Self {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
             generation: AtomicU64::new(0),
@@ -143,7 +145,7 @@ impl ViewState {
             applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
             users: Mutex::new(Some(Vec::new())),
             ended: CancellationToken::new(),
-            store,
+            files,
         }
     }
 
@@ -192,7 +194,7 @@ impl ViewState {
             status.digest = fold.point.digest;
             status.sealing = fold.point.sealing;
             status.batch = fold.point.batch;
-            status.proof = LogProof::of(fold.point.sealing, self.store.keys());
+            status.proof = LogProof::of(fold.point.sealing, &self.files.config().keys);
             status.foreign = fold.foreign;
             status.generation = self.generation.load(Ordering::Acquire);
             if caught_up {

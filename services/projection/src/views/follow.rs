@@ -12,19 +12,20 @@ use rollcall_backbone::{
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
-    seal::{Point, SealedLog},
+    seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    state::{Ended, ViewState},
+    status::{Applied, ViewHealth},
+};
 use crate::{
-    admission::{Applied, ViewHealth},
+    files::{Fault, Files, StoredGeneration, StoredGenerations, generations},
     fold::Fold,
     foreign::{ForeignNotice, metrics},
-    rows::{self, Rows},
-    state::{Ended, ViewState},
-    store::{Fault, Store},
-    stored::{StoredGeneration, StoredGenerations},
+    rows::Rows,
 };
 
 /// Most records folded before readers are told and other tasks get their turn.
@@ -41,7 +42,7 @@ const RETIRE_LOOK: Duration = Duration::from_millis(100);
 /// Keeps one view up.
 pub(crate) struct Follower {
     state: Arc<ViewState>,
-    store: Store,
+    files: Arc<Files>,
     instance: InstanceId,
     sealed: SealedLog,
     log: Arc<dyn RegistryLog>,
@@ -101,17 +102,17 @@ impl From<Fault> for Stopped {
 
 /// Opens the view as it was left, to be served at once; the follower takes it on from there.
 pub(crate) fn open(
-    store: Store,
+    files: Arc<Files>,
     instance: InstanceId,
     incarnation: Incarnation,
     log: Arc<dyn RegistryLog>,
 ) -> (Arc<ViewState>, Follower) {
-    let state = Arc::new(ViewState::new(store.clone()));
+    let state = Arc::new(ViewState::new(Arc::clone(&files)));
     let ended = Ended::of(Arc::clone(&state), instance.clone());
     let sealed = SealedLog { log: LogId::Instance(instance.clone()), incarnation };
     let mut follower = Follower {
         state: Arc::clone(&state),
-        store,
+        files,
         instance,
         sealed,
         log,
@@ -153,14 +154,14 @@ impl Follower {
 
     /// One session with the log; returns only with a reason to stop.
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
-        let mut databases = self.store.changes();
+        let mut databases = self.files.changes();
         let current = databases.borrow_and_update().number;
         let stream = self.log.open(&self.sealed.log).await?;
         let last = self.log.last(&self.sealed.log).await?;
         self.settle(&stream, last, current)?;
         self.audit().await?;
         let from = self.fold.as_ref().map_or_else(|| self.start(), |fold| fold.point);
-        let mut reader = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.store.keys().clone(), from);
+        let mut reader = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.keys().clone(), from);
         loop {
             let steps = tokio::select! {
                 biased;
@@ -178,9 +179,13 @@ impl Follower {
         }
     }
 
+    fn keys(&self) -> &SealKeys {
+        &self.files.config().keys
+    }
+
     /// Before the first record.
     fn start(&self) -> Point {
-        Point::start(&self.sealed, self.store.keys())
+        Point::start(&self.sealed, self.keys())
     }
 
     async fn recover(&mut self, stopped: Stopped) {
@@ -226,8 +231,8 @@ impl Follower {
 
     fn give_up_database(&mut self, fault: &Fault) {
         self.state.stale(format!("rebuilding the view: {fault}"));
-        let database = self.fold.as_ref().map_or_else(|| self.store.current(), |fold| Arc::clone(&fold.rows.database));
-        if let Err(fault) = self.store.replace(&database, fault) {
+        let database = self.fold.as_ref().map_or_else(|| self.files.current(), |fold| Arc::clone(&fold.rows.database));
+        if let Err(fault) = self.files.replace(&database, fault) {
             self.state.stale(format!("the view cannot be rebuilt: {fault}"));
         }
         // What was folded in memory and never written or told would otherwise be taken for done.
@@ -236,17 +241,17 @@ impl Follower {
 
     /// Serves the generation that was served before the process stopped.
     fn serve_what_was_left(&mut self) -> Result<(), Fault> {
-        let database = self.store.current();
-        let Some(generation) = rows::generations(&database, &self.instance, self.sealed.incarnation)?.serving else {
+        let database = self.files.current();
+        let Some(generation) = generations::generations(&database, &self.instance, self.sealed.incarnation)?.serving else {
             return Ok(());
         };
-        if !self.store.serves(generation.schema) {
+        if !self.files.serves(generation.schema) {
             return Ok(());
         }
         if let Some(fold) = Fold::load(Arc::new(Rows { database, generation }))? {
             self.state.serve(&fold);
             self.state.publish(&fold, false);
-            if generation.schema == self.store.schema() {
+            if generation.schema == self.files.schema() {
                 self.fold = Some(fold);
                 self.serving = true;
             } else {
@@ -286,21 +291,22 @@ impl Follower {
     /// A generation to build: the one that was being built when the process stopped, or a new one.
     fn begin(&mut self, stream: &StreamIdentity, last: Position) -> Result<Fold, Fault> {
         let diverged = std::mem::take(&mut self.diverged);
-        let _one_at_a_time = self.store.generations();
-        let database = self.store.current();
-        let StoredGenerations { serving, building } = rows::generations(&database, &self.instance, self.sealed.incarnation)?;
+        let _one_at_a_time = self.files.generations();
+        let database = self.files.current();
+        let StoredGenerations { serving, building } =
+            generations::generations(&database, &self.instance, self.sealed.incarnation)?;
         if let Some(generation) = building
             && !diverged
-            && generation.schema == self.store.schema()
+            && generation.schema == self.files.schema()
             && let Some(fold) = Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }))?
             && fold.stream == *stream
             && fold.point.position <= last
         {
             return Ok(fold);
         }
-        let generation = StoredGeneration { number: rows::next_generation(&database)?, schema: self.store.schema() };
+        let generation = StoredGeneration { number: generations::next_generation(&database)?, schema: self.files.schema() };
         let generations = StoredGenerations { serving, building: Some(generation) };
-        rows::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
+        generations::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
         let rows = Arc::new(Rows { database, generation });
         let mut fold = Fold::fresh(rows, stream.clone(), self.sealed.incarnation, self.start());
         fold.commit()?;
@@ -313,7 +319,7 @@ impl Follower {
             return Ok(());
         }
         let Some(mut fold) = self.fold.take() else { return Ok(()) };
-        let clean = self.store.was_clean();
+        let clean = self.files.was_clean();
         let (fold, audited) = tokio::task::spawn_blocking(move || {
             let audited = fold.audit(clean);
             (fold, audited)
@@ -382,7 +388,7 @@ impl Follower {
             if !reached && !parked {
                 return Ok(());
             }
-            switch(&self.store, &self.state, &self.instance, fold)?;
+            switch(&self.files, &self.state, &self.instance, fold)?;
             self.serving = true;
             applied.retain(|applied| applied.position > seen);
         }
@@ -417,15 +423,15 @@ async fn fold_batch(
 }
 
 /// Serves a generation that was being built, and forgets the one that was served.
-fn switch(store: &Store, state: &ViewState, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
+fn switch(files: &Files, state: &ViewState, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
     let database = &fold.rows.database;
     let generations = StoredGenerations { serving: Some(fold.rows.generation), building: None };
-    rows::put_generations(database, instance, fold.incarnation, generations)?;
+    generations::put_generations(database, instance, fold.incarnation, generations)?;
     let old = state.served().rows.clone();
     state.serve_another(fold);
     tracing::info!(%instance, position = %fold.point.position, devices = fold.stats.live, "the view has been built");
     if let Some(old) = old.filter(|old| old.database.number == database.number) {
-        store.spawn(|closing| retire(closing, old));
+        files.spawn(|closing| retire(closing, old));
     }
     Ok(())
 }
