@@ -24,7 +24,8 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use self::certificates::Certificates;
-pub use self::certificates::{FILE_BYTES_MAX, NAMES_MAX, NamedPair, PemPair, TlsServerError};
+pub use self::certificates::{NAMES_MAX, NamedPair, TlsServerError};
+pub use crate::server_certificate::PemPair;
 
 /// How often files are looked at, at most: at the first connection after that.
 pub const REREAD_EVERY: Duration = Duration::from_secs(1);

@@ -8,10 +8,7 @@
 //! several at a time, `search` goes through one in its own order. All of it is synchronous and reads files: ask off the
 //! runtime's threads.
 
-mod certificate;
 mod certificates;
-mod counts;
-mod index;
 mod list;
 mod plan;
 mod query;
@@ -19,23 +16,27 @@ mod search;
 mod seen;
 mod stream;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::{
     ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
     registry::Device,
     time::Timestamp,
 };
+use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{certificate::presented, counts::Counts};
 pub use self::{
-    certificate::{CertificateId, ListedCertificate},
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
     query::{Condition, DeviceQuery, DeviceStatus, MARKER_DIGITS, Marker, NODE_TYPE, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };
-use crate::admission::AdmissionView;
+pub use crate::rows::{CertificateId, ListedCertificate};
+use crate::{
+    admission::AdmissionView,
+    views::{Store, ViewError, ViewState},
+};
 
 /// A device that exists, and the records that made it what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +84,29 @@ pub struct DirectoryView {
     incarnation: Incarnation,
 }
 
-impl DirectoryView {
-    pub(crate) fn of(admission: AdmissionView, instance: InstanceId, incarnation: Incarnation) -> Self {
-        Self { admission, instance, incarnation }
+impl Store {
+    /// The directory of an instance: the same view as that of [`admission`](Self::admission), for whoever looks things up.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ViewError::WithoutDirectory`] if the store was opened without; else as for [`admission`](Self::admission).
+    pub fn directory(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        log: Arc<dyn RegistryLog>,
+        shutdown: CancellationToken,
+    ) -> Result<DirectoryView, ViewError> {
+        if !self.config().directory {
+            return Err(ViewError::WithoutDirectory { folder: self.config().folder.display().to_string() });
+        }
+        let view = self.admission(instance, incarnation, log, shutdown)?;
+        Ok(DirectoryView { admission: view, instance: instance.clone(), incarnation })
     }
+}
 
+impl DirectoryView {
     /// The same view, as a connector or registrar knows it: configuration, position, status.
     pub fn admission(&self) -> &AdmissionView {
         &self.admission
@@ -95,19 +114,19 @@ impl DirectoryView {
 
     /// One device; the inner `None` says that no such device exists now.
     pub fn show(&self, id: &DeviceId) -> Option<Option<Listed>> {
-        self.shared().look_in_directory(|rows| rows.listed(id))
+        self.state().look_in_directory(|rows| rows.listed(id))
     }
 
     /// The devices that a query means, in its order.
     pub fn list(&self, query: &DeviceQuery<'_>) -> Option<DevicePage> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
     }
 
     /// How many devices a query means, whatever its `after`, `offset` and `limit`.
     pub fn count(&self, query: &DeviceQuery<'_>) -> Option<u64> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
     }
 
     /// Devices whose field begins with `prefix`, by that field, from after `after`: those of `spaces`, if given. Where few
@@ -120,42 +139,42 @@ impl DirectoryView {
         after: Option<&Cursor>,
         max: usize,
     ) -> Option<FoundPage> {
-        self.shared().look_in_directory(|rows| search::find(rows, prefix, field, spaces, after, max))
+        self.state().look_in_directory(|rows| search::find(rows, prefix, field, spaces, after, max))
     }
 
     /// One certificate that is pinned to a device; the inner `None` says that no such certificate is pinned now.
     pub fn certificate(&self, id: &CertificateId) -> Option<Option<ListedCertificate>> {
-        self.shared().look_in_directory(|rows| rows.certificate(id))
+        self.state().look_in_directory(|rows| rows.certificate(id))
     }
 
     /// The certificates that a query means, newest first.
     pub fn certificates(&self, query: &CertificateQuery) -> Option<CertificatePage> {
-        let counts = self.shared().counts();
-        self.shared().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
+        let counts = self.state().counts();
+        self.state().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
     }
 
     /// The certificates that were proven by a CA certificate and are pinned, newest first, from before `after`.
     pub fn devices_of_ca(&self, ca: &CaId, after: Option<CertificateId>, max: usize) -> Option<Vec<ListedCertificate>> {
-        self.shared().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
+        self.state().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
     }
 
     /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.
     pub fn history(&self, device: &DeviceId, before: Option<Position>, max: usize) -> Option<Vec<Position>> {
-        self.shared().look_in_directory(|rows| rows.history(device, before, max))
+        self.state().look_in_directory(|rows| rows.history(device, before, max))
     }
 
     /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same;
     /// of an instance that was, nothing is left.
     pub fn seen(&self, device: &DeviceId) -> Option<Seen> {
-        self.shared().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
+        self.state().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
     }
 
     /// Remembers that a device came online or went offline.
     pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
-        self.shared().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
+        self.state().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
     }
 
-    fn shared(&self) -> &crate::shared::Shared {
-        self.admission.shared()
+    fn state(&self) -> &ViewState {
+        self.admission.state()
     }
 }

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission::{ForeignSeen, LogProof, ViewHealth, ViewStatus},
-    foreign::{ForeignNotice, metrics},
+    foreign::{ForeignNotice, ForeignSeen, metrics},
+    views::{LogProof, ViewHealth, ViewStatus},
 };
 
 /// First wait before following is tried again.

@@ -17,11 +17,9 @@ use rollcall_domain::{
 };
 
 use crate::{
-    admission::ForeignSeen,
-    directory::{Counts, presented},
-    rows::{Rows, Tally},
-    store::Fault,
-    stored::{StoredProgress, StoredSealing, decode, device::Row},
+    files::{Fault, decode},
+    foreign::ForeignSeen,
+    rows::{Counts, Row, RowStats, Rows, StoredProgress, StoredSealing, presented},
 };
 
 /// One generation and how far it has been folded.
@@ -35,7 +33,7 @@ pub(crate) struct Fold {
     pub(crate) foreign: Option<ForeignSeen>,
     /// Where the run of foreign records began that ends at the point.
     foreign_since: Option<Position>,
-    pub(crate) tally: Tally,
+    pub(crate) stats: RowStats,
     /// `None` until the rows have been read through; empty without the directory.
     pub(crate) counts: Option<Arc<Counts>>,
     pub(crate) configuration: Arc<Configuration>,
@@ -55,7 +53,7 @@ impl Fold {
             point: start,
             foreign: None,
             foreign_since: None,
-            tally: Tally::default(),
+            stats: RowStats::default(),
             counts: Some(Arc::default()),
             configuration: Arc::default(),
             configured_at: Position::START,
@@ -74,7 +72,7 @@ impl Fold {
             point: point(&progress),
             foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
             foreign_since: None,
-            tally: Tally { live: progress.live, sum: progress.rows_sum },
+            stats: RowStats { live: progress.live, sum: progress.rows_sum },
             counts: None,
             configuration: Arc::new(configuration),
             configured_at,
@@ -87,10 +85,10 @@ impl Fold {
     /// so the count is taken from them: folding those records again finds them done.
     pub(crate) fn audit(&mut self, clean: bool) -> Result<(), Fault> {
         let (found, counts) = self.rows.audit(clean)?;
-        if clean && found != self.tally {
-            return Err(Fault(format!("the view's rows are not those that were counted: {found:?}, not {:?}", self.tally)));
+        if clean && found != self.stats {
+            return Err(Fault(format!("the view's rows are not those that were counted: {found:?}, not {:?}", self.stats)));
         }
-        self.tally = found;
+        self.stats = found;
         self.counts = Some(Arc::new(counts));
         Ok(())
     }
@@ -150,8 +148,8 @@ impl Fold {
             batch: self.point.batch.map(|LastBatch { first, end, before }| (first.0, end.0, before)),
             foreign: self.foreign.map(|seen| (seen.count, seen.last.0)),
             incarnation: self.incarnation.0,
-            live: self.tally.live,
-            rows_sum: self.tally.sum,
+            live: self.stats.live,
+            rows_sum: self.stats.sum,
             stream: &self.stream.0,
         })
     }
@@ -210,7 +208,7 @@ impl Fold {
         for gone in old.iter().flat_map(|old| &old.certificates).filter(|known| !certificates.contains(known)) {
             self.rows.remove_certificate(*gone)?;
         }
-        self.rows.put_row(id, old, new, &mut self.tally)?;
+        self.rows.put_row(id, old, new, &mut self.stats)?;
         if let Some(counts) = &mut self.counts
             && self.rows.has_directory()
         {

@@ -7,6 +7,15 @@ use opentelemetry::{KeyValue, global, metrics::Counter};
 use rollcall_backbone::{repeats::Repeats, seal::Foreign};
 use rollcall_domain::ids::{LogId, Position};
 
+/// What was stepped over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignSeen {
+    /// How many records.
+    pub count: u64,
+    /// Position of the last of them.
+    pub last: Position,
+}
+
 /// What was said of one log.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignNotice(Repeats);

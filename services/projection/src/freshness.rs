@@ -36,14 +36,14 @@ use tokio_util::sync::CancellationToken;
 use self::core::Core;
 pub use self::core::{Divergence, FRESH_MAX, SETTLE, SUSPENDED_AFTER, Uncounted};
 use crate::{
-    admission::{ViewHealth, ViewStatus},
     fleet::FleetSnapshot,
+    views::{ViewHealth, ViewStatus},
 };
 
 /// How often it is looked whether the process runs, and how far its views are.
 const TICK: Duration = Duration::from_millis(100);
 /// Pause before announcements are followed again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How often it is looked at most whether the divergence of one log is to be logged again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -235,7 +235,7 @@ impl Freshness {
                 }
                 Err(error) => self.cannot_follow(&error),
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 

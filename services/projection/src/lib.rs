@@ -6,22 +6,23 @@
 //! The trust boundary: the files below a view may be torn, stale or of another stream; every value carries a CRC, and a
 //! doubt means quarantine and rebuild.
 //!
-//! Read [`admission`] (what a connector or registrar must know), then `shared` (what it stands on), `follow` (how it comes about), `fold`, `rows`
-//! (what is written in which order), `store` (when files are believed), then [`directory`] (what people look up), [`fleet`] and
-//! [`freshness`] (how old what is known may be), `readiness`.
+//! Read [`admission`] (what a connector or registrar must know) and [`directory`] (what people look up), then the rooms below
+//! them, each of which names only those before it: `files` (a database's life: when it is believed, its generations), `rows`
+//! (what is written in which order), `fold` (what a record changes), `views` (who is followed, and how a view stands). Beside
+//! them [`fleet`], which is in memory, [`supervisor`] (what runs for each of its instances), [`freshness`] and [`readiness`] (how
+//! old what is known may be).
 
 pub mod admission;
 pub mod directory;
+mod files;
 pub mod fleet;
 mod fold;
-mod follow;
 mod foreign;
 pub mod freshness;
 pub mod readiness;
 mod rows;
-mod shared;
-mod store;
-mod stored;
+pub mod supervisor;
+mod views;
 
 #[cfg(test)]
 mod tests;

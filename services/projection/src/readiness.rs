@@ -9,8 +9,8 @@ use rollcall_backbone::heartbeat::INTERVAL;
 use rollcall_domain::ids::Position;
 
 use crate::{
-    admission::{LogProof, ViewHealth, ViewStatus},
     freshness::Seen,
+    views::{LogProof, ViewHealth, ViewStatus},
 };
 
 /// A view that no registrar has confirmed for so long is not relied upon, whatever it says itself.

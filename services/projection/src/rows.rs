@@ -5,31 +5,35 @@
 //! entries that no longer lead to a row go before the row changes and new ones come after, so that stopping between any
 //! two writes is such a case and nothing worse.
 
+mod certificate;
+mod counts;
+pub(crate) mod index;
+mod stats;
+mod stored;
+
 use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Incarnation, InstanceId, Position, ProductId, RequestId, SpaceId},
+    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, Device, DeviceEntry},
 };
-use sha2::{Digest, Sha256};
 
-use crate::{
-    directory::Counts,
-    store::{Database, Fault, Scan, Value},
+pub use self::certificate::{CertificateId, ListedCertificate};
+use self::stored::{
+    configuration::{decode_configuration, encode_configuration},
+    device::encode_row,
+};
+pub(crate) use self::{
+    certificate::presented,
+    counts::Counts,
+    stats::RowStats,
     stored::{
-        StoredGeneration, StoredGenerations, StoredProgress,
-        configuration::{decode_configuration, encode_configuration},
-        decode,
-        device::{Row, decode_row, encode_row},
-        encode,
+        SCHEMA, SERVED_SCHEMAS, StoredProgress, StoredSealing,
+        device::{Row, decode_row},
     },
 };
+use crate::files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key};
 
-/// Keys of no generation: the table of generations itself.
-const META: u32 = 0;
-const META_INSTANCE: u8 = b'I';
-const META_NEXT: u8 = b'N';
-const META_SEEN: u8 = b'S';
 const DEVICE: u8 = b'D';
 const FINGERPRINT: u8 = b'F';
 const MEMBER: u8 = b'M';
@@ -38,22 +42,11 @@ const CONFIGURATION: u8 = b'C';
 const PROGRESS: u8 = b'P';
 /// Positions that are not ours, as ranges: first → last.
 const FOREIGN: u8 = b'X';
-/// Between the parts of a key; no id can hold it.
-pub(crate) const SEPARATOR: u8 = 0;
 
 /// One generation of one instance.
 pub(crate) struct Rows {
     pub(crate) database: Arc<Database>,
     pub(crate) generation: StoredGeneration,
-}
-
-/// The effect of writing one device's row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Live devices.
-    pub(crate) live: u64,
-    /// Wrapping sum of the rows' hashes.
-    pub(crate) sum: u64,
 }
 
 impl Rows {
@@ -156,7 +149,7 @@ impl Rows {
         id: &DeviceId,
         old: Option<&Row>,
         new: Option<&Row>,
-        tally: &mut Tally,
+        stats: &mut RowStats,
     ) -> Result<(), Fault> {
         let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, &new.entry));
         for key in old.map_or_else(Vec::new, |old| self.index_keys(id, &old.entry)) {
@@ -174,13 +167,13 @@ impl Rows {
             Some(new) => {
                 let value = encode_row(new)?;
                 self.database.put(&key, &value)?;
-                tally.add(&key, &value, &new.entry);
+                stats.add(&key, &value, &new.entry);
             }
             None if old.is_some() => self.database.remove(&key)?,
             None => {}
         }
         if let Some(old) = old {
-            tally.subtract(&key, &encode_row(old)?, &old.entry);
+            stats.subtract(&key, &encode_row(old)?, &old.entry);
         }
         for key in leads.iter().filter(|key| !led.contains(key)) {
             self.database.put(key, id.as_str().as_bytes())?;
@@ -203,13 +196,13 @@ impl Rows {
 
     /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit nobody, only after an unclean stop.
-    pub(crate) fn audit(&self, clean: bool) -> Result<(Tally, Counts), Fault> {
-        let (mut tally, mut counts) = (Tally::default(), Counts::default());
+    pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
+        let (mut stats, mut counts) = (RowStats::default(), Counts::default());
         let prefix = self.key(DEVICE, &[]);
         self.database.scan(&prefix, |key, value| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
             let row = decode_row(&id, value)?;
-            tally.add(key, value, &row.entry);
+            stats.add(key, value, &row.entry);
             self.put_index(&id, &row.entry)?;
             if self.has_directory() {
                 counts.add(&row);
@@ -219,7 +212,7 @@ impl Rows {
             }
             Ok(Scan::Next)
         })?;
-        Ok((tally, counts))
+        Ok((stats, counts))
     }
 
     /// What stands before the device ids in the keys of device rows.
@@ -229,7 +222,7 @@ impl Rows {
 
     /// Removes up to `max` keys of this generation; `Continue` when there may be more.
     pub(crate) fn erase(&self, max: usize) -> Result<ControlFlow<()>, Fault> {
-        erase(&self.database, self.generation.number, max)
+        generations::erase(&self.database, self.generation.number, max)
     }
 
     /// Damages a row below its CRC.
@@ -276,125 +269,8 @@ impl Rows {
     }
 }
 
-impl Tally {
-    fn add(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
-        self.sum = self.sum.wrapping_add(row_hash(row, value));
-        self.live += u64::from(matches!(entry, DeviceEntry::Live(_)));
-    }
-
-    fn subtract(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
-        self.sum = self.sum.wrapping_sub(row_hash(row, value));
-        self.live = self.live.saturating_sub(u64::from(matches!(entry, DeviceEntry::Live(_))));
-    }
-}
-
-/// The generations of an instance.
-pub(crate) fn generations(
-    database: &Database,
-    instance: &InstanceId,
-    incarnation: Incarnation,
-) -> Result<StoredGenerations, Fault> {
-    let stored = database.get(&generations_key(instance, incarnation))?;
-    stored.map_or(Ok(StoredGenerations::default()), |stored| decode(stored.as_ref()))
-}
-
-/// Whether a generation that is served holds the directory.
-pub(crate) fn any_has_directory(database: &Database) -> Result<bool, Fault> {
-    let mut found = false;
-    database.scan(&key(META, META_INSTANCE, &[]), |_, value| {
-        let StoredGenerations { serving, .. } = decode(value)?;
-        found |= serving.is_some_and(StoredGeneration::has_directory);
-        Ok(Scan::Next)
-    })?;
-    Ok(found)
-}
-
-/// Says which generations an instance has.
-pub(crate) fn put_generations(
-    database: &Database,
-    instance: &InstanceId,
-    incarnation: Incarnation,
-    generations: StoredGenerations,
-) -> Result<(), Fault> {
-    database.put(&generations_key(instance, incarnation), &encode(&generations)?)
-}
-
-/// An instance that was deleted and made again finds nothing of its predecessor's.
-fn generations_key(instance: &InstanceId, incarnation: Incarnation) -> Vec<u8> {
-    key(META, META_INSTANCE, &[instance.as_str().as_bytes(), &incarnation.0])
-}
-
-/// Where it is remembered when a device was seen: in no generation, so that it outlives them, but of this incarnation of
-/// the instance. One without an incarnation keeps the key that version 0.1 wrote.
-pub(crate) fn seen_key(instance: &InstanceId, incarnation: Incarnation, device: &DeviceId) -> Vec<u8> {
-    if incarnation == Incarnation::NIL {
-        return key(META, META_SEEN, &[instance.as_str(), device.as_str()].map(str::as_bytes));
-    }
-    // Last, since its bytes may hold a separator.
-    key(META, META_SEEN, &[instance.as_str().as_bytes(), device.as_str().as_bytes(), &incarnation.0])
-}
-
-/// A number that no generation of this database has had. To be called by one thread at a time.
-pub(crate) fn next_generation(database: &Database) -> Result<u32, Fault> {
-    let counter = key(META, META_NEXT, &[]);
-    let next = match database.get(&counter)? {
-        Some(stored) => decode::<u32>(stored.as_ref())?,
-        None => META + 1,
-    };
-    database.put(&counter, &encode(&(next + 1))?)?;
-    Ok(next)
-}
-
-/// Removes keys of generations that no instance has, at most `max`: what a stop left of an earlier removal.
-pub(crate) fn erase_orphans(database: &Database, max: usize) -> Result<(), Fault> {
-    let mut kept = Vec::new();
-    database.scan(&key(META, META_INSTANCE, &[]), |_, value| {
-        let StoredGenerations { serving, building } = decode(value)?;
-        kept.extend(serving.into_iter().chain(building).map(|generation| generation.number));
-        Ok(Scan::Next)
-    })?;
-    let mut from = META + 1;
-    while let Some(found) = database.first_key_from(&from.to_be_bytes())? {
-        let Some(number) = found.first_chunk().copied().map(u32::from_be_bytes) else { return Ok(()) };
-        if !kept.contains(&number) && erase(database, number, max)?.is_continue() {
-            return Ok(());
-        }
-        let Some(next) = number.checked_add(1) else { return Ok(()) };
-        from = next;
-    }
-    Ok(())
-}
-
-fn erase(database: &Database, number: u32, max: usize) -> Result<ControlFlow<()>, Fault> {
-    for _ in 0..max {
-        match database.first_key_from(&number.to_be_bytes())? {
-            Some(found) if found.starts_with(&number.to_be_bytes()) => database.remove(&found)?,
-            Some(_) | None => return Ok(ControlFlow::Break(())),
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-fn key(generation: u32, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let mut key = generation.to_be_bytes().to_vec();
-    key.push(kind);
-    for (index, part) in parts.iter().enumerate() {
-        if index > 0 {
-            key.push(SEPARATOR);
-        }
-        key.extend_from_slice(part);
-    }
-    key
-}
-
 /// Reads a device id of a key or an index entry.
 pub(crate) fn device_id(bytes: &[u8]) -> Result<DeviceId, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault("a device id of the view is not UTF-8".into()))?;
-    crate::stored::id(text)
-}
-
-fn row_hash(row: &[u8], value: &[u8]) -> u64 {
-    // Without the generation: equal rows have equal sums in every view.
-    let hash = Sha256::new().chain_update(row.get(size_of::<u32>()..).unwrap_or_default()).chain_update(value).finalize();
-    hash.first_chunk().copied().map_or(0, u64::from_be_bytes)
+    id(text)
 }

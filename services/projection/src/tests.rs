@@ -9,6 +9,7 @@ mod lines;
 mod log;
 mod reopening;
 mod serving;
+mod supervisor;
 
 use rollcall_backbone::seal::SealKeys;
 use std::{sync::Arc, time::Duration};

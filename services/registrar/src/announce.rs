@@ -21,7 +21,7 @@ use rollcall_domain::ids::{LogId, RegistrarId};
 use rollcall_projection::admission::{ViewHealth, ViewStatus};
 use tokio::time::MissedTickBehavior;
 
-use crate::run::Parts;
+use crate::parts::Parts;
 
 /// How a view stands now.
 type Look = Box<dyn Fn() -> ViewStatus + Send>;

@@ -14,24 +14,25 @@ use rollcall_domain::{
 };
 
 use crate::{
-    intake::{Taken, Unfit},
+    draft::DraftRuling,
+    log_state::Rejected,
     metrics::metrics,
     notices::Notices,
-    ruling::{Outcome, Rejected},
+    request::{Taken, Unfit},
 };
 
-/// Answers `outcomes`, those of the first requests of `taken`. `last` is where the log ends with them.
+/// Answers `rulings`, those of the first requests of `taken`. `last` is where the log ends with them.
 pub(crate) async fn answer(
     backbone: &Backbone,
     log: &LogId,
     notices: &Notices,
     taken: &[Taken],
-    outcomes: &[Outcome],
+    rulings: &[DraftRuling],
     last: Position,
 ) {
-    let answered = || taken.iter().zip(outcomes);
-    let rulings = answered().map(|(taken, outcome)| announced(log, notices, taken, outcome, last)).collect();
-    match backbone.requests.announce(log, rulings).await {
+    let answered = || taken.iter().zip(rulings);
+    let announcements = answered().map(|(taken, ruling)| announced(log, notices, taken, ruling, last)).collect();
+    match backbone.requests.announce(log, announcements).await {
         Ok(()) => {
             if notices.announcing.recovered() {
                 tracing::info!(%log, "rulings are announced again");
@@ -44,8 +45,8 @@ pub(crate) async fn answer(
             }
         }
     }
-    let kept = keep_attempts(backbone, log, notices, taken, outcomes).await;
-    let finished = answered().filter(|(_, outcome)| kept || !matches!(outcome, Outcome::Rejected(_)));
+    let kept = keep_attempts(backbone, log, notices, taken, rulings).await;
+    let finished = answered().filter(|(_, ruling)| kept || !matches!(ruling, DraftRuling::Rejected(_)));
     let receipts: Vec<Receipt> = finished.map(|(taken, _)| taken.receipt.clone()).collect();
     if receipts.is_empty() {
         return;
@@ -64,20 +65,20 @@ pub(crate) async fn answer(
     }
 }
 
-fn announced(log: &LogId, notices: &Notices, taken: &Taken, outcome: &Outcome, last: Position) -> AnnouncedRuling {
-    metrics().ruled(outcome);
-    let ruling = match outcome {
-        Outcome::Recorded(position) | Outcome::RuledBefore(position) => Ruling::Accepted { position: *position },
+fn announced(log: &LogId, notices: &Notices, taken: &Taken, drafted: &DraftRuling, last: Position) -> AnnouncedRuling {
+    metrics().ruled(drafted);
+    let ruling = match drafted {
+        DraftRuling::Recorded(position) | DraftRuling::RuledBefore(position) => Ruling::Accepted { position: *position },
         // At the end of the log it is so, whether by a record of this batch or of long ago.
-        Outcome::AlreadySo => Ruling::Accepted { position: last },
-        Outcome::Rejected(rejected) => {
+        DraftRuling::AlreadySo => Ruling::Accepted { position: last },
+        DraftRuling::Rejected(rejected) => {
             tracing::info!(%log, request = %taken.id, code = rejected.ruling.code, "a request is refused");
             Ruling::Rejected(rejected.ruling.clone())
         }
-        Outcome::Unfit(unfit) => {
+        DraftRuling::Unfit(unfit) => {
             match unfit {
                 Unfit::Unreadable(reason) => {
-                    if let Some(left_out) = notices.judging.failed(reason) {
+                    if let Some(left_out) = notices.reading.failed(reason) {
                         tracing::warn!(%log, request = %taken.id, reason, left_out, "a request cannot be read");
                     }
                 }
@@ -91,12 +92,18 @@ fn announced(log: &LogId, notices: &Notices, taken: &Taken, outcome: &Outcome, l
 }
 
 /// Keeps the refused attempts; whether their requests may be finished.
-async fn keep_attempts(backbone: &Backbone, log: &LogId, notices: &Notices, taken: &[Taken], outcomes: &[Outcome]) -> bool {
+async fn keep_attempts(
+    backbone: &Backbone,
+    log: &LogId,
+    notices: &Notices,
+    taken: &[Taken],
+    rulings: &[DraftRuling],
+) -> bool {
     let attempts: Vec<_> = taken
         .iter()
-        .zip(outcomes)
-        .filter_map(|(taken, outcome)| match (outcome, &taken.request) {
-            (Outcome::Rejected(rejected), Ok(queued)) => Some(encode_attempt(&attempt(queued, rejected))),
+        .zip(rulings)
+        .filter_map(|(taken, ruling)| match (ruling, &taken.request) {
+            (DraftRuling::Rejected(rejected), Ok(queued)) => Some(encode_attempt(&attempt(queued, rejected))),
             _ => None,
         })
         .collect();

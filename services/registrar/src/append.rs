@@ -16,9 +16,10 @@ use rollcall_domain::ids::{LogId, Position};
 use tokio::time::Instant;
 
 use crate::{
-    metrics::{Again, metrics},
+    draft::Draft,
+    log_state::Tip,
+    metrics::{RetryReason, metrics},
     notices::Notices,
-    ruling::{Draft, Tip},
 };
 
 /// How long an append may take. One that is given up may still come about: the log is looked at before anything else.
@@ -41,7 +42,7 @@ pub(crate) async fn sealed(
     end: Tip,
     draft: &Draft,
     notices: &Notices,
-) -> Result<Sealed, Again> {
+) -> Result<Sealed, RetryReason> {
     let batch = Batch { seal: None, records: draft.records.clone() };
     let unsealed = |batch| Sealed { batch, end, after: (end.digest, end.sealing) };
     if batch.records.is_empty() {
@@ -58,7 +59,7 @@ pub(crate) async fn sealed(
                 tracing::error!(log = %log.log, current = %current.id(), ours = %key.public().id(), left_out,
                     "the log is sealed by another key than this registrar's: give it the current one");
             }
-            return Err(Again::OtherKey);
+            return Err(RetryReason::OtherKey);
         }
     }
     let (key, log) = (Arc::clone(key), log.clone());
@@ -67,7 +68,7 @@ pub(crate) async fn sealed(
         let after = (seal.after, Sealing::By(key.public()));
         Sealed { batch: Batch { seal: Some(seal), ..batch }, end, after }
     });
-    sealed.await.map_err(|_| Again::Unavailable)
+    sealed.await.map_err(|_| RetryReason::Unavailable)
 }
 
 /// Has the log confirm a draft; returns where the log ends then.
@@ -77,7 +78,7 @@ pub(crate) async fn confirm(
     sealed: Sealed,
     depends_on_the_end: bool,
     notices: &Notices,
-) -> Result<Tip, Again> {
+) -> Result<Tip, RetryReason> {
     let Sealed { batch, end, after: (digest, sealing) } = sealed;
     if batch.records.is_empty() {
         return if depends_on_the_end { still_ends_at(log, id, end, notices).await } else { Ok(end) };
@@ -92,32 +93,32 @@ pub(crate) async fn confirm(
             }
             Ok(Tip { position, digest, sealing })
         }
-        Ok(Err(AppendError::Conflict { .. })) => Err(Again::Conflict),
+        Ok(Err(AppendError::Conflict { .. })) => Err(RetryReason::Conflict),
         Ok(Err(AppendError::Backbone(error))) => Err(unknown(id, &error.to_string(), notices)),
         Err(_) => Err(unknown(id, "it did not answer in time", notices)),
     }
 }
 
-/// A refusal and an "already so" write nothing, so nothing fences them. They may have been judged by a view that another
+/// A refusal and an "already so" write nothing, so nothing fences them. They may have been decided by a view that another
 /// registrar's records had just reached; only if the log still ends where it did can that not have been.
-async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, end: Tip, notices: &Notices) -> Result<Tip, Again> {
+async fn still_ends_at(log: &dyn RegistryLog, id: &LogId, end: Tip, notices: &Notices) -> Result<Tip, RetryReason> {
     match log.last(id).await {
         Ok(last) if last == end.position => Ok(end),
-        Ok(_) => Err(Again::Conflict),
+        Ok(_) => Err(RetryReason::Conflict),
         Err(error) => Err(unavailable(id, &error, notices)),
     }
 }
 
-fn unavailable(id: &LogId, error: &BackboneError, notices: &Notices) -> Again {
+fn unavailable(id: &LogId, error: &BackboneError, notices: &Notices) -> RetryReason {
     if let Some(left_out) = notices.ending.failed(error) {
         tracing::warn!(log = %id, %error, left_out, "the end of the log is not known");
     }
-    Again::Unavailable
+    RetryReason::Unavailable
 }
 
-fn unknown(id: &LogId, reason: &str, notices: &Notices) -> Again {
+fn unknown(id: &LogId, reason: &str, notices: &Notices) -> RetryReason {
     if let Some(left_out) = notices.appending.failed(reason) {
         tracing::warn!(log = %id, reason, left_out, "it is not known whether an append took place: looking at the log");
     }
-    Again::Unavailable
+    RetryReason::Unavailable
 }

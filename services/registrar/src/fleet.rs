@@ -1,6 +1,6 @@
-//! What the fleet's own requests are judged against: the fleet, with what was decided and not folded yet on top.
+//! What the fleet's own requests are decided against: the fleet, with what was decided and not folded yet on top.
 //!
-//! Not for instances' requests. The fleet is small, so what is assumed is a copy of all of it.
+//! Not for instances' requests. The fleet is small, so what is pending is a copy of all of it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,20 +23,19 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    desk::Closed,
-    intake::Taken,
-    ruling::{Judged, Realm, Rejected, Tip},
-    run::Parts,
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    parts::Parts,
+    request::Taken,
 };
 
 /// See the file.
-pub(crate) struct FleetRealm {
+pub(crate) struct FleetState {
     snapshots: watch::Receiver<Arc<FleetSnapshot>>,
     known: Arc<FleetSnapshot>,
-    /// Everything known and assumed.
+    /// Everything known and pending.
     fleet: Fleet,
     ruled: HashMap<RequestId, Position>,
-    assumed_to: Position,
+    pending_to: Position,
     /// What goes into the record of an instance, so that no other process has to be told it.
     availability: AvailabilityRules,
     devices_max: u64,
@@ -46,17 +45,17 @@ pub(crate) struct FleetRealm {
     logs: HashMap<InstanceId, Result<(), BackboneError>>,
 }
 
-impl FleetRealm {
+impl FleetState {
     pub(crate) fn new(config: &Config, parts: &Parts) -> Self {
         let snapshots = parts.fleet.clone();
         let known = Arc::clone(&snapshots.borrow());
-        let (fleet, assumed_to) = (known.fleet.clone(), known.position());
+        let (fleet, pending_to) = (known.fleet.clone(), known.position());
         Self {
             snapshots,
             known,
             fleet,
             ruled: HashMap::new(),
-            assumed_to,
+            pending_to,
             availability: config.availability(),
             devices_max: config.devices_max,
             entropy: Arc::clone(&parts.entropy),
@@ -65,10 +64,10 @@ impl FleetRealm {
         }
     }
 
-    /// The latest snapshot, unless more has been assumed.
+    /// The latest snapshot, unless more is pending.
     fn refresh(&mut self) {
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        if snapshot.position() >= self.assumed_to {
+        if snapshot.position() >= self.pending_to {
             self.know(snapshot);
         }
     }
@@ -84,7 +83,7 @@ impl FleetRealm {
 
     /// Grants an instance only with a log: a record that says it is there would have every process try to follow one that
     /// a full broker does not make.
-    fn grant(&self, event: FleetEvent) -> Result<Judged, Rejection> {
+    fn grant(&self, event: FleetEvent) -> Result<Decided, Rejection> {
         if let FleetEvent::InstanceCreated(instance) = &event {
             match self.logs.get(&instance.id) {
                 Some(Ok(())) => {}
@@ -92,21 +91,21 @@ impl FleetRealm {
                     return Err(Rejection::LogNotMade { instance: instance.id.clone(), reason: error.to_string() });
                 }
                 // What was known when the requests were looked through was older.
-                None => return Ok(Judged::Wait),
+                None => return Ok(Decided::Wait),
             }
         }
-        Ok(Judged::Grant(AnyEvent::Fleet(event)))
+        Ok(Decided::Grant(AnyEvent::Fleet(event)))
     }
 
     fn know(&mut self, snapshot: Arc<FleetSnapshot>) {
         self.fleet = snapshot.fleet.clone();
-        self.assumed_to = snapshot.position();
+        self.pending_to = snapshot.position();
         self.ruled.clear();
         self.known = snapshot;
     }
 }
 
-impl Realm for FleetRealm {
+impl LogState for FleetState {
     async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
         let caught_up = self.snapshots.wait_for(|snapshot| snapshot.caught_up && snapshot.position() >= last).await;
         let snapshot = caught_up.map(|snapshot| Arc::clone(&snapshot)).map_err(|_| Closed)?;
@@ -143,13 +142,13 @@ impl Realm for FleetRealm {
         self.refresh();
     }
 
-    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
+    fn decide(&mut self, request: &AnyRequest, now: Timestamp) -> Decided {
         let AnyRequest::Fleet { id, actor, command } = request else {
             // Intake has answered these; nothing is decided here.
-            return Judged::AlreadySo;
+            return Decided::AlreadySo;
         };
         if let Some(position) = self.ruled.get(id).or_else(|| self.known.ruled.get(id)) {
-            return Judged::RuledBefore(*position);
+            return Decided::RuledBefore(*position);
         }
         let decided = match actor {
             Actor::Operator(_) => self.fleet.decide(command, &self.context()),
@@ -157,10 +156,10 @@ impl Realm for FleetRealm {
                 Err(Rejection::InvalidField { field: "actor".into(), rule: "only an operator may give a command".into() })
             }
         };
-        let granted = decided.and_then(|event| event.map_or(Ok(Judged::AlreadySo), |event| self.grant(event)));
+        let granted = decided.and_then(|event| event.map_or(Ok(Decided::AlreadySo), |event| self.grant(event)));
         match granted {
-            Ok(judged) => judged,
-            Err(rejection) => Judged::Reject(Box::new(Rejected {
+            Ok(decided) => decided,
+            Err(rejection) => Decided::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),
                 template: None,
@@ -169,12 +168,12 @@ impl Realm for FleetRealm {
         }
     }
 
-    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
+    fn apply_pending(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
         if let AnyEvent::Fleet(event) = event {
             self.fleet.evolve(event, at);
         }
         self.ruled.insert(cause.clone(), position);
-        self.assumed_to = position;
+        self.pending_to = position;
     }
 
     fn is_sound(&self) -> bool {

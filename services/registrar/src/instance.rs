@@ -1,4 +1,4 @@
-//! What the requests of one instance are judged against: its view, with what was decided and not folded yet on top.
+//! What the requests of one instance are decided against: its view, with what was decided and not folded yet on top.
 //!
 //! Not for the rules. Everything that a connector says is derived here again, from the certificate's DER and this state.
 
@@ -24,15 +24,14 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    desk::Closed,
-    overlay::{Overlaid, Overlay},
-    ruling::{Judged, Realm, Rejected, Tip},
-    run::Parts,
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    parts::Parts,
+    pending::{Pending, PendingDevices},
     trust::Trust,
 };
 
 /// See the file.
-pub(crate) struct InstanceRealm {
+pub(crate) struct InstanceState {
     view: AdmissionView,
     fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// As the fleet had it last.
@@ -41,18 +40,18 @@ pub(crate) struct InstanceRealm {
     availability: AvailabilityRules,
     devices_max_default: u64,
     entropy: Arc<dyn Entropy>,
-    overlay: Overlay,
-    /// Everything known and assumed.
+    pending: Pending,
+    /// Everything known and pending.
     configuration: Arc<Configuration>,
-    /// The last assumed event that changed the configuration, while the view may not have it.
+    /// The last pending event that changed the configuration, while the view may not have it.
     configured_at: Option<Position>,
     trust: Trust,
-    /// Live devices, known and assumed.
+    /// Live devices, known and pending.
     live: u64,
     damaged_before: u64,
 }
 
-impl InstanceRealm {
+impl InstanceState {
     /// `None` when the fleet has no such instance.
     pub(crate) fn new(id: &InstanceId, config: &Config, parts: &Parts, view: AdmissionView) -> Option<Self> {
         let instance = parts.fleet.borrow().fleet.instances.get(id).cloned()?;
@@ -63,7 +62,7 @@ impl InstanceRealm {
             availability: config.availability(),
             devices_max_default: config.devices_max,
             entropy: Arc::clone(&parts.entropy),
-            overlay: Overlay::default(),
+            pending: Pending::default(),
             configuration: view.configuration(),
             configured_at: None,
             trust: Trust::new(),
@@ -73,17 +72,17 @@ impl InstanceRealm {
         })
     }
 
-    fn judge_registry(&mut self, request: &Request, now: Timestamp) -> Judged {
+    fn decide_registry(&mut self, request: &Request, now: Timestamp) -> Decided {
         match &request.body {
             RequestBody::Command(command) => {
                 // An operator's request that was ruled on before gets that ruling. A certificate-connect event needs no
                 // memory: its device is there, which is "already so".
-                let earlier = self.overlay.ruled(&request.id).or_else(|| self.view.ruled(&request.id));
+                let earlier = self.pending.ruled(&request.id).or_else(|| self.view.ruled(&request.id));
                 if let Some(position) = earlier {
-                    return Judged::RuledBefore(position);
+                    return Decided::RuledBefore(position);
                 }
-                if matches!(command, Command::DeleteProduct { .. }) && !self.overlay.is_empty() {
-                    return Judged::Wait;
+                if matches!(command, Command::DeleteProduct { .. }) && !self.pending.is_empty() {
+                    return Decided::Wait;
                 }
             }
             RequestBody::CertificateConnect { .. } => {}
@@ -98,12 +97,12 @@ impl InstanceRealm {
             verification_code: &code,
             devices_max_default: self.devices_max_default,
         };
-        let devices = Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live };
+        let devices = PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live };
         let judgement = decide(&self.configuration, &devices, request, &context);
         match judgement.outcome {
-            Ok(Decision::Record(event)) => Judged::Grant(AnyEvent::Registry(event)),
-            Ok(Decision::AlreadySo) => Judged::AlreadySo,
-            Err(rejection) => Judged::Reject(Box::new(Rejected {
+            Ok(Decision::Record(event)) => Decided::Grant(AnyEvent::Registry(event)),
+            Ok(Decision::AlreadySo) => Decided::AlreadySo,
+            Err(rejection) => Decided::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),
                 template: consulted(&self.configuration, &trust, request, now),
@@ -113,7 +112,7 @@ impl InstanceRealm {
     }
 }
 
-impl Realm for InstanceRealm {
+impl LogState for InstanceState {
     async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
         let mut status = self.view.status();
         let stuck = |health: &ViewHealth| match health {
@@ -129,7 +128,7 @@ impl Realm for InstanceRealm {
         }
         drop(status);
         self.view.reached(last).await.map_err(|_| Closed)?;
-        self.overlay.clear();
+        self.pending.clear();
         self.configured_at = None;
         self.live = self.view.count();
         Ok(())
@@ -149,34 +148,35 @@ impl Realm for InstanceRealm {
         }
         self.damaged_before = self.view.lookups_damaged();
         let position = self.tip().position;
-        self.overlay.forget(position);
+        self.pending.forget(position);
         if self.configured_at.is_none_or(|at| at <= position) {
             self.configured_at = None;
             self.configuration = self.view.configuration();
         }
     }
 
-    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
+    fn decide(&mut self, request: &AnyRequest, now: Timestamp) -> Decided {
         match request {
-            AnyRequest::Registry(request) => self.judge_registry(request, now),
+            AnyRequest::Registry(request) => self.decide_registry(request, now),
             // Intake has answered these; nothing is decided here.
-            AnyRequest::Fleet { .. } => Judged::AlreadySo,
+            AnyRequest::Fleet { .. } => Decided::AlreadySo,
         }
     }
 
-    fn assume(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
-        self.overlay.rule(cause.clone(), position);
+    fn apply_pending(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position) {
+        self.pending.rule(cause.clone(), position);
         let AnyEvent::Registry(event) = event else { return };
         if event.changes_configuration() {
             Arc::make_mut(&mut self.configuration).evolve(event, at);
             self.configured_at = Some(position);
         } else {
-            Overlaid { below: &self.view, overlay: &mut self.overlay, live: &mut self.live }.assume(event, at, position);
+            PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live }
+                .apply_pending(event, at, position);
         }
     }
 
     fn is_sound(&self) -> bool {
-        // One that has ended knows what was true and never forgets an assumption: catching up with it fails.
+        // One that has ended knows what was true and never forgets what is pending: catching up with it fails.
         self.view.lookups_damaged() == self.damaged_before && self.view.status().borrow().health != ViewHealth::Ended
     }
 }

@@ -1,6 +1,6 @@
 //! Taking requests from a queue and reading them.
 //!
-//! Not for judging them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
+//! Does not decide them. Invariants: whatever was taken is answered or comes again; bytes that are no request of this
 //! log are answered too, or they would come for ever. What a connector submitted is a certificate that asks to be let in
 //! or it goes no further: who a request says it is from is the submitter's word, what it was submitted as is not. What was
 //! submitted as a command is read only behind an API's proof.
@@ -10,15 +10,17 @@ use std::time::Duration;
 use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, decode_request},
-    requests::{Delivery, Receipt, RequestKind, RequestQueue},
+    requests::{Delivery, RequestKind, RequestQueue},
 };
 use rollcall_domain::{
     ids::{LogId, RequestId},
     registry::{Actor, Request, RequestBody},
-    rejection::Rejection,
 };
 
-use crate::proofs::Proofs;
+use crate::{
+    proofs::Proofs,
+    request::{Taken, Unfit},
+};
 
 /// Most requests taken at a time: what fits into one append.
 const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
@@ -26,41 +28,6 @@ const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
 const WAIT: Duration = Duration::from_secs(5);
 /// Requests read before other tasks get their turn: about a millisecond of signature checks.
 const READ_AT_ONCE_MAX: usize = 16;
-
-/// One request that was taken.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    /// Its id, as queued.
-    pub(crate) id: RequestId,
-    /// Names the delivery.
-    pub(crate) receipt: Receipt,
-    /// What it asks, or why that cannot be read.
-    pub(crate) request: Result<QueuedRequest, Unfit>,
-}
-
-/// Why something that was taken is not judged at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// It cannot be read, or is none of this log.
-    Unreadable(String),
-    /// It is an operator's command without an API's proof; counted and logged by [`Proofs`].
-    Unproven(String),
-}
-
-impl From<String> for Unfit {
-    fn from(reason: String) -> Self {
-        Self::Unreadable(reason)
-    }
-}
-
-impl From<&Unfit> for Rejection {
-    fn from(unfit: &Unfit) -> Self {
-        match unfit {
-            Unfit::Unreadable(reason) => Self::MalformedRequest(reason.clone()),
-            Unfit::Unproven(reason) => Self::CommandUnproven(reason.clone()),
-        }
-    }
-}
 
 /// Takes what there is, up to one batch; waits a while for the first.
 pub(crate) async fn take(queue: &dyn RequestQueue, log: &LogId, proofs: &Proofs) -> Result<Vec<Taken>, BackboneError> {

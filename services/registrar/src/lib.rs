@@ -8,29 +8,32 @@
 //! certificate's DER, and that only as far as it proves itself, and a command that an API has signed (`proofs`), which has
 //! checked the operator's name when it let the operator in.
 //!
-//! Read [`run`] (who serves which log), then `desk` (the loop of one log, and why it is safe), `intake`, `ruling` (a batch is
-//! decided), `instance` with `overlay`, `fleet` (what it is decided against), `append` (the log confirms it), `answer`; beside it,
-//! `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
+//! Read [`run`] (who serves which log), then `worker` (the loop of one log, and why it is safe), `intake`, `draft` (a batch is
+//! decided), `log_state` with `instance`, `pending` and `fleet` (what it is decided against), `append` (the log confirms it),
+//! `answer`; beside it, `announce` (how far the views are, for readers), `notices` (what was said of a log's troubles).
 
 mod announce;
 mod answer;
 mod append;
-pub mod config;
-mod desk;
+mod config;
+mod draft;
 mod fleet;
 mod instance;
 mod intake;
+mod log_state;
 mod metrics;
 mod notices;
-mod overlay;
+mod parts;
+mod pending;
 mod proofs;
-mod ruling;
-pub mod run;
-mod trace;
+mod request;
+mod run;
 mod trust;
+mod worker;
 
 pub use config::Config;
-pub use run::{Parts, run};
+pub use parts::Parts;
+pub use run::run;
 
 #[cfg(test)]
 mod tests;

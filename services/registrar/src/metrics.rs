@@ -9,7 +9,7 @@ use opentelemetry::{
 };
 use rollcall_backbone::proof::Unproven;
 
-use crate::{intake::Unfit, ruling::Outcome};
+use crate::{draft::DraftRuling, request::Unfit};
 
 /// The instruments.
 pub(crate) struct Metrics {
@@ -42,7 +42,7 @@ pub(crate) fn metrics() -> &'static Metrics {
 
 /// Why a batch is decided again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
+pub(crate) enum RetryReason {
     /// The log ended elsewhere.
     Conflict,
     /// The log did not answer.
@@ -55,18 +55,18 @@ pub(crate) enum Again {
 
 impl Metrics {
     /// A request was ruled on.
-    pub(crate) fn ruled(&self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Recorded(_) => self.rulings.add(1, &[KeyValue::new("outcome", "recorded")]),
-            Outcome::AlreadySo => self.rulings.add(1, &[KeyValue::new("outcome", "already_so")]),
-            Outcome::RuledBefore(_) => self.rulings.add(1, &[KeyValue::new("outcome", "ruled_before")]),
-            Outcome::Rejected(rejected) => {
+    pub(crate) fn ruled(&self, ruling: &DraftRuling) {
+        match ruling {
+            DraftRuling::Recorded(_) => self.rulings.add(1, &[KeyValue::new("outcome", "recorded")]),
+            DraftRuling::AlreadySo => self.rulings.add(1, &[KeyValue::new("outcome", "already_so")]),
+            DraftRuling::RuledBefore(_) => self.rulings.add(1, &[KeyValue::new("outcome", "ruled_before")]),
+            DraftRuling::Rejected(rejected) => {
                 let code = rejected.ruling.code.clone();
                 self.rulings.add(1, &[KeyValue::new("outcome", "rejected"), KeyValue::new("code", code)]);
             }
-            Outcome::Unfit(Unfit::Unreadable(_)) => self.unreadable.add(1, &[]),
+            DraftRuling::Unfit(Unfit::Unreadable(_)) => self.unreadable.add(1, &[]),
             // Counted when it was taken.
-            Outcome::Unfit(Unfit::Unproven(_)) => {}
+            DraftRuling::Unfit(Unfit::Unproven(_)) => {}
         }
     }
 
@@ -82,12 +82,12 @@ impl Metrics {
     }
 
     /// A batch is decided again.
-    pub(crate) fn decided_again(&self, why: Again) {
+    pub(crate) fn decided_again(&self, why: RetryReason) {
         let why = match why {
-            Again::Conflict => "conflict",
-            Again::Unavailable => "unavailable",
-            Again::Damage => "damage",
-            Again::OtherKey => "other_key",
+            RetryReason::Conflict => "conflict",
+            RetryReason::Unavailable => "unavailable",
+            RetryReason::Damage => "damage",
+            RetryReason::OtherKey => "other_key",
         };
         self.decided_again.add(1, &[KeyValue::new("why", why)]);
     }

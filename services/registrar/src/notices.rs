@@ -1,14 +1,12 @@
-//! What a registrar has said of the troubles of one log, kept from one desk to the next.
+//! What a registrar has said of the troubles of one log, kept from one worker to the next.
 //!
-//! Invariant: a desk that is put up again does not say again what the one before it said.
+//! Invariant: a worker that is put up again does not say again what the one before it said.
 
 use rollcall_backbone::repeats::Repeats;
 
 /// One for each place that is tried again.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    /// The desk as a whole: it lost its view, or failed.
-    pub(crate) desk: Repeats,
     /// Log and queue cannot be opened.
     pub(crate) opening: Repeats,
     /// Requests cannot be taken.
@@ -23,6 +21,6 @@ pub(crate) struct Notices {
     pub(crate) keeping: Repeats,
     /// Requests cannot be finished.
     pub(crate) finishing: Repeats,
-    /// Requests that cannot be read.
-    pub(crate) judging: Repeats,
+    /// Requests that cannot be read or decided.
+    pub(crate) reading: Repeats,
 }

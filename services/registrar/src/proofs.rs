@@ -19,7 +19,7 @@ use rollcall_domain::{
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
 
-use crate::{config::Config, metrics::metrics, run::Parts};
+use crate::{config::Config, metrics::metrics, parts::Parts};
 
 /// See the file.
 pub(crate) struct Proofs {

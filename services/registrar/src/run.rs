@@ -1,46 +1,29 @@
-//! Composition: one desk for each log, the fleet's and every instance's, for as long as the fleet has the instance.
+//! Composition: one worker for each log, the fleet's and every instance's, for as long as the fleet has the instance.
 //!
-//! Not for what a desk does. Invariant: an instance that appears in the fleet gets its desk without a restart, one that
-//! is deleted loses it, and a desk that fails is put up again while the others work on.
+//! What a worker does is [`worker`](crate::worker)'s. Invariant: an instance that appears in the fleet gets its worker without a
+//! restart, one that is deleted loses it, and a worker that fails is started again while the others work on.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{Backbone, seal::SealedLog, signing::SigningKey};
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::ids::{Incarnation, InstanceId, LogId};
-use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
-use tokio::sync::watch;
+use futures_util::future::BoxFuture;
+use rollcall_chassis::retry::Backoff;
+use rollcall_domain::{fleet::Instance, ids::LogId};
+use rollcall_projection::supervisor::{RetryDelay, Run, keep_running, supervise};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     announce::{self, Served},
     config::Config,
-    desk::{Closed, Desk},
-    fleet::FleetRealm,
-    instance::InstanceRealm,
+    fleet::FleetState,
+    instance::InstanceState,
+    log_state::Closed,
     notices::Notices,
-    ruling::Realm,
+    parts::Parts,
+    worker::LogWorker,
 };
 
-/// How long to wait before a desk that ended by itself is put up again.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// What a registrar works with.
-#[derive(Clone)]
-pub struct Parts {
-    /// Logs, queues, attempts.
-    pub backbone: Backbone,
-    /// The process's views.
-    pub store: Store,
-    /// The fleet as it is folded: [`rollcall_projection::fleet::follow`].
-    pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// Seals what is appended, and signs announcements: the same for all registrars of a fleet.
-    pub key: Arc<SigningKey>,
-    /// The time of decisions.
-    pub clock: Arc<dyn Clock>,
-    /// Record ids, verification codes and incarnations of instances.
-    pub entropy: Arc<dyn Entropy>,
-}
+/// How long to wait before a worker that ended by itself is started again.
+const RETRY: Backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(10) };
 
 /// Serves the fleet's log and every instance's until `shutdown`; what has been decided by then is answered first.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
@@ -49,107 +32,68 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) {
             "command_keys is empty: no operator's command is ruled on; name what `rollcall pki command-key` printed"
         );
     }
-    let config = Arc::new(config);
-    let (desks, confirmed) = (TaskTracker::new(), Served::default());
+    let (tasks, served) = (TaskTracker::new(), Served::default());
     let of_the_fleet = parts.fleet.clone();
-    confirmed.put(LogId::Fleet, move || of_the_fleet.borrow().status());
-    let (announcing, announced, stop) = (parts.clone(), confirmed.clone(), shutdown.clone());
-    desks.spawn(async move {
+    served.put(LogId::Fleet, move || of_the_fleet.borrow().status());
+    let (announcing, announced, stop) = (parts.clone(), served.clone(), shutdown.clone());
+    tasks.spawn(async move {
         stop.run_until_cancelled(announce::announce(&announcing, announced)).await;
     });
-    desks.spawn(keep_up(LogId::Fleet, Arc::clone(&config), parts.clone(), shutdown.child_token(), {
-        let (config, parts) = (Arc::clone(&config), parts.clone());
-        move || Ok::<_, Closed>(FleetRealm::new(&config, &parts))
-    }));
-    let mut open: HashMap<SealedLog, CancellationToken> = HashMap::new();
-    let mut fleet = parts.fleet.clone();
-    loop {
-        let snapshot = Arc::clone(&fleet.borrow_and_update());
-        let served: HashMap<_, _> =
-            snapshot.fleet.instances.values().map(|instance| (SealedLog::of(instance), instance)).collect();
-        open.retain(|log, stop| {
-            let kept = served.contains_key(log);
-            if !kept {
-                stop.cancel();
-            }
-            kept
-        });
-        for (sealed, instance) in served {
-            open.entry(sealed.clone()).or_insert_with(|| {
-                let stop = shutdown.child_token();
-                let (id, config) = (instance.id.clone(), Arc::clone(&config));
-                let confirmed = confirmed.clone();
-                desks.spawn(serve_instance(id, sealed.incarnation, config, parts.clone(), confirmed, stop.clone()));
-                stop
+    let entropy = Arc::clone(&parts.entropy);
+    let delay: RetryDelay = Arc::new(move |failures| RETRY.delay(failures, &*entropy));
+    let workers = Arc::new(Workers { config, parts: parts.clone(), served });
+    tasks.spawn(keep_running(LogId::Fleet, Arc::clone(&delay), shutdown.child_token(), workers.fleet()));
+    supervise(parts.fleet, delay, shutdown, |instance| workers.instance(instance)).await;
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// What workers are made of.
+struct Workers {
+    config: Config,
+    parts: Parts,
+    served: Served,
+}
+
+impl Workers {
+    /// Runs the worker of the fleet's log, one time after the other.
+    fn fleet(self: &Arc<Self>) -> impl FnMut(CancellationToken) -> WorkerRun + use<> {
+        let (workers, notices) = (Arc::clone(self), Arc::<Notices>::default());
+        move |stop| {
+            let Self { config, parts, .. } = &*workers;
+            let state = FleetState::new(config, parts);
+            Box::pin(LogWorker::new(LogId::Fleet, config, parts, Arc::clone(&notices), state).run(stop))
+        }
+    }
+
+    /// Runs the worker of an instance's log, one time after the other.
+    fn instance(self: &Arc<Self>, instance: &Instance) -> impl FnMut(Run) -> WorkerRun + use<> {
+        let (workers, notices) = (Arc::clone(self), Arc::<Notices>::default());
+        let (id, incarnation) = (instance.id.clone(), instance.incarnation);
+        // The view follows for longer than its worker, which finishes what it has begun.
+        let follow = CancellationToken::new();
+        let until_the_last = follow.clone().drop_guard();
+        // Held from one worker to the next, or every worker that fails would have the view read through again.
+        let mut held = None;
+        move |Run { stop, .. }| {
+            // Dropped with this closure, after the last run.
+            let _ = &until_the_last;
+            let Self { config, parts, served } = &*workers;
+            let log = LogId::Instance(id.clone());
+            let opened = parts.store.admission(&id, incarnation, Arc::clone(&parts.backbone.log), follow.clone());
+            let state = opened.ok().and_then(|view| {
+                drop(held.replace(view.clone()));
+                let status = view.status();
+                served.put(log.clone(), move || status.borrow().clone());
+                InstanceState::new(&id, config, parts, view)
             });
-        }
-        match shutdown.run_until_cancelled(fleet.changed()).await {
-            Some(Ok(())) => {}
-            // The fleet is not followed any more: serve the instances there are.
-            Some(Err(_)) => break shutdown.cancelled().await,
-            None => break,
-        }
-    }
-    desks.close();
-    desks.wait().await;
-}
-
-async fn serve_instance(
-    instance: InstanceId,
-    incarnation: Incarnation,
-    config: Arc<Config>,
-    parts: Parts,
-    confirmed: Served,
-    stop: CancellationToken,
-) {
-    let (log, made, given) = (LogId::Instance(instance.clone()), parts.clone(), Arc::clone(&config));
-    // The view follows for longer than its desk, which finishes what it has begun.
-    let (follow, stopped) = (CancellationToken::new(), stop.clone());
-    let until = follow.clone();
-    // Held from one desk to the next, or every desk that fails would have the view read through again.
-    let mut held = None;
-    keep_up(log, given, parts, stop, move || {
-        let view = made.store.admission(&instance, incarnation, Arc::clone(&made.backbone.log), until.clone());
-        let view = view.map_err(|_| Closed)?;
-        drop(held.replace(view.clone()));
-        let standing = view.status();
-        confirmed.put(LogId::Instance(instance.clone()), move || standing.borrow().clone());
-        InstanceRealm::new(&instance, &config, &made, view).ok_or(Closed)
-    })
-    .await;
-    debug_assert!(stopped.is_cancelled(), "a desk is kept up until it is told to stop");
-    follow.cancel();
-}
-
-/// Keeps a desk up until `stop`.
-async fn keep_up<R: Realm + 'static>(
-    log: LogId,
-    config: Arc<Config>,
-    parts: Parts,
-    stop: CancellationToken,
-    mut realm: impl FnMut() -> Result<R, Closed>,
-) {
-    let notices = Arc::new(Notices::default());
-    while !stop.is_cancelled() {
-        let Ok(realm) = realm() else {
-            stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
-            continue;
-        };
-        let desk = Desk::new(log.clone(), &config, &parts, Arc::clone(&notices), realm);
-        // A task of its own, so that a panic ends this desk's round and not the registrar.
-        match tokio::spawn(desk.run(stop.clone())).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Closed)) => {
-                if let Some(left_out) = notices.desk.failed("lost its view") {
-                    tracing::warn!(%log, left_out, "the desk lost its view; opening it again");
-                }
-            }
-            Err(error) => {
-                if let Some(left_out) = notices.desk.failed("failed") {
-                    tracing::error!(%log, %error, left_out, "the desk failed; putting it up again");
-                }
+            match state {
+                Some(state) => Box::pin(LogWorker::new(log, config, parts, Arc::clone(&notices), state).run(stop)),
+                None => Box::pin(std::future::ready(Err(Closed))),
             }
         }
-        stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
     }
 }
+
+/// One worker's life.
+type WorkerRun = BoxFuture<'static, Result<(), Closed>>;

@@ -5,9 +5,8 @@
 use std::{
     collections::HashMap,
     fmt,
-    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use rustls::{
@@ -15,62 +14,25 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{
     sync::{Mutex, watch},
     time::Instant,
 };
 
+use crate::server_certificate::{PemPair, ServerCertificate, ServerCertificateError};
+
 /// Most names with a certificate of their own; those after them get the default.
 pub const NAMES_MAX: usize = 1024;
-/// Largest file that is read, bytes: a chain of a few certificates has some thousand.
-pub const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Why a pair of files cannot be used.
+/// Why a server cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsServerError {
-    /// A file is not there or cannot be read.
-    #[error("cannot read {file}")]
-    Read {
-        /// Which.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file holds something else.
-    #[error("{file} holds no PEM {wanted}: {reason}")]
-    Content {
-        /// Which.
-        file: PathBuf,
-        /// `certificate` or `private key`.
-        wanted: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Each file is good, but the key is not the certificate's.
-    #[error("{certificate} and {key} cannot be used together")]
-    Pair {
-        /// The certificate file.
-        certificate: PathBuf,
-        /// The key file.
-        key: PathBuf,
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
+    /// The default pair cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] ServerCertificateError),
     /// The cryptography of this build does not do.
     #[error("this build offers no TLS version that is safe")]
     Provider(#[source] rustls::Error),
-}
-
-/// A certificate with its intermediates, and its private key; both PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PemPair {
-    /// The certificate, followed by its intermediates.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
 }
 
 /// A pair for those who ask for a name.
@@ -97,8 +59,8 @@ struct Shown {
 }
 
 struct Files {
-    default: Watched,
-    named: HashMap<String, Watched>,
+    default: ServerCertificate,
+    named: HashMap<String, ServerCertificate>,
     names: watch::Receiver<Vec<NamedPair>>,
     looked: Instant,
 }
@@ -110,16 +72,12 @@ impl Certificates {
         reread_every: Duration,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TlsServerError> {
-        let mut default = Watched::new(default);
-        default.look(&provider)?;
+        let mut default = ServerCertificate::new(default);
+        default.refresh(&provider)?;
         // Whatever comes after this is seen as a change.
         let named = watched(&names.borrow_and_update(), HashMap::new());
         let mut files = Files { default, named, names, looked: Instant::now() };
-        let shown = files.look(&provider).ok_or_else(|| TlsServerError::Content {
-            file: files.default.pair.certificate.clone(),
-            wanted: "certificate",
-            reason: "it has gone".to_owned(),
-        })?;
+        let shown = files.look(&provider).expect("the default pair has been read, and what was read stays in use");
         Ok(Self { shown: RwLock::new(shown), files: Arc::new(Mutex::new(files)), reread_every, provider })
     }
 
@@ -162,7 +120,7 @@ impl fmt::Debug for Certificates {
 }
 
 /// What is to be watched for a list of names; pairs that were watched before go on from there.
-fn watched(names: &[NamedPair], mut known: HashMap<String, Watched>) -> HashMap<String, Watched> {
+fn watched(names: &[NamedPair], mut known: HashMap<String, ServerCertificate>) -> HashMap<String, ServerCertificate> {
     let mut named = HashMap::new();
     for NamedPair { dns_name, pair } in names {
         let name = dns_name.to_ascii_lowercase();
@@ -173,8 +131,8 @@ fn watched(names: &[NamedPair], mut known: HashMap<String, Watched>) -> HashMap<
             tracing::warn!(NAMES_MAX, names = names.len(), "too many names with a certificate of their own");
             break;
         }
-        let same = known.remove(&name).filter(|watched| watched.pair == *pair);
-        named.insert(name, same.unwrap_or_else(|| Watched::new(pair.clone())));
+        let same = known.remove(&name).filter(|certificate| certificate.pair() == pair);
+        named.insert(name, same.unwrap_or_else(|| ServerCertificate::new(pair.clone())));
     }
     named
 }
@@ -182,72 +140,14 @@ fn watched(names: &[NamedPair], mut known: HashMap<String, Watched>) -> HashMap<
 impl Files {
     /// What is to be shown now. Whatever cannot be used is said once for each change of it.
     fn look(&mut self, provider: &CryptoProvider) -> Option<Shown> {
-        for watched in std::iter::once(&mut self.default).chain(self.named.values_mut()) {
-            if let Err(error) = watched.look(provider) {
+        for certificate in std::iter::once(&mut self.default).chain(self.named.values_mut()) {
+            if let Err(error) = certificate.refresh(provider) {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "a server certificate cannot be used");
             }
         }
-        let named = self.named.iter().filter_map(|(name, watched)| Some((name.clone(), watched.usable.clone()?)));
-        Some(Shown { default: self.default.usable.clone()?, named: named.collect() })
+        let named =
+            self.named.iter().filter_map(|(name, certificate)| Some((name.clone(), certificate.current().cloned()?)));
+        Some(Shown { default: self.default.current().cloned()?, named: named.collect() })
     }
-}
-
-/// When a file was last written and how long it is: enough to notice a change without reading it.
-type Stamp = Option<(SystemTime, u64)>;
-
-/// A pair of files, as last seen.
-struct Watched {
-    pair: PemPair,
-    seen: Option<[Stamp; 2]>,
-    usable: Option<Arc<CertifiedKey>>,
-}
-
-impl Watched {
-    fn new(pair: PemPair) -> Self {
-        Self { pair, seen: None, usable: None }
-    }
-
-    /// Reads the files if they have changed. On an error what was usable stays so.
-    fn look(&mut self, provider: &CryptoProvider) -> Result<(), TlsServerError> {
-        // Before reading: a change in between is seen the next time.
-        let now = [&self.pair.certificate, &self.pair.key].map(|file| stamp(file));
-        if self.seen.replace(now) != Some(now) {
-            self.usable = Some(Arc::new(certified_key(&self.pair, provider)?));
-        }
-        Ok(())
-    }
-}
-
-fn stamp(file: &Path) -> Stamp {
-    let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-fn certified_key(pair: &PemPair, provider: &CryptoProvider) -> Result<CertifiedKey, TlsServerError> {
-    let PemPair { certificate, key } = pair;
-    let unfit = |file: &Path, wanted, reason: String| TlsServerError::Content { file: file.to_owned(), wanted, reason };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&content(certificate, "certificate")?)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unfit(certificate, "certificate", error.to_string()))?;
-    if chain.is_empty() {
-        return Err(unfit(certificate, "certificate", "there is none in it".to_owned()));
-    }
-    let private = PrivateKeyDer::from_pem_slice(&content(key, "private key")?)
-        .map_err(|error| unfit(key, "private key", error.to_string()))?;
-    CertifiedKey::from_der(chain, private, provider).map_err(|source| TlsServerError::Pair {
-        certificate: certificate.clone(),
-        key: key.clone(),
-        source,
-    })
-}
-
-fn content(file: &Path, wanted: &'static str) -> Result<Vec<u8>, TlsServerError> {
-    let failed = |source| TlsServerError::Read { file: file.to_owned(), source };
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        let reason = format!("it has {length} bytes, and more than {FILE_BYTES_MAX} are not read");
-        return Err(TlsServerError::Content { file: file.to_owned(), wanted, reason });
-    }
-    std::fs::read(file).map_err(failed)
 }

@@ -6,13 +6,12 @@ use std::collections::BTreeSet;
 
 use rollcall_domain::ids::{CaId, Fingerprint, SpaceId};
 
-use super::{
-    CertificateId, Counts, ListedCertificate,
-    index::{self, CERTIFICATE, COMMON_NAME, ISSUER},
-};
 use crate::{
-    rows::Rows,
-    store::{Fault, Walk},
+    files::{Fault, Walk},
+    rows::{
+        CertificateId, Counts, ListedCertificate, Rows,
+        index::{self, CERTIFICATE, COMMON_NAME, ISSUER},
+    },
 };
 
 /// Certificates gathered from the index by common name, to be brought into order; where more begin so, all are walked.

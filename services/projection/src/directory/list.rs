@@ -6,15 +6,14 @@
 use rollcall_domain::registry::DeviceEntry;
 
 use super::{
-    Counts, DevicePage, Listed,
+    DevicePage, Listed,
     plan::{Plan, Source},
     query::{Condition, DeviceQuery, TextTest},
     stream::{Candidate, Merged},
 };
 use crate::{
-    rows::{self, Rows},
-    store::{Fault, Scan},
-    stored::device::{Row, decode_row},
+    files::{Fault, Scan},
+    rows::{self, Counts, Row, Rows, decode_row},
 };
 
 /// Devices gathered from an index that is in another order, for a page.

@@ -10,16 +10,16 @@ use rollcall_domain::ids::DeviceId;
 
 use self::ranges::{RANGES_MAX, fewest};
 use super::{
-    Counts,
-    index::{ALL, NAME, NODE, POLICY, end_of},
     list::listed,
     query::{Condition, DeviceQuery, Marker, Order, TextTest, ValueTest},
     stream::{Candidate, Stream, Window, candidate},
 };
 use crate::{
-    rows::{self, Rows},
-    store::Fault,
-    stored::device::decode_row,
+    files::Fault,
+    rows::{
+        self, Counts, Rows, decode_row,
+        index::{ALL, NAME, NODE, POLICY, end_of},
+    },
 };
 
 /// Entries of an index that are looked at to tell whether it leads to few.

@@ -7,16 +7,13 @@ use std::{collections::BTreeSet, fmt};
 
 use rollcall_domain::{ids::SpaceId, registry::DeviceEntry};
 
-use super::{
-    Listed,
-    index::{NAME, NODE, end_of},
-    list::listed,
-    stream::candidate,
-};
+use super::{Listed, list::listed, stream::candidate};
 use crate::{
-    rows::{self, Rows},
-    store::Fault,
-    stored::device::decode_row,
+    files::Fault,
+    rows::{
+        self, Rows, decode_row,
+        index::{NAME, NODE, end_of},
+    },
 };
 
 /// Index entries that are looked at for one page.

@@ -9,11 +9,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    rows,
-    store::{Database, Fault},
-    stored::{decode, encode},
-};
+use crate::files::{Database, Fault, META, META_SEEN, decode, encode, key};
 
 /// What is remembered of a device's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +35,7 @@ pub(crate) fn read(
     (instance, incarnation): (&InstanceId, Incarnation),
     device: &DeviceId,
 ) -> Result<Option<Seen>, Fault> {
-    let Some(found) = database.get(&rows::seen_key(instance, incarnation, device))? else { return Ok(None) };
+    let Some(found) = database.get(&seen_key(instance, incarnation, device))? else { return Ok(None) };
     let stored: StoredSeen = decode(found.as_ref())?;
     Ok(Some(Seen {
         first_online_at: stored.first_online_ms.map(Timestamp::from_unix_ms),
@@ -62,5 +58,15 @@ pub(crate) fn note(
     }
     let first_online = known.and_then(|known| known.first_online_at).or(online.then_some(at));
     let stored = StoredSeen { first_online_ms: first_online.map(Timestamp::unix_ms), changed_ms: at.unix_ms(), online };
-    database.put(&rows::seen_key(instance, incarnation, device), &encode(&stored)?)
+    database.put(&seen_key(instance, incarnation, device), &encode(&stored)?)
+}
+
+/// Where it is remembered when a device was seen: in no generation, so that it outlives them, but of this incarnation of
+/// the instance. One without an incarnation keeps the key that version 0.1 wrote.
+fn seen_key(instance: &InstanceId, incarnation: Incarnation, device: &DeviceId) -> Vec<u8> {
+    if incarnation == Incarnation::NIL {
+        return key(META, META_SEEN, &[instance.as_str(), device.as_str()].map(str::as_bytes));
+    }
+    // Last, since its bytes may hold a separator.
+    key(META, META_SEEN, &[instance.as_str().as_bytes(), device.as_str().as_bytes(), &incarnation.0])
 }

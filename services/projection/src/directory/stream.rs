@@ -4,13 +4,13 @@
 
 use rollcall_domain::ids::{DeviceId, Position};
 
-use super::{
-    index::{end_of, inverted, position_at_end},
-    query::Order,
-};
+use super::query::Order;
 use crate::{
-    rows::{self, Rows},
-    store::{Fault, Walk},
+    files::{Fault, Walk},
+    rows::{
+        self, Rows,
+        index::{end_of, inverted, position_at_end},
+    },
 };
 
 /// A device that an index leads to.

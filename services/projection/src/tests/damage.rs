@@ -7,10 +7,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use rollcall_domain::{ids::Position, registry::Devices};
 
 use super::{Running, assert_equal, config, history::History, instance, log::TestLog};
-use crate::{
-    admission::Store,
-    rows::{self, Rows},
-};
+use crate::{admission::Store, files::generations, rows::Rows};
 
 /// Places in the files that are damaged, spread evenly, each in a run of its own.
 const PLACES: usize = 60;
@@ -75,8 +72,8 @@ async fn a_lookup_that_meets_damage_finds_nothing_and_the_view_is_built_again() 
 
 /// Overwrites a row's bytes below the guard.
 fn damage(store: &Store, device: &rollcall_domain::ids::DeviceId) {
-    let database = store.current();
-    let generation = rows::generations(&database, &instance(), Incarnation::NIL).unwrap().serving.unwrap();
+    let database = store.database();
+    let generation = generations::generations(&database, &instance(), Incarnation::NIL).unwrap().serving.unwrap();
     let rows = Rows { database, generation };
     rows.damage(device);
     assert!(rows.entry(device).is_err());

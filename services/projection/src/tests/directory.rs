@@ -92,7 +92,7 @@ async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory(
         let live = Arc::new(TestLog::of(Vec::new()));
         let open = Open::at(&folder, &live);
         open.running.reached(Position::START).await;
-        let database = open.running.store.current();
+        let database = open.running.store.database();
         database.writes_left.store(writes, Ordering::SeqCst);
         live.push(history.encoded());
         let mut status = open.running.view.status();
@@ -159,9 +159,9 @@ async fn a_store_without_the_directory_has_none_of_its_keys() {
     let mut kinds = std::collections::BTreeSet::new();
     let look = |key: &[u8], _: &[u8]| {
         kinds.insert(char::from(key[4]));
-        Ok(crate::store::Scan::Next)
+        Ok(crate::files::Scan::Next)
     };
-    without.store.current().scan(&[], look).unwrap();
+    without.store.database().scan(&[], look).unwrap();
     assert_eq!(kinds.into_iter().collect::<String>(), "CDFIMNPR");
 }
 

@@ -105,7 +105,7 @@ async fn f16_every_record_is_told_even_if_it_could_not_be_written_at_first() {
     running.reached(Position::START).await;
     let mut applied = running.view.applied();
     // The disk is full: no more writes after the first few, and no other database can be made either.
-    let database = running.store.current();
+    let database = running.store.database();
     std::fs::write(super::config(&folder).folder.join(format!("db-{}", database.number + 1)), b"in the way").unwrap();
     database.writes_left.store(10, Ordering::SeqCst);
     log.push(history.encoded());

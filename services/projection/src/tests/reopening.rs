@@ -9,7 +9,7 @@ use rollcall_domain::{ids::Position, registry::Devices};
 use super::{BOUND, Running, assert_equal, config, history, history::History, log::TestLog};
 use crate::{
     admission::{Store, ViewHealth},
-    stored,
+    rows::SCHEMA,
 };
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn f15_f16_stopping_between_any_two_writes_comes_to_the_same_view() {
             let live = Arc::new(TestLog::of(Vec::new()));
             let running = Running::open(&folder, &live);
             running.reached(Position::START).await;
-            let database = running.store.current();
+            let database = running.store.database();
             database.writes_left.store(writes, Ordering::SeqCst);
             live.push(history.encoded());
             let mut status = running.view.status();
@@ -77,7 +77,7 @@ pub(super) async fn abandon(running: Running) {
 
 /// The store has replaced what it took for damaged; what a process killed there would leave is the old database with
 /// an unclean marker.
-pub(super) async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::store::Database>) {
+pub(super) async fn put_back(folder: &tempfile::TempDir, database: Arc<crate::files::Database>) {
     let views = config(folder).folder;
     let number = database.number;
     let files = views.join(format!("db-{number}"));
@@ -174,7 +174,7 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     older.close().await;
 
     log.reachable(false);
-    let newer = Running::start(Store::open_as(&config(&folder), stored::SCHEMA + 1, &[stored::SCHEMA]).unwrap(), &log);
+    let newer = Running::start(Store::open_as(&config(&folder), SCHEMA + 1, &[SCHEMA]).unwrap(), &log);
     assert_equal(&newer.view, &history, &history.folded(100));
     assert_eq!(newer.view.status().borrow().position, Position(100), "the older one is served");
     let reading = tokio_util::sync::CancellationToken::new();
@@ -202,7 +202,7 @@ async fn a_view_of_an_older_version_is_served_until_the_new_one_has_reached_it()
     assert_equal(&newer.view, &history, &history.folded(120));
     newer.close().await;
 
-    let unable = Running::start(Store::open_as(&config(&folder), stored::SCHEMA + 2, &[]).unwrap(), &log);
+    let unable = Running::start(Store::open_as(&config(&folder), SCHEMA + 2, &[]).unwrap(), &log);
     unable.reached(Position(120)).await;
     assert_equal(&unable.view, &history, &history.folded(120));
 }

@@ -115,7 +115,7 @@ async fn a_product_can_be_deleted_right_after_its_last_device() {
     let _registrar = world.registrar(0, world.backbone.clone());
     world.furnish().await;
     accepted(world.connect(&world.ca.device("0001")).await);
-    // Both wait in the queue at once, so that they are judged in one batch.
+    // Both wait in the queue at once, so that they are decided in one batch.
     let device = DeviceId::parse("sensor_0001").unwrap();
     let (deleted, product_deleted) = tokio::join!(
         world.command("delete", Command::DeleteDevice { device }),

@@ -2,15 +2,16 @@
 //!
 //! Not for which index is the best. Invariant: what a condition comes to here holds every device that satisfies it.
 
-use super::{Plan, Source, Unordered};
+use super::{
+    super::query::{Condition, TextTest},
+    Plan, Source, Unordered,
+};
 use crate::{
-    directory::{
+    files::{Fault, SEPARATOR},
+    rows::{
         Counts,
         index::{PRODUCT, SPACE, TAG, end_of},
-        query::{Condition, TextTest},
     },
-    rows::SEPARATOR,
-    store::Fault,
 };
 
 /// Ranges that are walked at a time for one alternative.

@@ -10,7 +10,8 @@ use rollcall_domain::{
 };
 
 use crate::{
-    directory::{CertificateId, DeviceQuery, Listed, ListedCertificate, Order, presented},
+    directory::{CertificateId, DeviceQuery, Listed, ListedCertificate, Order},
+    rows::presented,
     tests::history::History,
 };
 

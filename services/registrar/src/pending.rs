@@ -1,7 +1,7 @@
 //! What has been decided and is not in the view yet: laid over the view's lookups.
 //!
-//! Not for configuration, which is small enough to be copied whole. Invariants: an answer of the overlay is the state
-//! after the last assumed event about that device, wherever between the first and the last of them the view stands; so a
+//! Not for configuration, which is small enough to be copied whole. Invariants: its answer is the state
+//! after the last pending event about that device, wherever between the first and the last of them the view stands; so a
 //! view that moves meanwhile changes no answer.
 
 use std::collections::HashMap;
@@ -14,13 +14,13 @@ use rollcall_domain::{
 
 /// See the file. Each entry has the position of the event that it is the outcome of.
 #[derive(Debug, Default)]
-pub(crate) struct Overlay {
+pub(crate) struct Pending {
     entries: HashMap<DeviceId, (Position, Option<DeviceEntry>)>,
     holders: HashMap<Fingerprint, (Position, Option<DeviceId>)>,
     ruled: HashMap<RequestId, Position>,
 }
 
-impl Overlay {
+impl Pending {
     /// Forgets what a view at `position` knows itself.
     pub(crate) fn forget(&mut self, position: Position) {
         self.entries.retain(|_, (at, _)| *at > position);
@@ -49,44 +49,44 @@ impl Overlay {
     }
 }
 
-/// The devices of a view with an overlay on them.
-pub(crate) struct Overlaid<'a, D> {
+/// The devices of a view with what is pending laid over them.
+pub(crate) struct PendingDevices<'a, D> {
     pub(crate) below: &'a D,
-    pub(crate) overlay: &'a mut Overlay,
-    /// Live devices, assumed ones included.
+    pub(crate) pending: &'a mut Pending,
+    /// Live devices, pending ones included.
     pub(crate) live: &'a mut u64,
 }
 
-impl<D: Devices> Overlaid<'_, D> {
-    /// From now on the event has happened to its device. Fingerprints follow as [`DeviceChange`] says.
-    pub(crate) fn assume(&mut self, event: &Event, at: Timestamp, position: Position) {
+impl<D: Devices> PendingDevices<'_, D> {
+    /// Takes the event to have happened to its device. Fingerprints follow as [`DeviceChange`] says.
+    pub(crate) fn apply_pending(&mut self, event: &Event, at: Timestamp, position: Position) {
         let Some(id) = event.device() else { return };
         let before = self.entry(id);
         let after = evolve_device(before.clone(), event, at);
         let change = DeviceChange::between(before.as_ref(), after.as_ref());
         for (fingerprint, holder) in change.holders(id, |fingerprint| self.holder(fingerprint)) {
-            self.overlay.holders.insert(fingerprint, (position, holder));
+            self.pending.holders.insert(fingerprint, (position, holder));
         }
         *self.live = change.count(*self.live);
-        self.overlay.entries.insert(id.clone(), (position, after));
+        self.pending.entries.insert(id.clone(), (position, after));
     }
 }
 
-impl<D: Devices> Devices for Overlaid<'_, D> {
+impl<D: Devices> Devices for PendingDevices<'_, D> {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
-        self.overlay.entries.get(id).map_or_else(|| self.below.entry(id), |(_, entry)| entry.clone())
+        self.pending.entries.get(id).map_or_else(|| self.below.entry(id), |(_, entry)| entry.clone())
     }
 
     fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        self.overlay.holders.get(fingerprint).map_or_else(|| self.below.holder(fingerprint), |(_, id)| id.clone())
+        self.pending.holders.get(fingerprint).map_or_else(|| self.below.holder(fingerprint), |(_, id)| id.clone())
     }
 
-    /// An assumed deletion of a product's last device is not seen here: whoever asks has to wait for an empty overlay.
+    /// A pending deletion of a product's last device is not seen here: the caller waits until nothing is pending.
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {
-        let assumed = self.overlay.entries.values().any(|(_, entry)| {
+        let pending = self.pending.entries.values().any(|(_, entry)| {
             matches!(entry, Some(DeviceEntry::Live(device)) if device.space == *space && device.product == *product)
         });
-        assumed || self.below.any_of_product(space, product)
+        pending || self.below.any_of_product(space, product)
     }
 
     fn count(&self) -> u64 {

@@ -2,39 +2,19 @@
 //! can change its types without every view on disk becoming garbage unnoticed.
 //!
 //! Not a wire format and never sent: a change here raises [`SCHEMA`], and views are rebuilt. Invariant: what cannot be
-//! read back as exactly a valid value is a [`Fault`], not a guess.
+//! read back as exactly a valid value is a [`Fault`](crate::files::Fault), not a guess.
 
 pub(crate) mod certificate;
 pub(crate) mod configuration;
 pub(crate) mod device;
 
-use rollcall_domain::ids::IdError;
 use serde::{Deserialize, Serialize};
-
-use crate::store::Fault;
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
 pub(crate) const SCHEMA: u32 = 3;
-/// Set in the schema of a generation that holds the directory too, so that a store opened the other way builds anew.
-pub(crate) const WITH_DIRECTORY: u32 = 1 << 31;
 /// The older versions whose rows this code still reads as they are.
 pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
-
-/// Encodes a stored value.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
-    postcard::to_stdvec(value).map_err(|error| Fault(format!("a view's value cannot be encoded: {error}")))
-}
-
-/// Decodes a stored value; borrows its texts.
-pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Fault> {
-    postcard::from_bytes(bytes).map_err(|error| Fault(format!("a view's value cannot be decoded: {error}")))
-}
-
-/// Reads an identifier back.
-pub(crate) fn id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Fault> {
-    text.parse().map_err(|error: IdError| Fault(format!("a view's value holds a bad id: {error}")))
-}
 
 /// How far a generation has been folded: always to the end of a batch. Written last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,29 +49,4 @@ pub(crate) enum StoredSealing {
     Awaited,
     /// By this public key.
     By([u8; 32]),
-}
-
-/// Which generations an instance has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredGenerations {
-    /// The one that is looked things up in.
-    pub(crate) serving: Option<StoredGeneration>,
-    /// The one being built to take its place.
-    pub(crate) building: Option<StoredGeneration>,
-}
-
-/// One generation of an instance's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredGeneration {
-    /// Prefix of its keys; unique in the database, never 0.
-    pub(crate) number: u32,
-    /// The [`SCHEMA`] that it was written with, and whether [`WITH_DIRECTORY`].
-    pub(crate) schema: u32,
-}
-
-impl StoredGeneration {
-    /// Whether it holds the directory.
-    pub(crate) fn has_directory(self) -> bool {
-        self.schema & WITH_DIRECTORY != 0
-    }
 }

@@ -1,4 +1,4 @@
-//! A desk before a realm that misbehaves: one that panics over a request, one whose lookups meet damage.
+//! A worker on a log state that misbehaves: one that panics over a request, one whose lookups meet damage.
 
 use rollcall_backbone::{
     seal::{self, SealKeys, SealedLog, Sealing},
@@ -31,10 +31,9 @@ use super::{
     world::{accepted, instance, operator, queued, rejected},
 };
 use crate::{
-    config::Config,
-    desk::{Closed, Desk},
-    ruling::{Judged, Realm, Rejected, Tip},
-    run::Parts,
+    Config, Parts,
+    log_state::{Closed, Decided, LogState, Rejected, Tip},
+    worker::LogWorker,
 };
 
 const BOUND: Duration = Duration::from_secs(600);
@@ -46,7 +45,7 @@ struct Misbehaving {
     damaged: u32,
 }
 
-impl Realm for Misbehaving {
+impl LogState for Misbehaving {
     async fn catch_up(&mut self, last: Position) -> Result<(), Closed> {
         self.seen = last;
         Ok(())
@@ -64,25 +63,25 @@ impl Realm for Misbehaving {
         self.rounds += 1;
     }
 
-    fn judge(&mut self, request: &AnyRequest, now: Timestamp) -> Judged {
+    fn decide(&mut self, request: &AnyRequest, now: Timestamp) -> Decided {
         let AnyRequest::Fleet { id, .. } = request else { panic!("only the fleet's requests here") };
         assert_ne!(id.as_str(), "poison", "the test wants a panic");
         if self.rounds <= self.damaged {
             let rejection = Rejection::InvalidField { field: "instance".into(), rule: "must be there".into() };
             let ruling = RejectedRuling::from(&rejection);
-            return Judged::Reject(Box::new(Rejected { at: now, ruling, template: None, checks: Vec::new() }));
+            return Decided::Reject(Box::new(Rejected { at: now, ruling, template: None, checks: Vec::new() }));
         }
-        Judged::Grant(AnyEvent::Fleet(FleetEvent::InstanceDeleted(instance())))
+        Decided::Grant(AnyEvent::Fleet(FleetEvent::InstanceDeleted(instance())))
     }
 
-    fn assume(&mut self, _: &RequestId, _: &AnyEvent, _: Timestamp, _: Position) {}
+    fn apply_pending(&mut self, _: &RequestId, _: &AnyEvent, _: Timestamp, _: Position) {}
 
     fn is_sound(&self) -> bool {
         self.rounds > self.damaged
     }
 }
 
-/// What a desk before such a realm answers to these requests, asked together.
+/// What a worker on such a state answers to these requests, asked together.
 async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let (backbone, _) = with_control(MemoryConfig::seeded(1));
     backbone.log.open(&LogId::Fleet).await.unwrap();
@@ -115,16 +114,16 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
         let proven = prove(&key, bound, &request, Timestamp::from_unix_s(NOW_UNIX_S));
         tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
     });
-    // All of it waits before the desk looks.
+    // All of it waits before the worker looks.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let realm = Misbehaving { seen: Position::START, rounds: 0, damaged };
-    let desk = tokio::spawn(Desk::new(LogId::Fleet, &config, &parts, Arc::default(), realm).run(shutdown.clone()));
+    let state = Misbehaving { seen: Position::START, rounds: 0, damaged };
+    let worker = tokio::spawn(LogWorker::new(LogId::Fleet, &config, &parts, Arc::default(), state).run(shutdown.clone()));
     let mut rulings = Vec::new();
     for asking in asking {
-        rulings.push(asking.await.unwrap().expect("the desk answers"));
+        rulings.push(asking.await.unwrap().expect("the worker answers"));
     }
     shutdown.cancel();
-    desk.await.expect("the desk has not failed").expect("its realm was never closed");
+    worker.await.expect("the worker has not failed").expect("its state was never closed");
     rulings.try_into().expect("one for each")
 }
 

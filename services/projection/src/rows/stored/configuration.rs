@@ -13,8 +13,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{decode, encode, id};
-use crate::store::Fault;
+use crate::files::{Fault, decode, encode, id};
 
 #[derive(Serialize, Deserialize)]
 struct StoredConfiguration<'a> {

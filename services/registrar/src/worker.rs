@@ -4,7 +4,7 @@
 //! it the records are the truth: the requests come again when their lease runs out, and are found to be ruled on
 //! (operators' commands, by the request's id in the record) or already so (certificates, by the device that is there).
 //! A conflict, or an append that got no answer, is met alike: wait until the view has everything that the log has, forget
-//! every assumption, decide again. An append that was given up and comes about late makes the next one conflict, and is a
+//! what is pending, decide again. An append that was given up and comes about late makes the next one conflict, and is a
 //! good batch of ours: it was sealed for the place where it stands. Records of others move the end like any append.
 //!
 //! Another registrar on the same log is no special case: it is whoever appended in between.
@@ -20,46 +20,44 @@ use crate::{
     answer::answer,
     append::{self, confirm},
     config::Config,
-    intake::{self, Taken},
-    metrics::{Again, metrics},
+    draft::{Draft, draft},
+    intake,
+    log_state::{Closed, LogState, Tip},
+    metrics::{RetryReason, metrics},
     notices::Notices,
+    parts::Parts,
     proofs::Proofs,
-    ruling::{Draft, Realm, Tip, draft},
-    run::Parts,
+    request::Taken,
 };
 
 /// First wait before the backbone is asked again.
 const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest wait before the backbone is asked again.
 const RETRY_MAX: Duration = Duration::from_secs(2);
-/// How long a desk that is told to stop goes on answering what it has taken.
+/// How long a worker that is told to stop goes on answering what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What was judged against has been closed.
-#[derive(Debug)]
-pub(crate) struct Closed;
-
 /// See the file.
-pub(crate) struct Desk<R> {
+pub(crate) struct LogWorker<R> {
     log: LogId,
     backbone: Backbone,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: Arc<SigningKey>,
     proofs: Proofs,
-    realm: R,
+    state: R,
     notices: Arc<Notices>,
-    /// Where the log ends, as far as this desk knows; `None` after anything that casts a doubt on it.
+    /// Where the log ends, as far as this worker knows; `None` after anything that casts a doubt on it.
     end: Option<Tip>,
     retry: Duration,
 }
 
-impl<R: Realm> Desk<R> {
-    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, notices: Arc<Notices>, realm: R) -> Self {
+impl<R: LogState> LogWorker<R> {
+    pub(crate) fn new(log: LogId, config: &Config, parts: &Parts, notices: Arc<Notices>, state: R) -> Self {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
         let proofs = Proofs::new(log.clone(), config, parts);
-        Self { log, backbone, clock, entropy, key, proofs, realm, notices, end: None, retry: RETRY_MIN }
+        Self { log, backbone, clock, entropy, key, proofs, state, notices, end: None, retry: RETRY_MIN }
     }
 
     /// Serves until `stop`.
@@ -128,8 +126,8 @@ impl<R: Realm> Desk<R> {
     async fn serve(&mut self, mut taken: Vec<Taken>) -> Result<(), Closed> {
         while !taken.is_empty() {
             let (draft, last) = self.settle(&taken).await?;
-            answer(&self.backbone, &self.log, &self.notices, &taken, &draft.outcomes, last).await;
-            taken.drain(..draft.outcomes.len());
+            answer(&self.backbone, &self.log, &self.notices, &taken, &draft.rulings, last).await;
+            taken.drain(..draft.rulings.len());
         }
         Ok(())
     }
@@ -138,14 +136,14 @@ impl<R: Realm> Desk<R> {
     async fn settle(&mut self, taken: &[Taken]) -> Result<(Draft, Position), Closed> {
         loop {
             let end = self.known_end().await?;
-            self.realm.prepare(taken).await;
+            self.state.prepare(taken).await;
             let draft = self.draft(taken, end.position).await?;
-            if !self.realm.is_sound() {
+            if !self.state.is_sound() {
                 // The view is being built again; what it did not find may well be there.
-                self.doubt(Again::Damage).await;
+                self.doubt(RetryReason::Damage).await;
                 continue;
             }
-            let sealed = match append::sealed(&self.key, self.realm.sealed_log(), end, &draft, &self.notices).await {
+            let sealed = match append::sealed(&self.key, self.state.sealed_log(), end, &draft, &self.notices).await {
                 Ok(sealed) => sealed,
                 Err(why) => {
                     self.doubt(why).await;
@@ -163,28 +161,28 @@ impl<R: Realm> Desk<R> {
     }
 
     async fn draft(&mut self, taken: &[Taken], expected: Position) -> Result<Draft, Closed> {
-        let first = draft(&mut self.realm, &self.log, taken, expected, &*self.clock, &*self.entropy).await;
-        if !first.outcomes.is_empty() {
+        let first = draft(&mut self.state, &self.log, taken, expected, &*self.clock, &*self.entropy).await;
+        if !first.rulings.is_empty() {
             return Ok(first);
         }
-        // The first request can only be judged by a view that knows everything.
-        self.realm.catch_up(expected).await?;
-        Ok(draft(&mut self.realm, &self.log, taken, expected, &*self.clock, &*self.entropy).await)
+        // The first request can only be decided by a view that knows everything.
+        self.state.catch_up(expected).await?;
+        Ok(draft(&mut self.state, &self.log, taken, expected, &*self.clock, &*self.entropy).await)
     }
 
-    /// Where the log ends, with a realm that knows everything up to there. What the realm has seen beyond the last look at
+    /// Where the log ends, with a state that knows everything up to there. What the state has seen beyond the last look at
     /// the log is as good: both are behind at worst, and then the append conflicts.
     async fn known_end(&mut self) -> Result<Tip, Closed> {
         if let Some(end) = self.end
-            && self.realm.tip().position <= end.position
+            && self.state.tip().position <= end.position
         {
             return Ok(end);
         }
         loop {
             match self.backbone.log.last(&self.log).await {
                 Ok(last) => {
-                    self.realm.catch_up(last).await?;
-                    let end = self.realm.tip();
+                    self.state.catch_up(last).await?;
+                    let end = self.state.tip();
                     self.end = Some(end);
                     if self.notices.ending.recovered() {
                         tracing::info!(log = %self.log, "the end of the log is known again");
@@ -201,13 +199,13 @@ impl<R: Realm> Desk<R> {
         }
     }
 
-    async fn doubt(&mut self, why: Again) {
+    async fn doubt(&mut self, why: RetryReason) {
         metrics().decided_again(why);
         self.end = None;
         match why {
             // Somebody else got on: no reason to wait.
-            Again::Conflict => {}
-            Again::Unavailable | Again::Damage | Again::OtherKey => self.wait().await,
+            RetryReason::Conflict => {}
+            RetryReason::Unavailable | RetryReason::Damage | RetryReason::OtherKey => self.wait().await,
         }
     }
 

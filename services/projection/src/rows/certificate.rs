@@ -13,15 +13,15 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use super::index::{CERTIFICATE, COMMON_NAME, DIGEST, INVERTED_BYTES, ISSUER, end_of, inverted};
-use crate::{
-    rows::Rows,
-    store::Fault,
+use super::{
+    Rows,
+    index::{CERTIFICATE, COMMON_NAME, DIGEST, INVERTED_BYTES, ISSUER, end_of, inverted},
     stored::{
         certificate::{CertificateRow, decode_certificate, encode_certificate},
         device::Row,
     },
 };
+use crate::files::Fault;
 
 /// Characters of a common name that are kept: as many as RFC 5280 (`ub-common-name`) allows.
 const COMMON_NAME_CHARS_MAX: usize = 64;

@@ -20,19 +20,21 @@ use rollcall_domain::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::{
+    status::{Applied, LogProof, ViewHealth, ViewStatus},
+    view_error::ViewError,
+};
 use crate::{
-    admission::{Applied, LogProof, ViewHealth, ViewStatus},
-    directory::Counts,
+    files::{Database, Fault, Files},
     fold::Fold,
-    rows::Rows,
-    store::{Database, Fault, Store, ViewError},
+    rows::{Counts, Rows},
 };
 
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
 const APPLIED_WAITING_MAX: usize = 1024;
 
 /// See the file.
-pub(crate) struct Shared {
+pub(crate) struct ViewState {
     served: ArcSwap<Served>,
     /// Raised with every whole replacement of `served`.
     generation: AtomicU64,
@@ -46,8 +48,8 @@ pub(crate) struct Shared {
     users: Mutex<Option<Vec<CancellationToken>>>,
     /// Cancelled when the task has ended.
     ended: CancellationToken,
-    /// Dropped last: closing the store marks it clean.
-    store: Store,
+    /// Dropped last: closing the files marks them clean.
+    files: Arc<Files>,
 }
 
 /// What lookups are made in.
@@ -59,7 +61,7 @@ pub(crate) struct Served {
 }
 
 /// For readers.
-impl Shared {
+impl ViewState {
     pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
         self.served.load()
     }
@@ -102,27 +104,27 @@ impl Shared {
     pub(crate) fn look<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
         let served = self.served.load();
         let rows = served.rows.as_ref()?;
-        self.judge(&rows.database, lookup(rows))
+        self.checked(&rows.database, lookup(rows))
     }
 
     /// As [`look`](Self::look), in what the directory has written; `None` also while that is not what is served.
     pub(crate) fn look_in_directory<T>(&self, lookup: impl FnOnce(&Rows) -> Result<T, Fault>) -> Option<T> {
         // Owned: a long walk is no business of a lookup of the connector's.
         let rows = self.served.load().rows.clone().filter(|rows| rows.has_directory())?;
-        self.judge(&rows.database, lookup(&rows))
+        self.checked(&rows.database, lookup(&rows))
     }
 
     /// As [`look`](Self::look), beside the generations.
     pub(crate) fn look_beside<T>(&self, lookup: impl FnOnce(&Database) -> Result<T, Fault>) -> Option<T> {
-        let database = self.store.current();
-        self.judge(&database, lookup(&database))
+        let database = self.files.current();
+        self.checked(&database, lookup(&database))
     }
 
-    fn judge<T>(&self, database: &Database, found: Result<T, Fault>) -> Option<T> {
+    fn checked<T>(&self, database: &Database, found: Result<T, Fault>) -> Option<T> {
         found
             .inspect_err(|fault| {
                 self.lookups_damaged.fetch_add(1, Ordering::AcqRel);
-                if let Err(fault) = self.store.replace(database, fault) {
+                if let Err(fault) = self.files.replace(database, fault) {
                     tracing::error!(%fault, "the views cannot be rebuilt yet; trying again when they are next used");
                 }
             })
@@ -131,8 +133,8 @@ impl Shared {
 }
 
 /// For whoever hands the view out.
-impl Shared {
-    pub(crate) fn new(store: Store) -> Self {
+impl ViewState {
+    pub(crate) fn new(files: Arc<Files>) -> Self {
         Self {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
             generation: AtomicU64::new(0),
@@ -143,7 +145,7 @@ impl Shared {
             applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
             users: Mutex::new(Some(Vec::new())),
             ended: CancellationToken::new(),
-            store,
+            files,
         }
     }
 
@@ -180,7 +182,7 @@ impl Shared {
 }
 
 /// For the task that keeps the view up.
-impl Shared {
+impl ViewState {
     pub(crate) fn position(&self) -> Position {
         self.status.borrow().position
     }
@@ -192,7 +194,7 @@ impl Shared {
             status.digest = fold.point.digest;
             status.sealing = fold.point.sealing;
             status.batch = fold.point.batch;
-            status.proof = LogProof::of(fold.point.sealing, self.store.keys());
+            status.proof = LogProof::of(fold.point.sealing, &self.files.config().keys);
             status.foreign = fold.foreign;
             status.generation = self.generation.load(Ordering::Acquire);
             if caught_up {
@@ -232,7 +234,7 @@ impl Shared {
     }
 
     pub(crate) fn count_anew(&self, fold: &Fold) {
-        self.live.store(fold.tally.live, Ordering::Release);
+        self.live.store(fold.stats.live, Ordering::Release);
         self.counts.store(fold.counts.clone());
     }
 
@@ -262,13 +264,13 @@ fn new_status(generation: u64) -> ViewStatus {
 /// Says that the view has ended when it is dropped: with the task that kept it up, however that came to its end. A panic
 /// that left the last status standing would have connectors admit by a view that never moves again.
 pub(crate) struct Ended {
-    shared: Arc<Shared>,
+    state: Arc<ViewState>,
     instance: InstanceId,
 }
 
 impl Ended {
-    pub(crate) fn of(shared: Arc<Shared>, instance: InstanceId) -> Self {
-        Self { shared, instance }
+    pub(crate) fn of(state: Arc<ViewState>, instance: InstanceId) -> Self {
+        Self { state, instance }
     }
 }
 
@@ -277,8 +279,8 @@ impl Drop for Ended {
         if std::thread::panicking() {
             tracing::error!(instance = %self.instance, "the view has failed and is not used until it is opened again");
         }
-        *self.shared.users() = None;
-        self.shared.status.send_modify(|status| (status.caught_up, status.health) = (false, ViewHealth::Ended));
-        self.shared.ended.cancel();
+        *self.state.users() = None;
+        self.state.status.send_modify(|status| (status.caught_up, status.health) = (false, ViewHealth::Ended));
+        self.state.ended.cancel();
     }
 }

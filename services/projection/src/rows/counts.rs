@@ -10,7 +10,7 @@ use rollcall_domain::{
     registry::DeviceEntry,
 };
 
-use crate::stored::device::Row;
+use super::stored::device::Row;
 
 /// Live devices and known certificates of one generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

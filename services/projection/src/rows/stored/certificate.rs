@@ -8,8 +8,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{decode, encode, id};
-use crate::store::Fault;
+use crate::files::{Fault, decode, encode, id};
 
 /// What the directory keeps of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,19 +12,20 @@ use rollcall_backbone::{
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
-    seal::{Point, SealedLog},
+    seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    state::{Ended, ViewState},
+    status::{Applied, ViewHealth},
+};
 use crate::{
-    admission::{Applied, ViewHealth},
+    files::{Fault, Files, StoredGeneration, StoredGenerations, generations},
     fold::Fold,
     foreign::{ForeignNotice, metrics},
-    rows::{self, Rows},
-    shared::{Ended, Shared},
-    store::{Fault, Store},
-    stored::{StoredGeneration, StoredGenerations},
+    rows::Rows,
 };
 
 /// Most records folded before readers are told and other tasks get their turn.
@@ -40,8 +41,8 @@ const RETIRE_LOOK: Duration = Duration::from_millis(100);
 
 /// Keeps one view up.
 pub(crate) struct Follower {
-    shared: Arc<Shared>,
-    store: Store,
+    state: Arc<ViewState>,
+    files: Arc<Files>,
     instance: InstanceId,
     sealed: SealedLog,
     log: Arc<dyn RegistryLog>,
@@ -101,17 +102,17 @@ impl From<Fault> for Stopped {
 
 /// Opens the view as it was left, to be served at once; the follower takes it on from there.
 pub(crate) fn open(
-    store: Store,
+    files: Arc<Files>,
     instance: InstanceId,
     incarnation: Incarnation,
     log: Arc<dyn RegistryLog>,
-) -> (Arc<Shared>, Follower) {
-    let shared = Arc::new(Shared::new(store.clone()));
-    let ended = Ended::of(Arc::clone(&shared), instance.clone());
+) -> (Arc<ViewState>, Follower) {
+    let state = Arc::new(ViewState::new(Arc::clone(&files)));
+    let ended = Ended::of(Arc::clone(&state), instance.clone());
     let sealed = SealedLog { log: LogId::Instance(instance.clone()), incarnation };
     let mut follower = Follower {
-        shared: Arc::clone(&shared),
-        store,
+        state: Arc::clone(&state),
+        files,
         instance,
         sealed,
         log,
@@ -128,16 +129,16 @@ pub(crate) fn open(
     if let Err(fault) = follower.serve_what_was_left() {
         follower.give_up_database(&fault);
     }
-    (shared, follower)
+    (state, follower)
 }
 
 impl Follower {
     /// Follows until nobody uses the view any more.
     pub(crate) async fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
+        let state = Arc::clone(&self.state);
         tokio::select! {
             biased;
-            () = shared.unused() => {}
+            () = state.unused() => {}
             never = self.keep_up() => match never {},
         }
     }
@@ -153,14 +154,14 @@ impl Follower {
 
     /// One session with the log; returns only with a reason to stop.
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
-        let mut databases = self.store.changes();
+        let mut databases = self.files.changes();
         let current = databases.borrow_and_update().number;
         let stream = self.log.open(&self.sealed.log).await?;
         let last = self.log.last(&self.sealed.log).await?;
         self.settle(&stream, last, current)?;
         self.audit().await?;
         let from = self.fold.as_ref().map_or_else(|| self.start(), |fold| fold.point);
-        let mut reader = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.store.keys().clone(), from);
+        let mut reader = LogFollower::new(Arc::clone(&self.log), self.sealed.clone(), self.keys().clone(), from);
         loop {
             let steps = tokio::select! {
                 biased;
@@ -178,9 +179,13 @@ impl Follower {
         }
     }
 
+    fn keys(&self) -> &SealKeys {
+        &self.files.config().keys
+    }
+
     /// Before the first record.
     fn start(&self) -> Point {
-        Point::start(&self.sealed, self.store.keys())
+        Point::start(&self.sealed, self.keys())
     }
 
     async fn recover(&mut self, stopped: Stopped) {
@@ -198,15 +203,15 @@ impl Follower {
                 if let Some(left_out) = self.reading.failed(&reason) {
                     tracing::error!(instance = %self.instance, reason, left_out, "building the view again");
                 }
-                self.shared.serve_nothing();
-                self.shared.stale(format!("building the view again: {reason}"));
+                self.state.serve_nothing();
+                self.state.stale(format!("building the view again: {reason}"));
                 (self.fold, self.diverged) = (None, true);
             }
             Stopped::Unproven(reason) => {
                 if let Some(left_out) = self.reading.failed(&reason) {
                     tracing::error!(instance = %self.instance, reason, left_out, "the registry log cannot be proven");
                 }
-                self.shared.stand(ViewHealth::Unproven { reason });
+                self.state.stand(ViewHealth::Unproven { reason });
                 self.wait().await;
             }
         }
@@ -216,7 +221,7 @@ impl Follower {
         if let Some(left_out) = self.reaching.failed(&reason) {
             tracing::warn!(instance = %self.instance, reason, left_out, "the registry log is out of reach; trying again");
         }
-        self.shared.stale(reason);
+        self.state.stale(reason);
     }
 
     async fn wait(&mut self) {
@@ -225,10 +230,10 @@ impl Follower {
     }
 
     fn give_up_database(&mut self, fault: &Fault) {
-        self.shared.stale(format!("rebuilding the view: {fault}"));
-        let database = self.fold.as_ref().map_or_else(|| self.store.current(), |fold| Arc::clone(&fold.rows.database));
-        if let Err(fault) = self.store.replace(&database, fault) {
-            self.shared.stale(format!("the view cannot be rebuilt: {fault}"));
+        self.state.stale(format!("rebuilding the view: {fault}"));
+        let database = self.fold.as_ref().map_or_else(|| self.files.current(), |fold| Arc::clone(&fold.rows.database));
+        if let Err(fault) = self.files.replace(&database, fault) {
+            self.state.stale(format!("the view cannot be rebuilt: {fault}"));
         }
         // What was folded in memory and never written or told would otherwise be taken for done.
         self.fold = None;
@@ -236,21 +241,21 @@ impl Follower {
 
     /// Serves the generation that was served before the process stopped.
     fn serve_what_was_left(&mut self) -> Result<(), Fault> {
-        let database = self.store.current();
-        let Some(generation) = rows::generations(&database, &self.instance, self.sealed.incarnation)?.serving else {
+        let database = self.files.current();
+        let Some(generation) = generations::generations(&database, &self.instance, self.sealed.incarnation)?.serving else {
             return Ok(());
         };
-        if !self.store.serves(generation.schema) {
+        if !self.files.serves(generation.schema) {
             return Ok(());
         }
         if let Some(fold) = Fold::load(Arc::new(Rows { database, generation }))? {
-            self.shared.serve(&fold);
-            self.shared.publish(&fold, false);
-            if generation.schema == self.store.schema() {
+            self.state.serve(&fold);
+            self.state.publish(&fold, false);
+            if generation.schema == self.files.schema() {
                 self.fold = Some(fold);
                 self.serving = true;
             } else {
-                self.shared.stale("rebuilding the view for this version".into());
+                self.state.stale("rebuilding the view for this version".into());
             }
         }
         Ok(())
@@ -258,18 +263,18 @@ impl Follower {
 
     /// Settles what is folded, now that the log has said which stream it is and where it ends.
     fn settle(&mut self, stream: &StreamIdentity, last: Position, database: u64) -> Result<(), Fault> {
-        let served_stream = self.shared.served().stream.clone();
-        let served_position = self.shared.position();
+        let served_stream = self.state.served().stream.clone();
+        let served_position = self.state.position();
         if served_stream.is_some_and(|served| served != *stream) || served_position > last {
             if let Some(left_out) = self.reading.failed("another log, or one that has lost records") {
                 tracing::error!(instance = %self.instance, position = %served_position, %last, left_out,
                     "the log is not the one that the view was made from, or has lost records: building the view again");
             }
-            self.shared.serve_nothing();
+            self.state.serve_nothing();
             self.fold = None;
         }
         if self.fold.as_ref().is_some_and(|fold| fold.rows.database.number != database) {
-            self.shared.stale("rebuilding the view: its files were damaged".into());
+            self.state.stale("rebuilding the view: its files were damaged".into());
             self.fold = None;
         }
         if self.fold.as_ref().is_some_and(|fold| fold.stream != *stream || fold.point.position > last) {
@@ -286,21 +291,22 @@ impl Follower {
     /// A generation to build: the one that was being built when the process stopped, or a new one.
     fn begin(&mut self, stream: &StreamIdentity, last: Position) -> Result<Fold, Fault> {
         let diverged = std::mem::take(&mut self.diverged);
-        let _one_at_a_time = self.store.generations();
-        let database = self.store.current();
-        let StoredGenerations { serving, building } = rows::generations(&database, &self.instance, self.sealed.incarnation)?;
+        let _one_at_a_time = self.files.generations();
+        let database = self.files.current();
+        let StoredGenerations { serving, building } =
+            generations::generations(&database, &self.instance, self.sealed.incarnation)?;
         if let Some(generation) = building
             && !diverged
-            && generation.schema == self.store.schema()
+            && generation.schema == self.files.schema()
             && let Some(fold) = Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }))?
             && fold.stream == *stream
             && fold.point.position <= last
         {
             return Ok(fold);
         }
-        let generation = StoredGeneration { number: rows::next_generation(&database)?, schema: self.store.schema() };
+        let generation = StoredGeneration { number: generations::next_generation(&database)?, schema: self.files.schema() };
         let generations = StoredGenerations { serving, building: Some(generation) };
-        rows::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
+        generations::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
         let rows = Arc::new(Rows { database, generation });
         let mut fold = Fold::fresh(rows, stream.clone(), self.sealed.incarnation, self.start());
         fold.commit()?;
@@ -313,7 +319,7 @@ impl Follower {
             return Ok(());
         }
         let Some(mut fold) = self.fold.take() else { return Ok(()) };
-        let clean = self.store.was_clean();
+        let clean = self.files.was_clean();
         let (fold, audited) = tokio::task::spawn_blocking(move || {
             let audited = fold.audit(clean);
             (fold, audited)
@@ -324,7 +330,7 @@ impl Follower {
         audited?;
         self.audited = true;
         if self.serving {
-            self.shared.count_anew(fold);
+            self.state.count_anew(fold);
         }
         Ok(())
     }
@@ -337,7 +343,7 @@ impl Follower {
         let (mut caught_up, mut interrupted, mut parked) = (false, None, None);
         for step in steps.by_ref() {
             match step {
-                Step::Batch(batch) => fold_batch(&self.shared, fold, batch, self.serving, &mut applied).await?,
+                Step::Batch(batch) => fold_batch(&self.state, fold, batch, self.serving, &mut applied).await?,
                 Step::Foreign { position, why, after } => {
                     fold.step_over(position, after)?;
                     metrics().foreign(why);
@@ -367,7 +373,7 @@ impl Follower {
             if let Some(left_out) = self.reading.failed(&reason) {
                 tracing::error!(instance = %self.instance, position = %at, reason, left_out, "the view is parked before a record");
             }
-            self.shared.stand(ViewHealth::Parked { at, reason });
+            self.state.stand(ViewHealth::Parked { at, reason });
         }
         Ok(())
     }
@@ -375,27 +381,27 @@ impl Follower {
     /// Lets readers see what was folded, and the new generation once it has reached what they have.
     fn show(&mut self, mut applied: Vec<Applied>, caught_up: bool, parked: bool) -> Result<(), Fault> {
         let Some(fold) = self.fold.as_ref() else { return Ok(()) };
-        let seen = self.shared.position();
+        let seen = self.state.position();
         if !self.serving {
-            let serves_an_old_one = self.shared.served().rows.is_some();
+            let serves_an_old_one = self.state.served().rows.is_some();
             let reached = if serves_an_old_one { fold.point.position >= seen } else { caught_up };
             if !reached && !parked {
                 return Ok(());
             }
-            switch(&self.store, &self.shared, &self.instance, fold)?;
+            switch(&self.files, &self.state, &self.instance, fold)?;
             self.serving = true;
             applied.retain(|applied| applied.position > seen);
         }
-        self.shared.publish(fold, caught_up);
+        self.state.publish(fold, caught_up);
         for record in applied {
-            self.shared.tell(record);
+            self.state.tell(record);
         }
         Ok(())
     }
 }
 
 async fn fold_batch(
-    shared: &Shared,
+    state: &ViewState,
     fold: &mut Fold,
     batch: Batch,
     serving: bool,
@@ -405,7 +411,7 @@ async fn fold_batch(
         let position = read.entry.position;
         // Readers see a change of configuration before any later record's rows: never a mix that the log never was.
         if fold.fold(&read.record, position, serving)? && serving {
-            shared.serve(fold);
+            state.serve(fold);
         }
         applied.push(Applied { position, record: read.record });
         if count % GROUP_RECORDS_MAX == 0 {
@@ -417,15 +423,15 @@ async fn fold_batch(
 }
 
 /// Serves a generation that was being built, and forgets the one that was served.
-fn switch(store: &Store, shared: &Shared, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
+fn switch(files: &Files, state: &ViewState, instance: &InstanceId, fold: &Fold) -> Result<(), Fault> {
     let database = &fold.rows.database;
     let generations = StoredGenerations { serving: Some(fold.rows.generation), building: None };
-    rows::put_generations(database, instance, fold.incarnation, generations)?;
-    let old = shared.served().rows.clone();
-    shared.serve_another(fold);
-    tracing::info!(%instance, position = %fold.point.position, devices = fold.tally.live, "the view has been built");
+    generations::put_generations(database, instance, fold.incarnation, generations)?;
+    let old = state.served().rows.clone();
+    state.serve_another(fold);
+    tracing::info!(%instance, position = %fold.point.position, devices = fold.stats.live, "the view has been built");
     if let Some(old) = old.filter(|old| old.database.number == database.number) {
-        store.spawn(|closing| retire(closing, old));
+        files.spawn(|closing| retire(closing, old));
     }
     Ok(())
 }

@@ -10,11 +10,8 @@ use rollcall_domain::{
     registry::{Device, DeviceEntry},
 };
 
-use crate::{
-    rows::{Rows, SEPARATOR},
-    store::Fault,
-    stored::device::Row,
-};
+use super::{Rows, stored::device::Row};
+use crate::files::{Fault, SEPARATOR};
 
 /// All devices.
 pub(crate) const ALL: u8 = b'a';

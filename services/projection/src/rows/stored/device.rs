@@ -11,8 +11,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{decode, encode, id};
-use crate::store::Fault;
+use crate::files::{Fault, decode, encode, id};
 
 /// A device's entry and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

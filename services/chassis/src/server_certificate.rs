@@ -1,0 +1,129 @@
+//! A server's certificate and private key, from two PEM files that are read again when they change.
+//!
+//! Does not say who is shown it. Invariant: what was good stays in use until something better is there; an error is told once
+//! for each change of the files.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+/// Largest file that is read, bytes: a chain of a few certificates has some thousand.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// A certificate with its intermediates, and its private key; both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PemPair {
+    /// Intermediates follow the certificate.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Why a pair of files cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerCertificateError {
+    /// A file is not there or cannot be read.
+    #[error("cannot read {file}")]
+    Read {
+        file: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file holds something else.
+    #[error("{file} holds no PEM {wanted}: {reason}")]
+    Content {
+        file: PathBuf,
+        /// `certificate` or `private key`.
+        wanted: &'static str,
+        reason: String,
+    },
+    /// Each file is good, but the key is not the certificate's.
+    #[error("{certificate} and {key} cannot be used together")]
+    Pair {
+        certificate: PathBuf,
+        key: PathBuf,
+        #[source]
+        source: rustls::Error,
+    },
+}
+
+/// When a file was last written and how long it is: enough to notice a change without reading it.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// A pair of files, as last read.
+pub struct ServerCertificate {
+    pair: PemPair,
+    seen: Option<[Stamp; 2]>,
+    current: Option<Arc<CertifiedKey>>,
+}
+
+impl ServerCertificate {
+    /// Reads nothing yet.
+    pub fn new(pair: PemPair) -> Self {
+        Self { pair, seen: None, current: None }
+    }
+
+    pub fn pair(&self) -> &PemPair {
+        &self.pair
+    }
+
+    /// What can be shown; `None` until a [`refresh`](Self::refresh) has found a good pair.
+    pub fn current(&self) -> Option<&Arc<CertifiedKey>> {
+        self.current.as_ref()
+    }
+
+    /// Reads the files if they have changed; `true` if there is another certificate in use now. Blocking, but two `stat`s
+    /// long unless something has changed.
+    ///
+    /// # Errors
+    /// [`ServerCertificateError`], once for each change of the files: the certificate in use stays.
+    pub fn refresh(&mut self, provider: &CryptoProvider) -> Result<bool, ServerCertificateError> {
+        // Before reading: a change in between is seen the next time.
+        let now = [&self.pair.certificate, &self.pair.key].map(|file| stamp(file));
+        if self.seen.replace(now) == Some(now) {
+            return Ok(false);
+        }
+        let read = certified_key(&self.pair, provider)?;
+        let changed = self.current.as_ref().is_none_or(|current| current.cert != read.cert);
+        self.current = Some(Arc::new(read));
+        Ok(changed)
+    }
+}
+
+fn stamp(file: &Path) -> Stamp {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+fn certified_key(pair: &PemPair, provider: &CryptoProvider) -> Result<CertifiedKey, ServerCertificateError> {
+    let PemPair { certificate, key } = pair;
+    let unfit =
+        |file: &Path, wanted, reason: String| ServerCertificateError::Content { file: file.to_owned(), wanted, reason };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&content(certificate, "certificate")?)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unfit(certificate, "certificate", error.to_string()))?;
+    if chain.is_empty() {
+        return Err(unfit(certificate, "certificate", "there is none in it".to_owned()));
+    }
+    let private = PrivateKeyDer::from_pem_slice(&content(key, "private key")?)
+        .map_err(|error| unfit(key, "private key", error.to_string()))?;
+    CertifiedKey::from_der(chain, private, provider).map_err(|source| ServerCertificateError::Pair {
+        certificate: certificate.clone(),
+        key: key.clone(),
+        source,
+    })
+}
+
+fn content(file: &Path, wanted: &'static str) -> Result<Vec<u8>, ServerCertificateError> {
+    let failed = |source| ServerCertificateError::Read { file: file.to_owned(), source };
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > FILE_BYTES_MAX {
+        let reason = format!("it has {length} bytes, and more than {FILE_BYTES_MAX} are not read");
+        return Err(ServerCertificateError::Content { file: file.to_owned(), wanted, reason });
+    }
+    std::fs::read(file).map_err(failed)
+}
