@@ -25,7 +25,7 @@ use std::{future::Future, time::Duration};
 use rollcall_domain::ids::{InstanceId, LogId};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{Backbone, BackboneError, documents::PutError, log::AppendError};
+use crate::{Backbone, documents::PutError, error::BackboneError, log::AppendError};
 
 /// How long a check waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{DeviceId, InstanceId};
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Largest body, bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 900 * 1024;

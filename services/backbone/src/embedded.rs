@@ -21,7 +21,8 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    Backbone, BackboneError,
+    Backbone,
+    error::BackboneError,
     limits::{Limits, NewId, NowMs},
     local::core::{self, Core, Shared},
 };

@@ -13,8 +13,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use rollcall_domain::ids::Position;
 
 use crate::{
-    BackboneError,
     codec::{LogEvent, Record, decode_record},
+    error::BackboneError,
     log::{Entry, Followed, Follower, RegistryLog},
     seal::{self, Digest, Foreign, LastBatch, Point, SealKeys, SealedLog, Verified, Verifier, chain},
 };

@@ -19,6 +19,7 @@ pub mod codec;
 pub mod conformance;
 pub mod documents;
 pub mod embedded;
+mod error;
 pub mod examine;
 pub mod follow;
 pub mod heartbeat;
@@ -38,6 +39,8 @@ pub mod signing;
 
 use std::sync::Arc;
 
+pub use error::BackboneError;
+
 /// All of a backbone, as the composition root hands it out. Cheap to clone.
 #[derive(Clone)]
 pub struct Backbone {
@@ -55,66 +58,4 @@ pub struct Backbone {
     pub documents: Arc<dyn documents::Documents>,
     /// What registrars announce of themselves.
     pub heartbeats: Arc<dyn heartbeat::Heartbeats>,
-}
-
-/// Why the backbone cannot do something. Every trait of this crate uses it; conflicts are a case of their own.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BackboneError {
-    /// It cannot be reached or did not answer in time; whether the operation took effect is not known.
-    #[error("{attempted}: the backbone is unavailable: {reason}")]
-    Unavailable {
-        /// What was attempted, and on what.
-        attempted: String,
-        /// What the client library said.
-        reason: String,
-    },
-    /// The live stream is configured differently from what this version declares: an operator must look.
-    #[error("stream {stream} differs from its declaration: {difference}")]
-    StreamDiffers {
-        /// The stream's name.
-        stream: String,
-        /// Which settings, found and wanted.
-        difference: String,
-    },
-    /// A named limit of this backbone is reached (queue full, message too large).
-    #[error("{what} is over its limit of {max}")]
-    LimitReached {
-        /// What.
-        what: String,
-        /// The limit.
-        max: u64,
-    },
-    /// The broker has no room for another stream, or for what is to be stored: nothing was made, and all else goes on.
-    /// Waiting does not help; an operator has to make room.
-    #[error(
-        "{attempted}: the broker is full: {reason}; {usage}. Give it more room (max_file_store, or the account's limits), or lower what other streams reserve"
-    )]
-    Full {
-        /// What was attempted, and on what.
-        attempted: String,
-        /// What the broker said.
-        reason: String,
-        /// What is used, reserved and left, as far as the broker tells.
-        usage: String,
-    },
-    /// It can be read, and its disk takes no writes: full, or failing. Whether a write that met this first took effect is not
-    /// known; later ones have not. It goes on by itself.
-    #[error("{what} takes no writes: {reason}: see to its disk (is it full?); it goes on by itself when there is room")]
-    Unwritable {
-        /// What, with its path.
-        what: String,
-        /// What the operating system said.
-        reason: String,
-    },
-    /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
-    #[error("{what} is damaged: {reason}")]
-    Damaged {
-        /// What.
-        what: String,
-        /// How it shows.
-        reason: String,
-    },
-    /// This backbone has been closed.
-    #[error("the backbone has been closed")]
-    Closed,
 }

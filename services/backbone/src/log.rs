@@ -9,7 +9,7 @@ use rollcall_domain::ids::{LogId, Position};
 pub use rollcall_schemas::seal::Seal;
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most records in one append.
 pub const BATCH_RECORDS_MAX: usize = 1000;

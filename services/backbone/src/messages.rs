@@ -9,7 +9,7 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most bytes of messages kept for one instance; on a broker a shard's limit holds, for all its instances together.
 pub const MESSAGES_BYTES_MAX: u64 = 1024 * 1024 * 1024;

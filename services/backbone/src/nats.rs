@@ -54,7 +54,7 @@ pub use config::{CONNECT_TIMEOUT, Credentials, NatsConfig, NatsConfigError, OPER
 use connection::Connection;
 use rollcall_domain::ids::LogId;
 
-use crate::{Backbone, BackboneError};
+use crate::{Backbone, error::BackboneError};
 
 /// Room for headers beside the largest payload.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;

@@ -21,8 +21,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BackboneError,
     codec::{Ruling, decode_ruling},
+    error::BackboneError,
     repeats::Repeats,
     requests::{RequestKind, RequestQueue},
 };

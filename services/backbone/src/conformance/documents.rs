@@ -9,8 +9,8 @@ use rollcall_domain::{
 
 use super::{Failure, UnderTest, ensure};
 use crate::{
-    BackboneError,
     documents::{CursorName, DOCUMENT_BYTES_MAX, Document, DocumentKey, Documents, PutError, Revision},
+    error::BackboneError,
 };
 
 fn device(name: &str) -> Result<DeviceId, Failure> {

@@ -5,7 +5,8 @@ use rollcall_domain::ids::{LogId, Position};
 
 use super::{Failure, UnderTest, ensure, log::numbered, next, nothing};
 use crate::{
-    Backbone, BackboneError,
+    Backbone,
+    error::BackboneError,
     log::{AppendError, Followed, Follower},
 };
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Failure, UnderTest, ensure, next, nothing};
 use crate::{
-    BackboneError,
+    error::BackboneError,
     heartbeat::{Heard, Heartbeats, Source},
 };
 

@@ -8,7 +8,8 @@ use rollcall_domain::ids::{Incarnation, LogId, Position};
 
 use super::{Failure, UnderTest, ensure, next};
 use crate::{
-    Backbone, BackboneError,
+    Backbone,
+    error::BackboneError,
     log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, READ_BYTES_MAX, RECORD_BYTES_MAX},
     seal::{SealedLog, seal},
     signing::SigningKey,

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{Failure, UnderTest, ensure, next, nothing};
 use crate::{
-    BackboneError,
+    error::BackboneError,
     messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
 };
 

@@ -13,7 +13,7 @@ use std::{
 use redb::{Database, DatabaseError, TableDefinition};
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     local::{
         disk::Disk,
         store::{Store, explain},

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::file::FolderLock;
 use crate::{
-    BackboneError,
+    error::BackboneError,
     local::{
         core::Shared,
         disk::LOOK_MIN,

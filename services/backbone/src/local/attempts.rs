@@ -12,8 +12,8 @@ use super::{
     stream::{StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
     attempts::Attempts,
+    error::BackboneError,
     log::{Entry, RECORD_BYTES_MAX},
 };
 

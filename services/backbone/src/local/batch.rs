@@ -17,7 +17,7 @@ use super::{
     stream::{Keys, StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     limits::{Bounds, Limits},
     log::{self, AppendError},
     requests::{RequestKind, Submitted},

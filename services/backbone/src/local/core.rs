@@ -22,7 +22,8 @@ use super::{
     tails::Tails,
 };
 use crate::{
-    Backbone, BackboneError,
+    Backbone,
+    error::BackboneError,
     limits::{Limits, NewId, NowMs},
 };
 

@@ -12,7 +12,7 @@ use super::{
     store::{self, Chunk, Store, StoreError},
     stream::StreamName,
 };
-use crate::{BackboneError, log::Entry};
+use crate::{error::BackboneError, log::Entry};
 
 /// Most rows and bytes read at a time.
 const CHUNK: Chunk = Chunk { rows: 256, bytes: 1024 * 1024 };

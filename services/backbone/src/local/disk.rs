@@ -14,7 +14,7 @@ use std::{
 use redb::Database;
 use tokio::time::Instant;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// What has to fit before writing is tried again, bytes: a large transaction, and some room for the next.
 const ROOM_BYTES: usize = 4 * 1024 * 1024;

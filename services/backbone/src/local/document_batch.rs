@@ -12,8 +12,8 @@ use super::{
     stream::{Keys, StreamName},
 };
 use crate::{
-    BackboneError,
     documents::{PutError, Revision},
+    error::BackboneError,
 };
 
 impl Batch<'_> {

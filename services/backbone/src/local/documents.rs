@@ -13,8 +13,8 @@ use super::{
     stream::{Keys, StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
     documents::{CursorName, Document, DocumentKey, Documents, PutError, Revision, check_size},
+    error::BackboneError,
 };
 
 /// [`Documents`] on a [`Core`].

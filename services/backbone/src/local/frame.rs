@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::stream::StreamName;
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 const CRC: usize = 4;
 const HEADER: usize = CRC + 8;

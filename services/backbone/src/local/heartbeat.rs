@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     heartbeat::{Heard, Heartbeats, KEPT, REGISTRARS_MAX, SHARDS, Source},
 };
 

@@ -9,7 +9,7 @@ use super::{
     core::Shared,
     store::StoreError,
 };
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// A write of any kind.
 pub(crate) trait Job: Send {

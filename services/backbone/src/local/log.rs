@@ -14,7 +14,7 @@ use super::{
     stream::{StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, READ_BYTES_MAX, RegistryLog, StreamIdentity},
 };
 

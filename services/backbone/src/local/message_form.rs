@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{frame::Row, stream::StreamName};
 use crate::{
-    BackboneError,
+    error::BackboneError,
     messages::{DeviceMessage, Lane, MessagePosition, MessageProperties, StoredMessage},
 };
 

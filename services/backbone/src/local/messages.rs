@@ -13,7 +13,7 @@ use super::{
     stream::{StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
 };
 

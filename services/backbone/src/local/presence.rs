@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     limits::NowMs,
     presence::{Beat, ConnectorBeat, Presence, PresenceChange, Session},
 };

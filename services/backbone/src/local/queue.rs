@@ -15,7 +15,7 @@ use super::{
     leases::{Lease, Leases},
     stream::StreamName,
 };
-use crate::{BackboneError, requests::RequestKind};
+use crate::{error::BackboneError, requests::RequestKind};
 
 /// One queue.
 pub(crate) struct Queue {

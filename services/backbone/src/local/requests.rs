@@ -19,7 +19,7 @@ use super::{
     stream::{StreamKind, StreamName},
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
 };
 

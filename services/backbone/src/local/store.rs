@@ -15,7 +15,7 @@ use super::{
     frame::{self, Row},
     stream::StreamName,
 };
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// What a stream is: its identity, last position, bytes. Rows of a stream that were removed still count in `last`.
 pub(crate) const STREAMS: TableDefinition<'static, &'static str, (&'static str, u64, u64)> = TableDefinition::new("streams");

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use redb::TableDefinition;
 use rollcall_domain::ids::{InstanceId, LogId};
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Row of a stream by position; framed by [`super::frame`].
 pub(crate) type Rows<'a> = TableDefinition<'a, u64, &'static [u8]>;

@@ -14,7 +14,7 @@ use self::{
     streams::{FaultyAttempts, FaultyHeartbeats, FaultyLog, FaultyMessages, FaultyPresence},
 };
 use super::dice::Dice;
-use crate::{Backbone, BackboneError, local::core::Parts};
+use crate::{Backbone, error::BackboneError, local::core::Parts};
 
 /// Puts the faults round an in-process backbone.
 pub(crate) fn wrap(parts: Parts, dice: &Arc<Dice>) -> Backbone {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     local::{
         core::Shared,
         job::{self, Committer, Job},

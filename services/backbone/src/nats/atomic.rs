@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::time::{Duration, Instant};
 
 use super::{connection::Connection, full::is_full};
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most messages in one batch: the server's own limit.
 pub(super) const MESSAGES_MAX: usize = 1000;

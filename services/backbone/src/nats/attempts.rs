@@ -15,7 +15,7 @@ use super::{
     replay::{Replay, ReplayEnd},
     streams, subjects,
 };
-use crate::{BackboneError, attempts::Attempts, log::Entry};
+use crate::{attempts::Attempts, error::BackboneError, log::Entry};
 
 /// See [`Attempts`].
 pub(super) struct NatsAttempts {

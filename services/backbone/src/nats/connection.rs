@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{config::NatsConfig, dial, shards::Shards, streams, submitter::Submitter};
-use crate::{BackboneError, repeats::Repeats};
+use crate::{error::BackboneError, repeats::Repeats};
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
 const SERVER_VERSION_MIN: (u64, u64) = (2, 15);

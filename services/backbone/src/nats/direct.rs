@@ -10,7 +10,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::connection::Connection;
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Says where a message that was read stands in its stream.
 const SEQUENCE: &str = "Nats-Sequence";

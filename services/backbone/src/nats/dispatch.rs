@@ -36,7 +36,7 @@ use super::{
     streams, subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     requests::{Delivery, Receipt},
 };
 

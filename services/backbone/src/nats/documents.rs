@@ -29,8 +29,8 @@ use super::{
     streams, subjects,
 };
 use crate::{
-    BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision, check_size},
+    error::BackboneError,
 };
 
 /// The header that says that a document was deleted, named as key-value buckets of NATS name it.

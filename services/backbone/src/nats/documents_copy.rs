@@ -19,7 +19,7 @@ use super::{
     shards::Shard,
     streams, subjects,
 };
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Names the subject whose last sequence is expected, where that is not the message's own.
 const EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";

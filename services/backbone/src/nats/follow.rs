@@ -13,7 +13,7 @@ use super::{
     replay::{Replay, ReplayEnd, Stored},
     streams,
 };
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Items that wait for a slow follower; then the server waits.
 const WAITING_MAX: usize = 1024;

@@ -1,7 +1,7 @@
 //! Telling a broker that is full from one that is away: the first stays full however long one waits.
 
 use super::connection::Connection;
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// JetStream's errors that mean so: the account's resources, no server with room (in a cluster), insufficient resources,
 /// streams, memory, storage, and a stream's bytes above what the account allows.

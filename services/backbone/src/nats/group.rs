@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::atomic;
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Callers that wait for their turn; the next one waits before it.
 const WAITING_MAX: usize = 8 * atomic::MESSAGES_MAX;

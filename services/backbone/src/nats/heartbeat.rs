@@ -18,7 +18,7 @@ use super::{
     streams, subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     heartbeat::{Heard, Heartbeats, Source},
 };
 

@@ -20,7 +20,7 @@ use super::{
     streams, subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     log::{
         AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, NewRecord, READ_BYTES_MAX, RegistryLog,
         StreamIdentity,

@@ -29,7 +29,7 @@ use super::{
     streams, subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     log::StreamIdentity,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
     repeats::Repeats,

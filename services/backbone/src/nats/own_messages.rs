@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::Info;
 use tokio::sync::mpsc;
 
 use super::{follow::Reader, messages::MessageReader, replay::Stored};
-use crate::{BackboneError, messages::StoredMessage};
+use crate::{error::BackboneError, messages::StoredMessage};
 
 /// Messages that wait for a slow follower.
 const WAITING_MAX: usize = 64;

@@ -27,7 +27,7 @@ use super::{
     presence_watch, streams, subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 

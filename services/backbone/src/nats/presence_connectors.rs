@@ -12,7 +12,7 @@ use super::{
     presence_watch::{server_time_ns, timestamp},
     subjects,
 };
-use crate::{BackboneError, presence::ConnectorBeat};
+use crate::{error::BackboneError, presence::ConnectorBeat};
 
 /// Reads them, by connector.
 pub(super) async fn read(connection: &Connection, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {

@@ -19,7 +19,7 @@ use super::{
     shards::Shard,
     streams, subjects,
 };
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Changes that wait for a slow watcher; one that is slower is cut off, and watches again.
 const LISTENED_WAITING_MAX: usize = 16 * 1024;

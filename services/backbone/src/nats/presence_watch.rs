@@ -29,7 +29,7 @@ use super::{
     replay::{Replay, Stored},
     streams, subjects,
 };
-use crate::{BackboneError, presence::PresenceChange};
+use crate::{error::BackboneError, presence::PresenceChange};
 
 /// Changes that wait for a slow watcher.
 const WATCHED_WAITING_MAX: usize = 4096;

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// What a pull brought.
 #[derive(Debug, Default)]

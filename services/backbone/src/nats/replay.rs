@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Connection, lost};
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// How often the server says that it is there when it has nothing to send.
 const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{connection::Connection, dispatch::Dispatch, rulings, streams, submit::Submissions};
 use crate::{
-    BackboneError,
+    error::BackboneError,
     requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
 };
 

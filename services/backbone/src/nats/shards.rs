@@ -15,7 +15,7 @@ use rollcall_domain::ids::{InstanceId, LogId};
 use sha2::{Digest as _, Sha256};
 
 use super::subjects;
-use crate::{BackboneError, limits::SHARDS_MAX};
+use crate::{error::BackboneError, limits::SHARDS_MAX};
 
 /// Names the count in the metadata of the fleet's registry stream.
 pub(super) const COUNT: &str = "rollcall-shards";

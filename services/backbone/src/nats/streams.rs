@@ -21,7 +21,7 @@ use super::{
     subjects,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     heartbeat::{KEPT, REGISTRARS_MAX, SHARDS},
     log::StreamIdentity,
     requests::REQUEST_AGE_MAX,

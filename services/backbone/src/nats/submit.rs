@@ -24,7 +24,7 @@ use super::{
     submitter::Submitter,
 };
 use crate::{
-    BackboneError,
+    error::BackboneError,
     requests::{RequestKind, Submitted},
 };
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rollcall_domain::ids::InstanceId;
 
 use crate::{
-    BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision},
+    error::BackboneError,
     local::documents::LocalDocuments,
     memory::dice::Dice,
 };

@@ -8,7 +8,7 @@ use rollcall_domain::ids::{LogId, RequestId};
 use tokio::sync::mpsc;
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     local::requests::LocalRequests,
     memory::dice::{Dice, Faults},
     requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},

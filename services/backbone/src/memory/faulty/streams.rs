@@ -8,8 +8,8 @@ use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position};
 use tokio::sync::mpsc;
 
 use crate::{
-    BackboneError,
     attempts::Attempts,
+    error::BackboneError,
     heartbeat::{Heard, Heartbeats, Source},
     local::{
         attempts::LocalAttempts, heartbeat::HeartbeatHub, log::LocalLog, messages::LocalMessages, presence::PresenceHub,
