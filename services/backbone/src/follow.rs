@@ -347,6 +347,3 @@ fn lost(sealed: &SealedLog, reason: &str) -> Stop {
     let attempted = format!("following the log of {}", sealed.log);
     Stop::Lost(BackboneError::Unavailable { attempted, reason: reason.to_owned() })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,34 +1,32 @@
-//! The backbone: what connectors and registrars say to each other through.
+//! The log: what connectors and registrars say to each other through, without a broker.
 //!
-//! The job: one ordered registry log for each instance (and one for the fleet), a queue of requests with their rulings,
-//! rejected attempts, device messages, presence, documents, registrars' announcements. Three implementations behind the same traits: `nats`, `embedded`,
-//! `memory`; one suite, `conformance`, that all three pass. Not its job: what a record means; that is the domain's,
-//! and [`codec`] is the only file where domain and wire types meet ([`proof`] binds bytes and knows no command).
+//! The job: the traits of one ordered registry log for each instance (and one for the fleet), of a queue of requests with
+//! their rulings, of rejected attempts, device messages, presence, documents and registrars' announcements; the codec of
+//! what they carry; and what every reader and writer of them does the same way. Four crates implement or check the traits:
+//! `log-nats` (production, clustered), `log-embedded` (one machine, on disk), `log-memory` (tests and simulation, with
+//! seeded faults), and `tests/conformance`, the suite that all three pass. What a record means is the domain's;
+//! [`codec`] is the only file where domain and wire types meet ([`proof`] binds bytes and knows no command).
 //!
-//! The trust boundary: what is read from a broker may be forged or damaged; every record is decoded strictly, and an
-//! unknown one is an error for the reader to stop at.
+//! The trust boundary: what is read may be forged or damaged; every record is decoded strictly, and an unknown one is an
+//! error for the reader to stop at.
 //!
-//! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`], [`heartbeat`] (the traits), then [`codec`], then one
-//! implementation. [`repeats`] keeps loops that try again from filling logs, here and in the crates above.
+//! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`],
+//! [`heartbeat`] (the traits), then [`codec`]. [`repeats`] keeps loops that try again from filling logs, here and in the
+//! crates above.
 //!
-//! A [`Backbone`] is made by [`embedded::open`] (one machine, on disk) or [`memory::new`] (tests and simulation, with
-//! seeded faults); its seven parts are shared by clones, and whatever a part's `open` declares must be opened before use.
+//! A [`Backbone`] is made by an implementation; its seven parts are shared by clones, and whatever a part's `open`
+//! declares must be opened before use.
 
 pub mod attempts;
 pub mod codec;
-pub mod conformance;
 pub mod documents;
-pub mod embedded;
 mod error;
 pub mod examine;
 pub mod follow;
 pub mod heartbeat;
 pub mod limits;
-mod local;
 pub mod log;
-pub mod memory;
 pub mod messages;
-pub mod nats;
 pub mod petition;
 pub mod presence;
 pub mod proof;

@@ -86,7 +86,7 @@ impl MessagePosition {
     }
 
     /// In a shard.
-    pub(crate) const fn sharded(shard: u32, sequence: u64) -> Self {
+    pub const fn sharded(shard: u32, sequence: u64) -> Self {
         Self { shard: Some(shard), position: sequence }
     }
 
@@ -139,12 +139,12 @@ impl MessageCursor {
     }
 
     /// The last sequence read of the instance's own stream.
-    pub(crate) const fn own(&self) -> u64 {
+    pub const fn own(&self) -> u64 {
         self.position
     }
 
     /// The last sequence read of this shard.
-    pub(crate) fn sharded(&self, shard: u32) -> u64 {
+    pub fn sharded(&self, shard: u32) -> u64 {
         self.sharded.filter(|read| read.shard == Some(shard)).map_or(0, |read| read.position)
     }
 }

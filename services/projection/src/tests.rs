@@ -10,9 +10,9 @@ mod log;
 mod reopening;
 mod serving;
 
-use rollcall_backbone::seal::SealKeys;
 use std::{sync::Arc, time::Duration};
 
+use rollcall_backbone::seal::SealKeys;
 use rollcall_domain::{
     ids::{Incarnation, InstanceId, Position},
     registry::{Devices, Registry},

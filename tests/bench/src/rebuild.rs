@@ -7,7 +7,6 @@ use clap::Args;
 use rollcall_backbone::{
     Backbone,
     codec::{self, AnyEvent, Record},
-    embedded::{self, EmbeddedConfig},
     log::{BATCH_RECORDS_MAX, Batch, Followed, RegistryLog},
     seal::{self, SealKeys, SealedLog},
     signing::SigningKey,
@@ -25,6 +24,7 @@ use rollcall_domain::{
     template::Tag,
     time::Timestamp,
 };
+use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::admission::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -53,8 +53,10 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "figures are this program's output")]
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let backbone =
-        embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
+    let backbone = rollcall_log_embedded::open(
+        &folder.path().join("log"),
+        EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))),
+    )?;
     let key = SigningKey::generate();
     let (unsigned, sealed) = (InstanceId::parse("unsigned")?, InstanceId::parse("sealed")?);
     fill(backbone.log.as_ref(), &unsigned, arguments.devices, (None, BATCH_RECORDS_MAX), registration).await?;

@@ -13,10 +13,8 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone,
     codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
-    embedded::{self, EmbeddedConfig},
     log::Followed,
     messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
-    nats,
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
     requests::RequestKind,
@@ -32,6 +30,7 @@ use rollcall_domain::{
     registry::{Actor, Command, Event, Request, RequestBody},
     time::Timestamp,
 };
+use rollcall_log_embedded::EmbeddedConfig;
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +58,7 @@ impl Operator {
     /// When it cannot be reached.
     pub fn on_nats(login: &NatsLogin) -> Self {
         let runtime = runtime();
-        let backbone = runtime.block_on(nats::connect(login.config())).expect("the broker can be reached");
+        let backbone = runtime.block_on(rollcall_log_nats::connect(login.config())).expect("the broker can be reached");
         Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }
 
@@ -82,7 +81,8 @@ impl Operator {
         let runtime = runtime();
         let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
         let guard = runtime.enter();
-        let backbone = embedded::open(&data.join("log"), config).expect("the log of a process that has ended can be opened");
+        let backbone = rollcall_log_embedded::open(&data.join("log"), config)
+            .expect("the log of a process that has ended can be opened");
         drop(guard);
         Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }

@@ -16,9 +16,10 @@ use crate::{
 const NOT_YET: &[&str] = &[
     "schemas",
     "services/api",
-    "services/backbone",
     "services/connector",
     "services/domain",
+    "services/log-embedded",
+    "services/log-nats",
     "services/projection",
     "services/registrar",
     "services/rollcall",

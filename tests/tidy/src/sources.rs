@@ -54,10 +54,13 @@ const LABELLED: &[&str] = &[
     "services/chassis",
     "services/connector",
     "services/domain",
+    "services/log-embedded",
+    "services/log-nats",
     "services/projection",
     "services/registrar",
     "services/rollcall",
     "tests/bench",
+    "tests/conformance",
     "tests/harness",
 ];
 

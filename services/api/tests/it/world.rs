@@ -18,7 +18,6 @@ use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, comman
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    memory::{self, MemoryConfig},
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
     requests::RequestKind,
@@ -36,6 +35,7 @@ use rollcall_domain::{
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
 };
+use rollcall_log_memory::MemoryConfig;
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::DirectoryView,
@@ -108,7 +108,8 @@ impl World {
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
-        let backbone = memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let backbone =
+            rollcall_log_memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
         let store = StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 16 * 1024 * 1024,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_backbone::{codec::Ruling, memory::Faults};
+use rollcall_backbone::codec::Ruling;
 use rollcall_domain::registry::{Command, Devices};
+use rollcall_log_memory::Faults;
 
 use super::{
     answers::join_all,

@@ -1,17 +1,16 @@
 //! A desk before a realm that misbehaves: one that panics over a request, one whose lookups meet damage.
 
-use rollcall_backbone::{
-    seal::{self, SealKeys, SealedLog, Sealing},
-    signing::SigningKey,
-};
 use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
-    memory::{MemoryConfig, with_control},
     petition::Petitioner,
     proof::{Bound, prove},
     requests::RequestKind,
+};
+use rollcall_backbone::{
+    seal::{self, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
@@ -20,6 +19,7 @@ use rollcall_domain::{
     rejection::Rejection,
     time::Timestamp,
 };
+use rollcall_log_memory::{MemoryConfig, with_control};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet,

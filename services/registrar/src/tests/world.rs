@@ -13,7 +13,6 @@ use rollcall_backbone::{
     Backbone,
     codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
     follow::{LogFollower, Step},
-    memory::{Control, Faults, MemoryConfig, with_control},
     petition::Petitioner,
     proof::{Bound, incarnation, prove},
     requests::RequestKind,
@@ -31,6 +30,7 @@ use rollcall_domain::{
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
 };
+use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::{self, FleetSnapshot},
