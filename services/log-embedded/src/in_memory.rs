@@ -15,9 +15,11 @@ use rollcall_backbone::{
 use rollcall_domain::ids::LogId;
 
 use crate::engine::{
-    core::{self, Core, Shared},
+    core::Core,
     job::{self, Committer, Job},
+    parts::parts,
     requests::LocalRequests,
+    shared::Shared,
     store::Store,
 };
 
@@ -42,7 +44,7 @@ pub fn open(limits: Limits, now_ms: NowMs, new_id: NewId) -> (Backbone, Redelive
     let store = Arc::new(Store::new(database, "the log in memory".to_owned(), None));
     let shared = Shared::load(store, limits, now_ms);
     let shared = Arc::new(shared.expect("an empty store has nothing to be damaged"));
-    let parts = core::parts(&Core::new(Box::new(Inline::new(Arc::clone(&shared))), shared, new_id));
+    let parts = parts(&Core::new(Box::new(Inline::new(Arc::clone(&shared))), shared, new_id));
     let redelivery = Redelivery(Arc::clone(&parts.requests));
     (parts.into(), redelivery)
 }

@@ -31,7 +31,7 @@ use rollcall_backbone::{
     limits::{Limits, NewId, NowMs},
 };
 
-use crate::engine::core::{self, Core, Shared};
+use crate::engine::{core::Core, parts::parts, shared::Shared};
 
 /// Memory for pages of the database, bytes. Views hold what is looked up; this holds the end of the log.
 pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -70,5 +70,5 @@ pub fn open(folder: &Path, config: EmbeddedConfig) -> Result<Backbone, BackboneE
     let shared = Arc::new(Shared::load(Arc::new(opened.store), config.limits, config.now_ms)?);
     let writer = writer::Writer::start(Arc::clone(&shared), opened.lock)?;
     let core = Core::new(Box::new(writer), shared, config.new_id);
-    Ok(core::parts(&core).into())
+    Ok(parts(&core).into())
 }

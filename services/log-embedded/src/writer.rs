@@ -16,9 +16,9 @@ use tokio::{
 
 use super::file::FolderLock;
 use crate::engine::{
-    core::Shared,
     disk::LOOK_MIN,
     job::{self, Committer, Job, Write},
+    shared::Shared,
 };
 
 /// Most writes that wait for the writer; more wait in their callers.

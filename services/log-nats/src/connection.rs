@@ -20,17 +20,18 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{config::NatsConfig, dial, shards::Shards, streams, submitter::Submitter};
+use super::{
+    config::NatsConfig,
+    dial,
+    link::{Link, lost},
+    shards::Shards,
+    submitter::Submitter,
+};
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
 const SERVER_VERSION_MIN: (u64, u64) = (2, 15);
-
-/// Whether the connection stands, and how often it has been made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) up: bool,
-    pub(super) epoch: u64,
-}
+/// Room for headers beside the largest payload.
+pub(super) const HEADERS_BYTES_MAX: usize = 64 * 1024;
 
 /// The client with what this crate needs to know of it.
 pub(super) struct Connection {
@@ -93,7 +94,7 @@ impl Connection {
                 reason: "JetStream is off: add a `jetstream { }` block to the server's configuration".to_owned(),
             });
         }
-        let needed = rollcall_backbone::messages::PAYLOAD_BYTES_MAX + super::HEADERS_BYTES_MAX;
+        let needed = rollcall_backbone::messages::PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX;
         if info.max_payload < needed {
             tracing::warn!(
                 max_payload = info.max_payload,
@@ -104,13 +105,9 @@ impl Connection {
         Ok(())
     }
 
-    /// The fleet's shards: looked up once, for they never change.
-    pub(super) async fn shards(&self) -> Result<Shards, BackboneError> {
-        let known = *self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        match known {
-            Some(shards) => Ok(shards),
-            None => Ok(self.know_shards(streams::shards(self).await?)),
-        }
+    /// The fleet's shards, if they have been looked up.
+    pub(super) fn known_shards(&self) -> Option<Shards> {
+        *self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers what the fleet's log has been found to say. Another count than before means another fleet.
@@ -202,12 +199,6 @@ impl Connection {
         let inbox = self.client.new_inbox();
         inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()
     }
-}
-
-/// Returns when the connection of this epoch is down, or is another by now.
-pub(super) async fn lost(mut link: watch::Receiver<Link>, epoch: u64) {
-    // An error means that the client has ended, and with it the connection.
-    let _ = link.wait_for(|link| !link.up || link.epoch != epoch).await;
 }
 
 fn is_new_enough(version: &str) -> bool {

@@ -11,8 +11,8 @@ use tokio::{
 
 use super::{
     config::{Credentials, NatsConfig},
-    connection::Link,
-    subjects,
+    link::Link,
+    token::token,
 };
 
 /// Shortest pause between two attempts to connect.
@@ -81,7 +81,7 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
         Credentials::None => {}
         Credentials::User { name, password } => {
             // An inbox of the user's own: the server can then keep others from listening to what comes there.
-            let inbox = format!("_INBOX.{}", subjects::token(&name));
+            let inbox = format!("_INBOX.{}", token(&name));
             options = options.user_and_password(name, password).custom_inbox_prefix(inbox);
         }
         Credentials::File(path) => {

@@ -1,9 +1,11 @@
 //! Documents on JetStream: shards, one subject for each key, which holds one message: the latest. What version 0.1 kept in
-//! streams of instances' own is copied before an instance's documents are used: see `documents_copy`.
+//! streams of instances' own is copied before an instance's documents are used: see `copy`.
 //!
 //! Invariants: a revision is a stream sequence, and a write names the one it expects of its subject; what was deleted
 //! leaves a message that says so, for a while, which reads as no document and is written over like none. Reads ask the
 //! stream's leader: another replica may not have heard yet of what a writer has been told is there.
+
+mod copy;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,7 +29,6 @@ use rollcall_domain::ids::InstanceId;
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
-    documents_copy,
     group::{Group, Waiting},
     shards::Shard,
     streams, subjects,
@@ -133,7 +134,7 @@ impl Documents for NatsDocuments {
         let shards = self.connection.shards().await?;
         let shard = shards.of_instance(instance);
         streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await?;
-        if shards.since_0_1 { documents_copy::copy(&self.connection, shard, instance).await } else { Ok(()) }
+        if shards.since_0_1 { copy::copy(&self.connection, shard, instance).await } else { Ok(()) }
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {

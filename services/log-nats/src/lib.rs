@@ -21,22 +21,15 @@ mod dial;
 mod direct;
 mod dispatch;
 mod documents;
-mod documents_copy;
 mod follow;
 mod full;
 mod group;
 mod heartbeat;
 mod inbox;
+mod link;
 mod log;
 mod messages;
-mod own_messages;
 mod presence;
-mod presence_burial;
-mod presence_connectors;
-mod presence_lease;
-mod presence_message;
-mod presence_tap;
-mod presence_watch;
 mod pull;
 mod replay;
 mod requests;
@@ -47,6 +40,7 @@ mod streams;
 mod subjects;
 mod submit;
 mod submitter;
+mod token;
 
 use std::sync::Arc;
 
@@ -55,9 +49,6 @@ use connection::Connection;
 use rollcall_domain::ids::LogId;
 
 use rollcall_backbone::{Backbone, BackboneError};
-
-/// Room for headers beside the largest payload.
-const HEADERS_BYTES_MAX: usize = 64 * 1024;
 
 /// Connects. Retries until [`NatsConfig::connect_timeout`]; afterwards the connection is made again whenever it is lost.
 ///

@@ -4,7 +4,9 @@
 //!
 //! The stream forgets its oldest messages, so a follower may begin later than it asked; from then on each message comes
 //! once and in order, across reconnects, unless it is slower than the stream forgets. What an instance of version 0.1 has
-//! in a stream of its own comes before what is in its shard: see `own_messages`.
+//! in a stream of its own comes before what is in its shard: see `own`.
+
+mod own;
 
 use std::{
     collections::HashMap,
@@ -23,17 +25,16 @@ use rollcall_domain::ids::InstanceId;
 use tokio::sync::mpsc;
 
 use super::{
-    HEADERS_BYTES_MAX,
     atomic::{self, StoreError},
     body,
-    connection::Connection,
+    connection::{Connection, HEADERS_BYTES_MAX},
     follow::{self, Reader},
     group::{Group, Waiting},
-    own_messages::{self, Draining},
     replay::Stored,
     shards::Shard,
     streams, subjects,
 };
+use own::Draining;
 
 /// How often a batch that the server has lost is sent.
 const ATTEMPTS_MAX: usize = 3;
@@ -168,7 +169,7 @@ impl DeviceMessages for NatsMessages {
         let (stream, wanted) = (own.stream.clone(), filter(&own, lanes));
         let reader = Draining::new(MessageReader::new(own, None, lanes, last));
         let own = follow::follow(&self.connection, stream, wanted, reader).await?;
-        Ok(own_messages::before(own, follower))
+        Ok(own::before(own, follower))
     }
 }
 

@@ -9,6 +9,13 @@
 //! What is over goes away by itself: heartbeats and `Offline` carry a time to live, and the `Online` of a connector that
 //! is gone is made `Offline` by whoever sees its lease run out.
 
+mod burial;
+mod connectors;
+mod lease;
+mod message;
+mod tap;
+mod watch;
+
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{HeaderMap, header};
@@ -24,12 +31,11 @@ use tokio::sync::mpsc;
 use super::{
     atomic::{self, StoreError},
     connection::Connection,
-    direct, presence_connectors,
-    presence_lease::Leases,
-    presence_message::{self, Change},
-    presence_tap::Taps,
-    presence_watch, streams, subjects,
+    direct, streams, subjects,
 };
+use lease::Leases;
+use message::Change;
+use tap::Taps;
 
 /// How long an `Offline` is kept: it only has to reach those that watch now.
 const OFFLINE_KEPT: Duration = Duration::from_secs(60);
@@ -85,7 +91,7 @@ impl Presence for NatsPresence {
         let shard = self.connection.shards().await?.of_instance(instance);
         let subject = subjects::presence_connector(shard, instance, connector);
         let mut headers = time_to_live(self.connection.config.limits.presence_lease);
-        presence_message::write_beat(beat, &mut headers);
+        message::write_beat(beat, &mut headers);
         let payload = Bytes::from(self.lease(instance, connector));
         let message = atomic::Message { subject, headers, payload };
         let stored = atomic::store(&self.connection, attempted, vec![message]).await;
@@ -95,11 +101,11 @@ impl Presence for NatsPresence {
     }
 
     async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
-        presence_connectors::read(&self.connection, instance).await
+        connectors::read(&self.connection, instance).await
     }
 
     async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
-        presence_watch::watch(&self.connection, &self.taps, instance).await
+        watch::watch(&self.connection, &self.taps, instance).await
     }
 }
 
@@ -127,7 +133,7 @@ impl NatsPresence {
 }
 
 /// Stores an `Offline` if the device's subject still holds the message at `sequence`.
-pub(super) async fn offline_over(
+async fn offline_over(
     connection: &Connection,
     instance: &InstanceId,
     change: &Change,

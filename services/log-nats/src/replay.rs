@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use rollcall_backbone::BackboneError;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Connection, lost};
+use super::{connection::Connection, link::lost};
 
 /// How often the server says that it is there when it has nothing to send.
 const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use rollcall_backbone::{BackboneError, limits::SHARDS_MAX};
 use rollcall_domain::ids::{InstanceId, LogId};
 use sha2::{Digest as _, Sha256};
 
-use super::subjects;
+use super::token::log_token;
 
 /// Names the count in the metadata of the fleet's registry stream.
 pub(super) const COUNT: &str = "rollcall-shards";
@@ -36,12 +36,12 @@ pub(super) struct Shard(u32);
 
 impl Shards {
     /// As the metadata of the fleet's registry stream says.
-    pub(super) fn read(metadata: &HashMap<String, String>) -> Result<Self, BackboneError> {
+    pub(super) fn read(stream: &str, metadata: &HashMap<String, String>) -> Result<Self, BackboneError> {
         let Some(said) = metadata.get(COUNT) else { return Ok(Self { count: COUNT_SINCE_0_1, since_0_1: true }) };
         match said.parse() {
             Ok(count) if (1..=SHARDS_MAX).contains(&count) => Ok(Self { count, since_0_1: false }),
             _ => Err(BackboneError::Damaged {
-                what: format!("stream {}", subjects::registry_stream(&LogId::Fleet)),
+                what: format!("stream {stream}"),
                 reason: format!("its metadata {COUNT} is {said:?}, which is no number from 1 to {SHARDS_MAX}"),
             }),
         }
@@ -54,7 +54,7 @@ impl Shards {
 
     /// The shard of a log.
     pub(super) fn of(self, log: &LogId) -> Shard {
-        let digest = Sha256::digest(subjects::log_token(log).as_bytes());
+        let digest = Sha256::digest(log_token(log).as_bytes());
         let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         Shard(u32::try_from(number % u64::from(self.count)).unwrap_or_default())
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_instance_stays_in_the_shard_that_it_has_always_been_in() {
-        let shards = Shards::read(&Shards::write(16)).unwrap();
+        let shards = Shards::read("registry_fleet", &Shards::write(16)).unwrap();
         let found = ["north", "south", "west", "plant-1", "a"].map(|instance| shard(shards, instance));
         assert_eq!(found, ["~01", "~03", "~12", "~09", "~10"]);
         assert_eq!(shards.of(&LogId::Fleet).to_string(), "~13");
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn instances_spread_over_all_shards() {
-        let shards = Shards::read(&Shards::write(16)).unwrap();
+        let shards = Shards::read("registry_fleet", &Shards::write(16)).unwrap();
         let mut instances: HashMap<String, usize> = HashMap::new();
         (0..1000).for_each(|n| *instances.entry(shard(shards, &format!("instance-{n}"))).or_default() += 1);
         assert_eq!(instances.len(), shards.all().count());
@@ -111,11 +111,11 @@ mod tests {
 
     #[test]
     fn a_fleet_that_says_nothing_is_of_version_0_1_and_nonsense_is_refused() {
-        let shards = Shards::read(&HashMap::new()).unwrap();
+        let shards = Shards::read("registry_fleet", &HashMap::new()).unwrap();
         assert_eq!((shards.all().count(), shards.since_0_1), (16, true));
         for said in ["0", "257", "-1", "many", ""] {
             let metadata = HashMap::from([(COUNT.to_owned(), said.to_owned())]);
-            assert!(matches!(Shards::read(&metadata), Err(BackboneError::Damaged { .. })), "{said:?}");
+            assert!(matches!(Shards::read("registry_fleet", &metadata), Err(BackboneError::Damaged { .. })), "{said:?}");
         }
     }
 }

@@ -212,6 +212,18 @@ fn age(max_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(max_ms).unwrap_or(0))
 }
 
+impl Connection {
+    /// The fleet's shards: looked up once, for they never change. Makes the fleet's log for it if it is not there and this
+    /// process declares streams.
+    pub(super) async fn shards(&self) -> Result<Shards, BackboneError> {
+        if let Some(shards) = self.known_shards() {
+            return Ok(shards);
+        }
+        let info = open(self, registry(&LogId::Fleet, &self.config)).await?;
+        Ok(self.know_shards(Shards::read(&info.config.name, &info.config.metadata)?))
+    }
+}
+
 /// Opens the streams that a log needs: its shards of everything, and its own registry last, so that a broker without room
 /// for a shard is left without a registry that nothing could be asked of.
 pub(super) async fn open_log(connection: &Connection, log: &LogId) -> Result<Info, BackboneError> {
@@ -229,7 +241,7 @@ pub(super) async fn open_log(connection: &Connection, log: &LogId) -> Result<Inf
 /// finds no room is said and left out, and the instances that need it are refused.
 async fn open_fleet(connection: &Connection) -> Result<Info, BackboneError> {
     let info = open(connection, registry(&LogId::Fleet, &connection.config)).await?;
-    let shards = connection.know_shards(Shards::read(&info.config.metadata)?);
+    let shards = connection.know_shards(Shards::read(&info.config.name, &info.config.metadata)?);
     open_queues(connection, shards, shards.of(&LogId::Fleet)).await?;
     if !connection.config.declares {
         return Ok(info);
@@ -259,12 +271,6 @@ async fn open_shard(connection: &Connection, shards: Shards, shard: Shard) -> Re
 async fn open_queues(connection: &Connection, shards: Shards, shard: Shard) -> Result<(), BackboneError> {
     open(connection, requests(shard, &connection.config)).await?;
     open(connection, attempts(shard, shards, &connection.config)).await.map(|_info| ())
-}
-
-/// How many shards the fleet has; makes the fleet's log for it if it is not there and this process declares streams.
-pub(super) async fn shards(connection: &Connection) -> Result<Shards, BackboneError> {
-    let info = open(connection, registry(&LogId::Fleet, &connection.config)).await?;
-    Shards::read(&info.config.metadata)
 }
 
 /// Makes the stream if it is not there and this process declares streams; compares it with its declaration if it is.

@@ -3,10 +3,8 @@
 //! What is sharded has the shard as its second token, and then what it had before there were shards: the broker tells
 //! streams apart by whole tokens, and refuses two that could hold the same subject.
 //!
-//! Invariant: an id is one token. Ids hold only letters, digits, `_` and `-`; whatever else should ever come is
-//! percent-encoded all the same, so that a wider alphabet tomorrow cannot become a wildcard.
+//! Invariant: an id is one token of them; see `token`.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_backbone::{
     documents::{CursorName, DocumentKey},
     messages::Lane,
@@ -14,25 +12,11 @@ use rollcall_backbone::{
 };
 use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
 
-use super::{shards::Shard, submitter::Submitter};
-
-/// What the fleet's own log is called where an instance's id would stand. No id can hold `~`.
-const FLEET: &str = "~fleet";
-/// What stays as it is in a token. `.`, `*`, `>` and blanks are not among it.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
-
-/// One token of a subject, whatever the text.
-pub(super) fn token(id: &str) -> String {
-    utf8_percent_encode(id, ENCODED).to_string()
-}
-
-/// The token of a log.
-pub(super) fn log_token(log: &LogId) -> String {
-    match log {
-        LogId::Fleet => FLEET.to_owned(),
-        LogId::Instance(id) => token(id.as_str()),
-    }
-}
+use super::{
+    shards::Shard,
+    submitter::Submitter,
+    token::{FLEET, log_token, token},
+};
 
 /// The stream of a registry log.
 pub(super) fn registry_stream(log: &LogId) -> String {
@@ -282,23 +266,23 @@ pub(super) mod own {
 
     use super::{log_token, token};
 
-    pub(in super::super) fn requests_stream(log: &LogId) -> String {
+    pub(crate) fn requests_stream(log: &LogId) -> String {
         format!("requests_{}", log_token(log))
     }
 
-    pub(in super::super) fn attempts_stream(log: &LogId) -> String {
+    pub(crate) fn attempts_stream(log: &LogId) -> String {
         format!("attempts_{}", log_token(log))
     }
 
-    pub(in super::super) fn attempts(log: &LogId) -> String {
+    pub(crate) fn attempts(log: &LogId) -> String {
         format!("attempts.{}", log_token(log))
     }
 
-    pub(in super::super) fn documents_stream(instance: &InstanceId) -> String {
+    pub(crate) fn documents_stream(instance: &InstanceId) -> String {
         format!("documents_{}", token(instance.as_str()))
     }
 
-    pub(in super::super) fn documents_all(instance: &InstanceId) -> String {
+    pub(crate) fn documents_all(instance: &InstanceId) -> String {
         format!("documents.{}.>", token(instance.as_str()))
     }
 }
@@ -316,7 +300,7 @@ mod tests {
     #[test]
     fn a_request_reads_back_from_its_subject_and_from_one_of_version_0_1() {
         let log = LogId::Instance(InstanceId::parse("north").unwrap());
-        let shard = Shards::read(&Shards::write(16)).unwrap().of(&log);
+        let shard = Shards::read("registry", &Shards::write(16)).unwrap().of(&log);
         let id = RequestId::parse("request").unwrap();
         let request = Request { log, kind: RequestKind::Connect, submitter: Submitter::read("connector-1"), id };
         assert_eq!(request.subject(shard), "requests.~01.north.connect.connector-1.request");

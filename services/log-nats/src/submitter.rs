@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{config::Credentials, subjects};
+use super::{config::Credentials, token::token};
 
 /// Stands where a user would. `~` is encoded in a user's token.
 const NOBODY: &str = "~";
@@ -22,7 +22,7 @@ impl Submitter {
     /// The one that the server knows by these credentials.
     pub(super) fn of(credentials: &Credentials) -> Self {
         match credentials {
-            Credentials::User { name, .. } if !name.is_empty() => Self(Some(subjects::token(name))),
+            Credentials::User { name, .. } if !name.is_empty() => Self(Some(token(name))),
             Credentials::User { .. } | Credentials::None | Credentials::File(_) => Self::NOBODY,
         }
     }

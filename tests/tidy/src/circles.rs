@@ -18,8 +18,6 @@ const NOT_YET: &[&str] = &[
     "services/api",
     "services/connector",
     "services/domain",
-    "services/log-embedded",
-    "services/log-nats",
     "services/projection",
     "services/registrar",
     "services/rollcall",

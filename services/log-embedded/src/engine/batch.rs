@@ -16,9 +16,8 @@ use rollcall_backbone::{
 use rollcall_domain::ids::{Position, RequestId};
 
 use super::{
-    beside,
-    core::Shared,
-    frame, queue,
+    beside, frame, queue,
+    shared::Shared,
     store::{STREAMS, StoreError},
     stream::{Keys, StreamKind, StreamName},
 };

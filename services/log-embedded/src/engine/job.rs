@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{
     batch::{Batch, Effect},
-    core::Shared,
+    shared::Shared,
     store::StoreError,
 };
 

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use rollcall_domain::ids::InstanceId;
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::{atomic::StoreError, connection::Connection, presence::offline_over, presence_message::Change};
+use crate::{atomic::StoreError, connection::Connection, presence::message::Change, presence::offline_over};
 
 /// Devices that are made offline at a time.
 const AT_ONCE: usize = 256;

@@ -15,11 +15,7 @@ use rollcall_backbone::BackboneError;
 use rollcall_domain::ids::InstanceId;
 use tokio::sync::mpsc;
 
-use super::{
-    connection::{Connection, lost},
-    shards::Shard,
-    streams, subjects,
-};
+use crate::{connection::Connection, link::lost, shards::Shard, streams, subjects, token::token};
 
 /// Changes that wait for a slow watcher; one that is slower is cut off, and watches again.
 const LISTENED_WAITING_MAX: usize = 16 * 1024;
@@ -56,7 +52,7 @@ impl Taps {
         shard: Shard,
         instance: &InstanceId,
     ) -> Result<mpsc::Receiver<Repeated>, BackboneError> {
-        let instance = subjects::token(instance.as_str());
+        let instance = token(instance.as_str());
         // Held while a tap is opened: two at a time would open two.
         let mut taps = self.0.lock().await;
         if let Some(tap) = taps.get(&shard).and_then(Weak::upgrade)

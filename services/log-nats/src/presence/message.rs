@@ -9,7 +9,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::subjects;
+use crate::subjects;
 
 /// How far the view of a connector is that is alive.
 const POSITION: &str = "Rollcall-Position";

@@ -1,7 +1,7 @@
 //! One watcher of presence: what is online now, then every change, and the connectors whose lease runs out.
 //!
 //! What is online now is read from the shard, which holds the last change of each device. Changes come from where the
-//! server repeats what it stores: see `presence_tap`, which ends watching when one is missing.
+//! server repeats what it stores: see `presence::tap`, which ends watching when one is missing.
 //!
 //! Leases are kept by each watcher on its own clock, counted from when a heartbeat arrived, so that no two machines have
 //! to agree on the time. What is online at the start is held back until all of it is there: only then is it known which
@@ -22,11 +22,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::{
-    connection::{Connection, lost},
-    presence_burial::{Burials, Dead},
-    presence_message::{Change, Said, said},
-    presence_tap::{Repeated, Taps},
+use crate::{
+    connection::Connection,
+    link::lost,
+    presence::burial::{Burials, Dead},
+    presence::message::{Change, Said, said},
+    presence::tap::{Repeated, Taps},
     replay::{Replay, Stored},
     streams, subjects,
 };

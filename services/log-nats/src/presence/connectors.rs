@@ -6,11 +6,11 @@
 use rollcall_backbone::{BackboneError, presence::ConnectorBeat};
 use rollcall_domain::ids::{ConnectorId, InstanceId};
 
-use super::{
+use crate::{
     connection::Connection,
     direct::{self, Held},
-    presence_message::read_beat,
-    presence_watch::{server_time_ns, timestamp},
+    presence::message::read_beat,
+    presence::watch::{server_time_ns, timestamp},
     subjects,
 };
 

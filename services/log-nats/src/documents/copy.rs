@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rollcall_backbone::BackboneError;
 use rollcall_domain::ids::InstanceId;
 
-use super::{
+use crate::{
     atomic::{self, StoreError},
     connection::Connection,
     documents::is_deletion,

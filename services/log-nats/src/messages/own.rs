@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::Info;
 use rollcall_backbone::{BackboneError, messages::StoredMessage};
 use tokio::sync::mpsc;
 
-use super::{follow::Reader, messages::MessageReader, replay::Stored};
+use crate::{follow::Reader, messages::MessageReader, replay::Stored};
 
 /// Messages that wait for a slow follower.
 const WAITING_MAX: usize = 64;
