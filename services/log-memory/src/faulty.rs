@@ -16,31 +16,31 @@ use self::{
     requests::FaultyRequests,
     streams::{FaultyAttempts, FaultyHeartbeats, FaultyLog, FaultyMessages, FaultyPresence},
 };
-use super::dice::Dice;
+use super::fault_injection::FaultInjection;
 
 /// Puts the faults round a backbone in memory.
-pub(crate) fn wrap(inner: Backbone, redelivery: Redelivery, dice: &Arc<Dice>) -> Backbone {
-    let dice = || Arc::clone(dice);
+pub(crate) fn wrap(inner: Backbone, redelivery: Redelivery, injection: &Arc<FaultInjection>) -> Backbone {
+    let injection = || Arc::clone(injection);
     Backbone {
-        log: Arc::new(FaultyLog { inner: inner.log, dice: dice() }),
-        requests: Arc::new(FaultyRequests { inner: inner.requests, redelivery, dice: dice() }),
-        attempts: Arc::new(FaultyAttempts { inner: inner.attempts, dice: dice() }),
-        messages: Arc::new(FaultyMessages { inner: inner.messages, dice: dice() }),
-        presence: Arc::new(FaultyPresence { inner: inner.presence, dice: dice() }),
-        documents: Arc::new(FaultyDocuments { inner: inner.documents, dice: dice() }),
-        heartbeats: Arc::new(FaultyHeartbeats { inner: inner.heartbeats, dice: dice() }),
+        log: Arc::new(FaultyLog { inner: inner.log, injection: injection() }),
+        requests: Arc::new(FaultyRequests { inner: inner.requests, redelivery, injection: injection() }),
+        attempts: Arc::new(FaultyAttempts { inner: inner.attempts, injection: injection() }),
+        messages: Arc::new(FaultyMessages { inner: inner.messages, injection: injection() }),
+        presence: Arc::new(FaultyPresence { inner: inner.presence, injection: injection() }),
+        documents: Arc::new(FaultyDocuments { inner: inner.documents, injection: injection() }),
+        heartbeats: Arc::new(FaultyHeartbeats { inner: inner.heartbeats, injection: injection() }),
     }
 }
 
-impl Dice {
+impl FaultInjection {
     /// Fails before anything is done.
     fn reach(&self, attempted: &str) -> Result<(), BackboneError> {
-        self.fail_if(self.roll(|faults| faults.unavailable), attempted, "it could not be reached")
+        self.fail_if(self.happens(|faults| faults.unavailable), attempted, "it could not be reached")
     }
 
     /// Fails after it was done.
     fn acknowledge(&self, attempted: &str) -> Result<(), BackboneError> {
-        self.fail_if(self.roll(|faults| faults.lost_ack), attempted, "no answer came")
+        self.fail_if(self.happens(|faults| faults.lost_ack), attempted, "no answer came")
     }
 
     fn fail_if(&self, fails: bool, attempted: &str, reason: &str) -> Result<(), BackboneError> {

@@ -10,9 +10,9 @@
 //! own: the clock is given, ids and faults come from the seed, leases and delays are `tokio::time`'s (pause it, and a
 //! current-thread runtime repeats itself). What it holds is gone with it.
 //!
-//! With faults, use [`with_control`]: a simulation heals the backbone before it checks that everything arrived.
+//! With faults, use [`with_control`]: a simulation clears the faults before it checks that everything arrived.
 
-mod dice;
+mod fault_injection;
 mod faulty;
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use rollcall_backbone::{
 };
 use rollcall_log_embedded::in_memory;
 
-pub use self::dice::{Control, Faults};
-use self::dice::{Dice, SplitMix};
+pub use self::fault_injection::{Control, Faults};
+use self::fault_injection::{FaultInjection, SplitMix};
 
 /// What the backbone in memory is given.
 #[derive(Clone)]
@@ -53,10 +53,10 @@ pub fn new(config: MemoryConfig) -> Backbone {
 
 /// Makes an empty backbone, and the switch of its faults.
 pub fn with_control(config: MemoryConfig) -> (Backbone, Control) {
-    let dice = Arc::new(Dice::new(config.seed, config.faults));
-    let control = Control(Arc::clone(&dice));
+    let injection = Arc::new(FaultInjection::new(config.seed, config.faults));
+    let control = Control(Arc::clone(&injection));
     let (backbone, redelivery) = in_memory::open(config.limits, config.now_ms, new_ids(config.seed));
-    (faulty::wrap(backbone, redelivery, &dice), control)
+    (faulty::wrap(backbone, redelivery, &injection), control)
 }
 
 fn new_ids(seed: u64) -> NewId {

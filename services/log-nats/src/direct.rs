@@ -25,13 +25,13 @@ const END_OF_BATCH: u16 = 204;
 
 /// A message as the stream holds it.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct LastMessage {
     pub(super) sequence: u64,
     pub(super) headers: HeaderMap,
     pub(super) payload: Bytes,
 }
 
-impl Held {
+impl LastMessage {
     /// The subject that it was published to.
     pub(super) fn subject(&self) -> Option<&str> {
         Some(self.headers.get(SUBJECT)?.as_str())
@@ -45,7 +45,11 @@ impl Held {
 }
 
 /// What `subject` of `stream` holds; `None` if nothing.
-pub(super) async fn last(connection: &Connection, stream: &str, subject: &str) -> Result<Option<Held>, BackboneError> {
+pub(super) async fn last(
+    connection: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<LastMessage>, BackboneError> {
     let attempted = || format!("reading {subject} of stream {stream}");
     let request = connection.client.request(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), Bytes::new());
     let answer = connection.within(attempted, request).await?;
@@ -75,13 +79,17 @@ pub(super) async fn after(
     after: u64,
     max: usize,
     bytes_max: usize,
-) -> Result<Vec<Held>, BackboneError> {
+) -> Result<Vec<LastMessage>, BackboneError> {
     let wanted = After { seq: after.saturating_add(1), next_by_subj: ANY, batch: max, max_bytes: bytes_max };
     several(connection, stream, || format!("reading stream {stream} after {after}"), &wanted).await
 }
 
 /// What each subject of a stream holds that matches `filter`. The server refuses more than 1024 of them.
-pub(super) async fn last_of_each(connection: &Connection, stream: &str, filter: String) -> Result<Vec<Held>, BackboneError> {
+pub(super) async fn last_of_each(
+    connection: &Connection,
+    stream: &str,
+    filter: String,
+) -> Result<Vec<LastMessage>, BackboneError> {
     let attempted = || format!("reading what is on {filter} of stream {stream}");
     several(connection, stream, attempted, &LastOfEach { multi_last: [&filter] }).await
 }
@@ -91,7 +99,7 @@ async fn several(
     stream: &str,
     attempted: impl Fn() -> String,
     wanted: &impl Serialize,
-) -> Result<Vec<Held>, BackboneError> {
+) -> Result<Vec<LastMessage>, BackboneError> {
     let reading = async {
         let wanted = serde_json::to_vec(wanted).map_err(|error| error.to_string())?;
         let inbox = connection.client.new_inbox();
@@ -104,7 +112,7 @@ async fn several(
 }
 
 /// The answers to a request for several messages, which end with one that says so.
-async fn collect(mut answers: Subscriber) -> Result<Vec<Held>, String> {
+async fn collect(mut answers: Subscriber) -> Result<Vec<LastMessage>, String> {
     let mut found = Vec::new();
     while let Some(answer) = answers.next().await {
         if answer.status.is_some_and(|status| status.as_u16() == END_OF_BATCH) {
@@ -118,14 +126,14 @@ async fn collect(mut answers: Subscriber) -> Result<Vec<Held>, String> {
     Err("the subscription ended".to_owned())
 }
 
-fn held(answer: Message) -> Result<Option<Held>, String> {
+fn held(answer: Message) -> Result<Option<LastMessage>, String> {
     match answer.status {
         Some(StatusCode::NOT_FOUND) => Ok(None),
         Some(status) => Err(format!("status {status}")),
         None => match sequence(&answer) {
             Some(sequence) => {
                 let Message { headers, payload, .. } = answer;
-                Ok(Some(Held { sequence, headers: headers.unwrap_or_default(), payload }))
+                Ok(Some(LastMessage { sequence, headers: headers.unwrap_or_default(), payload }))
             }
             None => Err(format!("the answer has no {SEQUENCE} header")),
         },

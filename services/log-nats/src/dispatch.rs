@@ -32,7 +32,7 @@ use tokio::{
 use super::{
     bound::{self, Bound},
     connection::Connection,
-    inbox::{Held, Inbox, Taking},
+    inbox::{Inbox, Taking, Waiting},
     pull::{Pulled, pull},
     replay::Place,
     shards::Shard,
@@ -58,7 +58,7 @@ const NAK: &[u8] = b"-NAK";
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sorted {
     /// It is in an inbox.
-    Held,
+    Kept,
     /// It, or one whose place it took, comes again later.
     Back,
     /// It is gone for good.
@@ -292,9 +292,9 @@ impl Dispatch {
         let receipt = Receipt(format!("{}:{reply}", self.began.elapsed().as_millis()));
         let subjects::Request { kind, id, submitter, .. } = request;
         let delivery = Delivery { kind, id, request: message.payload, receipt };
-        let next = Held { delivery, submitter, reply, deliveries: place.deliveries, came: Instant::now() };
+        let next = Waiting { delivery, submitter, reply, deliveries: place.deliveries, came: Instant::now() };
         match inbox.put((source.rank, place.sequence), next) {
-            None => Sorted::Held,
+            None => Sorted::Kept,
             Some(evicted) => {
                 self.say(evicted.reply, returned(evicted.deliveries)).await;
                 Sorted::Back

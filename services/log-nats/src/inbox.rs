@@ -28,7 +28,7 @@ const INBOX_MAX: usize = BATCH_RECORDS_MAX;
 pub(super) struct Inbox {
     /// Where to pull from; the log's own stream of version 0.1 before the shard.
     pub(super) sources: OnceCell<Vec<Arc<Source>>>,
-    held: Mutex<BTreeMap<Place, Held>>,
+    held: Mutex<BTreeMap<Place, Waiting>>,
     pub(super) arrived: Notify,
     takers: AtomicUsize,
     left: Mutex<Option<Instant>>,
@@ -38,7 +38,7 @@ pub(super) struct Inbox {
 pub(super) type Place = (u8, u64);
 
 /// A request in an inbox.
-pub(super) struct Held {
+pub(super) struct Waiting {
     pub(super) delivery: Delivery,
     pub(super) submitter: Submitter,
     pub(super) reply: String,
@@ -76,7 +76,7 @@ impl Inbox {
     }
 
     /// Puts a request into its place; returns what has no room then: this one, or one of a submitter that has more.
-    pub(super) fn put(&self, place: Place, next: Held) -> Option<Held> {
+    pub(super) fn put(&self, place: Place, next: Waiting) -> Option<Waiting> {
         let mut held = lock(&self.held);
         let evicted = put(&mut held, INBOX_MAX, place, next);
         drop(held);
@@ -85,7 +85,7 @@ impl Inbox {
     }
 
     /// Up to `max` of what has come, and what has lain for longer than `lain_max`.
-    pub(super) fn take(&self, max: usize, lain_max: Duration) -> (Vec<Delivery>, Vec<Held>) {
+    pub(super) fn take(&self, max: usize, lain_max: Duration) -> (Vec<Delivery>, Vec<Waiting>) {
         let (mut found, mut late) = (Vec::new(), Vec::new());
         let mut held = lock(&self.held);
         while found.len() < max
@@ -100,7 +100,7 @@ impl Inbox {
     }
 }
 
-fn put(held: &mut BTreeMap<Place, Held>, max: usize, place: Place, next: Held) -> Option<Held> {
+fn put(held: &mut BTreeMap<Place, Waiting>, max: usize, place: Place, next: Waiting) -> Option<Waiting> {
     // The same request again has a new lease: it takes the place of the old one.
     if held.len() < max || held.contains_key(&place) {
         held.insert(place, next);
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use rollcall_backbone::requests::{Receipt, RequestKind};
 
-    fn of(submitter: &str, number: u64) -> (Place, Held) {
+    fn of(submitter: &str, number: u64) -> (Place, Waiting) {
         let delivery = Delivery {
             kind: RequestKind::Connect,
             id: RequestId::parse(&format!("{submitter}-{number}")).unwrap(),
@@ -140,7 +140,7 @@ mod tests {
             receipt: Receipt(String::new()),
         };
         let (submitter, came) = (Submitter::read(submitter), Instant::now());
-        ((1, number), Held { delivery, submitter, reply: String::new(), deliveries: 1, came })
+        ((1, number), Waiting { delivery, submitter, reply: String::new(), deliveries: 1, came })
     }
 
     #[test]

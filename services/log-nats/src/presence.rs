@@ -9,10 +9,10 @@
 //! What is over goes away by itself: heartbeats and `Offline` carry a time to live, and the `Online` of a connector that
 //! is gone is made `Offline` by whoever sees its lease run out.
 
-mod burial;
 mod connectors;
 mod lease;
 mod message;
+mod reaper;
 mod tap;
 mod watch;
 

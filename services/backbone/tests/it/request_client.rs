@@ -29,7 +29,7 @@ async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
     let ruled_on = async {
         // The first submission has been refused by then.
         tokio::time::sleep(RESUBMIT / 2).await;
-        control.heal();
+        control.clear();
         let taken = backbone.requests.take(&LogId::Fleet, 1, 4 * RESUBMIT).await.unwrap();
         assert_eq!(taken.len(), 1, "it is submitted again");
         let ruling = encode_ruling(&Ruling::Accepted { position: Position(7) });
@@ -46,7 +46,7 @@ async fn f14_whoever_asks_is_told_what_kept_the_request_from_its_queue() {
     let ask = || petitioner.ask(RequestKind::Connect, &id, || Bytes::from("request"), 2 * RESUBMIT);
     let error = ask().await.unwrap_err();
     assert!(matches!(error, PetitionError::Backbone(BackboneError::Unavailable { .. })), "{error}");
-    control.heal();
+    control.clear();
     let error = ask().await.unwrap_err();
     assert!(matches!(error, PetitionError::TimedOut { .. }), "queued, and nobody rules: {error}");
 }

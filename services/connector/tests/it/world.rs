@@ -221,7 +221,7 @@ impl World {
 
     /// All is well again.
     pub(crate) fn find_backbone(&self) {
-        self.faults.heal();
+        self.faults.clear();
         self.alpha.resume();
         self.beta.resume();
     }

@@ -81,12 +81,12 @@ impl Queues {
 }
 
 /// Leases that go back to their queue unless they are kept: whoever took them may be cancelled at any await.
-pub(crate) struct Held {
+pub(crate) struct LeaseGuard {
     queue: Arc<Queue>,
     leases: Vec<Lease>,
 }
 
-impl Held {
+impl LeaseGuard {
     pub(crate) fn new(queue: &Arc<Queue>, leases: Vec<Lease>) -> Self {
         Self { queue: Arc::clone(queue), leases }
     }
@@ -101,7 +101,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         if self.leases.is_empty() {
             return;

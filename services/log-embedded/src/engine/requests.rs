@@ -18,7 +18,7 @@ use super::{
     core::Core,
     frame,
     leases::Lease,
-    queue::{self, Held, Queue},
+    queue::{self, LeaseGuard, Queue},
     rulings::Rulings,
     stream::{StreamKind, StreamName},
 };
@@ -63,7 +63,7 @@ impl RequestQueue for LocalRequests {
                 (leases.take(max.max(1), Instant::now()), leases.next_end())
             };
             if !taken.is_empty() {
-                let deliveries = self.load(&stream, Held::new(&queue, taken)).await?;
+                let deliveries = self.load(&stream, LeaseGuard::new(&queue, taken)).await?;
                 if !deliveries.is_empty() {
                     return Ok(deliveries);
                 }
@@ -91,7 +91,7 @@ impl RequestQueue for LocalRequests {
             return Ok(());
         }
         let positions = settled.iter().map(|lease| lease.position).collect();
-        let held = Held::new(&queue, settled);
+        let held = LeaseGuard::new(&queue, settled);
         self.core.write(move |batch| batch.dequeue(&stream, positions).map(Ok::<(), BackboneError>)).await?;
         held.keep();
         Ok(())
@@ -111,7 +111,7 @@ impl LocalRequests {
     /// Makes a delivery come again although its lease has not run out.
     pub(crate) fn hand_out_again(&self, log: &LogId, receipt: &Receipt) {
         if let (Some(queue), Some(lease)) = (self.core.shared.queues.get(&StreamName::queue(log)), lease_of(receipt)) {
-            drop(Held::new(&queue, vec![lease]));
+            drop(LeaseGuard::new(&queue, vec![lease]));
         }
     }
 
@@ -120,7 +120,7 @@ impl LocalRequests {
     }
 
     /// Reads what was taken. What has been removed meanwhile (its finish was cut short, then committed) is passed over.
-    async fn load(&self, stream: &StreamName, held: Held) -> Result<Vec<Delivery>, BackboneError> {
+    async fn load(&self, stream: &StreamName, held: LeaseGuard) -> Result<Vec<Delivery>, BackboneError> {
         let (name, leases) = (stream.clone(), held.leases().to_vec());
         let read = self.core.shared.store.read("reading queued requests", move |transaction| {
             let table = transaction.open_table(name.rows())?;

@@ -10,18 +10,18 @@ use rollcall_backbone::{
 };
 use rollcall_domain::ids::InstanceId;
 
-use crate::dice::Dice;
+use crate::fault_injection::FaultInjection;
 
 /// [`Documents`] with faults.
 pub(crate) struct FaultyDocuments {
     pub(crate) inner: Arc<dyn Documents>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 impl FaultyDocuments {
     fn reach(&self, attempted: &str) -> Result<(), PutError> {
-        self.dice.reach(attempted)?;
-        if self.dice.roll(|faults| faults.spurious_conflict) { Err(PutError::Conflict) } else { Ok(()) }
+        self.injection.reach(attempted)?;
+        if self.injection.happens(|faults| faults.spurious_conflict) { Err(PutError::Conflict) } else { Ok(()) }
     }
 }
 
@@ -32,7 +32,7 @@ impl Documents for FaultyDocuments {
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-        self.dice.reach("reading a document")?;
+        self.injection.reach("reading a document")?;
         self.inner.get(instance, key).await
     }
 
@@ -45,13 +45,13 @@ impl Documents for FaultyDocuments {
     ) -> Result<Revision, PutError> {
         self.reach("putting a document")?;
         let revision = self.inner.put(instance, key, expected, body).await?;
-        self.dice.acknowledge("putting a document")?;
+        self.injection.acknowledge("putting a document")?;
         Ok(revision)
     }
 
     async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
         self.reach("deleting a document")?;
         self.inner.delete(instance, key, expected).await?;
-        Ok(self.dice.acknowledge("deleting a document")?)
+        Ok(self.injection.acknowledge("deleting a document")?)
     }
 }

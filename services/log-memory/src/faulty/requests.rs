@@ -12,13 +12,13 @@ use rollcall_domain::ids::{LogId, RequestId};
 use rollcall_log_embedded::in_memory::Redelivery;
 use tokio::sync::mpsc;
 
-use crate::dice::{Dice, Faults};
+use crate::fault_injection::{FaultInjection, Faults};
 
 /// [`RequestQueue`] with faults.
 pub(crate) struct FaultyRequests {
     pub(crate) inner: Arc<dyn RequestQueue>,
     pub(crate) redelivery: Redelivery,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
@@ -34,17 +34,17 @@ impl RequestQueue for FaultyRequests {
         id: &RequestId,
         request: Bytes,
     ) -> Result<Submitted, BackboneError> {
-        self.dice.reach("submitting a request")?;
+        self.injection.reach("submitting a request")?;
         let submitted = self.inner.submit(log, kind, id, request).await?;
-        self.dice.acknowledge("submitting a request")?;
+        self.injection.acknowledge("submitting a request")?;
         Ok(submitted)
     }
 
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {
-        self.dice.reach("taking requests")?;
+        self.injection.reach("taking requests")?;
         let deliveries = self.inner.take(log, max, wait).await?;
         for delivery in &deliveries {
-            if self.dice.roll(|faults| faults.redelivery) {
+            if self.injection.happens(|faults| faults.redelivery) {
                 self.redelivery.hand_out_again(log, &delivery.receipt);
             }
         }
@@ -52,19 +52,19 @@ impl RequestQueue for FaultyRequests {
     }
 
     async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
-        self.dice.reach("finishing requests")?;
+        self.injection.reach("finishing requests")?;
         self.inner.finish(log, receipts).await?;
-        self.dice.acknowledge("finishing requests")
+        self.injection.acknowledge("finishing requests")
     }
 
     async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {
-        self.dice.reach("announcing rulings")?;
+        self.injection.reach("announcing rulings")?;
         let mut prompt = Vec::with_capacity(rulings.len());
         for ruling in rulings {
-            if self.dice.roll(|faults| faults.dropped_ruling) {
+            if self.injection.happens(|faults| faults.dropped_ruling) {
                 continue;
             }
-            if self.dice.roll(|faults| faults.delayed_ruling) {
+            if self.injection.happens(|faults| faults.delayed_ruling) {
                 self.announce_late(log, ruling);
             } else {
                 prompt.push(ruling);
@@ -80,7 +80,7 @@ impl RequestQueue for FaultyRequests {
 
 impl FaultyRequests {
     fn announce_late(&self, log: &LogId, ruling: AnnouncedRuling) {
-        let (inner, log, delay) = (Arc::clone(&self.inner), log.clone(), self.dice.delay(Faults::RULING_DELAY_MAX));
+        let (inner, log, delay) = (Arc::clone(&self.inner), log.clone(), self.injection.delay(Faults::RULING_DELAY_MAX));
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             // A late ruling that cannot be announced is a dropped one.

@@ -15,12 +15,12 @@ use rollcall_backbone::{
 use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position};
 use tokio::sync::mpsc;
 
-use crate::dice::Dice;
+use crate::fault_injection::FaultInjection;
 
 /// [`RegistryLog`] with faults.
 pub(crate) struct FaultyLog {
     pub(crate) inner: Arc<dyn RegistryLog>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
@@ -38,37 +38,37 @@ impl RegistryLog for FaultyLog {
     }
 
     async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
-        self.dice.reach("appending")?;
-        if self.dice.roll(|faults| faults.spurious_conflict) {
+        self.injection.reach("appending")?;
+        if self.injection.happens(|faults| faults.spurious_conflict) {
             return Err(AppendError::Conflict { expected });
         }
         let last = self.inner.append(log, expected, batch).await?;
-        self.dice.acknowledge("appending")?;
+        self.injection.acknowledge("appending")?;
         Ok(last)
     }
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
-        self.dice.reach("reading the log")?;
+        self.injection.reach("reading the log")?;
         self.inner.read(log, after, max).await
     }
 
     async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
-        Ok(cut(self.inner.follow(log, after).await?, &self.dice))
+        Ok(cut(self.inner.follow(log, after).await?, &self.injection))
     }
 }
 
 /// [`Attempts`] with faults.
 pub(crate) struct FaultyAttempts {
     pub(crate) inner: Arc<dyn Attempts>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
 impl Attempts for FaultyAttempts {
     async fn keep(&self, log: &LogId, attempts: Vec<Bytes>) -> Result<(), BackboneError> {
-        self.dice.reach("keeping attempts")?;
+        self.injection.reach("keeping attempts")?;
         self.inner.keep(log, attempts).await?;
-        self.dice.acknowledge("keeping attempts")
+        self.injection.acknowledge("keeping attempts")
     }
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
@@ -79,7 +79,7 @@ impl Attempts for FaultyAttempts {
 /// [`DeviceMessages`] with faults.
 pub(crate) struct FaultyMessages {
     pub(crate) inner: Arc<dyn DeviceMessages>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
@@ -89,9 +89,9 @@ impl DeviceMessages for FaultyMessages {
     }
 
     async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
-        self.dice.reach("publishing")?;
+        self.injection.reach("publishing")?;
         let position = self.inner.publish(instance, message).await?;
-        self.dice.acknowledge("publishing")?;
+        self.injection.acknowledge("publishing")?;
         Ok(position)
     }
 
@@ -101,14 +101,14 @@ impl DeviceMessages for FaultyMessages {
         lanes: &[Lane],
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
-        Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.dice))
+        Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.injection))
     }
 }
 
 /// [`Presence`] with faults.
 pub(crate) struct FaultyPresence {
     pub(crate) inner: Arc<dyn Presence>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
@@ -118,13 +118,13 @@ impl Presence for FaultyPresence {
     }
 
     async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
-        self.dice.reach("announcing presence")?;
+        self.injection.reach("announcing presence")?;
         self.inner.announce(instance, change).await?;
-        self.dice.acknowledge("announcing presence")
+        self.injection.acknowledge("announcing presence")
     }
 
     async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
-        self.dice.reach("renewing a lease")?;
+        self.injection.reach("renewing a lease")?;
         self.inner.heartbeat(instance, connector, beat).await
     }
 
@@ -140,7 +140,7 @@ impl Presence for FaultyPresence {
 /// [`Heartbeats`] with faults.
 pub(crate) struct FaultyHeartbeats {
     pub(crate) inner: Arc<dyn Heartbeats>,
-    pub(crate) dice: Arc<Dice>,
+    pub(crate) injection: Arc<FaultInjection>,
 }
 
 #[async_trait]
@@ -150,23 +150,23 @@ impl Heartbeats for FaultyHeartbeats {
     }
 
     async fn announce(&self, source: &Source, announcement: Bytes) -> Result<(), BackboneError> {
-        self.dice.reach("announcing a registrar")?;
+        self.injection.reach("announcing a registrar")?;
         self.inner.announce(source, announcement).await?;
-        self.dice.acknowledge("announcing a registrar")
+        self.injection.acknowledge("announcing a registrar")
     }
 
     async fn follow(&self) -> Result<mpsc::Receiver<Result<Heard, BackboneError>>, BackboneError> {
-        Ok(cut(self.inner.follow().await?, &self.dice))
+        Ok(cut(self.inner.follow().await?, &self.injection))
     }
 }
 
-/// Passes a follower on until the dice cut it.
+/// Passes a follower on until a fault cuts it.
 fn cut<T: Send + 'static>(
     mut from: mpsc::Receiver<Result<T, BackboneError>>,
-    dice: &Arc<Dice>,
+    injection: &Arc<FaultInjection>,
 ) -> mpsc::Receiver<Result<T, BackboneError>> {
     let (to, follower) = mpsc::channel(1);
-    let dice = Arc::clone(dice);
+    let injection = Arc::clone(injection);
     tokio::spawn(async move {
         loop {
             let item = tokio::select! {
@@ -177,7 +177,7 @@ fn cut<T: Send + 'static>(
             if to.send(item).await.is_err() {
                 return;
             }
-            if dice.roll(|faults| faults.cut_follower) {
+            if injection.happens(|faults| faults.cut_follower) {
                 let (attempted, reason) = ("following".to_owned(), "injected fault: the connection was cut".to_owned());
                 // The follower may be gone too.
                 let _ = to.send(Err(BackboneError::Unavailable { attempted, reason })).await;

@@ -32,7 +32,7 @@ async fn history(seed: u64) -> Vec<String> {
         let ruling = AnnouncedRuling { id, ruling: Bytes::new() };
         seen.push(format!("{:?}", backbone.requests.announce(&log, vec![ruling]).await));
     }
-    control.heal();
+    control.clear();
     tokio::time::sleep(Faults::RULING_DELAY_MAX * 2).await;
     while let Ok(ruling) = rulings.try_recv() {
         seen.push(format!("{ruling:?}"));
@@ -58,7 +58,7 @@ async fn a_lost_acknowledgement_is_in_the_log_and_a_spurious_conflict_is_not() {
     assert_eq!(backbone.log.last(&LogId::Fleet).await.unwrap(), Position(1));
     control.set_faults(Faults { spurious_conflict: 1000, ..Faults::default() });
     assert!(matches!(append(Position(1)).await, Err(AppendError::Conflict { expected: Position(1) })));
-    control.heal();
+    control.clear();
     assert_eq!(append(Position(1)).await.unwrap(), Position(2));
 }
 

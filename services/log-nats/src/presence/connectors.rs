@@ -8,7 +8,7 @@ use rollcall_domain::ids::{ConnectorId, InstanceId};
 
 use crate::{
     connection::Connection,
-    direct::{self, Held},
+    direct::{self, LastMessage},
     presence::message::read_beat,
     presence::watch::{server_time_ns, timestamp},
     subjects,
@@ -39,7 +39,7 @@ pub(super) async fn read(connection: &Connection, instance: &InstanceId) -> Resu
 }
 
 /// Whose heartbeat it is, and when it was stored.
-fn beat(held: &Held) -> Result<(ConnectorId, i128), String> {
+fn beat(held: &LastMessage) -> Result<(ConnectorId, i128), String> {
     let subject = held.subject().ok_or("it does not say its subject")?;
     let id = subject.rsplit('.').next().unwrap_or(subject);
     let connector = ConnectorId::parse(id).map_err(|error| error.to_string())?;

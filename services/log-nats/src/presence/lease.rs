@@ -16,10 +16,10 @@ use tokio::time::Instant;
 /// Leases of the connectors that announce through this backbone: in production one for each instance.
 pub(super) struct Leases {
     length: Duration,
-    held: Mutex<HashMap<(InstanceId, ConnectorId), Held>>,
+    held: Mutex<HashMap<(InstanceId, ConnectorId), Lease>>,
 }
 
-struct Held {
+struct Lease {
     name: String,
     renewed: Instant,
 }
@@ -35,7 +35,7 @@ impl Leases {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|_, lease| now < lease.renewed + self.length);
         let lease = held.entry((instance.clone(), connector.clone()));
-        lease.or_insert_with(|| Held { name: unique(), renewed: now }).name.clone()
+        lease.or_insert_with(|| Lease { name: unique(), renewed: now }).name.clone()
     }
 
     /// What was said under a lease has been stored.

@@ -25,8 +25,8 @@ use tokio::{
 use crate::{
     connection::Connection,
     link::lost,
-    presence::burial::{Burials, Dead},
     presence::message::{Change, Said, said},
+    presence::reaper::{Reaper, Stale},
     presence::tap::{Repeated, Taps},
     replay::{Replay, Stored},
     streams, subjects,
@@ -65,7 +65,7 @@ pub(super) async fn watch(
         last: replay.info.state.last_sequence,
         online: HashMap::new(),
         connectors: HashMap::new(),
-        burials: Burials::default(),
+        reaper: Reaper::default(),
         sender,
     };
     tokio::spawn(watch.run(replay, repeated, epoch));
@@ -117,7 +117,7 @@ struct Watch {
     last: u64,
     online: HashMap<DeviceId, Online>,
     connectors: HashMap<ConnectorId, Lease>,
-    burials: Burials,
+    reaper: Reaper,
     sender: mpsc::Sender<PresenceChange>,
 }
 
@@ -199,7 +199,7 @@ impl Watch {
                 None => age_ns > self.lease_ns(),
             };
             if void {
-                self.burials.add(Dead { change, sequence, bury_at: Instant::now() });
+                self.reaper.add(Stale { change, sequence, due: Instant::now() });
                 continue;
             }
             if !self.connectors.contains_key(connector) {
@@ -266,11 +266,11 @@ impl Watch {
             let theirs = self.online.extract_if(|_, online| online.change.session.connector == connector);
             for (_, Online { change, sequence }) in theirs {
                 let change = Change { online: false, at: lease.heard, ..change };
-                self.burials.add(Dead { change, sequence, bury_at: now + self.lease });
+                self.reaper.add(Stale { change, sequence, due: now + self.lease });
             }
             self.say(PresenceChange::ConnectorLost { connector }).await?;
         }
-        self.burials.go_on(&self.connection, &self.instance);
+        self.reaper.go_on(&self.connection, &self.instance);
         Ok(())
     }
 

@@ -221,7 +221,7 @@ impl World {
 
     /// What a log holds, read without faults.
     pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
-        self.faults.heal();
+        self.faults.clear();
         let (records, foreign) = self.read(&self.sealed(log).await).await;
         assert!(foreign == 0 || self.others_write.load(Ordering::Relaxed), "{foreign} records that nobody has sealed");
         records

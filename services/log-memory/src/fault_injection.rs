@@ -1,7 +1,7 @@
-//! What goes wrong in memory, how often, and the dice that decide it.
+//! What goes wrong in memory, how often, and the draw that decides it.
 //!
-//! Invariant: nothing but the seed and the order of the calls decides; a fault that is off rolls nothing, so that
-//! switching one on does not shift the others by more than its own rolls.
+//! Invariant: nothing but the seed and the order of the calls decides; a fault that is off draws nothing, so that
+//! switching one on does not shift the others by more than its own draws.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -47,7 +47,7 @@ impl Faults {
 
 /// Switches faults while the backbone is used.
 #[derive(Clone)]
-pub struct Control(pub(crate) Arc<Dice>);
+pub struct Control(pub(crate) Arc<FaultInjection>);
 
 impl Control {
     /// From now on these faults happen.
@@ -56,20 +56,20 @@ impl Control {
     }
 
     /// From now on nothing goes wrong.
-    pub fn heal(&self) {
+    pub fn clear(&self) {
         self.set_faults(Faults::default());
     }
 }
 
-/// The faults and the dice.
-pub(crate) struct Dice(Mutex<State>);
+/// Decides for each call whether a fault happens.
+pub(crate) struct FaultInjection(Mutex<State>);
 
 struct State {
     faults: Faults,
     random: SplitMix,
 }
 
-impl Dice {
+impl FaultInjection {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
         Self(Mutex::new(State { faults, random: SplitMix::new(seed) }))
     }
@@ -79,7 +79,7 @@ impl Dice {
     }
 
     /// Whether the chosen fault happens now.
-    pub(crate) fn roll(&self, chosen: impl Fn(&Faults) -> u16) -> bool {
+    pub(crate) fn happens(&self, chosen: impl Fn(&Faults) -> u16) -> bool {
         let mut state = self.state();
         match chosen(&state.faults) {
             0 => false,
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn one_seed_gives_one_history() {
         let history = |seed| {
-            let dice = Dice::new(seed, Faults { lost_ack: 500, ..Faults::default() });
-            (0..200).map(|_| dice.roll(|faults| faults.lost_ack)).collect::<Vec<_>>()
+            let injection = FaultInjection::new(seed, Faults { lost_ack: 500, ..Faults::default() });
+            (0..200).map(|_| injection.happens(|faults| faults.lost_ack)).collect::<Vec<_>>()
         };
         assert_eq!(history(1), history(1));
         assert_ne!(history(1), history(2));
