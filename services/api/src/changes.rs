@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_backbone::{
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::{RequestKind, RequestQueue},
     signing::SigningKey,
 };
@@ -75,14 +75,14 @@ impl Changes {
         limits: &Limits,
         shutdown: CancellationToken,
     ) -> Self {
-        let (petitioner, deadline) = (Petitioner::start(log.clone(), queue, shutdown), limits.change());
+        let (request_client, deadline) = (RequestClient::start(log.clone(), queue, shutdown), limits.change());
         let petition = tower::service_fn(move |change: Change| {
-            let (petitioner, reached) = (petitioner.clone(), Arc::clone(&reached));
+            let (request_client, reached) = (request_client.clone(), Arc::clone(&reached));
             let (log, proving) = (log.clone(), proving.clone());
             async move {
                 let (command, id) = (encode_request(&change.request), change.id.clone());
                 let make = move || proving.prove(&log, &id, &command);
-                ask(&petitioner, &reached, &change.id, make, deadline).await.map_err(BoxError::from)
+                ask(&request_client, &reached, &change.id, make, deadline).await.map_err(BoxError::from)
             }
         });
         let service = ServiceBuilder::new()
@@ -120,14 +120,14 @@ impl Changes {
 struct Failed(ApiError);
 
 async fn ask(
-    petitioner: &Petitioner,
+    request_client: &RequestClient,
     reached: &Reached,
     id: &RequestId,
     make: impl Fn() -> Bytes + Send,
     deadline: Duration,
 ) -> Result<Position, Failed> {
     let ends = tokio::time::Instant::now() + deadline;
-    let asked = petitioner.ask(RequestKind::Command, id, make, deadline).await;
+    let asked = request_client.ask(RequestKind::Command, id, make, deadline).await;
     match asked.map_err(|error| Failed(error.into()))? {
         Ruling::Accepted { position } => match tokio::time::timeout_at(ends, reached(position)).await {
             Ok(outcome) => outcome.map(|()| position).map_err(Failed),

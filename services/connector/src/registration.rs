@@ -12,7 +12,7 @@ mod traced;
 
 use std::{net::IpAddr, sync::Arc};
 
-use rollcall_backbone::{petition::Petitioner, requests::RequestQueue};
+use rollcall_backbone::{request_client::RequestClient, requests::RequestQueue};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{CaId, DeviceId, InstanceId, LogId, RequestId},
@@ -77,7 +77,7 @@ impl Registration {
         shutdown: CancellationToken,
     ) -> Self {
         let arrivals = Arc::new(Arrivals::default());
-        let petitioner = Petitioner::start(LogId::Instance(instance.clone()), queue, shutdown);
+        let request_client = RequestClient::start(LogId::Instance(instance.clone()), queue, shutdown);
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
             .layer(TracedLayer::new(instance.clone()))
@@ -85,7 +85,7 @@ impl Registration {
             .timeout(limits.registration())
             .concurrency_limit(limits.registrations_max as usize)
             .layer(PaceLayer::new(limits.registrations_per_ca_per_s_max, limits.registrations_per_source_per_s_max))
-            .service(Petition::new(petitioner, view.clone(), arrivals.clone(), clock, limits.registration()));
+            .service(Petition::new(request_client, view.clone(), arrivals.clone(), clock, limits.registration()));
         Self { service, view, arrivals }
     }
 

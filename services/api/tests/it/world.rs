@@ -18,8 +18,8 @@ use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, comman
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::RequestKind,
     seal::SealKeys,
     signing::{PublicKey, SigningKey},
@@ -71,7 +71,7 @@ pub(crate) struct World {
     registrar: Mutex<Option<CancellationToken>>,
     master_key: MasterKey,
     pub(crate) command_key: SigningKey,
-    petitioners: Mutex<BTreeMap<LogId, Petitioner>>,
+    request_clients: Mutex<BTreeMap<LogId, RequestClient>>,
     numbers: AtomicU64,
     shutdown: CancellationToken,
     /// The tasks end before the folder goes.
@@ -164,7 +164,7 @@ impl World {
             command_key,
             key,
             freshness,
-            petitioners: Mutex::default(),
+            request_clients: Mutex::default(),
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
             shutdown,
@@ -232,10 +232,10 @@ impl World {
         self.numbers.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn petitioner(&self, log: &LogId) -> Petitioner {
-        let mut petitioners = self.petitioners.lock().unwrap();
-        let new = || Petitioner::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
-        petitioners.entry(log.clone()).or_insert_with(new).clone()
+    fn request_client(&self, log: &LogId) -> RequestClient {
+        let mut request_clients = self.request_clients.lock().unwrap();
+        let new = || RequestClient::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
+        request_clients.entry(log.clone()).or_insert_with(new).clone()
     }
 
     async fn ask(&self, log: LogId, kind: RequestKind, request: AnyRequest) -> Position {
@@ -252,7 +252,7 @@ impl World {
                 prove(&self.command_key, Bound { log: &log, incarnation, request: &id }, &queued, submitted_at)
             }
         };
-        match self.petitioner(&log).ask(kind, &id, make, PATIENCE).await.unwrap() {
+        match self.request_client(&log).ask(kind, &id, make, PATIENCE).await.unwrap() {
             Ruling::Accepted { position } => position,
             Ruling::Rejected(rejected) => panic!("{request:?}: {rejected:?}"),
         }

@@ -4,28 +4,28 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     codec::{Ruling, encode_ruling},
-    petition::{PetitionError, Petitioner, RESUBMIT},
+    request_client::{RESUBMIT, RequestClient, RequestClientError},
     requests::{AnnouncedRuling, RequestKind},
 };
 use rollcall_domain::ids::{LogId, Position, RequestId};
 use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
 use tokio_util::sync::CancellationToken;
 
-/// A backbone that is away, and a petitioner of its fleet.
-async fn petitioner_away() -> (Backbone, Control, Petitioner) {
+/// A backbone that is away, and a request_client of its fleet.
+async fn request_client_away() -> (Backbone, Control, RequestClient) {
     let config = MemoryConfig::seeded(1);
     let (backbone, control) = with_control(config);
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     control.set_faults(Faults { unavailable: 1000, ..Faults::default() });
-    let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), CancellationToken::new());
-    (backbone, control, petitioner)
+    let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), CancellationToken::new());
+    (backbone, control, request_client)
 }
 
 #[tokio::test(start_paused = true)]
 async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
-    let (backbone, control, petitioner) = petitioner_away().await;
+    let (backbone, control, request_client) = request_client_away().await;
     let id = RequestId::parse("request").unwrap();
-    let asked = petitioner.ask(RequestKind::Connect, &id, || Bytes::from("request"), 4 * RESUBMIT);
+    let asked = request_client.ask(RequestKind::Connect, &id, || Bytes::from("request"), 4 * RESUBMIT);
     let ruled_on = async {
         // The first submission has been refused by then.
         tokio::time::sleep(RESUBMIT / 2).await;
@@ -41,12 +41,12 @@ async fn f14_a_hiccup_of_the_backbone_is_outlived_by_whoever_asks() {
 
 #[tokio::test(start_paused = true)]
 async fn f14_whoever_asks_is_told_what_kept_the_request_from_its_queue() {
-    let (_backbone, control, petitioner) = petitioner_away().await;
+    let (_backbone, control, request_client) = request_client_away().await;
     let id = RequestId::parse("request").unwrap();
-    let ask = || petitioner.ask(RequestKind::Connect, &id, || Bytes::from("request"), 2 * RESUBMIT);
+    let ask = || request_client.ask(RequestKind::Connect, &id, || Bytes::from("request"), 2 * RESUBMIT);
     let error = ask().await.unwrap_err();
-    assert!(matches!(error, PetitionError::Backbone(BackboneError::Unavailable { .. })), "{error}");
+    assert!(matches!(error, RequestClientError::Backbone(BackboneError::Unavailable { .. })), "{error}");
     control.clear();
     let error = ask().await.unwrap_err();
-    assert!(matches!(error, PetitionError::TimedOut { .. }), "queued, and nobody rules: {error}");
+    assert!(matches!(error, RequestClientError::TimedOut { .. }), "queued, and nobody rules: {error}");
 }

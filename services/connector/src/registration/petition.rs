@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    petition::{PetitionError, Petitioner},
+    request_client::{RequestClient, RequestClientError},
     requests::RequestKind,
 };
 use rollcall_chassis::clock::Clock;
@@ -29,7 +29,7 @@ use super::{Arrivals, CertificateConnect, traced::traceparent};
 pub(super) struct Petition(Arc<Inner>);
 
 struct Inner {
-    petitioner: Petitioner,
+    request_client: RequestClient,
     view: AdmissionView,
     arrivals: Arc<Arrivals>,
     clock: Arc<dyn Clock>,
@@ -38,7 +38,7 @@ struct Inner {
 
 impl Petition {
     pub(super) fn new(
-        petitioner: Petitioner,
+        request_client: RequestClient,
         view: AdmissionView,
         arrivals: Arc<Arrivals>,
         clock: Arc<dyn Clock>,
@@ -46,7 +46,7 @@ impl Petition {
     ) -> Self {
         // Ends before the layer's deadline does: only here is it known whether nobody answered or nobody could be asked.
         let deadline = deadline - deadline / 10;
-        Self(Arc::new(Inner { petitioner, view, arrivals, clock, deadline }))
+        Self(Arc::new(Inner { request_client, view, arrivals, clock, deadline }))
     }
 }
 
@@ -79,22 +79,22 @@ impl Inner {
         };
         let queued = encode_request(&request);
         tokio::select! {
-            ruled = self.petitioner.ask(RequestKind::Connect, &id, || queued.clone(), self.deadline) => self.follow(ruled).await,
+            ruled = self.request_client.ask(RequestKind::Connect, &id, || queued.clone(), self.deadline) => self.follow(ruled).await,
             () = self.arrivals.wait(&id) => Ok(()),
         }
     }
 
-    async fn follow(&self, ruled: Result<Ruling, PetitionError>) -> Result<(), Refusal> {
+    async fn follow(&self, ruled: Result<Ruling, RequestClientError>) -> Result<(), Refusal> {
         match ruled {
             Ok(Ruling::Accepted { position }) => self.view.reached(position).await.map_err(|_| Refusal::ShuttingDown),
             Ok(Ruling::Rejected(rejected)) => {
                 Err(Refusal::RegistrationRuledOut { code: rejected.code.into(), text: rejected.message.into() })
             }
-            Err(PetitionError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
-            Err(PetitionError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
+            Err(RequestClientError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
+            Err(RequestClientError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
             // Its log says so, once.
-            Err(PetitionError::Backbone(BackboneError::Unwritable { .. })) => Err(Refusal::RegistryUnavailable),
-            Err(PetitionError::Backbone(error)) => {
+            Err(RequestClientError::Backbone(BackboneError::Unwritable { .. })) => Err(Refusal::RegistryUnavailable),
+            Err(RequestClientError::Backbone(error)) => {
                 tracing::warn!(%error, "a certificate-connect event could not be queued");
                 Err(Refusal::RegistryUnavailable)
             }

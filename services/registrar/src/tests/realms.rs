@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
-    petition::Petitioner,
     proof::{Bound, prove},
+    request_client::RequestClient,
     requests::RequestKind,
 };
 use rollcall_backbone::{
@@ -89,7 +89,7 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     let shutdown = CancellationToken::new();
     let _stop = shutdown.clone().drop_guard();
-    let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
         fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), shutdown.clone()),
@@ -108,12 +108,12 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let key = SigningKey::generate();
     let config = Config { command_keys: vec![key.public()], ..Config::default() };
     let asking = ids.map(|id| {
-        let (petitioner, id) = (petitioner.clone(), RequestId::parse(id).unwrap());
+        let (request_client, id) = (request_client.clone(), RequestId::parse(id).unwrap());
         let command = FleetCommand::DeleteInstance(InstanceId::parse("one").unwrap());
         let request = encode_request(&queued(AnyRequest::Fleet { id: id.clone(), actor: operator(), command }));
         let bound = Bound { log: &LogId::Fleet, incarnation: uuid::Uuid::nil(), request: &id };
         let proven = prove(&key, bound, &request, Timestamp::from_unix_s(NOW_UNIX_S));
-        tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
+        tokio::spawn(async move { request_client.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
     });
     // All of it waits before the desk looks.
     tokio::time::sleep(Duration::from_millis(10)).await;

@@ -34,7 +34,7 @@ const LISTEN_AGAIN: Duration = Duration::from_millis(200);
 
 /// Why there is no ruling.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum PetitionError {
+pub enum RequestClientError {
     /// Nobody has ruled within the deadline. The request stays queued.
     #[error("request {id} has not been ruled on within {deadline:?}; it stays queued")]
     TimedOut {
@@ -50,7 +50,7 @@ pub enum PetitionError {
 
 /// Asks the registrar of one log. Cheap to clone.
 #[derive(Clone)]
-pub struct Petitioner {
+pub struct RequestClient {
     log: LogId,
     queue: Arc<dyn RequestQueue>,
     waiting: Arc<Waiting>,
@@ -72,26 +72,26 @@ fn is_of_the_proof(ruling: &Ruling) -> bool {
 /// Who waits for which ruling: one channel for each request, however many wait.
 type Waiting = Mutex<HashMap<RequestId, broadcast::Sender<Ruling>>>;
 
-impl Petitioner {
+impl RequestClient {
     /// Listens for the log's rulings until `shutdown`.
     pub fn start(log: LogId, queue: Arc<dyn RequestQueue>, shutdown: CancellationToken) -> Self {
-        let petitioner = Self { log, queue, waiting: Arc::default() };
-        tokio::spawn(petitioner.clone().listen(shutdown));
-        petitioner
+        let request_client = Self { log, queue, waiting: Arc::default() };
+        tokio::spawn(request_client.clone().listen(shutdown));
+        request_client
     }
 
     /// Submits a request and waits for its ruling. `make` gives what is to be queued at each submission: the request
     /// (encoded by [`crate::codec::encode_request`]), for a command behind a fresh proof ([`crate::proof::prove`]).
     ///
     /// # Errors
-    /// [`PetitionError`]: not answered, or not even queued, within `deadline`.
+    /// [`RequestClientError`]: not answered, or not even queued, within `deadline`.
     pub async fn ask(
         &self,
         kind: RequestKind,
         id: &RequestId,
         make: impl Fn() -> Bytes + Send,
         deadline: Duration,
-    ) -> Result<Ruling, PetitionError> {
+    ) -> Result<Ruling, RequestClientError> {
         let mut ruling = self.wait_for(id);
         let mut so_far = SoFar::default();
         let answered =
@@ -102,7 +102,9 @@ impl Petitioner {
             (Ok(outcome), _) => outcome,
             (Err(_), SoFar { unproven: Some(ruling), .. }) => Ok(ruling),
             (Err(_), SoFar { refused: Some(error), .. }) => Err(error.into()),
-            (Err(_), SoFar { refused: None, unproven: None }) => Err(PetitionError::TimedOut { id: id.clone(), deadline }),
+            (Err(_), SoFar { refused: None, unproven: None }) => {
+                Err(RequestClientError::TimedOut { id: id.clone(), deadline })
+            }
         }
     }
 
@@ -115,7 +117,7 @@ impl Petitioner {
         make: impl Fn() -> Bytes + Send,
         ruling: &mut broadcast::Receiver<Ruling>,
         so_far: &mut SoFar,
-    ) -> Result<Ruling, PetitionError> {
+    ) -> Result<Ruling, RequestClientError> {
         loop {
             let again = tokio::time::Instant::now() + RESUBMIT;
             match self.queue.submit(&self.log, kind, id, make()).await {
