@@ -22,11 +22,11 @@ pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// From a device to the platform, on one of its own `$oc` topics.
-    Up,
+    Uplink,
     /// From the platform to one device, on one of its own `$oc` topics.
-    Down,
+    Downlink,
     /// From a device to whichever devices of its resource space have subscribed.
-    Lateral,
+    Peer,
 }
 
 /// One message. Postcard- or JSON-encoded by the implementations; certificate text never reaches a subject.
@@ -36,7 +36,7 @@ pub struct DeviceMessage {
     pub lane: Lane,
     /// The resource space of the device.
     pub space: SpaceId,
-    /// The device that sent it (`Up`, `Lateral`), or is to get it (`Down`).
+    /// The device that sent it (an uplink, or to peers), or is to get it (a downlink).
     pub device: DeviceId,
     /// The MQTT topic, whole.
     pub topic: String,

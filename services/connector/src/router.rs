@@ -39,7 +39,7 @@ pub(crate) async fn run(instance: &Instance) {
 async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Result<(), BackboneError> {
     let messages = &instance.backbone.messages;
     let opened = messages.open(&instance.id).await;
-    let followed = messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await;
+    let followed = messages.follow(&instance.id, &[Lane::Downlink, Lane::Peer], *after).await;
     let mut messages = match (opened, followed) {
         (Ok(()), followed) => followed?,
         // Not there yet, and not for a connector to make: whatever is in it when it is there comes after the sessions of now.
@@ -66,7 +66,7 @@ async fn follow(instance: &Instance, after: &mut Option<MessageCursor>) -> Resul
 fn route(instance: &Instance, stored: Arc<StoredMessage>) {
     let message = &stored.message;
     match message.lane {
-        Lane::Down => match instance.sessions.of(&message.device) {
+        Lane::Downlink => match instance.sessions.of(&message.device) {
             Some(session) if is_own(&session, &stored) => put(&session, &stored),
             Some(_) => tracing::warn!(
                 instance = %instance.id, device = %message.device, position = %stored.position,
@@ -74,12 +74,12 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>) {
             ),
             None => {}
         },
-        Lane::Lateral => {
+        Lane::Peer => {
             for session in instance.sessions.subscribers(&message.space, &message.topic) {
                 put(&session, &stored);
             }
         }
-        Lane::Up => {}
+        Lane::Uplink => {}
     }
 }
 

@@ -37,11 +37,13 @@ struct Head {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 enum HeadLane {
-    Up,
-    Down,
-    Lateral,
+    #[serde(rename = "up")]
+    Uplink,
+    #[serde(rename = "down")]
+    Downlink,
+    #[serde(rename = "lateral")]
+    Peer,
 }
 
 /// Writes a message.
@@ -49,9 +51,9 @@ pub(super) fn write(message: &DeviceMessage) -> Result<Bytes, String> {
     let properties = &message.properties;
     let head = Head {
         lane: match message.lane {
-            Lane::Up => HeadLane::Up,
-            Lane::Down => HeadLane::Down,
-            Lane::Lateral => HeadLane::Lateral,
+            Lane::Uplink => HeadLane::Uplink,
+            Lane::Downlink => HeadLane::Downlink,
+            Lane::Peer => HeadLane::Peer,
         },
         space: message.space.to_string(),
         device: message.device.to_string(),
@@ -87,9 +89,9 @@ pub(super) fn read(body: &Bytes) -> Result<DeviceMessage, String> {
     let correlation_data = head.correlation_data.map(hex::decode).transpose().map_err(|error| error.to_string())?;
     Ok(DeviceMessage {
         lane: match head.lane {
-            HeadLane::Up => Lane::Up,
-            HeadLane::Down => Lane::Down,
-            HeadLane::Lateral => Lane::Lateral,
+            HeadLane::Uplink => Lane::Uplink,
+            HeadLane::Downlink => Lane::Downlink,
+            HeadLane::Peer => Lane::Peer,
         },
         space: SpaceId::parse(&head.space).map_err(|error| error.to_string())?,
         device: DeviceId::parse(&head.device).map_err(|error| error.to_string())?,
@@ -115,7 +117,7 @@ mod tests {
 
     fn message(topic: String, payload: Vec<u8>, user: Vec<(String, String)>) -> DeviceMessage {
         DeviceMessage {
-            lane: Lane::Lateral,
+            lane: Lane::Peer,
             space: SpaceId::parse("space").unwrap(),
             device: DeviceId::parse("device").unwrap(),
             topic,

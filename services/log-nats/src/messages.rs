@@ -176,11 +176,11 @@ impl DeviceMessages for NatsMessages {
 /// One filter, because only a consumer with one filter can be permitted by its subject. Where no subject has just these
 /// lanes, what is not wanted is dropped here.
 fn filter(subjects: &subjects::Messages, lanes: &[Lane]) -> String {
-    let (up, down, lateral) = (lanes.contains(&Lane::Up), lanes.contains(&Lane::Down), lanes.contains(&Lane::Lateral));
+    let (up, down, lateral) = (lanes.contains(&Lane::Uplink), lanes.contains(&Lane::Downlink), lanes.contains(&Lane::Peer));
     match (up, down, lateral) {
-        (true, false, false) => subjects.lane(Lane::Up),
-        (false, true, false) => subjects.lane(Lane::Down),
-        (false, false, true) => subjects.lane(Lane::Lateral),
+        (true, false, false) => subjects.lane(Lane::Uplink),
+        (false, true, false) => subjects.lane(Lane::Downlink),
+        (false, false, true) => subjects.lane(Lane::Peer),
         (false, true, true) => subjects.to_devices(),
         (true, true, _) | (true, false, true) | (false, false, false) => subjects.all(),
     }

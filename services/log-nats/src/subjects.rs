@@ -172,9 +172,9 @@ pub(super) fn messages_all(shard: Shard) -> String {
 
 const fn lane_tokens(lane: Lane) -> &'static str {
     match lane {
-        Lane::Up => "platform.up",
-        Lane::Down => "devices.down",
-        Lane::Lateral => "devices.lateral",
+        Lane::Uplink => "platform.up",
+        Lane::Downlink => "devices.down",
+        Lane::Peer => "devices.lateral",
     }
 }
 

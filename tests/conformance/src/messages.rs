@@ -13,7 +13,7 @@ use super::{Failure, UnderTest, ensure, next, nothing};
 
 type Follower = mpsc::Receiver<Result<StoredMessage, BackboneError>>;
 
-const ALL: [Lane; 3] = [Lane::Up, Lane::Down, Lane::Lateral];
+const ALL: [Lane; 3] = [Lane::Uplink, Lane::Downlink, Lane::Peer];
 
 fn message(lane: Lane, device: &str, payload: impl Into<Bytes>) -> Result<DeviceMessage, Failure> {
     let device = DeviceId::parse(device).map_err(|error| Failure(error.to_string()))?;
@@ -45,7 +45,7 @@ async fn expect(follower: &mut Follower, expected: &DeviceMessage) -> Result<Mes
 pub async fn a_message_arrives_whole(under_test: &UnderTest) -> Result<(), Failure> {
     let instance = open(under_test, "whole").await?;
     let messages = &under_test.backbone.messages;
-    let mut full = message(Lane::Lateral, "device-1", vec![0, 255, 10, 13])?;
+    let mut full = message(Lane::Peer, "device-1", vec![0, 255, 10, 13])?;
     full.topic = "a/ü/*/> .b".to_owned();
     full.qos = 0;
     full.properties = MessageProperties {
@@ -56,8 +56,8 @@ pub async fn a_message_arrives_whole(under_test: &UnderTest) -> Result<(), Failu
         correlation_data: Some(Bytes::from_static(&[0, 1, 255])),
         user: vec![("k".to_owned(), "1".to_owned()), ("k".to_owned(), "2\r\n".to_owned()), (String::new(), String::new())],
     };
-    let empty = message(Lane::Up, "device-2", "")?;
-    let large = message(Lane::Down, "device-3", vec![b'x'; PAYLOAD_BYTES_MAX])?;
+    let empty = message(Lane::Uplink, "device-2", "")?;
+    let large = message(Lane::Downlink, "device-3", vec![b'x'; PAYLOAD_BYTES_MAX])?;
     let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
     for expected in [full, empty, large] {
         let position = messages.publish(&instance, expected.clone()).await?;
@@ -73,10 +73,10 @@ pub async fn publishers_keep_their_order(under_test: &UnderTest) -> Result<(), F
     const EACH: u64 = 25;
     let instance = &open(under_test, "order").await?;
     let messages = &under_test.backbone.messages;
-    let mut follower = messages.follow(instance, &[Lane::Up], None).await?;
+    let mut follower = messages.follow(instance, &[Lane::Uplink], None).await?;
     let publish = |publisher: u64| async move {
         for number in 0..EACH {
-            let message = message(Lane::Up, &format!("device-{publisher}"), number.to_string())?;
+            let message = message(Lane::Uplink, &format!("device-{publisher}"), number.to_string())?;
             messages.publish(instance, message).await?;
         }
         Ok::<(), Failure>(())
@@ -108,7 +108,7 @@ pub async fn lanes_are_told_apart(under_test: &UnderTest) -> Result<(), Failure>
         messages.publish(&instance, message.clone()).await?;
         sent.push(message);
     }
-    for lanes in [&ALL[..], &[Lane::Up], &[Lane::Down], &[Lane::Lateral], &[Lane::Lateral, Lane::Down]] {
+    for lanes in [&ALL[..], &[Lane::Uplink], &[Lane::Downlink], &[Lane::Peer], &[Lane::Peer, Lane::Downlink]] {
         let mut follower = messages.follow(&instance, lanes, Some(MessageCursor::START)).await?;
         for expected in sent.iter().filter(|message| lanes.contains(&message.lane)) {
             expect(&mut follower, expected).await?;
@@ -123,11 +123,11 @@ pub async fn following_starts_after_a_position_or_now(under_test: &UnderTest) ->
     let messages = &under_test.backbone.messages;
     let (mut sent, mut positions) = (Vec::new(), vec![MessageCursor::START]);
     for number in 0..6 {
-        sent.push(message(Lane::Up, "device-1", number.to_string())?);
+        sent.push(message(Lane::Uplink, "device-1", number.to_string())?);
         positions.push(messages.publish(&instance, sent[number].clone()).await?.into());
     }
     let mut from_now = messages.follow(&instance, &ALL, None).await?;
-    sent.push(message(Lane::Up, "device-1", "live")?);
+    sent.push(message(Lane::Uplink, "device-1", "live")?);
     messages.publish(&instance, sent[6].clone()).await?;
     expect(&mut from_now, &sent[6]).await?;
     for (first, after) in positions.into_iter().enumerate() {
@@ -144,12 +144,12 @@ pub async fn following_starts_after_a_position_or_now(under_test: &UnderTest) ->
 pub async fn what_is_too_large_is_not_published(under_test: &UnderTest) -> Result<(), Failure> {
     let instance = open(under_test, "large").await?;
     let messages = &under_test.backbone.messages;
-    let large = message(Lane::Up, "device-1", vec![b'x'; PAYLOAD_BYTES_MAX + 1])?;
+    let large = message(Lane::Uplink, "device-1", vec![b'x'; PAYLOAD_BYTES_MAX + 1])?;
     match messages.publish(&instance, large).await {
         Err(BackboneError::LimitReached { .. }) => {}
         other => return Err(Failure(format!("a payload over the limit is LimitReached, not {other:?}"))),
     }
-    let small = message(Lane::Up, "device-1", "small")?;
+    let small = message(Lane::Uplink, "device-1", "small")?;
     messages.publish(&instance, small.clone()).await?;
     let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
     expect(&mut follower, &small).await?;
@@ -164,7 +164,7 @@ pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Resul
         messages.follow(&one, &ALL, Some(MessageCursor::START)).await?,
         messages.follow(&two, &ALL, Some(MessageCursor::START)).await?,
     ];
-    let sent = [message(Lane::Up, "device-1", "one")?, message(Lane::Up, "device-1", "two")?];
+    let sent = [message(Lane::Uplink, "device-1", "one")?, message(Lane::Uplink, "device-1", "two")?];
     messages.publish(&one, sent[0].clone()).await?;
     messages.publish(&two, sent[1].clone()).await?;
     for (follower, expected) in followers.iter_mut().zip(&sent) {

@@ -248,7 +248,7 @@ impl Operator {
         let receiver = self.runtime.block_on(async {
             messages.open(&instance).await.expect("the message stream can be opened");
             messages
-                .follow(&instance, &[Lane::Up], Some(MessageCursor::START))
+                .follow(&instance, &[Lane::Uplink], Some(MessageCursor::START))
                 .await
                 .expect("the message stream can be followed")
         });
@@ -261,7 +261,7 @@ impl Operator {
     /// When it cannot be stored.
     pub fn send_down(&self, instance: &str, device: &str, topic: &str, payload: &str) {
         let message = DeviceMessage {
-            lane: Lane::Down,
+            lane: Lane::Downlink,
             space: SpaceId::parse(SPACE).expect("a space id"),
             device: DeviceId::parse(device).expect("a device id"),
             topic: topic.to_owned(),

@@ -67,12 +67,10 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/api", "petition"),
     ("services/api", "realm"),
     ("services/api", "realms"),
-    ("services/backbone", "Lateral"),
     ("services/connector", "AGAIN"),
     ("services/connector", "Asked"),
     ("services/connector", "GOODBYE_LOOK"),
     ("services/connector", "LOOK_AGAIN"),
-    ("services/connector", "Lateral"),
     ("services/connector", "Shaken"),
     ("services/connector", "arrivals"),
     ("services/connector", "concern"),
@@ -88,8 +86,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/domain", "outline"),
     ("services/domain", "second_reader"),
     ("services/domain", "succeeds"),
-    ("services/log-embedded", "Lateral"),
-    ("services/log-nats", "Lateral"),
     ("services/projection", "AGAIN"),
     ("services/projection", "Tally"),
     ("services/registrar", "AGAIN"),
@@ -101,7 +97,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("services/rollcall", "Ground"),
     ("services/rollcall", "Welcome"),
     ("tests/acceptance", "Ground"),
-    ("tests/conformance", "Lateral"),
 ];
 
 #[test]

@@ -32,9 +32,9 @@ struct MessageForm<'a> {
 /// The byte that a lane is stored as. Never reused for another.
 const fn tag(lane: Lane) -> u8 {
     match lane {
-        Lane::Up => 1,
-        Lane::Down => 2,
-        Lane::Lateral => 3,
+        Lane::Uplink => 1,
+        Lane::Downlink => 2,
+        Lane::Peer => 3,
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn decode(stream: &StreamName, row: &Row) -> Result<StoredMessage, Ba
     let damaged =
         |reason: String| stream.damaged(format!("the message at position {} cannot be read: {reason}", row.position));
     let (first, rest) = row.body.split_first().ok_or_else(|| damaged("it is empty".to_owned()))?;
-    let lane = [Lane::Up, Lane::Down, Lane::Lateral].into_iter().find(|lane| tag(*lane) == *first);
+    let lane = [Lane::Uplink, Lane::Downlink, Lane::Peer].into_iter().find(|lane| tag(*lane) == *first);
     let lane = lane.ok_or_else(|| damaged(format!("lane {first} is not known to this version")))?;
     let form: MessageForm<'_> = postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))?;
     let message = DeviceMessage {

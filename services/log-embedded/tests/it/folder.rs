@@ -51,7 +51,7 @@ pub(crate) async fn records(backbone: &Backbone, log: &LogId) -> Result<Vec<Byte
 
 /// The payloads of the first `count` messages.
 async fn payloads(backbone: &Backbone, count: usize) -> Result<Vec<Bytes>, BackboneError> {
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await?;
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Uplink], Some(MessageCursor::START)).await?;
     let mut payloads = Vec::new();
     while payloads.len() < count {
         let next = timeout(PATIENCE, follower.recv()).await.expect("a message, or an error");
@@ -76,7 +76,7 @@ async fn filled(folder: &Path) {
         let batch: Vec<_> = (number..number + 30).map(record).collect();
         backbone.log.append(&log, Position(number as u64), batch.into()).await.unwrap();
         backbone.attempts.keep(&log, vec![record(number)]).await.unwrap();
-        backbone.messages.publish(&instance(), message(Lane::Up, &number.to_string())).await.unwrap();
+        backbone.messages.publish(&instance(), message(Lane::Uplink, &number.to_string())).await.unwrap();
         let id = RequestId::parse(&format!("request-{number:03}")).unwrap();
         backbone.requests.submit(&log, RequestKind::Connect, &id, record(number)).await.unwrap();
     }
@@ -182,7 +182,7 @@ async fn many_writers_at_once_are_all_acknowledged() {
     backbone.messages.open(&instance()).await.unwrap();
     let publish = |number: usize| {
         let backbone = backbone.clone();
-        tokio::spawn(async move { backbone.messages.publish(&instance(), message(Lane::Up, &number.to_string())).await })
+        tokio::spawn(async move { backbone.messages.publish(&instance(), message(Lane::Uplink, &number.to_string())).await })
     };
     // More than may wait for the writer: the rest wait in their callers.
     let published: Vec<_> = (0..6000).map(publish).collect();

@@ -158,8 +158,8 @@ async fn check_queue(backbone: &Backbone, told: &Acknowledged) {
 
 async fn check_messages(backbone: &Backbone, told: &Acknowledged) {
     backbone.messages.open(&instance()).await.unwrap();
-    let end = backbone.messages.publish(&instance(), message(Lane::Up, "end")).await.unwrap();
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
+    let end = backbone.messages.publish(&instance(), message(Lane::Uplink, "end")).await.unwrap();
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Uplink], Some(MessageCursor::START)).await.unwrap();
     let (mut held, mut once) = (BTreeMap::new(), BTreeSet::new());
     loop {
         let found = follower.recv().await.unwrap().unwrap();
@@ -233,7 +233,7 @@ async fn publish(backbone: &Backbone, round: &str, publisher: u64) {
     backbone.messages.open(&instance()).await.unwrap();
     for number in 0_u64.. {
         let payload = format!("m{round}-{publisher}-{number}");
-        let position = backbone.messages.publish(&instance(), message(Lane::Up, &payload)).await.unwrap();
+        let position = backbone.messages.publish(&instance(), message(Lane::Uplink, &payload)).await.unwrap();
         say(&format!("published {position} {payload}"));
     }
 }

@@ -25,7 +25,7 @@ fn instance() -> InstanceId {
 
 fn message() -> DeviceMessage {
     DeviceMessage {
-        lane: Lane::Up,
+        lane: Lane::Uplink,
         space: SpaceId::parse("space-1").unwrap(),
         device: DeviceId::parse("device-1").unwrap(),
         topic: "$oc/devices/device-1/sys/messages/up".to_owned(),
@@ -90,7 +90,7 @@ async fn attempts_and_messages_over_their_age_go() {
         backbone.messages.publish(&instance(), message()).await.unwrap();
     }
     assert_eq!(kept(&backbone).await, [2, 3]);
-    let mut follower = backbone.messages.follow(&instance(), &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
+    let mut follower = backbone.messages.follow(&instance(), &[Lane::Uplink], Some(MessageCursor::START)).await.unwrap();
     for (position, stored_at_ms) in [(2, 500), (3, 1200)] {
         let found = follower.recv().await.unwrap().unwrap();
         assert_eq!((found.position, found.stored_at_ms), (MessagePosition::own(position), stored_at_ms));

@@ -98,12 +98,12 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
     assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
     assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling));
 
-    let lanes = [Lane::Down, Lane::Lateral];
+    let lanes = [Lane::Downlink, Lane::Peer];
     let mut messages = connector.messages.follow(&instance(), &lanes, None).await.unwrap();
-    for lane in [Lane::Up, Lane::Lateral] {
+    for lane in [Lane::Uplink, Lane::Peer] {
         connector.messages.publish(&instance(), message(lane, 1, Bytes::new())).await.unwrap();
     }
-    assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, Lane::Lateral);
+    assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, Lane::Peer);
     let mut watch = connector.presence.watch(&instance()).await.unwrap();
     connector.presence.heartbeat(&instance(), &session("c", 1).connector, Beat::default()).await.unwrap();
     connector.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
@@ -143,10 +143,10 @@ async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
         assert_eq!(api.attempts.read(&log, Position(1), 10).await.unwrap().len(), 2);
     }
 
-    let lanes = [Lane::Up, Lane::Down, Lane::Lateral];
+    let lanes = [Lane::Uplink, Lane::Downlink, Lane::Peer];
     api.messages.open(&instance()).await.unwrap();
     let mut messages = api.messages.follow(&instance(), &lanes, None).await.unwrap();
-    for (from, lane) in [(&connector, Lane::Up), (&api, Lane::Down), (&connector, Lane::Lateral)] {
+    for (from, lane) in [(&connector, Lane::Uplink), (&api, Lane::Downlink), (&connector, Lane::Peer)] {
         from.messages.publish(&instance(), message(lane, 1, Bytes::new())).await.unwrap();
         assert_eq!(timeout(BOUND, messages.recv()).await.unwrap().unwrap().unwrap().message.lane, lane);
     }
@@ -190,8 +190,8 @@ async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
     );
     assert!(made.is_err() && connect.is_err() && taken.is_err() && one.is_err() && several.is_err() && kept.is_err());
     let (up, lateral, beat, online) = tokio::join!(
-        api.messages.publish(&instance, message(Lane::Up, 1, Bytes::new())),
-        api.messages.publish(&instance, message(Lane::Lateral, 1, Bytes::new())),
+        api.messages.publish(&instance, message(Lane::Uplink, 1, Bytes::new())),
+        api.messages.publish(&instance, message(Lane::Peer, 1, Bytes::new())),
         api.presence.heartbeat(&instance, &connector, Beat::default()),
         api.presence.announce(&instance, online("d", session("c", 1))),
     );
@@ -323,7 +323,7 @@ async fn one_user_may_do_what_all_may() {
     backbone.log.append(&log(), Position::START, records(1, 5).into()).await.unwrap();
     let mut follower = backbone.log.follow(&log(), Position::START).await.unwrap();
     assert_eq!(follow_to(&mut follower, 5).await.len(), 5);
-    backbone.messages.publish(&instance(), message(Lane::Down, 1, Bytes::new())).await.unwrap();
+    backbone.messages.publish(&instance(), message(Lane::Downlink, 1, Bytes::new())).await.unwrap();
     backbone.presence.announce(&instance(), online("d", session("c", 1))).await.unwrap();
     let id = RequestId::parse("request").unwrap();
     backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.unwrap();

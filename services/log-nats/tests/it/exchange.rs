@@ -64,15 +64,15 @@ async fn messages_are_stored_in_order_and_followed_by_lane() {
     let server = NatsServer::start().await;
     let messages = backbone(&server).await.messages;
     messages.open(&instance()).await.unwrap();
-    let mut all = messages.follow(&instance(), &[Lane::Up, Lane::Down, Lane::Lateral], None).await.unwrap();
-    let mut down = messages.follow(&instance(), &[Lane::Down], None).await.unwrap();
+    let mut all = messages.follow(&instance(), &[Lane::Uplink, Lane::Downlink, Lane::Peer], None).await.unwrap();
+    let mut down = messages.follow(&instance(), &[Lane::Downlink], None).await.unwrap();
     let publish = async |lane: Lane| {
         for n in 0..100 {
             messages.publish(&instance(), message(lane, n, Bytes::from(vec![7; n]))).await.unwrap();
         }
     };
     // Three callers at a time share commits; each of them waits for one message before the next.
-    futures_util::join!(publish(Lane::Up), publish(Lane::Down), publish(Lane::Lateral));
+    futures_util::join!(publish(Lane::Uplink), publish(Lane::Downlink), publish(Lane::Peer));
     let mut counts = HashMap::new();
     for position in 1..=300 {
         let found = timeout(BOUND, all.recv()).await.unwrap().unwrap().unwrap();
@@ -84,12 +84,12 @@ async fn messages_are_stored_in_order_and_followed_by_lane() {
     }
     for n in 0..100 {
         let found = timeout(BOUND, down.recv()).await.unwrap().unwrap().unwrap();
-        assert_eq!(found.message, message(Lane::Down, n, Bytes::from(vec![7; n])));
+        assert_eq!(found.message, message(Lane::Downlink, n, Bytes::from(vec![7; n])));
     }
-    let largest = message(Lane::Up, 1, Bytes::from(vec![0; 1024 * 1024]));
+    let largest = message(Lane::Uplink, 1, Bytes::from(vec![0; 1024 * 1024]));
     messages.publish(&instance(), largest.clone()).await.unwrap();
     assert_eq!(timeout(BOUND, all.recv()).await.unwrap().unwrap().unwrap().message, largest);
-    let larger = message(Lane::Up, 1, Bytes::from(vec![0; 1024 * 1024 + 1]));
+    let larger = message(Lane::Uplink, 1, Bytes::from(vec![0; 1024 * 1024 + 1]));
     assert!(matches!(messages.publish(&instance(), larger).await, Err(BackboneError::LimitReached { .. })));
 }
 
@@ -144,7 +144,7 @@ async fn without_a_server_everything_ends_in_unavailable_and_resumes() {
     let id = RequestId::parse("request").unwrap();
     server.kill();
     let bounded = async {
-        let down = message(Lane::Up, 1, Bytes::new());
+        let down = message(Lane::Uplink, 1, Bytes::new());
         let errors = [
             backbone.log.last(&log()).await.map(|_| ()).unwrap_err(),
             backbone.requests.submit(&log(), RequestKind::Connect, &id, Bytes::new()).await.map(|_| ()).unwrap_err(),
@@ -193,19 +193,19 @@ async fn messages_go_on_when_their_stream_is_made_again() {
     let messages = backbone(&server).await.messages;
     messages.open(&instance()).await.unwrap();
     for n in 0..3 {
-        messages.publish(&instance(), message(Lane::Down, n, Bytes::new())).await.unwrap();
+        messages.publish(&instance(), message(Lane::Downlink, n, Bytes::new())).await.unwrap();
     }
-    let mut follower = messages.follow(&instance(), &[Lane::Down], Some(MessageCursor::START)).await.unwrap();
+    let mut follower = messages.follow(&instance(), &[Lane::Downlink], Some(MessageCursor::START)).await.unwrap();
     for n in 0..3 {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-        assert_eq!(found.message, message(Lane::Down, n, Bytes::new()));
+        assert_eq!(found.message, message(Lane::Downlink, n, Bytes::new()));
     }
     admin(&server).await.delete_stream(format!("messages_{SHARD}")).await.unwrap();
     messages.open(&instance()).await.unwrap();
-    messages.publish(&instance(), message(Lane::Down, 7, Bytes::new())).await.unwrap();
+    messages.publish(&instance(), message(Lane::Downlink, 7, Bytes::new())).await.unwrap();
     let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
     assert_eq!(found.position.to_string(), format!("{SHARD}:1"));
-    assert_eq!(found.message, message(Lane::Down, 7, Bytes::new()));
+    assert_eq!(found.message, message(Lane::Downlink, 7, Bytes::new()));
 }
 
 #[tokio::test]
@@ -241,17 +241,17 @@ async fn f9_a_message_is_on_the_lane_and_of_the_device_that_its_subject_says() {
     let server = NatsServer::start().await;
     let messages = backbone(&server).await.messages;
     messages.open(&instance()).await.unwrap();
-    let lanes = [Lane::Down, Lane::Lateral];
+    let lanes = [Lane::Downlink, Lane::Peer];
     let mut follower = messages.follow(&instance(), &lanes, Some(MessageCursor::START)).await.unwrap();
     // The bytes of a message down to the device, as the backbone itself writes them.
-    messages.publish(&instance(), message(Lane::Down, 1, Bytes::from_static(b"true"))).await.unwrap();
+    messages.publish(&instance(), message(Lane::Downlink, 1, Bytes::from_static(b"true"))).await.unwrap();
     let admin = admin(&server).await;
     let stream = admin.get_stream(format!("messages_{SHARD}")).await.unwrap();
     let body = stream.get_raw_message(1).await.unwrap().payload;
     for forged in ["devices.lateral.space.device", "devices.down.space.other", "devices.down.other.device"] {
         admin.publish(format!("messages.{SHARD}.inst-1.{forged}"), body.clone()).await.unwrap().await.unwrap();
     }
-    messages.publish(&instance(), message(Lane::Lateral, 2, Bytes::from_static(b"last"))).await.unwrap();
+    messages.publish(&instance(), message(Lane::Peer, 2, Bytes::from_static(b"last"))).await.unwrap();
     for (position, payload) in [(1, "true"), (5, "last")] {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
         assert_eq!(found.position.to_string(), format!("{SHARD}:{position}"));

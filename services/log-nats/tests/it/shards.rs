@@ -167,15 +167,15 @@ async fn a_device_keeps_its_share_of_messages_and_leaves_others_theirs() {
     for name in ["loud", "quiet"] {
         messages.open(&instance(name)).await.unwrap();
     }
-    messages.publish(&instance("quiet"), message(Lane::Up, 0, Bytes::new())).await.unwrap();
+    messages.publish(&instance("quiet"), message(Lane::Uplink, 0, Bytes::new())).await.unwrap();
     for number in 0..20 {
-        messages.publish(&instance("loud"), message(Lane::Up, number, Bytes::new())).await.unwrap();
+        messages.publish(&instance("loud"), message(Lane::Uplink, number, Bytes::new())).await.unwrap();
     }
     for (name, kept) in [("quiet", 0..1), ("loud", 15..20)] {
-        let mut follower = messages.follow(&instance(name), &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
+        let mut follower = messages.follow(&instance(name), &[Lane::Uplink], Some(MessageCursor::START)).await.unwrap();
         for number in kept {
             let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-            assert_eq!(found.message, message(Lane::Up, number, Bytes::new()));
+            assert_eq!(found.message, message(Lane::Uplink, number, Bytes::new()));
         }
     }
 }
@@ -187,7 +187,7 @@ async fn instances_that_are_added_disturb_none_that_is_served() {
     backbone.log.open(&log("served")).await.unwrap();
     let mut follower = backbone.log.follow(&log("served"), Position::START).await.unwrap();
     assert_eq!(timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap(), Followed::CaughtUp(Position::START));
-    let mut uplinks = backbone.messages.follow(&instance("served"), &[Lane::Up], None).await.unwrap();
+    let mut uplinks = backbone.messages.follow(&instance("served"), &[Lane::Uplink], None).await.unwrap();
     let mut watch = backbone.presence.watch(&instance("served")).await.unwrap();
     assert_eq!(timeout(BOUND, watch.recv()).await.unwrap(), Some(PresenceChange::CaughtUp));
     let registrar = connect(one_shard(&server).await).await.unwrap();
@@ -206,7 +206,7 @@ async fn instances_that_are_added_disturb_none_that_is_served() {
         backbone.log.append(&log("served"), Position(number), super::records(number, 1).into()).await.unwrap();
         let followed = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
         assert!(matches!(&followed, Followed::Entry(entry) if entry.position.0 == number + 1), "{followed:?}");
-        let sent = message(Lane::Up, usize::try_from(number).unwrap(), Bytes::new());
+        let sent = message(Lane::Uplink, usize::try_from(number).unwrap(), Bytes::new());
         backbone.messages.publish(&instance("served"), sent.clone()).await.unwrap();
         assert_eq!(timeout(BOUND, uplinks.recv()).await.unwrap().unwrap().unwrap().message, sent);
         backbone.presence.announce(&instance("served"), online("device", session("c", number))).await.unwrap();

@@ -57,7 +57,7 @@ async fn register(backbone: &Backbone, instance: InstanceId) {
     backbone.requests.announce(&log, vec![ruling.clone()]).await.unwrap();
     backbone.requests.finish(&log, taken.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
     assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling));
-    backbone.messages.publish(&instance, message(Lane::Up, 1, Bytes::from(instance.to_string()))).await.unwrap();
+    backbone.messages.publish(&instance, message(Lane::Uplink, 1, Bytes::from(instance.to_string()))).await.unwrap();
     let shadow = DocumentKey::Shadow(DeviceId::parse("device").unwrap());
     backbone.documents.put(&instance, &shadow, Revision::NONE, Bytes::from(instance.to_string())).await.unwrap();
 }
@@ -71,9 +71,9 @@ async fn is_there(backbone: &Backbone, instance: InstanceId) {
         panic!("no record")
     };
     assert_eq!((entry.position, entry.record), (Position(1), Bytes::from(format!("a device of {instance}"))));
-    let mut uplinks = backbone.messages.follow(&instance, &[Lane::Up], Some(MessageCursor::START)).await.unwrap();
+    let mut uplinks = backbone.messages.follow(&instance, &[Lane::Uplink], Some(MessageCursor::START)).await.unwrap();
     let found = timeout(BOUND, uplinks.recv()).await.unwrap().unwrap().unwrap();
-    assert_eq!(found.message, message(Lane::Up, 1, Bytes::from(instance.to_string())));
+    assert_eq!(found.message, message(Lane::Uplink, 1, Bytes::from(instance.to_string())));
     let shadow = DocumentKey::Shadow(DeviceId::parse("device").unwrap());
     assert_eq!(backbone.documents.get(&instance, &shadow).await.unwrap().unwrap().body, instance.to_string());
 }

@@ -146,35 +146,35 @@ async fn messages_are_followed_in_both_old_ones_first_and_a_cursor_of_0_1_goes_o
     fleet_of_0_1(&admin).await;
     let subject = "messages.inst-1.platform.up.space.device";
     for number in 1..=3 {
-        put(&admin, subject, body(&server, Lane::Up, number).await).await;
+        put(&admin, subject, body(&server, Lane::Uplink, number).await).await;
     }
     let backbone = opened(&server).await;
     let messages = &backbone.messages;
-    let new = message(Lane::Up, 4, Bytes::from_static(b"payload"));
+    let new = message(Lane::Uplink, 4, Bytes::from_static(b"payload"));
     messages.publish(&instance(), new).await.unwrap();
     let cursor: MessageCursor = serde_json::from_str(r#"{"position":1}"#).unwrap();
-    let mut follower = messages.follow(&instance(), &[Lane::Up], Some(cursor)).await.unwrap();
+    let mut follower = messages.follow(&instance(), &[Lane::Uplink], Some(cursor)).await.unwrap();
     let mut reached = cursor;
     let mut last = None;
     for number in 2..=4 {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-        assert_eq!(found.message, message(Lane::Up, number, Bytes::from_static(b"payload")));
+        assert_eq!(found.message, message(Lane::Uplink, number, Bytes::from_static(b"payload")));
         assert!(last.is_none_or(|last| found.position > last), "positions rise from the one stream to the other");
         last = Some(found.position);
         reached.advance(found.position);
     }
     // A connector of version 0.1 still says something, and a new one.
-    put(&admin, subject, body(&server, Lane::Up, 5).await).await;
-    let mut again = messages.follow(&instance(), &[Lane::Up], Some(reached)).await.unwrap();
+    put(&admin, subject, body(&server, Lane::Uplink, 5).await).await;
+    let mut again = messages.follow(&instance(), &[Lane::Uplink], Some(reached)).await.unwrap();
     for follower in [&mut follower, &mut again] {
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-        assert_eq!(found.message, message(Lane::Up, 5, Bytes::from_static(b"payload")));
+        assert_eq!(found.message, message(Lane::Uplink, 5, Bytes::from_static(b"payload")));
     }
     // Deleted by an operator when it has aged out.
     admin.delete_stream("messages_inst-1").await.unwrap();
-    messages.publish(&instance(), message(Lane::Up, 6, Bytes::from_static(b"payload"))).await.unwrap();
+    messages.publish(&instance(), message(Lane::Uplink, 6, Bytes::from_static(b"payload"))).await.unwrap();
     let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
-    assert_eq!(found.message, message(Lane::Up, 6, Bytes::from_static(b"payload")));
+    assert_eq!(found.message, message(Lane::Uplink, 6, Bytes::from_static(b"payload")));
 }
 
 #[tokio::test]
