@@ -11,7 +11,8 @@
 //! error for the reader to stop at.
 //!
 //! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`],
-//! [`heartbeat`] (the traits), then [`codec`]. [`repeats`] keeps loops that try again from filling logs, here and in the
+//! [`heartbeat`] (the traits), then [`codec`]. [`online`] reduces presence to who is online.
+//! [`repeats`] keeps loops that try again from filling logs, here and in the
 //! crates above.
 //!
 //! A [`Backbone`] is made by an implementation; its seven parts are shared by clones, and whatever a part's `open`
@@ -27,6 +28,7 @@ pub mod heartbeat;
 pub mod limits;
 pub mod log;
 pub mod messages;
+pub mod online;
 pub mod presence;
 pub mod proof;
 pub mod repeats;

@@ -13,10 +13,11 @@ use async_trait::async_trait;
 use rollcall_backbone::{
     BackboneError,
     limits::NowMs,
-    presence::{Beat, ConnectorBeat, Presence, PresenceChange, Session},
+    online::OnlineDevices,
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, InstanceId},
     time::Timestamp,
 };
 use tokio::{
@@ -29,7 +30,7 @@ const BEHIND_MAX: usize = 65_536;
 
 #[derive(Default)]
 struct Room {
-    online: BTreeMap<DeviceId, (Session, Timestamp)>,
+    online: OnlineDevices,
     leases: BTreeMap<ConnectorId, Lease>,
     watchers: Vec<mpsc::Sender<PresenceChange>>,
     /// Whether a task waits for the next lease to run out.
@@ -80,18 +81,11 @@ impl Presence for PresenceHub {
         let mut rooms = self.rooms();
         let room = rooms.entry(instance.clone()).or_default();
         match &change {
-            PresenceChange::Online { device, session, at } => {
-                // The first word from a connector starts its lease; only heartbeats renew it.
-                if !room.leases.contains_key(&session.connector) {
-                    self.renew(instance, &session.connector, None, room);
-                }
-                room.online.insert(device.clone(), (session.clone(), *at));
+            // The first word from a connector starts its lease; only heartbeats renew it.
+            PresenceChange::Online { session, .. } if !room.leases.contains_key(&session.connector) => {
+                self.renew(instance, &session.connector, None, room);
             }
-            PresenceChange::Offline { device, session, .. } => {
-                if room.online.get(device).is_some_and(|(current, _)| session.ends(current)) {
-                    room.online.remove(device);
-                }
-            }
+            PresenceChange::Online { .. } | PresenceChange::Offline { .. } => {}
             PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => {
                 return Err(BackboneError::Unavailable {
                     attempted: format!("announcing {change:?} in instance {instance}"),
@@ -99,6 +93,7 @@ impl Presence for PresenceHub {
                 });
             }
         }
+        room.online.apply(change.clone());
         room.tell(&change);
         Ok(())
     }
@@ -124,10 +119,10 @@ impl Presence for PresenceHub {
         let mut rooms = self.rooms();
         let room = rooms.entry(instance.clone()).or_default();
         let (watcher, changes) = mpsc::channel(room.online.len() + 1 + BEHIND_MAX);
-        let current = room.online.iter().map(|(device, (session, at))| PresenceChange::Online {
+        let current = room.online.iter().map(|(device, online)| PresenceChange::Online {
             device: device.clone(),
-            session: session.clone(),
-            at: *at,
+            session: online.session.clone(),
+            at: online.since,
         });
         for change in current.chain([PresenceChange::CaughtUp]) {
             // The channel has room for all of these, and its receiver is still here.
@@ -150,7 +145,7 @@ impl Room {
             self.leases.iter().filter(|(_, lease)| lease.until <= now).map(|(connector, _)| connector.clone()).collect();
         for connector in silent {
             self.leases.remove(&connector);
-            self.online.retain(|_, (session, _)| session.connector != connector);
+            self.online.connector_lost(&connector);
             self.tell(&PresenceChange::ConnectorLost { connector });
         }
         self.leases.values().map(|lease| lease.until).min()
@@ -178,6 +173,9 @@ async fn run_out(hub: Weak<PresenceHub>, instance: InstanceId) {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_backbone::presence::Session;
+    use rollcall_domain::ids::DeviceId;
+
     use super::*;
 
     #[tokio::test]

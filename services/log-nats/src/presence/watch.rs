@@ -10,9 +10,13 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_nats::jetstream;
-use rollcall_backbone::{BackboneError, presence::PresenceChange};
+use rollcall_backbone::{
+    BackboneError,
+    online::{OnlineDevices, OnlineSession},
+    presence::PresenceChange,
+};
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, InstanceId},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -63,7 +67,7 @@ pub(super) async fn watch(
         lease: connection.config.limits.presence_lease,
         now_ns,
         last: replay.info.state.last_sequence,
-        online: HashMap::new(),
+        online: OnlineDevices::default(),
         connectors: HashMap::new(),
         reaper: Reaper::default(),
         sender,
@@ -92,9 +96,9 @@ pub(super) async fn server_time_ns(
     }
 }
 
-/// A device that is online.
-struct Online {
-    change: Change,
+/// Where the `Online` of a device stands in the stream, and under which lease it was said.
+struct Stands {
+    lease: String,
     sequence: u64,
 }
 
@@ -115,7 +119,7 @@ struct Watch {
     now_ns: i128,
     /// The last sequence that has been seen.
     last: u64,
-    online: HashMap<DeviceId, Online>,
+    online: OnlineDevices<Stands>,
     connectors: HashMap<ConnectorId, Lease>,
     reaper: Reaper,
     sender: mpsc::Sender<PresenceChange>,
@@ -205,7 +209,7 @@ impl Watch {
             if !self.connectors.contains_key(connector) {
                 self.renew(connector.clone(), None, change.at);
             }
-            self.online.insert(change.device.clone(), Online { change: change.clone(), sequence });
+            self.keep(&change, sequence);
             self.say(change.shown()).await?;
         }
         self.say(PresenceChange::CaughtUp).await
@@ -228,6 +232,11 @@ impl Watch {
         Ok(())
     }
 
+    fn keep(&mut self, change: &Change, sequence: u64) {
+        let (session, kept) = (change.session.clone(), Stands { lease: change.lease.clone(), sequence });
+        self.online.online(change.device.clone(), OnlineSession { session, since: change.at, kept });
+    }
+
     fn unreadable(&self, sequence: u64, reason: &str) {
         if let Some(left_out) = self.connection.repeats("presence").failed(reason) {
             tracing::warn!(instance = %self.instance, sequence, reason, left_out, "presence cannot be read");
@@ -246,13 +255,12 @@ impl Watch {
         if change.online {
             // A connector is alive when it says something, whatever it says.
             self.renew(change.session.connector.clone(), Some(change.lease.clone()), heard);
-            self.online.insert(change.device.clone(), Online { change: change.clone(), sequence });
+            self.keep(&change, sequence);
             return self.say(change.shown()).await;
         }
-        if self.online.get(&change.device).is_some_and(|online| change.session.ends(&online.change.session)) {
-            self.online.remove(&change.device);
-        } else if !self.connectors.contains_key(&change.session.connector) {
-            // A lost connector's device, buried by another watcher: its loss was the news.
+        let ended = self.online.offline(&change.device, &change.session);
+        if ended.is_none() && !self.connectors.contains_key(&change.session.connector) {
+            // A lost connector's device, made offline by another watcher: its loss was the news.
             return Ok(());
         }
         self.say(change.shown()).await
@@ -263,9 +271,10 @@ impl Watch {
         let now = Instant::now();
         let lost: Vec<_> = self.connectors.extract_if(|_, lease| lease.until <= now).collect();
         for (connector, lease) in lost {
-            let theirs = self.online.extract_if(|_, online| online.change.session.connector == connector);
-            for (_, Online { change, sequence }) in theirs {
-                let change = Change { online: false, at: lease.heard, ..change };
+            for (device, OnlineSession { session, kept: Stands { lease: name, sequence }, .. }) in
+                self.online.connector_lost(&connector)
+            {
+                let change = Change { online: false, device, session, lease: name, at: lease.heard };
                 self.reaper.add(Stale { change, sequence, due: now + self.lease });
             }
             self.say(PresenceChange::ConnectorLost { connector }).await?;
