@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_backbone::{
     codec::{QueuedRequest, Ruling, encode_request},
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::{RequestKind, RequestQueue},
     signing::SigningKey,
 };
@@ -76,7 +76,7 @@ impl ChangeClient {
         limits: &Limits,
         shutdown: CancellationToken,
     ) -> Self {
-        let (requests, deadline) = (Petitioner::start(log.clone(), queue, shutdown), limits.change());
+        let (requests, deadline) = (RequestClient::start(log.clone(), queue, shutdown), limits.change());
         let service = tower::service_fn(move |change: Change| {
             let (requests, reached) = (requests.clone(), Arc::clone(&reached));
             let (log, signer) = (log.clone(), signer.clone());
@@ -122,7 +122,7 @@ impl ChangeClient {
 struct Failed(ApiError);
 
 async fn submit(
-    requests: &Petitioner,
+    requests: &RequestClient,
     reached: &ViewReached,
     id: &RequestId,
     make: impl Fn() -> Bytes + Send,

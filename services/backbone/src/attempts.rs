@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position};
 
-use crate::{BackboneError, log::Entry};
+use crate::{error::BackboneError, log::Entry};
 
 /// Most attempts kept for one log, where there is one submitter; on a broker
 /// [`attempts_of_submitter`](crate::limits::ShardLimits::attempts_of_submitter) of each, as far as the shard has room.

@@ -35,7 +35,7 @@ pub use template::{
     statements_from_json, statements_to_json, template_body_to_json, template_draft_from_json, template_draft_to_json,
 };
 
-use part::{Fault, id};
+use part::{Violation, id};
 
 /// What a record of a log says: one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl CodecError {
         move |error| Self { what, reason: error.to_string() }
     }
 
-    fn fault(what: &'static str) -> impl Fn(Fault) -> Self {
+    fn violation(what: &'static str) -> impl Fn(Violation) -> Self {
         move |fault| Self { what, reason: fault.to_string() }
     }
 }
@@ -199,16 +199,16 @@ pub fn request_sha256(request: &QueuedRequest) -> [u8; 32] {
 /// [`CodecError`]: unknown type or version, another log's record, a value that breaks its rules.
 pub fn decode_record(log: &LogId, bytes: &[u8]) -> Result<Record, CodecError> {
     let record = wire_record::Record::from_json(bytes).map_err(CodecError::wire("record"))?;
-    read_record(log, record).map_err(CodecError::fault("record"))
+    read_record(log, record).map_err(CodecError::violation("record"))
 }
 
-fn read_record(log: &LogId, record: wire_record::Record) -> Result<Record, Fault> {
+fn read_record(log: &LogId, record: wire_record::Record) -> Result<Record, Violation> {
     let written_for = match &record.instance {
         None => LogId::Fleet,
         Some(instance) => LogId::Instance(id("instance", instance)?),
     };
     if written_for != *log {
-        return Err(Fault::new(
+        return Err(Violation::new(
             "instance",
             format!("this is a record of the log of {written_for}, read from that of {log}"),
         ));
@@ -218,7 +218,7 @@ fn read_record(log: &LogId, record: wire_record::Record) -> Result<Record, Fault
     match (&event, log) {
         (AnyEvent::Fleet(_), LogId::Fleet) | (AnyEvent::Registry(_), LogId::Instance(_)) | (AnyEvent::Log(_), _) => {}
         (AnyEvent::Fleet(_), LogId::Instance(_)) | (AnyEvent::Registry(_), LogId::Fleet) => {
-            return Err(Fault::new("type", format!("{kind} has no place in the log of {log}")));
+            return Err(Violation::new("type", format!("{kind} has no place in the log of {log}")));
         }
     }
     Ok(Record {
@@ -243,7 +243,7 @@ pub fn encode_request(request: &QueuedRequest) -> Bytes {
 /// [`CodecError`].
 pub fn decode_request(bytes: &[u8]) -> Result<QueuedRequest, CodecError> {
     let request = rollcall_schemas::request::Request::from_json(bytes).map_err(CodecError::wire("request"))?;
-    request::from_wire(request).map_err(CodecError::fault("request"))
+    request::from_wire(request).map_err(CodecError::violation("request"))
 }
 
 /// Encodes a ruling.
@@ -296,10 +296,10 @@ pub fn encode_attempt(attempt: &Attempt) -> Bytes {
 /// [`CodecError`].
 pub fn decode_attempt(bytes: &[u8]) -> Result<Attempt, CodecError> {
     let attempt = wire_attempt::Attempt::from_json(bytes).map_err(CodecError::wire("attempt"))?;
-    read_attempt(attempt).map_err(CodecError::fault("attempt"))
+    read_attempt(attempt).map_err(CodecError::violation("attempt"))
 }
 
-fn read_attempt(attempt: wire_attempt::Attempt) -> Result<Attempt, Fault> {
+fn read_attempt(attempt: wire_attempt::Attempt) -> Result<Attempt, Violation> {
     let template = match attempt.template {
         Some(template) => Some((id("template.id", &template.id)?, template.version)),
         None => None,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{DeviceId, InstanceId};
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Largest body, bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 900 * 1024;
@@ -103,8 +103,11 @@ pub trait Documents: Send + Sync {
     async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError>;
 }
 
-/// Refuses a body that is too large.
-pub(crate) fn check_size(body: &Bytes) -> Result<(), BackboneError> {
+/// Refuses a body that is too large; every implementation asks before it writes.
+///
+/// # Errors
+/// [`BackboneError::LimitReached`] beyond [`DOCUMENT_BYTES_MAX`].
+pub fn check_size(body: &Bytes) -> Result<(), BackboneError> {
     if body.len() <= DOCUMENT_BYTES_MAX {
         return Ok(());
     }

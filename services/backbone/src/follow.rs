@@ -13,8 +13,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use rollcall_domain::ids::Position;
 
 use crate::{
-    BackboneError,
     codec::{LogEvent, Record, decode_record},
+    error::BackboneError,
     log::{Entry, Followed, Follower, RegistryLog},
     seal::{self, Digest, Foreign, LastBatch, Point, SealKeys, SealedLog, Verified, Verifier, chain},
 };
@@ -347,6 +347,3 @@ fn lost(sealed: &SealedLog, reason: &str) -> Stop {
     let attempted = format!("following the log of {}", sealed.log);
     Stop::Lost(BackboneError::Unavailable { attempted, reason: reason.to_owned() })
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 pub use rollcall_schemas::announcement::ANNOUNCEMENT_BYTES_MAX;
 
 use crate::{
-    BackboneError,
+    error::BackboneError,
     signing::{KeyId, PublicKey, SigningKey},
 };
 

@@ -6,10 +6,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position};
+
 pub use rollcall_schemas::seal::Seal;
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most records in one append.
 pub const BATCH_RECORDS_MAX: usize = 1000;
@@ -77,7 +78,10 @@ impl From<Vec<Bytes>> for Batch {
 
 impl Batch {
     /// Refuses what no log takes. A batch is never split: its records are one decision together, all or none.
-    pub(crate) fn check(&self) -> Result<(), BackboneError> {
+    ///
+    /// # Errors
+    /// [`BackboneError::LimitReached`]: no record, too many, or one that is too large.
+    pub fn check(&self) -> Result<(), BackboneError> {
         if self.records.is_empty() || self.records.len() > BATCH_RECORDS_MAX {
             let what = format!("an append of {} records (1 or more)", self.records.len());
             return Err(BackboneError::LimitReached { what, max: BATCH_RECORDS_MAX as u64 });

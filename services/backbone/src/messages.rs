@@ -9,7 +9,7 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most bytes of messages kept for one instance; on a broker a shard's limit holds, for all its instances together.
 pub const MESSAGES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -22,11 +22,11 @@ pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// From a device to the platform, on one of its own `$oc` topics.
-    Up,
+    Uplink,
     /// From the platform to one device, on one of its own `$oc` topics.
-    Down,
+    Downlink,
     /// From a device to whichever devices of its resource space have subscribed.
-    Lateral,
+    Peer,
 }
 
 /// One message. Postcard- or JSON-encoded by the implementations; certificate text never reaches a subject.
@@ -36,7 +36,7 @@ pub struct DeviceMessage {
     pub lane: Lane,
     /// The resource space of the device.
     pub space: SpaceId,
-    /// The device that sent it (`Up`, `Lateral`), or is to get it (`Down`).
+    /// The device that sent it (an uplink, or to peers), or is to get it (a downlink).
     pub device: DeviceId,
     /// The MQTT topic, whole.
     pub topic: String,
@@ -86,7 +86,7 @@ impl MessagePosition {
     }
 
     /// In a shard.
-    pub(crate) const fn sharded(shard: u32, sequence: u64) -> Self {
+    pub const fn sharded(shard: u32, sequence: u64) -> Self {
         Self { shard: Some(shard), position: sequence }
     }
 
@@ -139,12 +139,12 @@ impl MessageCursor {
     }
 
     /// The last sequence read of the instance's own stream.
-    pub(crate) const fn own(&self) -> u64 {
+    pub const fn own(&self) -> u64 {
         self.position
     }
 
     /// The last sequence read of this shard.
-    pub(crate) fn sharded(&self, shard: u32) -> u64 {
+    pub fn sharded(&self, shard: u32) -> u64 {
         self.sharded.filter(|read| read.shard == Some(shard)).map_or(0, |read| read.position)
     }
 }

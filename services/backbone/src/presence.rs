@@ -13,7 +13,7 @@ use rollcall_domain::{
 };
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// How often a connector renews its lease.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use rollcall_domain::ids::{LogId, RequestId};
 use tokio::sync::mpsc;
 
-use crate::BackboneError;
+use crate::error::BackboneError;
 
 /// Most requests waiting in one queue.
 pub const WAITING_MAX: u64 = 1_000_000;

@@ -104,7 +104,7 @@ impl Devices {
         properties: MessageProperties,
     ) -> Result<(), BackboneError> {
         let message = DeviceMessage {
-            lane: Lane::Down,
+            lane: Lane::Downlink,
             space: device.space.clone(),
             device: device.id.clone(),
             topic,

@@ -1,11 +1,10 @@
 //! Who is online: presence of one instance in memory. `watch` keeps it, `on_connect` acts on it.
 
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rollcall_domain::{ids::DeviceId, session::Session, time::Timestamp};
+use rollcall_backbone::online::OnlineDevices;
+pub use rollcall_backbone::online::OnlineSession;
+use rollcall_domain::ids::DeviceId;
 use tokio::sync::broadcast;
 
 use crate::reach::Silent;
@@ -13,16 +12,9 @@ use crate::reach::Silent;
 /// Devices that came online and that a slow receiver may be behind before it is told that it lags.
 const CONNECTS_WAITING_MAX: usize = 4096;
 
-/// One device that is online.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OnlineSession {
-    pub session: Session,
-    pub since: Timestamp,
-}
-
 /// See the file.
 pub struct Presence {
-    devices: RwLock<HashMap<DeviceId, OnlineSession>>,
+    devices: RwLock<OnlineDevices>,
     connects: broadcast::Sender<DeviceId>,
     silent: Silent,
 }
@@ -40,7 +32,7 @@ impl Default for Presence {
 impl Presence {
     /// Whether a device is online.
     pub fn is_online(&self, device: &DeviceId) -> bool {
-        self.read().contains_key(device)
+        self.read().get(device).is_some()
     }
 
     /// The session of a device that is online.
@@ -50,7 +42,7 @@ impl Presence {
 
     /// Everybody who is online.
     pub(crate) fn all(&self) -> Vec<DeviceId> {
-        self.read().keys().cloned().collect()
+        self.read().iter().map(|(device, _)| device.clone()).collect()
     }
 
     /// How many are online.
@@ -68,12 +60,12 @@ impl Presence {
         &self.silent
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<DeviceId, OnlineSession>> {
+    fn read(&self) -> RwLockReadGuard<'_, OnlineDevices> {
         // A map is whole between any two statements.
         self.devices.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, OnlineSession>> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, OnlineDevices> {
         self.devices.write().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -125,7 +125,7 @@ async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, told: &Repeat
     };
     let messages = &devices.backbone.messages;
     let after = (!reader.from_now_on).then_some(reader.cursor.read);
-    let mut uplinks = messages.follow(&devices.instance, &[Lane::Up], after).await?;
+    let mut uplinks = messages.follow(&devices.instance, &[Lane::Uplink], after).await?;
     loop {
         let next = tokio::select! {
             next = uplinks.recv() => next,

@@ -88,7 +88,7 @@ pub(crate) async fn run(devices: Arc<Devices>) {
 }
 
 async fn follow(devices: &Devices, after: &mut Option<MessageCursor>, told: &Repeats) -> Result<(), BackboneError> {
-    let mut uplinks = devices.backbone.messages.follow(&devices.instance, &[Lane::Up], *after).await?;
+    let mut uplinks = devices.backbone.messages.follow(&devices.instance, &[Lane::Uplink], *after).await?;
     if told.recovered() {
         tracing::info!(instance = %devices.instance, "answers of devices are followed again");
     }

@@ -127,7 +127,7 @@ mod tests {
 
     fn answer(from: &str, topic: &str) -> DeviceMessage {
         DeviceMessage {
-            lane: Lane::Up,
+            lane: Lane::Uplink,
             space: SpaceId::parse("s").unwrap(),
             device: device(from),
             topic: topic.to_owned(),

@@ -3,18 +3,17 @@
 //! Invariant: after a watch began anew, what is shown is what that watch has shown; until it has caught up, what was known
 //! before.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use rollcall_backbone::{BackboneError, presence::PresenceChange, repeats::Repeats};
-use rollcall_domain::{
-    ids::{ConnectorId, DeviceId},
-    time::Timestamp,
+use rollcall_backbone::{
+    BackboneError,
+    online::{Difference, OnlineDevices},
+    presence::PresenceChange,
+    repeats::Repeats,
 };
+use rollcall_domain::time::Timestamp;
 
-use crate::{
-    instance::{Devices, RETRY_DELAY},
-    presence::OnlineSession,
-};
+use crate::instance::{Devices, RETRY_DELAY};
 
 /// Watches presence until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
@@ -35,71 +34,42 @@ async fn watch(devices: &Devices, told: &Repeats) -> Result<(), BackboneError> {
         tracing::info!(instance = %devices.instance, "presence is watched again");
     }
     // Collected apart until it is whole: half a picture would show devices offline that are not.
-    let mut shown: Option<HashMap<DeviceId, OnlineSession>> = Some(HashMap::new());
+    let mut collected = Some(OnlineDevices::default());
     while let Some(change) = changes.recv().await {
-        match (change, &mut shown) {
-            (PresenceChange::CaughtUp, shown) => {
-                if let Some(whole) = shown.take() {
-                    begin(devices, whole);
+        match &mut collected {
+            Some(_) if change == PresenceChange::CaughtUp => {
+                let whole = collected.take().unwrap_or_default();
+                let differences = devices.presence().write().replace(whole);
+                note(devices, differences);
+            }
+            Some(collected) => drop(collected.apply(change)),
+            None => {
+                if let PresenceChange::ConnectorLost { connector } = &change {
+                    devices.presence().silent().note([connector.clone()], now(devices));
                 }
+                let differences = devices.presence().write().apply(change);
+                note(devices, differences);
             }
-            (PresenceChange::Online { device, session, at }, Some(shown)) => {
-                shown.insert(device, OnlineSession { session, since: at });
-            }
-            (PresenceChange::Offline { device, session, .. }, Some(shown)) => {
-                if shown.get(&device).is_some_and(|known| session.ends(&known.session)) {
-                    shown.remove(&device);
-                }
-            }
-            (PresenceChange::ConnectorLost { connector }, Some(shown)) => {
-                shown.retain(|_, known| known.session.connector != connector);
-            }
-            (PresenceChange::Online { device, session, at }, None) => {
-                devices.presence().write().insert(device.clone(), OnlineSession { session, since: at });
-                devices.view.note_seen(&device, true, at);
-                devices.presence().announce(&device);
-            }
-            (PresenceChange::Offline { device, session, at }, None) => {
-                let mut online = devices.presence().write();
-                if online.get(&device).is_some_and(|known| session.ends(&known.session)) {
-                    online.remove(&device);
-                    drop(online);
-                    devices.view.note_seen(&device, false, at);
-                }
-            }
-            (PresenceChange::ConnectorLost { connector }, None) => lose(devices, &connector),
         }
     }
     Ok(())
 }
 
-/// Shows what a new watch has shown; who was online before and is not now has gone unseen.
-fn begin(devices: &Devices, whole: HashMap<DeviceId, OnlineSession>) {
-    let before = std::mem::replace(&mut *devices.presence().write(), whole.clone());
-    let now = Timestamp::from_unix_ms(devices.now_ms());
-    for device in before.keys().filter(|device| !whole.contains_key(device)) {
-        devices.view.note_seen(device, false, now);
-    }
-    for (device, presence) in &whole {
-        if before.get(device).is_none_or(|known| known.session != presence.session) {
-            devices.view.note_seen(device, true, presence.since);
-            devices.presence().announce(device);
+/// Notes what is different now, and announces who came online.
+fn note(devices: &Devices, differences: Vec<Difference>) {
+    for difference in differences {
+        match difference {
+            Difference::CameOnline { device, since } => {
+                devices.view.note_seen(&device, true, since);
+                devices.presence().announce(&device);
+            }
+            Difference::WentOffline { device, at } => {
+                devices.view.note_seen(&device, false, at.unwrap_or_else(|| now(devices)));
+            }
         }
     }
 }
 
-fn lose(devices: &Devices, connector: &ConnectorId) {
-    let mut lost = Vec::new();
-    devices.presence().write().retain(|device, known| {
-        let kept = known.session.connector != *connector;
-        if !kept {
-            lost.push(device.clone());
-        }
-        kept
-    });
-    let now = Timestamp::from_unix_ms(devices.now_ms());
-    devices.presence().silent().note([connector.clone()], now);
-    for device in lost {
-        devices.view.note_seen(&device, false, now);
-    }
+fn now(devices: &Devices) -> Timestamp {
+    Timestamp::from_unix_ms(devices.now_ms())
 }

@@ -11,9 +11,9 @@ mod reopening;
 mod serving;
 mod supervisor;
 
-use rollcall_backbone::seal::SealKeys;
 use std::{sync::Arc, time::Duration};
 
+use rollcall_backbone::seal::SealKeys;
 use rollcall_domain::{
     ids::{Incarnation, InstanceId, Position},
     registry::{Devices, Registry},

@@ -1,6 +1,6 @@
 //! How a command reaches the broker: the same arguments for each command that opens the backbone.
 //!
-//! A process has the same in the `[nats]` table of its file, and both become one [`NatsConfig`](rollcall_backbone::nats::NatsConfig)
+//! A process has the same in the `[nats]` table of its file, and both become one [`NatsConfig`](rollcall_log_nats::NatsConfig)
 //! in one place: [`NatsTable::to_config`].
 
 use std::path::PathBuf;

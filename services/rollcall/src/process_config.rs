@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use rollcall_backbone::nats::{Credentials, NatsConfig, NatsConfigError};
 use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
+use rollcall_log_nats::{Credentials, NatsConfig, NatsConfigError};
 use serde::{Deserialize, Serialize};
 
 use crate::log_keys::{LogTable, RegistrarLogTable};

@@ -4,19 +4,14 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    embedded::{self, EmbeddedConfig},
-    nats,
-    seal::SealKeys,
-    signing::SigningKey,
-};
+use rollcall_backbone::{Backbone, BackboneError, seal::SealKeys, signing::SigningKey};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
     shutdown, telemetry,
 };
 use rollcall_connector::ConnectorStatus;
+use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},
@@ -224,7 +219,8 @@ pub(crate) async fn open_backbone(
         None => {
             let folder = data.join("log");
             let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
-            embedded::open(&folder, config).with_context(|| format!("cannot use the embedded log in {}", folder.display()))
+            rollcall_log_embedded::open(&folder, config)
+                .with_context(|| format!("cannot use the embedded log in {}", folder.display()))
         }
     }
 }
@@ -232,7 +228,7 @@ pub(crate) async fn open_backbone(
 async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
     let mut config = nats.to_config(name)?;
     config.declares = streams == Streams::Makes;
-    let connected = nats::connect(config).await;
+    let connected = rollcall_log_nats::connect(config).await;
     connected.map_err(|error| {
         let context = match &error {
             BackboneError::StreamDiffers { .. } => {

@@ -7,12 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rollcall_backbone::{
-    Backbone,
-    embedded::{self, EmbeddedConfig},
-    log::BATCH_RECORDS_MAX,
-    seal::SealKeys,
-};
+use rollcall_backbone::{Backbone, log::BATCH_RECORDS_MAX, seal::SealKeys};
 use rollcall_domain::{
     ids::{CaId, DeviceId, Fingerprint, Incarnation, InstanceId, NodeId, Position, ProductId, SpaceId, TemplateId},
     registry::{
@@ -22,6 +17,7 @@ use rollcall_domain::{
     template::Tag,
     time::Timestamp,
 };
+use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::{
@@ -62,8 +58,10 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "figures are this program's output")]
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let backbone =
-        embedded::open(&folder.path().join("log"), EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?;
+    let backbone = rollcall_log_embedded::open(
+        &folder.path().join("log"),
+        EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))),
+    )?;
     let instance = InstanceId::parse("north")?;
     let model = model_certificate()?;
     rebuild::fill(backbone.log.as_ref(), &instance, arguments.devices, (None, BATCH_RECORDS_MAX), |n| {

@@ -10,7 +10,6 @@ use clap::Args;
 use rollcall_backbone::{
     Backbone,
     codec::{self, AnyEvent, Record},
-    embedded::{self, EmbeddedConfig},
     log::{BATCH_RECORDS_MAX, Batch, Followed, RegistryLog},
     seal::{self, SealKeys, SealedLog},
     signing::SigningKey,
@@ -28,6 +27,7 @@ use rollcall_domain::{
     template::Tag,
     time::Timestamp,
 };
+use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::admission::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -115,7 +115,7 @@ async fn rebuild_of_another(log: &Path, folder: &Path, arguments: &Arguments) ->
 }
 
 fn open(log: &Path) -> anyhow::Result<Backbone> {
-    Ok(embedded::open(log, EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?)
+    Ok(rollcall_log_embedded::open(log, EmbeddedConfig::new(Arc::new(|| 0), Arc::new(|| Uuid::from_u128(1))))?)
 }
 
 fn config(folder: PathBuf, arguments: &Arguments, directory: bool, keys: SealKeys) -> StoreConfig {

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use rollcall_backbone::nats::{Credentials, NatsConfig};
+use rollcall_log_nats::{Credentials, NatsConfig};
 use tempfile::TempDir;
 
 use crate::{

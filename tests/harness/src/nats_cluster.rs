@@ -5,7 +5,6 @@ use std::{
     process::Command,
 };
 
-use rollcall_backbone::nats;
 use rollcall_domain::ids::LogId;
 use tempfile::TempDir;
 
@@ -70,7 +69,7 @@ impl NatsCluster {
     fn has_leader(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let config = self.login("registrar").config();
-        let backbone = runtime.block_on(nats::connect(config)).expect("the cluster can be reached");
+        let backbone = runtime.block_on(rollcall_log_nats::connect(config)).expect("the cluster can be reached");
         wait::until("the cluster to make a stream", || runtime.block_on(backbone.log.open(&LogId::Fleet)));
     }
 

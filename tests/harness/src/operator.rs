@@ -13,12 +13,10 @@ use bytes::Bytes;
 use rollcall_backbone::{
     Backbone,
     codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
-    embedded::{self, EmbeddedConfig},
     log::Followed,
     messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
-    nats,
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::RequestKind,
     signing::SigningKey,
 };
@@ -32,6 +30,7 @@ use rollcall_domain::{
     registry::{Actor, Command, Event, Request, RequestBody},
     time::Timestamp,
 };
+use rollcall_log_embedded::EmbeddedConfig;
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +45,7 @@ const SPACE: &str = "vehicles";
 pub struct Operator {
     runtime: Runtime,
     backbone: Backbone,
-    petitioners: HashMap<LogId, Petitioner>,
+    request_clients: HashMap<LogId, RequestClient>,
     /// The API's; none: commands cannot be given.
     command_key: Option<SigningKey>,
     shutdown: CancellationToken,
@@ -59,8 +58,8 @@ impl Operator {
     /// When it cannot be reached.
     pub fn on_nats(login: &NatsLogin) -> Self {
         let runtime = runtime();
-        let backbone = runtime.block_on(nats::connect(login.config())).expect("the broker can be reached");
-        Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
+        let backbone = runtime.block_on(rollcall_log_nats::connect(login.config())).expect("the broker can be reached");
+        Self { runtime, backbone, request_clients: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }
 
     /// The same with the command key of an API: its commands are ruled on.
@@ -82,9 +81,10 @@ impl Operator {
         let runtime = runtime();
         let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
         let guard = runtime.enter();
-        let backbone = embedded::open(&data.join("log"), config).expect("the log of a process that has ended can be opened");
+        let backbone = rollcall_log_embedded::open(&data.join("log"), config)
+            .expect("the log of a process that has ended can be opened");
         drop(guard);
-        Self { runtime, backbone, petitioners: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
+        Self { runtime, backbone, request_clients: HashMap::new(), command_key: None, shutdown: CancellationToken::new() }
     }
 
     /// Every record of an instance's log, from its first to the last there is now.
@@ -160,7 +160,7 @@ impl Operator {
     pub fn ask_fleet_unproven(&mut self, command: FleetCommand) -> Ruling {
         let id = request_id();
         let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
-        self.petition(LogId::Fleet, &id, request, false)
+        self.ask_registrar(LogId::Fleet, &id, request, false)
     }
 
     /// Has an instance's registrar rule on a command.
@@ -171,7 +171,7 @@ impl Operator {
         let id = request_id();
         let body = RequestBody::Command(command);
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), body });
-        self.petition(instance_log(instance), &id, request, true)
+        self.ask_registrar(instance_log(instance), &id, request, true)
     }
 
     /// As [`Operator::ask`]; it must be accepted.
@@ -194,7 +194,7 @@ impl Operator {
     pub fn ask_fleet(&mut self, command: FleetCommand) -> Ruling {
         let id = request_id();
         let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
-        self.petition(LogId::Fleet, &id, request, true)
+        self.ask_registrar(LogId::Fleet, &id, request, true)
     }
 
     /// The fleet at the end of its log.
@@ -208,11 +208,11 @@ impl Operator {
         fleet
     }
 
-    fn petition(&mut self, log: LogId, id: &RequestId, request: AnyRequest, proven: bool) -> Ruling {
+    fn ask_registrar(&mut self, log: LogId, id: &RequestId, request: AnyRequest, proven: bool) -> Ruling {
         let now = Timestamp::from_unix_ms(SystemClock.unix_ms());
         let queued = codec::encode_request(&QueuedRequest { submitted_at: now, traceparent: None, request });
         let incarnation = incarnation(&self.fleet(), &log);
-        let Self { runtime, backbone, petitioners, command_key, shutdown } = self;
+        let Self { runtime, backbone, request_clients, command_key, shutdown } = self;
         let key = command_key.as_ref().filter(|_| proven);
         assert!(key.is_some() || !proven, "with_command_key");
         let make = || match key {
@@ -221,9 +221,9 @@ impl Operator {
         };
         runtime.block_on(async {
             backbone.requests.open(&log).await.expect("the request queue can be opened");
-            let start = || Petitioner::start(log.clone(), backbone.requests.clone(), shutdown.clone());
-            let petitioner = petitioners.entry(log.clone()).or_insert_with(start).clone();
-            petitioner.ask(RequestKind::Command, id, make, wait::BOUND).await.expect("the registrar rules on a command")
+            let start = || RequestClient::start(log.clone(), backbone.requests.clone(), shutdown.clone());
+            let request_client = request_clients.entry(log.clone()).or_insert_with(start).clone();
+            request_client.ask(RequestKind::Command, id, make, wait::BOUND).await.expect("the registrar rules on a command")
         })
     }
 
@@ -248,7 +248,7 @@ impl Operator {
         let receiver = self.runtime.block_on(async {
             messages.open(&instance).await.expect("the message stream can be opened");
             messages
-                .follow(&instance, &[Lane::Up], Some(MessageCursor::START))
+                .follow(&instance, &[Lane::Uplink], Some(MessageCursor::START))
                 .await
                 .expect("the message stream can be followed")
         });
@@ -261,7 +261,7 @@ impl Operator {
     /// When it cannot be stored.
     pub fn send_down(&self, instance: &str, device: &str, topic: &str, payload: &str) {
         let message = DeviceMessage {
-            lane: Lane::Down,
+            lane: Lane::Downlink,
             space: SpaceId::parse(SPACE).expect("a space id"),
             device: DeviceId::parse(device).expect("a device id"),
             topic: topic.to_owned(),

@@ -7,11 +7,15 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::repository::{assert_none, root};
 
 /// Internal arrows. A crate that is not listed is a crate of tests and may name all of them.
-const INTERNAL: [(&str, &[&str]); 11] = [
+const INTERNAL: [(&str, &[&str]); 14] = [
     ("rollcall-schemas", &[]),
     ("rollcall-domain", &[]),
     ("rollcall-chassis", &[]),
     ("rollcall-backbone", &["rollcall-domain", "rollcall-schemas"]),
+    ("rollcall-log-nats", &["rollcall-domain", "rollcall-backbone"]),
+    ("rollcall-log-embedded", &["rollcall-domain", "rollcall-backbone"]),
+    // The same engine without a disk: docs/decisions/0018.
+    ("rollcall-log-memory", &["rollcall-domain", "rollcall-backbone", "rollcall-log-embedded"]),
     ("rollcall-projection", &["rollcall-domain", "rollcall-backbone"]),
     ("rollcall-device-model", &["rollcall-domain"]),
     (
@@ -39,6 +43,8 @@ const INTERNAL: [(&str, &[&str]); 11] = [
             "rollcall-domain",
             "rollcall-chassis",
             "rollcall-backbone",
+            "rollcall-log-nats",
+            "rollcall-log-embedded",
             "rollcall-projection",
             "rollcall-registrar",
             "rollcall-connector",
@@ -52,8 +58,8 @@ const FOUNDATION: &[&str] =
 
 /// Crates of others that only some of ours may name: what a store, a broker or a socket does stays in one place.
 const OWNED: [(&str, &[&str]); 8] = [
-    ("async-nats", &["rollcall-backbone"]),
-    ("redb", &["rollcall-backbone"]),
+    ("async-nats", &["rollcall-log-nats"]),
+    ("redb", &["rollcall-log-embedded"]),
     ("sled", &["rollcall-projection"]),
     // The chassis has the admin listener.
     ("axum", &["rollcall-api", "rollcall-chassis"]),

@@ -56,24 +56,10 @@ const PRIVATE: &[(&str, &str, &str)] = &[
 
 /// Uses that are left, by crate. A name leaves the list with its last use there, and none joins.
 const NOT_YET: &[(&str, &str)] = &[
-    ("services/api", "Petitioner"),
     ("services/api", "Tally"),
-    ("services/api", "petition"),
-    ("services/backbone", "Asked"),
-    ("services/backbone", "Lateral"),
-    ("services/backbone", "Petitioner"),
-    ("services/backbone", "bury_at"),
-    ("services/backbone", "dice"),
-    ("services/backbone", "petition"),
-    ("services/backbone", "presence_burial"),
-    ("services/connector", "Lateral"),
-    ("services/connector", "Petitioner"),
-    ("services/connector", "petition"),
     ("services/rollcall", "Applier"),
     ("services/rollcall", "Ground"),
     ("tests/acceptance", "Ground"),
-    ("tests/harness", "Petitioner"),
-    ("tests/harness", "petition"),
 ];
 
 #[test]

@@ -52,10 +52,13 @@ const LABELLED: &[&str] = &[
     "services/backbone",
     "services/chassis",
     "services/connector",
+    "services/log-embedded",
+    "services/log-nats",
     "services/projection",
     "services/registrar",
     "services/rollcall",
     "tests/bench",
+    "tests/conformance",
     "tests/harness",
 ];
 

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use rollcall_backbone::{BackboneError, codec::RejectedRuling, petition::PetitionError};
+use rollcall_backbone::{BackboneError, codec::RejectedRuling, request_client::RequestClientError};
 use rollcall_device_model::message::MessageError;
 use rollcall_devices::DevicesError;
 use rollcall_projection::admission::ViewError;
@@ -71,10 +71,10 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<PetitionError> for ApiError {
-    fn from(error: PetitionError) -> Self {
+impl From<RequestClientError> for ApiError {
+    fn from(error: RequestClientError) -> Self {
         match error {
-            PetitionError::TimedOut { deadline, .. } => Self::new(
+            RequestClientError::TimedOut { deadline, .. } => Self::new(
                 Code::RegistrarAway,
                 format!(
                     "no registrar has ruled on the change within {} ms; it stays queued and may still come about: try again with the same Idempotency-Key",
@@ -82,7 +82,7 @@ impl From<PetitionError> for ApiError {
                 ),
             )
             .retry_after(2),
-            PetitionError::Backbone(error) => error.into(),
+            RequestClientError::Backbone(error) => error.into(),
         }
     }
 }
@@ -223,7 +223,7 @@ mod tests {
             what: "the embedded log /data/log/backbone.redb".to_owned(),
             reason: "No space left on device (os error 28)".to_owned(),
         };
-        let error = ApiError::from(PetitionError::Backbone(full));
+        let error = ApiError::from(RequestClientError::Backbone(full));
         assert_eq!(error.code, Code::BackboneAway);
         assert!(error.message.contains("/data/log/backbone.redb") && error.message.contains("No space left"), "{error:?}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rollcall_backbone::{
     codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request},
-    petition::Petitioner,
+    request_client::RequestClient,
     requests::RequestKind,
 };
 use rollcall_chassis::clock::Clock as _;
@@ -28,13 +28,13 @@ const ATTEMPTS: &str = "/rollcall/v1/instances/alpha/attempts";
 async fn refused(world: &World, der: &[u8]) -> String {
     let (log, sha256) = (LogId::Instance(id("alpha")), Sha256::digest(der).into());
     let stop = CancellationToken::new();
-    let petitioner = Petitioner::start(log, Arc::clone(&world.backbone.requests), stop.clone());
+    let request_client = RequestClient::start(log, Arc::clone(&world.backbone.requests), stop.clone());
     let body = RequestBody::CertificateConnect { chain: vec![der.into()], claimed: None };
     let request_id: RequestId = id(&format!("refused-{}", world.number()));
     let request = Request { id: request_id.clone(), actor: Actor::Certificate(sha256), body };
     let submitted_at = Timestamp::from_unix_ms(world.clock.unix_ms());
     let queued = QueuedRequest { submitted_at, traceparent: None, request: AnyRequest::Registry(request) };
-    let ruling = petitioner.ask(RequestKind::Connect, &request_id, || encode_request(&queued), PATIENCE).await.unwrap();
+    let ruling = request_client.ask(RequestKind::Connect, &request_id, || encode_request(&queued), PATIENCE).await.unwrap();
     assert!(matches!(ruling, Ruling::Rejected(_)), "{ruling:?}");
     stop.cancel();
     hex::encode(sha256)

@@ -53,7 +53,7 @@ impl World {
     /// A device of `alpha`, offline.
     pub(crate) async fn device(&self, name: &str) -> Simulated {
         let (backbone, instance): (_, InstanceId) = (self.backbone.clone(), id("alpha"));
-        let downlinks = backbone.messages.follow(&instance, &[Lane::Down], Some(MessageCursor::START)).await.unwrap();
+        let downlinks = backbone.messages.follow(&instance, &[Lane::Downlink], Some(MessageCursor::START)).await.unwrap();
         Simulated { name: name.to_owned(), backbone, instance, session: 0, heard: Vec::new(), downlinks }
     }
 }
@@ -107,7 +107,7 @@ impl Simulated {
     /// Sends on a topic under `$oc/devices/{id}/sys/`.
     pub(crate) async fn say(&self, topic: &str, payload: impl ToString) {
         let message = DeviceMessage {
-            lane: Lane::Up,
+            lane: Lane::Uplink,
             space: id("space"),
             device: self.device(),
             topic: format!("$oc/devices/{}/sys/{topic}", self.name),

@@ -18,9 +18,8 @@ use rollcall_api::{Config, FirstAdministrator, Limits, MasterKey, Parts, command
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    memory::{self, MemoryConfig},
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::RequestKind,
     seal::SealKeys,
     signing::{PublicKey, SigningKey},
@@ -36,6 +35,7 @@ use rollcall_domain::{
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
 };
+use rollcall_log_memory::MemoryConfig;
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::DirectoryView,
@@ -71,7 +71,7 @@ pub(crate) struct World {
     registrar: Mutex<Option<CancellationToken>>,
     master_key: MasterKey,
     pub(crate) command_key: SigningKey,
-    petitioners: Mutex<BTreeMap<LogId, Petitioner>>,
+    request_clients: Mutex<BTreeMap<LogId, RequestClient>>,
     numbers: AtomicU64,
     shutdown: CancellationToken,
     /// The tasks end before the folder goes.
@@ -108,7 +108,8 @@ impl World {
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
-        let backbone = memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let backbone =
+            rollcall_log_memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
         let store = StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 16 * 1024 * 1024,
@@ -163,7 +164,7 @@ impl World {
             command_key,
             key,
             freshness,
-            petitioners: Mutex::default(),
+            request_clients: Mutex::default(),
             numbers: AtomicU64::new(1),
             _stop: shutdown.clone().drop_guard(),
             shutdown,
@@ -231,10 +232,10 @@ impl World {
         self.numbers.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn petitioner(&self, log: &LogId) -> Petitioner {
-        let mut petitioners = self.petitioners.lock().unwrap();
-        let new = || Petitioner::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
-        petitioners.entry(log.clone()).or_insert_with(new).clone()
+    fn request_client(&self, log: &LogId) -> RequestClient {
+        let mut request_clients = self.request_clients.lock().unwrap();
+        let new = || RequestClient::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
+        request_clients.entry(log.clone()).or_insert_with(new).clone()
     }
 
     async fn ask(&self, log: LogId, kind: RequestKind, request: AnyRequest) -> Position {
@@ -251,7 +252,7 @@ impl World {
                 prove(&self.command_key, Bound { log: &log, incarnation, request: &id }, &queued, submitted_at)
             }
         };
-        match self.petitioner(&log).ask(kind, &id, make, PATIENCE).await.unwrap() {
+        match self.request_client(&log).ask(kind, &id, make, PATIENCE).await.unwrap() {
             Ruling::Accepted { position } => position,
             Ruling::Rejected(rejected) => panic!("{request:?}: {rejected:?}"),
         }

@@ -17,7 +17,7 @@ use rollcall_schemas::{
 
 use super::{
     AnyEvent, log, operator,
-    part::{self, Fault, Read, base64, boxed, id, optional_id, optional_text, time, timestamp},
+    part::{self, Read, Violation, base64, boxed, id, optional_id, optional_text, time, timestamp},
     template,
 };
 
@@ -374,7 +374,7 @@ pub(super) fn from_wire(event: Wire) -> Read<AnyEvent> {
         Wire::RetiredForgotten(it) => {
             let (count, max) = (it.fingerprints.len(), limits::RETIRED_FORGOTTEN_MAX);
             if !(1..=max).contains(&count) {
-                return Err(Fault::new("body.fingerprints", format!("{count} fingerprints: 1 to {max} are allowed")));
+                return Err(Violation::new("body.fingerprints", format!("{count} fingerprints: 1 to {max} are allowed")));
             }
             Event::RetiredForgotten { fingerprints: it.fingerprints.into_iter().map(part::fingerprint_from_wire).collect() }
         }
@@ -407,7 +407,7 @@ fn presented_from_wire(certificate: wire::PresentedCertificate) -> Read<Presente
         (None, None, None, []) => None,
         _ => {
             let rule = "not_after, ca_name_and_key_sha256, chain and prover are there together, or none of them is";
-            return Err(Fault::new("body.certificate", rule));
+            return Err(Violation::new("body.certificate", rule));
         }
     };
     Ok(PresentedCertificate {

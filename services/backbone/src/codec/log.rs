@@ -11,7 +11,7 @@ use rollcall_schemas::{
 
 use super::{
     AnyEvent, decode_record,
-    part::{Fault, Read},
+    part::{Read, Violation},
 };
 use crate::signing::PublicKey;
 
@@ -88,7 +88,7 @@ pub(super) fn skipped(event: &wire::RecordSkipped) -> LogEvent {
 }
 
 pub(super) fn key_named(event: &wire::RegistrarKeyNamed) -> Read<LogEvent> {
-    let fault = |reason: &dyn std::fmt::Display| Fault::new("body.public_key", reason);
+    let fault = |reason: &dyn std::fmt::Display| Violation::new("body.public_key", reason);
     let public_key: PublicKey = event.public_key.parse().map_err(|error| fault(&error))?;
     // One form only, so that equal keys are equal bytes.
     if public_key.to_string() != event.public_key {

@@ -8,7 +8,7 @@ use rollcall_domain::{
 };
 use rollcall_schemas::event::latest as wire;
 
-use super::part::{Fault, Read, id, ids};
+use super::part::{Read, Violation, id, ids};
 
 pub(super) fn new_to_wire(operator: &NewOperator) -> wire::NewOperator {
     wire::NewOperator {
@@ -63,7 +63,7 @@ pub(super) fn hash_to_wire(hash: &PasswordHash) -> wire::PasswordHash {
 }
 
 pub(super) fn hash_from_wire(path: &str, hash: &wire::PasswordHash) -> Read<PasswordHash> {
-    PasswordHash::parse(&hash.0).map_err(|error| Fault::new(path, error))
+    PasswordHash::parse(&hash.0).map_err(|error| Violation::new(path, error))
 }
 
 fn texts<T: ToString>(ids: &BTreeSet<T>) -> Vec<String> {

@@ -26,28 +26,28 @@ const OPERATOR_CHARS_MAX: usize = 64;
 
 /// A value that has the right shape and breaks a rule of the domain.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct Violation {
     path: String,
     reason: String,
 }
 
-impl Fault {
+impl Violation {
     pub(super) fn new(path: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self { path: path.into(), reason: reason.to_string() }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.reason)
     }
 }
 
-pub(super) type Read<T> = Result<T, Fault>;
+pub(super) type Read<T> = Result<T, Violation>;
 
 /// An id of the kind that the caller wants.
 pub(super) fn id<T: FromStr<Err = IdError>>(path: &str, text: &str) -> Read<T> {
-    text.parse().map_err(|error: IdError| Fault::new(path, error))
+    text.parse().map_err(|error: IdError| Violation::new(path, error))
 }
 
 /// Ids in a list.
@@ -55,7 +55,7 @@ pub(super) fn ids<T: FromStr<Err = IdError>>(path: &str, texts: &[String]) -> Re
     texts
         .iter()
         .enumerate()
-        .map(|(index, text)| text.parse().map_err(|error: IdError| Fault::new(format!("{path}[{index}]"), error)))
+        .map(|(index, text)| text.parse().map_err(|error: IdError| Violation::new(format!("{path}[{index}]"), error)))
         .collect()
 }
 
@@ -99,7 +99,7 @@ pub(super) fn actor_from_wire(actor: wire_record::Actor) -> Read<Actor> {
             let chars = name.chars().count();
             if chars == 0 || chars > OPERATOR_CHARS_MAX || name.chars().any(char::is_control) {
                 let rule = format!("an operator's name has 1 to {OPERATOR_CHARS_MAX} characters and no control characters");
-                return Err(Fault::new("actor.operator", rule));
+                return Err(Violation::new("actor.operator", rule));
             }
             Ok(Actor::Operator(name.into()))
         }
@@ -114,7 +114,7 @@ pub(super) fn traceparent_to_wire(traceparent: Option<&str>) -> Option<String> {
 pub(super) fn traceparent_from_wire(traceparent: Option<String>) -> Read<Option<String>> {
     match traceparent {
         Some(text) if !is_traceparent(&text) => {
-            Err(Fault::new("traceparent", "not a W3C traceparent (00-<32 hex>-<16 hex>-<2 hex>)"))
+            Err(Violation::new("traceparent", "not a W3C traceparent (00-<32 hex>-<16 hex>-<2 hex>)"))
         }
         traceparent => Ok(traceparent),
     }

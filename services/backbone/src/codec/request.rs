@@ -35,15 +35,15 @@ pub(super) fn from_wire(request: WireRequest) -> Read<QueuedRequest> {
     Ok(QueuedRequest {
         submitted_at: timestamp(request.submitted_at),
         traceparent: part::traceparent_from_wire(request.traceparent)?,
-        request: match asked(request.ask)? {
-            Asked::Fleet(command) => AnyRequest::Fleet { id: request_id, actor, command },
-            Asked::Registry(body) => AnyRequest::Registry(Request { id: request_id, actor, body }),
+        request: match unaddressed(request.ask)? {
+            Unaddressed::Fleet(command) => AnyRequest::Fleet { id: request_id, actor, command },
+            Unaddressed::Registry(body) => AnyRequest::Registry(Request { id: request_id, actor, body }),
         },
     })
 }
 
-/// What is asked, before id and actor are put to it.
-enum Asked {
+/// A request before its id and actor are put to it.
+enum Unaddressed {
     Fleet(FleetCommand),
     Registry(RequestBody),
 }
@@ -202,28 +202,28 @@ fn command_to_wire(command: &Command) -> Ask {
     }
 }
 
-fn asked(ask: Ask) -> Read<Asked> {
+fn unaddressed(ask: Ask) -> Read<Unaddressed> {
     let command = match ask {
         Ask::CertificateConnect(it) => {
-            return Ok(Asked::Registry(RequestBody::CertificateConnect {
+            return Ok(Unaddressed::Registry(RequestBody::CertificateConnect {
                 chain: it.chain.into_iter().map(|der| der.0.into()).collect(),
                 claimed: optional_id("body.claimed", it.claimed.as_ref())?,
             }));
         }
         Ask::CreateInstance(it) => {
-            return Ok(Asked::Fleet(FleetCommand::CreateInstance(part::draft_from_wire(it.instance)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::CreateInstance(part::draft_from_wire(it.instance)?)));
         }
         Ask::UpdateInstance(it) => {
-            return Ok(Asked::Fleet(FleetCommand::UpdateInstance(part::draft_from_wire(it.instance)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::UpdateInstance(part::draft_from_wire(it.instance)?)));
         }
         Ask::DeleteInstance(it) => {
-            return Ok(Asked::Fleet(FleetCommand::DeleteInstance(id("body.instance", &it.instance)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::DeleteInstance(id("body.instance", &it.instance)?)));
         }
         Ask::CreateOperator(it) => {
-            return Ok(Asked::Fleet(FleetCommand::CreateOperator(operator::new_from_wire(&it.operator)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::CreateOperator(operator::new_from_wire(&it.operator)?)));
         }
         Ask::UpdateOperator(it) => {
-            return Ok(Asked::Fleet(FleetCommand::UpdateOperator {
+            return Ok(Unaddressed::Fleet(FleetCommand::UpdateOperator {
                 name: id("body.operator", &it.operator)?,
                 role: it.role.map(operator::role_from_wire),
                 scope: it.scope.map(|scope| operator::scope_from_wire("body.scope", scope)).transpose()?,
@@ -231,16 +231,16 @@ fn asked(ask: Ask) -> Read<Asked> {
             }));
         }
         Ask::SetOperatorPassword(it) => {
-            return Ok(Asked::Fleet(FleetCommand::SetOperatorPassword {
+            return Ok(Unaddressed::Fleet(FleetCommand::SetOperatorPassword {
                 name: id("body.operator", &it.operator)?,
                 password_hash: operator::hash_from_wire("body.password_hash", &it.password_hash)?,
             }));
         }
         Ask::DeleteOperator(it) => {
-            return Ok(Asked::Fleet(FleetCommand::DeleteOperator(id("body.operator", &it.operator)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::DeleteOperator(id("body.operator", &it.operator)?)));
         }
         Ask::CreateAccessKey(it) => {
-            return Ok(Asked::Fleet(FleetCommand::CreateAccessKey {
+            return Ok(Unaddressed::Fleet(FleetCommand::CreateAccessKey {
                 key: id("body.key", &it.key)?,
                 operator: id("body.operator", &it.operator)?,
                 description: it.description.into(),
@@ -248,10 +248,10 @@ fn asked(ask: Ask) -> Read<Asked> {
         }
         Ask::SwitchAccessKey(it) => {
             let key = id("body.key", &it.key)?;
-            return Ok(Asked::Fleet(FleetCommand::SwitchAccessKey { key, enabled: it.enabled }));
+            return Ok(Unaddressed::Fleet(FleetCommand::SwitchAccessKey { key, enabled: it.enabled }));
         }
         Ask::DeleteAccessKey(it) => {
-            return Ok(Asked::Fleet(FleetCommand::DeleteAccessKey(id("body.key", &it.key)?)));
+            return Ok(Unaddressed::Fleet(FleetCommand::DeleteAccessKey(id("body.key", &it.key)?)));
         }
         Ask::CreateSpace(it) => Command::CreateSpace {
             space: id("body.space", &it.space)?,
@@ -348,7 +348,7 @@ fn asked(ask: Ask) -> Read<Asked> {
         Ask::DeleteDevice(it) => Command::DeleteDevice { device: id("body.device", &it.device)? },
         Ask::ReadmitDevice(it) => Command::ReadmitDevice { device: id("body.device", &it.device)? },
     };
-    Ok(Asked::Registry(RequestBody::Command(command)))
+    Ok(Unaddressed::Registry(RequestBody::Command(command)))
 }
 
 fn template_change_to_wire(change: &TemplateChange) -> wire::TemplateChange {

@@ -17,7 +17,7 @@ use rollcall_schemas::{
 
 use super::{
     CodecError,
-    part::{self, Fault, Read, ids, texts},
+    part::{self, Read, Violation, ids, texts},
 };
 
 /// Reads a v5 `template_body` (with Rollcall's `on_certificate_change`) as somebody wrote it. Only its shape is checked:
@@ -125,7 +125,7 @@ fn parameters_from_wire(parameters: &BTreeMap<String, wire::Parameter>) -> Read<
 fn attribute(path: &str, name: &str) -> Read<SubjectAttribute> {
     SubjectAttribute::from_parameter(name).ok_or_else(|| {
         let name: String = name.chars().take(64).collect();
-        Fault::new(path, format!("{name:?} is not a parameter that a certificate has"))
+        Violation::new(path, format!("{name:?} is not a parameter that a certificate has"))
     })
 }
 

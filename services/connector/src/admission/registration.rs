@@ -13,7 +13,7 @@ mod trace;
 
 use std::sync::Arc;
 
-use rollcall_backbone::{petition::Petitioner, requests::RequestQueue};
+use rollcall_backbone::{request_client::RequestClient, requests::RequestQueue};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{InstanceId, LogId},
@@ -51,7 +51,7 @@ impl Registration {
         shutdown: CancellationToken,
     ) -> Self {
         let applied = Arc::new(AppliedRequests::default());
-        let request_client = Petitioner::start(LogId::Instance(instance.clone()), queue, shutdown);
+        let request_client = RequestClient::start(LogId::Instance(instance.clone()), queue, shutdown);
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
             .layer(TraceLayer::new(instance.clone()))

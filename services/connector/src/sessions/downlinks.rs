@@ -56,7 +56,7 @@ async fn follow(
 ) -> Result<(), BackboneError> {
     let messages = &instance.backbone.messages;
     let opened = messages.open(&instance.id).await;
-    let followed = messages.follow(&instance.id, &[Lane::Down, Lane::Lateral], *after).await;
+    let followed = messages.follow(&instance.id, &[Lane::Downlink, Lane::Peer], *after).await;
     let mut messages = match (opened, followed) {
         (Ok(()), followed) => followed?,
         // The stream does not exist yet and a connector does not create it. All that it will hold is newer than these
@@ -87,7 +87,7 @@ async fn follow(
 fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats) {
     let message = &stored.message;
     match message.lane {
-        Lane::Down => match instance.sessions.of(&message.device) {
+        Lane::Downlink => match instance.sessions.of(&message.device) {
             Some(session) if is_own(&session, &stored) => put(&session, &stored),
             Some(_) => {
                 if let Some(left_out) = misaddressed.failed("a topic that is not the device's own") {
@@ -99,12 +99,12 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
             }
             None => {}
         },
-        Lane::Lateral => {
+        Lane::Peer => {
             for session in instance.sessions.subscribers(&message.space, &message.topic) {
                 put(&session, &stored);
             }
         }
-        Lane::Up => {}
+        Lane::Uplink => {}
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
 
     fn message(payload: &'static [u8]) -> Arc<StoredMessage> {
         let message = DeviceMessage {
-            lane: Lane::Down,
+            lane: Lane::Downlink,
             space: SpaceId::parse("s").unwrap(),
             device: DeviceId::parse("d").unwrap(),
             topic: "t".into(),

@@ -16,11 +16,11 @@ use crate::{
 /// The message to store for a publish, or `None` if the device may not publish it.
 pub(crate) fn authorize_publish(instance: &Instance, session: &Session, publish: Publish) -> Option<DeviceMessage> {
     let lane = match session.scope(&publish.topic) {
-        TopicScope::OwnSystem(_) => Some(Lane::Up),
+        TopicScope::OwnSystem(_) => Some(Lane::Uplink),
         TopicScope::Reserved => None,
         TopicScope::Custom => session
             .permits(Action::Publish, &publish.topic, &instance.view.configuration(), &instance.view)
-            .then_some(Lane::Lateral),
+            .then_some(Lane::Peer),
     };
     let Some(lane) = lane else {
         metrics().denied("publish");
@@ -78,7 +78,7 @@ pub(crate) fn authorize_delivery<'a>(
     stored: &'a mut StoredMessage,
 ) -> Option<Delivery<'a>> {
     let message = &stored.message;
-    let custom = message.lane == Lane::Lateral;
+    let custom = message.lane == Lane::Peer;
     if custom && session.forbids_delivery(&message.topic, &instance.view.configuration(), &instance.view) {
         metrics().denied("deliver");
         return None;
@@ -94,7 +94,7 @@ pub(crate) fn authorize_delivery<'a>(
         payload: &message.payload,
         qos: message.qos,
         properties: &message.properties,
-        implicit: message.lane == Lane::Down,
-        own: message.lane == Lane::Lateral && message.device == session.device.device,
+        implicit: message.lane == Lane::Downlink,
+        own: message.lane == Lane::Peer && message.device == session.device.device,
     })
 }

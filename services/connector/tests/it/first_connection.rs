@@ -15,7 +15,7 @@ use crate::{
 async fn a_first_connection_registers_and_its_first_message_is_stored() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;
-    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Up], None).await.unwrap();
+    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Uplink], None).await.unwrap();
 
     let device = ca.device("0001");
     let mut client = Client::handshake(connector.address, ALPHA, world.config(&device)).await.unwrap();

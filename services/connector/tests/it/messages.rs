@@ -30,7 +30,7 @@ async fn deny(world: &World, actions: &[Action], resources: &[&str]) {
 
 async fn down(world: &World, device: &str, topic: &str, payload: &'static [u8], qos: u8) {
     let message = DeviceMessage {
-        lane: Lane::Down,
+        lane: Lane::Downlink,
         space: id("space"),
         device: id(device),
         topic: topic.into(),
@@ -175,7 +175,7 @@ async fn a_client_that_does_not_read_is_closed_and_others_are_served() {
 async fn a_sender_far_over_its_rate_loses_nothing() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector_with(|limits| limits.uplinks_per_s_max = 100).await;
-    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Up], None).await.unwrap();
+    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Uplink], None).await.unwrap();
     let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
     for _ in 0..300 {
         assert_eq!(client.publish("$oc/devices/truck_0001/sys/messages/up", b"x").await, PublishAckReason::Success);
@@ -190,7 +190,7 @@ async fn a_message_that_cannot_be_stored_is_acknowledged_once_it_can() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;
     let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
-    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Up], None).await.unwrap();
+    let mut uplinks = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Uplink], None).await.unwrap();
     world.lose_backbone().await;
     let topic = "$oc/devices/truck_0001/sys/messages/up";
     let ids = [client.publish_unanswered(topic, b"1").await, client.publish_unanswered(topic, b"2").await];

@@ -1,6 +1,5 @@
 //! One fleet of two instances, their registrars, and one connector or several.
 
-use rollcall_backbone::seal::SealKeys;
 use std::{
     fmt::Debug,
     fs, io,
@@ -13,10 +12,8 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{
-    Backbone,
-    memory::{self, Control, Faults, MemoryConfig},
-};
+use rollcall_backbone::Backbone;
+use rollcall_backbone::seal::SealKeys;
 use rollcall_chassis::{
     clock::{Clock, SetClock},
     entropy::CountingEntropy,
@@ -28,6 +25,7 @@ use rollcall_domain::{
     registry::{CaStatus, Command, ProductDetails, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
 };
+use rollcall_log_memory::{Control, Faults, MemoryConfig};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::FleetSnapshot,
@@ -96,8 +94,10 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = SetClock::at(NOW_MS);
         let now = clock.clone();
-        let (backbone, faults) =
-            memory::with_control(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let (backbone, faults) = rollcall_log_memory::with_control(MemoryConfig {
+            now_ms: Arc::new(move || now.unix_ms()),
+            ..MemoryConfig::seeded(1)
+        });
         let (alpha, beta) = (instance("alpha", ALPHA), instance("beta", BETA));
         let instances = [&alpha, &beta].map(|instance| (instance.id.clone(), instance.clone()));
         let fleet = Fleet { instances: instances.into(), ..Fleet::default() };
@@ -221,7 +221,7 @@ impl World {
 
     /// All is well again.
     pub(crate) fn find_backbone(&self) {
-        self.faults.heal();
+        self.faults.clear();
         self.alpha.resume();
         self.beta.resume();
     }

@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use rollcall_backbone::{
     heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
-    memory::{self, MemoryConfig},
     signing::SigningKey,
 };
 use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
+use rollcall_log_memory::MemoryConfig;
 use tokio::time::{Instant, advance, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::{Freshness, Point, SETTLE, SUSPENDED_AFTER, TICK, Uncounted, core::Core};
 use crate::{
     fleet,
     readiness::{AGE_MAX, unready},
 };
-
-use super::{Freshness, Point, SETTLE, SUSPENDED_AFTER, TICK, Uncounted, core::Core};
 
 fn log() -> LogId {
     LogId::Instance(InstanceId::parse("north").unwrap())
@@ -233,7 +232,8 @@ fn at_a_start_one_waits_for_the_first_announcement_or_for_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_old() {
-    let (backbone, key, shutdown) = (memory::new(MemoryConfig::seeded(1)), SigningKey::generate(), CancellationToken::new());
+    let (backbone, key, shutdown) =
+        (rollcall_log_memory::new(MemoryConfig::seeded(1)), SigningKey::generate(), CancellationToken::new());
     let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
     freshness.track(log(), || Some(point(7, 7)));
     let announce = async |counter: u64, key: &SigningKey| {
@@ -262,7 +262,7 @@ async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_o
 
 #[tokio::test(start_paused = true)]
 async fn f50_f54_a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
-    let backbone = memory::new(MemoryConfig::seeded(2));
+    let backbone = rollcall_log_memory::new(MemoryConfig::seeded(2));
     backbone.heartbeats.open().await.unwrap();
     let (key, shutdown) = (SigningKey::generate(), CancellationToken::new());
     let mut fleet = fleet::follow(backbone.log.clone(), [key.public()].into_iter().collect(), shutdown.clone());

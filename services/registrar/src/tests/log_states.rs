@@ -1,17 +1,16 @@
 //! A worker on a log state that misbehaves: one that panics over a request, one whose lookups meet damage.
 
-use rollcall_backbone::{
-    seal::{self, SealKeys, SealedLog, Sealing},
-    signing::SigningKey,
-};
 use std::{sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
-    memory::{MemoryConfig, with_control},
-    petition::Petitioner,
     proof::{Bound, prove},
+    request_client::RequestClient,
     requests::RequestKind,
+};
+use rollcall_backbone::{
+    seal::{self, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
 };
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
@@ -20,6 +19,7 @@ use rollcall_domain::{
     rejection::Rejection,
     time::Timestamp,
 };
+use rollcall_log_memory::{MemoryConfig, with_control};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet,
@@ -88,7 +88,7 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     let shutdown = CancellationToken::new();
     let _stop = shutdown.clone().drop_guard();
-    let petitioner = Petitioner::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
         fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), shutdown.clone()),
@@ -107,12 +107,12 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let key = SigningKey::generate();
     let config = Config { command_keys: vec![key.public()], ..Config::default() };
     let asking = ids.map(|id| {
-        let (petitioner, id) = (petitioner.clone(), RequestId::parse(id).unwrap());
+        let (request_client, id) = (request_client.clone(), RequestId::parse(id).unwrap());
         let command = FleetCommand::DeleteInstance(InstanceId::parse("one").unwrap());
         let request = encode_request(&queued(AnyRequest::Fleet { id: id.clone(), actor: operator(), command }));
         let bound = Bound { log: &LogId::Fleet, incarnation: uuid::Uuid::nil(), request: &id };
         let proven = prove(&key, bound, &request, Timestamp::from_unix_s(NOW_UNIX_S));
-        tokio::spawn(async move { petitioner.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
+        tokio::spawn(async move { request_client.ask(RequestKind::Command, &id, || proven.clone(), BOUND).await })
     });
     // All of it waits before the worker looks.
     tokio::time::sleep(Duration::from_millis(10)).await;

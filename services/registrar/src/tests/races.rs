@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_backbone::{codec::Ruling, memory::Faults};
+use rollcall_backbone::codec::Ruling;
 use rollcall_domain::registry::{Command, Devices};
+use rollcall_log_memory::Faults;
 
 use super::{
     answers::join_all,
@@ -43,7 +44,7 @@ async fn storm(world: &World, devices: usize) {
     for ruling in join_all(connects.collect()).await {
         accepted(ruling);
     }
-    world.faults.heal();
+    world.faults.clear();
     let registered = world.registered().await;
     assert_eq!(registered.len(), devices, "{registered:?}");
     assert_eq!(registered.iter().collect::<BTreeSet<_>>().len(), devices);

@@ -13,9 +13,8 @@ use rollcall_backbone::{
     Backbone,
     codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
     follow::{LogFollower, Step},
-    memory::{Control, Faults, MemoryConfig, with_control},
-    petition::Petitioner,
     proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
     requests::RequestKind,
     seal::{Point, SealKeys, SealedLog, Sealing},
     signing::SigningKey,
@@ -31,6 +30,7 @@ use rollcall_domain::{
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
 };
+use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet::{self, FleetSnapshot},
@@ -56,8 +56,8 @@ pub(super) struct World {
     pub(super) command_key: SigningKey,
     pub(super) clock: SetClock,
     pub(super) snapshots: watch::Receiver<Arc<FleetSnapshot>>,
-    fleet: Petitioner,
-    pub(super) instance: Petitioner,
+    fleet: RequestClient,
+    pub(super) instance: RequestClient,
     shutdown: CancellationToken,
     seed: u64,
     others_write: AtomicBool,
@@ -79,8 +79,8 @@ impl World {
             backbone.log.open(&log).await.unwrap();
             backbone.requests.open(&log).await.unwrap();
         }
-        let petitioner = |log| Petitioner::start(log, backbone.requests.clone(), shutdown.clone());
-        let (fleet, instance) = (petitioner(LogId::Fleet), petitioner(log()));
+        let request_client = |log| RequestClient::start(log, backbone.requests.clone(), shutdown.clone());
+        let (fleet, instance) = (request_client(LogId::Fleet), request_client(log()));
         let (ca, clock) = (Ca::new("Enterprise CA"), SetClock::at(NOW_UNIX_S * 1000));
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys = [key.public()].into_iter().collect();
@@ -191,7 +191,7 @@ impl World {
             match self.instance.ask(kind, &id, make, BOUND).await {
                 Ok(ruling) => return ruling,
                 // An injected fault in the submission: the requester tries again.
-                Err(rollcall_backbone::petition::PetitionError::Backbone(_)) => {}
+                Err(rollcall_backbone::request_client::RequestClientError::Backbone(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -221,7 +221,7 @@ impl World {
 
     /// What a log holds, read without faults.
     pub(super) async fn records_of(&self, log: &LogId) -> Vec<Record> {
-        self.faults.heal();
+        self.faults.clear();
         let (records, foreign) = self.read(&self.sealed(log).await).await;
         assert!(foreign == 0 || self.others_write.load(Ordering::Relaxed), "{foreign} records that nobody has sealed");
         records

@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use rollcall_backbone::{
     BackboneError,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    petition::{PetitionError, Petitioner},
     repeats::Repeats,
+    request_client::{RequestClient, RequestClientError},
     requests::RequestKind,
 };
 use rollcall_chassis::clock::Clock;
@@ -34,7 +34,7 @@ use super::{
 pub(super) struct Submit(Arc<Inner>);
 
 struct Inner {
-    request_client: Petitioner,
+    request_client: RequestClient,
     view: AdmissionView,
     applied: Arc<AppliedRequests>,
     clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ struct Inner {
 
 impl Submit {
     pub(super) fn new(
-        request_client: Petitioner,
+        request_client: RequestClient,
         view: AdmissionView,
         applied: Arc<AppliedRequests>,
         clock: Arc<dyn Clock>,
@@ -91,17 +91,17 @@ impl Inner {
         }
     }
 
-    async fn follow(&self, ruled: Result<Ruling, PetitionError>) -> Result<(), Refusal> {
+    async fn follow(&self, ruled: Result<Ruling, RequestClientError>) -> Result<(), Refusal> {
         match ruled {
             Ok(Ruling::Accepted { position }) => self.view.reached(position).await.map_err(|_| Refusal::ShuttingDown),
             Ok(Ruling::Rejected(rejected)) => {
                 Err(Refusal::RegistrationRuledOut { code: rejected.code.into(), text: rejected.message.into() })
             }
-            Err(PetitionError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
-            Err(PetitionError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
+            Err(RequestClientError::TimedOut { .. }) => Err(Refusal::RegistrationTimedOut),
+            Err(RequestClientError::Backbone(BackboneError::LimitReached { .. })) => Err(Refusal::RegistrationShed),
             // Its log says so, once.
-            Err(PetitionError::Backbone(BackboneError::Unwritable { .. })) => Err(Refusal::RegistryUnavailable),
-            Err(PetitionError::Backbone(error)) => {
+            Err(RequestClientError::Backbone(BackboneError::Unwritable { .. })) => Err(Refusal::RegistryUnavailable),
+            Err(RequestClientError::Backbone(error)) => {
                 if let Some(left_out) = self.repeats.failed(&error) {
                     tracing::warn!(%error, left_out, "a certificate-connect event could not be queued");
                 }

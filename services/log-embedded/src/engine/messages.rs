@@ -1,0 +1,80 @@
+//! Device messages on the local store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rollcall_backbone::{
+    BackboneError,
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
+};
+use rollcall_domain::ids::InstanceId;
+use tokio::sync::mpsc;
+
+use super::{
+    core::Core,
+    cursor::{Cursor, FOLLOWER_ROWS_MAX},
+    message_form,
+    stream::{StreamKind, StreamName},
+};
+
+/// [`DeviceMessages`] on a [`Core`].
+pub(crate) struct LocalMessages(pub(crate) Arc<Core>);
+
+type Out = mpsc::Sender<Result<StoredMessage, BackboneError>>;
+
+#[async_trait]
+impl DeviceMessages for LocalMessages {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.0.declare(StreamName::messages(instance), StreamKind::Messages).await.map(|_| ())
+    }
+
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
+        if message.payload.len() > PAYLOAD_BYTES_MAX {
+            let what = format!("a payload of {} bytes", message.payload.len());
+            return Err(BackboneError::LimitReached { what, max: PAYLOAD_BYTES_MAX as u64 });
+        }
+        let body = message_form::encode(&message)?;
+        let (stream, bounds) = (StreamName::messages(instance), self.0.shared.limits.messages);
+        let last = self.0.write(move |batch| batch.keep(&stream, &[body], bounds)).await?;
+        Ok(MessagePosition::own(last.0))
+    }
+
+    async fn follow(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        after: Option<MessageCursor>,
+    ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
+        let stream = StreamName::messages(instance);
+        let tail = self.0.shared.tails.watch(&stream).ok_or_else(|| stream.undeclared())?;
+        let after = after.map_or_else(|| *tail.borrow(), |after| after.own());
+        let (out, follower) = mpsc::channel(FOLLOWER_ROWS_MAX);
+        let cursor = Cursor { store: Arc::clone(&self.0.shared.store), stream, after, tail };
+        tokio::spawn(follow(cursor, lanes.into(), out));
+        Ok(follower)
+    }
+}
+
+async fn follow(mut cursor: Cursor, lanes: Arc<[Lane]>, out: Out) {
+    loop {
+        let wanted = Arc::clone(&lanes);
+        let rows = tokio::select! {
+            rows = cursor.next(move |body| message_form::is_of(&wanted, body)) => rows,
+            () = out.closed() => return,
+        };
+        let messages = rows.and_then(|rows| rows.iter().map(|row| message_form::decode(&cursor.stream, row)).collect());
+        let messages: Vec<StoredMessage> = match messages {
+            Ok(messages) => messages,
+            Err(error) => {
+                // The follower may be gone too.
+                let _ = out.send(Err(error)).await;
+                return;
+            }
+        };
+        for message in messages {
+            if out.send(Ok(message)).await.is_err() {
+                return;
+            }
+        }
+    }
+}

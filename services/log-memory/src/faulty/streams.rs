@@ -1,0 +1,189 @@
+//! Log, attempts, messages, presence and announcements with faults.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_backbone::{
+    BackboneError,
+    attempts::Attempts,
+    heartbeat::{Heard, Heartbeats, Source},
+    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
+};
+use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position};
+use tokio::sync::mpsc;
+
+use crate::fault_injection::FaultInjection;
+
+/// [`RegistryLog`] with faults.
+pub(crate) struct FaultyLog {
+    pub(crate) inner: Arc<dyn RegistryLog>,
+    pub(crate) injection: Arc<FaultInjection>,
+}
+
+#[async_trait]
+impl RegistryLog for FaultyLog {
+    async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
+        self.inner.open(log).await
+    }
+
+    async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
+        self.inner.last(log).await
+    }
+
+    async fn writable(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.writable(log).await
+    }
+
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
+        self.injection.reach("appending")?;
+        if self.injection.happens(|faults| faults.spurious_conflict) {
+            return Err(AppendError::Conflict { expected });
+        }
+        let last = self.inner.append(log, expected, batch).await?;
+        self.injection.acknowledge("appending")?;
+        Ok(last)
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.injection.reach("reading the log")?;
+        self.inner.read(log, after, max).await
+    }
+
+    async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        Ok(cut(self.inner.follow(log, after).await?, &self.injection))
+    }
+}
+
+/// [`Attempts`] with faults.
+pub(crate) struct FaultyAttempts {
+    pub(crate) inner: Arc<dyn Attempts>,
+    pub(crate) injection: Arc<FaultInjection>,
+}
+
+#[async_trait]
+impl Attempts for FaultyAttempts {
+    async fn keep(&self, log: &LogId, attempts: Vec<Bytes>) -> Result<(), BackboneError> {
+        self.injection.reach("keeping attempts")?;
+        self.inner.keep(log, attempts).await?;
+        self.injection.acknowledge("keeping attempts")
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.inner.read(log, after, max).await
+    }
+}
+
+/// [`DeviceMessages`] with faults.
+pub(crate) struct FaultyMessages {
+    pub(crate) inner: Arc<dyn DeviceMessages>,
+    pub(crate) injection: Arc<FaultInjection>,
+}
+
+#[async_trait]
+impl DeviceMessages for FaultyMessages {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
+        self.injection.reach("publishing")?;
+        let position = self.inner.publish(instance, message).await?;
+        self.injection.acknowledge("publishing")?;
+        Ok(position)
+    }
+
+    async fn follow(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        after: Option<MessageCursor>,
+    ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
+        Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.injection))
+    }
+}
+
+/// [`Presence`] with faults.
+pub(crate) struct FaultyPresence {
+    pub(crate) inner: Arc<dyn Presence>,
+    pub(crate) injection: Arc<FaultInjection>,
+}
+
+#[async_trait]
+impl Presence for FaultyPresence {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        self.injection.reach("announcing presence")?;
+        self.inner.announce(instance, change).await?;
+        self.injection.acknowledge("announcing presence")
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
+        self.injection.reach("renewing a lease")?;
+        self.inner.heartbeat(instance, connector, beat).await
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        self.inner.connectors(instance).await
+    }
+
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        self.inner.watch(instance).await
+    }
+}
+
+/// [`Heartbeats`] with faults.
+pub(crate) struct FaultyHeartbeats {
+    pub(crate) inner: Arc<dyn Heartbeats>,
+    pub(crate) injection: Arc<FaultInjection>,
+}
+
+#[async_trait]
+impl Heartbeats for FaultyHeartbeats {
+    async fn open(&self) -> Result<(), BackboneError> {
+        self.inner.open().await
+    }
+
+    async fn announce(&self, source: &Source, announcement: Bytes) -> Result<(), BackboneError> {
+        self.injection.reach("announcing a registrar")?;
+        self.inner.announce(source, announcement).await?;
+        self.injection.acknowledge("announcing a registrar")
+    }
+
+    async fn follow(&self) -> Result<mpsc::Receiver<Result<Heard, BackboneError>>, BackboneError> {
+        Ok(cut(self.inner.follow().await?, &self.injection))
+    }
+}
+
+/// Passes a follower on until a fault cuts it.
+fn cut<T: Send + 'static>(
+    mut from: mpsc::Receiver<Result<T, BackboneError>>,
+    injection: &Arc<FaultInjection>,
+) -> mpsc::Receiver<Result<T, BackboneError>> {
+    let (to, follower) = mpsc::channel(1);
+    let injection = Arc::clone(injection);
+    tokio::spawn(async move {
+        loop {
+            let item = tokio::select! {
+                item = from.recv() => item,
+                () = to.closed() => return,
+            };
+            let Some(item) = item else { return };
+            if to.send(item).await.is_err() {
+                return;
+            }
+            if injection.happens(|faults| faults.cut_follower) {
+                let (attempted, reason) = ("following".to_owned(), "injected fault: the connection was cut".to_owned());
+                // The follower may be gone too.
+                let _ = to.send(Err(BackboneError::Unavailable { attempted, reason })).await;
+                return;
+            }
+        }
+    });
+    follower
+}

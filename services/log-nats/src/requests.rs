@@ -1,0 +1,90 @@
+//! The request queue on JetStream: shards that are work queues, with one subject for each request.
+//!
+//! Invariants: a request is stored only if its subject is empty (expected last sequence of the subject: 0), so a key of a submitter waits
+//! at most once, whatever the connector remembers; a message whose subject names no request is removed, and keeps nobody
+//! from the others.
+//! Taking and finishing are the registrar's; a connector's account can do neither.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rollcall_backbone::{
+    BackboneError,
+    requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
+};
+use rollcall_domain::ids::{LogId, RequestId};
+use tokio::sync::mpsc;
+
+use super::{connection::Connection, dispatch::Dispatch, rulings, streams, submit::Submissions};
+
+/// Acknowledgements under way at a time.
+const FINISHING_MAX: usize = 256;
+/// What removes a message from a work queue.
+const ACK: &[u8] = b"+ACK";
+
+/// See [`RequestQueue`].
+pub(super) struct NatsRequests {
+    connection: Arc<Connection>,
+    dispatch: Arc<Dispatch>,
+    submissions: Submissions,
+}
+
+impl NatsRequests {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        let (dispatch, submissions) = (Dispatch::new(connection.clone()), Submissions::default());
+        Self { connection, dispatch, submissions }
+    }
+}
+
+#[async_trait]
+impl RequestQueue for NatsRequests {
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        let shard = self.connection.shards().await?.of(log);
+        streams::open(&self.connection, streams::requests(shard, &self.connection.config)).await.map(|_info| ())
+    }
+
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
+        if request.len() > REQUEST_BYTES_MAX {
+            return Err(BackboneError::LimitReached {
+                what: "a request's size in bytes".to_owned(),
+                max: REQUEST_BYTES_MAX as u64,
+            });
+        }
+        self.submissions.store(&self.connection, log, kind, id, request).await
+    }
+
+    async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {
+        self.dispatch.take(log, max, wait).await
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+        let attempted = || format!("finishing requests of {log}");
+        // Answered acknowledgements, so that the same id can be queued again when this returns.
+        let subjects: Vec<String> =
+            receipts.iter().filter_map(|receipt| self.dispatch.within_lease(receipt)).map(str::to_owned).collect();
+        stream::iter(subjects)
+            .map(|subject| {
+                let answered = self.connection.client.request(subject, Bytes::from_static(ACK));
+                self.connection.within(attempted, answered)
+            })
+            .buffer_unordered(FINISHING_MAX)
+            .try_for_each(|_answer| std::future::ready(Ok(())))
+            .await
+    }
+
+    async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {
+        rulings::announce(&self.connection, log, &rulings).await
+    }
+
+    async fn rulings(&self, log: &LogId) -> Result<mpsc::Receiver<AnnouncedRuling>, BackboneError> {
+        rulings::listen(&self.connection, log).await
+    }
+}

@@ -1,0 +1,175 @@
+//! Device messages.
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use rollcall_backbone::{
+    BackboneError,
+    messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
+};
+use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
+use tokio::sync::mpsc;
+
+use super::{Failure, UnderTest, ensure, next, nothing};
+
+type Follower = mpsc::Receiver<Result<StoredMessage, BackboneError>>;
+
+const ALL: [Lane; 3] = [Lane::Uplink, Lane::Downlink, Lane::Peer];
+
+fn message(lane: Lane, device: &str, payload: impl Into<Bytes>) -> Result<DeviceMessage, Failure> {
+    let device = DeviceId::parse(device).map_err(|error| Failure(error.to_string()))?;
+    Ok(DeviceMessage {
+        lane,
+        space: SpaceId::parse("space-1").map_err(|error| Failure(error.to_string()))?,
+        topic: format!("$oc/devices/{device}/sys/messages/up"),
+        device,
+        payload: payload.into(),
+        qos: 1,
+        properties: MessageProperties::default(),
+    })
+}
+
+async fn open(under_test: &UnderTest, name: &str) -> Result<InstanceId, Failure> {
+    let instance = under_test.instance(name)?;
+    under_test.backbone.messages.open(&instance).await?;
+    Ok(instance)
+}
+
+async fn expect(follower: &mut Follower, expected: &DeviceMessage) -> Result<MessagePosition, Failure> {
+    let payload = String::from_utf8_lossy(&expected.payload[..expected.payload.len().min(40)]);
+    let found = next(&format!("the message {payload:?}"), follower).await??;
+    ensure!(found.message == *expected, "the message {payload:?} is next, as it was published, not {found:?}");
+    Ok(found.position)
+}
+
+/// Every field and property of a message arrives as it was published, also what is empty, binary, or largest.
+pub async fn a_message_arrives_whole(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "whole").await?;
+    let messages = &under_test.backbone.messages;
+    let mut full = message(Lane::Peer, "device-1", vec![0, 255, 10, 13])?;
+    full.topic = "a/ü/*/> .b".to_owned();
+    full.qos = 0;
+    full.properties = MessageProperties {
+        payload_format: Some(1),
+        expiry_s: Some(3600),
+        content_type: Some("application/json; ü".to_owned()),
+        response_topic: Some("reply/to".to_owned()),
+        correlation_data: Some(Bytes::from_static(&[0, 1, 255])),
+        user: vec![("k".to_owned(), "1".to_owned()), ("k".to_owned(), "2\r\n".to_owned()), (String::new(), String::new())],
+    };
+    let empty = message(Lane::Uplink, "device-2", "")?;
+    let large = message(Lane::Downlink, "device-3", vec![b'x'; PAYLOAD_BYTES_MAX])?;
+    let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
+    for expected in [full, empty, large] {
+        let position = messages.publish(&instance, expected.clone()).await?;
+        let found = expect(&mut follower, &expected).await?;
+        ensure!(found == position, "the message has the position {position} that publishing returned, not {found}");
+    }
+    Ok(())
+}
+
+/// Several publishers at a time: positions rise, and what one publishes keeps its order.
+pub async fn publishers_keep_their_order(under_test: &UnderTest) -> Result<(), Failure> {
+    const PUBLISHERS: u64 = 4;
+    const EACH: u64 = 25;
+    let instance = &open(under_test, "order").await?;
+    let messages = &under_test.backbone.messages;
+    let mut follower = messages.follow(instance, &[Lane::Uplink], None).await?;
+    let publish = |publisher: u64| async move {
+        for number in 0..EACH {
+            let message = message(Lane::Uplink, &format!("device-{publisher}"), number.to_string())?;
+            messages.publish(instance, message).await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    try_join_all((0..PUBLISHERS).map(publish)).await?;
+    let (mut last, mut published) = (MessagePosition::default(), vec![0; 4]);
+    for _ in 0..PUBLISHERS * EACH {
+        let found = next("the next of 100 messages", &mut follower).await??;
+        ensure!(found.position > last, "positions rise: {} comes after {last}", found.position);
+        last = found.position;
+        let publisher: usize = found.message.device.as_str().trim_start_matches("device-").parse().unwrap_or(9);
+        let number = published.get_mut(publisher).ok_or_else(|| Failure(format!("nobody published {found:?}")))?;
+        ensure!(
+            found.message.payload == number.to_string(),
+            "message {number} of publisher {publisher} is next, not {found:?}"
+        );
+        *number += 1;
+    }
+    nothing("after the last message", &mut follower)
+}
+
+/// A follower gets the lanes that it asked for, in one order.
+pub async fn lanes_are_told_apart(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "lanes").await?;
+    let messages = &under_test.backbone.messages;
+    let mut sent = Vec::new();
+    for number in 0..12 {
+        let message = message(ALL[number % 3], "device-1", number.to_string())?;
+        messages.publish(&instance, message.clone()).await?;
+        sent.push(message);
+    }
+    for lanes in [&ALL[..], &[Lane::Uplink], &[Lane::Downlink], &[Lane::Peer], &[Lane::Peer, Lane::Downlink]] {
+        let mut follower = messages.follow(&instance, lanes, Some(MessageCursor::START)).await?;
+        for expected in sent.iter().filter(|message| lanes.contains(&message.lane)) {
+            expect(&mut follower, expected).await?;
+        }
+    }
+    Ok(())
+}
+
+/// `Some(position)` starts after it, whatever it is; `None` starts with what is stored next.
+pub async fn following_starts_after_a_position_or_now(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "start").await?;
+    let messages = &under_test.backbone.messages;
+    let (mut sent, mut positions) = (Vec::new(), vec![MessageCursor::START]);
+    for number in 0..6 {
+        sent.push(message(Lane::Uplink, "device-1", number.to_string())?);
+        positions.push(messages.publish(&instance, sent[number].clone()).await?.into());
+    }
+    let mut from_now = messages.follow(&instance, &ALL, None).await?;
+    sent.push(message(Lane::Uplink, "device-1", "live")?);
+    messages.publish(&instance, sent[6].clone()).await?;
+    expect(&mut from_now, &sent[6]).await?;
+    for (first, after) in positions.into_iter().enumerate() {
+        let mut follower = messages.follow(&instance, &ALL, Some(after)).await?;
+        for expected in &sent[first..] {
+            expect(&mut follower, expected).await?;
+        }
+        nothing("after the last message", &mut follower)?;
+    }
+    Ok(())
+}
+
+/// A payload over the service's limit is refused by name of the limit, and not stored.
+pub async fn what_is_too_large_is_not_published(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "large").await?;
+    let messages = &under_test.backbone.messages;
+    let large = message(Lane::Uplink, "device-1", vec![b'x'; PAYLOAD_BYTES_MAX + 1])?;
+    match messages.publish(&instance, large).await {
+        Err(BackboneError::LimitReached { .. }) => {}
+        other => return Err(Failure(format!("a payload over the limit is LimitReached, not {other:?}"))),
+    }
+    let small = message(Lane::Uplink, "device-1", "small")?;
+    messages.publish(&instance, small.clone()).await?;
+    let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
+    expect(&mut follower, &small).await?;
+    Ok(())
+}
+
+/// Messages of one instance are not among those of another.
+pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Result<(), Failure> {
+    let (one, two) = (open(under_test, "instance-1").await?, open(under_test, "instance-2").await?);
+    let messages = &under_test.backbone.messages;
+    let mut followers = [
+        messages.follow(&one, &ALL, Some(MessageCursor::START)).await?,
+        messages.follow(&two, &ALL, Some(MessageCursor::START)).await?,
+    ];
+    let sent = [message(Lane::Uplink, "device-1", "one")?, message(Lane::Uplink, "device-1", "two")?];
+    messages.publish(&one, sent[0].clone()).await?;
+    messages.publish(&two, sent[1].clone()).await?;
+    for (follower, expected) in followers.iter_mut().zip(&sent) {
+        expect(follower, expected).await?;
+        nothing("after the instance's only message", follower)?;
+    }
+    Ok(())
+}
