@@ -21,7 +21,6 @@ pub const ATTEMPT_BYTES_MAX: usize = 2 * REQUEST_BYTES_MAX;
 pub struct Attempt {
     /// When it was ruled on.
     pub time: Time,
-    /// The request.
     pub request: Request,
     /// Why it was refused.
     pub rejection: Rejection,
@@ -35,7 +34,6 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsultedTemplate {
-    /// Its id.
     pub id: String,
     /// Its version at that instant.
     pub version: u32,
@@ -61,7 +59,6 @@ struct AttemptEnvelope<B> {
     version: u32,
     /// When it was ruled on.
     time: Time,
-    /// The request.
     request: RequestEnvelope<B>,
     /// Why it was refused.
     rejection: Rejection,

@@ -8,7 +8,6 @@ macro_rules! catalogue {
     ($(#[$doc:meta])* $family:ident { $($name:ident $version:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "each variant carries the struct of its name, which is documented")]
         pub enum $family {
             $($name($name)),*
         }

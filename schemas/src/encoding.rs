@@ -90,9 +90,9 @@ impl fmt::Display for Sha256 {
 /// A certificate's fingerprint: SHA-256 (64 lower-case hex digits) or SHA-1 (40).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fingerprint {
-    /// 64 digits.
+    /// 64 hexadecimal digits.
     Sha256([u8; 32]),
-    /// 40 digits.
+    /// 40 hexadecimal digits.
     Sha1([u8; 20]),
 }
 

@@ -10,7 +10,6 @@ pub enum WireError {
     TooLarge {
         /// How many there are.
         bytes: usize,
-        /// The limit.
         max: usize,
     },
     /// A type that this build does not know: written by a newer one, or not by Rollcall.
@@ -22,7 +21,6 @@ pub enum WireError {
     /// A known type in a version that this build does not know.
     #[error("version {version} of {kind} is unknown to this build, which reads up to {newest}: upgrade it")]
     UnknownVersion {
-        /// The type.
         kind: String,
         /// The version as written.
         version: u32,

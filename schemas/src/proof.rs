@@ -1,6 +1,6 @@
 //! The proof that stands before a command in a request queue: one line of text, then the request's JSON as it always was.
 //!
-//! Not for keys: what is signed is [`Proof::statement`], who signs and verifies it is the backbone's. The request's own
+//! Holds no keys: what is signed is [`Proof::statement`], who signs and verifies it is the backbone's. The request's own
 //! shapes do not know of proofs, so they and their golden files stay as they are; a request without a proof begins with
 //! `{`, so the two are never mistaken for each other. Invariant: a proof has one form, and reading takes no other.
 //!

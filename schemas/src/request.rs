@@ -28,7 +28,6 @@ pub struct Request {
     pub id: String,
     /// When it was submitted.
     pub submitted_at: Time,
-    /// Who asks.
     pub actor: Actor,
     /// W3C `traceparent`, if there was one.
     pub traceparent: Option<String>,
@@ -49,7 +48,6 @@ pub struct RequestEnvelope<B> {
     pub version: u32,
     /// When it was submitted.
     pub submitted_at: Time,
-    /// Who asks.
     pub actor: Actor,
     /// W3C `traceparent`, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

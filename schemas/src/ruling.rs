@@ -1,4 +1,4 @@
-//! How a request was ruled on, as it is announced. Kept by nobody: the log is the truth.
+//! How a request was ruled on, as it is announced. It is not kept: the log is the truth.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,6 @@ pub const VERSION: u32 = 1;
 struct RulingEnvelope {
     /// The version of the shape.
     version: u32,
-    /// The ruling.
     ruling: Ruling,
 }
 
@@ -22,12 +21,12 @@ struct RulingEnvelope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ruling {
-    /// Granted.
+    /// Granted, or already so.
     Accepted {
         /// A view that has reached this position knows it.
         position: u64,
     },
-    /// Refused.
+    /// Refused, and nothing is recorded.
     Rejected(Rejection),
 }
 
@@ -37,7 +36,6 @@ pub enum Ruling {
 pub struct Rejection {
     /// The stable code; it has a page in `docs/operate/codes`.
     pub code: String,
-    /// For people.
     pub message: String,
 }
 

@@ -1,7 +1,7 @@
 //! Every event shape that was ever released, and what it has become. A row is added here and never taken away.
 
 use super::{latest::Event, v1, v2};
-use crate::{catalogue::released, record::RecordEnvelope};
+use crate::{catalogue::released, record::envelope::RecordEnvelope};
 
 released! {
     Event, RecordEnvelope {

@@ -1,8 +1,9 @@
 //! Who may connect: a pure function of configuration, device, certificate, CONNECT and the instant.
 //!
-//! Judged at every connection, resumed TLS sessions included, and again for every live session when a record changes
-//! what it depends on ([`crate::registry::Event::touches`] says which); expiry comes without a record, so sessions are
-//! also judged from time to time. A stale view may refuse more, never admit more than the log at its position allows.
+//! Asked at every connection, resumed TLS sessions included, and again for every live session when a record changes what
+//! it depends on ([`crate::registry::Event::affected_sessions`] says which); expiry comes without a record, so sessions
+//! are also authenticated again from time to time. A stale view may refuse more, never admit more than the log at its
+//! position allows.
 //!
 //! Two ways to be known. With client id and user name in the platform's standard form, the named device's own record and
 //! fingerprint decide, and no template is asked. With anything else, the template that is bound to the CA certificate
@@ -16,14 +17,14 @@ use crate::{
     refusal::Refusal,
     registry::{
         Configuration, Device, DeviceEntry, Devices,
-        collision::{Claimant, Standing, succeeds},
+        collision::{Candidate, CertificateMatch, may_replace},
     },
     rejection::Rejection,
     template::{DerivedDevice, OnCertificateChange},
     time::Timestamp,
 };
 
-/// What of a CONNECT packet matters to who somebody is. A password is ignored.
+/// The part of a CONNECT packet that identifies a device. A password is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identification<'a> {
     /// Client identifier, as sent.
@@ -54,24 +55,22 @@ impl StandardForm {
     }
 }
 
-/// The device that somebody has been recognised as.
+/// The device that a certificate is pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
-    /// Its id.
     pub device: DeviceId,
     /// Its resource space.
     pub space: SpaceId,
-    /// Its product.
     pub product: ProductId,
 }
 
-/// The judgement on one connection.
+/// What one connection is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Let in as this device.
     Accept(Recognised),
-    /// The certificate is nobody's yet, but the registrar may make it somebody's (register, pin, replace): ask it, then
-    /// judge again.
+    /// The certificate is pinned to no device yet; the registrar may register, pin or replace. Ask it, then
+    /// authenticate again.
     Register {
         /// The device that it would be now; for logs and limits only, the registrar derives its own.
         derived: DeviceId,
@@ -82,7 +81,7 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// Judges one connection of a certificate (`facts`) that was proven to chain to `ca`.
+/// Authenticates one connection of a certificate (`facts`) that was proven to chain to `ca`.
 pub fn authenticate(
     configuration: &Configuration,
     devices: &dyn Devices,
@@ -93,7 +92,7 @@ pub fn authenticate(
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Verdict {
-    match judge(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, ca, identification, now) {
         Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
         Ok(Known::Not(Registrable { unknown: true, .. })) if !availability.allow(instance) => {
             Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
@@ -103,7 +102,7 @@ pub fn authenticate(
     }
 }
 
-/// Judges a live session again: `None` while it keeps its right, that is, while [`authenticate`] would accept the same
+/// Authenticates a live session again: `None` while it keeps its right, that is, while [`authenticate`] would accept the same
 /// device. What would have to be asked of the registrar first has no right any more.
 pub fn lost_right(
     configuration: &Configuration,
@@ -114,7 +113,7 @@ pub fn lost_right(
     device: &DeviceId,
     now: Timestamp,
 ) -> Option<Refusal> {
-    match judge(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, ca, identification, now) {
         Ok(Known::Recognised(recognised)) if recognised.device == *device => None,
         Ok(Known::Recognised(_)) => Some(Refusal::TemplateNoLongerDerives),
         Ok(Known::Not(_)) => Some(match devices.entry(device) {
@@ -140,7 +139,7 @@ struct Registrable {
     unknown: bool,
 }
 
-fn judge(
+fn recognise(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
@@ -158,7 +157,7 @@ fn judge(
     if now > facts.not_after {
         return Err(Refusal::CertificateExpired);
     }
-    let authentication = Authentication { configuration, devices, claimant: Claimant { facts, ca } };
+    let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -169,29 +168,29 @@ fn judge(
 struct Authentication<'a> {
     configuration: &'a Configuration,
     devices: &'a dyn Devices,
-    claimant: Claimant<'a>,
+    candidate: Candidate<'a>,
 }
 
 impl Authentication<'_> {
     /// The standard form: the named device's own record decides; the template only where there is nothing to compare.
     fn by_own_record(&self, named: DeviceId) -> Result<Known, Refusal> {
-        let standing = self.claimant.standing(self.devices, &named, None).map_err(|rejection| match rejection {
+        let matched = self.candidate.match_with(self.devices, &named, None).map_err(|rejection| match rejection {
             Rejection::CertificateHeldByOther(_) | Rejection::DeviceElsewhere(_) => Refusal::DeviceMismatch,
             other => refusal(other),
         })?;
-        match standing {
-            Standing::Same { device, active } => recognise(*device, active),
-            Standing::Unpinned(device) => self.unpinned(&device),
-            Standing::Other(device) => {
+        match matched {
+            CertificateMatch::Same { device, active } => pinned_to(*device, active),
+            CertificateMatch::Unpinned(device) => self.unpinned(&device),
+            CertificateMatch::Other(device) => {
                 let mismatch = |_| Refusal::CertificateMismatch;
                 let (derived, change) = self.derive().map_err(mismatch)?;
                 if derived.device_id != named || derived.product_id != device.product {
                     return Err(Refusal::CertificateMismatch);
                 }
-                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(named, None, false))
             }
-            Standing::Unknown => {
+            CertificateMatch::Unknown => {
                 let (derived, _) = self.derive()?;
                 if derived.device_id != named {
                     return Err(Refusal::DeviceMismatch);
@@ -203,7 +202,7 @@ impl Authentication<'_> {
 
     /// A pre-registered device that waits for its first certificate, named by the CONNECT. Where a template says which
     /// device a certificate is, the name may not contradict it. Where none does, the name is all there is, as with the
-    /// service: whoever has a certificate of a CA of that space may be the first. Who cannot live with that gives the
+    /// service: the first certificate of a CA of that space is pinned. An operator who does not want that gives the
     /// fingerprint when pre-registering.
     fn unpinned(&self, device: &Device) -> Result<Known, Refusal> {
         match self.derive() {
@@ -218,36 +217,38 @@ impl Authentication<'_> {
     /// Anything but the standard form: the template decides which device this is, if it is one at all.
     fn by_template(&self) -> Result<Known, Refusal> {
         let (derived, change) = self.derive()?;
-        let standing = self.claimant.standing(self.devices, &derived.device_id, Some(&derived.product_id));
-        let standing = standing.map_err(|rejection| match rejection {
+        let matched = self.candidate.match_with(self.devices, &derived.device_id, Some(&derived.product_id));
+        let matched = matched.map_err(|rejection| match rejection {
             Rejection::CertificateHeldByOther(_) => Refusal::TemplateNoLongerDerives,
-            Rejection::DeviceElsewhere(_) if self.claimant.owner(self.devices).is_some() => Refusal::TemplateNoLongerDerives,
+            Rejection::DeviceElsewhere(_) if self.candidate.owner(self.devices).is_some() => {
+                Refusal::TemplateNoLongerDerives
+            }
             other => refusal(other),
         })?;
-        match standing {
-            Standing::Same { device, active } => recognise(*device, active),
-            Standing::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
-            Standing::Other(device) => {
-                succeeds(self.configuration, &self.claimant, &device, change).map_err(refusal)?;
+        match matched {
+            CertificateMatch::Same { device, active } => pinned_to(*device, active),
+            CertificateMatch::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
+            CertificateMatch::Other(device) => {
+                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(derived.device_id, None, false))
             }
-            Standing::Unknown => Ok(registrable(derived.device_id, None, true)),
+            CertificateMatch::Unknown => Ok(registrable(derived.device_id, None, true)),
         }
     }
 
     /// What the template in force makes of the certificate.
     fn derive(&self) -> Result<(DerivedDevice, OnCertificateChange), Refusal> {
-        let Claimant { facts, ca } = self.claimant;
+        let Candidate { facts, ca } = self.candidate;
         let body = &self.configuration.template_in_force(ca).map_err(refusal)?.body;
         match body.evaluate(facts) {
             Ok(derived) => Ok((derived, body.on_certificate_change)),
-            Err(_) if self.claimant.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
+            Err(_) if self.candidate.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
             Err(fault) => Err(refusal(Rejection::TemplateNotApplicable(fault))),
         }
     }
 }
 
-fn recognise(device: Device, active: bool) -> Result<Known, Refusal> {
+fn pinned_to(device: Device, active: bool) -> Result<Known, Refusal> {
     if !active {
         return Err(Refusal::CertificateInactive);
     }

@@ -3,7 +3,7 @@
 //! Folded from the fleet log by the same `decide` and `evolve` discipline as a registry. Invariant: an access domain
 //! belongs to one instance, whatever its case. What holds of operators and access keys is in [`operators`].
 
-mod names;
+pub(crate) mod names;
 mod operators;
 
 use std::{collections::BTreeMap, net::IpAddr};
@@ -25,7 +25,6 @@ pub enum Edition {
     Basic,
     /// Logical multi-tenant.
     Standard,
-    /// Dedicated.
     Enterprise,
 }
 
@@ -43,17 +42,15 @@ impl Edition {
 /// One IoT platform instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// Its id.
     pub id: InstanceId,
     /// The DNS name that a device's SNI must carry; lower case.
     pub access_domain: Box<str>,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: Box<str>,
     /// Which of the instances of this id it is. An update never changes it.
     pub incarnation: Incarnation,
-    /// The most live devices that it may hold. `None` in a record of version 1: whoever asks falls back to its own
+    /// The most live devices that it may hold. `None` in a record of version 1: the reader falls back to its own
     /// configuration.
     pub devices_max: Option<u64>,
     /// Whether its edition and region allow self-registration, as the registrar ruled when the record was written. `None`
@@ -64,11 +61,9 @@ pub struct Instance {
 /// An instance as an operator wants it: what the registrar rules on or draws itself is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceDraft {
-    /// Its id.
     pub id: InstanceId,
     /// The DNS name that a device's SNI must carry, in any case.
     pub access_domain: Box<str>,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: Box<str>,
@@ -122,7 +117,7 @@ impl AvailabilityRules {
     }
 
     /// Whether this table lets devices of an instance of that edition and region register themselves.
-    pub fn allow_at(&self, edition: Edition, region: &str) -> bool {
+    pub(crate) fn allow_at(&self, edition: Edition, region: &str) -> bool {
         !self
             .unavailable
             .iter()
@@ -133,9 +128,7 @@ impl AvailabilityRules {
 /// The instances and operators, folded from the fleet log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fleet {
-    /// By id.
     pub instances: BTreeMap<InstanceId, Instance>,
-    /// By name.
     pub operators: BTreeMap<OperatorName, Operator>,
     /// By id; each is of an operator that exists.
     pub access_keys: BTreeMap<AccessKeyId, AccessKey>,
@@ -143,7 +136,6 @@ pub struct Fleet {
 
 /// What an operator asks of the fleet. `None` in an update means "leave as it is".
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetCommand {
     /// Adds an instance.
     CreateInstance(InstanceDraft),
@@ -169,7 +161,6 @@ pub enum FleetCommand {
 
 /// What happened to the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum FleetEvent {
     /// An instance is served.
     InstanceCreated(Instance),

@@ -12,7 +12,6 @@ use crate::{limits, text};
 /// Why a text is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing there.
     #[error("{kind} is empty: give 1 to {max} of letters, digits, '_' and '-'")]
     Empty {
         /// What the text should have been.
@@ -78,7 +77,6 @@ macro_rules! id {
                 Ok(Self(value.into()))
             }
 
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -12,6 +12,7 @@
 
 pub mod authenticate;
 pub mod certificate;
+pub mod fault;
 pub mod fleet;
 pub mod ids;
 pub mod limits;

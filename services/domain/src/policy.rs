@@ -64,11 +64,9 @@ pub struct Statement {
 /// A policy of one resource space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Its id.
     pub id: PolicyId,
     /// The resource space it belongs to.
     pub space: SpaceId,
-    /// Its name.
     pub name: Box<str>,
     /// At most 10.
     pub statements: Vec<Statement>,
@@ -128,7 +126,7 @@ pub fn permits<'a>(
 
 /// Whether some DENY of `policies` covers a topic name that a message is about to be delivered on.
 ///
-/// A filter is judged as the text that it is, as at the service, so an ALLOW of `*` lets a device subscribe `#`, and a
+/// A filter is matched as the text that it is, as at the service, so an ALLOW of `*` lets a device subscribe `#`, and a
 /// DENY of `secret/*` does not match that text. What the DENY means is kept here: no message of `secret/…` arrives.
 pub fn forbids<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
@@ -150,7 +148,7 @@ impl Statement {
 }
 
 /// The policy that every new resource space gets at `at`, as the service does: everything outside `$oc` is allowed.
-pub fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
+pub(crate) fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
     Policy {
         id,
         space,

@@ -1,20 +1,7 @@
 //! Why a connection is not let in, or not kept. Each has one stable code, the same in MQTT 5 reason strings, logs,
 //! metrics and `docs/operate/codes`.
 
-use crate::rejection::Rejection;
-
-/// Whose fault something is: decides log level, status and who is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The device or its certificate.
-    Device,
-    /// Whoever configured the instance.
-    Operator,
-    /// Rollcall itself, or its limits.
-    Service,
-    /// Something that Rollcall depends on.
-    Dependency,
-}
+use crate::{fault::Fault, rejection::Rejection};
 
 /// Why a connection is not let in, or not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +36,7 @@ pub enum Refusal {
     /// The CA certificate has no template: only registered devices that use the standard client id and user name get in.
     #[error("the CA certificate has no template bound: only a registered device with the standard client id gets in")]
     TemplateNotBound,
-    /// Self-registration is switched off for the CA certificate: nobody new, and of those registered only who uses the
+    /// Self-registration is switched off for the CA certificate: no new device, and of those registered only one that uses the
     /// standard client id and user name.
     #[error("self-registration is switched off for the CA certificate")]
     SelfRegistrationDisabled,

@@ -5,31 +5,25 @@ use crate::{
         authority::{AuthorityFault, ProofFault},
         path::PathError,
     },
-    fleet::{AccessKeyId, OperatorName},
+    fault::Fault,
+    fleet::names::{AccessKeyId, OperatorName},
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
-    refusal::Fault,
     template::{EvaluationFault, TemplateFault},
 };
 
 /// What kind of thing a rejection speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// An instance.
     Instance(InstanceId),
     /// A resource space.
     Space(SpaceId),
-    /// A product.
     Product(ProductId),
-    /// A policy.
     Policy(PolicyId),
-    /// A template.
     Template(TemplateId),
     /// A CA certificate.
     Ca(CaId),
-    /// A device.
     Device(DeviceId),
-    /// An operator.
     Operator(OperatorName),
     /// An access key.
     AccessKey(AccessKeyId),
@@ -63,7 +57,6 @@ pub enum Rejection {
     /// Something else has that name.
     #[error("the name {name:?} is taken by {holder}")]
     NameTaken {
-        /// The name.
         name: String,
         /// Who has it.
         holder: Subject,
@@ -89,13 +82,11 @@ pub enum Rejection {
     LimitReached {
         /// What there are too many of, plural, such as `templates in this instance`.
         what: &'static str,
-        /// The limit.
         max: u64,
     },
     /// The instance would have no log to keep its records in: it is not made.
     #[error("the log of instance {instance} cannot be made, so the instance is not: {reason}")]
     LogNotMade {
-        /// The instance.
         instance: InstanceId,
         /// What the broker said, and what would help.
         reason: String,
@@ -137,12 +128,7 @@ pub enum Rejection {
     TemplateRequired,
     /// The edition and region have no self-registration.
     #[error("self-registration is not available in edition {edition}, region {region}")]
-    SelfRegistrationUnavailable {
-        /// Edition name.
-        edition: &'static str,
-        /// Region.
-        region: String,
-    },
+    SelfRegistrationUnavailable { edition: &'static str, region: String },
     /// Self-registration is off for the CA certificate.
     #[error("self-registration is switched off for the CA certificate")]
     SelfRegistrationDisabled,
@@ -160,16 +146,10 @@ pub enum Rejection {
     TemplateNotApplicable(#[source] EvaluationFault),
     /// The product exists, but in another resource space than the CA certificate.
     #[error("product {product} is not in the resource space of the CA certificate")]
-    ProductInAnotherSpace {
-        /// The product.
-        product: ProductId,
-    },
+    ProductInAnotherSpace { product: ProductId },
     /// The policy exists, but in another resource space.
     #[error("policy {policy} is not in the resource space it is to be used in")]
-    PolicyInAnotherSpace {
-        /// The policy.
-        policy: PolicyId,
-    },
+    PolicyInAnotherSpace { policy: PolicyId },
     /// The device id belongs to a device with another certificate.
     #[error("device {0} is registered with another certificate")]
     DeviceHasOtherCertificate(DeviceId),

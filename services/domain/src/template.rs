@@ -1,6 +1,6 @@
 //! Self-registration templates: which certificate attributes become which device fields.
 //!
-//! A [`TemplateDraft`] is what somebody wrote; [`TemplateDraft::validate`] makes a [`TemplateBody`] of it or says what is
+//! A [`TemplateDraft`] is what an operator wrote; [`TemplateDraft::validate`] makes a [`TemplateBody`] of it or says what is
 //! wrong and where. Evaluation ([`TemplateBody::evaluate`]) is single-pass: a value taken from a certificate is data and is never expanded again.
 
 use crate::{
@@ -56,7 +56,6 @@ pub enum Value {
 /// What to do when a known device comes with another certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnCertificateChange {
-    /// Refuse it.
     #[default]
     Reject,
     /// Accept a certificate of the same CA with a newer notBefore in place of the old one.
@@ -72,9 +71,7 @@ pub struct TemplateBody {
     pub device_name: Option<SubjectAttribute>,
     /// Device id, if the template gives one; else `<product_id>_<node_id>`.
     pub device_id: Option<SubjectAttribute>,
-    /// Node id.
     pub node_id: SubjectAttribute,
-    /// Product id.
     pub product_id: Value,
     /// Tags, in the order written.
     pub tags: Vec<(Value, Value)>,
@@ -114,7 +111,6 @@ pub struct DerivedDevice {
     pub product_id: ProductId,
     /// Its name, if the template gives one.
     pub device_name: Option<Box<str>>,
-    /// Its tags.
     pub tags: Vec<Tag>,
     /// The policies to bind.
     pub policy_ids: Vec<PolicyId>,
@@ -125,12 +121,7 @@ pub struct DerivedDevice {
 pub enum EvaluationFault {
     /// A declared parameter cannot be used.
     #[error("the certificate's {attribute} cannot be used: {fault}")]
-    Attribute {
-        /// Which one.
-        attribute: SubjectAttribute,
-        /// Why.
-        fault: AttributeFault,
-    },
+    Attribute { attribute: SubjectAttribute, fault: AttributeFault },
     /// A field's value breaks the limits of the v5 API.
     #[error("{field} would be {value:?}, but {rule}")]
     Field {

@@ -11,7 +11,7 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// Chinese characters, letters, digits and `_.-`: tag keys and values.
-pub fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || is_chinese(c) || "_.-".contains(c))
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{DeviceEntry, Devices, Event, evolve_device},
+    registry::{DeviceChange, DeviceEntry, Devices, Event, evolve_device},
     time::Timestamp,
 };
 
@@ -58,24 +58,16 @@ pub(crate) struct PendingDevices<'a, D> {
 }
 
 impl<D: Devices> PendingDevices<'_, D> {
-    /// Takes the event to have happened to its device. A fingerprint leads to whoever pinned it first, as everywhere.
+    /// Takes the event to have happened to its device. Fingerprints follow as [`DeviceChange`] says.
     pub(crate) fn apply_pending(&mut self, event: &Event, at: Timestamp, position: Position) {
         let Some(id) = event.device() else { return };
         let before = self.entry(id);
         let after = evolve_device(before.clone(), event, at);
-        let (released, pinned) = (fingerprints(before.as_ref()), fingerprints(after.as_ref()));
-        for fingerprint in released.iter().filter(|fingerprint| !pinned.contains(fingerprint)) {
-            if self.holder(fingerprint).as_ref() == Some(id) {
-                self.pending.holders.insert(*fingerprint, (position, None));
-            }
+        let change = DeviceChange::between(before.as_ref(), after.as_ref());
+        for (fingerprint, holder) in change.holders(id, |fingerprint| self.holder(fingerprint)) {
+            self.pending.holders.insert(fingerprint, (position, holder));
         }
-        for fingerprint in pinned {
-            if self.holder(&fingerprint).is_none() {
-                self.pending.holders.insert(fingerprint, (position, Some(id.clone())));
-            }
-        }
-        let (was, is) = (is_live(before.as_ref()), is_live(after.as_ref()));
-        *self.live = self.live.saturating_add(u64::from(is)).saturating_sub(u64::from(was));
+        *self.live = change.count(*self.live);
         self.pending.entries.insert(id.clone(), (position, after));
     }
 }
@@ -99,16 +91,5 @@ impl<D: Devices> Devices for PendingDevices<'_, D> {
 
     fn count(&self) -> u64 {
         *self.live
-    }
-}
-
-fn is_live(entry: Option<&DeviceEntry>) -> bool {
-    matches!(entry, Some(DeviceEntry::Live(_)))
-}
-
-fn fingerprints(entry: Option<&DeviceEntry>) -> Vec<Fingerprint> {
-    match entry {
-        Some(DeviceEntry::Live(device)) => device.credential.pins().map(|pin| pin.fingerprint).collect(),
-        Some(DeviceEntry::Deleted { .. }) | None => Vec::new(),
     }
 }

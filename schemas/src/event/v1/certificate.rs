@@ -28,7 +28,6 @@ pub struct CertificateRetired {
     pub fingerprint: Fingerprint,
     /// The device that it was of.
     pub device: String,
-    /// Why.
     pub reason: RetirementReason,
     /// The certificate's own notAfter; absent where only its fingerprint is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +38,6 @@ pub struct CertificateRetired {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateReadmitted {
-    /// Which certificate.
     pub fingerprint: Fingerprint,
     /// The only device that it is readmitted for; absent: for whichever it comes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

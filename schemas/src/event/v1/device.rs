@@ -19,18 +19,14 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceProfile {
-    /// Its id.
     pub device: String,
     /// What its owner calls it.
     pub node_id: String,
     /// The resource space it belongs to.
     pub space: String,
-    /// Its product.
     pub product: String,
-    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// Policies bound to it.
@@ -46,7 +42,6 @@ pub struct PresentedCertificate {
     pub sha256: Sha256,
     /// The certificate, DER.
     pub der: Base64,
-    /// Its notBefore.
     pub not_before: Time,
     /// The CA certificate that it was proven by.
     pub ca: String,
@@ -60,10 +55,8 @@ pub enum DeclaredCredential {
     Secret,
     /// By the certificates with these fingerprints; without a primary, the first that connects is pinned.
     Certificates {
-        /// The first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         primary: Option<Fingerprint>,
-        /// The spare.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secondary: Option<Fingerprint>,
     },
@@ -75,7 +68,7 @@ pub enum DeclaredCredential {
 pub enum CertificateSlot {
     /// The one that a first connection pins.
     Primary,
-    /// The spare.
+    /// The spare, for a certificate change without interruption.
     Secondary,
 }
 
@@ -83,7 +76,6 @@ pub enum CertificateSlot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceRegistered {
-    /// The device.
     pub profile: DeviceProfile,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -97,7 +89,6 @@ pub struct DeviceRegistered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePreRegistered {
-    /// The device.
     pub profile: DeviceProfile,
     /// How it will prove who it is.
     pub credential: DeclaredCredential,
@@ -107,7 +98,6 @@ pub struct DevicePreRegistered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceCertificatePinned {
-    /// The device.
     pub device: String,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -117,7 +107,6 @@ pub struct DeviceCertificatePinned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceCertificateReplaced {
-    /// The device.
     pub device: String,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -127,12 +116,9 @@ pub struct DeviceCertificateReplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceUpdated {
-    /// The device.
     pub device: String,
-    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Operator's own JSON, as text.
@@ -144,9 +130,7 @@ pub struct DeviceUpdated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceTagsChanged {
-    /// The device.
     pub device: String,
-    /// Its tags.
     pub tags: Vec<Tag>,
 }
 
@@ -154,7 +138,6 @@ pub struct DeviceTagsChanged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceFrozen {
-    /// The device.
     pub device: String,
 }
 
@@ -162,7 +145,6 @@ pub struct DeviceFrozen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceUnfrozen {
-    /// The device.
     pub device: String,
 }
 
@@ -170,9 +152,7 @@ pub struct DeviceUnfrozen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceFingerprintReset {
-    /// The device.
     pub device: String,
-    /// Which fingerprint.
     pub slot: CertificateSlot,
     /// What it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,9 +163,7 @@ pub struct DeviceFingerprintReset {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceCertificateSwitched {
-    /// The device.
     pub device: String,
-    /// Which certificate.
     pub fingerprint: Fingerprint,
     /// Whether it may be used.
     pub active: bool,
@@ -195,7 +173,6 @@ pub struct DeviceCertificateSwitched {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceDeleted {
-    /// The device.
     pub device: String,
 }
 
@@ -203,6 +180,5 @@ pub struct DeviceDeleted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceReadmitted {
-    /// The device.
     pub device: String,
 }

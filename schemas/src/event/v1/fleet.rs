@@ -11,7 +11,7 @@ pub enum Edition {
     Basic,
     /// Logical multi-tenant.
     Standard,
-    /// Dedicated.
+    /// Dedicated to one tenant.
     Enterprise,
 }
 
@@ -19,11 +19,9 @@ pub enum Edition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// Its id.
     pub id: String,
     /// The DNS name that a device's SNI must carry; lower case.
     pub access_domain: String,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: String,
@@ -49,6 +47,5 @@ pub struct InstanceUpdated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceDeleted {
-    /// Its id.
     pub instance: String,
 }

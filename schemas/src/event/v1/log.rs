@@ -25,7 +25,7 @@ pub struct RecordSkipped {
     pub position: u64,
 }
 
-/// A key of registrars, named by whoever holds one that is trusted already: what it signs is theirs from this record on.
+/// A key of registrars, named by a registrar whose key is trusted already: what it signs is theirs from this record on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrarKeyNamed {

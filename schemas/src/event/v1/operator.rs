@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Read.
+    /// May read within its scope.
     Viewer,
-    /// Also change registries within their scope.
+    /// May also change registries within its scope.
     Operator,
-    /// Also change instances, operators and access keys.
+    /// May also change instances, operators and access keys.
     Admin,
 }
 
@@ -48,7 +48,6 @@ pub struct NewOperator {
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// Where.
     pub scope: Scope,
     /// Its project: 32 lower-case hex digits.
     pub project: String,
@@ -69,11 +68,9 @@ pub struct OperatorCreated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorUpdated {
-    /// Its name.
     pub operator: String,
     /// What it may do.
     pub role: Role,
-    /// Where.
     pub scope: Scope,
     /// Whether it may do anything at all.
     pub enabled: bool,
@@ -83,7 +80,6 @@ pub struct OperatorUpdated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorPasswordSet {
-    /// Its name.
     pub operator: String,
     /// What its password is checked against.
     pub password_hash: PasswordHash,
@@ -93,7 +89,6 @@ pub struct OperatorPasswordSet {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorDeleted {
-    /// Its name.
     pub operator: String,
 }
 
@@ -115,7 +110,6 @@ pub struct AccessKeyCreated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKeySwitched {
-    /// Its id.
     pub key: String,
     /// Whether it may be used.
     pub enabled: bool,
@@ -125,6 +119,5 @@ pub struct AccessKeySwitched {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKeyDeleted {
-    /// Its id.
     pub key: String,
 }

@@ -40,13 +40,12 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PolicyTarget {
-    /// One device.
+    /// One device, by its id.
     Device(String),
     /// Every device of a product.
     Product {
         /// The product's resource space.
         space: String,
-        /// The product.
         product: String,
     },
     /// Every device of a resource space.
@@ -57,11 +56,9 @@ pub enum PolicyTarget {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyCreated {
-    /// The policy.
     pub policy: String,
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
     /// At most 10.
     pub statements: Vec<Statement>,
@@ -71,9 +68,7 @@ pub struct PolicyCreated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyUpdated {
-    /// The policy.
     pub policy: String,
-    /// Its name.
     pub name: String,
     /// At most 10.
     pub statements: Vec<Statement>,
@@ -83,7 +78,6 @@ pub struct PolicyUpdated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDeleted {
-    /// The policy.
     pub policy: String,
 }
 
@@ -91,7 +85,6 @@ pub struct PolicyDeleted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyBound {
-    /// The policy.
     pub policy: String,
     /// What it is bound to.
     pub target: PolicyTarget,
@@ -101,7 +94,6 @@ pub struct PolicyBound {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyUnbound {
-    /// The policy.
     pub policy: String,
     /// What it is bound to.
     pub target: PolicyTarget,

@@ -34,7 +34,6 @@ pub struct ProductDetails {
 pub struct ProductCreated {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
     /// What is said of it.
     pub details: ProductDetails,
@@ -46,7 +45,6 @@ pub struct ProductCreated {
 pub struct ProductUpdated {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
     /// What is said of it.
     pub details: ProductDetails,
@@ -58,6 +56,5 @@ pub struct ProductUpdated {
 pub struct ProductDeleted {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
 }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct SpaceCreated {
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
     /// Whether requests without a space mean this one.
     pub default_space: bool,
@@ -23,7 +22,6 @@ pub struct SpaceCreated {
 pub struct SpaceRenamed {
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
 }
 

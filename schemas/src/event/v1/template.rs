@@ -10,11 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateCreated {
-    /// The template.
     pub template: String,
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// What it makes of a certificate.
     pub body: TemplateBody,
@@ -24,9 +21,7 @@ pub struct TemplateCreated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateUpdated {
-    /// The template.
     pub template: String,
-    /// Its description.
     pub description: String,
     /// What it makes of a certificate.
     pub body: TemplateBody,
@@ -36,7 +31,6 @@ pub struct TemplateUpdated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateDeleted {
-    /// The template.
     pub template: String,
 }
 
@@ -64,7 +58,7 @@ pub struct Parameter {
 /// The type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ParameterKind {
-    /// A text.
+    /// A text, which is all there is.
     String,
 }
 
@@ -72,7 +66,6 @@ pub enum ParameterKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateResources {
-    /// The device.
     pub device: TemplateDevice,
     /// The policies bound to it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,15 +76,12 @@ pub struct TemplateResources {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateDevice {
-    /// Device name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<Reference>,
     /// Device id; absent: `<product_id>_<node_id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<Reference>,
-    /// Node id.
     pub node_id: Reference,
-    /// Product id.
     pub product_id: StaticOrReference,
     /// Tags, in the order written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -102,9 +92,7 @@ pub struct TemplateDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateTag {
-    /// Its key.
     pub tag_key: StaticOrReference,
-    /// Its value.
     pub tag_value: StaticOrReference,
 }
 
@@ -112,7 +100,6 @@ pub struct TemplateTag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplatePolicy {
-    /// Their ids.
     pub policy_ids: Vec<String>,
 }
 
@@ -120,7 +107,7 @@ pub struct TemplatePolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnCertificateChange {
-    /// Refuse it.
+    /// Refuse the new certificate.
     Reject,
     /// Accept a newer certificate of the same CA in place of the old one.
     Replace,

@@ -21,9 +21,7 @@ pub struct PresentedCertificate {
     pub sha256: Sha256,
     /// The certificate, DER.
     pub der: Base64,
-    /// Its notBefore.
     pub not_before: Time,
-    /// Its notAfter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
     /// The CA certificate that it was proven by: its id, which outlives neither its deletion nor a renewal.
@@ -46,9 +44,7 @@ pub struct PresentedCertificate {
 pub struct ChainCertificate {
     /// Over its subject and public key, as in `CaUploaded`.
     pub name_and_key_sha256: Sha256,
-    /// Its notBefore.
     pub not_before: Time,
-    /// Its notAfter.
     pub not_after: Time,
 }
 
@@ -56,7 +52,6 @@ pub struct ChainCertificate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceRegistered {
-    /// The device.
     pub profile: DeviceProfile,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -70,7 +65,6 @@ pub struct DeviceRegistered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceCertificatePinned {
-    /// The device.
     pub device: String,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -80,7 +74,6 @@ pub struct DeviceCertificatePinned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceCertificateReplaced {
-    /// The device.
     pub device: String,
     /// What it came with.
     pub certificate: PresentedCertificate,
@@ -90,11 +83,9 @@ pub struct DeviceCertificateReplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePreRegistered {
-    /// The device.
     pub profile: DeviceProfile,
     /// How it will prove who it is.
     pub credential: DeclaredCredential,
-    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Operator's own JSON, as text.

@@ -10,11 +10,9 @@ use crate::event::v1::{self, Edition};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// Its id.
     pub id: String,
     /// The DNS name that a device's SNI must carry; lower case.
     pub access_domain: String,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: String,

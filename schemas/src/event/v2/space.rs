@@ -11,7 +11,6 @@ use crate::event::v1;
 pub struct SpaceCreated {
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
     /// Whether requests without a space mean this one.
     pub default_space: bool,

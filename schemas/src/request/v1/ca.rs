@@ -10,23 +10,18 @@ use crate::encoding::Base64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTemplate {
-    /// The template.
     pub template: String,
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// As written, unchecked.
     pub body: TemplateDraft,
 }
 
-/// Change it.
+/// Changes a template; what is absent stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTemplate {
-    /// The template.
     pub template: String,
-    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// As written, unchecked.
@@ -34,11 +29,10 @@ pub struct UpdateTemplate {
     pub body: Option<TemplateDraft>,
 }
 
-/// Remove it.
+/// Removes a template that is bound to no CA certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteTemplate {
-    /// The template.
     pub template: String,
 }
 
@@ -80,7 +74,7 @@ pub enum TemplateChange {
     Keep,
     /// Bind this one in place of whatever is bound.
     Bind(String),
-    /// Bind none.
+    /// Binds no template.
     Unbind,
 }
 
@@ -97,7 +91,7 @@ pub struct ConfigureCa {
     pub self_registration: Option<bool>,
 }
 
-/// Remove it.
+/// Removes a CA certificate from its resource space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteCa {

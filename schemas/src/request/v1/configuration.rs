@@ -11,7 +11,6 @@ use crate::event::v1::{PolicyTarget, ProductDetails, Statement};
 pub struct CreateSpace {
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
     /// The id of the policy that it gets.
     pub default_policy: String,
@@ -23,11 +22,10 @@ pub struct CreateSpace {
 pub struct RenameSpace {
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
 }
 
-/// Remove it.
+/// Removes a resource space that nothing uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteSpace {
@@ -41,7 +39,6 @@ pub struct DeleteSpace {
 pub struct CreateProduct {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
     /// What is said of it.
     pub details: ProductDetails,
@@ -53,19 +50,17 @@ pub struct CreateProduct {
 pub struct UpdateProduct {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
     /// What is said of it.
     pub details: ProductDetails,
 }
 
-/// Remove it.
+/// Removes a product that no device belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteProduct {
     /// The resource space.
     pub space: String,
-    /// The product.
     pub product: String,
 }
 
@@ -73,23 +68,19 @@ pub struct DeleteProduct {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreatePolicy {
-    /// The policy.
     pub policy: String,
     /// The resource space.
     pub space: String,
-    /// Its name.
     pub name: String,
     /// At most 10.
     pub statements: Vec<Statement>,
 }
 
-/// Change it.
+/// Changes a policy; what is absent stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdatePolicy {
-    /// The policy.
     pub policy: String,
-    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// At most 10.
@@ -97,11 +88,10 @@ pub struct UpdatePolicy {
     pub statements: Option<Vec<Statement>>,
 }
 
-/// Remove it.
+/// Removes a policy from its resource space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeletePolicy {
-    /// The policy.
     pub policy: String,
 }
 
@@ -109,7 +99,6 @@ pub struct DeletePolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BindPolicy {
-    /// The policy.
     pub policy: String,
     /// What it is bound to.
     pub target: PolicyTarget,
@@ -119,7 +108,6 @@ pub struct BindPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnbindPolicy {
-    /// The policy.
     pub policy: String,
     /// What it is bound to.
     pub target: PolicyTarget,

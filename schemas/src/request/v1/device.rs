@@ -12,7 +12,6 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreRegisterDevice {
-    /// The device.
     pub profile: DeviceProfile,
     /// How it will prove who it is.
     pub credential: DeclaredCredential,
@@ -22,12 +21,9 @@ pub struct PreRegisterDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateDevice {
-    /// The device.
     pub device: String,
-    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Operator's own JSON, as text.
@@ -39,9 +35,7 @@ pub struct UpdateDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagDevice {
-    /// The device.
     pub device: String,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
 
@@ -49,9 +43,7 @@ pub struct TagDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UntagDevice {
-    /// The device.
     pub device: String,
-    /// Their keys.
     pub keys: Vec<String>,
 }
 
@@ -59,7 +51,6 @@ pub struct UntagDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FreezeDevice {
-    /// The device.
     pub device: String,
 }
 
@@ -67,7 +58,6 @@ pub struct FreezeDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnfreezeDevice {
-    /// The device.
     pub device: String,
 }
 
@@ -75,9 +65,7 @@ pub struct UnfreezeDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetFingerprint {
-    /// The device.
     pub device: String,
-    /// Which fingerprint.
     pub slot: CertificateSlot,
     /// What it is to be; absent: the next certificate is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,9 +76,7 @@ pub struct ResetFingerprint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchCertificate {
-    /// The device.
     pub device: String,
-    /// Which certificate.
     pub fingerprint: Fingerprint,
     /// Whether it may be used.
     pub active: bool,
@@ -100,7 +86,6 @@ pub struct SwitchCertificate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteDevice {
-    /// The device.
     pub device: String,
 }
 
@@ -108,6 +93,5 @@ pub struct DeleteDevice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadmitDevice {
-    /// The device.
     pub device: String,
 }

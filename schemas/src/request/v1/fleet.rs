@@ -25,6 +25,5 @@ pub struct UpdateInstance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteInstance {
-    /// Its id.
     pub instance: String,
 }

@@ -17,12 +17,10 @@ pub struct CreateOperator {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateOperator {
-    /// Its name.
     pub operator: String,
     /// What it may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// Whether it may do anything at all.
@@ -34,7 +32,6 @@ pub struct UpdateOperator {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetOperatorPassword {
-    /// Its name.
     pub operator: String,
     /// What its password is checked against.
     pub password_hash: PasswordHash,
@@ -44,7 +41,6 @@ pub struct SetOperatorPassword {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteOperator {
-    /// Its name.
     pub operator: String,
 }
 
@@ -64,7 +60,6 @@ pub struct CreateAccessKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchAccessKey {
-    /// Its id.
     pub key: String,
     /// Whether it may be used.
     pub enabled: bool,
@@ -74,6 +69,5 @@ pub struct SwitchAccessKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteAccessKey {
-    /// Its id.
     pub key: String,
 }

@@ -1,4 +1,4 @@
-//! A self-registration template as somebody wrote it, version 1: the v5 API's `template_body`, unchecked.
+//! A self-registration template as an operator wrote it, version 1: the v5 API's `template_body`, unchecked.
 //!
 //! Looser than the record's shape where a rule of the domain will say more than "missing field" could: fields that must
 //! be there may be absent, and a field that must be a reference may be a text.
@@ -28,7 +28,6 @@ pub struct TemplateDraft {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterDraft {
-    /// `String`.
     #[serde(rename = "type")]
     pub kind: String,
 }
@@ -37,7 +36,6 @@ pub struct ParameterDraft {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResourcesDraft {
-    /// The device.
     pub device: DeviceDraft,
     /// The policies to bind to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,16 +46,12 @@ pub struct ResourcesDraft {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceDraft {
-    /// Device name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<StaticOrReference>,
-    /// Device id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<StaticOrReference>,
-    /// Node id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_id: Option<StaticOrReference>,
-    /// Product id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_id: Option<StaticOrReference>,
     /// Tags, in the order written.
@@ -69,7 +63,6 @@ pub struct DeviceDraft {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDraft {
-    /// Their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_ids: Option<Vec<String>>,
 }

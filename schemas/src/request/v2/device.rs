@@ -12,11 +12,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreRegisterDevice {
-    /// The device.
     pub profile: DeviceProfile,
     /// How it will prove who it is.
     pub credential: DeclaredCredential,
-    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Operator's own JSON, as text.

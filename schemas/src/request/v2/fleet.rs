@@ -12,11 +12,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceDraft {
-    /// Its id.
     pub id: String,
     /// The DNS name that a device's SNI must carry.
     pub access_domain: String,
-    /// Its edition.
     pub edition: Edition,
     /// Its region, such as `cn-north-4`.
     pub region: String,

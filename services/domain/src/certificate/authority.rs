@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     extensions::{self, BasicConstraints, Extensions, NameConstraintFault},
-    facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute, X509Version},
+    facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute},
     keys,
-    outline::{Outline, OutlineFault},
+    tbs::{TbsCertificate, TbsFault, X509Version},
 };
 use crate::{text, time::Timestamp};
 
@@ -77,7 +77,7 @@ pub enum AuthorityFault {
     /// Name constraints that path building cannot honour (directoryName, rfc822Name and others but DNS and IP).
     #[error("the CA certificate has name constraints of kind {kind}, which cannot be honoured")]
     NameConstraints {
-        /// Which GeneralName.
+        /// The form of GeneralName, such as `directoryName`.
         kind: String,
     },
 }
@@ -110,27 +110,27 @@ pub enum ProofFault {
 /// # Errors
 /// The first [`AuthorityFault`].
 pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFault> {
-    let outline = Outline::read(der).map_err(|fault| match fault {
-        OutlineFault::Version => AuthorityFault::NotVersion3,
+    let certificate = TbsCertificate::read(der).map_err(|fault| match fault {
+        TbsFault::Version => AuthorityFault::NotVersion3,
         fault => malformed(FactsError::from(fault)),
     })?;
-    if outline.version != X509Version::V3 {
+    if certificate.version != X509Version::V3 {
         return Err(AuthorityFault::NotVersion3);
     }
-    let attributes = facts::attributes(outline.subject).map_err(malformed)?;
-    let extensions = Extensions::read(outline.extensions).map_err(|fault| malformed(fault.0))?;
+    let attributes = facts::attributes(certificate.subject).map_err(malformed)?;
+    let extensions = Extensions::read(certificate.extensions).map_err(|fault| malformed(fault.0))?;
     may_issue(&extensions)?;
-    if now < outline.not_before || now > outline.not_after {
+    if now < certificate.not_before || now > certificate.not_after {
         return Err(AuthorityFault::NotValidNow);
     }
     if let Some(oid) = extensions.unknown_critical {
         return Err(AuthorityFault::UnknownCriticalExtension { oid: extensions::dotted(oid) });
     }
-    if outline.subject.is_empty() {
+    if certificate.subject.is_empty() {
         return Err(AuthorityFault::EmptySubject);
     }
-    keys::check(outline.public_key).map_err(|reason| AuthorityFault::WeakKey { reason })?;
-    check_signature(&outline)?;
+    keys::check(certificate.public_key).map_err(|reason| AuthorityFault::WeakKey { reason })?;
+    check_signature(&certificate)?;
     if let Some(constraints) = extensions.name_constraints {
         extensions::check_name_constraints(constraints).map_err(|fault| match fault {
             NameConstraintFault::Kind(kind) => AuthorityFault::NameConstraints { kind: kind.into() },
@@ -142,10 +142,10 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
     CertificateFacts::confirmed_from_der(der).map_err(malformed)?;
     Ok(AuthorityFacts {
         sha256: Sha256::digest(der).into(),
-        name_and_key_sha256: outline.name_and_key_sha256(),
+        name_and_key_sha256: certificate.name_and_key_sha256(),
         cn_name: cn_name(&attributes),
-        not_before: outline.not_before,
-        not_after: outline.not_after,
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
     })
 }
 
@@ -153,13 +153,13 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 ///
 /// # Errors
 /// The first [`ProofFault`].
-pub fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
+pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
     let malformed = |fault: FactsError| ProofFault::Malformed { reason: fault.to_string() };
-    let outline = Outline::read(proof).map_err(|fault| malformed(fault.into()))?;
+    let certificate = TbsCertificate::read(proof).map_err(|fault| malformed(fault.into()))?;
     let facts = CertificateFacts::from_der(proof).map_err(malformed)?;
     // The registry keeps only CA certificates that were read before; one that cannot be read now signs nothing.
-    let ca = Outline::read(ca).map_err(|_| ProofFault::NotSignedByCa)?;
-    if outline.issuer != ca.subject || keys::verify(&outline, ca.public_key).is_err() {
+    let ca = TbsCertificate::read(ca).map_err(|_| ProofFault::NotSignedByCa)?;
+    if certificate.issuer != ca.subject || keys::verify(&certificate, ca.public_key).is_err() {
         return Err(ProofFault::NotSignedByCa);
     }
     if facts.attribute(SubjectAttribute::CommonName) != Ok(code) {
@@ -186,12 +186,12 @@ fn may_issue(extensions: &Extensions<'_>) -> Result<(), AuthorityFault> {
     }
 }
 
-fn check_signature(outline: &Outline<'_>) -> Result<(), AuthorityFault> {
+fn check_signature(certificate: &TbsCertificate<'_>) -> Result<(), AuthorityFault> {
     let weak = |reason: &str| AuthorityFault::WeakSignature { reason: reason.into() };
-    if !keys::is_accepted_signature(outline.signature_algorithm) {
+    if !keys::is_accepted_signature(certificate.signature_algorithm) {
         return Err(weak("its algorithm is none of RSA, ECDSA (P-256, P-384) and Ed25519 with SHA-256 or better"));
     }
-    if outline.issuer == outline.subject && keys::verify(outline, outline.public_key).is_err() {
+    if certificate.issuer == certificate.subject && keys::verify(certificate, certificate.public_key).is_err() {
         return Err(weak("it is issued to its own name, but not signed with its own key"));
     }
     Ok(())

@@ -8,8 +8,11 @@ use std::fmt;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{name, outline::Outline, second_reader};
-use crate::{text, time::Timestamp};
+use super::{
+    name::{self, AttributeFault},
+    tbs::{TbsCertificate, TbsFault, X509Version},
+};
+use crate::{limits, text, time::Timestamp};
 
 #[cfg(test)]
 mod tests;
@@ -95,35 +98,6 @@ impl fmt::Display for SubjectAttribute {
     }
 }
 
-/// Why an attribute cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum AttributeFault {
-    /// Not in the Subject.
-    #[error("it is not in the Subject")]
-    Absent,
-    /// More than once in the Subject: which one is meant is anybody's guess.
-    #[error("it stands in the Subject more than once")]
-    Repeated,
-    /// There, with nothing in it.
-    #[error("it is empty")]
-    Empty,
-    /// Holds a control, bidirectional-formatting or zero-width character.
-    #[error("it holds a control character or an invisible one")]
-    ControlCharacter,
-    /// Its bytes are not what its ASN.1 tag says, or the tag is not a text.
-    #[error("its bytes are not the text that its ASN.1 type says")]
-    Undecodable,
-}
-
-/// The X.509 version of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum X509Version {
-    /// No extensions; still made by `openssl x509 -req` without an extension file.
-    V1,
-    /// Everything else that is accepted.
-    V3,
-}
-
 /// An attribute that is there, and its text if it has one that can be used.
 pub(crate) type Found = (SubjectAttribute, Result<Box<str>, AttributeFault>);
 
@@ -150,12 +124,7 @@ pub struct CertificateFacts {
 pub enum FactsError {
     /// Longer than [`crate::limits::CERTIFICATE_BYTES_MAX`].
     #[error("the certificate has {bytes} bytes: at most {max} are accepted")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        max: usize,
-    },
+    TooLarge { bytes: usize, max: usize },
     /// Not DER, or not a Certificate of RFC 5280.
     #[error("not a DER certificate: {reason}")]
     Malformed {
@@ -164,10 +133,18 @@ pub enum FactsError {
     },
     /// Bytes after the end of the certificate.
     #[error("{bytes} bytes follow the certificate: remove them")]
-    TrailingBytes {
-        /// How many.
-        bytes: usize,
-    },
+    TrailingBytes { bytes: usize },
+}
+
+impl From<TbsFault> for FactsError {
+    fn from(fault: TbsFault) -> Self {
+        match fault {
+            TbsFault::TooLarge { bytes } => Self::TooLarge { bytes, max: limits::CERTIFICATE_BYTES_MAX },
+            TbsFault::TrailingBytes { bytes } => Self::TrailingBytes { bytes },
+            TbsFault::Version => Self::Malformed { reason: "it is neither X.509 v1 nor v3".into() },
+            TbsFault::Malformed(reason) => Self::Malformed { reason: reason.into() },
+        }
+    }
 }
 
 impl CertificateFacts {
@@ -176,26 +153,15 @@ impl CertificateFacts {
     /// # Errors
     /// [`FactsError`] if the bytes are not exactly one certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, FactsError> {
-        let outline = Outline::read(der)?;
+        let certificate = TbsCertificate::read(der)?;
         Ok(Self {
             sha256: Sha256::digest(der).into(),
             sha1: Sha1::digest(der).into(),
-            version: outline.version,
-            not_before: outline.not_before,
-            not_after: outline.not_after,
-            subject: attributes(outline.subject)?,
+            version: certificate.version,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            subject: attributes(certificate.subject)?,
         })
-    }
-
-    /// As [`CertificateFacts::from_der`], for a certificate that is about to be written down: x509-parser must read the
-    /// same.
-    ///
-    /// # Errors
-    /// [`FactsError`] if either cannot read it, or they disagree.
-    pub fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
-        let facts = Self::from_der(der)?;
-        second_reader::confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
-        Ok(facts)
     }
 
     /// The one usable value of an attribute.

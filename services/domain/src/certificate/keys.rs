@@ -8,7 +8,7 @@ use webpki::{RawPublicKeyEntity, aws_lc_rs as algorithms};
 
 use super::{
     der::{self, DerFault, Reader},
-    outline::Outline,
+    tbs::TbsCertificate,
 };
 use crate::limits;
 
@@ -42,7 +42,7 @@ pub(super) enum SignatureFault {
 }
 
 /// Whether `public_key` (SubjectPublicKeyInfo, DER) made the signature of a certificate.
-pub(super) fn verify(certificate: &Outline<'_>, public_key: &[u8]) -> Result<(), SignatureFault> {
+pub(super) fn verify(certificate: &TbsCertificate<'_>, public_key: &[u8]) -> Result<(), SignatureFault> {
     let public_key = SubjectPublicKeyInfoDer::from(public_key);
     let key = RawPublicKeyEntity::try_from(&public_key).map_err(|_| SignatureFault::NotGenuine)?;
     if !is_accepted_signature(certificate.signature_algorithm) {

@@ -3,12 +3,29 @@
 //! Invariant: text comes from the value's own ASN.1 tag and bytes, never from a DN string, and never from a guess: bytes
 //! that could mean two texts mean none.
 
-use super::{
-    der::{self, DerFault, Reader},
-    facts::AttributeFault,
-};
+use super::der::{self, DerFault, Reader};
 
-/// One AttributeTypeAndValue.
+/// Why an attribute cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum AttributeFault {
+    /// Not in the Subject.
+    #[error("it is not in the Subject")]
+    Absent,
+    /// More than once in the Subject: which one is meant is anybody's guess.
+    #[error("it stands in the Subject more than once")]
+    Repeated,
+    /// There, with nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// Holds a control, bidirectional-formatting or zero-width character.
+    #[error("it holds a control character or an invisible one")]
+    ControlCharacter,
+    /// Its bytes are not what its ASN.1 tag says, or the tag is not a text.
+    #[error("its bytes are not the text that its ASN.1 type says")]
+    Undecodable,
+}
+
+/// One AttributeTypeAndValue (RFC 5280 §4.1.2.4), borrowed from its DER.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attribute<'a> {
     /// Content of the OBJECT IDENTIFIER.

@@ -11,9 +11,9 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::{
-    facts::{FactsError, X509Version},
+    facts::FactsError,
     keys,
-    outline::Outline,
+    tbs::{TbsCertificate, X509Version},
 };
 use crate::{ids::CaId, limits, time::Timestamp};
 
@@ -63,9 +63,9 @@ pub struct ChainCertificate {
 }
 
 impl ChainCertificate {
-    fn of(outline: &Outline<'_>) -> Self {
-        let (not_before, not_after) = (outline.not_before, outline.not_after);
-        Self { name_and_key_sha256: outline.name_and_key_sha256(), not_before, not_after }
+    fn of(certificate: &TbsCertificate<'_>) -> Self {
+        let (not_before, not_after) = (certificate.not_before, certificate.not_after);
+        Self { name_and_key_sha256: certificate.name_and_key_sha256(), not_before, not_after }
     }
 }
 
@@ -80,7 +80,6 @@ pub enum PathError {
     TooLong {
         /// How many were presented.
         certificates: usize,
-        /// The limit.
         max: usize,
     },
     /// One of them cannot be read or is too large.
@@ -217,7 +216,8 @@ impl TrustStore {
         )?;
         let anchor = self.anchor_of(&path).ok_or(webpki::Error::UnknownIssuer)?;
         // Each was read as presented, so that none fails here; were one to, the path is not recorded with a gap.
-        let read = |der: CertificateDer<'_>| Outline::read(&der).map(|outline| ChainCertificate::of(&outline));
+        let read =
+            |der: CertificateDer<'_>| TbsCertificate::read(&der).map(|certificate| ChainCertificate::of(&certificate));
         let intermediates = path.intermediate_certificates().map(|issuer| read(issuer.der()));
         let intermediates = intermediates.collect::<Result<_, _>>().map_err(|_| webpki::Error::BadDer)?;
         Ok((anchor, intermediates))
@@ -236,7 +236,7 @@ impl TrustStore {
 /// # Errors
 /// [`FactsError`] if the bytes are not exactly one certificate.
 pub fn raw_public_key(device: &[u8]) -> Result<&[u8], FactsError> {
-    Ok(Outline::read(device)?.public_key)
+    Ok(TbsCertificate::read(device)?.public_key)
 }
 
 fn within(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<(), PathError> {

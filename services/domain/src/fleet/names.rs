@@ -28,7 +28,6 @@ macro_rules! name {
                 if is_one(value) { Ok(Self(value.into())) } else { Err(IdError::Form { kind: $kind, form: $form }) }
             }
 
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

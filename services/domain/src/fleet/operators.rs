@@ -20,11 +20,11 @@ use crate::{
 /// What an operator may do; each may all that the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Read.
+    /// May read within its scope.
     Viewer,
-    /// Also change registries within their scope.
+    /// May also change registries within its scope.
     Operator,
-    /// Also change instances, operators and access keys.
+    /// May also change instances, operators and access keys.
     Admin,
 }
 
@@ -87,7 +87,7 @@ impl PasswordHash {
         Self("withheld".into())
     }
 
-    /// The text, for whoever checks a password or writes the record.
+    /// The text, for checking a password and for writing the record.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -102,13 +102,10 @@ impl fmt::Debug for PasswordHash {
 /// Someone, or something, that may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
-    /// Its name.
     pub name: OperatorName,
     /// What it may do.
     pub role: Role,
-    /// Where.
     pub scope: Scope,
-    /// Its project.
     pub project: ProjectId,
     /// What its password is checked against; without one it can only use access keys.
     pub password_hash: Option<PasswordHash>,
@@ -130,13 +127,10 @@ impl Operator {
 /// What is said of an operator when it is created, in the command as in the event. It is enabled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOperator {
-    /// Its name.
     pub name: OperatorName,
     /// What it may do.
     pub role: Role,
-    /// Where.
     pub scope: Scope,
-    /// Its project.
     pub project: ProjectId,
     /// What its password is checked against, if it has one.
     pub password_hash: Option<PasswordHash>,
@@ -145,7 +139,6 @@ pub struct NewOperator {
 /// The public half of a key that signs calls for an operator. Its secret is derived from its id and kept nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
-    /// Its id.
     pub id: AccessKeyId,
     /// Whose it is: what it may is what they may now.
     pub operator: OperatorName,

@@ -37,7 +37,7 @@ fn matches(pattern: &str, topic: &str, client_id: &str) -> bool {
 #[test]
 fn f10_a_deny_holds_for_what_is_delivered_whatever_filter_it_came_by() {
     let both = [policy(&[(Effect::Allow, Action::Subscribe, "*"), (Effect::Deny, Action::Subscribe, "secret/*")])];
-    assert!(may(&both, Action::Subscribe, "#", "c"), "the filter is judged as the text that it is");
+    assert!(may(&both, Action::Subscribe, "#", "c"), "the filter is matched as the text that it is");
     let (device_id, product_id) = (device("dev-1"), ProductId::parse("prod").unwrap());
     let variables = Variables { device_id: &device_id, client_id: "c", product_id: &product_id };
     assert!(forbids(&both, Action::Subscribe, "secret/plan", variables));

@@ -1,7 +1,7 @@
 //! Whose a topic is, before any policy is asked.
 //!
 //! Invariant: what is called a device's own can only ever match topics of that device. A filter such as `$oc/devices/+/…`
-//! is nobody's, because the id is compared as text and cannot hold a wildcard; `#` and `+/…` are custom filters, which
+//! belongs to no device, because the id is compared as text and cannot hold a wildcard; `#` and `+/…` are custom filters, which
 //! MQTT keeps away from topics that begin with `$` (3.1.1 §4.7.2).
 
 use crate::ids::DeviceId;
@@ -14,7 +14,7 @@ const DEVICES_PREFIX: &str = "$oc/devices/";
 pub enum TopicScope {
     /// `$oc/devices/{own id}/…`: the device's own; the rest after the id and its slash.
     OwnSystem(Box<str>),
-    /// Anything else that begins with `$`: nobody's but the platform's. Shared subscriptions (`$share/…`) are among it.
+    /// Anything else that begins with `$`: the platform's alone. Shared subscriptions (`$share/…`) are among it.
     Reserved,
     /// A custom topic: policies decide.
     Custom,

@@ -1,14 +1,14 @@
 //! The collision table: what a certificate is to the device id that it comes to, and whether it may change that.
 //!
-//! One file for the registrar and for the edge, so that both judge alike. Invariant: a certificate belongs to at most one
+//! One file for the registrar and for the edge, so that both decide alike. Invariant: a certificate belongs to at most one
 //! device, and a device to one resource space; whatever contradicts that is refused here, before anything is written.
 //!
 //! | the device id is … | then |
 //! | --- | --- |
-//! | unknown, and so is the certificate | [`Standing::Unknown`]: it may be registered |
-//! | a device with this certificate | [`Standing::Same`]: nothing to do |
-//! | pre-registered, still without a certificate | [`Standing::Unpinned`]: it may be pinned |
-//! | a device with another certificate | [`Standing::Other`]: [`succeeds`] decides |
+//! | unknown, and so is the certificate | [`CertificateMatch::Unknown`]: it may be registered |
+//! | a device with this certificate | [`CertificateMatch::Same`]: nothing to do |
+//! | pre-registered, still without a certificate | [`CertificateMatch::Unpinned`]: it may be pinned |
+//! | a device with another certificate | [`CertificateMatch::Other`]: [`may_replace`] decides |
 //! | a device of another space or product, or with a secret | refused |
 //! | deleted earlier | refused until readmitted |
 //! | any, but the certificate is another device's | refused |
@@ -21,16 +21,16 @@ use crate::{
     template::OnCertificateChange,
 };
 
-/// A certificate, and the CA certificate that it was proven by.
+/// A certificate that may become a device's, and the CA certificate that it was proven by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Claimant<'a> {
+pub(crate) struct Candidate<'a> {
     pub(crate) facts: &'a CertificateFacts,
     pub(crate) ca: &'a Ca,
 }
 
 /// What a certificate is to a device id.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum CertificateMatch {
     /// Neither is known.
     Unknown,
     /// It is pinned there. `active`: no operator has switched it off.
@@ -41,7 +41,7 @@ pub(crate) enum Standing {
     Other(Box<Device>),
 }
 
-impl Claimant<'_> {
+impl Candidate<'_> {
     /// The device that this certificate is pinned to. SHA-256 before SHA-1: what Rollcall has proven outranks what an
     /// operator has typed, so a careless pre-registration by SHA-1 cannot lock out the device that has the certificate.
     pub(crate) fn owner(&self, devices: &dyn Devices) -> Option<DeviceId> {
@@ -57,19 +57,19 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// [`Rejection`]: a row of the table that refuses.
-    pub(crate) fn standing(
+    pub(crate) fn match_with(
         &self,
         devices: &dyn Devices,
         id: &DeviceId,
         product: Option<&ProductId>,
-    ) -> Result<Standing, Rejection> {
+    ) -> Result<CertificateMatch, Rejection> {
         if let Some(owner) = self.owner(devices)
             && owner != *id
         {
             return Err(Rejection::CertificateHeldByOther(owner));
         }
         let device = match devices.entry(id) {
-            None => return Ok(Standing::Unknown),
+            None => return Ok(CertificateMatch::Unknown),
             Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
             Some(DeviceEntry::Live(device)) => Box::new(device),
         };
@@ -81,11 +81,11 @@ impl Claimant<'_> {
             return Err(Rejection::DeviceElsewhere(id.clone()));
         }
         match self.pins_of(&device) {
-            // Only to somebody who shows another certificate is it no business whether the device is frozen.
-            None if !unpinned => Ok(Standing::Other(device)),
+            // With another certificate, whether the device is frozen is not told.
+            None if !unpinned => Ok(CertificateMatch::Other(device)),
             _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
-            Some(active) => Ok(Standing::Same { device, active }),
-            None => Ok(Standing::Unpinned(device)),
+            Some(active) => Ok(CertificateMatch::Same { device, active }),
+            None => Ok(CertificateMatch::Unpinned(device)),
         }
     }
 
@@ -101,9 +101,9 @@ impl Claimant<'_> {
 ///
 /// # Errors
 /// [`Rejection`]: the template does not replace, the device is frozen, or the certificate is not a newer one of the same CA.
-pub(crate) fn succeeds(
+pub(crate) fn may_replace(
     configuration: &Configuration,
-    claimant: &Claimant<'_>,
+    candidate: &Candidate<'_>,
     device: &Device,
     change: OnCertificateChange,
 ) -> Result<(), Rejection> {
@@ -111,7 +111,9 @@ pub(crate) fn succeeds(
         OnCertificateChange::Reject => Err(Rejection::DeviceHasOtherCertificate(device.id.clone())),
         OnCertificateChange::Replace if device.frozen => Err(Rejection::DeviceFrozen(device.id.clone())),
         OnCertificateChange::Replace => match &device.credential {
-            Credential::Certificates { primary: Some(primary), .. } if is_successor(configuration, claimant, primary) => {
+            Credential::Certificates { primary: Some(primary), .. }
+                if is_newer_of_same_ca(configuration, candidate, primary) =>
+            {
                 Ok(())
             }
             Credential::Certificates { .. } | Credential::Secret => Err(Rejection::CertificateNotNewer(device.id.clone())),
@@ -120,10 +122,10 @@ pub(crate) fn succeeds(
 }
 
 /// Same CA (the certificate itself, or one of the same name and key: a renewed one) and a newer notBefore. A pin that an
-/// operator typed has neither, so nothing succeeds it: whose it was cannot be told.
-fn is_successor(configuration: &Configuration, claimant: &Claimant<'_>, primary: &Pin) -> bool {
+/// operator typed has neither, so nothing replaces it: whose it was cannot be told.
+fn is_newer_of_same_ca(configuration: &Configuration, candidate: &Candidate<'_>, primary: &Pin) -> bool {
     let Some((ca, not_before)) = primary.ca.as_ref().zip(primary.not_before) else { return false };
-    let same_ca = *ca == claimant.ca.id
-        || configuration.cas.get(ca).is_some_and(|old| old.name_and_key_sha256 == claimant.ca.name_and_key_sha256);
-    same_ca && claimant.facts.not_before > not_before
+    let same_ca = *ca == candidate.ca.id
+        || configuration.cas.get(ca).is_some_and(|old| old.name_and_key_sha256 == candidate.ca.name_and_key_sha256);
+    same_ca && candidate.facts.not_before > not_before
 }

@@ -12,7 +12,6 @@ use crate::{
     template::{Tag, TemplateDraft},
 };
 
-/// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A device, by its certificate (SHA-256 over the DER).
@@ -21,12 +20,10 @@ pub enum Actor {
     Operator(Box<str>),
 }
 
-/// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The same however often it is sent.
     pub id: RequestId,
-    /// Who asks.
     pub actor: Actor,
     /// What is asked.
     pub body: RequestBody,
@@ -51,7 +48,6 @@ pub enum RequestBody {
 
 /// What an operator wants. `None` in an update means "leave as it is".
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum Command {
     CreateSpace {
         space: SpaceId,

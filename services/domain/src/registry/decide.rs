@@ -1,8 +1,8 @@
 //! `decide`: whether a request is granted, and every check that was made on the way.
 //!
-//! One room for each kind of thing: [`connect`] rules on certificate-connect events, the others on operators' commands.
-//! [`debug`] asks the
-//! same of a certificate without anything happening. [`membership`] holds what must be in one resource space, [`fields`] what a field may hold.
+//! [`connect`] rules on certificate-connect events, the other files on operators' commands, one for each kind of object.
+//! [`debug`] asks the same of a certificate without recording anything. [`membership`] holds what must be in one resource
+//! space, [`fields`] what a field may hold.
 
 mod cas;
 mod checks;
@@ -28,7 +28,7 @@ use crate::{
     time::Timestamp,
 };
 
-pub use debug::{Debugged, Foreseen, debug};
+pub use debug::{DebugOutcome, Debugged, debug};
 
 /// What a decision may depend on beside the request and the state.
 #[derive(Clone, Debug)]
@@ -39,9 +39,9 @@ pub struct Context<'a> {
     pub instance: &'a Instance,
     /// Where self-registration is available, if the instance's own record does not say.
     pub availability: &'a AvailabilityRules,
-    /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again whenever an
-    /// event [changes trust](crate::registry::Event::changes_trust). A store that lags behind is harmless: the CA
-    /// certificate that it names is looked up in the configuration again.
+    /// The verified CA certificates of this very configuration: [`Configuration::trust_store`], built again when one
+    /// is verified or deleted. A store that lags behind is harmless: the CA certificate that it names is looked up in the
+    /// configuration again.
     pub trust: &'a TrustStore,
     /// A fresh, unpredictable verification code (UUID v4 text), used if the decision issues one.
     pub verification_code: &'a str,
@@ -60,7 +60,6 @@ impl Context<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all decisions record something, and none is kept in bulk")]
 pub enum Decision {
-    /// This happens.
     Record(Event),
     /// It is already so; nothing is written.
     AlreadySo,
@@ -79,7 +78,7 @@ pub struct Check {
 
 /// A decision with the checks that led to it, in the order made. The last is the failed one if it was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct CheckedDecision {
     /// Granted or not.
     pub outcome: Result<Decision, Rejection>,
     /// Certificate-connect events list every check; operators' commands may leave this empty.
@@ -90,7 +89,12 @@ pub struct Judgement {
 ///
 /// Commands are idempotent: to create what exists with the same content, or to set what is set, is
 /// [`Decision::AlreadySo`]; to create what exists with other content is refused.
-pub fn decide(configuration: &Configuration, devices: &dyn Devices, request: &Request, context: &Context<'_>) -> Judgement {
+pub fn decide(
+    configuration: &Configuration,
+    devices: &dyn Devices,
+    request: &Request,
+    context: &Context<'_>,
+) -> CheckedDecision {
     match &request.body {
         RequestBody::CertificateConnect { chain, claimed } => {
             connect::decide(configuration, devices, &request.actor, chain, claimed.as_ref(), context)
@@ -98,13 +102,13 @@ pub fn decide(configuration: &Configuration, devices: &dyn Devices, request: &Re
         RequestBody::Command(command) => {
             let permitted = check_operator(&request.actor);
             let outcome = permitted.and_then(|()| decide_command(configuration, devices, command, context));
-            Judgement { outcome, checks: Vec::new() }
+            CheckedDecision { outcome, checks: Vec::new() }
         }
     }
 }
 
-/// What every room of this house answers with.
-type Outcome = Result<Decision, Rejection>;
+/// What each kind of request comes to.
+type Decided = Result<Decision, Rejection>;
 
 /// A certificate asks for nothing but to be let in: a connector that was broken into still cannot give commands.
 fn check_operator(actor: &Actor) -> Result<(), Rejection> {
@@ -119,7 +123,7 @@ fn decide_command(
     devices: &dyn Devices,
     command: &Command,
     context: &Context<'_>,
-) -> Outcome {
+) -> Decided {
     match command {
         Command::CreateSpace { space, name, default_policy } => spaces::create(configuration, space, name, default_policy),
         Command::RenameSpace { space, name } => spaces::rename(configuration, space, name),
@@ -174,6 +178,6 @@ fn decide_command(
 }
 
 /// Grants `event` if it changes something.
-fn record_if(changes: bool, event: Event) -> Outcome {
+fn record_if(changes: bool, event: Event) -> Decided {
     Ok(if changes { Decision::Record(event) } else { Decision::AlreadySo })
 }

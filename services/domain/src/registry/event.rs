@@ -12,7 +12,6 @@ use crate::{
 /// What a policy is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyTarget {
-    /// One device.
     Device(DeviceId),
     /// Every device of a product.
     Product(SpaceId, ProductId),
@@ -27,7 +26,6 @@ pub struct PresentedCertificate {
     pub sha256: [u8; 32],
     /// The certificate itself.
     pub der: Box<[u8]>,
-    /// Its notBefore.
     pub not_before: Timestamp,
     /// The CA certificate that it was proven by.
     pub ca: CaId,
@@ -35,7 +33,7 @@ pub struct PresentedCertificate {
     pub proof: Option<PathProof>,
 }
 
-/// What is recorded of the path that proved a certificate, so that it can be judged later without the other certificates:
+/// What is recorded of the path that proved a certificate, so that it can be checked later without the other certificates:
 /// which CAs stand above the device, and until when all of them are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathProof {
@@ -77,28 +75,19 @@ pub enum DeclaredCredential {
     /// By a secret.
     Secret,
     /// By the certificates with these fingerprints; without a primary, the first that connects is pinned.
-    Certificates {
-        /// The first.
-        primary: Option<Fingerprint>,
-        /// The spare.
-        secondary: Option<Fingerprint>,
-    },
+    Certificates { primary: Option<Fingerprint>, secondary: Option<Fingerprint> },
 }
 
 /// What is said of a device beside how it proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceProfile {
-    /// Its id.
     pub device: DeviceId,
     /// What its owner calls it.
     pub node_id: NodeId,
     /// The resource space it belongs to.
     pub space: SpaceId,
-    /// Its product.
     pub product: ProductId,
-    /// Its name.
     pub name: Option<Box<str>>,
-    /// Its tags.
     pub tags: Vec<Tag>,
     /// Policies bound to it.
     pub policies: Vec<PolicyId>,
@@ -106,7 +95,6 @@ pub struct DeviceProfile {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the state and are documented there")]
 pub enum Event {
     /// A resource space exists, with a policy that allows every custom topic, or with none.
     SpaceCreated { space: SpaceId, name: Box<str>, default_space: bool, default_policy: Option<PolicyId> },
@@ -198,9 +186,8 @@ pub enum Event {
 /// A CA certificate with what its upload checks read from it, so that `evolve` parses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaCertificate {
-    /// The certificate.
     pub der: Box<[u8]>,
-    /// For people.
+    /// Shown to people; no rule reads it.
     pub cn_name: Box<str>,
     /// SHA-256 over the DER.
     pub sha256: [u8; 32],
@@ -212,37 +199,35 @@ pub struct CaCertificate {
     pub not_after: Timestamp,
 }
 
-/// Which live sessions an event may take the right to be connected from.
+/// The live sessions that an event may take the right to be connected from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Touches {
-    /// None.
-    Nothing,
+pub enum AffectedSessions {
+    None,
     /// Those of this device.
-    Device(DeviceId),
-    /// Those of this device, and those of whatever device with one of these certificates (SHA-256 over the DER): an
-    /// operator has typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
-    Certificates(DeviceId, Vec<[u8; 32]>),
-    /// Any of the instance.
-    Instance,
+    OfDevice(DeviceId),
+    /// Those of this device, and those of any device with one of these certificates (SHA-256 over the DER): an operator has
+    /// typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
+    OfCertificates(DeviceId, Vec<[u8; 32]>),
+    All,
 }
 
-impl Touches {
-    /// Whether the session of `device`, connected with the certificate `sha256`, is to be judged again.
-    pub fn session(&self, device: &DeviceId, sha256: &[u8; 32]) -> bool {
+impl AffectedSessions {
+    /// Whether the session of `device`, connected with the certificate `sha256`, is to be authenticated again.
+    pub fn contains(&self, device: &DeviceId, sha256: &[u8; 32]) -> bool {
         match self {
-            Self::Nothing => false,
-            Self::Device(touched) => touched == device,
-            Self::Certificates(touched, certificates) => touched == device || certificates.contains(sha256),
-            Self::Instance => true,
+            Self::None => false,
+            Self::OfDevice(affected) => affected == device,
+            Self::OfCertificates(affected, certificates) => affected == device || certificates.contains(sha256),
+            Self::All => true,
         }
     }
 
-    fn pins<'a>(device: &DeviceId, fingerprints: impl Iterator<Item = &'a Fingerprint>) -> Self {
+    fn of_pins<'a>(device: &DeviceId, fingerprints: impl Iterator<Item = &'a Fingerprint>) -> Self {
         let sha256 = fingerprints.filter_map(|fingerprint| match fingerprint {
             Fingerprint::Sha256(digest) => Some(*digest),
             Fingerprint::Sha1(_) => None,
         });
-        Self::Certificates(device.clone(), sha256.collect())
+        Self::OfCertificates(device.clone(), sha256.collect())
     }
 }
 
@@ -288,25 +273,27 @@ impl Event {
         }
     }
 
-    /// Which live sessions may lose their right by this, so that only those are judged again. Topic rights are another
-    /// matter: policies are looked up at each use.
-    pub fn touches(&self) -> Touches {
+    /// Which live sessions may lose their right by this, so that only those are authenticated again. Rights to topics are
+    /// not in it: policies are looked up at each use.
+    pub fn affected_sessions(&self) -> AffectedSessions {
         match self {
             Self::TemplateUpdated { .. }
             | Self::TemplateDeleted { .. }
             | Self::CaConfigured { .. }
-            | Self::CaDeleted { .. } => Touches::Instance,
+            | Self::CaDeleted { .. } => AffectedSessions::All,
             Self::DeviceCertificatePinned { device, .. }
             | Self::DeviceCertificateReplaced { device, .. }
             | Self::DeviceFrozen { device }
             | Self::DeviceCertificateSwitched { device, .. }
             | Self::DeviceDeleted { device }
-            | Self::DeviceReadmitted { device } => Touches::Device(device.clone()),
-            Self::DeviceFingerprintReset { device, fingerprint, .. } => Touches::pins(device, fingerprint.iter()),
+            | Self::DeviceReadmitted { device } => AffectedSessions::OfDevice(device.clone()),
+            Self::DeviceFingerprintReset { device, fingerprint, .. } => {
+                AffectedSessions::of_pins(device, fingerprint.iter())
+            }
             Self::DevicePreRegistered { profile, credential, .. } => match credential {
-                DeclaredCredential::Secret => Touches::Nothing,
+                DeclaredCredential::Secret => AffectedSessions::None,
                 DeclaredCredential::Certificates { primary, secondary } => {
-                    Touches::pins(&profile.device, primary.iter().chain(secondary))
+                    AffectedSessions::of_pins(&profile.device, primary.iter().chain(secondary))
                 }
             },
             Self::SpaceCreated { .. }
@@ -330,13 +317,8 @@ impl Event {
             | Self::DeviceUnfrozen { .. }
             | Self::CertificateRetired { .. }
             | Self::CertificateReadmitted { .. }
-            | Self::RetiredForgotten { .. } => Touches::Nothing,
+            | Self::RetiredForgotten { .. } => AffectedSessions::None,
         }
-    }
-
-    /// Whether the set of verified CA certificates is another after this.
-    pub fn changes_trust(&self) -> bool {
-        matches!(self, Self::CaVerified { .. } | Self::CaDeleted { .. })
     }
 
     /// Whether this changes the [`Configuration`](super::Configuration) (else devices, or nothing as yet).

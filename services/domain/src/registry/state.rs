@@ -17,15 +17,12 @@ use crate::{
 /// Everything of an instance but its devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// Resource spaces.
     pub spaces: BTreeMap<SpaceId, Space>,
     /// Products: an id is unique within its space.
     pub products: BTreeMap<(SpaceId, ProductId), Product>,
-    /// Topic policies.
     pub policies: BTreeMap<PolicyId, Policy>,
     /// Self-registration templates.
     pub templates: BTreeMap<TemplateId, Template>,
-    /// CA certificates.
     pub cas: BTreeMap<CaId, Ca>,
 }
 
@@ -41,7 +38,7 @@ impl Configuration {
     ///
     /// # Errors
     /// [`Rejection::TemplateNotBound`] or [`Rejection::SelfRegistrationDisabled`].
-    pub fn template_in_force(&self, ca: &Ca) -> Result<&Template, Rejection> {
+    pub(crate) fn template_in_force(&self, ca: &Ca) -> Result<&Template, Rejection> {
         let bound = ca.template.as_ref().and_then(|template| self.templates.get(template));
         let template = bound.ok_or(Rejection::TemplateNotBound)?;
         if ca.self_registration { Ok(template) } else { Err(Rejection::SelfRegistrationDisabled) }
@@ -62,9 +59,7 @@ impl Configuration {
 /// A resource space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// Its id.
     pub id: SpaceId,
-    /// Its name.
     pub name: Box<str>,
     /// Whether requests without a space mean this one; the first space of an instance is.
     pub default_space: bool,
@@ -95,10 +90,8 @@ pub struct ProductDetails {
     pub service_capabilities: Box<str>,
 }
 
-/// A product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// Its id.
     pub id: ProductId,
     /// The resource space it belongs to.
     pub space: SpaceId,
@@ -113,11 +106,9 @@ pub struct Product {
 /// A self-registration template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Its id.
     pub id: TemplateId,
     /// Its name; never changes.
     pub name: Box<str>,
-    /// Its description.
     pub description: Box<str>,
     /// What it makes of a certificate.
     pub body: TemplateBody,
@@ -134,28 +125,22 @@ pub struct Template {
 pub enum CaStatus {
     /// Uploaded; a verification certificate with this code as its CN is awaited.
     AwaitingProof {
-        /// The code.
         code: Box<str>,
         /// After this instant the code is no longer good.
         expires_at: Timestamp,
     },
     /// Its owner has proven to hold the key.
-    Verified {
-        /// When.
-        at: Timestamp,
-    },
+    Verified { at: Timestamp },
 }
 
 /// An uploaded CA certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ca {
-    /// Its id.
     pub id: CaId,
     /// The resource space it belongs to; its devices are registered there.
     pub space: SpaceId,
-    /// The certificate.
     pub der: Box<[u8]>,
-    /// For people.
+    /// Shown to people; no rule reads it.
     pub cn_name: Box<str>,
     /// SHA-256 over the DER.
     pub sha256: [u8; 32],
@@ -182,7 +167,7 @@ impl Ca {
     }
 
     /// Whether `now` is within its validity; both ends are inside (RFC 5280 section 4.1.2.5).
-    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_valid_at(&self, now: Timestamp) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 }
@@ -199,7 +184,6 @@ pub enum Slot {
 /// A certificate that a device may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The CA certificate that it was proven by, once it has connected or registered.
     pub ca: Option<CaId>,
@@ -215,12 +199,7 @@ pub enum Credential {
     /// By a secret. Rollcall keeps such a device in the registry and does not let it in.
     Secret,
     /// By certificates; no primary means "the next certificate of a fitting CA is pinned".
-    Certificates {
-        /// The first.
-        primary: Option<Pin>,
-        /// The spare.
-        secondary: Option<Pin>,
-    },
+    Certificates { primary: Option<Pin>, secondary: Option<Pin> },
 }
 
 impl Credential {
@@ -237,17 +216,13 @@ impl Credential {
 /// A device that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its id.
     pub id: DeviceId,
     /// What its owner calls it.
     pub node_id: NodeId,
     /// The resource space it belongs to.
     pub space: SpaceId,
-    /// Its product.
     pub product: ProductId,
-    /// Its name.
     pub name: Option<Box<str>>,
-    /// Its description.
     pub description: Option<Box<str>>,
     /// Operator's own JSON, as text; opaque here.
     pub extension_info: Option<Box<str>>,
@@ -267,11 +242,9 @@ pub struct Device {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all entries are live: a box would cost each of them an allocation")]
 pub enum DeviceEntry {
-    /// It exists.
     Live(Device),
     /// It was deleted and does not come back by itself.
     Deleted {
-        /// When.
         at: Timestamp,
     },
 }

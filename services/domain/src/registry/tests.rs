@@ -1,10 +1,10 @@
-//! Proof of the registry's rules: `world` is the stage, the others play on it.
+//! Proof of the rules: `world` builds a registry with real certificates, the other files ask it.
 
 mod collisions;
 mod commands;
+mod dry_runs;
 mod events;
 mod failures;
-mod foreseeing;
 mod histories;
 mod table;
 pub(crate) mod world;

@@ -18,7 +18,7 @@ use crate::{
 pub enum WhatIf {
     /// The same device of the same product.
     Unchanged,
-    /// Another device, which nobody is.
+    /// Another device id, which is free.
     OtherDevice {
         /// The id that the certificate would come to.
         would_be: DeviceId,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::certificate::{
     CertificateFacts, X509Version,
-    forge::{self, NOW},
+    test_certificates::{self, NOW},
 };
 
 const NODE: &str = "iotda::certificate::common_name";
@@ -284,7 +284,7 @@ fn a_name_may_be_chinese_and_256_long() {
 
 #[test]
 fn a_whole_certificate_becomes_a_device() {
-    let ca = forge::Authority::root("ca");
+    let ca = test_certificates::Authority::root("ca");
     let facts = CertificateFacts::from_der(&ca.device("node-9")).unwrap();
     let device = least().validate().unwrap().evaluate(&facts).unwrap();
     assert_eq!(device.device_id.as_str(), "prod_node-9");
@@ -331,6 +331,30 @@ proptest! {
             prop_assert_eq!(device.product_id.as_str(), &unit);
             prop_assert_eq!(device.device_name.as_deref(), Some(&unit[..]));
             prop_assert_eq!(&*device.tags[0].value, &unit);
+        }
+    }
+}
+
+impl TemplateBody {
+    /// This body as a draft, as an operator would have written it.
+    fn to_draft(&self) -> TemplateDraft {
+        let attribute = |attribute: SubjectAttribute| DraftValue::Ref(attribute.parameter().into());
+        let value = |value: &Value| match value {
+            Value::Static(text) => DraftValue::Static(text.to_string()),
+            Value::Attribute(found) => attribute(*found),
+        };
+        TemplateDraft {
+            parameters: self.parameters.iter().map(|found| (found.parameter().into(), "String".into())).collect(),
+            device_name: self.device_name.map(attribute),
+            device_id: self.device_id.map(attribute),
+            node_id: Some(attribute(self.node_id)),
+            product_id: Some(value(&self.product_id)),
+            tags: self.tags.iter().map(|(key, tag)| (value(key), value(tag))).collect(),
+            policy_ids: self.policy_ids.iter().map(ToString::to_string).collect(),
+            on_certificate_change: match self.on_certificate_change {
+                OnCertificateChange::Reject => None,
+                OnCertificateChange::Replace => Some("replace".into()),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Checks a template as written, and writes a checked one down again.
+//! Checks a template as written.
 //!
-//! Not its job: anything that needs a registry, such as whether the product exists. Invariant: validating what
-//! [`TemplateBody::to_draft`] gives yields the same body.
+//! Does not check what needs a registry, such as whether the product exists. Invariant: a checked template, written down
+//! again, is valid and the same.
 
 use crate::{
     certificate::SubjectAttribute,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Tag keys that begin with this are the platform's.
 pub(super) const RESERVED_TAG_KEY_PREFIX: &str = "iot_";
-/// Characters of what somebody wrote that are shown again in a fault.
+/// Characters of a draft that are shown again in a fault.
 const SHOWN_CHARS_MAX: usize = 64;
 
 impl TemplateDraft {
@@ -46,30 +46,6 @@ impl TemplateDraft {
                 on_certificate_change,
             }),
             _ => Err(checks.faults),
-        }
-    }
-}
-
-impl TemplateBody {
-    /// This body as a draft, as somebody would have written it.
-    pub fn to_draft(&self) -> TemplateDraft {
-        let attribute = |attribute: SubjectAttribute| DraftValue::Ref(attribute.parameter().into());
-        let value = |value: &Value| match value {
-            Value::Static(text) => DraftValue::Static(text.to_string()),
-            Value::Attribute(found) => attribute(*found),
-        };
-        TemplateDraft {
-            parameters: self.parameters.iter().map(|found| (found.parameter().into(), "String".into())).collect(),
-            device_name: self.device_name.map(attribute),
-            device_id: self.device_id.map(attribute),
-            node_id: Some(attribute(self.node_id)),
-            product_id: Some(value(&self.product_id)),
-            tags: self.tags.iter().map(|(key, tag)| (value(key), value(tag))).collect(),
-            policy_ids: self.policy_ids.iter().map(ToString::to_string).collect(),
-            on_certificate_change: match self.on_certificate_change {
-                OnCertificateChange::Reject => None,
-                OnCertificateChange::Replace => Some("replace".into()),
-            },
         }
     }
 }

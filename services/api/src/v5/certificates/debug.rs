@@ -6,7 +6,7 @@
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{CaId, Fingerprint},
-    registry::{Ca, Check, Debugged, Device, DeviceEntry, Devices as _, Foreseen, debug},
+    registry::{Ca, Check, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, debug},
     rejection::Rejection,
     template::{DerivedDevice, Tag},
 };
@@ -146,8 +146,8 @@ impl Trial {
         let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
         let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);
         let holder = facts.as_ref().and_then(|facts| view.holder(&Fingerprint::Sha256(facts.sha256)));
-        let known = match (&debugged.foreseen, holder.and_then(|holder| view.entry(&holder))) {
-            (Foreseen::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
+        let known = match (&debugged.outcome, holder.and_then(|holder| view.entry(&holder))) {
+            (DebugOutcome::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
                 Some(is(&device))
             }
             (_, Some(_) | None) => None,
@@ -160,13 +160,13 @@ impl Trial {
 }
 
 fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, device: Option<WouldBe>) -> DebugAnswer {
-    let text = debugged.foreseen.text();
-    let (outcome, rejection) = match debugged.foreseen {
-        Foreseen::Register => (Outcome::Register, None),
-        Foreseen::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
-        Foreseen::Pin => (Outcome::Pin, None),
-        Foreseen::Replace => (Outcome::Replace, None),
-        Foreseen::Refuse(rejection) => (Outcome::Refuse, Some(Rejection::code(&rejection).to_owned())),
+    let text = debugged.outcome.text();
+    let (outcome, rejection) = match debugged.outcome {
+        DebugOutcome::Register => (Outcome::Register, None),
+        DebugOutcome::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
+        DebugOutcome::Pin => (Outcome::Pin, None),
+        DebugOutcome::Replace => (Outcome::Replace, None),
+        DebugOutcome::Refuse(rejection) => (Outcome::Refuse, Some(Rejection::code(&rejection).to_owned())),
     };
     let (template_id, template_version) = debugged.template.map(|(id, version)| (id.to_string(), version)).unzip();
     let certificate_id = ca.to_string();

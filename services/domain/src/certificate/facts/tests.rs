@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
-use crate::certificate::forge::{self, Authority, Blank, CN, NOW, UTF8, attribute, rdn, tlv};
+use crate::certificate::cross_check;
+use crate::certificate::test_certificates::{self, Authority, Blank, CN, NOW, UTF8, attribute, rdn, tlv};
 
 /// The facts of a genuine certificate with this Subject (content of the Name).
 fn facts_of(subject: Vec<u8>) -> Result<CertificateFacts, FactsError> {
     let ca = Authority::root("ca");
-    CertificateFacts::from_der(&ca.issue(&Blank::device(subject), &forge::key()))
+    CertificateFacts::from_der(&ca.issue(&Blank::device(subject), &test_certificates::key()))
 }
 
 fn cn_of(subject: Vec<u8>) -> Result<String, AttributeFault> {
@@ -18,7 +19,15 @@ fn cn_of(subject: Vec<u8>) -> Result<String, AttributeFault> {
 
 #[test]
 fn all_seven_attributes_are_found_and_no_other() {
-    let numbers = [forge::C, forge::O, forge::OU, forge::DN_QUALIFIER, forge::ST, CN, forge::SERIAL_NUMBER];
+    let numbers = [
+        test_certificates::C,
+        test_certificates::O,
+        test_certificates::OU,
+        test_certificates::DN_QUALIFIER,
+        test_certificates::ST,
+        CN,
+        test_certificates::SERIAL_NUMBER,
+    ];
     let mut subject: Vec<u8> = numbers.iter().flat_map(|number| rdn(*number, UTF8, &[b'A' + number])).collect();
     subject.extend(rdn(7, UTF8, b"Locality"));
     let facts = facts_of(subject).unwrap();
@@ -31,7 +40,7 @@ fn all_seven_attributes_are_found_and_no_other() {
 #[test]
 fn what_openssl_would_print_is_what_is_kept() {
     let ca = Authority::root("ca");
-    let der = ca.issue(&Blank::v1(forge::cn("device")).valid(-60, 60), &forge::key());
+    let der = ca.issue(&Blank::v1(test_certificates::cn("device")).valid(-60, 60), &test_certificates::key());
     let facts = CertificateFacts::from_der(&der).unwrap();
     assert_eq!(facts.sha256, <[u8; 32]>::from(Sha256::digest(&der)));
     assert_eq!(facts.sha1, <[u8; 20]>::from(Sha1::digest(&der)));
@@ -79,7 +88,7 @@ fn f6_text_is_read_by_its_tag() {
 #[test]
 fn f6_a_dn_string_is_never_taken_apart() {
     for text in ["Acme, CN=admin", "a+CN=b", "a=b", r"a\,b", "a;b", "\"quoted\"", "<x>", "#04024869", "/CN=admin"] {
-        let facts = facts_of(rdn(forge::O, UTF8, text.as_bytes())).unwrap();
+        let facts = facts_of(rdn(test_certificates::O, UTF8, text.as_bytes())).unwrap();
         assert_eq!(facts.attribute(SubjectAttribute::Organization), Ok(text));
         assert_eq!(facts.attribute(SubjectAttribute::CommonName), Err(AttributeFault::Absent));
     }
@@ -89,7 +98,7 @@ fn f6_a_dn_string_is_never_taken_apart() {
 fn f6_a_subject_is_read_to_its_end() {
     // A reader that stops at the first RDN it cannot read would see one CN here, and another reader the other.
     for hidden in [tlv(0x31, &[]), tlv(0x30, &[]), tlv(0x31, &tlv(0x30, &[0x06])), vec![0x31, 0x7f], rdn(CN, 0x1f, b"x")] {
-        let subject = [forge::cn("seen"), hidden, forge::cn("unseen")].concat();
+        let subject = [test_certificates::cn("seen"), hidden, test_certificates::cn("unseen")].concat();
         assert!(matches!(facts_of(subject), Err(FactsError::Malformed { .. })));
     }
     let with_rest = tlv(0x31, &tlv(0x30, &[&attribute(CN, UTF8, b"a")[2..], &tlv(UTF8, b"b")].concat()));
@@ -98,20 +107,20 @@ fn f6_a_subject_is_read_to_its_end() {
 
 #[test]
 fn f7_an_attribute_that_is_there_twice_is_not_there() {
-    let apart = [forge::cn("a"), forge::cn("b")].concat();
+    let apart = [test_certificates::cn("a"), test_certificates::cn("b")].concat();
     let multi_valued = tlv(0x31, &[attribute(CN, UTF8, b"a"), attribute(CN, UTF8, b"b")].concat());
-    let thrice_and_the_same = [forge::cn("a"), forge::cn("a"), forge::cn("a")].concat();
+    let thrice_and_the_same = [test_certificates::cn("a"), test_certificates::cn("a"), test_certificates::cn("a")].concat();
     for subject in [apart, multi_valued, thrice_and_the_same] {
         assert_eq!(cn_of(subject), Err(AttributeFault::Repeated));
     }
     // Several attributes in one RDN are just that.
-    let mixed = tlv(0x31, &[attribute(CN, UTF8, b"a"), attribute(forge::OU, UTF8, b"b")].concat());
+    let mixed = tlv(0x31, &[attribute(CN, UTF8, b"a"), attribute(test_certificates::OU, UTF8, b"b")].concat());
     assert_eq!(cn_of(mixed).as_deref(), Ok("a"));
 }
 
 #[test]
 fn f7_a_thousand_repetitions_keep_nothing() {
-    let facts = facts_of((0..400).flat_map(|_| rdn(forge::OU, UTF8, b"unit")).collect()).unwrap();
+    let facts = facts_of((0..400).flat_map(|_| rdn(test_certificates::OU, UTF8, b"unit")).collect()).unwrap();
     assert_eq!(facts.subject, [(SubjectAttribute::OrganizationalUnit, Err(AttributeFault::Repeated))]);
 }
 
@@ -140,7 +149,7 @@ fn f8_what_cannot_be_seen_cannot_be_used() {
         "tag\u{e0041}",
         "filler\u{3164}",
     ] {
-        assert_eq!(cn_of(forge::cn(text)), Err(AttributeFault::ControlCharacter), "{text:?}");
+        assert_eq!(cn_of(test_certificates::cn(text)), Err(AttributeFault::ControlCharacter), "{text:?}");
     }
     assert_eq!(cn_of(rdn(CN, 0x1e, b"\0A\0\0")), Err(AttributeFault::ControlCharacter), "NUL in a BMPString");
     assert_eq!(cn_of(rdn(CN, 0x16, b"a\r\n")), Err(AttributeFault::ControlCharacter));
@@ -151,38 +160,38 @@ fn f9_f10_separators_and_placeholders_are_text() {
     for text in
         ["a.b", "a*", ">", "+", "#", "a/b", "$SYS", "a b", "${devices.deviceId}", "{{cn}}", "$1", "%s", "<b>", "{\"a\":1}"]
     {
-        assert_eq!(cn_of(forge::cn(text)).as_deref(), Ok(text));
+        assert_eq!(cn_of(test_certificates::cn(text)).as_deref(), Ok(text));
     }
 }
 
 #[test]
 fn f25_long_names_and_look_alikes_are_themselves() {
     for chars in [64, 65, 256, 257, 4000] {
-        assert_eq!(cn_of(forge::cn(&"n".repeat(chars))).unwrap().len(), chars);
+        assert_eq!(cn_of(test_certificates::cn(&"n".repeat(chars))).unwrap().len(), chars);
     }
     let ca = Authority::root("ca");
-    let huge = ca.issue(&Blank::device(forge::cn(&"n".repeat(32_000))), &forge::key());
+    let huge = ca.issue(&Blank::device(test_certificates::cn(&"n".repeat(32_000))), &test_certificates::key());
     assert!(matches!(CertificateFacts::from_der(&huge), Err(FactsError::TooLarge { max: 16384, .. })));
     for (one, other) in [("Device", "device"), ("scope", "ѕсоре"), ("é", "e\u{301}")] {
-        assert_ne!(cn_of(forge::cn(one)), cn_of(forge::cn(other)));
+        assert_ne!(cn_of(test_certificates::cn(one)), cn_of(test_certificates::cn(other)));
     }
 }
 
 #[test]
 fn f8_what_people_see_is_escaped_and_short() {
-    let facts = facts_of(forge::cn(&format!("\"{}", "n".repeat(100)))).unwrap();
+    let facts = facts_of(test_certificates::cn(&format!("\"{}", "n".repeat(100)))).unwrap();
     let shown = facts.display_name();
     assert!(shown.starts_with("\\\"nnn") && shown.ends_with('…') && shown.chars().count() == 66, "{shown}");
-    assert_eq!(facts_of(forge::cn("a\nb")).unwrap().display_name(), "");
+    assert_eq!(facts_of(test_certificates::cn("a\nb")).unwrap().display_name(), "");
     assert_eq!(facts_of(Vec::new()).unwrap().display_name(), "");
 }
 
 #[test]
 fn only_one_whole_certificate_of_v1_or_v3_is_read() {
     let ca = Authority::root("ca");
-    let of = |blank: Blank| CertificateFacts::from_der(&ca.issue(&blank, &forge::key()));
-    let device = || Blank::device(forge::cn("d"));
-    let v1 = || Blank::v1(forge::cn("d"));
+    let of = |blank: Blank| CertificateFacts::from_der(&ca.issue(&blank, &test_certificates::key()));
+    let device = || Blank::device(test_certificates::cn("d"));
+    let v1 = || Blank::v1(test_certificates::cn("d"));
     assert!(of(device()).is_ok() && of(v1()).is_ok());
     let refused = [
         Blank { version: vec![0xa0, 0x03, 0x02, 0x01, 0x01], ..device() },
@@ -193,7 +202,7 @@ fn only_one_whole_certificate_of_v1_or_v3_is_read() {
         Blank { serial: vec![], ..device() },
         Blank { unique_ids: tlv(0x81, &[0, 1]), ..device() },
         Blank { unique_ids: tlv(0x82, &[0, 1]), ..v1() },
-        v1().with(forge::key_usage(0x80)),
+        v1().with(test_certificates::key_usage(0x80)),
         Blank { inner_algorithm: Some(tlv(0x30, &[0x06, 0x03, 0x2b, 0x65, 0x70])), ..v1() },
         device().valid(60, -60),
     ];
@@ -216,8 +225,14 @@ fn f26_a_megabyte_is_refused_unread() {
 fn genuine() -> &'static [u8] {
     static DER: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
     DER.get_or_init(|| {
-        let subject = [forge::cn("device"), rdn(forge::OU, 0x13, b"unit"), rdn(forge::O, 0x1e, b"\0A")].concat();
-        Authority::root("ca").issue(&Blank::device(subject).with(forge::extended_key_usage(&[2])), &forge::key())
+        let subject = [
+            test_certificates::cn("device"),
+            rdn(test_certificates::OU, 0x13, b"unit"),
+            rdn(test_certificates::O, 0x1e, b"\0A"),
+        ]
+        .concat();
+        Authority::root("ca")
+            .issue(&Blank::device(subject).with(test_certificates::extended_key_usage(&[2])), &test_certificates::key())
     })
 }
 
@@ -272,24 +287,24 @@ proptest! {
 #[test]
 fn f31_what_is_written_down_is_read_alike_by_two_readers() {
     let ca = Authority::root("ca");
-    let genuine = ca.issue(&Blank::device(forge::cn("device")), &forge::key());
+    let genuine = ca.issue(&Blank::device(test_certificates::cn("device")), &test_certificates::key());
     assert_eq!(CertificateFacts::confirmed_from_der(&genuine), CertificateFacts::from_der(&genuine));
     // Of this Subject x509-parser sees no CN: it stops at the attribute before, whose tag it does not know.
-    let mut subject = rdn(forge::O, 0x1f, b"x");
+    let mut subject = rdn(test_certificates::O, 0x1f, b"x");
     subject.extend(rdn(CN, UTF8, b"device"));
-    let ambiguous = ca.issue(&Blank::device(subject), &forge::key());
+    let ambiguous = ca.issue(&Blank::device(subject), &test_certificates::key());
     assert!(CertificateFacts::confirmed_from_der(&ambiguous).is_err());
 }
 
 #[test]
-fn the_second_reader_notices_other_facts() {
+fn the_cross_check_notices_other_facts() {
     let ca = Authority::root("ca");
-    let der = ca.issue(&Blank::device(forge::cn("device")), &forge::key());
+    let der = ca.issue(&Blank::device(test_certificates::cn("device")), &test_certificates::key());
     let facts = CertificateFacts::from_der(&der).unwrap();
     let other = |change: fn(&mut CertificateFacts)| {
         let mut facts = facts.clone();
         change(&mut facts);
-        second_reader::confirm(&der, &facts).unwrap_err()
+        cross_check::confirm(&der, &facts).unwrap_err()
     };
     assert!(other(|facts| facts.subject[0].1 = Ok("another".into())).ends_with("its CN"));
     assert!(other(|facts| facts.subject.clear()).ends_with("its CN"));

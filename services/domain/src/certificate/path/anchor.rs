@@ -4,7 +4,7 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::VerifiedPath;
 
 use super::{
-    super::{extensions::Extensions, outline::Outline},
+    super::{extensions::Extensions, tbs::TbsCertificate},
     ChainCertificate,
 };
 use crate::ids::CaId;
@@ -23,15 +23,15 @@ pub(super) struct Anchor {
 
 impl Anchor {
     pub(super) fn read(ca: CaId, der: &[u8]) -> Option<(Self, TrustAnchor<'static>)> {
-        let outline = Outline::read(der).ok()?;
-        let extensions = Extensions::read(outline.extensions).ok()?;
+        let certificate = TbsCertificate::read(der).ok()?;
+        let extensions = Extensions::read(certificate.extensions).ok()?;
         let der = CertificateDer::from(der);
         let trusted = webpki::anchor_from_trusted_cert(&der).ok()?.to_owned();
         let anchor = Self {
             ca,
-            subject: outline.subject.into(),
-            public_key: outline.public_key.into(),
-            certificate: ChainCertificate::of(&outline),
+            subject: certificate.subject.into(),
+            public_key: certificate.public_key.into(),
+            certificate: ChainCertificate::of(&certificate),
             path_length: extensions.basic_constraints.and_then(|constraints| constraints.path_length),
         };
         Some((anchor, trusted))

@@ -7,7 +7,12 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::{
-    super::{extensions::Extensions, facts::FactsError, facts::X509Version, keys, outline::Outline},
+    super::{
+        extensions::Extensions,
+        facts::FactsError,
+        keys,
+        tbs::{TbsCertificate, X509Version},
+    },
     PathError, fault,
 };
 use crate::limits;
@@ -17,7 +22,7 @@ const ISSUERS_OF_ONE_NAME_MAX: usize = 2;
 
 /// A chain, read but not proven.
 pub(super) struct Presented<'a> {
-    pub(super) device: Outline<'a>,
+    pub(super) device: TbsCertificate<'a>,
     pub(super) device_der: &'a [u8],
     /// Certificates that may have issued another.
     pub(super) issuers: Vec<CertificateDer<'a>>,
@@ -34,35 +39,41 @@ impl<'a> Presented<'a> {
             return Err(PathError::TooLong { certificates: chain.len(), max: limits::CHAIN_CERTIFICATES_MAX });
         }
         let mut presented =
-            Self { device: outline(0, device_der)?, device_der, issuers: Vec::new(), branches: false, unfit: Vec::new() };
+            Self { device: read(0, device_der)?, device_der, issuers: Vec::new(), branches: false, unfit: Vec::new() };
         // Everything is read before anything is used: a chain with one broken certificate is broken.
         let others: Vec<_> =
-            (1..).zip(others).map(|(n, der)| Ok((n, *der, outline(n, der)?))).collect::<Result<_, PathError>>()?;
+            (1..).zip(others).map(|(n, der)| Ok((n, *der, read(n, der)?))).collect::<Result<_, PathError>>()?;
         // A v1 certificate is proven by an anchor itself, whatever comes with it.
         if presented.device.version == X509Version::V3 {
             let mut names: Vec<&[u8]> = Vec::with_capacity(others.len());
-            for (n, der, outline) in others {
-                presented.sort(n, der, &outline, &mut names)?;
+            for (n, der, certificate) in others {
+                presented.sort(n, der, &certificate, &mut names)?;
             }
         }
         Ok(presented)
     }
 
-    fn sort(&mut self, n: usize, der: &'a [u8], outline: &Outline<'a>, names: &mut Vec<&'a [u8]>) -> Result<(), PathError> {
+    fn sort(
+        &mut self,
+        n: usize,
+        der: &'a [u8],
+        certificate: &TbsCertificate<'a>,
+        names: &mut Vec<&'a [u8]>,
+    ) -> Result<(), PathError> {
         if der == self.device_der || self.issuers.iter().any(|known| known.as_ref() == der) {
             return Ok(());
         }
-        if let Err(error) = fit_to_issue(n, der, outline) {
-            self.unfit.push((outline.subject, error));
+        if let Err(error) = fit_to_issue(n, der, certificate) {
+            self.unfit.push((certificate.subject, error));
             return Ok(());
         }
-        let of_this_name = names.iter().filter(|name| **name == outline.subject).count();
+        let of_this_name = names.iter().filter(|name| **name == certificate.subject).count();
         if of_this_name == ISSUERS_OF_ONE_NAME_MAX {
             let reason = "more certificates of one name than a chain can need".into();
             return Err(PathError::Malformed { index: n, reason });
         }
         self.branches |= of_this_name > 0;
-        names.push(outline.subject);
+        names.push(certificate.subject);
         self.issuers.push(CertificateDer::from(der));
         Ok(())
     }
@@ -88,8 +99,8 @@ impl<'a> Presented<'a> {
     }
 }
 
-fn outline(index: usize, der: &[u8]) -> Result<Outline<'_>, PathError> {
-    Outline::read(der).map_err(|fault| malformed(index, FactsError::from(fault)))
+fn read(index: usize, der: &[u8]) -> Result<TbsCertificate<'_>, PathError> {
+    TbsCertificate::read(der).map_err(|fault| malformed(index, FactsError::from(fault)))
 }
 
 fn malformed(index: usize, reason: impl ToString) -> PathError {
@@ -97,19 +108,19 @@ fn malformed(index: usize, reason: impl ToString) -> PathError {
 }
 
 /// Whether a certificate may issue others at all.
-fn fit_to_issue(n: usize, der: &[u8], outline: &Outline<'_>) -> Result<(), PathError> {
+fn fit_to_issue(n: usize, der: &[u8], certificate: &TbsCertificate<'_>) -> Result<(), PathError> {
     let not_permitted = |rule: &str| Err(PathError::NotPermitted { reason: format!("certificate {n} {rule}") });
-    if outline.version != X509Version::V3 {
+    if certificate.version != X509Version::V3 {
         return not_permitted("is X.509 v1 and cannot be a CA certificate");
     }
-    let extensions = Extensions::read(outline.extensions).map_err(|fault| malformed(n, fault.0))?;
+    let extensions = Extensions::read(certificate.extensions).map_err(|fault| malformed(n, fault.0))?;
     if !extensions.basic_constraints.is_some_and(|constraints| constraints.ca) {
         return not_permitted("is not a CA certificate (basicConstraints)");
     }
     if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return not_permitted("may not sign certificates (keyUsage has no keyCertSign)");
     }
-    keys::check(outline.public_key)
+    keys::check(certificate.public_key)
         .map_err(|found| PathError::WeakKey { reason: format!("certificate {n} has {found}") })?;
     // Whatever else webpki would not read, such as a critical extension that it does not process.
     match EndEntityCert::try_from(&CertificateDer::from(der)) {

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use rcgen::KeyPair;
 
 use super::*;
-use crate::certificate::forge::{self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv};
+use crate::certificate::test_certificates::{
+    self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv,
+};
 
 fn ca(id: &str) -> CaId {
     CaId::parse(id).unwrap()
@@ -61,7 +63,7 @@ fn the_path_is_handed_back_nearest_first_without_what_it_did_not_need() {
     let nearer = store(&[("plant", &plant)]).prove(&[&device, &line.der, &plant.der], NOW).unwrap();
     assert_eq!(nearer.chain, [kept(&line), kept(&plant)]);
     // X.509 v1: by the CA itself, whatever comes with it.
-    let v1 = root.issue(&Blank::v1(cn("d")), &forge::key());
+    let v1 = root.issue(&Blank::v1(cn("d")), &test_certificates::key());
     assert_eq!(trusted.prove(&[&v1, &plant.der], NOW).unwrap().chain, [kept(&root)]);
 }
 
@@ -70,10 +72,10 @@ fn every_accepted_kind_of_key_is_proven_v1_and_v3() {
     for algorithm in
         [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_RSA_SHA256]
     {
-        let root = Authority::forged(Blank::authority(cn("root")), KeyPair::generate_for(algorithm).unwrap());
+        let root = Authority::made(Blank::authority(cn("root")), KeyPair::generate_for(algorithm).unwrap());
         let trusted = store(&[("root", &root)]);
         for (blank, v1) in [(Blank::v1(cn("d")), true), (Blank::device(cn("d")), false)] {
-            let der = root.issue(&blank, &forge::key());
+            let der = root.issue(&blank, &test_certificates::key());
             assert_eq!(trusted.prove(&[&der], NOW), Ok(Proven { ca: ca("root"), v1, chain: vec![kept(&root)] }));
         }
     }
@@ -110,12 +112,12 @@ fn f2_a_leaf_never_issues() {
 #[test]
 fn f2_path_lengths_of_anchors_and_intermediates_are_kept() {
     let of = |length| {
-        Authority::forged(
+        Authority::made(
             Blank {
                 extensions: vec![basic_constraints(true, true, length), key_usage(0x04)],
                 ..Blank::authority(cn("root"))
             },
-            forge::key(),
+            test_certificates::key(),
         )
     };
     for (length, holds) in [(None, true), (Some(1), true), (Some(0), false)] {
@@ -142,15 +144,15 @@ fn f2_f29_everything_on_the_path_is_within_its_validity() {
         let root = Authority::root("root");
         let trusted = store(&[("root", &root)]);
         for blank in [Blank::device(cn("d")), Blank::v1(cn("d"))] {
-            let der = root.issue(&blank.valid(from, to), &forge::key());
+            let der = root.issue(&blank.valid(from, to), &test_certificates::key());
             assert_eq!(proven(&trusted, &[&der]), Err(error.clone()));
         }
         let plant = root.below(Blank::authority(cn("plant")).valid(from, to));
         assert_eq!(proven(&trusted, &[&plant.device("d"), &plant.der]), Err(error.clone()));
-        let anchor = Authority::forged(Blank::authority(cn("anchor")).valid(from, to), forge::key());
+        let anchor = Authority::made(Blank::authority(cn("anchor")).valid(from, to), test_certificates::key());
         let trusted = store(&[("anchor", &anchor)]);
         assert_eq!(proven(&trusted, &[&anchor.device("d")]), Err(error.clone()), "the anchor itself");
-        assert_eq!(proven(&trusted, &[&anchor.issue(&Blank::v1(cn("d")), &forge::key())]), Err(error));
+        assert_eq!(proven(&trusted, &[&anchor.issue(&Blank::v1(cn("d")), &test_certificates::key())]), Err(error));
     }
 }
 
@@ -159,7 +161,7 @@ fn f29_validity_is_kept_to_the_millisecond() {
     let root = Authority::root("root");
     let trusted = store(&[("root", &root)]);
     for blank in [Blank::device(cn("d")), Blank::v1(cn("d"))] {
-        let der = root.issue(&blank.valid(1, 2), &forge::key());
+        let der = root.issue(&blank.valid(1, 2), &test_certificates::key());
         for (ms, expected) in
             [(999, Err(PathError::NotYetValid)), (1000, Ok(())), (2000, Ok(())), (2001, Err(PathError::Expired))]
         {
@@ -273,14 +275,14 @@ fn f19_twins_are_told_apart_by_their_keys() {
     let trusted = store(&[("one", &one), ("other", &other)]);
     for (id, twin) in [("one", &one), ("other", &other)] {
         for blank in [Blank::v1(cn("d")), Blank::device(cn("d"))] {
-            assert_eq!(proven(&trusted, &[&twin.issue(&blank, &forge::key())]).as_deref(), Ok(id));
+            assert_eq!(proven(&trusted, &[&twin.issue(&blank, &test_certificates::key())]).as_deref(), Ok(id));
         }
         let plant = below(twin, "plant");
         assert_eq!(proven(&trusted, &[&plant.device("d"), &plant.der]).as_deref(), Ok(id));
     }
     let stranger = Authority::root("twin");
     for blank in [Blank::v1(cn("d")), Blank::device(cn("d"))] {
-        assert_eq!(proven(&trusted, &[&stranger.issue(&blank, &forge::key())]), Err(PathError::BadSignature));
+        assert_eq!(proven(&trusted, &[&stranger.issue(&blank, &test_certificates::key())]), Err(PathError::BadSignature));
     }
     assert!(proven(&trusted, &[&stranger.device("d"), &stranger.der]).is_err());
 }
@@ -289,7 +291,8 @@ fn f19_twins_are_told_apart_by_their_keys() {
 fn a_device_certificate_is_for_client_authentication() {
     let root = Authority::root("root");
     let trusted = store(&[("root", &root)]);
-    let of = |extension| proven(&trusted, &[&root.issue(&Blank::device(cn("d")).with(extension), &forge::key())]);
+    let of =
+        |extension| proven(&trusted, &[&root.issue(&Blank::device(cn("d")).with(extension), &test_certificates::key())]);
     assert!(of(extended_key_usage(&[2])).is_ok() && of(extended_key_usage(&[1, 2])).is_ok());
     assert!(of(key_usage(0x80)).is_ok() && of(key_usage(0xa0)).is_ok());
     for extension in
@@ -297,7 +300,7 @@ fn a_device_certificate_is_for_client_authentication() {
     {
         assert!(matches!(of(extension), Err(PathError::WrongPurpose { .. })));
     }
-    assert!(matches!(of(forge::extension(99, true, &[])), Err(PathError::Malformed { index: 0, .. })));
+    assert!(matches!(of(test_certificates::extension(99, true, &[])), Err(PathError::Malformed { index: 0, .. })));
 }
 
 #[test]
@@ -305,16 +308,16 @@ fn v1_is_accepted_only_when_signed_directly_by_an_anchor() {
     let root = Authority::root("root");
     let plant = below(&root, "plant");
     let trusted = store(&[("root", &root)]);
-    let v1 = plant.issue(&Blank::v1(cn("d")), &forge::key());
+    let v1 = plant.issue(&Blank::v1(cn("d")), &test_certificates::key());
     assert_eq!(proven(&trusted, &[&v1, &plant.der]), Err(PathError::UnknownIssuer));
-    let direct = root.issue(&Blank::v1(cn("d")), &forge::key());
+    let direct = root.issue(&Blank::v1(cn("d")), &test_certificates::key());
     assert_eq!(proven(&trusted, &[&direct, &plant.der]).as_deref(), Ok("root"), "what else is presented is ignored");
     for blank in [
         Blank { unique_ids: tlv(0x81, &[0, 1]), ..Blank::v1(cn("d")) },
         Blank { inner_algorithm: Some(tlv(0x30, &[0x06, 0x03, 0x2b, 0x65, 0x70])), ..Blank::v1(cn("d")) },
         Blank::v1(cn("d")).with(key_usage(0x80)),
     ] {
-        let der = root.issue(&blank, &forge::key());
+        let der = root.issue(&blank, &test_certificates::key());
         assert!(matches!(proven(&trusted, &[&der]), Err(PathError::Malformed { index: 0, .. })));
     }
 }
@@ -323,7 +326,7 @@ fn v1_is_accepted_only_when_signed_directly_by_an_anchor() {
 fn a_v1_handshake_is_verified_with_the_key_of_the_certificate() {
     use rcgen::{PublicKeyData, SigningKey};
     let root = Authority::root("root");
-    let key = forge::key();
+    let key = test_certificates::key();
     let der = root.issue(&Blank::v1(cn("d")), &key);
     let public_key = raw_public_key(&der).unwrap();
     assert_eq!(public_key, key.subject_public_key_info());
@@ -339,7 +342,7 @@ fn one_changed_bit_breaks_the_signature() {
     let root = Authority::root("root");
     let trusted = store(&[("root", &root)]);
     for blank in [Blank::v1(cn("device")), Blank::device(cn("device"))] {
-        let mut der = root.issue(&blank, &forge::key());
+        let mut der = root.issue(&blank, &test_certificates::key());
         let at = der.windows(6).position(|window| window == b"device").unwrap();
         der[at] ^= 1;
         assert_eq!(proven(&trusted, &[&der]), Err(PathError::BadSignature));
@@ -352,24 +355,24 @@ fn weak_keys_and_old_hashes_do_not_hold() {
     let trusted = store(&[("root", &root)]);
     let short = {
         let modulus = tlv(0x02, &[&[0x00], &[0xc1; 128][..]].concat());
-        let key = forge::sequence(&[&modulus, &[0x02, 0x03, 1, 0, 1]]);
+        let key = test_certificates::sequence(&[&modulus, &[0x02, 0x03, 1, 0, 1]]);
         let rsa = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-        forge::sequence(&[&tlv(0x30, &rsa), &tlv(0x03, &[&[0x00], &key[..]].concat())])
+        test_certificates::sequence(&[&tlv(0x30, &rsa), &tlv(0x03, &[&[0x00], &key[..]].concat())])
     };
     let p521 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
     let sha1 = tlv(0x30, &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01]);
     for blank in [Blank::v1(cn("d")), Blank::device(cn("d"))] {
         let ders = [
-            root.issue(&Blank { public_key: Some(short.clone()), ..blank.clone() }, &forge::key()),
+            root.issue(&Blank { public_key: Some(short.clone()), ..blank.clone() }, &test_certificates::key()),
             root.issue(&blank, &p521),
-            root.issue(&Blank { algorithm: Some(sha1.clone()), ..blank.clone() }, &forge::key()),
+            root.issue(&Blank { algorithm: Some(sha1.clone()), ..blank.clone() }, &test_certificates::key()),
         ];
         for der in ders {
             assert!(matches!(proven(&trusted, &[&der]), Err(PathError::WeakKey { .. })));
         }
     }
-    let plant = root.issue(&Blank { public_key: Some(short), ..Blank::authority(cn("plant")) }, &forge::key());
-    let device = Blank::device(cn("d")).issued(&cn("plant"), &forge::key(), &forge::key());
+    let plant = root.issue(&Blank { public_key: Some(short), ..Blank::authority(cn("plant")) }, &test_certificates::key());
+    let device = Blank::device(cn("d")).issued(&cn("plant"), &test_certificates::key(), &test_certificates::key());
     assert!(matches!(proven(&trusted, &[&device, &plant]), Err(PathError::WeakKey { .. })));
 }
 
@@ -380,7 +383,10 @@ fn f26_long_huge_and_tangled_chains_are_refused_before_any_signature() {
     let device = root.device("d");
     let hundred: Vec<&[u8]> = std::iter::repeat_n(&device[..], 100).collect();
     assert_eq!(proven(&trusted, &hundred), Err(PathError::TooLong { certificates: 100, max: 6 }));
-    let huge = root.issue(&Blank::device(cn("d")).with(forge::extension(17, false, &vec![0; 1 << 20])), &forge::key());
+    let huge = root.issue(
+        &Blank::device(cn("d")).with(test_certificates::extension(17, false, &vec![0; 1 << 20])),
+        &test_certificates::key(),
+    );
     assert!(matches!(proven(&trusted, &[&huge]), Err(PathError::Malformed { index: 0, .. })));
     assert!(matches!(proven(&trusted, &[&device, &huge]), Err(PathError::Malformed { index: 1, .. })));
     // Many CAs of one name that issue each other: every order of them would be a path to try.
@@ -395,7 +401,7 @@ fn bytes_after_a_certificate_are_refused() {
     let root = Authority::root("root");
     let trusted = store(&[("root", &root)]);
     for blank in [Blank::v1(cn("d")), Blank::device(cn("d"))] {
-        let mut der = root.issue(&blank, &forge::key());
+        let mut der = root.issue(&blank, &test_certificates::key());
         der.push(0);
         assert!(matches!(proven(&trusted, &[&der]), Err(PathError::Malformed { index: 0, .. })));
     }

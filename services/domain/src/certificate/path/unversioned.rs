@@ -6,14 +6,18 @@
 use super::{
     super::{
         keys::{self, SignatureFault},
-        outline::Outline,
+        tbs::TbsCertificate,
     },
     Anchor, PathError, within,
 };
 use crate::time::Timestamp;
 
 /// The anchor that signed a v1 certificate.
-pub(super) fn prove<'a>(device: &Outline<'_>, anchors: &'a [Anchor], now: Timestamp) -> Result<&'a Anchor, PathError> {
+pub(super) fn prove<'a>(
+    device: &TbsCertificate<'_>,
+    anchors: &'a [Anchor],
+    now: Timestamp,
+) -> Result<&'a Anchor, PathError> {
     within(device.not_before, device.not_after, now)?;
     let mut error = PathError::UnknownIssuer;
     // Twin CAs share a name: the key tells which.

@@ -47,7 +47,7 @@ impl Fleet {
         self.access_keys.retain(|_, key| key.operator != *name);
     }
 
-    /// A key of nobody is not made: there is nothing that it could be allowed.
+    /// A key of an operator who does not exist is not made: it could be allowed nothing.
     pub(in crate::fleet) fn access_key_created(
         &mut self,
         id: &AccessKeyId,

@@ -1,10 +1,10 @@
 //! Rules on CA certificates: upload, proof of possession, binding a template, self-registration.
 //!
 //! Two certificates are "the same CA" when name and key are equal: one of them is a renewal. Invariant: one CA is verified
-//! in one resource space at most, or the devices of one tenant would be another's. An upload that nobody has proven blocks
-//! nobody, so a public CA certificate cannot be squatted.
+//! in one resource space at most, or the devices of one tenant would be another's. An upload that is not proven blocks no
+//! other, so a public CA certificate cannot be squatted.
 
-use super::{Context, Decision, Outcome, membership, templates};
+use super::{Context, Decided, Decision, membership, templates};
 use crate::{
     certificate::authority::{self, AuthorityFault},
     ids::{CaId, SpaceId},
@@ -24,7 +24,7 @@ pub(super) fn upload(
     space: &SpaceId,
     der: &[u8],
     context: &Context<'_>,
-) -> Outcome {
+) -> Decided {
     membership::space(configuration, space)?;
     if let Some(existing) = configuration.cas.get(id) {
         return if *existing.der == *der && existing.space == *space {
@@ -52,10 +52,10 @@ pub(super) fn upload(
 }
 
 /// A new code for a CA certificate that still awaits its proof; the old one is worth nothing from then on.
-pub(super) fn issue_code(configuration: &Configuration, id: &CaId, context: &Context<'_>) -> Outcome {
+pub(super) fn issue_code(configuration: &Configuration, id: &CaId, context: &Context<'_>) -> Decided {
     let ca = existing(configuration, id)?;
     if ca.is_verified() {
-        // Nothing is "already so": whoever asks wants a code, and there is none.
+        // Not "already so": the command asks for a code, and a verified CA certificate has none.
         return Err(Rejection::CaAlreadyVerified);
     }
     let (code, code_expires_at) = new_code(context);
@@ -67,7 +67,7 @@ fn new_code(context: &Context<'_>) -> (Box<str>, Timestamp) {
 }
 
 /// Spends the code: a verified CA certificate has none, so a proof that is sent again proves nothing anew.
-pub(super) fn verify(configuration: &Configuration, id: &CaId, proof: &[u8], now: Timestamp) -> Outcome {
+pub(super) fn verify(configuration: &Configuration, id: &CaId, proof: &[u8], now: Timestamp) -> Decided {
     let ca = existing(configuration, id)?;
     let (code, expires_at) = match &ca.status {
         CaStatus::Verified { .. } => return Ok(Decision::AlreadySo),
@@ -94,7 +94,7 @@ pub(super) fn configure(
     change: &TemplateChange,
     self_registration: Option<bool>,
     context: &Context<'_>,
-) -> Outcome {
+) -> Decided {
     let ca = existing(configuration, id)?;
     let template = match change {
         TemplateChange::Keep => ca.template.clone(),
@@ -131,7 +131,7 @@ pub(super) fn available(context: &Context<'_>) -> Result<(), Rejection> {
 }
 
 /// Always granted, also while devices use it: taking trust away must never have to wait. They are not let in any more.
-pub(super) fn delete(configuration: &Configuration, id: &CaId) -> Outcome {
+pub(super) fn delete(configuration: &Configuration, id: &CaId) -> Decided {
     existing(configuration, id)?;
     Ok(Decision::Record(Event::CaDeleted { ca: id.clone(), distrust: false }))
 }

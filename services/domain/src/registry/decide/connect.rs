@@ -8,7 +8,7 @@
 //!
 //! Every check is kept, in order, with what it found: people read them to understand why a device was refused.
 
-use super::{Context, Decision, Judgement, Outcome, cas, checks::Checks, devices as device_rules, fields, membership};
+use super::{CheckedDecision, Context, Decided, Decision, cas, checks::Checks, devices as device_rules, fields, membership};
 use crate::{
     certificate::{
         CertificateFacts,
@@ -16,7 +16,7 @@ use crate::{
     },
     ids::{DeviceId, Fingerprint},
     registry::{
-        collision::{Claimant, Standing, succeeds},
+        collision::{Candidate, CertificateMatch, may_replace},
         command::Actor,
         event::{DeviceProfile, Event, PathProof, PresentedCertificate},
         state::{Ca, Configuration, Device, Devices, Template},
@@ -32,13 +32,13 @@ pub(super) fn decide(
     chain: &[Box<[u8]>],
     claimed: Option<&DeviceId>,
     context: &Context<'_>,
-) -> Judgement {
+) -> CheckedDecision {
     let mut checks = Checks::default();
-    let outcome = prove(configuration, actor, chain, context, &mut checks).and_then(|(claimant, der)| {
-        let hearing = Hearing { configuration, devices, claimant, der, claimed, context };
-        hearing.rule(&mut checks)
+    let outcome = prove(configuration, actor, chain, context, &mut checks).and_then(|(candidate, der)| {
+        let evaluation = Evaluation { configuration, devices, candidate, der, claimed, context };
+        evaluation.rule(&mut checks)
     });
-    Judgement { outcome, checks: checks.made() }
+    CheckedDecision { outcome, checks: checks.made() }
 }
 
 /// From bytes to facts and the CA certificate that vouches for them.
@@ -92,17 +92,17 @@ struct Proven<'a> {
 }
 
 /// All that the rules on one proven certificate look at.
-struct Hearing<'a> {
+struct Evaluation<'a> {
     configuration: &'a Configuration,
     devices: &'a dyn Devices,
-    claimant: Proven<'a>,
+    candidate: Proven<'a>,
     der: &'a [u8],
     claimed: Option<&'a DeviceId>,
     context: &'a Context<'a>,
 }
 
-impl Hearing<'_> {
-    fn rule(&self, checks: &mut Checks) -> Outcome {
+impl Evaluation<'_> {
+    fn rule(&self, checks: &mut Checks) -> Decided {
         self.check_validity(checks)?;
         match self.derive(checks)? {
             Some((template, derived)) => self.rule_on_derived(template, derived, checks),
@@ -112,7 +112,7 @@ impl Hearing<'_> {
 
     /// The path was proven at this instant; that the certificate itself is within its dates is too cheap to take on trust.
     fn check_validity(&self, checks: &mut Checks) -> Result<(), Rejection> {
-        let (facts, now) = (&self.claimant.facts, self.context.now);
+        let (facts, now) = (&self.candidate.facts, self.context.now);
         checks.note("certificate_within_validity", || {
             if now < facts.not_before {
                 return Err(Rejection::ChainRefused(PathError::NotYetValid));
@@ -126,7 +126,7 @@ impl Hearing<'_> {
 
     /// What the template in force makes of the certificate; `None` when no template says, but the CONNECT claims a device.
     fn derive(&self, checks: &mut Checks) -> Result<Option<(&Template, DerivedDevice)>, Rejection> {
-        let Proven { facts, ca, .. } = &self.claimant;
+        let Proven { facts, ca, .. } = &self.candidate;
         let template = match self.configuration.template_in_force(ca) {
             Err(_) if self.claimed.is_some() => return Ok(None),
             outcome => checks.note("template_in_force", || {
@@ -154,45 +154,45 @@ impl Hearing<'_> {
     }
 
     /// The collision table, for a device that the template names.
-    fn rule_on_derived(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
-        let claimant = self.claimant.as_claimant();
+    fn rule_on_derived(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Decided {
+        let candidate = self.candidate.as_candidate();
         let id = &derived.device_id;
-        let standing = checks.note("no_collision", || {
-            let standing = claimant.standing(self.devices, id, Some(&derived.product_id))?;
-            Ok(standing_detail(standing))
+        let matched = checks.note("no_collision", || {
+            let matched = candidate.match_with(self.devices, id, Some(&derived.product_id))?;
+            Ok(match_detail(matched))
         })?;
-        match standing {
-            Standing::Same { .. } => Ok(Decision::AlreadySo),
-            Standing::Unpinned(device) => Ok(self.pin(&device)),
-            Standing::Other(device) => {
+        match matched {
+            CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
+            CertificateMatch::Unpinned(device) => Ok(self.pin(&device)),
+            CertificateMatch::Other(device) => {
                 let change = template.body.on_certificate_change;
                 checks.note("certificate_may_replace_the_old_one", || {
-                    succeeds(self.configuration, &claimant, &device, change)?;
+                    may_replace(self.configuration, &candidate, &device, change)?;
                     Ok(((), "same CA, newer notBefore, and the template says replace".into()))
                 })?;
                 let (device, certificate) = (device.id, self.certificate());
                 Ok(Decision::Record(Event::DeviceCertificateReplaced { device, certificate }))
             }
-            Standing::Unknown => self.register(template, derived, checks),
+            CertificateMatch::Unknown => self.register(template, derived, checks),
         }
     }
 
     /// The collision table, for a device that only the CONNECT names: it may be pinned, and nothing else.
-    fn rule_on_claimed(&self, checks: &mut Checks) -> Outcome {
+    fn rule_on_claimed(&self, checks: &mut Checks) -> Decided {
         let Some(claimed) = self.claimed else { return Err(Rejection::TemplateNotBound) };
-        let claimant = self.claimant.as_claimant();
-        let standing = checks.note("no_collision", || {
-            let standing = claimant.standing(self.devices, claimed, None)?;
-            Ok(standing_detail(standing))
+        let candidate = self.candidate.as_candidate();
+        let matched = checks.note("no_collision", || {
+            let matched = candidate.match_with(self.devices, claimed, None)?;
+            Ok(match_detail(matched))
         })?;
-        match standing {
-            Standing::Same { .. } => Ok(Decision::AlreadySo),
-            Standing::Unpinned(device) => Ok(self.pin(&device)),
-            Standing::Other(device) => checks.note("device_awaits_its_first_certificate", || {
+        match matched {
+            CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
+            CertificateMatch::Unpinned(device) => Ok(self.pin(&device)),
+            CertificateMatch::Other(device) => checks.note("device_awaits_its_first_certificate", || {
                 Err(Rejection::DeviceHasOtherCertificate(device.id.clone()))
             }),
-            Standing::Unknown => checks.note("device_awaits_its_first_certificate", || {
-                let Proven { facts, ca, .. } = &self.claimant;
+            CertificateMatch::Unknown => checks.note("device_awaits_its_first_certificate", || {
+                let Proven { facts, ca, .. } = &self.candidate;
                 let template = self.configuration.template_in_force(ca)?;
                 template.body.evaluate(facts).map_err(Rejection::TemplateNotApplicable)?;
                 Err(Rejection::DeviceMismatch(claimed.clone()))
@@ -205,8 +205,8 @@ impl Hearing<'_> {
         Decision::Record(Event::DeviceCertificatePinned { device, certificate })
     }
 
-    fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Outcome {
-        let (configuration, space) = (self.configuration, &self.claimant.ca.space);
+    fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Decided {
+        let (configuration, space) = (self.configuration, &self.candidate.ca.space);
         checks.note("self_registration_available", || {
             cas::available(self.context)?;
             let instance = self.context.instance;
@@ -245,7 +245,7 @@ impl Hearing<'_> {
     }
 
     fn certificate(&self) -> PresentedCertificate {
-        let Proven { facts, ca, path } = &self.claimant;
+        let Proven { facts, ca, path } = &self.candidate;
         let proof = PathProof {
             not_after: facts.not_after,
             ca_name_and_key_sha256: ca.name_and_key_sha256,
@@ -263,17 +263,17 @@ impl Hearing<'_> {
 }
 
 impl Proven<'_> {
-    fn as_claimant(&self) -> Claimant<'_> {
-        Claimant { facts: &self.facts, ca: self.ca }
+    fn as_candidate(&self) -> Candidate<'_> {
+        Candidate { facts: &self.facts, ca: self.ca }
     }
 }
 
-fn standing_detail(standing: Standing) -> (Standing, String) {
-    let detail = match &standing {
-        Standing::Unknown => "neither the device id nor the certificate is known".into(),
-        Standing::Same { device, .. } => format!("device {} has this certificate already", device.id),
-        Standing::Unpinned(device) => format!("device {} awaits its first certificate", device.id),
-        Standing::Other(device) => format!("device {} has another certificate", device.id),
+fn match_detail(matched: CertificateMatch) -> (CertificateMatch, String) {
+    let detail = match &matched {
+        CertificateMatch::Unknown => "neither the device id nor the certificate is known".into(),
+        CertificateMatch::Same { device, .. } => format!("device {} has this certificate already", device.id),
+        CertificateMatch::Unpinned(device) => format!("device {} awaits its first certificate", device.id),
+        CertificateMatch::Other(device) => format!("device {} has another certificate", device.id),
     };
-    (standing, detail)
+    (matched, detail)
 }

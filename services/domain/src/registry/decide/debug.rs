@@ -4,12 +4,12 @@
 //! certificate that the operator looks at. Invariant: nothing of another resource space is told, neither of a CA
 //! certificate there nor of the devices it vouches for.
 
-use super::{Check, Context, Decision, Judgement, checks::Checks, connect};
+use super::{Check, CheckedDecision, Context, Decision, checks::Checks, connect};
 use crate::{
     certificate::{CertificateFacts, path::TrustStore},
     ids::{CaId, TemplateId},
     registry::{
-        collision::{Claimant, Standing},
+        collision::{Candidate, CertificateMatch},
         command::Actor,
         event::Event,
         state::{Ca, Configuration, Devices},
@@ -25,7 +25,7 @@ const MAKES_A_DEVICE: &str = "template_makes_a_device";
 
 /// What the rules would say if the certificate connected now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Foreseen {
+pub enum DebugOutcome {
     /// A new device.
     Register,
     /// The device that it is already.
@@ -34,11 +34,10 @@ pub enum Foreseen {
     Pin,
     /// The certificate of a device in place of its old one.
     Replace,
-    /// Nothing.
     Refuse(Rejection),
 }
 
-impl Foreseen {
+impl DebugOutcome {
     /// `register`, `already_registered`, `pin`, `replace`, or the code of the rejection.
     pub fn word(&self) -> &'static str {
         match self {
@@ -50,7 +49,7 @@ impl Foreseen {
         }
     }
 
-    /// For people.
+    /// One sentence for people.
     pub fn text(&self) -> String {
         match self {
             Self::Register => "it would be registered as a new device".into(),
@@ -66,7 +65,7 @@ impl Foreseen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debugged {
     /// What would happen.
-    pub foreseen: Foreseen,
+    pub outcome: DebugOutcome,
     /// Every check made, in order: those on the CA certificate, then those of the rules, of which the last has failed if
     /// the certificate would be refused.
     pub checks: Vec<Check>,
@@ -89,8 +88,8 @@ pub fn debug(
     let row = match configuration.cas.get(ca) {
         Some(row) => row,
         None => {
-            let foreseen = Foreseen::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
-            return Debugged { foreseen, checks: checks.made(), template: None, derived: None };
+            let outcome = DebugOutcome::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
+            return Debugged { outcome, checks: checks.made(), template: None, derived: None };
         }
     };
     let facts = chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
@@ -98,7 +97,8 @@ pub fn debug(
         Err(rejection) => (Err(rejection), row),
         Ok(vouching) => {
             let actor = Actor::Operator(PRESENTED_BY.into());
-            let Judgement { outcome, checks: made } = connect::decide(configuration, devices, &actor, chain, None, context);
+            let CheckedDecision { outcome, checks: made } =
+                connect::decide(configuration, devices, &actor, chain, None, context);
             checks.append(made);
             (outcome, vouching)
         }
@@ -115,13 +115,13 @@ pub fn debug(
         }
     });
     if let (Ok(Decision::AlreadySo), Some((facts, derived))) = (&outcome, facts.as_ref().zip(derived.as_ref())) {
-        let standing = Claimant { facts, ca: vouching }.standing(devices, &derived.device_id, Some(&derived.product_id));
-        let active = matches!(standing, Ok(Standing::Same { active: true, .. }));
+        let matched = Candidate { facts, ca: vouching }.match_with(devices, &derived.device_id, Some(&derived.product_id));
+        let active = matches!(matched, Ok(CertificateMatch::Same { active: true, .. }));
         let detail = if active { "no operator has switched it off" } else { "an operator has made it INACTIVE" };
         checks.keep("certificate_active", active, detail);
     }
     Debugged {
-        foreseen: foreseen(outcome),
+        outcome: debug_outcome(outcome),
         checks: checks.made(),
         template: template.map(|template| (template.id.clone(), template.version)),
         derived,
@@ -175,13 +175,13 @@ fn leads_to<'a>(
     Ok(row)
 }
 
-fn foreseen(outcome: Result<Decision, Rejection>) -> Foreseen {
+fn debug_outcome(outcome: Result<Decision, Rejection>) -> DebugOutcome {
     match outcome {
-        Err(rejection) => Foreseen::Refuse(rejection),
-        Ok(Decision::AlreadySo) => Foreseen::AlreadyRegistered,
-        Ok(Decision::Record(Event::DeviceRegistered { .. })) => Foreseen::Register,
-        Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => Foreseen::Pin,
+        Err(rejection) => DebugOutcome::Refuse(rejection),
+        Ok(Decision::AlreadySo) => DebugOutcome::AlreadyRegistered,
+        Ok(Decision::Record(Event::DeviceRegistered { .. })) => DebugOutcome::Register,
+        Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => DebugOutcome::Pin,
         // The only other event that a certificate comes to: `DeviceCertificateReplaced`.
-        Ok(Decision::Record(_)) => Foreseen::Replace,
+        Ok(Decision::Record(_)) => DebugOutcome::Replace,
     }
 }

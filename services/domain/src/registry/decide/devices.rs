@@ -1,6 +1,6 @@
 //! Rules on what operators do with devices.
 
-use super::{Decision, Outcome, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if};
 use crate::{
     ids::{DeviceId, Fingerprint},
     registry::{
@@ -18,7 +18,7 @@ pub(super) fn pre_register(
     credential: &DeclaredCredential,
     [description, extension_info]: [Option<&str>; 2],
     devices_max: u64,
-) -> Outcome {
+) -> Decided {
     let id = &profile.device;
     membership::space(configuration, &profile.space)?;
     membership::product(configuration, &profile.space, &profile.product)?;
@@ -89,7 +89,7 @@ pub(super) fn update(
     name: Option<&str>,
     description: Option<&str>,
     extension_info: Option<&str>,
-) -> Outcome {
+) -> Decided {
     let device = existing(devices, id)?;
     let name = changed(name, &device.name, fields::device_name)?;
     let description = changed(description, &device.description, fields::description)?;
@@ -114,7 +114,7 @@ fn tidied(value: Option<&str>, rule: Rule) -> Result<Option<Box<str>>, Rejection
 }
 
 /// Adds tags; a key that is there already takes the new value.
-pub(super) fn tag(devices: &dyn Devices, id: &DeviceId, tags: &[Tag]) -> Outcome {
+pub(super) fn tag(devices: &dyn Devices, id: &DeviceId, tags: &[Tag]) -> Decided {
     let device = existing(devices, id)?;
     let mut merged = fields::tags(tags)?;
     merged.extend(device.tags.iter().filter(|old| !tags.iter().any(|new| new.key == old.key)).cloned());
@@ -124,18 +124,18 @@ pub(super) fn tag(devices: &dyn Devices, id: &DeviceId, tags: &[Tag]) -> Outcome
 }
 
 /// Takes tags away by key; a key that is not there is no error.
-pub(super) fn untag(devices: &dyn Devices, id: &DeviceId, keys: &[Box<str>]) -> Outcome {
+pub(super) fn untag(devices: &dyn Devices, id: &DeviceId, keys: &[Box<str>]) -> Decided {
     let device = existing(devices, id)?;
     let kept: Vec<Tag> = device.tags.iter().filter(|tag| !keys.contains(&tag.key)).cloned().collect();
     record_if(kept != device.tags, Event::DeviceTagsChanged { device: id.clone(), tags: kept })
 }
 
-pub(super) fn freeze(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+pub(super) fn freeze(devices: &dyn Devices, id: &DeviceId) -> Decided {
     let device = existing(devices, id)?;
     record_if(!device.frozen, Event::DeviceFrozen { device: id.clone() })
 }
 
-pub(super) fn unfreeze(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+pub(super) fn unfreeze(devices: &dyn Devices, id: &DeviceId) -> Decided {
     let device = existing(devices, id)?;
     record_if(device.frozen, Event::DeviceUnfrozen { device: id.clone() })
 }
@@ -145,7 +145,7 @@ pub(super) fn reset_fingerprint(
     id: &DeviceId,
     slot: Slot,
     fingerprint: Option<Fingerprint>,
-) -> Outcome {
+) -> Decided {
     let device = existing(devices, id)?;
     let Credential::Certificates { primary, secondary } = &device.credential else {
         return Err(Rejection::DeviceHasSecret(id.clone()));
@@ -177,7 +177,7 @@ fn distinct(one: Option<&Fingerprint>, other: Option<&Fingerprint>) -> Result<()
     Ok(())
 }
 
-pub(super) fn switch_certificate(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint, active: bool) -> Outcome {
+pub(super) fn switch_certificate(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint, active: bool) -> Decided {
     let device = existing(devices, id)?;
     let Some(pin) = device.credential.pins().find(|pin| pin.fingerprint == *fingerprint) else {
         return Err(fields::invalid(
@@ -189,7 +189,7 @@ pub(super) fn switch_certificate(devices: &dyn Devices, id: &DeviceId, fingerpri
     record_if(pin.active != active, event)
 }
 
-pub(super) fn delete(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+pub(super) fn delete(devices: &dyn Devices, id: &DeviceId) -> Decided {
     match devices.entry(id) {
         Some(DeviceEntry::Live(_)) => Ok(Decision::Record(Event::DeviceDeleted { device: id.clone() })),
         Some(DeviceEntry::Deleted { .. }) => Ok(Decision::AlreadySo),
@@ -197,7 +197,7 @@ pub(super) fn delete(devices: &dyn Devices, id: &DeviceId) -> Outcome {
     }
 }
 
-pub(super) fn readmit(devices: &dyn Devices, id: &DeviceId) -> Outcome {
+pub(super) fn readmit(devices: &dyn Devices, id: &DeviceId) -> Decided {
     match devices.entry(id) {
         Some(DeviceEntry::Deleted { .. }) => Ok(Decision::Record(Event::DeviceReadmitted { device: id.clone() })),
         Some(DeviceEntry::Live(_)) => Ok(Decision::AlreadySo),

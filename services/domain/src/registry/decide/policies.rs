@@ -1,6 +1,6 @@
 //! Rules on topic policies and what they are bound to.
 
-use super::{Decision, Outcome, devices, fields, membership, record_if};
+use super::{Decided, Decision, devices, fields, membership, record_if};
 use crate::{
     ids::{PolicyId, SpaceId},
     limits,
@@ -18,7 +18,7 @@ pub(super) fn create(
     space: &SpaceId,
     name: &str,
     statements: &[Statement],
-) -> Outcome {
+) -> Decided {
     membership::space(configuration, space)?;
     policy::validate(name, statements).map_err(Rejection::InvalidPolicy)?;
     if let Some(existing) = configuration.policies.get(id) {
@@ -35,7 +35,7 @@ pub(super) fn update(
     id: &PolicyId,
     name: Option<&str>,
     statements: Option<&[Statement]>,
-) -> Outcome {
+) -> Decided {
     let existing = existing(configuration, id)?;
     let name: Box<str> = name.unwrap_or(&existing.name).into();
     let statements = statements.unwrap_or(&existing.statements).to_vec();
@@ -44,14 +44,14 @@ pub(super) fn update(
     record_if(changes, Event::PolicyUpdated { policy: id.clone(), name, statements })
 }
 
-/// Always granted, as the service does: it is unbound from everything. A template that still names it registers nobody
+/// Always granted, as the service does: it is unbound from everything. A template that still names it registers no device
 /// until it is edited, and each rejected attempt says so.
-pub(super) fn delete(configuration: &Configuration, id: &PolicyId) -> Outcome {
+pub(super) fn delete(configuration: &Configuration, id: &PolicyId) -> Decided {
     existing(configuration, id)?;
     Ok(Decision::Record(Event::PolicyDeleted { policy: id.clone() }))
 }
 
-pub(super) fn bind(configuration: &Configuration, devices: &dyn Devices, id: &PolicyId, target: &PolicyTarget) -> Outcome {
+pub(super) fn bind(configuration: &Configuration, devices: &dyn Devices, id: &PolicyId, target: &PolicyTarget) -> Decided {
     existing(configuration, id)?;
     let (space, bound) = look(configuration, devices, target)?;
     membership::policy(configuration, &space, id)?;
@@ -65,7 +65,7 @@ pub(super) fn bind(configuration: &Configuration, devices: &dyn Devices, id: &Po
 }
 
 /// Also of a policy that is gone, where the device still has its id: so an operator can tidy up.
-pub(super) fn unbind(configuration: &Configuration, devices: &dyn Devices, id: &PolicyId, target: &PolicyTarget) -> Outcome {
+pub(super) fn unbind(configuration: &Configuration, devices: &dyn Devices, id: &PolicyId, target: &PolicyTarget) -> Decided {
     let (_, bound) = look(configuration, devices, target)?;
     if !bound.contains(id) {
         existing(configuration, id)?;

@@ -1,6 +1,6 @@
 //! Rules on products.
 
-use super::{Decision, Outcome, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if};
 use crate::{
     ids::{ProductId, SpaceId},
     limits,
@@ -16,7 +16,7 @@ pub(super) fn create(
     space: &SpaceId,
     product: &ProductId,
     details: &ProductDetails,
-) -> Outcome {
+) -> Decided {
     membership::space(configuration, space)?;
     fields::product_details(details)?;
     if let Some(existing) = find(configuration, space, product) {
@@ -36,7 +36,7 @@ pub(super) fn update(
     space: &SpaceId,
     product: &ProductId,
     details: &ProductDetails,
-) -> Outcome {
+) -> Decided {
     let existing = existing(configuration, space, product)?;
     fields::product_details(details)?;
     let changes = existing.details != *details;
@@ -44,8 +44,8 @@ pub(super) fn update(
     record_if(changes, Event::ProductUpdated { space, product, details })
 }
 
-/// Only devices keep a product: a template that names it registers nobody afterwards, and says so to each that tries.
-pub(super) fn delete(configuration: &Configuration, devices: &dyn Devices, space: &SpaceId, product: &ProductId) -> Outcome {
+/// Only devices keep a product: a template that names it registers no device afterwards, and says so at each attempt.
+pub(super) fn delete(configuration: &Configuration, devices: &dyn Devices, space: &SpaceId, product: &ProductId) -> Decided {
     existing(configuration, space, product)?;
     if devices.any_of_product(space, product) {
         return Err(Rejection::InUse { subject: Subject::Product(product.clone()), user: "devices".into() });

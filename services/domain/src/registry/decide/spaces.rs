@@ -1,6 +1,6 @@
 //! Rules on resource spaces.
 
-use super::{Decision, Outcome, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if};
 use crate::{
     ids::{PolicyId, SpaceId},
     limits,
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The id of the default policy is not part of what must be the same: the policy may have been deleted since.
-pub(super) fn create(configuration: &Configuration, space: &SpaceId, name: &str, default_policy: &PolicyId) -> Outcome {
+pub(super) fn create(configuration: &Configuration, space: &SpaceId, name: &str, default_policy: &PolicyId) -> Decided {
     fields::space_name(name)?;
     if let Some(existing) = configuration.spaces.get(space) {
         return if *existing.name == *name {
@@ -32,14 +32,14 @@ pub(super) fn create(configuration: &Configuration, space: &SpaceId, name: &str,
     }))
 }
 
-pub(super) fn rename(configuration: &Configuration, space: &SpaceId, name: &str) -> Outcome {
+pub(super) fn rename(configuration: &Configuration, space: &SpaceId, name: &str) -> Decided {
     let existing = membership::space(configuration, space)?;
     fields::space_name(name)?;
     record_if(*existing.name != *name, Event::SpaceRenamed { space: space.clone(), name: name.into() })
 }
 
 /// Devices need no look of their own: each belongs to a product, and no product goes before its devices.
-pub(super) fn delete(configuration: &Configuration, space: &SpaceId) -> Outcome {
+pub(super) fn delete(configuration: &Configuration, space: &SpaceId) -> Decided {
     membership::space(configuration, space)?;
     let used_by = |user: String| Err(Rejection::InUse { subject: Subject::Space(space.clone()), user });
     if let Some((_, product)) = configuration.products.keys().find(|(of, _)| of == space) {

@@ -1,6 +1,6 @@
 //! Rules on self-registration templates.
 
-use super::{Decision, Outcome, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if};
 use crate::{
     ids::TemplateId,
     limits,
@@ -20,7 +20,7 @@ pub(super) fn create(
     name: &str,
     description: &str,
     draft: &TemplateDraft,
-) -> Outcome {
+) -> Decided {
     fields::template_name(name)?;
     fields::description(description)?;
     let body = draft.validate().map_err(Rejection::InvalidTemplate)?;
@@ -41,7 +41,7 @@ pub(super) fn update(
     id: &TemplateId,
     description: Option<&str>,
     draft: Option<&TemplateDraft>,
-) -> Outcome {
+) -> Decided {
     let existing = existing(configuration, id)?;
     let description: Box<str> = description.unwrap_or(&existing.description).into();
     fields::description(&description)?;
@@ -60,7 +60,7 @@ pub(super) fn update(
     record_if(true, Event::TemplateUpdated { template: id.clone(), description, body })
 }
 
-pub(super) fn delete(configuration: &Configuration, id: &TemplateId) -> Outcome {
+pub(super) fn delete(configuration: &Configuration, id: &TemplateId) -> Decided {
     existing(configuration, id)?;
     if let Some(ca) = bound_to(configuration, id).next() {
         let user = Subject::Ca(ca.id.clone()).to_string();

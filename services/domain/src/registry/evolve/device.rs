@@ -15,11 +15,11 @@ pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -
     match (entry, event) {
         (None, Event::DeviceRegistered { profile, certificate, .. }) => {
             let credential = Credential::Certificates { primary: Some(pin(certificate)), secondary: None };
-            Some(DeviceEntry::Live(born(profile, credential, at)))
+            Some(DeviceEntry::Live(new_device(profile, credential, at)))
         }
         (None, Event::DevicePreRegistered { profile, credential, description, extension_info }) => {
             let (description, extension_info) = (description.clone(), extension_info.clone());
-            let device = born(profile, declared(credential), at);
+            let device = new_device(profile, declared(credential), at);
             Some(DeviceEntry::Live(Device { description, extension_info, ..device }))
         }
         (None, _) => None,
@@ -83,7 +83,7 @@ fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
     }
 }
 
-fn born(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
+fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
     Device {
         id: profile.device.clone(),
         node_id: profile.node_id.clone(),
@@ -109,7 +109,7 @@ fn declared(credential: &DeclaredCredential) -> Credential {
     }
 }
 
-/// A fingerprint that an operator gave: nobody has shown its certificate yet.
+/// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
     Pin { fingerprint, ca: None, not_before: None, active: true }
 }

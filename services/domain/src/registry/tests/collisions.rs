@@ -4,7 +4,7 @@ use super::world::{Authority, Leaf, World, authorities, cn_template, id, pinned,
 use crate::{
     certificate::path::PROVER,
     ids::Fingerprint,
-    registry::{Command, Credential, Decision, DeviceEntry, Devices, Event, Judgement},
+    registry::{CheckedDecision, Command, Credential, Decision, DeviceEntry, Devices, Event},
     template::TemplateDraft,
 };
 
@@ -15,8 +15,8 @@ fn world(draft: TemplateDraft) -> (World, Leaf) {
     (world, authorities()[0].device("dev1"))
 }
 
-fn recorded(judgement: Judgement) -> Event {
-    match judgement.outcome {
+fn recorded(decision: CheckedDecision) -> Event {
+    match decision.outcome {
         Ok(Decision::Record(event)) => event,
         other => panic!("not recorded: {other:?}"),
     }

@@ -192,7 +192,7 @@ proptest! {
             let before = registry.clone();
             registry.evolve(event, NOW);
             check(&registry);
-            let _ = (event.touches(), event.changes_trust());
+            let _ = event.affected_sessions();
             let returned = before.devices.iter().find(|(id, entry)| {
                 let was_deleted = matches!(entry, DeviceEntry::Deleted { .. });
                 was_deleted && !matches!(registry.devices.get(id), Some(DeviceEntry::Deleted { .. }))

@@ -1,7 +1,7 @@
 //! Random histories: what connectors, devices and operators do in any order leaves the registry whole.
 //!
-//! Every request goes through `decide`, every event through `evolve`; connections take the connector's own way (judge, ask
-//! the registrar, judge again). proptest prints the seed of a failure and keeps it under `proptest-regressions`.
+//! Every request goes through `decide`, every event through `evolve`; connections take the connector's own way
+//! (authenticate, ask the registrar, authenticate again). proptest prints the seed of a failure and keeps it under `proptest-regressions`.
 
 mod steps;
 
@@ -101,7 +101,7 @@ impl Stage {
         if matches!(outcome, Ok(Decision::Record(_))) && !repeatable {
             let body = RequestBody::Command(command.clone());
             let request = Request { id: id("again"), actor: Actor::Operator("olga".into()), body };
-            let again = self.world.judge(&request).outcome;
+            let again = self.world.decide(&request).outcome;
             assert!(!matches!(again, Ok(Decision::Record(_))), "{command:?} asked again is {}", word(&again));
         }
     }
@@ -114,7 +114,7 @@ impl Stage {
         let _ = self.world.command(Command::VerifyCa { ca: id(ca), proof });
     }
 
-    /// The connector's way: prove, judge, ask if there is something to ask, judge again.
+    /// The connector's way: prove, authenticate, ask if there is something to ask, authenticate again.
     fn connect(&mut self, leaf: usize, named: Option<usize>) {
         let certificate = self.leaves[leaf].clone();
         let trust = self.world.registry.configuration.trust_store();
@@ -150,7 +150,7 @@ impl Stage {
         assert!(registry.holder(&leaf.sha256()).is_none_or(|holder| holder == *device));
     }
 
-    /// A session that lost its right was touched by what happened, and whoever keeps it would be let in again.
+    /// A session that lost its right is among those that the events affect; one that keeps it would be let in again.
     fn check_session(&self, session: &Session, happened: &[Event]) {
         let leaf = &self.leaves[session.leaf];
         let lost = lost(&self.world, &self.leaves, session);
@@ -158,8 +158,8 @@ impl Stage {
         let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
         assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
         let device = id(&session.device);
-        let touched = happened.iter().any(|event| event.touches().session(&device, &leaf.facts.sha256));
-        assert!(lost.is_none() || touched || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
+        let affected = happened.iter().any(|event| event.affected_sessions().contains(&device, &leaf.facts.sha256));
+        assert!(lost.is_none() || affected || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
     }
 
     /// Fingerprints in commands stand for those of the leaves: 0 to 3 their SHA-256, 4 to 7 their SHA-1.

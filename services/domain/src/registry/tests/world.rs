@@ -11,7 +11,7 @@ use crate::{
     ids::{CaId, DeviceId, Fingerprint, Incarnation, NodeId, PolicyId, ProductId, SpaceId},
     refusal::Refusal,
     registry::{
-        Actor, CaStatus, Command, Context, Decision, Event, Judgement, ProductDetails, Registry, Request, RequestBody,
+        Actor, CaStatus, CheckedDecision, Command, Context, Decision, Event, ProductDetails, Registry, Request, RequestBody,
         command::TemplateChange,
         decide,
         event::{DeclaredCredential, DeviceProfile},
@@ -122,7 +122,7 @@ pub(crate) fn any() -> (String, Option<String>) {
     ("whatever".into(), None)
 }
 
-/// The stage.
+/// A registry with its instance and its clock.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) registry: Registry,
@@ -170,19 +170,19 @@ impl World {
     }
 
     /// Asks, and lets happen what is granted.
-    pub(crate) fn ask(&mut self, actor: Actor, body: RequestBody) -> Judgement {
+    pub(crate) fn ask(&mut self, actor: Actor, body: RequestBody) -> CheckedDecision {
         self.requests += 1;
         let request = Request { id: id(&format!("request-{}", self.requests)), actor, body };
-        let judgement = self.judge(&request);
-        if let Ok(Decision::Record(event)) = &judgement.outcome {
+        let decision = self.decide(&request);
+        if let Ok(Decision::Record(event)) = &decision.outcome {
             self.registry.evolve(event, self.now);
             self.history.push(event.clone());
         }
-        judgement
+        decision
     }
 
     /// Asks, and lets nothing happen.
-    pub(crate) fn judge(&self, request: &Request) -> Judgement {
+    pub(crate) fn decide(&self, request: &Request) -> CheckedDecision {
         let trust = self.registry.configuration.trust_store();
         let code = format!("code-{:032}", self.requests);
         let context = Context {
@@ -211,11 +211,11 @@ impl World {
         word(&self.command(command))
     }
 
-    pub(crate) fn connect(&mut self, leaf: &Leaf) -> Judgement {
+    pub(crate) fn connect(&mut self, leaf: &Leaf) -> CheckedDecision {
         self.connect_as(leaf, None)
     }
 
-    pub(crate) fn connect_as(&mut self, leaf: &Leaf, claimed: Option<DeviceId>) -> Judgement {
+    pub(crate) fn connect_as(&mut self, leaf: &Leaf, claimed: Option<DeviceId>) -> CheckedDecision {
         let body = RequestBody::CertificateConnect { chain: vec![leaf.der.clone()], claimed };
         self.ask(Actor::Certificate(leaf.facts.sha256), body)
     }

@@ -30,9 +30,9 @@ pub(super) enum Step {
     Prove(usize),
     /// A device connects, naming that device in the standard form or nothing in particular.
     Connect(usize, Option<usize>),
-    /// A certificate-connect event comes without the connector having judged first, as from one whose view is old.
+    /// A certificate-connect event comes without the connector having authenticated first, as from one whose view is old.
     Event(usize, Option<usize>),
-    /// Hours pass.
+    /// So many hours pass.
     Wait(i64),
 }
 

@@ -1,20 +1,29 @@
-//! The parts of one certificate (RFC 5280 §4.1), found but not judged.
+//! The parts of one certificate: the fields of its TBSCertificate (RFC 5280 §4.1), and the signature over them. They are
+//! found here and checked elsewhere.
 //!
 //! Every reader of certificates starts here, so that facts, path and authority speak of the same bytes. Invariant: an
-//! [`Outline`] is of exactly one v1 or v3 certificate in strict DER, whose two signature algorithms are the same.
+//! [`TbsCertificate`] is of exactly one v1 or v3 certificate in strict DER, whose two signature algorithms are the same.
 
 use sha2::{Digest, Sha256};
 
 use super::{
     der::{self, DerFault, Element, Reader},
-    facts::{FactsError, X509Version},
     validity,
 };
 use crate::{limits, time::Timestamp};
 
+/// The X.509 version of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum X509Version {
+    /// No extensions; still made by `openssl x509 -req` without an extension file.
+    V1,
+    /// Everything else that is accepted.
+    V3,
+}
+
 /// The parts of a certificate, borrowed from its DER.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Outline<'a> {
+pub(super) struct TbsCertificate<'a> {
     pub(super) version: X509Version,
     /// What is signed, with tag and length.
     pub(super) signed: &'a [u8],
@@ -35,7 +44,7 @@ pub(super) struct Outline<'a> {
 
 /// Why bytes are not a certificate that Rollcall reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OutlineFault {
+pub(super) enum TbsFault {
     TooLarge {
         bytes: usize,
     },
@@ -47,33 +56,22 @@ pub(super) enum OutlineFault {
     Malformed(&'static str),
 }
 
-impl From<DerFault> for OutlineFault {
+impl From<DerFault> for TbsFault {
     fn from(DerFault(reason): DerFault) -> Self {
         Self::Malformed(reason)
     }
 }
 
-impl From<OutlineFault> for FactsError {
-    fn from(fault: OutlineFault) -> Self {
-        match fault {
-            OutlineFault::TooLarge { bytes } => Self::TooLarge { bytes, max: limits::CERTIFICATE_BYTES_MAX },
-            OutlineFault::TrailingBytes { bytes } => Self::TrailingBytes { bytes },
-            OutlineFault::Version => Self::Malformed { reason: "it is neither X.509 v1 nor v3".into() },
-            OutlineFault::Malformed(reason) => Self::Malformed { reason: reason.into() },
-        }
-    }
-}
-
-impl<'a> Outline<'a> {
+impl<'a> TbsCertificate<'a> {
     /// Finds the parts of one certificate.
-    pub(super) fn read(der: &'a [u8]) -> Result<Self, OutlineFault> {
+    pub(super) fn read(der: &'a [u8]) -> Result<Self, TbsFault> {
         if der.len() > limits::CERTIFICATE_BYTES_MAX {
-            return Err(OutlineFault::TooLarge { bytes: der.len() });
+            return Err(TbsFault::TooLarge { bytes: der.len() });
         }
         let mut reader = Reader::new(der);
         let certificate = reader.expect(der::SEQUENCE, "it does not begin with a SEQUENCE")?;
         if !reader.at_end() {
-            return Err(OutlineFault::TrailingBytes { bytes: reader.rest().len() });
+            return Err(TbsFault::TrailingBytes { bytes: reader.rest().len() });
         }
         let mut inside = certificate.inside();
         let signed = inside.expect(der::SEQUENCE, "it has no TBSCertificate")?;
@@ -89,14 +87,14 @@ impl<'a> Outline<'a> {
         Sha256::new().chain_update(self.public_key).chain_update(self.subject).finalize().into()
     }
 
-    fn read_signed(signed: &Element<'a>, algorithm: &Element<'a>, signature: &'a [u8]) -> Result<Self, OutlineFault> {
+    fn read_signed(signed: &Element<'a>, algorithm: &Element<'a>, signature: &'a [u8]) -> Result<Self, TbsFault> {
         let mut inside = signed.inside();
         let version = version(&mut inside)?;
         // A negative serial number is refused like any other INTEGER that may not be negative (RFC 5280 §4.1.2.2).
         inside.expect(der::INTEGER, "it has no serial number")?.magnitude()?;
         let inner = inside.expect(der::SEQUENCE, "its signed part names no signature algorithm")?;
         if inner.content != algorithm.content {
-            return Err(OutlineFault::Malformed("it names two different signature algorithms"));
+            return Err(TbsFault::Malformed("it names two different signature algorithms"));
         }
         let issuer = inside.expect(der::SEQUENCE, "it has no issuer")?;
         let validity = inside.expect(der::SEQUENCE, "it has no validity")?;
@@ -105,7 +103,7 @@ impl<'a> Outline<'a> {
         let extensions = match inside.optional(der::context_constructed(3))? {
             None => &[][..],
             Some(_) if version == X509Version::V1 => {
-                return Err(OutlineFault::Malformed("it is X.509 v1 and has extensions"));
+                return Err(TbsFault::Malformed("it is X.509 v1 and has extensions"));
             }
             Some(tagged) => {
                 let mut tagged = tagged.inside();
@@ -133,13 +131,13 @@ impl<'a> Outline<'a> {
 }
 
 /// `[0] EXPLICIT INTEGER`; absent means v1, which DER does not allow to be written.
-fn version(reader: &mut Reader<'_>) -> Result<X509Version, OutlineFault> {
+fn version(reader: &mut Reader<'_>) -> Result<X509Version, TbsFault> {
     let Some(tagged) = reader.optional(der::context_constructed(0))? else { return Ok(X509Version::V1) };
     let mut tagged = tagged.inside();
     let number = tagged.expect(der::INTEGER, "its version is not an INTEGER")?;
     tagged.end("something follows its version")?;
     match number.content {
         [2] => Ok(X509Version::V3),
-        _ => Err(OutlineFault::Version),
+        _ => Err(TbsFault::Version),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ids::DeviceId,
     refusal::Refusal,
     registry::{
-        Command, Context, Debugged, DeviceEntry, Devices, Foreseen, WhatIf, command::TemplateChange, debug, what_if,
+        Command, Context, DebugOutcome, Debugged, DeviceEntry, Devices, WhatIf, command::TemplateChange, debug, what_if,
     },
     template::{DraftValue, TemplateDraft},
 };
@@ -46,14 +46,14 @@ fn explicit(product: &str) -> TemplateDraft {
     TemplateDraft { device_id: Some(DraftValue::Ref(cn.into())), ..cn_template(product) }
 }
 
-fn foresee(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft) -> WhatIf {
+fn dry_run(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft) -> WhatIf {
     let Some(DeviceEntry::Live(device)) = world.registry.entry(&id(device)) else { panic!("the device is there") };
     let ca = &world.registry.configuration.cas[&id("acme-ca")];
     what_if(&draft.validate().unwrap(), ca, &device, &leaf.facts, &world.registry)
 }
 
 #[test]
-fn a_changed_template_locks_out_whom_it_was_foreseen_to() {
+fn a_changed_template_locks_out_whom_the_dry_run_said() {
     let (mut world, leaf) = registered();
     let id_of = |text: &str| id::<DeviceId>(text);
     world.pre_register("lamp_dev1", "acme", "lamp", pinned(None, None));
@@ -71,13 +71,13 @@ fn a_changed_template_locks_out_whom_it_was_foreseen_to() {
         (by(SubjectAttribute::SerialNumber, "meter"), WhatIf::Collides { would_be: id_of("meter_sn1") }),
     ];
     for (draft, expected) in cases {
-        assert_eq!(foresee(&world, &leaf, "meter_dev1", &draft), expected);
+        assert_eq!(dry_run(&world, &leaf, "meter_dev1", &draft), expected);
         held(&world, &leaf, "meter_dev1", &draft, &expected);
     }
     let unfit = by(SubjectAttribute::Organization, "meter");
-    let foreseen = foresee(&world, &leaf, "meter_dev1", &unfit);
-    assert!(matches!(foreseen, WhatIf::NoDevice(_)) && foreseen.name() == "no_device", "{foreseen:?}");
-    held(&world, &leaf, "meter_dev1", &unfit, &foreseen);
+    let change = dry_run(&world, &leaf, "meter_dev1", &unfit);
+    assert!(matches!(change, WhatIf::NoDevice(_)) && change.name() == "no_device", "{change:?}");
+    held(&world, &leaf, "meter_dev1", &unfit, &change);
 }
 
 #[test]
@@ -86,20 +86,20 @@ fn the_same_device_id_of_another_product_is_another_device() {
     world.put_in_force("t", explicit("meter"), "acme-ca");
     let leaf = authorities()[0].device("dev1");
     assert_eq!(word(&world.connect(&leaf).outcome), "granted");
-    let foreseen = foresee(&world, &leaf, "dev1", &explicit("lamp"));
-    assert_eq!(foreseen, WhatIf::ProductElsewhere { would_be: id("lamp") });
-    held(&world, &leaf, "dev1", &explicit("lamp"), &foreseen);
-    assert_eq!(foresee(&world, &leaf, "dev1", &explicit("meter")), WhatIf::Unchanged);
+    let change = dry_run(&world, &leaf, "dev1", &explicit("lamp"));
+    assert_eq!(change, WhatIf::ProductElsewhere { would_be: id("lamp") });
+    held(&world, &leaf, "dev1", &explicit("lamp"), &change);
+    assert_eq!(dry_run(&world, &leaf, "dev1", &explicit("meter")), WhatIf::Unchanged);
 }
 
 /// Changes the template, and looks who gets in: by the template only whom it leaves unchanged, in the standard form all.
-fn held(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft, foreseen: &WhatIf) {
+fn held(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft, change: &WhatIf) {
     let mut world = world.clone();
     world.grant(Command::UpdateTemplate { template: id("t"), description: None, body: Some(draft.clone()) });
     let verdict = world.authenticate(leaf, "acme-ca", &any());
-    match foreseen {
+    match change {
         WhatIf::Unchanged => assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}"),
-        _ => assert_eq!(verdict, Verdict::Refuse(Refusal::TemplateNoLongerDerives), "{foreseen:?}"),
+        _ => assert_eq!(verdict, Verdict::Refuse(Refusal::TemplateNoLongerDerives), "{change:?}"),
     }
     let named = world.authenticate(leaf, "acme-ca", &standard(device));
     assert!(matches!(named, Verdict::Accept(_)), "a client in the standard form asks no template: {named:?}");
@@ -131,18 +131,18 @@ fn a_certificate_is_debugged_as_it_would_be_ruled_on() {
     world.pre_register("meter_dev2", "acme", "meter", pinned(None, None));
     for (leaf, expected) in [(&dev1, "register"), (&dev2, "pin")] {
         let debugged = debugged(&world, leaf, "acme-ca");
-        assert_eq!((debugged.foreseen.word(), failed(&debugged)), (expected, vec![]));
+        assert_eq!((debugged.outcome.word(), failed(&debugged)), (expected, vec![]));
         assert!(!world.history.iter().any(|event| event.device() == Some(&id("meter_dev1"))), "nothing happens by it");
     }
     let shown = debugged(&world, &dev1, "acme-ca");
     assert_eq!(shown.derived.map(|derived| derived.device_id), Some(id("meter_dev1")));
     assert_eq!(shown.template, Some((id("t"), 1)));
     assert_eq!(word(&world.connect(&dev1).outcome), "granted");
-    assert_eq!(debugged(&world, &dev1, "acme-ca").foreseen, Foreseen::AlreadyRegistered);
+    assert_eq!(debugged(&world, &dev1, "acme-ca").outcome, DebugOutcome::AlreadyRegistered);
     let newer = authorities()[0].issue(&[(DnType::CommonName, "dev1")], (2026, 3));
-    assert_eq!(debugged(&world, &newer, "acme-ca").foreseen, Foreseen::Replace);
+    assert_eq!(debugged(&world, &newer, "acme-ca").outcome, DebugOutcome::Replace);
     let older = authorities()[0].issue(&[(DnType::CommonName, "dev1")], (2025, 3));
-    assert_eq!(debugged(&world, &older, "acme-ca").foreseen.word(), "certificate_not_newer");
+    assert_eq!(debugged(&world, &older, "acme-ca").outcome.word(), "certificate_not_newer");
     world.grant(Command::SwitchCertificate { device: id("meter_dev1"), fingerprint: dev1.sha256(), active: false });
     assert_eq!(failed(&debugged(&world, &dev1, "acme-ca")), ["certificate_active"]);
 }
@@ -152,11 +152,11 @@ fn what_stands_in_the_way_is_said_and_the_rest_is_shown() {
     let mut world = World::furnished();
     let leaf = authorities()[0].device("dev1");
     let bare = debugged(&world, &leaf, "acme-ca");
-    assert_eq!((bare.foreseen.word(), bare.derived.is_some()), ("template_not_bound", false));
+    assert_eq!((bare.outcome.word(), bare.derived.is_some()), ("template_not_bound", false));
     world.put_in_force("t", cn_template("meter"), "acme-ca");
     world.configure("acme-ca", TemplateChange::Keep, Some(false));
     let off = debugged(&world, &leaf, "acme-ca");
-    assert_eq!((off.foreseen.word(), failed(&off)), ("self_registration_disabled", vec!["template_in_force"]));
+    assert_eq!((off.outcome.word(), failed(&off)), ("self_registration_disabled", vec!["template_in_force"]));
     assert_eq!(off.derived.map(|derived| derived.device_id), Some(id("meter_dev1")));
     let unfit = authorities()[0].device("not an id");
     assert_eq!(failed(&debugged(&world, &unfit, "acme-ca")), ["template_in_force", "template_makes_a_device"]);
@@ -165,11 +165,11 @@ fn what_stands_in_the_way_is_said_and_the_rest_is_shown() {
     world.grant(Command::UploadCa { ca: id("own"), space: id("acme"), der: own.der.clone() });
     world.configure("own", TemplateChange::Bind(id("t")), None);
     let unverified = debugged(&world, &own.device("dev1"), "own");
-    assert_eq!((unverified.foreseen.word(), failed(&unverified)), ("ca_not_verified", vec!["ca_certificate_verified"]));
+    assert_eq!((unverified.outcome.word(), failed(&unverified)), ("ca_not_verified", vec!["ca_certificate_verified"]));
     assert!(unverified.derived.is_some());
     let strange = debugged(&world, &leaf, "own");
     assert_eq!(failed(&strange), ["ca_certificate_verified", "chain_leads_to_this_ca_certificate"]);
-    assert_eq!(debugged(&world, &leaf, "nowhere").foreseen.word(), "not_found");
+    assert_eq!(debugged(&world, &leaf, "nowhere").outcome.word(), "not_found");
 }
 
 #[test]
@@ -178,12 +178,12 @@ fn a_chain_that_leads_elsewhere_is_said_to_and_tells_nothing_of_another_space() 
     world.put_in_force("t", cn_template("meter"), "acme-ca");
     let foreign = authorities()[1].device("dev1");
     let told = debugged(&world, &foreign, "acme-ca");
-    assert_eq!((told.foreseen.word(), failed(&told)), ("chain_refused", vec!["chain_leads_to_this_ca_certificate"]));
+    assert_eq!((told.outcome.word(), failed(&told)), ("chain_refused", vec!["chain_leads_to_this_ca_certificate"]));
     assert!(!format!("{:?}", told.checks).contains("globex"), "{:?}", told.checks);
 
     world.verified_ca("old-ca", "acme", &authorities()[0].before_renewal());
     let leaf = authorities()[0].device("dev1");
     let renewed = debugged(&world, &leaf, "old-ca");
-    assert_eq!((renewed.foreseen.word(), failed(&renewed)), ("register", vec!["chain_leads_to_this_ca_certificate"]));
+    assert_eq!((renewed.outcome.word(), failed(&renewed)), ("register", vec!["chain_leads_to_this_ca_certificate"]));
     assert!(renewed.derived.is_some());
 }

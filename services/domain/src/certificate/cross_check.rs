@@ -7,8 +7,25 @@
 
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, x509::X509Version as ParsedVersion};
 
-use super::facts::{AttributeFault, CertificateFacts, SubjectAttribute, X509Version};
+use super::{
+    facts::{CertificateFacts, FactsError, SubjectAttribute},
+    name::AttributeFault,
+    tbs::X509Version,
+};
 use crate::time::Timestamp;
+
+impl CertificateFacts {
+    /// As [`CertificateFacts::from_der`], for a certificate that is about to be written down: x509-parser must read the
+    /// same.
+    ///
+    /// # Errors
+    /// [`FactsError`] if either cannot read it, or they disagree.
+    pub(crate) fn confirmed_from_der(der: &[u8]) -> Result<Self, FactsError> {
+        let facts = Self::from_der(der)?;
+        confirm(der, &facts).map_err(|reason| FactsError::Malformed { reason })?;
+        Ok(facts)
+    }
+}
 
 /// Whether x509-parser reads `der` as `facts` say.
 ///
@@ -46,7 +63,7 @@ fn agree(parsed: &X509Certificate<'_>, facts: &CertificateFacts, attribute: Subj
     let (first, second) = (found.next(), found.next());
     match (facts.attribute(attribute), first, second) {
         (Err(AttributeFault::Absent), None, None) | (Err(AttributeFault::Repeated), Some(_), Some(_)) => true,
-        // A text that we do not use is nobody's identity, whatever it says.
+        // A text that is not used identifies no device, whatever it says.
         (Err(AttributeFault::Empty | AttributeFault::ControlCharacter | AttributeFault::Undecodable), Some(_), None) => true,
         // It cannot make text of BMPString, TeletexString and UniversalString; then being there once has to do.
         (Ok(ours), Some(theirs), None) => theirs.as_str().map_or(true, |theirs| theirs == ours),

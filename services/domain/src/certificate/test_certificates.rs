@@ -1,4 +1,4 @@
-//! Forges certificates for tests, byte by byte: rcgen makes only v3, and only such as are well-formed.
+//! Certificates for tests, made byte by byte: rcgen makes only v3, and only such as are well-formed.
 //!
 //! Signatures are genuine, so that what a test finds wrong is what it put in.
 
@@ -91,11 +91,11 @@ pub(crate) struct Authority {
 impl Authority {
     /// Self-signed and beyond reproach.
     pub(crate) fn root(name: &str) -> Self {
-        Self::forged(Blank::authority(cn(name)), key())
+        Self::made(Blank::authority(cn(name)), key())
     }
 
     /// Self-signed, as `blank` says.
-    pub(crate) fn forged(blank: Blank, key: KeyPair) -> Self {
+    pub(crate) fn made(blank: Blank, key: KeyPair) -> Self {
         let der = blank.issued(&blank.subject.clone(), &key, &key);
         Self { name: blank.subject, key, der }
     }
