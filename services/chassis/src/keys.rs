@@ -29,9 +29,7 @@ pub enum KeysError {
     File {
         /// `read`, `write` or `make`.
         doing: &'static str,
-        /// Which file.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -40,7 +38,6 @@ pub enum KeysError {
     Certificate {
         /// What was attempted.
         doing: String,
-        /// Why.
         #[source]
         source: rcgen::Error,
     },

@@ -25,24 +25,16 @@ pub enum SecretFileError {
     File {
         /// `read` or `make`.
         doing: &'static str,
-        /// Which.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// Others than the owner may read or write it.
     #[error("{file} has mode {mode:o}: nobody but its owner may have access to it (chmod 600)")]
-    Exposed {
-        /// Which.
-        file: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    Exposed { file: PathBuf, mode: u32 },
     /// No secret of its kind is as long.
     #[error("{file} holds more than {max} bytes: it is not the file that was meant")]
     TooLong {
-        /// Which.
         file: PathBuf,
         /// The most that is read, bytes.
         max: usize,

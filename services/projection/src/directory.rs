@@ -41,7 +41,6 @@ use crate::{
 /// A device that exists, and the records that made it what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The device.
     pub device: Device,
     /// The record that created it: where it stands in a list.
     pub created: Position,

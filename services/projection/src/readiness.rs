@@ -22,17 +22,9 @@ pub enum Unready {
     /// It has not read its log to the end once.
     Reading,
     /// It is out of reach of its log, or is being built again.
-    Stale {
-        /// What happened.
-        reason: String,
-    },
+    Stale { reason: String },
     /// It stands before a record that it cannot read.
-    Parked {
-        /// Which.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
+    Parked { at: Position, reason: String },
     /// Its log holds what cannot be proven with the keys of this process.
     Unproven {
         /// Why, and what to do.
@@ -43,10 +35,7 @@ pub enum Unready {
     /// Nothing keeps it up.
     Ended,
     /// A registrar has another digest at the same position.
-    Diverged {
-        /// Which.
-        at: Position,
-    },
+    Diverged { at: Position },
     /// No registrar has confirmed it for longer than [`AGE_MAX`].
     Unconfirmed {
         /// For how long.

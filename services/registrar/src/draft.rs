@@ -39,7 +39,6 @@ pub(crate) enum DraftRuling {
     AlreadySo,
     /// The record of an earlier round.
     RuledBefore(Position),
-    /// Refused.
     Rejected(Box<Rejected>),
     /// Not a request of this log, or not a proven one, or one that cannot be decided at all.
     Unfit(Unfit),

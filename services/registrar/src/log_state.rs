@@ -61,7 +61,6 @@ pub(crate) trait LogState: Send {
 pub(crate) struct Tip {
     /// Its last position, whoever has written there.
     pub(crate) position: Position,
-    /// Its digest.
     pub(crate) digest: Digest,
     /// How what follows has to be proven.
     pub(crate) sealing: Sealing,

@@ -28,7 +28,6 @@ impl Pending {
         self.ruled.retain(|_, at| *at > position);
     }
 
-    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

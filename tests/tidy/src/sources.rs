@@ -50,10 +50,7 @@ fn names_say_the_job() {
 const LABELLED: &[&str] = &[
     "services/api",
     "services/backbone",
-    "services/chassis",
     "services/connector",
-    "services/projection",
-    "services/registrar",
     "services/rollcall",
     "tests/bench",
     "tests/harness",

@@ -26,7 +26,6 @@ pub enum PrefixField {
     DeviceId,
     /// Its node id.
     NodeId,
-    /// Its name.
     Name,
 }
 

@@ -47,7 +47,6 @@ impl Window {
 
 /// Candidates from one place.
 pub(crate) enum Stream<'a> {
-    /// An index.
     Walk(Walk<'a>),
     /// What has been gathered, in order.
     Gathered(std::vec::IntoIter<Candidate>),

@@ -199,7 +199,6 @@ impl Iterator for Walk<'_> {
 pub(crate) enum Scan {
     /// The next one, please.
     Next,
-    /// Enough.
     Stop,
 }
 

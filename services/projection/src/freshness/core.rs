@@ -37,7 +37,6 @@ pub struct Divergence {
     pub ours: [u8; 32],
     /// The registrar's.
     pub theirs: [u8; 32],
-    /// Which registrar.
     pub registrar: RegistrarId,
 }
 

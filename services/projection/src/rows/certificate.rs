@@ -86,7 +86,6 @@ impl fmt::Display for CertificateId {
 /// A device certificate as people look it up. The DER is in the log, in the record at `id.position`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedCertificate {
-    /// Its id.
     pub id: CertificateId,
     /// The device that it is pinned to.
     pub device: DeviceId,
@@ -118,7 +117,6 @@ pub(crate) fn presented(event: &Event) -> Option<&PresentedCertificate> {
     }
 }
 
-/// Writing.
 impl Rows {
     /// The records that brought the certificates which are pinned after an event: those known before that are still
     /// pinned, and the event's own if it took effect.
@@ -212,7 +210,6 @@ impl Rows {
     }
 }
 
-/// Reading.
 impl Rows {
     /// A certificate that is pinned to a device.
     pub(crate) fn certificate(&self, id: &CertificateId) -> Result<Option<ListedCertificate>, Fault> {

@@ -13,7 +13,6 @@ use rollcall_domain::{
 use super::{Rows, stored::device::Row};
 use crate::files::{Fault, SEPARATOR};
 
-/// All devices.
 pub(crate) const ALL: u8 = b'a';
 /// By resource space.
 pub(crate) const SPACE: u8 = b's';
@@ -21,7 +20,6 @@ pub(crate) const SPACE: u8 = b's';
 pub(crate) const PRODUCT: u8 = b'p';
 /// By node id.
 pub(crate) const NODE: u8 = b'n';
-/// By name.
 pub(crate) const NAME: u8 = b'm';
 /// By a tag's key, then its value.
 pub(crate) const TAG: u8 = b't';

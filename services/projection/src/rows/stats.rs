@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 /// Counted over all rows of a generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowStats {
-    /// Live devices.
     pub(crate) live: u64,
     /// Wrapping sum of the rows' hashes.
     pub(crate) sum: u64,

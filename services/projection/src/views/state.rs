@@ -60,7 +60,6 @@ pub(crate) struct Served {
     pub(crate) configuration: Arc<Configuration>,
 }
 
-/// For readers.
 impl ViewState {
     pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
         self.served.load()

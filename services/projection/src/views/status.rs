@@ -74,17 +74,9 @@ pub enum ViewHealth {
     /// It follows the log.
     Following,
     /// The log cannot be reached, or the view is being built again; what is known stays in use.
-    Stale {
-        /// Why.
-        reason: String,
-    },
+    Stale { reason: String },
     /// A record cannot be read; the view stands before it until an operator upgrades or repairs.
-    Parked {
-        /// Its position.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
+    Parked { at: Position, reason: String },
     /// The log holds what cannot be proven with the keys of this process; what is known stays in use.
     Unproven {
         /// Why, and what to do.
@@ -98,8 +90,6 @@ pub enum ViewHealth {
 /// A record that has just been folded.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// Its position.
     pub position: Position,
-    /// The record.
     pub record: Arc<Record>,
 }

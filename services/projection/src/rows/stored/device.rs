@@ -22,7 +22,6 @@ pub(crate) struct Row {
     pub(crate) created: Position,
     /// The records that brought those of its certificates that the directory knows; empty without the directory.
     pub(crate) certificates: Vec<Position>,
-    /// The entry.
     pub(crate) entry: DeviceEntry,
 }
 
