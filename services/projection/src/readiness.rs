@@ -1,7 +1,7 @@
 //! Whether a view may be relied upon, and if not, why: the one place that says so, for status, health and people.
 //!
-//! Not for whether devices are let in: that goes on by what is known. Codes are stable; `docs/operate/staleness.md` says
-//! what to do about each.
+//! Does not decide whether devices are let in: that goes on by what is known. Codes are stable; `docs/operate/staleness.md`
+//! says what to do about each.
 
 use std::{fmt, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A view that no registrar has confirmed for so long is not relied upon, whatever it says itself.
-pub const AGE_MAX: Duration = INTERVAL.saturating_mul(15);
+pub(crate) const AGE_MAX: Duration = INTERVAL.saturating_mul(15);
 
 /// Why a view is not to be relied upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
