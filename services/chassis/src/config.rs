@@ -16,7 +16,7 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// It is not TOML, has a key that nobody knows, or a value that does not fit.
+    /// It is not TOML, has a key that is not known, or a value that does not fit.
     #[error("{file}:{line}:{column}: {reason}{}", .hint.as_deref().map(|h| format!(" (did you mean `{h}`?)")).unwrap_or_default())]
     Content {
         file: PathBuf,

@@ -1,6 +1,6 @@
 //! The rows of one generation of one instance: which keys there are, and in which order they are written.
 //!
-//! Not for deciding what a record changes. Invariants: a device's row is the truth about it and every index is checked
+//! Does not decide what a record changes. Invariants: a device's row is the truth about it and every index is checked
 //! against the row it leads to, so an index entry that is stale or missing can only make a lookup find nothing; index
 //! entries that no longer lead to a row go before the row changes and new ones come after, so that stopping between any
 //! two writes is such a case and nothing worse.
@@ -200,7 +200,7 @@ impl Rows {
     }
 
     /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
-    /// are many and admit nobody, only after an unclean stop.
+    /// are many and admit no device, only after an unclean stop.
     pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
         let (mut stats, mut counts) = (RowStats::default(), Counts::default());
         let prefix = self.key(DEVICE, &[]);

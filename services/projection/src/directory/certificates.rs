@@ -1,6 +1,6 @@
 //! Finding device certificates by what they say, newest first.
 //!
-//! Not for their rows. Invariant: what is found is pinned to its device now.
+//! Does not write their rows. Invariant: what is found is pinned to its device now.
 
 use std::collections::BTreeSet;
 

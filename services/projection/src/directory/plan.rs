@@ -1,7 +1,7 @@
 //! Choosing the index that an answer is found by: the one that leads to the fewest devices, as far as that can be told
 //! cheaply.
 //!
-//! Not for whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
+//! Does not decide whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
 //! that satisfies it.
 
 mod ranges;

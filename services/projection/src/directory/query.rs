@@ -1,6 +1,6 @@
 //! What may be asked of the directory: conditions on devices, the order and the part of the answer that is wanted.
 //!
-//! Not for how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
+//! Does not say how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
 //! index an answer is found by, each device in it was held against all of them.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The certificates that devices have shown: their rows, which come and go with the pins that they explain.
 //!
-//! Not for finding them by what they say. Invariants: a certificate's row counts only while the row of its device names
+//! Does not find them by what they say. Invariants: a certificate's row counts only while the row of its device names
 //! its record, so a stop between two writes leaves at most one that is not found; its indexes go before it, for they are
 //! known by what it says.
 

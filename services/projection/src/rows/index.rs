@@ -1,9 +1,9 @@
 //! The directory's own keys beside the admission rows: which there are for a row, and writing them.
 //!
-//! Not for reading them. Every index of devices ends in the inverted position of the record that created the device, so
-//! that a walk meets the newest first, and holds the device's id, so that a walk leads to the row. Invariants: as in
-//! [`rows`](crate::rows), what no longer leads to a row goes before the row changes and what is new comes after; a
-//! generation without the directory has none of these keys.
+//! Does not read them, but for a device's history. Every index of devices ends in the inverted position of the record that
+//! created the device, so that a walk meets the newest first, and holds the device's id, so that a walk leads to the row.
+//! Invariants: as in [`rows`](crate::rows), what no longer leads to a row goes before the row changes and what is new comes
+//! after; a generation without the directory has none of these keys.
 
 use rollcall_domain::{
     ids::{DeviceId, Position},

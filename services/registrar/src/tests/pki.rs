@@ -11,7 +11,7 @@ pub(super) const NOW_UNIX_S: i64 = 1_767_225_600;
 pub(super) struct Ca {
     pub(super) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
-    /// One key serves all devices: making keys is slow and nobody connects here.
+    /// One key serves all devices: making keys is slow and no device connects here.
     device_key: KeyPair,
 }
 

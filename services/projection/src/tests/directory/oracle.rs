@@ -15,7 +15,6 @@ use crate::{
     tests::history::History,
 };
 
-/// See the file.
 #[derive(Default)]
 pub(super) struct Oracle {
     /// By the record that created each, oldest first.
