@@ -12,16 +12,13 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {file}")]
     Read {
-        /// Which file.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// It is not TOML, has a key that nobody knows, or a value that does not fit.
+    /// It is not TOML, has a key that is not known, or a value that does not fit.
     #[error("{file}:{line}:{column}: {reason}{}", .hint.as_deref().map(|h| format!(" (did you mean `{h}`?)")).unwrap_or_default())]
     Content {
-        /// Which file.
         file: PathBuf,
         /// Line, from 1; 0 when no place is known.
         line: usize,

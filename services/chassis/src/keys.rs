@@ -1,7 +1,7 @@
 //! The process's own TLS keys: a platform CA, and server certificates issued by it.
 //!
-//! For `rollcall up` on one machine. Whoever has certificates of their own puts them where the connector looks and this
-//! never runs. Invariant: an existing file is never overwritten, and a private key is readable by its owner only.
+//! For `rollcall up` on one machine. Certificates that an operator puts where the connector looks are used as they are, and
+//! this never runs. Invariant: an existing file is never overwritten, and a private key is readable by its owner only.
 
 use std::{
     io::Write as _,
@@ -13,11 +13,11 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use time::{Duration, OffsetDateTime};
 
 /// How long the platform CA lasts, days.
-pub const CA_LIFETIME_DAYS: i64 = 3650;
+const CA_LIFETIME_DAYS: i64 = 3650;
 /// How long a server certificate lasts, days.
-pub const SERVER_LIFETIME_DAYS: i64 = 825;
+const SERVER_LIFETIME_DAYS: i64 = 825;
 /// A server certificate is made again when it has less than this to go, days.
-pub const RENEW_BEFORE_DAYS: i64 = 30;
+const RENEW_BEFORE_DAYS: i64 = 30;
 /// How far before now validity begins, so that a device whose clock is behind accepts it; hours.
 const BACKDATED_HOURS: i64 = 24;
 
@@ -29,9 +29,7 @@ pub enum KeysError {
     File {
         /// `read`, `write` or `make`.
         doing: &'static str,
-        /// Which file.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -40,7 +38,6 @@ pub enum KeysError {
     Certificate {
         /// What was attempted.
         doing: String,
-        /// Why.
         #[source]
         source: rcgen::Error,
     },
@@ -75,7 +72,7 @@ impl PlatformCa {
     }
 
     /// Makes `<name>.crt` and `<name>.key` in `folder` for a DNS name: if they are not there, and again when what was made
-    /// here is for another name or will soon expire. Files that somebody else put there are left alone. Whether they are
+    /// here is for another name or will soon expire. Files that were not made here are left alone. Whether they are
     /// ours is written in `<name>.issued`: the DNS name and the last second of validity.
     ///
     /// # Errors
@@ -161,7 +158,7 @@ pub fn write_private(path: &Path, pem: &str) -> Result<(), KeysError> {
     write_new(path, pem, 0o600)
 }
 
-/// Writes a certificate that everybody may read; refuses to overwrite.
+/// Writes a certificate with mode 0644; refuses to overwrite.
 ///
 /// # Errors
 /// [`KeysError::File`].

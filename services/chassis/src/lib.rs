@@ -1,7 +1,8 @@
 //! What every process needs and that knows no device.
 //!
-//! The job: clock and entropy (the only places that read them), configuration files, telemetry, shutdown, the process's
-//! own TLS keys and other secrets. Not its job: anything that would have to name a device, an instance or a log.
+//! Clock and entropy (the only places that read them), configuration files, telemetry and trace context, shutdown, retries and
+//! rate limits, TLS on either side, the process's own TLS keys and other secrets. Nothing here names a device, an instance or a
+//! log.
 //!
 //! Read [`clock`] and [`entropy`] first: everything else in the workspace takes them as arguments.
 

@@ -24,7 +24,7 @@ impl Backoff {
     }
 
     /// The longest delay after so many failures.
-    pub fn ceiling(&self, failures: u32) -> Duration {
+    fn ceiling(&self, failures: u32) -> Duration {
         let doubled = 2_u32.checked_pow(failures).and_then(|times| self.min.checked_mul(times));
         doubled.map_or(self.max, |doubled| doubled.min(self.max))
     }

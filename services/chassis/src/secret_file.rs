@@ -1,6 +1,6 @@
-//! Files that hold one secret of a process: read only where nobody but their owner has access, made whole or not at all.
+//! Files that hold one secret of a process: read only where none but their owner has access, made whole or not at all.
 //!
-//! Not for what the secret is. Invariants: a file that the group or others may do anything with is refused; an existing
+//! Does not know what the secret is. Invariants: a file that the group or others may do anything with is refused; an existing
 //! file is never overwritten; of processes that start at once all read what one of them has made; no byte of a secret is
 //! in an error.
 
@@ -25,24 +25,16 @@ pub enum SecretFileError {
     File {
         /// `read` or `make`.
         doing: &'static str,
-        /// Which.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// Others than the owner may read or write it.
     #[error("{file} has mode {mode:o}: nobody but its owner may have access to it (chmod 600)")]
-    Exposed {
-        /// Which.
-        file: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    Exposed { file: PathBuf, mode: u32 },
     /// No secret of its kind is as long.
     #[error("{file} holds more than {max} bytes: it is not the file that was meant")]
     TooLong {
-        /// Which.
         file: PathBuf,
         /// The most that is read, bytes.
         max: usize,
@@ -89,7 +81,7 @@ pub fn read_or_make(
     }
 }
 
-/// Writes the secret aside and links it into place: the link fails where a file is, and nobody reads half of one.
+/// Writes the secret aside and links it into place: the link fails where a file is, and half of one is never read.
 fn put(file: &Path, entropy: &dyn Entropy, secret: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

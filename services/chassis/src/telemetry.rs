@@ -28,10 +28,8 @@ pub struct TelemetryConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// For people.
     #[default]
     Text,
-    /// For programs.
     Json,
 }
 
@@ -41,18 +39,14 @@ pub enum TelemetryError {
     /// The log filter is not one.
     #[error("log_filter {filter:?} cannot be read")]
     Filter {
-        /// As configured.
         filter: String,
-        /// Why.
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
     /// The exporter cannot be built.
     #[error("cannot export telemetry to {endpoint}")]
     Exporter {
-        /// As configured.
         endpoint: String,
-        /// Why.
         #[source]
         source: opentelemetry_otlp::ExporterBuildError,
     },

@@ -45,9 +45,7 @@ pub enum TlsClientError {
     File {
         /// `server CA`, `certificate` or `key`.
         what: &'static str,
-        /// Which file.
         file: PathBuf,
-        /// Why.
         reason: String,
     },
     /// The name cannot be sent as SNI.

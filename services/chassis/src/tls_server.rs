@@ -1,7 +1,7 @@
 //! TLS in front of a listener of ours: versions 1.2 and 1.3, no client certificates, HTTP/2 and HTTP/1.1 offered.
 //!
-//! Which certificate is shown is chosen by SNI among those that the caller names; whoever sends another name, or none,
-//! gets the default one. Not its job: devices, whose certificates are asked for and proven elsewhere. Invariant: a
+//! Which certificate is shown is chosen by SNI among those that the caller names; a client that sends another name, or
+//! none, gets the default one. Devices are not served here: their certificates are asked for and proven elsewhere. Invariant: a
 //! handshake takes no longer than its deadline, and a certificate stays in use until a better one can be read.
 
 mod certificates;
@@ -24,13 +24,11 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use self::certificates::Certificates;
-pub use self::certificates::{NAMES_MAX, NamedPair, TlsServerError};
+pub use self::certificates::{NamedPair, TlsServerError};
 pub use crate::server_certificate::PemPair;
 
 /// How often files are looked at, at most: at the first connection after that.
 pub const REREAD_EVERY: Duration = Duration::from_secs(1);
-/// How long a handshake may take unless it is said otherwise.
-pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// What is offered besides the certificate (RFC 7301): what is served, and nothing else.
 const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
@@ -38,9 +36,9 @@ const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
 /// What an [`Acceptor`] shows, and how patient it is.
 #[derive(Clone, Debug)]
 pub struct TlsServerConfig {
-    /// For whoever asks for no name that is known.
+    /// For clients that ask for no name that is known.
     pub default: PemPair,
-    /// For those who ask for a name. Where a pair cannot be used, the default is shown and a warning says why.
+    /// For clients that ask for a name. Where a pair cannot be used, the default is shown and a warning says why.
     pub named: watch::Receiver<Vec<NamedPair>>,
     /// How long a handshake may take.
     pub handshake_max: Duration,
@@ -90,18 +88,6 @@ impl Acceptor {
 /// A connection after its handshake.
 #[derive(Debug)]
 pub struct Stream(TlsStream<TcpStream>);
-
-impl Stream {
-    /// The name that the client asked for.
-    pub fn server_name(&self) -> Option<&str> {
-        self.0.get_ref().1.server_name()
-    }
-
-    /// What was agreed on by ALPN: `h2`, `http/1.1`, or nothing if the client asked for nothing.
-    pub fn protocol(&self) -> Option<&[u8]> {
-        self.0.get_ref().1.alpn_protocol()
-    }
-}
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -29,10 +29,10 @@ pub struct AdmissionView {
 }
 
 impl Store {
-    /// The view of an instance, of that one of this id which has this `incarnation`. It follows its log for as long as anybody uses it: whoever asks does so until their
-    /// `shutdown` is cancelled or the last clone of their handle is dropped. Asked again for an instance that is
-    /// followed, it is the same view, whichever `log` is given then. One that has [ended](AdmissionView::ended) is opened
-    /// again from what it left.
+    /// The view of this `incarnation` of an instance. It follows its log for as long as it has a user: a caller is one until
+    /// its `shutdown` is cancelled or the last clone of its handle is dropped. Asked again for an instance that is followed,
+    /// it is the same view, whichever `log` is given then. One that has [ended](AdmissionView::ended) is opened again from
+    /// what it left.
     ///
     /// Must be called inside a tokio runtime.
     ///
@@ -80,7 +80,7 @@ impl AdmissionView {
         self.state.reached(position).await
     }
 
-    /// Returns once the view is not kept up any more ([`ViewHealth::Ended`]). Whoever still needs it asks the store again.
+    /// Returns once the view is not kept up any more ([`ViewHealth::Ended`]). One that still needs it asks the store again.
     pub async fn ended(&self) {
         self.state.ended().await;
     }
@@ -101,7 +101,7 @@ impl AdmissionView {
         self.state.look(|rows| rows.foreign(max)).unwrap_or_default()
     }
 
-    /// How many lookups have met damage since the view was opened. Whoever decides on "there is none" compares this
+    /// How many lookups have met damage since the view was opened. A caller that decides on "there is none" compares this
     /// before and after: a lookup that met damage found nothing, which is not the same as nothing being there.
     pub fn lookups_damaged(&self) -> u64 {
         self.state.lookups_damaged()
@@ -118,7 +118,7 @@ impl Devices for AdmissionView {
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {
-        // Damage counts as "yes": whoever asks wants to delete the product.
+        // Damage counts as "yes": this is asked before a product is deleted.
         self.state.look(|rows| rows.any_of_product(space, product)).unwrap_or(true)
     }
 

@@ -41,7 +41,6 @@ use crate::{
 /// A device that exists, and the records that made it what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The device.
     pub device: Device,
     /// The record that created it: where it stands in a list.
     pub created: Position,
@@ -75,7 +74,7 @@ impl DevicePage {
 /// What people look up of one instance. Cheap to clone; reads take no lock and block on files.
 ///
 /// `None` for an answer means that there is none at present: nothing is served yet, the directory is being built, or the
-/// lookup met damage and the view is being built again. Whoever asked is to be told to ask again, not that there is
+/// lookup met damage and the view is being built again. The answer to give is then to ask again, not that there is
 /// nothing.
 #[derive(Clone)]
 pub struct DirectoryView {
@@ -85,7 +84,7 @@ pub struct DirectoryView {
 }
 
 impl Store {
-    /// The directory of an instance: the same view as that of [`admission`](Self::admission), for whoever looks things up.
+    /// The directory of an instance: the same view as that of [`admission`](Self::admission), with what is looked up in it.
     ///
     /// Must be called inside a tokio runtime.
     ///

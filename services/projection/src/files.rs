@@ -34,8 +34,8 @@ pub struct StoreConfig {
     pub folder: PathBuf,
     /// sled's cache, bytes; the whole set should fit.
     pub cache_bytes_max: u64,
-    /// Whether every view of this store carries the [directory](crate::directory) beside what admission needs: for whoever
-    /// looks devices up. It takes several times the room and the time to build.
+    /// Whether every view of this store carries the [directory](crate::directory) beside what admission needs: for
+    /// processes that look devices up. It takes several times the room and the time to build.
     pub directory: bool,
     /// Whose seals prove a log's records.
     pub keys: SealKeys,

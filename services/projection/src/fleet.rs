@@ -5,7 +5,9 @@
 //! a record that cannot be read, the last one stays, with its health saying so. So it is from the start: one that has never
 //! been whole is empty, and says what it waits for.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+mod ruled;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use rollcall_backbone::{
     BackboneError,
@@ -17,11 +19,12 @@ use rollcall_backbone::{
 };
 use rollcall_domain::{
     fleet::Fleet,
-    ids::{LogId, Position, RequestId},
+    ids::{LogId, Position},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::ruled::Ruled;
 use crate::{
     foreign::{ForeignNotice, ForeignSeen, metrics},
     views::{LogProof, ViewHealth, ViewStatus},
@@ -40,7 +43,7 @@ pub struct FleetSnapshot {
     /// The instances, operators and access keys.
     pub fleet: Fleet,
     /// Where each request came to a record: how a request seen again gets its earlier ruling.
-    pub ruled: Arc<BTreeMap<RequestId, Position>>,
+    pub ruled: Arc<Ruled>,
     /// Whether everything that the log held when following began has been read.
     pub caught_up: bool,
     /// How the log is proven.
@@ -241,7 +244,7 @@ impl Follower {
                 // about the log itself changes nothing of the fleet.
                 AnyEvent::Registry(_) | AnyEvent::Log(_) => {}
             }
-            Arc::make_mut(&mut self.latest.ruled).insert(read.record.cause.clone(), read.entry.position);
+            Arc::make_mut(&mut self.latest.ruled).insert(read.record.cause.clone(), read.entry.position, read.record.time);
         }
         self.latest.point = batch.after;
         self.latest.proof = LogProof::of(batch.after.sealing, &self.keys);

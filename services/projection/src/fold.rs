@@ -1,6 +1,6 @@
 //! Folding records into one generation: the domain's `evolve`, then the writes, and at the end of their batch the point.
 //!
-//! Not for reading the log, nor for who sees the outcome. Invariants: folding a record again, after a stop between any
+//! Does not read the log, nor say who sees the outcome. Invariants: folding a record again, after a stop between any
 //! two of its writes, comes to the same rows; a point that is kept is the end of a batch.
 
 use std::sync::Arc;
@@ -94,8 +94,8 @@ impl Fold {
     }
 
     /// Folds the record at a position; says whether the configuration changed. With `write_configuration` the change is in
-    /// the rows when this returns; without it waits for [`commit`](Self::commit), which is for generations that nobody
-    /// reads. The batch counts as folded with [`advance`](Self::advance).
+    /// the rows when this returns; without it waits for [`commit`](Self::commit), which is for generations that are not
+    /// looked up in. The batch counts as folded with [`advance`](Self::advance).
     pub(crate) fn fold(&mut self, record: &Record, position: Position, write_configuration: bool) -> Result<bool, Fault> {
         let configured = match &record.event {
             AnyEvent::Registry(event) if event.changes_configuration() => {

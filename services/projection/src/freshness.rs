@@ -6,7 +6,7 @@
 //! another machine's.
 //!
 //! `core` decides, without I/O; here are one task that follows, one that ticks, and what readers ask. Invariants: what was
-//! announced before this process was suspended, or before its link was cut, makes nothing fresh; nobody waits here for
+//! announced before this process was suspended, or before its link was cut, makes nothing fresh; no caller waits here for
 //! longer than the process has been seen running for [`SETTLE`].
 
 mod core;
@@ -79,7 +79,7 @@ type Look = Box<dyn Fn() -> Option<Point> + Send + Sync>;
 
 struct Inner {
     state: Mutex<State>,
-    /// Changes when somebody who waits may go on.
+    /// Changes when a waiter may go on.
     turns: watch::Sender<u64>,
     /// The process was suspended: what waits to be read is older than it looks.
     suspended: Notify,
@@ -134,7 +134,7 @@ impl Freshness {
         freshness
     }
 
-    /// Knows nothing and holds nobody up: for a process that only looks at a log, and for tests of other things.
+    /// Knows nothing and keeps no caller waiting: for a process that only looks at a log, and for tests of other things.
     pub fn unknown() -> Self {
         Self::of(Core::still(Instant::now()), Vec::new())
     }
@@ -283,7 +283,7 @@ impl Freshness {
         }
     }
 
-    /// Tells whoever has to know what the core has come to.
+    /// Tells the waiters and the log what the core has come to.
     fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant) {
         if state.core.take_suspended() {
             self.0.suspended.notify_one();
@@ -325,6 +325,6 @@ impl Freshness {
     }
 }
 
-// One announcement lost, or one that is late, makes nobody wait; and what waits is over within a little more than one.
+// One announcement lost, or one that is late, makes no caller wait; and what waits is over within a little more than one.
 const _: () = assert!(FRESH_MAX.as_millis() >= 2 * INTERVAL.as_millis());
 const _: () = assert!(SETTLE.as_millis() > INTERVAL.as_millis());

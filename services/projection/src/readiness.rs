@@ -1,7 +1,7 @@
 //! Whether a view may be relied upon, and if not, why: the one place that says so, for status, health and people.
 //!
-//! Not for whether devices are let in: that goes on by what is known. Codes are stable; `docs/operate/staleness.md` says
-//! what to do about each.
+//! Does not decide whether devices are let in: that goes on by what is known. Codes are stable; `docs/operate/staleness.md`
+//! says what to do about each.
 
 use std::{fmt, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A view that no registrar has confirmed for so long is not relied upon, whatever it says itself.
-pub const AGE_MAX: Duration = INTERVAL.saturating_mul(15);
+pub(crate) const AGE_MAX: Duration = INTERVAL.saturating_mul(15);
 
 /// Why a view is not to be relied upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +22,9 @@ pub enum Unready {
     /// It has not read its log to the end once.
     Reading,
     /// It is out of reach of its log, or is being built again.
-    Stale {
-        /// What happened.
-        reason: String,
-    },
+    Stale { reason: String },
     /// It stands before a record that it cannot read.
-    Parked {
-        /// Which.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
+    Parked { at: Position, reason: String },
     /// Its log holds what cannot be proven with the keys of this process.
     Unproven {
         /// Why, and what to do.
@@ -43,10 +35,7 @@ pub enum Unready {
     /// Nothing keeps it up.
     Ended,
     /// A registrar has another digest at the same position.
-    Diverged {
-        /// Which.
-        at: Position,
-    },
+    Diverged { at: Position },
     /// No registrar has confirmed it for longer than [`AGE_MAX`].
     Unconfirmed {
         /// For how long.

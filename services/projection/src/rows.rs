@@ -1,6 +1,6 @@
 //! The rows of one generation of one instance: which keys there are, and in which order they are written.
 //!
-//! Not for deciding what a record changes. Invariants: a device's row is the truth about it and every index is checked
+//! Does not decide what a record changes. Invariants: a device's row is the truth about it and every index is checked
 //! against the row it leads to, so an index entry that is stale or missing can only make a lookup find nothing; index
 //! entries that no longer lead to a row go before the row changes and new ones come after, so that stopping between any
 //! two writes is such a case and nothing worse.
@@ -15,7 +15,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, Device, DeviceEntry},
+    registry::{Configuration, Device, DeviceChange, DeviceEntry},
 };
 
 pub use self::certificate::{CertificateId, ListedCertificate};
@@ -151,11 +151,14 @@ impl Rows {
         new: Option<&Row>,
         stats: &mut RowStats,
     ) -> Result<(), Fault> {
-        let kept = new.map_or_else(Vec::new, |new| self.index_keys(id, &new.entry));
-        for key in old.map_or_else(Vec::new, |old| self.index_keys(id, &old.entry)) {
-            if !kept.contains(&key) {
-                self.remove_index(&key, id)?;
-            }
+        let change = DeviceChange::between(old.map(|old| &old.entry), new.map(|new| &new.entry));
+        for released in &change.released {
+            // Another device may have come to hold the fingerprint; what leads there stays.
+            self.remove_if(&self.fingerprint_key(released), |holder| holder == id.as_str().as_bytes())?;
+        }
+        let member = new.and_then(|new| self.member_key(id, &new.entry));
+        if let Some(was) = old.and_then(|old| self.member_key(id, &old.entry)).filter(|was| member.as_ref() != Some(was)) {
+            self.remove_if(&was, |_| true)?;
         }
         let led = old.map_or_else(Vec::new, |old| self.directory_keys(old));
         let leads = new.map_or_else(Vec::new, |new| self.directory_keys(new));
@@ -167,14 +170,15 @@ impl Rows {
             Some(new) => {
                 let value = encode_row(new)?;
                 self.database.put(&key, &value)?;
-                stats.add(&key, &value, &new.entry);
+                stats.add(&key, &value);
             }
             None if old.is_some() => self.database.remove(&key)?,
             None => {}
         }
         if let Some(old) = old {
-            stats.subtract(&key, &encode_row(old)?, &old.entry);
+            stats.subtract(&key, &encode_row(old)?);
         }
+        stats.live = change.count(stats.live);
         for key in leads.iter().filter(|key| !led.contains(key)) {
             self.database.put(key, id.as_str().as_bytes())?;
         }
@@ -182,27 +186,29 @@ impl Rows {
     }
 
     /// Writes the index entries of a row that are not there: new ones, and those that a stop between two writes left out.
-    /// As in the domain, a fingerprint leads to whoever pinned it first.
+    /// Fingerprints follow as [`DeviceChange`] says.
     pub(crate) fn put_index(&self, id: &DeviceId, entry: &DeviceEntry) -> Result<(), Fault> {
-        let DeviceEntry::Live(device) = entry else { return Ok(()) };
-        for pin in device.credential.pins() {
-            if self.holder(&pin.fingerprint)?.is_none() {
-                self.database.put(&self.fingerprint_key(&pin.fingerprint), id.as_str().as_bytes())?;
+        for pinned in DeviceChange::between(None, Some(entry)).pinned {
+            if self.holder(&pinned)?.is_none() {
+                self.database.put(&self.fingerprint_key(&pinned), id.as_str().as_bytes())?;
             }
         }
-        let member = self.member_key(id, device);
-        if self.database.get(&member)?.is_none() { self.database.put(&member, &[]) } else { Ok(()) }
+        match self.member_key(id, entry) {
+            Some(member) if self.database.get(&member)?.is_none() => self.database.put(&member, &[]),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
-    /// are many and admit nobody, only after an unclean stop.
+    /// are many and admit no device, only after an unclean stop.
     pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
         let (mut stats, mut counts) = (RowStats::default(), Counts::default());
         let prefix = self.key(DEVICE, &[]);
         self.database.scan(&prefix, |key, value| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
             let row = decode_row(&id, value)?;
-            stats.add(key, value, &row.entry);
+            stats.add(key, value);
+            stats.live = DeviceChange::between(None, Some(&row.entry)).count(stats.live);
             self.put_index(&id, &row.entry)?;
             if self.has_directory() {
                 counts.add(&row);
@@ -231,27 +237,19 @@ impl Rows {
         self.database.put_unchecked(&self.key(DEVICE, &[id.as_str().as_bytes()]), b"damaged by a test");
     }
 
-    fn remove_index(&self, key: &[u8], id: &DeviceId) -> Result<(), Fault> {
-        // Another device may have come to hold the fingerprint; what leads there stays.
-        let mine = match self.database.get(key)? {
-            Some(value) => value.as_ref().is_empty() || value.as_ref() == id.as_str().as_bytes(),
-            None => false,
-        };
-        if mine { self.database.remove(key) } else { Ok(()) }
+    fn remove_if(&self, key: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> Result<(), Fault> {
+        let found = self.database.get(key)?;
+        if found.is_some_and(|value| is_ours(value.as_ref())) { self.database.remove(key) } else { Ok(()) }
     }
 
-    fn index_keys(&self, id: &DeviceId, entry: &DeviceEntry) -> Vec<Vec<u8>> {
+    /// What leads from a product to a device that lives.
+    fn member_key(&self, id: &DeviceId, entry: &DeviceEntry) -> Option<Vec<u8>> {
         let device: &Device = match entry {
             DeviceEntry::Live(device) => device,
-            DeviceEntry::Deleted { .. } => return Vec::new(),
+            DeviceEntry::Deleted { .. } => return None,
         };
-        let holds = device.credential.pins().map(|pin| self.fingerprint_key(&pin.fingerprint));
-        holds.chain(std::iter::once(self.member_key(id, device))).collect()
-    }
-
-    fn member_key(&self, id: &DeviceId, device: &Device) -> Vec<u8> {
         let parts = [device.space.as_str(), device.product.as_str(), id.as_str()];
-        self.key(MEMBER, &parts.map(str::as_bytes))
+        Some(self.key(MEMBER, &parts.map(str::as_bytes)))
     }
 
     fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The log's word on a draft: its records follow on the expected position, or nothing of it was ever said.
 //!
-//! Not for deciding. Invariant: a draft counts as confirmed only if the log ended at the expected position when its
+//! Decides nothing. Invariant: a draft counts as confirmed only if the log ended at the expected position when its
 //! records were appended, or after everything in it was decided if it has none. So whatever the decisions looked up, a
 //! moving view included, was no later state than the one they were meant for.
 
@@ -49,7 +49,7 @@ pub(crate) async fn sealed(
         return Ok(unsealed(batch));
     }
     match end.sealing {
-        // Nobody seals on the digest before the log is adopted: it may stay as it was.
+        // No registrar seals on the digest before the log is adopted: it may stay as it was.
         Sealing::Unsigned if end.position > Position::START => return Ok(unsealed(batch)),
         // A log made by this version begins with a seal.
         Sealing::Unsigned | Sealing::Awaited => {}

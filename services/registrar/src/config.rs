@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Live devices in one instance for which nobody asks another figure. It is recorded with the instance, and holds by
+    /// Live devices in one instance for which no other figure is asked. It is recorded with the instance, and holds by
     /// itself only for instances whose record says nothing, which version 1 wrote.
     pub devices_max: u64,
     /// Public keys of the APIs whose commands are ruled on. None: every operator's command is refused.

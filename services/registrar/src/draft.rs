@@ -1,6 +1,6 @@
 //! Deciding a batch: one request after the other, each against what is known and what was decided before it.
 //!
-//! Not for making it so: a [`Draft`] means nothing until the log has confirmed it. Invariant: a draft is a function of the
+//! Writes nothing: a [`Draft`] means nothing until the log has confirmed it. Invariant: a draft is a function of the
 //! requests, the state at `expected`, the clock and entropy; it is thrown away whole when the log ends elsewhere.
 
 use std::{
@@ -39,7 +39,6 @@ pub(crate) enum DraftRuling {
     AlreadySo,
     /// The record of an earlier round.
     RuledBefore(Position),
-    /// Refused.
     Rejected(Box<Rejected>),
     /// Not a request of this log, or not a proven one, or one that cannot be decided at all.
     Unfit(Unfit),

@@ -1,6 +1,6 @@
 //! What the fleet's own requests are decided against: the fleet, with what was decided and not folded yet on top.
 //!
-//! Not for instances' requests. The fleet is small, so what is pending is a copy of all of it.
+//! The fleet is small, so what is pending is a copy of all of it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,7 +28,6 @@ use crate::{
     request::Taken,
 };
 
-/// See the file.
 pub(crate) struct FleetState {
     snapshots: watch::Receiver<Arc<FleetSnapshot>>,
     known: Arc<FleetSnapshot>,

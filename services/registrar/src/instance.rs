@@ -1,6 +1,7 @@
 //! What the requests of one instance are decided against: its view, with what was decided and not folded yet on top.
 //!
-//! Not for the rules. Everything that a connector says is derived here again, from the certificate's DER and this state.
+//! The rules are the domain's. Everything that a connector says is derived here again, from the certificate's DER and this
+//! state.
 
 use std::sync::Arc;
 
@@ -30,7 +31,6 @@ use crate::{
     trust::Trust,
 };
 
-/// See the file.
 pub(crate) struct InstanceState {
     view: AdmissionView,
     fleet: watch::Receiver<Arc<FleetSnapshot>>,

@@ -1,10 +1,10 @@
 //! The centre: takes requests from the queue of each log, decides them one after the other, appends what was decided
 //! as one batch, and answers.
 //!
-//! The job: at most one record for each request, whatever dies in between and however many registrars run. Not its job:
-//! the rules (`domain`'s `decide`), what is durable (`backbone`), what is known (`projection`).
+//! The job: at most one record for each request, whatever dies in between and however many registrars run. The
+//! rules are the `domain`'s (`decide`), what is durable the `backbone`'s, what is known the `projection`'s.
 //!
-//! The trust boundary: a request is what somebody has put into the queue. Nothing of it is believed but a device
+//! The trust boundary: a request is whatever was put into the queue. Nothing of it is believed but a device
 //! certificate's DER, and that only as far as it proves itself, and a command that an API has signed (`proofs`), which has
 //! checked the operator's name when it let the operator in.
 //!

@@ -59,9 +59,8 @@ pub(crate) trait LogState: Send {
 /// Where a log ends, and what a seal of the next batch needs to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tip {
-    /// Its last position, whoever has written there.
+    /// Its last position, foreign records included.
     pub(crate) position: Position,
-    /// Its digest.
     pub(crate) digest: Digest,
     /// How what follows has to be proven.
     pub(crate) sealing: Sealing,

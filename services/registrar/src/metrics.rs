@@ -11,7 +11,6 @@ use rollcall_backbone::proof::Unproven;
 
 use crate::{draft::DraftRuling, request::Unfit};
 
-/// The instruments.
 pub(crate) struct Metrics {
     rulings: Counter<u64>,
     batch: Histogram<u64>,

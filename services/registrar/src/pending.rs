@@ -1,6 +1,6 @@
 //! What has been decided and is not in the view yet: laid over the view's lookups.
 //!
-//! Not for configuration, which is small enough to be copied whole. Invariants: its answer is the state
+//! Leaves the configuration out, which is small enough to be copied whole. Invariants: its answer is the state
 //! after the last pending event about that device, wherever between the first and the last of them the view stands; so a
 //! view that moves meanwhile changes no answer.
 
@@ -12,7 +12,7 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-/// See the file. Each entry has the position of the event that it is the outcome of.
+/// Each entry has the position of the event that it is the outcome of.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     entries: HashMap<DeviceId, (Position, Option<DeviceEntry>)>,
@@ -28,7 +28,6 @@ impl Pending {
         self.ruled.retain(|_, at| *at > position);
     }
 
-    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

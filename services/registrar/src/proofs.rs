@@ -21,7 +21,6 @@ use tokio::sync::watch;
 
 use crate::{config::Config, metrics::metrics, parts::Parts};
 
-/// See the file.
 pub(crate) struct Proofs {
     log: LogId,
     keys: Vec<PublicKey>,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rollcall_domain::{certificate::path::TrustStore, ids::CaId, registry::Configuration};
 
-/// See the file.
 pub(crate) struct Trust {
     /// The configuration that was looked at last: most often it is the same one again.
     configuration: Arc<Configuration>,

@@ -7,7 +7,7 @@
 //! what is pending, decide again. An append that was given up and comes about late makes the next one conflict, and is a
 //! good batch of ours: it was sealed for the place where it stands. Records of others move the end like any append.
 //!
-//! Another registrar on the same log is no special case: it is whoever appended in between.
+//! Another registrar on the same log is no special case: its appends are records in between.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,7 +37,6 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// How long a worker that is told to stop goes on answering what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// See the file.
 pub(crate) struct LogWorker<R> {
     log: LogId,
     backbone: Backbone,
@@ -203,7 +202,7 @@ impl<R: LogState> LogWorker<R> {
         metrics().decided_again(why);
         self.end = None;
         match why {
-            // Somebody else got on: no reason to wait.
+            // Another registrar got on: no reason to wait.
             RetryReason::Conflict => {}
             RetryReason::Unavailable | RetryReason::Damage | RetryReason::OtherKey => self.wait().await,
         }

@@ -50,7 +50,6 @@ fn names_say_the_job() {
 const LABELLED: &[&str] = &[
     "services/api",
     "services/backbone",
-    "services/chassis",
     "services/connector",
     "services/log-embedded",
     "services/log-nats",

@@ -22,7 +22,7 @@ use tokio::{
 use crate::server_certificate::{PemPair, ServerCertificate, ServerCertificateError};
 
 /// Most names with a certificate of their own; those after them get the default.
-pub const NAMES_MAX: usize = 1024;
+const NAMES_MAX: usize = 1024;
 
 /// Why a server cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ impl Certificates {
         Ok(Self { shown: RwLock::new(shown), files: Arc::new(Mutex::new(files)), reread_every, provider })
     }
 
-    /// Looks at the files if it is time to, or if the names have changed. If somebody else is at it, what is shown stays.
+    /// Looks at the files if it is time to, or if the names have changed. If another task is at it, what is shown stays.
     pub(super) async fn refresh(&self) {
         let Ok(mut files) = self.files.clone().try_lock_owned() else { return };
         // A closed channel has no further names: the last ones stay.

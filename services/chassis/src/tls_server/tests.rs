@@ -16,6 +16,9 @@ use crate::{
     keys::PlatformCa,
 };
 
+/// How long a handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
 /// A folder with a CA and the API's own certificate, and a server that says `hello`.
 struct World {
     folder: tempfile::TempDir,
@@ -66,7 +69,7 @@ impl World {
         TlsConnector::from(Arc::new(config))
     }
 
-    /// What the server shows to whoever asks for `name`.
+    /// What the server shows to a client that asks for `name`.
     async fn shown(&self, acceptor: &Acceptor, name: &str) -> Result<Vec<u8>, String> {
         let (client, server) = connected(acceptor, &self.client(&[&version::TLS13], &[]), name).await;
         drop(server);
@@ -113,7 +116,8 @@ async fn both_versions_are_offered_and_what_is_served_is_agreed_on() {
         let (client, server) = connected(&acceptor, &world.client(&[version], &protocols), "localhost").await;
         let (mut client, mut server) = (client.expect("a client"), server.expect("a server"));
         assert_eq!(client.get_ref().1.protocol_version(), Some(version.version));
-        assert_eq!((server.protocol(), server.server_name()), (Some(agreed.as_bytes()), Some("localhost")));
+        let session = server.0.get_ref().1;
+        assert_eq!((session.alpn_protocol(), session.server_name()), (Some(agreed.as_bytes()), Some("localhost")));
         server.write_all(b"hello").await.expect("written");
         server.shutdown().await.expect("shut down");
         let mut heard = String::new();

@@ -1,6 +1,6 @@
 //! Finding device certificates by what they say, newest first.
 //!
-//! Not for their rows. Invariant: what is found is pinned to its device now.
+//! Does not write their rows. Invariant: what is found is pinned to its device now.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,8 @@ use crate::{
 /// Certificates gathered from the index by common name, to be brought into order; where more begin so, all are walked.
 const GATHERED_MAX: usize = 4000;
 
-/// Which certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CertificateFilter {
-    /// All.
     #[default]
     All,
     /// Those whose common name begins so.
@@ -32,7 +30,6 @@ pub enum CertificateFilter {
 /// Which certificates, and which part of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateQuery {
-    /// Which.
     pub filter: CertificateFilter,
     /// Only of devices of these resource spaces, if given.
     pub spaces: Option<BTreeSet<SpaceId>>,
@@ -47,7 +44,7 @@ pub struct CertificateQuery {
 /// Part of a list of certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificatePage {
-    /// Newest first.
+    /// The newest comes first.
     pub certificates: Vec<ListedCertificate>,
     /// How many the query means, whatever its `after`, `offset` and `limit`.
     pub count: u64,

@@ -1,7 +1,7 @@
 //! Answering a query: candidates in order, each held against the conditions.
 //!
-//! Not for which index they come from. Invariant: what is in the answer satisfies the query as its row stands, and was
-//! created by the record that the index named.
+//! Does not choose the index that they come from. Invariant: what is in the answer satisfies the query as its row stands,
+//! and was created by the record that the index named.
 
 use rollcall_domain::registry::DeviceEntry;
 

@@ -1,7 +1,7 @@
 //! Choosing the index that an answer is found by: the one that leads to the fewest devices, as far as that can be told
 //! cheaply.
 //!
-//! Not for whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
+//! Does not decide whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
 //! that satisfies it.
 
 mod ranges;
@@ -27,7 +27,6 @@ const FEW_MAX: usize = 256;
 
 /// Where the devices of one alternative are found.
 pub(crate) enum Source {
-    /// Among all.
     All,
     /// In these ranges, each in the order of lists.
     Ranges(Vec<Vec<u8>>),
@@ -47,7 +46,6 @@ pub(crate) struct Plan<'a> {
 enum Unordered {
     /// Entries that lead to devices.
     Index(Vec<u8>),
-    /// Device rows.
     Rows(Vec<u8>),
 }
 

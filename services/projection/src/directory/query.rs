@@ -1,6 +1,6 @@
 //! What may be asked of the directory: conditions on devices, the order and the part of the answer that is wanted.
 //!
-//! Not for how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
+//! Does not say how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
 //! index an answer is found by, each device in it was held against all of them.
 
 use std::fmt;
@@ -41,7 +41,6 @@ impl fmt::Display for Marker {
 /// How a device stands, as the v5 API has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeviceStatus {
-    /// Connected.
     Online,
     /// Was connected and is not now.
     Offline,
@@ -56,7 +55,6 @@ pub enum DeviceStatus {
 /// A test on a text. What a device does not have passes [`TextTest::Ne`] and [`TextTest::NotIn`] and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextTest {
-    /// Exactly this.
     Eq(Box<str>),
     /// Anything but this.
     Ne(Box<str>),
@@ -84,7 +82,6 @@ impl TextTest {
 /// A test on what has an order or is one of a few.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueTest<T> {
-    /// Exactly this.
     Eq(T),
     /// Anything but this.
     Ne(T),
@@ -117,13 +114,10 @@ impl<T: PartialOrd> ValueTest<T> {
 pub enum Condition {
     /// Its resource space (`app_id`).
     Space(TextTest),
-    /// Its id.
     DeviceId(TextTest),
     /// The gateway it hangs on: itself, for every device is a direct one.
     GatewayId(TextTest),
-    /// Its product.
     Product(TextTest),
-    /// Its name.
     Name(TextTest),
     /// Its node id.
     NodeId(TextTest),

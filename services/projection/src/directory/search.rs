@@ -1,6 +1,6 @@
-//! Searching by the beginning of a field, in the field's own order: as somebody types.
+//! Searching by the beginning of a field, in the field's own order: for a field of a form, at each key.
 //!
-//! Not a list: nothing is sorted and nothing counted. Invariant: a page reads no more than a named number of rows, however
+//! It is no list: nothing is sorted and nothing counted. Invariant: a page reads no more than a named number of rows, however
 //! little of what it finds may be shown.
 
 use std::{collections::BTreeSet, fmt};
@@ -26,7 +26,6 @@ pub enum PrefixField {
     DeviceId,
     /// Its node id.
     NodeId,
-    /// Its name.
     Name,
 }
 

@@ -1,6 +1,6 @@
 //! Walking several indexes at a time as if they were one: by the position of the record that created each device.
 //!
-//! Not for what a device is like. Invariant: a position comes once, however many of the indexes lead to it.
+//! Does not look at what a device is like. Invariant: a position comes once, however many of the indexes lead to it.
 
 use rollcall_domain::ids::{DeviceId, Position};
 
@@ -47,7 +47,6 @@ impl Window {
 
 /// Candidates from one place.
 pub(crate) enum Stream<'a> {
-    /// An index.
     Walk(Walk<'a>),
     /// What has been gathered, in order.
     Gathered(std::vec::IntoIter<Candidate>),

@@ -1,7 +1,7 @@
 //! One sled database behind a guard: every value carries a CRC32 over its key and itself, every call is caught when it
 //! panics, and either comes out as a [`Fault`].
 //!
-//! Not for what keys mean. Invariant: a value that is handed out is the value that was put under that key. Only plain
+//! Does not know what keys mean. Invariant: a value that is handed out is the value that was put under that key. Only plain
 //! inserts and removals are made: sled's batches and transactions take a lock that slows every reader of the process.
 
 use std::{
@@ -114,12 +114,12 @@ impl Database {
         sync_files(&folder(&self.store, self.number)).map_err(|error| Fault(format!("syncing the view's files: {error}")))
     }
 
-    /// It is not to be believed: moved aside as soon as nobody reads it any more.
+    /// It is not to be believed: moved aside as soon as its last reader is gone.
     pub(crate) fn condemn(&self) {
         self.condemned.store(true, Ordering::SeqCst);
     }
 
-    /// Whether somebody has found it damaged.
+    /// Whether it was found damaged.
     pub(crate) fn is_condemned(&self) -> bool {
         self.condemned.load(Ordering::SeqCst)
     }
@@ -197,9 +197,8 @@ impl Iterator for Walk<'_> {
 /// Whether a scan goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
-    /// The next one, please.
+    /// The next key and value follow.
     Next,
-    /// Enough.
     Stop,
 }
 

@@ -1,6 +1,6 @@
 //! The marker file: says whether the database beside it can be believed at all.
 //!
-//! Not for what the database holds; that has its own checks. Invariant: a marker says `clean` only after every byte of
+//! Says nothing of what the database holds; that has its own checks. Invariant: a marker says `clean` only after every byte of
 //! the database was synced, and says otherwise (synced) before the first byte of it is touched again.
 
 use std::{

@@ -37,7 +37,6 @@ pub struct Divergence {
     pub ours: [u8; 32],
     /// The registrar's.
     pub theirs: [u8; 32],
-    /// Which registrar.
     pub registrar: RegistrarId,
 }
 
@@ -52,7 +51,6 @@ pub struct Uncounted {
     pub too_many: u64,
 }
 
-/// See the file.
 pub(super) struct Core {
     started: Instant,
     /// Whether announcements can be believed.
@@ -70,7 +68,7 @@ pub(super) struct Core {
 }
 
 struct Running {
-    /// `None`: nobody ticks, so nothing can be said.
+    /// `None`: it is not ticked, so nothing can be said.
     seen_at: Option<Instant>,
     /// Time that the process was seen running, since it began or was suspended; no more than [`SETTLE`].
     observed: Duration,
@@ -85,7 +83,7 @@ struct Registrar {
 }
 
 struct Log {
-    /// Since when there is a view: before, nobody could confirm it.
+    /// Since when there is a view: before, no registrar could confirm it.
     tracked_at: Instant,
     confirmed: Option<Confirmed>,
     waiting: VecDeque<Waiting>,
@@ -124,7 +122,7 @@ impl Core {
         }
     }
 
-    /// One that nobody ticks.
+    /// One that is never ticked.
     pub(super) fn still(now: Instant) -> Self {
         let running = Running { seen_at: None, observed: SETTLE, epoch: 0 };
         Self { running, ..Self::new(now, false) }
@@ -300,7 +298,7 @@ impl Core {
         std::mem::take(&mut self.suspended)
     }
 
-    /// Whether somebody who waited may go on since this was asked last.
+    /// Whether a waiter may go on since this was asked last.
     pub(super) fn take_opened(&mut self) -> bool {
         std::mem::take(&mut self.opened)
     }

@@ -253,7 +253,7 @@ async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_o
     assert!(age(freshness.of_log(&log())) >= 4 * INTERVAL);
     assert_eq!(freshness.uncounted().disbelieved, 4);
 
-    // Suspended, and nobody announces: what is left is to wait its time out.
+    // Suspended, and nothing is announced: what is left is to wait its time out.
     advance(10 * SUSPENDED_AFTER).await;
     timeout(SETTLE - 3 * TICK, freshness.settled(&log())).await.expect_err("too early");
     timeout(SETTLE, freshness.settled(&log())).await.expect("over");

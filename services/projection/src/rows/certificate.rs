@@ -1,6 +1,6 @@
 //! The certificates that devices have shown: their rows, which come and go with the pins that they explain.
 //!
-//! Not for finding them by what they say. Invariants: a certificate's row counts only while the row of its device names
+//! Does not find them by what they say. Invariants: a certificate's row counts only while the row of its device names
 //! its record, so a stop between two writes leaves at most one that is not found; its indexes go before it, for they are
 //! known by what it says.
 
@@ -86,7 +86,6 @@ impl fmt::Display for CertificateId {
 /// A device certificate as people look it up. The DER is in the log, in the record at `id.position`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedCertificate {
-    /// Its id.
     pub id: CertificateId,
     /// The device that it is pinned to.
     pub device: DeviceId,
@@ -118,7 +117,6 @@ pub(crate) fn presented(event: &Event) -> Option<&PresentedCertificate> {
     }
 }
 
-/// Writing.
 impl Rows {
     /// The records that brought the certificates which are pinned after an event: those known before that are still
     /// pinned, and the event's own if it took effect.
@@ -212,7 +210,6 @@ impl Rows {
     }
 }
 
-/// Reading.
 impl Rows {
     /// A certificate that is pinned to a device.
     pub(crate) fn certificate(&self, id: &CertificateId) -> Result<Option<ListedCertificate>, Fault> {

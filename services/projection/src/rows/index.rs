@@ -1,9 +1,9 @@
 //! The directory's own keys beside the admission rows: which there are for a row, and writing them.
 //!
-//! Not for reading them. Every index of devices ends in the inverted position of the record that created the device, so
-//! that a walk meets the newest first, and holds the device's id, so that a walk leads to the row. Invariants: as in
-//! [`rows`](crate::rows), what no longer leads to a row goes before the row changes and what is new comes after; a
-//! generation without the directory has none of these keys.
+//! Does not read them, but for a device's history. Every index of devices ends in the inverted position of the record that
+//! created the device, so that a walk meets the newest first, and holds the device's id, so that a walk leads to the row.
+//! Invariants: as in [`rows`](crate::rows), what no longer leads to a row goes before the row changes and what is new comes
+//! after; a generation without the directory has none of these keys.
 
 use rollcall_domain::{
     ids::{DeviceId, Position},
@@ -13,7 +13,6 @@ use rollcall_domain::{
 use super::{Rows, stored::device::Row};
 use crate::files::{Fault, SEPARATOR};
 
-/// All devices.
 pub(crate) const ALL: u8 = b'a';
 /// By resource space.
 pub(crate) const SPACE: u8 = b's';
@@ -21,7 +20,6 @@ pub(crate) const SPACE: u8 = b's';
 pub(crate) const PRODUCT: u8 = b'p';
 /// By node id.
 pub(crate) const NODE: u8 = b'n';
-/// By name.
 pub(crate) const NAME: u8 = b'm';
 /// By a tag's key, then its value.
 pub(crate) const TAG: u8 = b't';

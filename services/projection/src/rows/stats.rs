@@ -2,27 +2,23 @@
 //!
 //! Kept up with every write and compared with the rows themselves when a generation is read through.
 
-use rollcall_domain::registry::DeviceEntry;
 use sha2::{Digest, Sha256};
 
-/// The effect of writing one device's row.
+/// Counted over all rows of a generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowStats {
-    /// Live devices.
     pub(crate) live: u64,
     /// Wrapping sum of the rows' hashes.
     pub(crate) sum: u64,
 }
 
 impl RowStats {
-    pub(crate) fn add(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
+    pub(crate) fn add(&mut self, row: &[u8], value: &[u8]) {
         self.sum = self.sum.wrapping_add(row_hash(row, value));
-        self.live += u64::from(matches!(entry, DeviceEntry::Live(_)));
     }
 
-    pub(crate) fn subtract(&mut self, row: &[u8], value: &[u8], entry: &DeviceEntry) {
+    pub(crate) fn subtract(&mut self, row: &[u8], value: &[u8]) {
         self.sum = self.sum.wrapping_sub(row_hash(row, value));
-        self.live = self.live.saturating_sub(u64::from(matches!(entry, DeviceEntry::Live(_))));
     }
 }
 

@@ -31,7 +31,6 @@ pub(crate) struct StoredProgress<'a> {
     pub(crate) foreign: Option<(u64, u64)>,
     /// Which of the instances with this id it was folded for.
     pub(crate) incarnation: [u8; 16],
-    /// Live devices.
     pub(crate) live: u64,
     /// Wrapping sum of a hash of every device row: a row that silently went back to an older value shows.
     pub(crate) rows_sum: u64,

@@ -17,7 +17,6 @@ use rollcall_domain::{
 
 use super::instance;
 
-/// See the file.
 pub(super) struct History {
     pub(super) records: Vec<Record>,
 }

@@ -10,7 +10,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-/// See the file. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Lines(Arc<Mutex<BTreeMap<Level, usize>>>);
 

@@ -22,7 +22,6 @@ struct State {
     interrupted: bool,
 }
 
-/// See the file.
 pub(super) struct TestLog {
     state: watch::Sender<State>,
     _one_at_a_time: Mutex<()>,
@@ -57,7 +56,7 @@ impl TestLog {
         self.state.send_modify(|state| state.interrupted = interrupted);
     }
 
-    /// Whoever asks it anything panics.
+    /// Asking it anything panics.
     pub(super) fn panics(&self, panics: bool) {
         self.state.send_modify(|state| state.panics = panics);
     }

@@ -1,9 +1,9 @@
 //! Following an instance's log: the task that keeps a view up.
 //!
-//! Not for how a record becomes rows, nor for what readers hold. One generation is folded at a time. Usually that is the one being served; after
-//! damage or a change of schema it is a new one, and the old one is served as it stands until the new one has reached
-//! it. Invariants: what is served was folded from this log and no other; nothing is served of a generation that is
-//! being built for the first time until it has caught up; a batch is committed whole or not at all.
+//! Does not say how a record becomes rows, nor what readers hold. One generation is folded at a time. Usually that is the
+//! one being served; after damage or a change of schema it is a new one, and the old one is served as it stands until the
+//! new one has reached it. Invariants: what is served was folded from this log and no other; nothing is served of a
+//! generation that is being built for the first time until it has caught up; a batch is committed whole or not at all.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ const ERASED_AT_ONCE_MAX: usize = 1000;
 /// How often it is looked whether an old generation still has readers.
 const RETIRE_LOOK: Duration = Duration::from_millis(100);
 
-/// Keeps one view up.
+/// The task of one view.
 pub(crate) struct Follower {
     state: Arc<ViewState>,
     files: Arc<Files>,
@@ -60,7 +60,7 @@ pub(crate) struct Follower {
     /// What was said of one that cannot be read on, or is another than it was.
     reading: Repeats,
     retry: Duration,
-    /// Dropped last: whoever hears of the end may open the view again, and then nobody else writes it.
+    /// Dropped last: the view may be opened again as soon as its end is told, and then no other task writes it.
     _ended: Ended,
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn open(
 }
 
 impl Follower {
-    /// Follows until nobody uses the view any more.
+    /// Follows until the view has no user any more.
     pub(crate) async fn run(mut self) {
         let state = Arc::clone(&self.state);
         tokio::select! {

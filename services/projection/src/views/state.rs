@@ -1,7 +1,7 @@
 //! What readers of one view share with the task that keeps it up: what is served, how it stands, who uses it.
 //!
-//! Not for what is served when. Invariants: a status that says so comes after what it says can be looked up; a view whose
-//! task is gone, in order or not, says [`ViewHealth::Ended`] and never anything else again.
+//! Does not decide what is served when. Invariants: a status that says so comes after what it says can be looked up; a view
+//! whose task is gone, in order or not, says [`ViewHealth::Ended`] and never anything else again.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -33,7 +33,6 @@ use crate::{
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
 const APPLIED_WAITING_MAX: usize = 1024;
 
-/// See the file.
 pub(crate) struct ViewState {
     served: ArcSwap<Served>,
     /// Raised with every whole replacement of `served`.
@@ -44,7 +43,7 @@ pub(crate) struct ViewState {
     lookups_damaged: AtomicU64,
     status: watch::Sender<ViewStatus>,
     applied: broadcast::Sender<Applied>,
-    /// A token for each user; `None` once the last has gone: whoever comes later gets another view.
+    /// A token for each user; `None` once the last has gone: a later one gets another view.
     users: Mutex<Option<Vec<CancellationToken>>>,
     /// Cancelled when the task has ended.
     ended: CancellationToken,
@@ -60,7 +59,6 @@ pub(crate) struct Served {
     pub(crate) configuration: Arc<Configuration>,
 }
 
-/// For readers.
 impl ViewState {
     pub(crate) fn served(&self) -> arc_swap::Guard<Arc<Served>> {
         self.served.load()
@@ -132,7 +130,7 @@ impl ViewState {
     }
 }
 
-/// For whoever hands the view out.
+/// For the store, which hands the view out.
 impl ViewState {
     pub(crate) fn new(files: Arc<Files>) -> Self {
         Self {
@@ -159,7 +157,7 @@ impl ViewState {
         Some(user.drop_guard())
     }
 
-    /// Returns once every user has gone. Nobody can become one afterwards.
+    /// Returns once every user has gone. There is none afterwards.
     pub(crate) async fn unused(&self) {
         while let Some(user) = self.any_user() {
             user.cancelled().await;
@@ -206,7 +204,7 @@ impl ViewState {
 
     /// Tells of a record that can be looked up by now.
     pub(crate) fn tell(&self, record: Applied) {
-        // Nobody listening is fine.
+        // It may have no receiver.
         let _ = self.applied.send(record);
     }
 
@@ -226,7 +224,7 @@ impl ViewState {
     }
 
     pub(crate) fn serve_nothing(&self) {
-        // The status first: nobody who asks it may take "nothing" for the truth.
+        // The status first: a reader that asks it must not take "nothing" for the truth.
         self.status.send_replace(new_status(self.generation.fetch_add(1, Ordering::AcqRel) + 1));
         self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
         self.live.store(0, Ordering::Release);

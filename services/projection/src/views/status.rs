@@ -30,8 +30,9 @@ pub struct ViewStatus {
     /// Records that were not ours and were stepped over; `None` if there was none.
     pub foreign: Option<ForeignSeen>,
     /// Raised when what lookups are made in was replaced as a whole: the log was another one or had lost records, or the
-    /// view was built again. [`AdmissionView::applied`](crate::admission::AdmissionView::applied) may leave out what was folded meanwhile, so whoever keeps
-    /// anything that was judged by this view judges it again, as soon as the view may be judged by.
+    /// view was built again. [`AdmissionView::applied`](crate::admission::AdmissionView::applied) may leave out what was
+    /// folded meanwhile, so a reader that keeps anything it decided by this view decides it again, as soon as the view may
+    /// be relied upon.
     pub generation: u64,
     /// What is happening.
     pub health: ViewHealth,
@@ -49,7 +50,7 @@ impl ViewStatus {
 pub enum LogProof {
     /// This process has no registrar's public key: everything that stands in the log is taken for ours.
     WithoutKeys,
-    /// Version 0.1 began the log and nobody has adopted it: everything that stands in it is taken for ours.
+    /// Version 0.1 began the log and no operator has adopted it: everything that stands in it is taken for ours.
     Unsigned,
     /// The log is to be sealed from its first record on, and holds none yet.
     Awaited,
@@ -74,23 +75,15 @@ pub enum ViewHealth {
     /// It follows the log.
     Following,
     /// The log cannot be reached, or the view is being built again; what is known stays in use.
-    Stale {
-        /// Why.
-        reason: String,
-    },
+    Stale { reason: String },
     /// A record cannot be read; the view stands before it until an operator upgrades or repairs.
-    Parked {
-        /// Its position.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
+    Parked { at: Position, reason: String },
     /// The log holds what cannot be proven with the keys of this process; what is known stays in use.
     Unproven {
         /// Why, and what to do.
         reason: String,
     },
-    /// Nothing keeps it up any more: nobody uses it, or it failed. It never moves again and nothing may be judged by it;
+    /// Nothing keeps it up any more: it has no user, or it failed. It never moves again and nothing may be decided by it;
     /// the store opens it anew.
     Ended,
 }
@@ -98,8 +91,6 @@ pub enum ViewHealth {
 /// A record that has just been folded.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// Its position.
     pub position: Position,
-    /// The record.
     pub record: Arc<Record>,
 }

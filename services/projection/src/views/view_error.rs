@@ -7,21 +7,13 @@ use crate::files::StoreConfig;
 pub enum ViewError {
     /// The folder or database cannot be opened, even after quarantine.
     #[error("the view store in {folder} cannot be opened: {reason}")]
-    Open {
-        /// The folder.
-        folder: String,
-        /// Why.
-        reason: String,
-    },
+    Open { folder: String, reason: String },
     /// The view has been closed.
     #[error("the view has been closed")]
     Closed,
     /// The store was opened without the directory.
     #[error("the view store in {folder} was opened without the directory: set `directory` where it is opened")]
-    WithoutDirectory {
-        /// The folder.
-        folder: String,
-    },
+    WithoutDirectory { folder: String },
 }
 
 impl ViewError {

@@ -77,7 +77,7 @@ async fn a_fleet_that_stands_before_a_record_it_cannot_read_is_announced_no_more
     let seal = seal::seal(&world.key, &SealedLog::FLEET, (end, digest), &records);
     world.backbone.log.append(&LogId::Fleet, end, Batch { seal: Some(seal), records }).await.unwrap();
     fleet.wait_for(|fleet| matches!(fleet.health, ViewHealth::Parked { .. })).await.unwrap();
-    // The instance's log is announced as before. Whoever waits for the fleet's sees its age grow.
+    // The instance's log is announced as before. A reader of the fleet's sees its age grow.
     let (mut of_the_fleet, mut of_the_instance) = (0, 0);
     while of_the_instance < of_the_fleet + 5 {
         let Announcement { counter, logs, .. } = next(&world, &mut heard).await;

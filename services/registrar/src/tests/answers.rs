@@ -162,7 +162,7 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     assert_eq!(announced.id, id);
     let ruling = rollcall_backbone::codec::decode_ruling(&announced.ruling).unwrap();
     assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == "malformed_request"));
-    // Somebody else's id on the envelope would send the answer to the wrong requester.
+    // Another requester's id on the envelope would send the answer to the wrong requester.
     let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
     let inner = AnyRequest::Registry(inner);
     let bytes = rollcall_backbone::codec::encode_request(&super::world::queued(inner));
@@ -259,7 +259,7 @@ async fn a_batch_is_consistent_with_itself() {
     let world = World::new(8).await;
     let registrar = world.registrar(0, world.backbone.clone());
     world.furnish().await;
-    // All of it waits before anybody looks.
+    // All of it waits before the registrar looks.
     registrar.shutdown.cancel();
     registrar.task.await.unwrap();
     let names: Vec<String> = (0..12).map(|n| format!("template-{n}")).collect();

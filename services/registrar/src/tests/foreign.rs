@@ -1,4 +1,4 @@
-//! Somebody else writes into the log, all the time.
+//! Others than registrars write into the log, all the time.
 
 use std::time::Duration;
 

@@ -8,11 +8,10 @@ use time::OffsetDateTime;
 /// All certificates of the tests are valid then: 2026-01-01.
 pub(super) const NOW_UNIX_S: i64 = 1_767_225_600;
 
-/// A CA.
 pub(super) struct Ca {
     pub(super) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
-    /// One key serves all devices: making keys is slow and nobody connects here.
+    /// One key serves all devices: making keys is slow and no device connects here.
     device_key: KeyPair,
 }
 

@@ -116,7 +116,7 @@ async fn a_command_that_outlived_its_proof_is_ruled_on_when_it_is_asked_for_agai
     world.furnish().await;
     registrar.shutdown.cancel();
     registrar.task.await.unwrap();
-    // Asked for while nobody rules, and given up by the operator; the queue keeps it.
+    // Asked for while no registrar runs, and given up by the operator; the queue keeps it.
     let (id, body) = (RequestId::parse("late").unwrap(), RequestBody::Command(create_template("late", "late")));
     let request = AnyRequest::Registry(Request { id: id.clone(), actor: operator(), body });
     let make = || world.bytes(RequestKind::Command, &log(), &id, request.clone());
@@ -166,7 +166,7 @@ async fn f37_nobody_becomes_an_operator_without_a_proof() {
     });
     let forged = encode_request(&queued(AnyRequest::Fleet { id: id.clone(), actor: operator(), command: command.clone() }));
     world.backbone.requests.submit(&LogId::Fleet, RequestKind::Command, &id, forged).await.unwrap();
-    // Whoever may give it comes second under the same id, and is not refused for what was forged.
+    // The operator who may give it comes second under the same id, and is not refused for what was forged.
     accepted(world.fleet_command("first-start-operator", command).await);
     // A proof for an instance's log is none for the fleet's.
     let delete = AnyRequest::Fleet { id: id.clone(), actor: operator(), command: FleetCommand::DeleteInstance(instance()) };

@@ -45,7 +45,6 @@ use crate::{Config, Parts};
 /// Longest wait for a ruling; paused time, so only ever waited out by a failing test.
 const BOUND: Duration = Duration::from_secs(600);
 
-/// See the file.
 pub(super) struct World {
     pub(super) backbone: Backbone,
     pub(super) faults: Control,

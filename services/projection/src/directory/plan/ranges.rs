@@ -1,6 +1,6 @@
 //! Where in the indexes the devices are that satisfy a condition.
 //!
-//! Not for which index is the best. Invariant: what a condition comes to here holds every device that satisfies it.
+//! Does not choose between indexes. Invariant: what a condition comes to here holds every device that satisfies it.
 
 use super::{
     super::query::{Condition, TextTest},

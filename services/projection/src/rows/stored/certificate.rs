@@ -1,6 +1,6 @@
 //! A device certificate as stored: what is looked up of it. The certificate itself stays in the log.
 //!
-//! Not for whether it may be used: that is in the row of its device.
+//! Does not say whether it may be used: that is in the row of its device.
 
 use rollcall_domain::{
     ids::{CaId, DeviceId},

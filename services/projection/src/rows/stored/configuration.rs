@@ -1,6 +1,6 @@
 //! The configuration as stored: one value, whole, with the position of the last record that changed it.
 //!
-//! Not for devices. One value and not a row for each thing: it is small, it is read whole at every start, and it can
+//! Holds no devices. One value and not a row for each thing: it is small, it is read whole at every start, and it can
 //! never be seen half changed.
 
 use rollcall_domain::{

@@ -1,6 +1,6 @@
 //! A device row as stored: the entry and the positions of the records that made it what it is.
 //!
-//! Not for the indexes that lead to it. The position of the last one lets a record that is folded again (after a stop
+//! The indexes that lead to it are elsewhere. The position of the last one lets a record that is folded again (after a stop
 //! between two writes) leave rows alone that have it already.
 
 use rollcall_domain::{
@@ -22,7 +22,6 @@ pub(crate) struct Row {
     pub(crate) created: Position,
     /// The records that brought those of its certificates that the directory knows; empty without the directory.
     pub(crate) certificates: Vec<Position>,
-    /// The entry.
     pub(crate) entry: DeviceEntry,
 }
 

@@ -15,14 +15,13 @@ use crate::{
     tests::history::History,
 };
 
-/// See the file.
 #[derive(Default)]
 pub(super) struct Oracle {
     /// By the record that created each, oldest first.
     pub(super) devices: Vec<Listed>,
-    /// Oldest first.
+    /// In the order of their records.
     pub(super) certificates: Vec<ListedCertificate>,
-    /// Latest first.
+    /// For each device the latest comes first.
     pub(super) history: BTreeMap<DeviceId, Vec<Position>>,
 }
 
