@@ -12,8 +12,8 @@
 //!
 //! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`],
 //! [`heartbeat`] (the traits), then [`codec`]. [`online`] reduces presence to who is online.
-//! [`repeats`] keeps loops that try again from filling logs, here and in the
-//! crates above.
+//! [`resume`] is what every loop does that follows something, and
+//! [`repeats`] keeps those that try again from filling logs, here and in the crates above.
 //!
 //! A [`Backbone`] is made by an implementation; its seven parts are shared by clones, and whatever a part's `open`
 //! declares must be opened before use.
@@ -34,6 +34,7 @@ pub mod proof;
 pub mod repeats;
 pub mod request_client;
 pub mod requests;
+pub mod resume;
 pub mod seal;
 pub mod signing;
 
