@@ -45,13 +45,10 @@ pub use error::BackboneError;
 /// All of a backbone, as the composition root hands it out. Cheap to clone.
 #[derive(Clone)]
 pub struct Backbone {
-    /// Registry logs.
     pub log: Arc<dyn log::RegistryLog>,
     /// Requests and rulings.
     pub requests: Arc<dyn requests::RequestQueue>,
-    /// Rejected attempts.
     pub attempts: Arc<dyn attempts::Attempts>,
-    /// Device messages.
     pub messages: Arc<dyn messages::DeviceMessages>,
     /// Who is online.
     pub presence: Arc<dyn presence::Presence>,

@@ -1,6 +1,6 @@
 //! Asking the registrar and waiting for its ruling: the one way in for connectors, operators' tools and the API.
 //!
-//! A ruling is announced once and kept by nobody, so a lost announcement must not lose the answer: while somebody waits,
+//! A ruling is announced once and not kept, so a lost announcement must not lose the answer: while a caller waits,
 //! the request is submitted again every [`RESUBMIT`]; the queue holds it at most once and the registrar answers a request
 //! that it has ruled on with the earlier ruling. Invariant: every wait has a deadline, and one that ends leaves nothing
 //! behind here (the request itself stays queued).
@@ -40,7 +40,6 @@ pub enum RequestClientError {
     /// Nobody has ruled within the deadline. The request stays queued.
     #[error("request {id} has not been ruled on within {deadline:?}; it stays queued")]
     TimedOut {
-        /// The request.
         id: RequestId,
         /// How long was waited.
         deadline: Duration,

@@ -50,17 +50,13 @@ fn names_say_the_job() {
 const LABELLED: &[&str] = &[
     "schemas",
     "services/api",
-    "services/backbone",
     "services/chassis",
     "services/connector",
     "services/domain",
-    "services/log-embedded",
-    "services/log-nats",
     "services/projection",
     "services/registrar",
     "services/rollcall",
     "tests/bench",
-    "tests/conformance",
     "tests/harness",
 ];
 
