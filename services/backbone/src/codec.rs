@@ -48,11 +48,9 @@ pub struct Record {
     pub time: Timestamp,
     /// The request that it came of.
     pub cause: RequestId,
-    /// Who asked.
     pub actor: Actor,
     /// W3C `traceparent` of the request, if it had one; at most 55 characters.
     pub traceparent: Option<String>,
-    /// What happened.
     pub event: AnyEvent,
 }
 
@@ -85,7 +83,6 @@ pub enum AnyRequest {
     Fleet {
         /// The same however often it is sent.
         id: RequestId,
-        /// Who asks.
         actor: Actor,
         /// What is asked.
         command: FleetCommand,
@@ -102,7 +99,6 @@ pub enum Ruling {
         /// The record's position, or the log's last one if it was already so.
         position: Position,
     },
-    /// Refused.
     Rejected(RejectedRuling),
 }
 
@@ -111,7 +107,6 @@ pub enum Ruling {
 pub struct RejectedRuling {
     /// [`Rejection::code`].
     pub code: String,
-    /// Its text.
     pub message: String,
 }
 

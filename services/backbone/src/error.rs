@@ -21,12 +21,7 @@ pub enum BackboneError {
     },
     /// A named limit of this backbone is reached (queue full, message too large).
     #[error("{what} is over its limit of {max}")]
-    LimitReached {
-        /// What.
-        what: String,
-        /// The limit.
-        max: u64,
-    },
+    LimitReached { what: String, max: u64 },
     /// The broker has no room for another stream, or for what is to be stored: nothing was made, and all else goes on.
     /// Waiting does not help; an operator has to make room.
     #[error(
@@ -52,7 +47,6 @@ pub enum BackboneError {
     /// What is stored cannot be right: a gap, an unreadable entry, a database that fails its own checks.
     #[error("{what} is damaged: {reason}")]
     Damaged {
-        /// What.
         what: String,
         /// How it shows.
         reason: String,

@@ -1,6 +1,6 @@
 //! Reading a whole log for people: what of it is ours, what is not, what is damaged or cannot be read.
 //!
-//! Not for folding. Unlike [`LogFollower`](crate::follow::LogFollower) it stops at nothing but a log that cannot be proven
+//! Does not fold. Unlike [`LogFollower`](crate::follow::LogFollower) it stops at nothing but a log that cannot be proven
 //! at all, so it finds what a parked reader does not get to.
 
 use std::collections::BTreeSet;

@@ -44,12 +44,7 @@ pub enum Step {
         reason: String,
     },
     /// A record of ours cannot be read. Nothing after it is handed over until it may be passed over.
-    Parked {
-        /// Its position.
-        at: Position,
-        /// Why.
-        reason: String,
-    },
+    Parked { at: Position, reason: String },
 }
 
 /// A batch of ours.
@@ -83,7 +78,6 @@ pub enum Stop {
     Diverged {
         /// The point's position.
         position: Position,
-        /// What differs.
         reason: String,
     },
     /// The log cannot be proven with what this process has: an operator must look.

@@ -42,7 +42,6 @@ pub struct Source {
 /// How far a registrar's view of one log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Which log.
     pub log: LogId,
     /// The last record that it has folded.
     pub position: Position,

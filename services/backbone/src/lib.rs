@@ -12,8 +12,8 @@
 //!
 //! Read [`log`], [`seal`], [`requests`] with [`proof`], [`messages`], [`presence`], [`attempts`], [`documents`],
 //! [`heartbeat`] (the traits), then [`codec`]. [`online`] reduces presence to who is online.
-//! [`repeats`] keeps loops that try again from filling logs, here and in the
-//! crates above.
+//! [`resume`] is what every loop does that follows something, and
+//! [`repeats`] keeps those that try again from filling logs, here and in the crates above.
 //!
 //! A [`Backbone`] is made by an implementation; its seven parts are shared by clones, and whatever a part's `open`
 //! declares must be opened before use.
@@ -34,6 +34,7 @@ pub mod proof;
 pub mod repeats;
 pub mod request_client;
 pub mod requests;
+pub mod resume;
 pub mod seal;
 pub mod signing;
 
@@ -44,13 +45,10 @@ pub use error::BackboneError;
 /// All of a backbone, as the composition root hands it out. Cheap to clone.
 #[derive(Clone)]
 pub struct Backbone {
-    /// Registry logs.
     pub log: Arc<dyn log::RegistryLog>,
     /// Requests and rulings.
     pub requests: Arc<dyn requests::RequestQueue>,
-    /// Rejected attempts.
     pub attempts: Arc<dyn attempts::Attempts>,
-    /// Device messages.
     pub messages: Arc<dyn messages::DeviceMessages>,
     /// Who is online.
     pub presence: Arc<dyn presence::Presence>,

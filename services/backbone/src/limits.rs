@@ -18,7 +18,6 @@ pub type NewId = Arc<dyn Fn() -> Uuid + Send + Sync>;
 /// How much of a stream is kept; the oldest entries go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Most entries.
     pub entries: u64,
     /// Most bytes, as stored.
     pub bytes: u64,

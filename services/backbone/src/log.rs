@@ -57,7 +57,6 @@ pub struct Batch {
 /// One record to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecord {
-    /// The record.
     pub record: Bytes,
     /// Stands beside it; see [`Entry::request_sha256`].
     pub request_sha256: Option<[u8; 32]>,

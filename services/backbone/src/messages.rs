@@ -32,7 +32,6 @@ pub enum Lane {
 /// One message. Postcard- or JSON-encoded by the implementations; certificate text never reaches a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceMessage {
-    /// Which way.
     pub lane: Lane,
     /// The resource space of the device.
     pub space: SpaceId,
@@ -40,7 +39,6 @@ pub struct DeviceMessage {
     pub device: DeviceId,
     /// The MQTT topic, whole.
     pub topic: String,
-    /// The payload.
     pub payload: Bytes,
     /// QoS 0 or 1, as published.
     pub qos: u8,
@@ -55,11 +53,8 @@ pub struct MessageProperties {
     pub payload_format: Option<u8>,
     /// Message Expiry Interval, seconds.
     pub expiry_s: Option<u32>,
-    /// Content Type.
     pub content_type: Option<String>,
-    /// Response Topic.
     pub response_topic: Option<String>,
-    /// Correlation Data.
     pub correlation_data: Option<Bytes>,
     /// User properties, in order.
     pub user: Vec<(String, String)>,
@@ -165,7 +160,6 @@ pub struct StoredMessage {
     pub position: MessagePosition,
     /// When it was stored, milliseconds since the Unix epoch.
     pub stored_at_ms: i64,
-    /// The message.
     pub message: DeviceMessage,
 }
 

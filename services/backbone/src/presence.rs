@@ -24,29 +24,12 @@ pub const LEASE: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceChange {
     /// The device is online with this session; any other session of it is over.
-    Online {
-        /// Which device.
-        device: DeviceId,
-        /// Which session.
-        session: Session,
-        /// Since when.
-        at: Timestamp,
-    },
+    Online { device: DeviceId, session: Session, at: Timestamp },
     /// This session is over, and every earlier one of the device at its connector ([`Session::ends`]), whether it was
     /// announced or not. Watchers ignore it when another one is online.
-    Offline {
-        /// Which device.
-        device: DeviceId,
-        /// Which session.
-        session: Session,
-        /// Since when.
-        at: Timestamp,
-    },
+    Offline { device: DeviceId, session: Session, at: Timestamp },
     /// A connector's lease has run out: all its devices are offline.
-    ConnectorLost {
-        /// Which connector.
-        connector: ConnectorId,
-    },
+    ConnectorLost { connector: ConnectorId },
     /// Everything known when watching began has been handed over.
     CaughtUp,
 }
@@ -80,7 +63,6 @@ pub struct FleetBeat {
 /// The last beat of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectorBeat {
-    /// Which connector.
     pub connector: ConnectorId,
     /// What it said.
     pub beat: Beat,

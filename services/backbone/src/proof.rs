@@ -7,7 +7,7 @@
 //! certificate-connect event carries none by design: the certificate proves itself.
 //!
 //! What a proof does not prevent: the same command under the same id again within [`LIFE`]. The log remembers the id of
-//! every command that made a record, so that replaying one of those makes none. Not for who the operator is: the API has
+//! every command that made a record, so that replaying one of those makes none. Does not say who the operator is: the API has
 //! let them in, and what they may do is its decision.
 
 use std::time::Duration;
@@ -20,23 +20,18 @@ use rollcall_domain::{
 };
 use rollcall_schemas::{
     encoding::{Sha256 as Digest256, Time},
-    proof::{PROOF_BYTES_MAX, Proof},
+    proof::Proof,
 };
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{
-    requests::REQUEST_BYTES_MAX,
-    signing::{KeyId, PublicKey, SigningKey},
-};
+use crate::signing::{KeyId, PublicKey, SigningKey};
 
 /// How long a command may wait for a registrar. One that has waited longer was perhaps given up by its operator, and the
 /// registry may have changed under it.
 pub const LIFE: Duration = Duration::from_secs(10 * 60);
 /// How far ahead of a registrar's clock the API's may be. One that is behind shortens [`LIFE`] by as much.
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60);
-/// Largest request that a proof still fits before, bytes.
-pub const PROVEN_BYTES_MAX: usize = REQUEST_BYTES_MAX - PROOF_BYTES_MAX;
 
 /// What a proof is bound to besides the request's bytes and the time.
 #[derive(Clone, Copy, Debug)]

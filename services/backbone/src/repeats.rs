@@ -1,6 +1,6 @@
 //! How often a loop that tries again says that it fails: at once, then less and less, and once when it is over.
 //!
-//! Not for the text of the lines, which stays where they are logged, and not for the pace of trying, which is the loop's.
+//! Does not write the lines, which stay where they are logged, and does not time the tries: see `resume`.
 //! Here, in the lowest crate that has loops: every service and the views may name the backbone, and it may not name the
 //! chassis. Invariant: however often a loop fails, and however often it recovers in between, it logs no more than
 //! [`FAILURES_MAX`] failures and as many recoveries within the first of [`INTERVALS`].

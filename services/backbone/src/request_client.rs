@@ -1,6 +1,6 @@
 //! Asking the registrar and waiting for its ruling: the one way in for connectors, operators' tools and the API.
 //!
-//! A ruling is announced once and kept by nobody, so a lost announcement must not lose the answer: while somebody waits,
+//! A ruling is announced once and not kept, so a lost announcement must not lose the answer: while a caller waits,
 //! the request is submitted again every [`RESUBMIT`]; the queue holds it at most once and the registrar answers a request
 //! that it has ruled on with the earlier ruling. Invariant: every wait has a deadline, and one that ends leaves nothing
 //! behind here (the request itself stays queued).
@@ -25,12 +25,14 @@ use crate::{
     error::BackboneError,
     repeats::Repeats,
     requests::{RequestKind, RequestQueue},
+    resume::Resume,
 };
 
 /// How often an unanswered request is submitted again.
 pub const RESUBMIT: Duration = Duration::from_millis(1500);
-/// How long to wait before listening for rulings again after the backbone went away.
-const LISTEN_AGAIN: Duration = Duration::from_millis(200);
+/// The longest delay before rulings are listened for again after the backbone went away: a request that waits has a few
+/// seconds in all.
+const LISTEN_DELAY_MAX: Duration = Duration::from_millis(250);
 
 /// Why there is no ruling.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -38,7 +40,6 @@ pub enum RequestClientError {
     /// Nobody has ruled within the deadline. The request stays queued.
     #[error("request {id} has not been ruled on within {deadline:?}; it stays queued")]
     TimedOut {
-        /// The request.
         id: RequestId,
         /// How long was waited.
         deadline: Duration,
@@ -157,25 +158,21 @@ impl RequestClient {
     }
 
     async fn listen(self, shutdown: CancellationToken) {
-        let (listening, reading) = (Repeats::default(), Repeats::default());
-        while shutdown.run_until_cancelled(self.listen_once(&listening, &reading)).await.is_some() {
-            tokio::time::sleep(LISTEN_AGAIN).await;
-        }
-    }
-
-    async fn listen_once(&self, listening: &Repeats, reading: &Repeats) {
-        let mut rulings = match self.queue.rulings(&self.log).await {
-            Ok(rulings) => rulings,
-            Err(error) => {
-                if let Some(left_out) = listening.failed(&error) {
-                    tracing::warn!(log = %self.log, %error, left_out, "cannot listen for rulings; trying again");
-                }
-                return;
+        // No seed that differs between processes: so short a delay spreads nothing.
+        let mut resume = Resume::new("rulings", &self.log, 0).at_most(LISTEN_DELAY_MAX);
+        let reading = Repeats::default();
+        let listening = async {
+            loop {
+                let ended = self.listen_once(&mut resume, &reading).await;
+                resume.pause(ended).await;
             }
         };
-        if listening.recovered() {
-            tracing::info!(log = %self.log, "rulings are listened for again");
-        }
+        shutdown.run_until_cancelled(listening).await;
+    }
+
+    async fn listen_once(&self, resume: &mut Resume, reading: &Repeats) -> Result<(), BackboneError> {
+        let mut rulings = self.queue.rulings(&self.log).await?;
+        resume.follows();
         while let Some(announced) = rulings.recv().await {
             let waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
             let Some(sender) = waiting.get(&announced.id) else { continue };
@@ -189,5 +186,6 @@ impl RequestClient {
                 }
             }
         }
+        Ok(())
     }
 }

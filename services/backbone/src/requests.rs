@@ -1,7 +1,7 @@
 //! The request queue of each log, and the rulings on its requests.
 //!
 //! Invariants: a key (kind and id) of one submitter waits at most once in a queue, however often it is submitted; a request that
-//! was taken and not finished within its lease is handed out again; rulings are announced to whoever listens and kept by nobody
+//! was taken and not finished within its lease is handed out again; rulings are announced to those that listen and are not kept
 //! (the log is the truth: who misses one asks again).
 //!
 //! Submitters are the processes that a broker can tell apart, by its users; embedded and in memory there is one. The same key of

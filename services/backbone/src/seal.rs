@@ -47,7 +47,6 @@ pub fn chain(digest: &Digest, position: Position, record: &[u8]) -> Digest {
 /// Which log a seal is for: an instance that was deleted and made again has the id of the old one and another incarnation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SealedLog {
-    /// The log.
     pub log: LogId,
     /// Nil for the fleet, and for instances made by version 0.1.
     pub incarnation: Incarnation,

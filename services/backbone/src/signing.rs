@@ -1,6 +1,6 @@
 //! Ed25519 keys (RFC 8032): what proves that a registrar has written a record, or that the API has given a command.
 //!
-//! Not for what is signed, nor for where keys are kept. Invariants: a private key shows itself to nobody (its `Debug` is
+//! Does not know what is signed, nor where keys are kept. Invariants: a private key is never shown (its `Debug` is
 //! its id, its errors name no byte of it); a signature is made and checked over the exact bytes that it is given.
 
 use std::{fmt, str::FromStr};
@@ -99,7 +99,6 @@ impl PublicKey {
         UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
     }
 
-    /// Its name.
     pub fn id(&self) -> KeyId {
         let digest: [u8; 32] = Sha256::digest(self.0).into();
         let (first, _) = digest.split_at(8);

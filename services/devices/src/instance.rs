@@ -1,12 +1,13 @@
 //! The devices of one instance: what every job of this crate works with.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rollcall_backbone::{
     Backbone, BackboneError,
     messages::{DeviceMessage, Lane, MessageProperties},
     repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
@@ -17,9 +18,6 @@ use rollcall_projection::directory::{DirectoryView, Listed};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::DevicesError, presence::Presence, recheck::Recheck, waiting::Requests};
-
-/// How long to wait before what failed is tried again.
-pub(crate) const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// What the devices of an instance are served with.
 pub struct Parts {
@@ -73,6 +71,11 @@ impl Devices {
 
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.unix_ms()
+    }
+
+    /// For a loop that follows something of this instance.
+    pub(crate) fn resume(&self, what: &'static str) -> Resume {
+        Resume::new(what, format_args!("instance {}", self.instance), self.entropy.uuid_v4().as_u64_pair().0)
     }
 
     pub(crate) fn new_claim(&self) -> String {

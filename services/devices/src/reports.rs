@@ -13,7 +13,7 @@ use rollcall_backbone::{
     BackboneError,
     documents::{CursorName, DocumentKey, Revision},
     messages::{Lane, MessageCursor, StoredMessage},
-    repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_device_model::{
     report,
@@ -24,12 +24,7 @@ use rollcall_domain::ids::DeviceId;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::{
-    documents,
-    error::DevicesError,
-    instance::{Devices, RETRY_DELAY},
-    metrics::report_dropped,
-};
+use crate::{documents, error::DevicesError, instance::Devices, metrics::report_dropped};
 
 mod fold;
 
@@ -74,35 +69,26 @@ enum Said {
 }
 
 /// Why reading stopped.
+#[derive(Debug, thiserror::Error)]
 enum Stopped {
-    Backbone(BackboneError),
-    Other(DevicesError),
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    #[error("reports cannot be folded: {0}")]
+    Other(#[from] DevicesError),
 }
 
 /// Reads until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
-    let (mut reader, told): (Option<Reader>, _) = (None, Repeats::default());
+    let (mut reader, mut resume): (Option<Reader>, _) = (None, devices.resume("reports of devices"));
     loop {
-        match read(&devices, &mut reader, &told).await {
-            Ok(()) => {}
-            Err(Stopped::Backbone(error)) => {
-                if let Some(left_out) = told.failed(&error) {
-                    tracing::warn!(instance = %devices.instance, %error, left_out, "reports of devices cannot be followed; trying again");
-                }
-                // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what
-                // comes from now on counts as later than all before.
-                if let (BackboneError::Damaged { .. }, Some(reader)) = (&error, &mut reader) {
-                    reader.cursor = Cursor { epoch: reader.cursor.epoch + 1, read: MessageCursor::START };
-                    reader.from_now_on = true;
-                }
-            }
-            Err(Stopped::Other(error)) => {
-                if let Some(left_out) = told.failed(&error) {
-                    tracing::warn!(instance = %devices.instance, %error, left_out, "reports cannot be folded; trying again");
-                }
-            }
+        let ended = read(&devices, &mut reader, &mut resume).await;
+        // A stream that was made anew has other positions, and one that cannot be read cannot be read again: what comes from
+        // now on counts as later than all before.
+        if let (Err(Stopped::Backbone(BackboneError::Damaged { .. })), Some(reader)) = (&ended, &mut reader) {
+            reader.cursor = Cursor { epoch: reader.cursor.epoch + 1, read: MessageCursor::START };
+            reader.from_now_on = true;
         }
-        tokio::time::sleep(RETRY_DELAY).await;
+        resume.pause(ended).await;
     }
 }
 
@@ -114,7 +100,7 @@ struct Reader {
     write_at: Instant,
 }
 
-async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, told: &Repeats) -> Result<(), Stopped> {
+async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, resume: &mut Resume) -> Result<(), Stopped> {
     let reader = match reader {
         Some(reader) => reader,
         None => {
@@ -126,6 +112,7 @@ async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, told: &Repeat
     let messages = &devices.backbone.messages;
     let after = (!reader.from_now_on).then_some(reader.cursor.read);
     let mut uplinks = messages.follow(&devices.instance, &[Lane::Uplink], after).await?;
+    resume.follows();
     loop {
         let next = tokio::select! {
             next = uplinks.recv() => next,
@@ -141,9 +128,6 @@ async fn read(devices: &Arc<Devices>, reader: &mut Option<Reader>, told: &Repeat
         }
         let items = sorted(reader.cursor.epoch, &group);
         fold_all(devices, items).await?;
-        if told.recovered() {
-            tracing::info!(instance = %devices.instance, "reports of devices are folded again");
-        }
         if reader.cursor == reader.written {
             reader.write_at = Instant::now() + MARK_EVERY;
         }
@@ -230,16 +214,4 @@ async fn write_cursor(devices: &Devices, reader: &mut Reader) -> Result<(), Devi
     }
     reader.written = reader.cursor;
     Ok(())
-}
-
-impl From<BackboneError> for Stopped {
-    fn from(error: BackboneError) -> Self {
-        Self::Backbone(error)
-    }
-}
-
-impl From<DevicesError> for Stopped {
-    fn from(error: DevicesError) -> Self {
-        Self::Other(error)
-    }
 }

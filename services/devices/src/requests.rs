@@ -1,8 +1,8 @@
 //! Requests to a device, answered by it: commands, and reading and setting properties.
 //!
-//! Does not know what is kind. One follower of uplinks hands every answer to the requests that wait for it; it begins at
+//! Does not know what is asked. One follower of uplinks hands every answer to the requests that wait for it; it begins at
 //! the present, while `reports` may have hours to catch up on, which is why the two do not share one. Invariants: only the
-//! device that was kind can answer; nothing is kind before answers are followed; how many wait is bounded.
+//! device that was asked can answer; none is asked before answers are followed; how many requests wait is bounded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,16 +10,16 @@ use bytes::Bytes;
 use rollcall_backbone::{
     BackboneError,
     messages::{Lane, MessageCursor, MessageProperties},
-    repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_domain::registry::Device;
 use serde_json::Value;
 
-use crate::{
-    error::DevicesError,
-    instance::{Devices, RETRY_DELAY},
-};
+use crate::{error::DevicesError, instance::Devices};
+
+/// The longest delay before answers are followed again: until then every request is refused, or waits.
+const LISTEN_DELAY_MAX: Duration = Duration::from_millis(500);
 
 /// Asks a device. `None`: it did not answer within `deadline`.
 ///
@@ -70,28 +70,23 @@ fn readable(answer: &Bytes) -> Value {
 
 /// Follows answers until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
+    let mut resume = devices.resume("answers of devices").at_most(LISTEN_DELAY_MAX);
     // After an interruption the rest follows: a request may still wait for it.
-    let (mut after, told) = (None, Repeats::default());
+    let mut after = None;
     loop {
-        if let Err(error) = follow(&devices, &mut after, &told).await {
-            if let Some(left_out) = told.failed(&error) {
-                tracing::warn!(instance = %devices.instance, %error, left_out, "answers of devices cannot be followed; trying again");
-            }
-            // A stream that was made anew has other positions.
-            if matches!(error, BackboneError::Damaged { .. }) {
-                after = None;
-            }
+        let ended = follow(&devices, &mut after, &mut resume).await;
+        // A stream that was made anew has other positions.
+        if matches!(ended, Err(BackboneError::Damaged { .. })) {
+            after = None;
         }
         devices.requests.listening.send_replace(false);
-        tokio::time::sleep(RETRY_DELAY).await;
+        resume.pause(ended).await;
     }
 }
 
-async fn follow(devices: &Devices, after: &mut Option<MessageCursor>, told: &Repeats) -> Result<(), BackboneError> {
+async fn follow(devices: &Devices, after: &mut Option<MessageCursor>, resume: &mut Resume) -> Result<(), BackboneError> {
     let mut uplinks = devices.backbone.messages.follow(&devices.instance, &[Lane::Uplink], *after).await?;
-    if told.recovered() {
-        tracing::info!(instance = %devices.instance, "answers of devices are followed again");
-    }
+    resume.follows();
     devices.requests.listening.send_replace(true);
     while let Some(stored) = uplinks.recv().await {
         let stored = stored?;

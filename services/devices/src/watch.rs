@@ -9,30 +9,24 @@ use rollcall_backbone::{
     BackboneError,
     online::{Difference, OnlineDevices},
     presence::PresenceChange,
-    repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_domain::time::Timestamp;
 
-use crate::instance::{Devices, RETRY_DELAY};
+use crate::instance::Devices;
 
 /// Watches presence until the future is dropped.
 pub(crate) async fn run(devices: Arc<Devices>) {
-    let told = Repeats::default();
+    let mut resume = devices.resume("presence");
     loop {
-        if let Err(error) = watch(&devices, &told).await
-            && let Some(left_out) = told.failed(&error)
-        {
-            tracing::warn!(instance = %devices.instance, %error, left_out, "presence cannot be watched; trying again");
-        }
-        tokio::time::sleep(RETRY_DELAY).await;
+        let ended = watch(&devices, &mut resume).await;
+        resume.pause(ended).await;
     }
 }
 
-async fn watch(devices: &Devices, told: &Repeats) -> Result<(), BackboneError> {
+async fn watch(devices: &Devices, resume: &mut Resume) -> Result<(), BackboneError> {
     let mut changes = devices.backbone.presence.watch(&devices.instance).await?;
-    if told.recovered() {
-        tracing::info!(instance = %devices.instance, "presence is watched again");
-    }
+    resume.follows();
     // Collected apart until it is whole: half a picture would show devices offline that are not.
     let mut collected = Some(OnlineDevices::default());
     while let Some(change) = changes.recv().await {

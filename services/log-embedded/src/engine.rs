@@ -4,7 +4,7 @@
 //! runs a write: with a file a thread gives many writes one sync, in memory each runs at once in its caller, which keeps a
 //! simulation deterministic. Rulings and presence are hubs in memory.
 //!
-//! Invariant: whoever is answered, followed or handed a request is told only of what has been committed.
+//! Invariant: answers, followers and takers of requests are told only of what has been committed.
 //!
 //! Read [`store`], [`batch`], [`core`], then one file per trait, and [`parts`], which puts them together.
 

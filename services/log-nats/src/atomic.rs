@@ -44,7 +44,6 @@ pub(super) enum StoreError {
     StreamLimit(String),
     /// The server has lost the batch: nothing of it is stored.
     Incomplete,
-    /// Anything else.
     Backbone(BackboneError),
 }
 

@@ -1,6 +1,6 @@
 //! What stands beside a record of a log: two headers of our own, which old readers pass over.
 //!
-//! Not for what they mean. Invariant: a header that is not exactly what this version writes reads as absent; whoever wrote
+//! Does not say what they mean. Invariant: a header that is not exactly what this version writes reads as absent; whatever wrote
 //! it has then sealed nothing.
 
 use async_nats::HeaderMap;
@@ -27,7 +27,6 @@ pub(super) fn put_seal(headers: &mut HeaderMap, seal: Option<&Seal>) {
     }
 }
 
-/// Reads both.
 pub(super) fn read(headers: Option<&HeaderMap>) -> (Option<Seal>, Option<[u8; 32]>) {
     let value = |name| headers.and_then(|headers| headers.get(name)).map(async_nats::HeaderValue::as_str);
     let seal = value(SEAL).and_then(Seal::parse);

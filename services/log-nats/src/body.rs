@@ -29,7 +29,7 @@ struct Head {
     content_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response_topic: Option<String>,
-    /// Hexadecimal.
+    /// In hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation_data: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -22,7 +22,6 @@ pub enum Credentials {
     User {
         /// The user's name.
         name: String,
-        /// The password.
         password: String,
     },
     /// A `.creds` file with a JWT and its seed.
@@ -42,16 +41,10 @@ pub enum NatsConfigError {
     },
     /// User, password or token stand in a URL, which logs, process lists and error texts show.
     #[error("the URL of {url} carries credentials")]
-    CredentialsInUrl {
-        /// Without them.
-        url: String,
-    },
+    CredentialsInUrl { url: String },
     /// Passwords, certificates and messages would cross a network as they are.
     #[error("{url} is not on this machine and is not reached by TLS")]
-    Plaintext {
-        /// Which.
-        url: String,
-    },
+    Plaintext { url: String },
 }
 
 /// Where NATS is and how it is used.

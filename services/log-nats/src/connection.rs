@@ -2,7 +2,7 @@
 //!
 //! Invariant: every operation through [`Connection::within`] ends within the configured time, with an answer or with
 //! [`BackboneError::Unavailable`]. The client library reconnects by itself; what was in flight is unknown to it, so
-//! whoever holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
+//! what holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
 
 use std::{
     collections::{HashMap, HashSet},

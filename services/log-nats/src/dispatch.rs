@@ -1,10 +1,10 @@
 //! From the shards of requests to the logs that this process serves: one consumer of a shard is pulled from for all its
 //! logs, and what comes is sorted into an inbox for each.
 //!
-//! There is no task that pulls on its own: whoever takes from a log pulls from its shard, for others too, and at most one
+//! There is no task that pulls on its own: a taker of a log pulls from its shard, for others too, and at most one
 //! of a shard's takers has a request open at the server and waits. Invariants: what was pulled is in an inbox or handed
 //! back; what lies in an inbox is handed out only while most of its lease is left, so that a taker who has gone away costs
-//! a lease and not a request; a request of a log that nobody here takes from goes back after a pause, which grows, so
+//! a lease and not a request; a request of a log that no taker here is for goes back after a pause, which grows, so
 //! that it neither comes again at once nor keeps the shard's other logs waiting; what is over its submitter's bound
 //! is removed, and what is behind it is pulled.
 

@@ -1,14 +1,14 @@
-//! The backbone on NATS JetStream: production, clustered, each stream with as many replicas as configured.
+//! The log on NATS JetStream: production, clustered, each stream with as many replicas as configured.
 //!
-//! The job: the seven traits of this crate over one NATS connection. Not its job: running a server; `deploy/nats` has the
+//! The job: the seven traits of `rollcall-backbone` over one NATS connection. It does not run a server; `deploy/nats` has the
 //! configuration that one needs, and without its `sync_interval: always` an acknowledged record can be lost at a power
 //! failure, which no client can see or mend.
 //!
 //! Trust boundary: the server's accounts decide who may append to which stream; here, whatever is read is checked for
 //! sequence and identity, and never believed to be a record before [`rollcall_backbone::codec`] has said so.
 //!
-//! Read `connection` (and `dial`), `shards` (what instances share), `streams` (every declaration), `subjects` (every name), then `atomic` (how things are written) and
-//! `replay` (how they are read), then one file per trait.
+//! Read `connection` (and `dial`, `link`), `shards` (what instances share), `streams` (every declaration), `token` and
+//! `subjects` (every name), then `atomic` (how things are written) and `replay` (how they are read), then one file per trait.
 
 mod atomic;
 mod attempts;

@@ -1,4 +1,4 @@
-//! Whether the connection to the broker stands: `dial` says it, whoever holds state on the server waits for its loss.
+//! Whether the connection to the broker stands: `dial` says it, what holds state on the server waits for its loss.
 
 use tokio::sync::watch;
 

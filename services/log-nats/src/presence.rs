@@ -7,7 +7,7 @@
 //! changes nothing, for watchers of today and of tomorrow alike.
 //!
 //! What is over goes away by itself: heartbeats and `Offline` carry a time to live, and the `Online` of a connector that
-//! is gone is made `Offline` by whoever sees its lease run out.
+//! is gone is made `Offline` by each watcher that sees its lease run out.
 
 mod connectors;
 mod lease;

@@ -1,6 +1,6 @@
 //! Pulling from a durable consumer: what is there at once, or the first that comes.
 //!
-//! Every request to the server ends before this function does: a pull left open would lease messages to nobody.
+//! Every request to the server ends before this function does: a pull left open would lease messages that no caller gets.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Reading a stream from a position onward, in order: one push consumer with flow control, for as long as it holds.
 //!
 //! A [`Replay`] is not a follower. It ends at the first thing that is not as it should be (a missed heartbeat, a lost
-//! message, another connection), and whoever follows opens the next one after the last position it has. So there is one
+//! message, another connection), and a follower opens the next one after the last position it has. So there is one
 //! way to recover, the same for a deleted consumer, a restarted server and a slow reader, and it is the way that every
 //! follower starts by. The client library's own ordered consumer mends itself out of sight; a log that was lost and
 //! made again under it would go unnoticed.

@@ -1,7 +1,7 @@
 //! The request queue on JetStream: shards that are work queues, with one subject for each request.
 //!
 //! Invariants: a request is stored only if its subject is empty (expected last sequence of the subject: 0), so a key of a submitter waits
-//! at most once, whatever the connector remembers; a message whose subject names no request is removed, and keeps nobody
+//! at most once, whatever the connector remembers; a message whose subject names no request is removed, and keeps no other
 //! from the others.
 //! Taking and finishing are the registrar's; a connector's account can do neither.
 

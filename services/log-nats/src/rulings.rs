@@ -1,4 +1,4 @@
-//! Rulings on their way back: published on one subject of core NATS, several to a message, kept by nobody. Only registrars may
+//! Rulings on their way back: published on one subject of core NATS, several to a message, and not kept. Only registrars may
 //! publish there, and what comes there in another way is passed over.
 //!
 //! A message is a row of frames: the length of the request's id (2 bytes) and the id, the length of the ruling (4 bytes)

@@ -4,7 +4,7 @@
 //! instance shares streams: a broker carries some thousand of them, and reserves each one's bytes. How many shards there
 //! are is written down when the fleet's log is made, in the metadata of its stream, and read from there by every process.
 //! Not a record: it says where records' requests are found, so it has to be known before the first can be asked for, and
-//! nobody but the broker's implementation has a use for it.
+//! only this crate has a use for it.
 //!
 //! Invariant: which shard is a log's never changes. So the count comes from the stream or, for a fleet that version 0.1
 //! made, from a constant that nothing else uses, and the hash is pinned by a test.
@@ -71,7 +71,7 @@ impl Shards {
 }
 
 impl Shard {
-    /// From 0.
+    /// Counted from 0.
     pub(super) const fn number(self) -> u32 {
         self.0
     }

@@ -1,6 +1,6 @@
 //! Every stream, declared once. A live stream that differs from its declaration in what decides what is lost (retention,
 //! a registry's limits, who may delete) is an error at start: a person must look. How much room a shard has is an operator's to change, and is
-//! said once. Where the copies are differs only with a configuration that is wrong, here or there: an error for whoever would make streams by it.
+//! said once. Where the copies are differs only with a configuration that is wrong, here or there: an error for a process that would make streams by it.
 //!
 //! What is compared is what is declared here; what a server adds by itself (metadata, defaults) is not.
 

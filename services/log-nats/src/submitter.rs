@@ -1,6 +1,6 @@
 //! Who submits a request, or keeps an attempt: the broker's user of the connection, as one token of the subject.
 //!
-//! Invariant: on a broker with the accounts of `deploy/nats` nobody publishes under another's token, because a user's
+//! Invariant: on a broker with the accounts of `deploy/nats` no user publishes under another's token, because a user's
 //! permissions and its account's imports name its own. What has no user (a broker without accounts, a `.creds` file, whose user
 //! is a key) has a token that no user can have: there, processes cannot be told apart, and nothing is bounded by submitter.
 

@@ -1,4 +1,4 @@
-//! Rejected attempts.
+//! Rejected attempts are kept in order, and apart by log.
 
 use bytes::Bytes;
 use rollcall_backbone::Backbone;

@@ -1,4 +1,4 @@
-//! Device messages.
+//! Device messages arrive whole and in order, on their own lane and instance.
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;

@@ -12,7 +12,6 @@ use super::part;
 #[serde(transparent)]
 pub struct AvailabilityTable(Vec<Row>);
 
-/// One row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {

@@ -1,7 +1,7 @@
 //! Events about a log itself, which concern its readers and no rule of the domain: what is taken over, and whose records
 //! are believed.
 //!
-//! Not for acting on them: a reader does.
+//! Does not act on them: a reader does.
 
 use rollcall_domain::ids::{LogId, Position};
 use rollcall_schemas::{
@@ -33,15 +33,9 @@ pub enum LogEvent {
         prefix_digest: [u8; 32],
     },
     /// The record at this position, or the damaged batch that begins there, is passed over.
-    RecordSkipped {
-        /// The record.
-        position: Position,
-    },
+    RecordSkipped { position: Position },
     /// What this key signs is a registrar's from this record on.
-    RegistrarKeyNamed {
-        /// The key.
-        public_key: PublicKey,
-    },
+    RegistrarKeyNamed { public_key: PublicKey },
 }
 
 impl LogEvent {

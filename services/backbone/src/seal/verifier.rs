@@ -19,12 +19,10 @@ use crate::{
 pub enum Verified {
     /// A batch of ours, whole.
     Own {
-        /// Its records.
         entries: Vec<Entry>,
         /// Where the reader stands after it.
         after: Point,
     },
-    /// Not ours.
     Foreign {
         /// Where it stands.
         position: Position,
@@ -78,20 +76,12 @@ pub enum Stop {
         "position {at} is sealed by key {key}, which is not among the registrars' public keys of this process: add that \
          key to registrar_keys"
     )]
-    UnknownKey {
-        /// Where.
-        at: Position,
-        /// Which key.
-        key: crate::signing::KeyId,
-    },
+    UnknownKey { at: Position, key: crate::signing::KeyId },
     /// The log was adopted with another history than the one that was read.
     #[error(
         "the log was adopted at position {at} with another history than the one that was read: restore it, or adopt it again"
     )]
-    AdoptedOtherwise {
-        /// Where.
-        at: Position,
-    },
+    AdoptedOtherwise { at: Position },
 }
 
 /// See the file.
@@ -125,7 +115,6 @@ enum Step {
 enum Check {
     /// Those of links that do not fit; the last of those that do is left to the caller.
     Last,
-    /// Each.
     Each,
 }
 

@@ -1,4 +1,4 @@
-//! Registrars' announcements in one process: the last of each source, and whoever follows.
+//! Registrars' announcements in one process: the last of each source, and its followers.
 //!
 //! Invariant: a follower is handed the last announcement of each source before any later one; one that is
 //! [`BEHIND_MAX`] behind misses what comes meanwhile, and nothing that a later announcement does not say too.

@@ -1,4 +1,4 @@
-//! The queues of all logs: their leases, whoever waits for a request, and how a request is laid out in its row.
+//! The queues of all logs: their leases, takers that wait for a request, and how a request is laid out in its row.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,6 @@ use super::{
     stream::StreamName,
 };
 
-/// One queue.
 pub(crate) struct Queue {
     leases: Mutex<Leases>,
     /// Told when a request has arrived or come back.

@@ -1,4 +1,4 @@
-//! Rulings as they are announced, to whoever listens in this process. Kept by nobody.
+//! Rulings as they are announced, to those that listen in this process. They are not kept.
 //!
 //! Invariant: a listener gets every ruling announced while it listens, or its channel ends: one that is
 //! [`BEHIND_MAX`] behind is cut off rather than skipped, or waited for by the registrar.

@@ -1,7 +1,7 @@
 //! The database of an in-process backbone: reading, opening it again after a write that failed, closing it for good.
 //!
 //! Invariants: a panic inside the database (it trusts its pages) becomes [`BackboneError::Damaged`]; once closed, the
-//! file is released, whoever still holds this.
+//! file is released, even while this is held.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,4 +1,4 @@
-//! The last committed position of every stream, for whoever waits for the next one.
+//! The last committed position of every stream, for followers that wait for the next one.
 //!
 //! Invariant: a position is set after its commit, never before, so that a reader that is woken finds the row.
 

@@ -1,4 +1,4 @@
-//! Documents with faults: writes that were not done, or done and not acknowledged, and conflicts with nobody.
+//! Documents with faults: writes that were not done, or done and not acknowledged, and conflicts without another writer.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Copied and not read where they are: a key that is deleted in the shard leaves nothing after a while, and would be found
 //! in the old stream again. Invariant: what has been written or deleted in the shard is never written over by a copy. A mark in the
-//! shard says that an instance has been copied; nobody reads or writes documents there before it is there, and every copy
+//! shard says that an instance has been copied; documents there are not read or written before it is there, and every copy
 //! is stored only if it is not (expected last sequence of the mark's subject: 0). So several processes may copy at a time,
 //! one that is killed leaves no harm, and one that comes too late writes nothing.
 //!

@@ -1,6 +1,6 @@
 //! What the server repeats of a shard of presence, heard once by a process and handed to the watchers of its instances.
 //!
-//! Once for the whole shard, because only the shard's sequences have no gaps: of one instance's changes nobody can tell
+//! Once for the whole shard, because only the shard's sequences have no gaps: of one instance's changes a watcher cannot tell
 //! that one is missing. Invariant: a listener gets everything of its instance that was stored after it began to listen,
 //! in order, or its channel ends.
 

@@ -45,7 +45,6 @@ const HELD_SILENCE_MAX: Duration = Duration::from_secs(1);
 /// Says of a repeated message when it was stored (RFC 3339).
 const TIME_STAMP: &str = "Nats-Time-Stamp";
 
-/// Starts watching.
 pub(super) async fn watch(
     connection: &Arc<Connection>,
     taps: &Taps,
