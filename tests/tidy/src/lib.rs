@@ -22,6 +22,8 @@ mod repository;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod storage;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod words;
