@@ -58,7 +58,7 @@ pub struct Document {
 /// Why a document was not written (or may not have been).
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PutError {
-    /// The latest revision is another one: somebody else wrote meanwhile. Read again.
+    /// The latest revision is another one: another writer was faster. Read again.
     #[error("the document has been written by somebody else meanwhile")]
     Conflict,
     /// Anything else; after `Unavailable` it is unknown whether the write took effect.

@@ -42,7 +42,7 @@ pub struct ShardLimits {
     pub requests_of_submitter: u64,
     /// Bytes of rejected attempts in one shard.
     pub attempts_bytes: u64,
-    /// Most attempts of one log that are kept of one submitter; its oldest go first, and nobody else's.
+    /// Most attempts of one log that are kept of one submitter; its oldest go first, and no other's.
     pub attempts_of_submitter: u64,
     /// Bytes of device messages in one shard.
     pub messages_bytes: u64,

@@ -44,7 +44,7 @@ pub struct Bound<'a> {
     pub request: &'a RequestId,
 }
 
-/// Why a command counts as nobody's. The text names what differs, and what to do where it is not an attack.
+/// Why a command does not count as an operator's. The text names what differs, and what to do where it is not an attack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     /// The registrar has no key to verify with, so it takes no command at all.
@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    /// The private key of RFC 8032's first test, in the PEM that [`SigningKey::from_pem`] reads. Nobody's.
+    /// The private key of RFC 8032's first test, in the PEM that [`SigningKey::from_pem`] reads. It protects nothing.
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
     const NOW_MS: i64 = 1_780_272_000_000;
 

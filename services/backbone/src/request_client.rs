@@ -37,7 +37,7 @@ const LISTEN_DELAY_MAX: Duration = Duration::from_millis(250);
 /// Why there is no ruling.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RequestClientError {
-    /// Nobody has ruled within the deadline. The request stays queued.
+    /// No registrar has ruled within the deadline. The request stays queued.
     #[error("request {id} has not been ruled on within {deadline:?}; it stays queued")]
     TimedOut {
         id: RequestId,
@@ -177,7 +177,7 @@ impl RequestClient {
             let waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
             let Some(sender) = waiting.get(&announced.id) else { continue };
             match decode_ruling(&announced.ruling) {
-                // No receiver left is fine: whoever waited has given up.
+                // No receiver left is fine: the caller has given up.
                 Ok(ruling) => drop(sender.send(ruling)),
                 Err(error) => {
                     if let Some(left_out) = reading.failed(&error) {

@@ -22,7 +22,7 @@ use crate::error::BackboneError;
 pub const WAITING_MAX: u64 = 1_000_000;
 /// Largest request, bytes.
 pub const REQUEST_BYTES_MAX: usize = 900 * 1024;
-/// How long a request waits on a broker before it is dropped: nobody asks for it any more, and whoever does asks again.
+/// How long a request waits on a broker before it is dropped: no caller waits for it any more, and one that needs it submits it again.
 pub const REQUEST_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Certificate-connect events of one submitter that a registrar rules on in a second, for longer than a burst. A deployment of
 /// several connectors was measured at 1,200 first connections a second in all.
@@ -114,7 +114,7 @@ pub trait RequestQueue: Send + Sync {
     /// [`BackboneError`] if that cannot be done; they come again.
     async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError>;
 
-    /// Tells whoever listens how requests were ruled on.
+    /// Tells listeners how requests were ruled on.
     ///
     /// # Errors
     /// [`BackboneError`] if that cannot be done.

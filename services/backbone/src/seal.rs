@@ -1,6 +1,6 @@
 //! Which records of a log are ours: seals, how they are made, and how a reader tells.
 //!
-//! A broker's permissions do not hold (a server answers to any reply subject that a client names), so whoever may write
+//! A broker's permissions do not hold (a server answers to any reply subject that a client names), so any process that may write
 //! anything may make bytes appear in a registry log. What a registrar has appended carries a [`Seal`] beside its first
 //! record: an Ed25519 signature over the log, its incarnation, the place, and the log's digest before and after. Nothing
 //! else is folded.
@@ -105,7 +105,7 @@ impl FromIterator<PublicKey> for SealKeys {
 /// How a log is proven, at one place of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
-    /// Nothing is: a log that version 0.1 began and nobody has adopted, or a reader without keys. Everything counts as ours.
+    /// Nothing is: a log that version 0.1 began and that was not adopted, or a reader without keys. Everything counts as ours.
     Unsigned,
     /// Nothing has been sealed yet; what is not, is foreign.
     Awaited,

@@ -25,7 +25,7 @@ use crate::engine::{
 const WAITING_MAX: usize = 4096;
 /// Most writes in one transaction.
 const TOGETHER_MAX: usize = 1024;
-/// How often what is too old is removed from streams that nobody writes to.
+/// How often what is too old is removed from streams that are not written to.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The writer's thread; stopped and waited for when dropped.
@@ -45,7 +45,7 @@ impl Writer {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
         let thread = thread::Builder::new().name("embedded-log".to_owned()).spawn(move || {
             runtime.block_on(run(&shared, jobs));
-            // Closed before the folder is released, so that whoever is next finds it whole.
+            // Closed before the folder is released, so that the next process finds it whole.
             shared.store.close();
             drop(lock);
         });
@@ -73,7 +73,7 @@ impl Committer for Writer {
 async fn run(shared: &Shared, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut sweep = interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Nobody may ask for a write who is told that there is none to be had.
+    // Callers that are told that the disk takes no writes may not ask for one: so it is tried here.
     let mut looks = interval(LOOK_MIN);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut together = Vec::new();

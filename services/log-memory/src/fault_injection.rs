@@ -19,7 +19,7 @@ pub struct Faults {
     pub spurious_conflict: u16,
     /// A taken request is handed out again at once, as if its lease had run out.
     pub redelivery: u16,
-    /// A ruling is announced to nobody.
+    /// A ruling is not announced.
     pub dropped_ruling: u16,
     /// A ruling is announced late, by up to [`Faults::RULING_DELAY_MAX`].
     pub delayed_ruling: u16,

@@ -35,7 +35,7 @@ pub(super) struct Message {
     pub(super) payload: Bytes,
 }
 
-/// Why nothing was stored (or nobody knows).
+/// Why nothing was stored, or may not have been.
 #[derive(Debug)]
 pub(super) enum StoreError {
     /// An expected sequence, of the stream or of a subject, was not the last one.

@@ -15,7 +15,7 @@ pub const REPLICAS_MAX: usize = 5;
 /// Who we are to NATS.
 #[derive(Clone, Default)]
 pub enum Credentials {
-    /// Nobody: the server asks for nothing.
+    /// No user: the server asks for none.
     #[default]
     None,
     /// User and password. Answers come to `_INBOX.<name>`, which is what the server's permissions have to name.

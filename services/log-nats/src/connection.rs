@@ -193,7 +193,7 @@ impl Connection {
         .await
     }
 
-    /// A name that nobody else has: batches and consumers are called by it. It is the client library's own randomness,
+    /// A name that is used once: batches and consumers are called by it. It is the client library's own randomness,
     /// which is also behind its inboxes; nothing that is decided or written down depends on it.
     pub(super) fn unique(&self) -> String {
         let inbox = self.client.new_inbox();

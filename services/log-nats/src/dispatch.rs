@@ -45,11 +45,11 @@ const CONSUMER: &str = "registrar";
 /// Pulls in a row for one taker, when what they brought was over its submitters' bounds. Then what was found is handed out, however
 /// much is submitted meanwhile.
 const PULLS_MAX: usize = 64;
-/// First pause before a request that nobody here takes is handed out again.
+/// First pause before a request without a taker here is handed out again.
 const RETURNED_PAUSE_MIN: Duration = Duration::from_millis(200);
-/// Longest pause before a request that nobody here takes is handed out again.
+/// Longest pause before a request without a taker here is handed out again.
 const RETURNED_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// What removes a message that nobody can finish.
+/// What removes a message that no taker can finish.
 const TERM: &[u8] = b"+TERM";
 /// What hands a message out again at once.
 const NAK: &[u8] = b"-NAK";
@@ -208,7 +208,7 @@ impl Dispatch {
         pulling.await.map_err(|_| BackboneError::Closed)?
     }
 
-    /// Counts what waits beyond submitters' shares, if so much waits behind what was pulled last that somebody may have more.
+    /// Counts what waits beyond submitters' shares, if so much waits behind what was pulled last that a submitter may have more.
     async fn count_excess(&self, source: &Source, last: Option<&Message>) {
         let place = last.and_then(|message| Place::read(message.reply.as_deref()?));
         let (Some(place), Some(shard)) = (place, source.shard) else { return };
@@ -244,7 +244,7 @@ impl Dispatch {
     fn inbox(&self, log: &LogId) -> (Arc<Inbox>, Taking) {
         let mut inboxes = lock(&self.inboxes);
         let inbox = inboxes.entry(log.clone()).or_default();
-        // Under the lock, so that it is not taken for one that nobody takes from.
+        // Under the lock, so that it is not taken for one without a taker.
         (inbox.clone(), inbox.taking())
     }
 

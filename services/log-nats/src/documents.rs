@@ -37,7 +37,7 @@ use super::{
 /// The header that says that a document was deleted, named as key-value buckets of NATS name it.
 const OPERATION: &str = "KV-Operation";
 const DELETED: &str = "DEL";
-/// How long the message that says so is kept: nobody needs it, but it is what takes the body away.
+/// How long the message that says so is kept: it is not read, but it takes the body away.
 const DELETED_KEPT: Duration = Duration::from_secs(60);
 /// So many writes are stored one by one; more of them share a batch and its sync.
 const SINGLY_MAX: usize = 16;
@@ -160,7 +160,7 @@ impl Documents for NatsDocuments {
             if expected != Revision::NONE {
                 return Err(PutError::Conflict);
             }
-            // No document, and yet no empty subject: one was deleted here, or somebody was faster.
+            // No document, and yet no empty subject: one was deleted here, or another writer was faster.
             over = match self.latest(instance, key).await? {
                 Latest::Nothing => 0,
                 Latest::Deleted { sequence } => sequence,

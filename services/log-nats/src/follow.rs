@@ -66,7 +66,7 @@ struct Following<R> {
     reader: R,
 }
 
-/// Nobody is reading any more.
+/// The reader has gone.
 struct Unread;
 
 impl<R: Reader> Following<R> {

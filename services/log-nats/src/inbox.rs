@@ -70,7 +70,7 @@ impl Inbox {
         lock(&self.held).len()
     }
 
-    /// Whether somebody takes from the log, or did a short while ago and is ruling on what was taken.
+    /// Whether a registrar takes from the log, or did a short while ago and is ruling on what was taken.
     pub(super) fn is_served(&self, lease: Duration) -> bool {
         self.takers.load(Ordering::Acquire) > 0 || lock(&self.left).is_some_and(|left| left.elapsed() < lease)
     }

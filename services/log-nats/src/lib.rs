@@ -83,7 +83,7 @@ async fn check_replicas(connection: &Connection) -> Result<(), BackboneError> {
         Ok(Some(info)) => info.config.num_replicas,
         // Not made yet.
         Ok(None) => return Ok(()),
-        // A cluster without a leader for it now: whoever reads it waits for one.
+        // A cluster without a leader for it now: its readers wait for one.
         Err(BackboneError::Unavailable { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };

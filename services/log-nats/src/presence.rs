@@ -81,7 +81,7 @@ impl Presence for NatsPresence {
                 let lease = self.lease(instance, &session.connector);
                 self.end(instance, Change { online: false, device, session, lease, at }).await
             }
-            // The backbone's own: it says them to watchers, nobody says them to it.
+            // The backbone's own: it says them to watchers, callers do not say them to it.
             PresenceChange::ConnectorLost { .. } | PresenceChange::CaughtUp => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use super::connection::Connection;
 #[derive(Debug, Default)]
 pub(super) struct Pulled {
     pub(super) messages: Vec<Message>,
-    /// Nobody answers for the consumer: it has to be declared again.
+    /// The server does not answer for the consumer: it has to be declared again.
     pub(super) consumer_is_gone: bool,
 }
 

@@ -26,7 +26,7 @@ use super::{connection::Connection, link::lost};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Silence after which a consumer counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
-/// How long the server keeps a consumer that nobody is subscribed to. Consumers are left to this and never deleted: a
+/// How long the server keeps a consumer without a subscriber. Consumers are left to this and never deleted: a
 /// connector's account could not be let delete its own without being let delete the registrars'.
 const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 /// Says in a heartbeat how many messages were delivered.

@@ -76,7 +76,7 @@ pub(super) async fn listen(
     Ok(receiver)
 }
 
-/// Whether a registrar has published it. Who may make a consumer may have it deliver to any subject that somebody listens to,
+/// Whether a registrar has published it. Who may make a consumer may have it deliver to any subject that is listened to,
 /// and with it stored bytes of their choice; but what a consumer delivers keeps the subject that it was stored under, and
 /// names where to acknowledge it.
 fn is_announcement(message: &Message, log: &LogId) -> bool {

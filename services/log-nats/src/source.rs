@@ -14,7 +14,7 @@ pub(super) struct Source {
     pub(super) rank: u8,
     /// `None`: a log's own stream of version 0.1, where requests have no submitters.
     pub(super) shard: Option<Shard>,
-    /// Held by whoever has a request open at the server.
+    /// Held by the taker that has a request open at the server.
     pub(super) waiting: Arc<tokio::sync::Mutex<()>>,
     pub(super) excess: Mutex<Excess>,
     consumer_is_there: AtomicBool,

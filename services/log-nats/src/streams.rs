@@ -74,7 +74,7 @@ pub(super) fn registry(log: &LogId, config: &NatsConfig) -> Declaration {
 }
 
 /// A shard of request queues: a message is there until it is finished, and a subject holds one message at most. Not synced
-/// one by one: see `submit`. What nobody has taken for a day, because its instance has been deleted, makes room.
+/// one by one: see `submit`. What no registrar has taken for a day, because its instance has been deleted, makes room.
 pub(super) fn requests(shard: Shard, config: &NatsConfig) -> Declaration {
     let limits = &config.limits;
     let config = Config {

@@ -264,7 +264,7 @@ pub(super) fn document_copy(shard: Shard, own: &str) -> Option<String> {
 pub(super) mod own {
     use rollcall_domain::ids::{InstanceId, LogId};
 
-    use super::{log_token, token};
+    use crate::token::{log_token, token};
 
     pub(crate) fn requests_stream(log: &LogId) -> String {
         format!("requests_{}", log_token(log))

@@ -73,7 +73,7 @@ impl Submissions {
         let submitter = connection.submitter.clone();
         let subject = subjects::Request { log: log.clone(), kind, submitter, id: id.clone() }.subject(shard);
         if let Some(full) = self.full(connection, log, shard).await? {
-            // What waits already is no more than before: whoever asks again is told so.
+            // What waits already is no more than before: a caller that asks again is told so.
             if count(connection, &subjects::requests_stream(shard), subject, attempted).await? > 0 {
                 return Ok(Submitted::AlreadyQueued);
             }

@@ -44,7 +44,7 @@ async fn expect(
     Ok(())
 }
 
-/// A document is put, replaced over the revision that was read, deleted and put again; whoever read something older is
+/// A document is put, replaced over the revision that was read, deleted and put again; a writer that read something older is
 /// refused each time, and revisions rise all along.
 pub async fn a_document_is_written_over_what_was_read(under_test: &UnderTest) -> Result<(), Failure> {
     let (documents, instance) = open(under_test, "life").await?;

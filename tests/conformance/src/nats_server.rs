@@ -78,7 +78,7 @@ impl NatsServer {
         status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("memory is not known here").to_owned()
     }
 
-    /// SIGKILL: nothing is flushed, nobody is told.
+    /// SIGKILL: nothing is flushed, no client is told.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("what was started can be killed");

@@ -20,7 +20,7 @@ use super::{
     part::{self, Read, Violation, ids, texts},
 };
 
-/// Reads a v5 `template_body` (with Rollcall's `on_certificate_change`) as somebody wrote it. Only its shape is checked:
+/// Reads a v5 `template_body` (with Rollcall's `on_certificate_change`) as a person wrote it. Only its shape is checked:
 /// [`TemplateDraft::validate`] says what is wrong with the content.
 ///
 /// # Errors
@@ -34,12 +34,12 @@ pub fn template_draft_to_json(draft: &TemplateDraft) -> serde_json::Value {
     json(&draft_to_wire(draft))
 }
 
-/// A template's body as a v5 `template_body`, as somebody would have written it.
+/// A template's body as a v5 `template_body`, as a person would have written it.
 pub fn template_body_to_json(body: &TemplateBody) -> serde_json::Value {
     json(&body_to_wire(body))
 }
 
-/// Reads the v5 `statement` list of a policy as somebody wrote it. Only its shape is checked:
+/// Reads the v5 `statement` list of a policy as a person wrote it. Only its shape is checked:
 /// [`rollcall_domain::policy::validate`] says what is wrong with the content.
 ///
 /// # Errors

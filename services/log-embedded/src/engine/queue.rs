@@ -53,7 +53,7 @@ impl Queues {
         });
     }
 
-    /// A queue holds exactly these requests. Those that are out with somebody stay so.
+    /// A queue holds exactly these requests. Those that are taken stay so.
     pub(crate) fn hold(&self, stream: &StreamName, positions: Vec<u64>) {
         match self.get(stream) {
             None => self.declare(stream, positions),
@@ -79,7 +79,7 @@ impl Queues {
     }
 }
 
-/// Leases that go back to their queue unless they are kept: whoever took them may be cancelled at any await.
+/// Leases that go back to their queue unless they are kept: the taker's future may be dropped at any await.
 pub(crate) struct LeaseGuard {
     queue: Arc<Queue>,
     leases: Vec<Lease>,

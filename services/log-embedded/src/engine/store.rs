@@ -49,7 +49,7 @@ impl From<BackboneError> for StoreError {
 pub(crate) struct Store {
     database: RwLock<Slot>,
     name: String,
-    /// `None`: in memory, where reading waits for nobody and writing does not fail.
+    /// `None`: in memory, where reading waits for no disk and writing does not fail.
     disk: Option<Disk>,
     trouble: Mutex<Option<Trouble>>,
 }
@@ -230,7 +230,7 @@ pub(crate) fn rows(
     Ok(read)
 }
 
-/// Says what a failure of the database means for whoever uses the backbone.
+/// Says what a failure of the database means for a caller of the log.
 pub(crate) fn explain(name: &str, attempted: &str, error: &redb::Error) -> BackboneError {
     match error {
         redb::Error::Corrupted(_)

@@ -95,7 +95,7 @@ impl Tap {
         }
     }
 
-    /// Whether nobody listens any more, and so nobody will.
+    /// Whether the last listener has gone; a new one makes a new tap.
     fn is_over(&self) -> bool {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.by_instance.retain(|_, senders| {

@@ -124,7 +124,7 @@ struct Watch {
     sender: mpsc::Sender<PresenceChange>,
 }
 
-/// Nobody is watching any more, or watching has to begin anew.
+/// The watcher has gone, or watching has to begin anew.
 struct Unwatched;
 
 pub(super) fn timestamp(unix_ns: i128) -> Timestamp {
