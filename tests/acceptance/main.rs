@@ -5,6 +5,7 @@
 //! An `f<n>_` in a test's name is the failure mode that it would have caught.
 
 mod accounts;
+mod added_instance;
 mod backbone_away;
 mod closed_sessions;
 mod crashes;
@@ -26,5 +27,7 @@ mod restored_log;
 mod sdk;
 mod separate_processes;
 mod stopped_connector;
+mod thousand_instances;
 mod tool;
 mod two_instances;
+mod unwritable_log;

@@ -1,15 +1,18 @@
-//! The first start: somebody must be able to come in before anybody is there to let them in.
+//! The first start: a fleet without operators gets its first administrator.
 //!
-//! A fleet without operators gets one, `admin`, and one access key for them. Any number of processes may find such a fleet
-//! at once: both requests have fixed ids, so that each is granted once. Invariant: a password is told by the process whose
-//! request made the operator, and by no other; an access key's secret can be told by each, since it is derived.
+//! It gets the operator `admin` and one access key of theirs. Any number of processes may find such a fleet at once: both
+//! requests have fixed ids, so that each is accepted once. Invariant: a password is told by the process whose request made the
+//! operator, and by no other; an access key's secret can be told by each, since it is derived.
 //!
-//! A process that applies a fleet file of its own does so as an operator like any other, `fleet-file`, made here too: its
-//! role and what it has done are to be seen, and disabling it ends that.
+//! A process that applies a fleet file of its own does so as an operator like any other, `fleet-file`, made here too: its role
+//! and its changes are visible, and disabling it ends them.
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{codec::AnyRequest, repeats::Repeats};
+use rollcall_backbone::{
+    codec::{AnyRequest, QueuedRequest},
+    repeats::Repeats,
+};
 use rollcall_domain::{
     fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
@@ -20,82 +23,77 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::{
-    access::password,
-    changes::{Change, queued},
-    codes::Code,
-    error::ApiError,
+    change_client::Change,
+    http::{codes::Code, error::ApiError},
+    security::password,
     state::Api,
 };
 
-/// The first administrator's name.
 const ADMIN: &str = "admin";
-/// Who is written down as having asked; no operator is behind it.
+/// The actor of these requests; no operator has this name's rights.
 const ACTOR: &str = "first-start";
-/// The request that makes the first administrator, whoever sends it.
+/// The id of the request that makes the first administrator: one for all processes.
 const OPERATOR_REQUEST: &str = "first-start-operator";
-/// The request that makes their access key, whoever sends it.
+/// The id of the request that makes their access key.
 const KEY_REQUEST: &str = "first-start-access-key";
 /// The operator that a process applies its own fleet file as.
-const APPLIER: &str = "fleet-file";
-/// The request that makes that operator, whoever sends it.
-const APPLIER_REQUEST: &str = "fleet-file-operator";
-/// The request that makes that operator's access key, whoever sends it.
-const APPLIER_KEY_REQUEST: &str = "fleet-file-access-key";
-/// How long to wait before it is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const FLEET_FILE_OPERATOR: &str = "fleet-file";
+/// The id of the request that makes that operator.
+const FLEET_FILE_OPERATOR_REQUEST: &str = "fleet-file-operator";
+/// The id of the request that makes that operator's access key.
+const FLEET_FILE_KEY_REQUEST: &str = "fleet-file-access-key";
+/// The pause before a failed request is sent again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What the first administrator needs to come in.
+/// The credentials of the first administrator.
 #[derive(Debug)]
-pub struct Welcome {
-    /// What goes into the path of v5 calls.
+pub struct FirstAdministrator {
+    /// The `project_id` in the path of v5 requests.
     pub project_id: String,
-    /// Their name.
     pub operator: String,
-    /// Their password, if this process has made them; nobody can tell it again.
+    /// Only if this process has made the operator; it is nowhere else.
     pub password: Option<SecretString>,
     /// The id of their first enabled access key.
     pub access_key: String,
-    /// Its secret.
     pub secret_key: SecretString,
 }
 
-/// What a process's own tools come in with.
+/// An access key of a process's own tools.
 #[derive(Debug)]
 pub struct AccessCredentials {
     /// The id of an access key.
     pub access_key: String,
-    /// Its secret.
     pub secret_key: SecretString,
 }
 
-/// Makes the operator that applies this process's fleet file, once in the life of a fleet, and tells `to` how to come in.
-/// Nothing is told if it is not there, is disabled or has no enabled access key: whoever has taken that away meant it.
-/// Tries for as long as it takes.
-pub(crate) async fn applier(api: &Api, to: oneshot::Sender<AccessCredentials>) {
-    let told = Repeats::default();
+/// Makes the operator that applies this process's fleet file, once in the life of a fleet, and sends its credentials.
+/// Sends nothing if the operator was deleted, is disabled or has no enabled access key: an administrator decided so.
+/// Retries until it succeeds.
+pub(crate) async fn create_fleet_file_operator(api: &Api, to: oneshot::Sender<AccessCredentials>) {
+    let repeats = Repeats::default();
     loop {
-        match try_applier(api).await {
+        match try_create_fleet_file_operator(api).await {
             Ok(Some(credentials)) => return drop(to.send(credentials)),
             Ok(None) => return,
             Err(error) => {
-                if let Some(left_out) = told.failed(&error.message) {
+                if let Some(left_out) = repeats.failed(&error.message) {
                     tracing::warn!(
                         error = error.message,
                         left_out,
                         "the operator of the fleet file cannot be made yet; trying again"
                     );
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         }
     }
 }
 
-async fn try_applier(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
+async fn try_create_fleet_file_operator(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
     let fleet = caught_up(api).await?;
-    let name = OperatorName::parse(APPLIER).expect("letters and a dash");
+    let name = OperatorName::parse(FLEET_FILE_OPERATOR).expect("letters and a dash");
     let ruled = |fleet: &FleetSnapshot, request: &str| fleet.ruled.contains_key(&request_id(request));
-    if !ruled(&fleet, APPLIER_REQUEST) && !fleet.fleet.operators.contains_key(&name) {
+    if !ruled(&fleet, FLEET_FILE_OPERATOR_REQUEST) && !fleet.fleet.operators.contains_key(&name) {
         let operator = NewOperator {
             name: name.clone(),
             role: Role::Admin,
@@ -103,12 +101,13 @@ async fn try_applier(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
             project: project(api),
             password_hash: None,
         };
-        ask(api, APPLIER_REQUEST, FleetCommand::CreateOperator(operator)).await?;
+        submit(api, FLEET_FILE_OPERATOR_REQUEST, FleetCommand::CreateOperator(operator)).await?;
     }
     let fleet = api.fleet();
-    if !ruled(&fleet, APPLIER_KEY_REQUEST) && fleet.fleet.operators.contains_key(&name) {
+    if !ruled(&fleet, FLEET_FILE_KEY_REQUEST) && fleet.fleet.operators.contains_key(&name) {
         let (key, description) = (api.access.new_access_key(&*api.entropy), "applies the fleet file".into());
-        ask(api, APPLIER_KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator: name.clone(), description }).await?;
+        submit(api, FLEET_FILE_KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator: name.clone(), description })
+            .await?;
     }
     let fleet = api.fleet();
     let enabled = fleet.fleet.operators.get(&name).is_some_and(|operator| operator.enabled);
@@ -117,41 +116,44 @@ async fn try_applier(api: &Api) -> Result<Option<AccessCredentials>, ApiError> {
     Ok(key.map(|key| AccessCredentials { access_key: key.id.to_string(), secret_key: api.access.secret_of(&key.id) }))
 }
 
-/// Makes the first administrator if there is none, and tells `to` how to come in. Nothing is told if `admin` is not there
-/// or has no enabled access key. Tries for as long as it takes.
-pub(crate) async fn welcome(api: &Api, to: oneshot::Sender<Welcome>) {
-    let (mut first, told) = (None, Repeats::default());
+/// Makes the first administrator if the fleet has no operator, and sends their credentials. Sends nothing if `admin` does
+/// not exist or has no enabled access key. Retries until it succeeds.
+pub(crate) async fn create_first_administrator(api: &Api, to: oneshot::Sender<FirstAdministrator>) {
+    let (mut first, repeats) = (None, Repeats::default());
     loop {
-        match try_once(api, &mut first).await {
-            Ok(Some(welcome)) => return drop(to.send(welcome)),
+        match try_create_first_administrator(api, &mut first).await {
+            Ok(Some(administrator)) => return drop(to.send(administrator)),
             Ok(None) => return,
             Err(error) => {
-                if let Some(left_out) = told.failed(&error.message) {
+                if let Some(left_out) = repeats.failed(&error.message) {
                     tracing::warn!(
                         error = error.message,
                         left_out,
                         "the first administrator cannot be made yet; trying again"
                     );
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// What this process would make; the same at each try, or a try that was granted late would not be known again.
-struct First {
+/// The operator that this process would make; the same at each try, else a try that is accepted late is not recognised.
+struct NewAdministrator {
     operator: NewOperator,
     password: SecretString,
 }
 
-async fn try_once(api: &Api, first: &mut Option<First>) -> Result<Option<Welcome>, ApiError> {
+async fn try_create_first_administrator(
+    api: &Api,
+    first: &mut Option<NewAdministrator>,
+) -> Result<Option<FirstAdministrator>, ApiError> {
     if caught_up(api).await?.fleet.operators.is_empty() {
         let first = match first {
             Some(first) => first,
-            None => first.insert(First::made(api).await?),
+            None => first.insert(NewAdministrator::generate(api).await?),
         };
-        ask(api, OPERATOR_REQUEST, FleetCommand::CreateOperator(first.operator.clone())).await?;
+        submit(api, OPERATOR_REQUEST, FleetCommand::CreateOperator(first.operator.clone())).await?;
     }
     let fleet = api.fleet();
     let ruled = |request: &str| fleet.ruled.contains_key(&request_id(request));
@@ -159,15 +161,15 @@ async fn try_once(api: &Api, first: &mut Option<First>) -> Result<Option<Welcome
     if ruled(OPERATOR_REQUEST) && !ruled(KEY_REQUEST) && fleet.fleet.operators.contains_key(&admin()) {
         let (key, operator) = (api.access.new_access_key(&*api.entropy), admin());
         let description = "made at the first start".into();
-        ask(api, KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator, description }).await?;
+        submit(api, KEY_REQUEST, FleetCommand::CreateAccessKey { key, operator, description }).await?;
     }
-    Ok(found(api, first.as_ref()))
+    Ok(credentials(api, first.as_ref()))
 }
 
-impl First {
-    async fn made(api: &Api) -> Result<Self, ApiError> {
-        let password = password::made(&*api.entropy);
-        let password_hash = api.access.hashed("password", password.clone(), &api.entropy).await?;
+impl NewAdministrator {
+    async fn generate(api: &Api) -> Result<Self, ApiError> {
+        let password = password::generate(&*api.entropy);
+        let password_hash = api.access.hash_password("password", password.clone(), &api.entropy).await?;
         let operator = NewOperator {
             name: admin(),
             role: Role::Admin,
@@ -179,20 +181,21 @@ impl First {
     }
 }
 
-async fn ask(api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
+async fn submit(api: &Api, id: &str, command: FleetCommand) -> Result<Position, ApiError> {
     let id = request_id(id);
     let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(ACTOR.into()), command };
-    api.fleet_changes.ask(Change { id, request: queued(request, api.now(), None) }).await
+    let request = QueuedRequest { submitted_at: api.now(), traceparent: None, request };
+    api.fleet_changes.submit(Change { id, request }).await
 }
 
-/// How to come in. The password is known if the operator is the one that this process would make.
-fn found(api: &Api, first: Option<&First>) -> Option<Welcome> {
+/// The administrator's credentials; with the password if the operator is the one that this process made.
+fn credentials(api: &Api, first: Option<&NewAdministrator>) -> Option<FirstAdministrator> {
     let fleet = api.fleet();
     let operator = fleet.fleet.operators.get(&admin())?;
     let enabled = |key: &&AccessKey| key.enabled && key.operator == operator.name;
     let key = fleet.fleet.access_keys.values().filter(enabled).min_by_key(|key| key.created_at)?;
-    let is_ours = |first: &&First| first.operator.password_hash == operator.password_hash;
-    Some(Welcome {
+    let is_ours = |first: &&NewAdministrator| first.operator.password_hash == operator.password_hash;
+    Some(FirstAdministrator {
         project_id: key.project.to_string(),
         operator: operator.name.to_string(),
         password: first.filter(is_ours).map(|first| first.password.clone()),

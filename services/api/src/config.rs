@@ -6,19 +6,18 @@ use rollcall_backbone::codec::AvailabilityTable;
 use rollcall_domain::fleet::AvailabilityRules;
 use serde::{Deserialize, Serialize};
 
-/// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where to accept HTTPS.
+    /// The address on which HTTPS is accepted.
     pub listen: SocketAddr,
     /// Plain HTTP instead of HTTPS; only on a loopback address.
     pub plain_http: bool,
-    /// The certificate and key (`<name>.crt`, `<name>.key`, PEM) that are shown to whoever asks for no instance's access domain.
+    /// The certificate and key (`<name>.crt`, `<name>.key`, PEM) shown for every name that is no instance's access domain.
     pub certificate: PathBuf,
-    /// Its key.
+    /// The key of `certificate`, PEM.
     pub key: PathBuf,
-    /// Where `<instance-id>.crt` and `<instance-id>.key` of the instances are, shown to whoever asks for their access domains.
+    /// Where `<instance-id>.crt` and `<instance-id>.key` of the instances are, shown for their access domains.
     pub tls_folder: PathBuf,
     /// The file with the key that every access key's secret, password and token of the fleet hangs on; made if it is not
     /// there. To be the same file for every API process.
@@ -32,7 +31,6 @@ pub struct Config {
     /// Live devices in one instance whose record does not say, which version 1 wrote; to be the same as the registrars',
     /// which enforce it. Here it is only spoken of.
     pub devices_max: u64,
-    /// What is bounded.
     pub limits: Limits,
 }
 
@@ -58,7 +56,7 @@ pub struct Limits {
     pub requests_per_s_max: u32,
     /// SQL searches a second of one operator, in bursts of ten seconds' worth.
     pub searches_per_s_max: u32,
-    /// How long a token is good for.
+    /// The lifetime of a token.
     pub token_s_max: u64,
     /// How long requests under way may take when the process stops.
     pub drain_ms_max: u64,
@@ -100,19 +98,17 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// The availability table as the rules want it.
+    /// The availability table as the rules take it.
     pub fn availability(&self) -> AvailabilityRules {
         self.unavailable.rules()
     }
 }
 
 impl Limits {
-    /// [`Self::change_ms_max`].
     pub const fn change(&self) -> Duration {
         Duration::from_millis(self.change_ms_max)
     }
 
-    /// [`Self::device_answer_ms_max`].
     pub const fn device_answer(&self) -> Duration {
         Duration::from_millis(self.device_answer_ms_max)
     }

@@ -1,52 +1,43 @@
 //! The API: the part of the IoTDA v5 API that self-registration lives in, and what operators need beside it.
 //!
-//! The job: HTTP in, requests for the registrar out, and answers from this process's own view; messages, commands,
-//! properties and shadows of devices. Not its job: the rules (domain), ruling (registrar), devices' connections (connector).
+//! HTTP in, requests for the registrar out, answers from this process's own view; messages, commands, properties and shadows
+//! of devices. Does not hold the rules (domain), rule on requests (registrar) or serve devices' connections (connector).
 //!
-//! The trust boundary: a caller is who a signature or token proves, and nothing else of a request is believed. An API process
-//! may submit commands and downlinks; it may not append to a registry log.
+//! The trust boundary: a caller is the operator that a signature or token proves, and nothing else of a request is believed. An
+//! API process may submit commands and downlinks; it may not append to a registry log.
 //!
-//! Read [`run()`], then `serve` and `answer` (what stands round every request), [`access`] and `permission` (who may come in), `parameters` (what a query may say),
-//! `call` (how an operation reads and changes an instance) with `realms`, `realm` and `changes`; then `router` and any file
-//! of `v5` or `rollcall_v1`: one for each kind of thing. What goes on between the API and devices is the crate `rollcall-devices`.
+//! Read [`run()`], then `http` (sockets and middleware) and `security` (who sends a request), `context` (how an operation
+//! reads and changes an instance) with `instances` and `change_client`; then `http::router` and any file of `v5` or
+//! `rollcall_v1`: one for each kind of thing. What happens between the API and devices is the crate `rollcall-devices`.
 
 #![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
 
-pub mod access;
-mod answer;
 mod bootstrap;
-mod call;
-mod certificates;
-mod changes;
-pub mod codes;
-pub mod command_key;
-pub mod config;
-pub mod error;
-mod extract;
-mod foresight;
-mod metrics;
-pub mod openapi;
-mod paging;
-mod parameters;
-mod pem;
-mod permission;
-mod realm;
-mod realms;
-mod recent_attempts;
-mod records;
+mod change_client;
+mod config;
+mod context;
+mod dry_run;
+mod http;
+mod instances;
 mod rollcall_v1;
-mod router;
 mod run;
-mod search_sql;
-mod serve;
+mod security;
 mod state;
-mod times;
-mod trace;
 mod v5;
-mod whole;
 mod writable;
 
-pub use bootstrap::{AccessCredentials, Welcome};
-pub use codes::Code;
-pub use config::Config;
+pub use bootstrap::{AccessCredentials, FirstAdministrator};
+pub use config::{Config, Limits};
+pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
+pub use security::master_key::{MasterKey, MasterKeyError};
+
+/// The key that commands are proven with.
+pub mod command_key {
+    pub use crate::security::command_key::{CommandKeyError, read, read_or_make};
+}
+
+/// Signing a request to an API, as the service's SDKs do.
+pub mod signing {
+    pub use crate::security::signing::{DATE_HEADER, SignedRequest, SigningError, date_text, sign};
+}

@@ -2,77 +2,68 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use rollcall_backbone::Backbone;
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, tls_server::TlsServerError};
 use rollcall_domain::ids::LogId;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
-use tokio::sync::{oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access::{Access, pace::Pace},
-    bootstrap::{self, AccessCredentials, Welcome},
-    certificates,
-    changes::{Changes, Proving, Reached},
-    codes::Code,
-    command_key,
+    bootstrap::{self, AccessCredentials, FirstAdministrator},
+    change_client::{ChangeClient, CommandSigner, ViewReached},
     config::Config,
-    error::ApiError,
-    realms::{Realms, Surroundings},
-    router, serve,
-    state::Api,
+    http::{codes::Code, error::ApiError, router, serve, server_certificates},
+    instances::{Dependencies, Instances},
+    security::{
+        access::Access,
+        command_key::{self, CommandKeyError},
+        master_key::MasterKeyError,
+        rate_limit::RateLimit,
+    },
+    state::{Api, DRY_RUNS_MAX},
     writable,
 };
 
-/// A burst of searches is this many seconds' worth.
+/// A burst of searches is as many as this many seconds allow.
 const BURST_S: u32 = 10;
 
 /// What an API process works with.
 pub struct Parts {
-    /// The log, requests, attempts, messages, presence, documents.
     pub backbone: Backbone,
-    /// Where the views are; opened with the directory.
+    /// Holds the views; opened with the directory.
     pub store: Store,
-    /// How old the views are.
     pub freshness: Freshness,
-    /// Which instances, operators and access keys there are.
+    /// Instances, operators and access keys.
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// Gets the bound address, once, before anything else happens.
     pub bound: oneshot::Sender<SocketAddr>,
-    /// Gets what the first administrator needs, once; the password only if this process made them.
-    pub welcome: oneshot::Sender<Welcome>,
-    /// Gets what the process's own fleet file is applied with; absent: there is none.
-    pub applier: Option<oneshot::Sender<AccessCredentials>>,
+    /// Gets the first administrator's credentials, once; the password only if this process made it.
+    pub first_administrator: oneshot::Sender<FirstAdministrator>,
+    /// Gets the credentials that this process's own fleet file is applied with; `None`: it has no fleet file.
+    pub fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
 }
 
 /// Why the API cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The port cannot be had.
     #[error("cannot listen on {address}: choose another `listen`, or stop what listens there")]
     Bind {
-        /// Which address.
         address: SocketAddr,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// The master key cannot be used.
     #[error("the master key cannot be used")]
-    MasterKey(#[source] crate::access::MasterKeyError),
-    /// The command key cannot be used.
+    MasterKey(#[source] MasterKeyError),
     #[error(
         "the command key cannot be used: make one with `rollcall pki command-key --out FILE`, name the file as command_key_file, and what it prints in the registrars' command_keys"
     )]
-    CommandKey(#[source] crate::command_key::CommandKeyError),
-    /// The server certificate cannot be used.
+    CommandKey(#[source] CommandKeyError),
     #[error("the API's certificate cannot be used: give `certificate` and `key`, or set `plain_http` on a loopback address")]
-    Tls(#[source] rollcall_chassis::tls_server::TlsServerError),
+    Tls(#[source] TlsServerError),
 }
 
 /// Serves operators until `shutdown`.
@@ -85,26 +76,29 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let address = listener.local_addr().map_err(bind)?;
     let access = Access::open(&config, &*parts.entropy).map_err(RunError::MasterKey)?;
     let key = command_key::read(&config.command_key_file).map_err(RunError::CommandKey)?;
-    let proving = Proving::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
-    let tls = match config.plain_http {
-        true => None,
-        false => Some(certificates::acceptor(&config, parts.fleet.clone(), &shutdown).map_err(RunError::Tls)?),
+    let signer = CommandSigner::new(key, Arc::clone(&parts.clock), parts.fleet.clone());
+    let (tls, following_names) = match config.plain_http {
+        true => (None, None),
+        false => {
+            let tls = server_certificates::acceptor(&config, parts.fleet.clone()).map_err(RunError::Tls)?;
+            (Some(tls.0), Some(tls.1))
+        }
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    // Whoever started this may not care where.
+    // The receiver may be gone: nothing here depends on the address being heard.
     let _ = parts.bound.send(address);
     tracing::info!(%address, scheme, "serving the API");
-    let fleet_changes = Changes::start(
+    let fleet_changes = ChangeClient::start(
         LogId::Fleet,
         Arc::clone(&parts.backbone.requests),
-        proving.clone(),
+        signer.clone(),
         fleet_reached(parts.fleet.clone()),
         &config.limits,
         shutdown.clone(),
     );
     let searches = config.limits.searches_per_s_max;
-    let searches = Pace::per_second(searches, searches.saturating_mul(BURST_S));
-    let writable = writable::watch(Arc::clone(&parts.backbone.log), shutdown.clone());
+    let search_rate = RateLimit::per_second(searches, searches.saturating_mul(BURST_S));
+    let (writable_publisher, writable) = watch::channel(None);
     let api = Arc::new(Api {
         config: Arc::new(config),
         backbone: parts.backbone,
@@ -113,34 +107,38 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: parts.clock,
         entropy: parts.entropy,
         access,
-        searches,
-        realms: Realms::default(),
+        search_rate,
+        dry_runs: Semaphore::new(DRY_RUNS_MAX),
+        instances: Instances::default(),
         writable,
         fleet_changes,
     });
-    let around = Surroundings {
+    let dependencies = Dependencies {
         backbone: api.backbone.clone(),
-        proving,
+        signer,
         store: parts.store,
         freshness: parts.freshness,
         clock: Arc::clone(&api.clock),
         entropy: Arc::clone(&api.entropy),
         limits: api.config.limits.clone(),
         shutdown: shutdown.clone(),
+        tasks: TaskTracker::new(),
     };
     let serving = serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone());
-    let welcoming = shutdown.run_until_cancelled(async {
+    let polling = shutdown.run_until_cancelled(writable::poll(&*api.backbone.log, writable_publisher));
+    let following_names = shutdown.run_until_cancelled(OptionFuture::from(following_names));
+    let bootstrapping = shutdown.run_until_cancelled(async {
         // In this order: only a fleet without operators gets its first administrator.
-        bootstrap::welcome(&api, parts.welcome).await;
-        if let Some(applier) = parts.applier {
-            bootstrap::applier(&api, applier).await;
+        bootstrap::create_first_administrator(&api, parts.first_administrator).await;
+        if let Some(credentials) = parts.fleet_file_credentials {
+            bootstrap::create_fleet_file_operator(&api, credentials).await;
         }
     });
-    tokio::join!(serving, api.realms.follow(parts.fleet, around), welcoming);
+    tokio::join!(serving, api.instances.follow(parts.fleet, dependencies), polling, following_names, bootstrapping);
     Ok(())
 }
 
-fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Reached {
+fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> ViewReached {
     Arc::new(move |position| -> BoxFuture<'static, Result<(), ApiError>> {
         let mut fleet = fleet.clone();
         Box::pin(async move {

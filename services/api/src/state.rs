@@ -10,42 +10,37 @@ use rollcall_projection::{
     freshness::{Freshness, Seen},
     readiness::{Unready, unready},
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    access::{Access, pace::Pace},
-    changes::Changes,
+    change_client::ChangeClient,
     config::Config,
-    paging::stamped,
-    realm::Realm,
-    realms::Realms,
+    http::paging::time_ordered_id,
+    instances::Instances,
+    security::{access::Access, rate_limit::RateLimit},
     writable::Writable,
 };
 
-/// See the file.
+/// Dry runs of templates that a process works on at a time.
+pub(crate) const DRY_RUNS_MAX: usize = 2;
+
 pub(crate) struct Api {
-    /// As configured.
     pub(crate) config: Arc<Config>,
-    /// Log, queue, attempts, messages, presence, documents.
     pub(crate) backbone: Backbone,
-    /// The fleet as it is folded.
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    /// How old what is known is.
     pub(crate) freshness: Freshness,
-    /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Randomness.
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Who may come in.
     pub(crate) access: Access,
-    /// How fast each operator searches.
-    pub(crate) searches: Pace,
-    /// The instances that are served.
-    pub(crate) realms: Realms,
+    /// SQL searches, by operator.
+    pub(crate) search_rate: RateLimit,
+    /// A permit for each dry run of a template under way.
+    pub(crate) dry_runs: Semaphore,
+    pub(crate) instances: Instances,
     /// Why logs cannot be written, if they cannot.
     pub(crate) writable: Writable,
-    /// The way to the registrar for what concerns the fleet.
-    pub(crate) fleet_changes: Changes,
+    /// Submits changes of the fleet.
+    pub(crate) fleet_changes: ChangeClient,
 }
 
 impl Api {
@@ -69,22 +64,13 @@ impl Api {
         self.writable.borrow().as_deref().map(str::to_owned)
     }
 
-    /// Now.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.clock.unix_ms())
     }
 
-    /// An id of 24 hex digits that rises with time and that nobody can guess.
+    /// An id of 24 hex digits that rises with time and cannot be guessed.
     pub(crate) fn new_id(&self) -> String {
         let random = self.entropy.uuid_v4();
-        stamped(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
-    }
-
-    /// The way to the registrar of a log.
-    pub(crate) fn changes_of<'a>(&'a self, realm: Option<&'a Realm>) -> (&'a Changes, LogId) {
-        match realm {
-            Some(realm) => (&realm.changes, LogId::Instance(realm.id.clone())),
-            None => (&self.fleet_changes, LogId::Fleet),
-        }
+        time_ordered_id(self.now(), random.as_bytes().last_chunk::<6>().copied().unwrap_or_default())
     }
 }

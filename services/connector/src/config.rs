@@ -1,18 +1,18 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
+pub(crate) mod staleness;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use rollcall_backbone::codec::AvailabilityTable;
 use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    mqtt,
-    staleness::{InstanceStaleness, StaleSessions, Staleness},
-};
+use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
+use crate::mqtt;
 
-/// All of it.
+/// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -20,7 +20,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
     pub tls_folder: PathBuf,
-    /// How old the view of an instance may be for letting devices in, seconds since a registrar has confirmed it; 0: known
+    /// How old the view of an instance may be for accepting devices, seconds since a registrar has confirmed it; 0: known
     /// devices get in for as long as the centre is away.
     pub stale_admission_s_max: u64,
     /// What becomes of live sessions when the view is older than that.
@@ -41,7 +41,7 @@ pub struct Config {
 pub struct Limits {
     /// TCP connections at a time, from SYN to last byte; more are closed at once.
     pub connections_max: u32,
-    /// Connections that the kernel may hold before they are accepted.
+    /// Connections in the kernel's accept queue.
     pub backlog_max: u32,
     /// TLS handshakes at a time after their ClientHello has come; more wait, within their deadline.
     pub handshakes_max: u32,
@@ -81,7 +81,7 @@ pub struct Limits {
     pub uplink_bytes_in_flight_max: u32,
     /// Largest payload of an MQTT message, bytes; a packet may have 64 KB more, for its topic and properties.
     pub payload_bytes_max: u32,
-    /// How long a stopping connector goes on saying goodbye.
+    /// How long a stopping connector waits for its connections to end.
     pub drain_ms_max: u64,
     /// How long a refused client has for reading why.
     pub linger_ms_max: u64,
@@ -133,7 +133,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The part of them that the MQTT state machine keeps.
-    pub fn protocol(&self) -> mqtt::Limits {
+    pub(crate) fn protocol(&self) -> mqtt::Limits {
         mqtt::Limits {
             connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
             payload_bytes_max: self.payload_bytes_max,
@@ -147,34 +147,34 @@ impl Limits {
     }
 
     /// [`Self::handshake_ms_max`].
-    pub fn handshake(&self) -> Duration {
+    pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms_max)
     }
 
     /// [`Self::registration_ms_max`].
-    pub fn registration(&self) -> Duration {
+    pub(crate) fn registration(&self) -> Duration {
         Duration::from_millis(self.registration_ms_max)
     }
 
     /// [`Self::drain_ms_max`].
-    pub fn drain(&self) -> Duration {
+    pub(crate) fn drain(&self) -> Duration {
         Duration::from_millis(self.drain_ms_max)
     }
 
     /// [`Self::linger_ms_max`].
-    pub fn linger(&self) -> Duration {
+    pub(crate) fn linger(&self) -> Duration {
         Duration::from_millis(self.linger_ms_max)
     }
 }
 
 impl Config {
-    /// What holds for an instance when its view grows old.
-    pub(crate) fn staleness(&self, instance: &InstanceId) -> Staleness {
-        Staleness::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
+    /// The staleness rule of one instance.
+    pub(crate) fn staleness(&self, instance: &InstanceId) -> StalenessRule {
+        StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
     }
 
     /// The availability table as the rules want it.
-    pub fn availability(&self) -> AvailabilityRules {
+    pub(crate) fn availability(&self) -> AvailabilityRules {
         self.unavailable.rules()
     }
 }

@@ -1,10 +1,11 @@
-//! One connection: bytes between the socket and the MQTT state machine, and its effects to those who answer them.
+//! One connection: drives the TLS stream and the MQTT state machine, and hands its effects to the code that answers them.
 //!
-//! One task, light while idle: what the handshake and CONNECT needed is gone by then, buffers are borrowed from the stack
-//! while bytes move. Invariant: nothing here waits for one thing only; a client that takes nothing, sends nothing or
-//! sends too much is found out by a deadline or a full mailbox whatever else is under way.
+//! One task, small while idle: what the handshake and CONNECT needed is freed by then, buffers are borrowed from the
+//! stack while bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or
+//! sends too much meets a deadline or a full mailbox whatever else is under way.
 
 mod progress;
+mod token_bucket;
 
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
@@ -22,45 +23,51 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{
-    edge::Edge,
-    entrance::{self, Held, enter},
-    handshake::{Shaken, linger, shake},
+    admission::{
+        accept::{self, SessionGuard, accept},
+        attempts::RefusedConnection,
+        registration::certificate_connect::Chain,
+    },
+    connection::token_bucket::TokenBucket,
+    context::ConnectorContext,
     instance::Instance,
     metrics::metrics,
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
-    pace::Pace,
-    prover::Proof,
-    refusals::Refused,
-    registration::Chain,
-    session::{rule_on_publish, rule_on_subscribe},
-    sessions::Session,
-    uplinks::Uplinks,
+    sessions::{
+        session::Session,
+        topic_authorization::{authorize_publish, authorize_subscribe},
+        uplinks::Uplinks,
+    },
+    transport::{
+        chain_verifier::VerifiedChain,
+        handshake::{Handshake, handshake, linger},
+    },
 };
 
 /// Serves one accepted socket from ClientHello to its end.
-pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream, source: IpAddr) {
+pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
     // Boxed: what a handshake needs is many times what a connection needs, and would stay part of the task.
-    let shaken = Box::pin(async {
+    let handshake = Box::pin(async {
         tokio::select! {
-            shaken = shake(&edge, socket) => shaken,
-            () = edge.stopping.cancelled() => None,
+            handshake = handshake(&context, socket) => handshake,
+            () = context.stopping.cancelled() => None,
         }
     });
-    if let Some(shaken) = shaken.await {
-        Connection::new(edge, shaken, source).run().await;
+    if let Some(handshake) = handshake.await {
+        Connection::new(context, handshake, source).run().await;
     }
 }
 
 struct Connection {
-    edge: Arc<Edge>,
+    context: Arc<ConnectorContext>,
     instance: Arc<Instance>,
     tls: TlsStream<TcpStream>,
     source: IpAddr,
     protocol: Protocol,
     stage: Stage,
     uplinks: Option<Box<Uplinks>>,
-    /// Messages, and bytes of whatever kind.
-    paces: [Pace; 2],
+    /// In messages, and in bytes of whatever kind.
+    buckets: [TokenBucket; 2],
     timer: Pin<Box<Sleep>>,
     /// Output has been written that may still be in the TLS layer.
     unflushed: bool,
@@ -68,38 +75,38 @@ struct Connection {
     backlogged: bool,
 }
 
-/// How far the connection is.
+/// Before or after CONNACK 0.
 enum Stage {
-    /// CONNECT has not been answered.
-    Outside(Box<Outside>),
-    /// It has a session.
-    Inside(Held),
+    /// CONNECT has not been accepted.
+    Connecting(Box<Connecting>),
+    /// It has a session, which ends with the guard.
+    Connected(SessionGuard),
 }
 
-struct Outside {
-    proof: Result<Arc<Proof>, Refusal>,
+struct Connecting {
+    verified: Result<Arc<VerifiedChain>, Refusal>,
     /// The device that a refused CONNECT has named.
     claimed: Option<DeviceId>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Connection {
-    fn new(edge: Arc<Edge>, shaken: Shaken, source: IpAddr) -> Self {
-        let (now, now_ms) = (Instant::now(), edge.now_ms());
-        let limits = &edge.config.limits;
-        let stopping = Box::pin(shaken.instance.retiring.clone().cancelled_owned());
+    fn new(context: Arc<ConnectorContext>, handshake: Handshake, source: IpAddr) -> Self {
+        let (now, now_ms) = (Instant::now(), context.now_ms());
+        let limits = &context.config.limits;
+        let stopping = Box::pin(handshake.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
-            stage: Stage::Outside(Box::new(Outside { proof: shaken.proof, claimed: None, stopping })),
+            stage: Stage::Connecting(Box::new(Connecting { verified: handshake.verified, claimed: None, stopping })),
             uplinks: None,
-            paces: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| Pace::per_s(max, now)),
+            buckets: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| TokenBucket::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
             unflushed: false,
             backlogged: false,
-            instance: shaken.instance,
-            tls: shaken.tls,
+            instance: handshake.instance,
+            tls: handshake.tls,
             source,
-            edge,
+            context,
         }
     }
 
@@ -110,51 +117,51 @@ impl Connection {
                     Effect::Connect(connect) => Box::pin(self.answer_connect(*connect)).await,
                     Effect::Publish(publish) => self.take_publish(*publish),
                     Effect::Subscribe(subscribe) => {
-                        let Stage::Inside(held) = &self.stage else { continue };
-                        let outcomes = rule_on_subscribe(&self.instance, &held.session, &subscribe.filters);
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        let outcomes = authorize_subscribe(&self.instance, &guard.session, &subscribe.filters);
                         self.protocol.subscribed(&outcomes);
                     }
                     Effect::Unsubscribed(filters) => {
-                        let Stage::Inside(held) = &self.stage else { continue };
-                        filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&held.session, filter));
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&guard.session, filter));
                     }
                     Effect::Dropped(_) => metrics().denied("publish"),
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
             }
-            if poll_fn(|context| self.poll_progress(context)).await.is_err() {
-                // Gone without a word: the session is left by being dropped.
+            if poll_fn(|cx| self.poll_progress(cx)).await.is_err() {
+                // The client went without DISCONNECT: dropping the guard ends the session.
                 return;
             }
         }
     }
 
     async fn answer_connect(&mut self, connect: Connect) {
-        let Stage::Outside(outside) = &mut self.stage else { return };
+        let Stage::Connecting(connecting) = &mut self.stage else { return };
         let tls = &self.tls;
-        match enter(&self.instance, &outside.proof, &connect, self.source, || chain(tls)).await {
-            Ok(held) => {
-                let recognised = held.session.device.clone();
+        match accept(&self.instance, &connecting.verified, &connect, self.source, || chain(tls)).await {
+            Ok(guard) => {
+                let recognised = guard.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
                 tracing::debug!(
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );
-                self.protocol.accept(&grant, self.edge.now_ms());
-                self.stage = Stage::Inside(held);
+                self.protocol.accept(&grant, self.context.now_ms());
+                self.stage = Stage::Connected(guard);
             }
             Err(refusal) => {
-                outside.claimed = claimed(&connect);
-                let retry_after_s = self.edge.retry_after_s(&refusal);
+                connecting.claimed = claimed(&connect);
+                let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
             }
         }
     }
 
     fn take_publish(&mut self, publish: Publish) {
-        let Stage::Inside(held) = &self.stage else { return };
-        self.paces[0].spend(1, Instant::now());
+        let Stage::Connected(guard) = &self.stage else { return };
+        self.buckets[0].spend(1, Instant::now());
         let reference = publish.publish;
-        match rule_on_publish(&self.instance, &held.session, publish) {
+        match authorize_publish(&self.instance, &guard.session, publish) {
             Some(message) => {
                 metrics().uplink();
                 self.uplinks.get_or_insert_default().push(reference, message);
@@ -163,32 +170,32 @@ impl Connection {
         }
     }
 
-    /// Says goodbye: what is left of the output, close_notify, and time to read both.
+    /// Ends: writes what is left of the output and close_notify, and leaves the client time to read both.
     async fn end(mut self, closing: Closing) {
         match (&self.stage, &closing) {
             (_, Closing::Client) => {}
-            (Stage::Outside(_), Closing::Refused(refusal)) => entrance::report(&self.instance, self.source, refusal),
-            (Stage::Outside(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
-            (Stage::Inside(held), closing) => report_closed(&self.instance, &held.session, closing),
+            (Stage::Connecting(_), Closing::Refused(refusal)) => accept::report(&self.instance, self.source, refusal),
+            (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
+            (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
-        let goodbye = async {
+        let last_output = async {
             while !self.protocol.output().is_empty() {
                 let bytes = self.tls.write(self.protocol.output()).await?;
                 self.protocol.written(bytes);
             }
             self.tls.shutdown().await
         };
-        let said = timeout(self.edge.config.limits.linger(), goodbye).await;
-        if let (Stage::Outside(outside), Closing::Refused(refusal)) = (&self.stage, &closing)
-            && let Ok(proof) = &outside.proof
+        let written = timeout(self.context.config.limits.linger(), last_output).await;
+        if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
+            && let Ok(verified) = &connecting.verified
         {
-            let refused = Refused { proof, claimed: outside.claimed.as_ref(), refusal };
-            self.instance.refusals.leave(&self.instance, &refused, || chain(&self.tls));
+            let refused = RefusedConnection { verified, claimed: connecting.claimed.as_ref(), refusal };
+            self.instance.attempts.record(&refused, || chain(&self.tls));
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
-        if matches!((said, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
-            linger(&self.edge, self.tls.into_inner().0).await;
+        if matches!((written, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
+            linger(&self.context, self.tls.into_inner().0).await;
         }
     }
 }

@@ -1,20 +1,20 @@
-//! One instance at this connector: its view, trust, sessions and way to the registrar, and the tasks that keep them true.
+//! One instance at this connector: its view, trust, sessions, registration and presence, as its tasks and connections
+//! read them.
 //!
-//! Instances share nothing but the connector's sockets and limits. Invariant: what a connection needs is read from here
-//! at each use, never kept by the connection. An instance whose tasks or view have failed is not mended: it says so, and
-//! another takes its place.
+//! Instances share only the connector's sockets and limits. Invariant: what a connection needs is read from here at
+//! each use, not copied into the connection. An instance whose tasks or view have failed is not repaired: it is
+//! replaced.
 
 use std::{
-    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use futures_util::FutureExt;
-use rollcall_backbone::{Backbone, BackboneError, codec::Attempt, seal::SealedLog};
+use rollcall_backbone::{Backbone, codec::Attempt, repeats::Repeats, seal::SealedLog};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
@@ -30,24 +30,18 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
-    judge,
-    mailbox::Bounds,
-    presence::{self, Announcements},
-    refusals::{self, Refusals},
-    registration::Registration,
-    router,
-    sessions::{Session, Sessions},
-    staleness::Staleness,
-    trust::{Trust, TrustKeeper},
+    sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
+    transport::trust::TrustEpoch,
 };
 
-/// How long to wait before opening a queue again that could not be opened.
-const OPEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long a task of an instance waits before it tries again what the backbone has refused.
+pub(crate) const BACKBONE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// What all instances of a connector are made with.
+/// What every instance of this connector is built from.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct InstanceParts {
     pub(crate) config: Arc<Config>,
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
@@ -56,16 +50,14 @@ pub(crate) struct Surroundings {
     pub(crate) connector: ConnectorId,
     /// Cancelled when the connector begins to stop.
     pub(crate) stopping: CancellationToken,
-    /// Of sessions: they rise within the connector's life, whatever instances come and go.
+    /// Session numbers: they rise within the connector's life, whatever instances come and go.
     pub(crate) numbers: Arc<AtomicU64>,
-    /// An instance has failed.
+    /// Notified when an instance has failed.
     pub(crate) failed: Arc<Notify>,
 }
-
-/// One instance.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
-    /// Which of the instances of this id it is.
+    /// Which incarnation of this id it is.
     pub(crate) sealed: SealedLog,
     pub(crate) log: LogId,
     /// Access domain, edition and region, as the fleet has them now.
@@ -75,100 +67,77 @@ pub(crate) struct Instance {
     pub(crate) status: watch::Receiver<ViewStatus>,
     pub(crate) freshness: Freshness,
     pub(crate) staleness: Staleness,
-    /// `None` until the first trust epoch: nobody shakes hands before.
-    pub(crate) trust: ArcSwapOption<Trust>,
-    pub(crate) sessions: Sessions,
+    /// `None` until the first trust epoch: there is no handshake before.
+    pub(crate) trust: ArcSwapOption<TrustEpoch>,
+    pub(crate) sessions: SessionTable,
     pub(crate) registration: Registration,
-    pub(crate) refusals: Refusals,
+    pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
-    /// Whether messages are being followed.
+    /// What has been said of messages that could not be stored.
+    pub(crate) uplink_repeats: Repeats,
+    /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connector: ConnectorId,
-    /// Cancelled first of all when it is no longer served: from then on nobody is let in.
+    /// Cancelled first of all when it is no longer served: from then on no device is accepted.
     pub(crate) retiring: CancellationToken,
     broken: AtomicBool,
     failed: Arc<Notify>,
-    stop: CancellationToken,
+    /// Cancelled when its tasks have to end.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Instance {
-    /// Opens the view and starts the tasks.
+    /// Opens the view. The receiver takes the attempts to write.
     ///
     /// # Errors
     /// [`ViewError`]: the view cannot be opened.
-    pub(crate) fn start(profile: fleet::Instance, around: &Surroundings) -> Result<Arc<Self>, ViewError> {
-        let (stop, limits) = (CancellationToken::new(), &around.config.limits);
+    pub(crate) fn open(
+        profile: fleet::Instance,
+        parts: &InstanceParts,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
+        let (stop, limits) = (CancellationToken::new(), &parts.config.limits);
         let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
-        let view = around.store.admission(&id, sealed.incarnation, around.backbone.log.clone(), stop.clone())?;
+        let view = parts.store.admission(&id, sealed.incarnation, parts.backbone.log.clone(), stop.clone())?;
         let log = LogId::Instance(id.clone());
         let standing = view.status();
-        around.freshness.track(log.clone(), move || view_point(&standing.borrow()));
+        parts.freshness.track(log.clone(), move || view_point(&standing.borrow()));
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
-        let queue = around.backbone.requests.clone();
-        let registration = Registration::start(&id, queue, view.clone(), around.clock.clone(), limits, stop.clone());
-        let (refusals, left) = Refusals::new();
+        let queue = parts.backbone.requests.clone();
+        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, stop.clone());
+        let (attempts, recorded) = AttemptRecorder::new(view.clone(), parts.clock.clone());
         let instance = Arc::new(Self {
             profile: ArcSwap::from_pointee(profile),
-            availability: around.config.availability(),
+            availability: parts.config.availability(),
             status: view.status(),
-            freshness: around.freshness.clone(),
-            staleness: around.config.staleness(&id),
+            freshness: parts.freshness.clone(),
+            staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
-            sessions: Sessions::new(bounds, around.numbers.clone()),
+            sessions: SessionTable::new(bounds, parts.numbers.clone()),
             registration,
-            refusals,
+            attempts,
             announcements: Announcements::default(),
+            uplink_repeats: Repeats::default(),
             routing: watch::Sender::new(false),
-            backbone: around.backbone.clone(),
-            clock: around.clock.clone(),
-            connector: around.connector.clone(),
-            retiring: around.stopping.child_token(),
+            backbone: parts.backbone.clone(),
+            clock: parts.clock.clone(),
+            connector: parts.connector.clone(),
+            retiring: parts.stopping.child_token(),
             broken: AtomicBool::new(false),
-            failed: around.failed.clone(),
+            failed: parts.failed.clone(),
             view,
             log,
             id,
             sealed,
             stop,
         });
-        instance.clone().spawn_tasks(around, left);
-        Ok(instance)
+        Ok((instance, recorded))
     }
 
-    fn spawn_tasks(self: Arc<Self>, around: &Surroundings, left: mpsc::Receiver<Box<Attempt>>) {
-        let (config, clock) = (around.config.clone(), self.clock.clone());
-        let keeper = TrustKeeper::new(self.id.clone(), self.view.clone(), clock, config.limits.clone(), &config.tls_folder);
-        self.spawn("trust", async move |instance| keeper.run(&instance.trust).await);
-        self.spawn("judge", async |instance| judge::run(&instance).await);
-        self.spawn("router", async |instance| router::run(&instance).await);
-        self.spawn("presence announcements", async |instance| presence::announce(&instance).await);
-        self.spawn("presence watch", async |instance| presence::watch(&instance).await);
-        self.spawn("presence lease", async |instance| presence::beat(&instance).await);
-        self.spawn("refusals", async move |instance| refusals::keep(instance, left).await);
-        self.spawn("request queue", async |instance| instance.open_queue().await);
-        self.spawn("view", async |instance| {
-            instance.view.ended().await;
-            instance.fail("its view no longer follows the log");
-        });
-    }
-
-    /// Runs a part of the instance. One that panicked would be missed by nobody until it was needed.
-    fn spawn<F>(self: &Arc<Self>, part: &'static str, task: impl FnOnce(Arc<Self>) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (instance, running) = (self.clone(), AssertUnwindSafe(task(self.clone())).catch_unwind());
-        tokio::spawn(async move {
-            if let Some(Err(_panic)) = instance.stop.run_until_cancelled(running).await {
-                instance.fail(&format!("its part \"{part}\" has panicked"));
-            }
-        });
-    }
-
-    fn fail(&self, reason: &str) {
-        // Who is leaving takes its parts along.
+    /// Marks it as failed: another instance has to replace it.
+    pub(crate) fn fail(&self, reason: &str) {
+        // A retiring instance is about to end its tasks anyway.
         if self.retiring.is_cancelled() {
             return;
         }
@@ -177,16 +146,9 @@ impl Instance {
         self.failed.notify_one();
     }
 
-    /// Whether another has to take its place.
+    /// Whether another instance has to replace it.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
-    }
-
-    async fn open_queue(&self) {
-        while let Err(error) = self.backbone.requests.open(&self.log).await {
-            report(&self.id, &error);
-            tokio::time::sleep(OPEN_AGAIN).await;
-        }
     }
 
     /// Now, by the injected clock.
@@ -194,36 +156,22 @@ impl Instance {
         Timestamp::from_unix_ms(self.clock.unix_ms())
     }
 
-    /// The connection of a session has ended.
-    pub(crate) fn leave(&self, session: &Arc<Session>) {
-        if self.sessions.leave(session) {
+    /// Removes a session whose connection has ended, and announces that the device is offline.
+    pub(crate) fn end_session(&self, session: &Arc<Session>) {
+        if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
     }
 
-    /// Has every session closed.
+    /// Tells every session to close.
     pub(crate) fn close_all(&self, refusal: &Refusal) {
         for session in self.sessions.all() {
             session.mailbox.close(refusal.clone());
         }
     }
 
-    /// Ends the tasks when it is dropped. Sessions should be closed and announced before.
+    /// Ends the tasks when it is dropped. The sessions should be closed and announced before.
     pub(crate) fn stop_guard(&self) -> DropGuard {
         self.stop.clone().drop_guard()
-    }
-}
-
-fn report(instance: &InstanceId, error: &BackboneError) {
-    match error {
-        BackboneError::StreamDiffers { .. } | BackboneError::Full { .. } | BackboneError::Damaged { .. } => {
-            tracing::error!(%instance, %error, "the request queue cannot be used until an operator has looked");
-        }
-        BackboneError::Unavailable { .. }
-        | BackboneError::Unwritable { .. }
-        | BackboneError::LimitReached { .. }
-        | BackboneError::Closed => {
-            tracing::warn!(%instance, %error, "the request queue cannot be opened; trying again");
-        }
     }
 }

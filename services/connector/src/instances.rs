@@ -3,6 +3,8 @@
 //! Owner and reader: the owner publishes one immutable map, every handshake reads the latest. Invariant: of one instance,
 //! nothing is started before what was retired has ended: two of them could have a session of one device each.
 
+mod tasks;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -13,29 +15,31 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use rollcall_backbone::seal::SealedLog;
+use rollcall_backbone::{repeats::Repeats, seal::SealedLog};
 use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::instance::{Instance, Surroundings};
+use crate::instance::{Instance, InstanceParts};
 
-/// How long to wait before an instance that could not be started, or that failed, is started again.
-const OPEN_AGAIN: Duration = Duration::from_secs(1);
-/// How often it is looked whether the last session has ended.
-const GOODBYE_LOOK: Duration = Duration::from_millis(20);
+/// Before an instance that could not be started, or that failed, is started again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Between two checks whether the last session has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 type ByDomain = HashMap<Box<str>, Arc<Instance>>;
 
-/// The owner's side.
+/// What the follower of the fleet owns.
 #[derive(Default)]
 struct Owned {
     running: HashMap<InstanceId, Arc<Instance>>,
     /// No longer served, but not yet ended.
     leaving: HashMap<InstanceId, JoinHandle<()>>,
+    /// What has been said of instances that could not be started.
+    repeats: Repeats,
 }
 
-/// The reader's side.
+/// What handshakes read.
 #[derive(Default)]
 pub(crate) struct Instances {
     by_domain: ArcSwap<ByDomain>,
@@ -53,17 +57,16 @@ impl Instances {
         self.complete.load(Ordering::SeqCst)
     }
 
-    /// All of them.
     pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
         self.by_domain.load().values().cloned().collect()
     }
 
     /// Follows the fleet until its sender is gone or the future is dropped.
-    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, around: &Surroundings) {
+    pub(crate) async fn follow(&self, mut fleet: watch::Receiver<Arc<FleetSnapshot>>, parts: &InstanceParts) {
         let mut owned = Owned::default();
         loop {
             let snapshot = fleet.borrow_and_update().clone();
-            let complete = owned.update(&snapshot.fleet, around);
+            let complete = owned.update(&snapshot.fleet, parts);
             let by_domain = owned.running.values().map(|instance| (domain(&instance.profile.load()), instance.clone()));
             self.by_domain.store(Arc::new(by_domain.collect()));
             self.complete.store(complete && snapshot.caught_up, Ordering::SeqCst);
@@ -71,8 +74,8 @@ impl Instances {
                 changed = fleet.changed() => if changed.is_err() {
                     return std::future::pending().await;
                 },
-                () = around.failed.notified() => {}
-                () = tokio::time::sleep(OPEN_AGAIN), if !complete => {}
+                () = parts.failed.notified() => {}
+                () = tokio::time::sleep(RETRY_DELAY), if !complete => {}
             }
         }
     }
@@ -80,61 +83,63 @@ impl Instances {
 
 impl Owned {
     /// Retires, starts and changes instances; `false` if not all that the fleet has are served.
-    fn update(&mut self, fleet: &fleet::Fleet, around: &Surroundings) -> bool {
+    fn update(&mut self, fleet: &fleet::Fleet, parts: &InstanceParts) -> bool {
         self.leaving.retain(|_, retiring| !retiring.is_finished());
-        // One that was deleted and made again is another: nobody has seen the fleet without it, perhaps.
+        // An instance deleted and created again under its id is another, though no snapshot lacked the id.
         let is_served = |instance: &Instance| {
             fleet.instances.get(&instance.id).is_some_and(|profile| SealedLog::of(profile) == instance.sealed)
         };
         let gone = self.running.extract_if(|_, instance| instance.is_broken() || !is_served(instance));
         for (id, instance) in gone {
             tracing::info!(instance = %id, "instance no longer served");
-            self.leaving.insert(id, tokio::spawn(retire(instance, around.config.limits.drain())));
+            self.leaving.insert(id, tokio::spawn(retire(instance, parts.config.limits.drain())));
         }
         let mut complete = true;
         for profile in fleet.instances.values() {
             match self.running.get(&profile.id) {
                 Some(instance) => instance.profile.store(Arc::new(profile.clone())),
-                None => complete &= !self.leaving.contains_key(&profile.id) && self.start(profile, around),
+                None => complete &= !self.leaving.contains_key(&profile.id) && self.start(profile, parts),
             }
         }
         complete
     }
 
-    fn start(&mut self, profile: &fleet::Instance, around: &Surroundings) -> bool {
-        match Instance::start(profile.clone(), around) {
+    fn start(&mut self, profile: &fleet::Instance, parts: &InstanceParts) -> bool {
+        match tasks::start(profile.clone(), parts) {
             Ok(instance) => {
                 tracing::info!(instance = %profile.id, access_domain = %profile.access_domain, "instance served");
                 self.running.insert(profile.id.clone(), instance);
                 true
             }
             Err(error) => {
-                tracing::error!(instance = %profile.id, %error, "the instance cannot be served; trying again");
+                if let Some(left_out) = self.repeats.failed(format_args!("{}: {error}", profile.id)) {
+                    tracing::error!(instance = %profile.id, %error, left_out, "the instance cannot be served; trying again");
+                }
                 false
             }
         }
     }
 }
 
-/// Closes what is open, says so to presence, ends the tasks and the view. From the call on, polled or not, nobody is let
-/// in: a session that opens while the others are closed would be judged by nobody.
+/// Closes the sessions, announces their end, ends the tasks and the view. From the call on, polled or not, no device is
+/// accepted: a session that opened while the others are closed would not be reauthorized.
 pub(crate) fn retire(instance: Arc<Instance>, drain: Duration) -> impl Future<Output = ()> {
     instance.retiring.cancel();
     async move {
-        // However this ends.
+        // Also when this future is dropped.
         let _stop = instance.stop_guard();
         instance.close_all(&Refusal::ShuttingDown);
-        if tokio::time::timeout(drain, goodbye(&instance)).await.is_err() {
-            tracing::warn!(instance = %instance.id, "stopped before every session had said goodbye");
+        if tokio::time::timeout(drain, drained(&instance)).await.is_err() {
+            tracing::warn!(instance = %instance.id, "stopped before every session had ended");
         }
     }
 }
 
-async fn goodbye(instance: &Instance) {
+async fn drained(instance: &Instance) {
     while instance.sessions.count() > 0 {
-        tokio::time::sleep(GOODBYE_LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
-    // One that has failed may have nobody to announce; its successor does what is left undone.
+    // In an instance that has failed no task may announce any more; its successor announces what is missing.
     if !instance.is_broken() {
         instance.announcements.announced().await;
     }

@@ -1,5 +1,5 @@
-//! What the edge counts, through the process's global meter. Labels are refusal codes and fixed words, never anything
-//! that a client has sent.
+//! The instruments of the connector, through the process's global meter. Labels are refusal codes and fixed words,
+//! never anything that a client has sent.
 
 use std::sync::LazyLock;
 
@@ -54,7 +54,7 @@ pub(crate) fn metrics() -> &'static Metrics {
 /// How a TLS handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeEnd {
-    /// Complete, proven from scratch.
+    /// Complete, with the chain verified.
     Full,
     /// Complete, resumed.
     Resumed,
@@ -86,21 +86,21 @@ impl HandshakeEnd {
 
 /// Why a refusal is not among the attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum NotRecorded {
     /// Too many waited to be kept.
     QueueFull,
     /// Too many certificates were refused within a minute.
-    TooMany,
+    RateLimited,
     /// The backbone did not take it.
-    NotKept,
+    WriteFailed,
 }
 
-impl Lost {
+impl NotRecorded {
     const fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
-            Self::TooMany => "too_many",
-            Self::NotKept => "not_kept",
+            Self::RateLimited => "too_many",
+            Self::WriteFailed => "not_kept",
         }
     }
 }
@@ -116,7 +116,7 @@ impl Metrics {
         self.sessions.add(change, &[]);
     }
 
-    /// A connection was closed unheard: over the limit of connections.
+    /// A connection was closed before it was served: over the limit of connections.
     pub(crate) fn turned_away(&self) {
         self.turned_away.add(1, &[]);
     }
@@ -126,7 +126,7 @@ impl Metrics {
         self.handshakes.add(1, &[KeyValue::new("end", end.name())]);
     }
 
-    /// A device was let in.
+    /// A device was accepted.
     pub(crate) fn accepted(&self) {
         self.accepted.add(1, &[]);
     }
@@ -136,13 +136,13 @@ impl Metrics {
         self.refused.add(1, &[KeyValue::new("code", refusal.code().to_owned())]);
     }
 
-    /// So many refusals were kept among the attempts.
+    /// Refusals were recorded among the attempts.
     pub(crate) fn refusals_kept(&self, refusals: usize) {
         self.refusals_kept.add(refusals as u64, &[]);
     }
 
-    /// So many refusals that should have been kept were not.
-    pub(crate) fn refusals_lost(&self, why: Lost, refusals: usize) {
+    /// Refusals that should have been recorded were not.
+    pub(crate) fn refusals_lost(&self, why: NotRecorded, refusals: usize) {
         self.refusals_lost.add(refusals as u64, &[KeyValue::new("why", why.name())]);
     }
 

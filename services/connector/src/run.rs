@@ -1,4 +1,4 @@
-//! The composition root: binds, starts what everything else needs, serves, drains.
+//! The composition root: binds, builds what everything else needs, serves, drains.
 
 use std::{
     net::SocketAddr,
@@ -15,14 +15,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Config,
-    edge::Edge,
-    instance::Surroundings,
+    context::ConnectorContext,
+    instance::InstanceParts,
     instances::retire,
-    listener,
-    status::{ConnectorStatus, report},
+    status::{self, ConnectorStatus, report},
+    transport::listener,
 };
 
-/// How often the status is brought up to date.
+/// Between two looks at the status.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
 /// What a connector works with.
@@ -37,11 +37,11 @@ pub struct Parts {
     pub fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Source of ids and of jitter.
     pub entropy: Arc<dyn Entropy>,
     /// Gets the bound address, once, before anything else happens.
     pub bound: oneshot::Sender<SocketAddr>,
-    /// Gets how the connector stands, again and again.
+    /// Gets the status of the connector, whenever it changes.
     pub status: watch::Sender<ConnectorStatus>,
 }
 
@@ -76,46 +76,48 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let bind = |source| RunError::Bind { address: config.listen, source };
     let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    // Whoever started this may not care where.
+    // A caller that dropped the receiver does not need the address.
     let _ = parts.bound.send(address);
     let connector = connector_id(&*parts.entropy);
     tracing::info!(%address, %connector, "accepting MQTT over TLS");
 
-    let edge = Arc::new(Edge::new(Arc::new(config), parts.entropy));
-    let around = Surroundings {
-        config: edge.config.clone(),
+    let context = Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy));
+    let instance_parts = InstanceParts {
+        config: context.config.clone(),
         backbone: parts.backbone,
         store: parts.store,
-        freshness: parts.freshness,
+        freshness: parts.freshness.clone(),
         clock: parts.clock,
         connector,
-        stopping: edge.stopping.clone(),
+        stopping: context.stopping.clone(),
         numbers: Arc::new(AtomicU64::new(1)),
         failed: Arc::default(),
     };
+    let fleet = status::Fleet { snapshot: parts.fleet.clone(), freshness: parts.freshness };
     let connections = TaskTracker::new();
     {
         let serving = async {
             tokio::join!(
-                edge.instances.follow(parts.fleet, &around),
-                listener::accept(listener, edge.clone(), &connections),
-                report(&edge, &parts.status, STATUS_EVERY),
+                context.instances.follow(parts.fleet, &instance_parts),
+                listener::accept(listener, context.clone(), &connections),
+                report(&context, &fleet, &parts.status, STATUS_EVERY),
             )
         };
         shutdown.run_until_cancelled(serving).await;
     }
-    edge.stopping.cancel();
+    context.stopping.cancel();
     parts.status.send_modify(|status| status.stopping = true);
-    drain(&edge, &connections).await;
+    drain(&context, &connections).await;
     Ok(())
 }
 
-/// Nothing new is taken; who is connected is told to go elsewhere; presence says so.
-async fn drain(edge: &Edge, connections: &TaskTracker) {
+/// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that
+/// and waits for the connections to end.
+async fn drain(context: &ConnectorContext, connections: &TaskTracker) {
     connections.close();
-    let limit = edge.config.limits.drain();
+    let limit = context.config.limits.drain();
     tracing::info!(connections = connections.len(), "draining");
-    let retired = edge.instances.all().into_iter().map(|instance| retire(instance, limit));
+    let retired = context.instances.all().into_iter().map(|instance| retire(instance, limit));
     let (_, waited) = tokio::join!(futures_util::future::join_all(retired), tokio::time::timeout(limit, connections.wait()));
     if waited.is_err() {
         tracing::warn!(connections = connections.len(), "some connections did not end in time");

@@ -1,16 +1,17 @@
-//! How a connector stands, for readiness and for people.
+//! The status of a connector, for readiness probes and for operators.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{
     admission::ViewStatus,
-    freshness::Seen,
+    fleet::FleetSnapshot,
+    freshness::{Freshness, Seen},
     readiness::{Unready, unready},
 };
 use tokio::sync::watch;
 
-use crate::{admission::ready, edge::Edge};
+use crate::{admission::view_ready::view_ready, context::ConnectorContext};
 
 /// How a connector stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct ConnectorStatus {
     pub instances: Vec<InstanceStatus>,
     /// Whether these are all that the fleet has.
     pub complete: bool,
+    /// Why what is known of the fleet is not to be relied upon.
+    pub fleet_unready: Option<Unready>,
     /// Whether it has begun to stop.
     pub stopping: bool,
 }
@@ -26,15 +29,15 @@ pub struct ConnectorStatus {
 /// How one instance stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceStatus {
-    /// Which.
+    /// Its id.
     pub instance: InstanceId,
-    /// Its view.
+    /// Position, generation and health of its view.
     pub view: ViewStatus,
-    /// Whether the view may be judged by: devices that it knows are let in.
+    /// Whether the view is ready: devices that it knows are accepted.
     pub view_ready: bool,
     /// How old the view is, and whether it agrees with registrars'.
     pub freshness: Seen,
-    /// Why the view is not to be relied upon, even if devices are let in by it.
+    /// Why the view is not to be relied upon, even if devices are accepted by it.
     pub unready: Option<Unready>,
     /// The trust epoch; `None` without a usable server certificate.
     pub trust_epoch: Option<u64>,
@@ -47,26 +50,37 @@ pub struct InstanceStatus {
 }
 
 impl ConnectorStatus {
-    /// Whether every instance's devices can be let in, by a view that is to be relied upon.
+    /// Whether every instance's devices can be accepted, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
-        let known = self.complete && !self.stopping;
+        let known = self.complete && self.fleet_unready.is_none() && !self.stopping;
         known && self.instances.iter().all(InstanceStatus::ready)
     }
 }
 
 impl InstanceStatus {
-    /// Whether devices can be let in, by a view that is to be relied upon.
+    /// Whether devices can be accepted, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
         self.view_ready && self.unready.is_none() && self.trust_epoch.is_some()
     }
 }
 
+/// What is known of the fleet.
+pub(crate) struct Fleet {
+    pub(crate) snapshot: watch::Receiver<Arc<FleetSnapshot>>,
+    pub(crate) freshness: Freshness,
+}
+
 /// Publishes the status until the future is dropped.
-pub(crate) async fn report(edge: &Edge, status: &watch::Sender<ConnectorStatus>, every: Duration) {
+pub(crate) async fn report(
+    context: &ConnectorContext,
+    fleet: &Fleet,
+    status: &watch::Sender<ConnectorStatus>,
+    every: Duration,
+) {
     let mut again = tokio::time::interval(every);
     loop {
         again.tick().await;
-        let latest = look(edge);
+        let latest = look(context, fleet);
         status.send_if_modified(|known| {
             let changed = *known != latest;
             *known = latest;
@@ -75,8 +89,8 @@ pub(crate) async fn report(edge: &Edge, status: &watch::Sender<ConnectorStatus>,
     }
 }
 
-fn look(edge: &Edge) -> ConnectorStatus {
-    let instances = edge.instances.all();
+fn look(context: &ConnectorContext, fleet: &Fleet) -> ConnectorStatus {
+    let instances = context.instances.all();
     let mut instances: Vec<_> = instances
         .iter()
         .map(|instance| {
@@ -84,7 +98,7 @@ fn look(edge: &Edge) -> ConnectorStatus {
             let freshness = instance.freshness.of_log(&instance.log);
             InstanceStatus {
                 instance: instance.id.clone(),
-                view_ready: ready(&view),
+                view_ready: view_ready(&view),
                 unready: unready(&view, &freshness),
                 freshness,
                 view,
@@ -96,5 +110,10 @@ fn look(edge: &Edge) -> ConnectorStatus {
         })
         .collect();
     instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
-    ConnectorStatus { instances, complete: edge.instances.complete(), stopping: edge.stopping.is_cancelled() }
+    ConnectorStatus {
+        instances,
+        complete: context.instances.complete(),
+        fleet_unready: unready(&fleet.snapshot.borrow().status(), &fleet.freshness.of_log(&LogId::Fleet)),
+        stopping: context.stopping.is_cancelled(),
+    }
 }

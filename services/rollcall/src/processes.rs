@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_api::{AccessCredentials, Welcome};
+use rollcall_api::{AccessCredentials, FirstAdministrator};
 use rollcall_backbone::{
     Backbone, BackboneError,
     embedded::{self, EmbeddedConfig},
@@ -103,7 +103,7 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
 
 /// Only who has made the first administrator knows the password, and only now.
 #[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
-fn print_welcome(welcome: &Welcome) {
+fn print_welcome(welcome: &FirstAdministrator) {
     if let Some(password) = &welcome.password {
         println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
         println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
@@ -114,8 +114,8 @@ fn print_welcome(welcome: &Welcome) {
 pub(crate) fn api_parts(
     ground: &Ground,
     bound: oneshot::Sender<SocketAddr>,
-    welcome: oneshot::Sender<Welcome>,
-    applier: Option<oneshot::Sender<AccessCredentials>>,
+    first_administrator: oneshot::Sender<FirstAdministrator>,
+    fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
 ) -> rollcall_api::Parts {
     rollcall_api::Parts {
         backbone: ground.backbone.clone(),
@@ -125,8 +125,8 @@ pub(crate) fn api_parts(
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
-        welcome,
-        applier,
+        first_administrator,
+        fleet_file_credentials,
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_api::{AccessCredentials, Welcome, command_key};
+use rollcall_api::{AccessCredentials, FirstAdministrator, command_key};
 use rollcall_backbone::signing::{PublicKey, SigningKey};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
@@ -241,7 +241,7 @@ async fn start_services(
 /// A started API: where it is, and what its first administrator needs.
 struct StartedApi {
     address: SocketAddr,
-    welcome: oneshot::Receiver<Welcome>,
+    welcome: oneshot::Receiver<FirstAdministrator>,
     /// What the fleet file is applied with; nothing comes if there is no file.
     applier: oneshot::Receiver<AccessCredentials>,
 }

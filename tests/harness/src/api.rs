@@ -1,10 +1,14 @@
 //! The API for the operations that the cloud SDK has no method for: requests signed by the SDK's own signer.
 
-use std::process::Command;
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
+use rollcall_chassis::keys;
 use serde_json::{Value, json};
 
-use crate::earlier::Earlier;
+use crate::{earlier::Earlier, process::rollcall};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/signed_request.py");
 
@@ -102,6 +106,22 @@ impl Api {
     #[track_caller]
     pub fn put(&self, path: &str, body: &Value) -> Value {
         self.granted("PUT", path, Some(body))
+    }
+
+    /// `rollcall apply` of a fleet file with this text, with this access key; its files go into `folder`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn apply(&self, folder: &Path, yaml: &str) -> Output {
+        let announced = |field: &str| self.announced[field].as_str().expect("an API and an access key");
+        let (file, secret) = (folder.join("fleet.yaml"), folder.join("access-key.secret"));
+        std::fs::write(&file, yaml).expect("the fleet file");
+        drop(std::fs::remove_file(&secret));
+        keys::write_private(&secret, announced("secret_key")).expect("the secret");
+        let mut command = Command::new(rollcall());
+        command.args(["apply", "--api", announced("url"), "--access-key", announced("access_key"), "--secret-file"]);
+        command.arg(&secret).arg("--fleet").arg(&file).arg("--ca-file").arg(announced("ca_file"));
+        command.arg("--data").arg(folder.join("apply")).output().expect("rollcall apply starts")
     }
 
     /// Makes an access key; the answer has its secret and its project.

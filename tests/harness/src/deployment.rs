@@ -22,12 +22,10 @@ use crate::{
     raw, wait,
 };
 
-/// The secret of the first administrator's access key, in the folder.
-const SECRET: &str = "admin.secret";
-
 /// A deployment of separate processes.
 pub struct Deployment {
-    folder: TempDir,
+    /// Of the servers' certificates.
+    server_authority: Authority,
     server_ca: PathBuf,
     instances: Vec<Instance>,
     connectors: Vec<Connector>,
@@ -40,8 +38,10 @@ pub struct Deployment {
     api: Option<Process>,
     /// What `up.json` would say of the API, and an access key of its first administrator.
     announced: Value,
-    /// The broker; last, so that it outlives the others.
+    /// The broker, which outlives the others.
     pub nats: NatsServer,
+    /// Last: it has the last words of the processes.
+    folder: TempDir,
 }
 
 /// A key as an operator makes it.
@@ -85,8 +85,20 @@ impl Deployment {
     /// # Panics
     /// When something does not come up.
     pub fn configured(folder: TempDir, instances: &[Instance], limits: &str, registrar: &str) -> Self {
+        Self::configured_on(NatsServer::start(), folder, instances, limits, registrar)
+    }
+
+    /// As [`Deployment::start`], on a broker that was made for it.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub fn on(nats: NatsServer, folder: TempDir, instances: &[Instance]) -> Self {
+        Self::configured_on(nats, folder, instances, "", "")
+    }
+
+    fn configured_on(nats: NatsServer, folder: TempDir, instances: &[Instance], limits: &str, registrar: &str) -> Self {
         let domains: Vec<_> = instances.iter().map(|instance| (&*instance.id, &*instance.access_domain)).collect();
-        let mut deployment = Self { registrar_lines: registrar.to_owned(), ..Self::prepared(folder, &domains) };
+        let mut deployment = Self { registrar_lines: registrar.to_owned(), ..Self::prepared(nats, folder, &domains) };
         deployment.instances = instances.to_vec();
         deployment.start_registrar();
         deployment.start_api();
@@ -100,15 +112,14 @@ impl Deployment {
     /// # Panics
     /// When something does not come up.
     pub fn empty(folder: TempDir, domains: &[(&str, &str)]) -> Self {
-        let mut deployment = Self::prepared(folder, domains);
+        let mut deployment = Self::prepared(NatsServer::start(), folder, domains);
         deployment.start_registrar();
         deployment.add_connector("");
         deployment
     }
 
     /// A broker and server certificates, and nothing else yet.
-    fn prepared(folder: TempDir, domains: &[(&str, &str)]) -> Self {
-        let nats = NatsServer::start();
+    fn prepared(nats: NatsServer, folder: TempDir, domains: &[(&str, &str)]) -> Self {
         let tls = folder.path().join("tls");
         std::fs::create_dir_all(&tls).expect("a folder");
         let ca = Authority::root(folder.path(), "server-ca", Key::P256);
@@ -122,6 +133,7 @@ impl Deployment {
         let command_key = SigningKey::make("command-key", folder.path().join("api/command.key"));
         Self {
             folder,
+            server_authority: ca,
             server_ca,
             instances: Vec::new(),
             connectors: Vec::new(),
@@ -138,6 +150,11 @@ impl Deployment {
     /// Its folder: certificates of the test may go there.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Makes a server certificate for an instance that is still to be made, where connectors look for it.
+    pub fn add_server_certificate(&self, instance: &Instance) {
+        self.server_authority.server(&self.folder().join("tls"), &instance.id, &instance.access_domain);
     }
 
     /// Applies the instances of the start; returns once every connector trusts their CA certificates.
@@ -157,11 +174,7 @@ impl Deployment {
     /// # Panics
     /// When it cannot be started.
     pub fn apply_text(&self, yaml: &str) -> Output {
-        let announced = |field: &str| self.announced[field].as_str().expect("an API");
-        let secret = self.folder().join(SECRET);
-        let secret = secret.to_str().expect("a path in UTF-8");
-        let (url, key) = (announced("url"), announced("access_key"));
-        self.apply_with(yaml, &["--api", url, "--access-key", key, "--secret-file", secret])
+        self.administrator().apply(self.folder(), yaml)
     }
 
     /// The same as another operator, with their password.
@@ -170,18 +183,13 @@ impl Deployment {
     /// When it cannot be started.
     pub fn apply_as(&self, yaml: &str, operator: &str, password: &str) -> Output {
         let url = self.announced["url"].as_str().expect("an API");
-        let file = self.folder().join(format!("{operator}.password"));
-        drop(std::fs::remove_file(&file));
-        keys::write_private(&file, password).expect("the password");
-        let file = file.to_str().expect("a path in UTF-8");
-        self.apply_with(yaml, &["--api", url, "--user", operator, "--password-file", file])
-    }
-
-    fn apply_with(&self, yaml: &str, arguments: &[&str]) -> Output {
-        let file = self.folder().join("fleet.yaml");
+        let (file, secret) = (self.folder().join("fleet.yaml"), self.folder().join(format!("{operator}.password")));
         std::fs::write(&file, yaml).expect("the fleet file");
+        drop(std::fs::remove_file(&secret));
+        keys::write_private(&secret, password).expect("the password");
         let mut command = Command::new(rollcall());
-        command.arg("apply").args(arguments).arg("--fleet").arg(&file).arg("--ca-file").arg(&self.server_ca);
+        command.args(["apply", "--api", url, "--user", operator, "--password-file"]).arg(&secret);
+        command.arg("--fleet").arg(&file).arg("--ca-file").arg(&self.server_ca);
         command.arg("--data").arg(self.folder().join("apply")).output().expect("rollcall apply starts")
     }
 
@@ -248,21 +256,7 @@ impl Deployment {
     /// # Panics
     /// When it does not come up, or is not the first.
     pub fn start_api(&mut self) -> Value {
-        let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
-        let text = format!(
-            "data = {:?}\n{}[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
-            self.folder().join("api"),
-            self.nats.login("api").table(),
-            self.registrar_key.public,
-            tls.join("api.crt"),
-            tls.join("api.key"),
-            self.folder().join("api/master.key"),
-            self.command_key.file,
-        );
-        std::fs::write(&config, text).expect("written");
-        let mut command = Command::new(rollcall());
-        command.arg("api").arg("--config").arg(&config);
-        let mut process = Process::start("api", &mut command, self.folder());
+        let mut process = self.spawn_api();
         let announced = wait::until("the API to make its first administrator", || {
             process.assert_running();
             let output = process.output();
@@ -283,11 +277,47 @@ impl Deployment {
                 _ => Err(format!("{output}{}", process.errors())),
             }
         });
-        let secret = announced["secret_key"].as_str().expect("a secret");
-        keys::write_private(&self.folder().join(SECRET), secret).expect("the secret");
         self.api = Some(process);
         self.announced = announced.clone();
         announced
+    }
+
+    fn spawn_api(&self) -> Process {
+        let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
+        let text = format!(
+            "data = {:?}\n{}[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
+            self.folder().join("api"),
+            self.nats.login("api").table(),
+            self.registrar_key.public,
+            tls.join("api.crt"),
+            tls.join("api.key"),
+            self.folder().join("api/master.key"),
+            self.command_key.file,
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(rollcall());
+        command.arg("api").arg("--config").arg(&config);
+        Process::start("api", &mut command, self.folder())
+    }
+
+    /// Starts the API that has ended again, on the same data; its first administrator is whom the first start made.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart_api(&mut self) {
+        // What it prints now is told from what it printed before.
+        drop(std::fs::remove_file(self.folder().join("api.out")));
+        let mut process = self.spawn_api();
+        let address = wait::until("the API to listen again", || {
+            process.assert_running();
+            let output = process.output();
+            let line = output.lines().find_map(|line| line.strip_prefix("listening on ")).map(str::to_owned);
+            line.ok_or_else(|| format!("{output}{}", process.errors()))
+        });
+        let port = address.rsplit(':').next().unwrap_or_default();
+        self.announced["url"] = format!("https://localhost:{port}").into();
+        self.announced["address"] = address.into();
+        self.api = Some(process);
     }
 
     /// The API as its first administrator uses it; there must be one.

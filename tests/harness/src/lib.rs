@@ -2,7 +2,7 @@
 //!
 //! Everything listens on 127.0.0.1 with ports from the operating system, lives in a temporary folder, and is stopped by its
 //! process id when its value is dropped. Waits are for a state, with a bound; a wait that fails says what was last seen, and
-//! the folder of a failed test is kept. Not for use outside tests: it panics rather than returns errors, because a broken
+//! a failed test shows the last words of its processes. Not for use outside tests: it panics rather than returns errors, because a broken
 //! test environment is a failed test.
 //!
 //! Read [`process`] and [`wait`], then [`up`] and [`deployment`] (Rollcall whole, and in separate processes),

@@ -95,6 +95,38 @@ impl Process {
         wait::until(&format!("{} to stop", self.name), || self.ended().ok_or_else(|| self.errors()))
     }
 
+    /// The largest file that it may write from now on, bytes; `None`: as large as it likes. What it writes beyond is refused
+    /// by the operating system, which is as near to a full disk as a test comes without rights.
+    ///
+    /// # Panics
+    /// When that cannot be set.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        run(Command::new("prlimit").args(["--pid", &self.pid().to_string(), &format!("--fsize={limit}:unlimited")]));
+    }
+
+    /// What it takes of the machine now, as a line for people.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn usage(&self) -> String {
+        let of_process = |file: &str| format!("/proc/{}/{file}", self.pid());
+        let status = std::fs::read_to_string(of_process("status")).expect("a running process");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field of every process");
+            line.split_whitespace().next().and_then(|figure| figure.parse::<u64>().ok()).expect("a figure")
+        };
+        let files = std::fs::read_dir(of_process("fd")).expect("a running process").count();
+        format!(
+            "{}: {} MiB resident (most {} MiB), {} threads, {files} files open, {} KiB of log",
+            self.name,
+            field("VmRSS:") / 1024,
+            field("VmHWM:") / 1024,
+            field("Threads:"),
+            self.errors().len() / 1024
+        )
+    }
+
     /// Panics with its last words when it has ended.
     ///
     /// # Panics

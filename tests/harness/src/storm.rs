@@ -34,6 +34,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
+/// A device of a storm.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What it is called in what is seen, and its client id.
+    pub name: String,
+    /// Where it connects to.
+    pub target: Target,
+    /// Its certificate.
+    pub pair: Pair,
+}
+
 /// A storm under way; it ends when it is dropped.
 pub struct Storm {
     _runtime: Runtime,
@@ -55,18 +66,30 @@ impl Storm {
     /// # Panics
     /// When a certificate cannot be made.
     pub fn start(target: &Target, ca: &Authority, prefix: &str, count: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let turns = Arc::new(Semaphore::new(CONCURRENT));
-        for number in 0..count {
+        let callers = (0..count).map(|number| {
             let name = format!("{prefix}-{number}");
             let made = Pair::at(&target.folder, &name);
             let pair = if made.key.exists() { made } else { ca.quick_device(&target.folder, &name) };
-            let config = client_config(target, Some(&pair), Tls::V13).expect("a client's configuration");
-            let device = Device { name, target: target.clone(), connector: TlsConnector::from(Arc::new(config)) };
+            Caller { name, target: target.clone(), pair }
+        });
+        Self::of(&callers.collect::<Vec<_>>())
+    }
+
+    /// Starts these devices, each wherever it connects to.
+    ///
+    /// # Panics
+    /// When a certificate cannot be read.
+    pub fn of(callers: &[Caller]) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let turns = Arc::new(Semaphore::new(CONCURRENT));
+        for Caller { name, target, pair } in callers {
+            let config = client_config(target, Some(pair), Tls::V13).expect("a client's configuration");
+            let connector = TlsConnector::from(Arc::new(config));
+            let device = Device { name: name.clone(), target: target.clone(), connector };
             runtime.spawn(device.run(turns.clone(), seen.clone()));
         }
-        Self { _runtime: runtime, seen, total: count }
+        Self { _runtime: runtime, seen, total: callers.len() }
     }
 
     /// Waits until at least this many have got CONNACK 0.
@@ -101,6 +124,14 @@ impl Storm {
     /// When a device has panicked.
     pub fn so_far(&self) -> BTreeSet<String> {
         self.seen.lock().expect("no device panics").admitted.clone()
+    }
+
+    /// How often a device had to try again, by what it was told or saw.
+    ///
+    /// # Panics
+    /// When a device has panicked.
+    pub fn refused(&self) -> BTreeMap<String, usize> {
+        self.seen.lock().expect("no device panics").refused.clone()
     }
 }
 

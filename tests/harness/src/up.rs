@@ -20,11 +20,12 @@ use crate::{
 
 /// A running `rollcall up`.
 pub struct Up {
-    folder: TempDir,
     nats: Option<NatsLogin>,
     clock: Option<Earlier>,
     process: Process,
     address: SocketAddr,
+    /// Last: it has the last words of the process.
+    folder: TempDir,
 }
 
 impl Up {
@@ -187,7 +188,9 @@ impl Up {
 }
 
 fn spawn(folder: &Path, listen: SocketAddr, nats: Option<&NatsLogin>, clock: Option<Earlier>) -> Process {
-    let mut command = Command::new(rollcall());
+    // Without the signal, what writes too large a file gets an error, as on a full disk; see [`Process::limit_files`].
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(rollcall());
     command.args(["up", "--output", "json", "--api", "127.0.0.1:0", "--listen", &listen.to_string(), "--data"]);
     command.arg(folder.join("data"));
     let fleet = folder.join("fleet.yaml");

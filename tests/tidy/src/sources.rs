@@ -47,14 +47,8 @@ fn names_say_the_job() {
 }
 
 /// Crates that still have comments of one or two words. A crate leaves the list with its last one, and none joins it.
-const LABELLED: &[&str] = &[
-    "services/api",
-    "services/backbone",
-    "services/connector",
-    "services/rollcall",
-    "tests/bench",
-    "tests/harness",
-];
+const LABELLED: &[&str] =
+    &["services/api", "services/backbone", "services/connector", "services/rollcall", "tests/bench", "tests/harness"];
 
 #[test]
 fn a_doc_comment_says_more_than_a_name() {

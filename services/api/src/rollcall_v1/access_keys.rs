@@ -1,23 +1,27 @@
-//! Access keys: what signs requests for an operator.
+//! Access keys, with which operators sign requests.
 //!
-//! For administrators of the whole fleet alone. Invariant: a secret is shown when its key is made and never again, though
-//! it could be derived again: who has lost it makes another key.
+//! For administrators of the whole fleet alone. Invariant: a secret is shown when its key is made and never again, although it
+//! could be derived again: an operator who has lost it makes another key.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::fleet::{AccessKey, AccessKeyId, FleetCommand, FleetEvent};
+use rollcall_domain::fleet::{AccessKey, AccessKeyId, FleetCommand, FleetEvent, Role};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::operators::named;
 use crate::{
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    times,
+    context::FleetContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// A key that is to be made.
@@ -88,38 +92,46 @@ impl From<&AccessKey> for AccessKeyShown {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(create))
+        .operation(Role::Admin, routes!(list))
+        .operation(Role::Admin, routes!(show))
+        .operation(Role::Admin, routes!(enable))
+        .operation(Role::Admin, routes!(disable))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Make an access key
 #[utoipa::path(post, path = "/rollcall/v1/access-keys", tag = "Operators", request_body = AccessKeyWanted,
     responses((status = 201, body = AccessKeyMade), Errors))]
-pub(crate) async fn create(
-    call: FleetCall,
-    Body(wanted): Body<AccessKeyWanted>,
-) -> Result<Created<AccessKeyMade>, ApiError> {
-    call.needs_everything()?;
-    let fleet = call.api.fleet();
+async fn create(context: FleetContext, Body(wanted): Body<AccessKeyWanted>) -> Result<Created<AccessKeyMade>, ApiError> {
+    context.require_unlimited_scope()?;
+    let fleet = context.api.fleet();
     let operator = named(&fleet.fleet, &wanted.operator)?;
     let project = fleet.fleet.operators.get(&operator).map(|operator| operator.project.as_str());
     if wanted.project_id.as_deref().is_some_and(|wanted| Some(wanted) != project) {
         let rule = format!("the project of operator {operator} is {}", project.unwrap_or_default());
         return Err(ApiError::invalid("project_id", rule));
     }
-    let key = call.api.access.new_access_key(&*call.api.entropy);
+    let key = context.api.access.new_access_key(&*context.api.entropy);
     let description = wanted.description.unwrap_or_default().into();
     let command = FleetCommand::CreateAccessKey { key: key.clone(), operator, description };
-    let key = match call.command(command).await?.earlier {
+    let key = match context.command(command).await?.earlier {
         Some(FleetEvent::AccessKeyCreated { key, .. }) => key,
         Some(_) | None => key,
     };
-    let secret_key = call.api.access.secret_of(&key).expose_secret().to_owned();
-    Ok(Created(AccessKeyMade { key: shown(&call, &key)?, secret_key }))
+    let secret_key = context.api.access.secret_of(&key).expose_secret().to_owned();
+    Ok(Created(AccessKeyMade { key: shown(&context, &key)?, secret_key }))
 }
 
 /// List access keys
 #[utoipa::path(get, path = "/rollcall/v1/access-keys", tag = "Operators", params(Which),
     responses((status = 200, body = AccessKeys), Errors))]
-pub(crate) async fn list(call: FleetCall, Query(which): Query<Which>) -> Result<Json<AccessKeys>, ApiError> {
-    call.needs_everything()?;
-    let fleet = call.api.fleet();
+async fn list(context: FleetContext, Query(which): Query<Which>) -> Result<Json<AccessKeys>, ApiError> {
+    context.require_unlimited_scope()?;
+    let fleet = context.api.fleet();
     let operator = which.operator.as_deref().map(|name| named(&fleet.fleet, name)).transpose()?;
     let wanted = |key: &&AccessKey| operator.as_ref().is_none_or(|operator| key.operator == *operator);
     let access_keys = fleet.fleet.access_keys.values().filter(wanted).map(AccessKeyShown::from).collect();
@@ -129,54 +141,54 @@ pub(crate) async fn list(call: FleetCall, Query(which): Query<Which>) -> Result<
 /// Show an access key
 #[utoipa::path(get, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn show(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
-    call.needs_everything()?;
-    let key = known(&call, &key)?;
-    shown(&call, &key).map(Json)
+async fn show(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+    context.require_unlimited_scope()?;
+    let key = known(&context, &key)?;
+    shown(&context, &key).map(Json)
 }
 
 /// Make an access key usable again
 #[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/enable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn enable(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
-    switch(&call, &key, true).await
+async fn enable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+    switch(&context, &key, true).await
 }
 
 /// Stop an access key from being used
 #[utoipa::path(post, path = "/rollcall/v1/access-keys/{access_key}/disable", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 200, body = AccessKeyShown), Errors))]
-pub(crate) async fn disable(call: FleetCall, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
-    switch(&call, &key, false).await
+async fn disable(context: FleetContext, Path(key): Path<String>) -> Result<Json<AccessKeyShown>, ApiError> {
+    switch(&context, &key, false).await
 }
 
 /// Take an access key away
 #[utoipa::path(delete, path = "/rollcall/v1/access-keys/{access_key}", tag = "Operators", params(("access_key" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: FleetCall, Path(key): Path<String>) -> Result<Done, ApiError> {
-    call.needs_everything()?;
-    let key = known(&call, &key)?;
-    call.command(FleetCommand::DeleteAccessKey(key)).await?;
-    Ok(Done)
+async fn delete(context: FleetContext, Path(key): Path<String>) -> Result<NoContent, ApiError> {
+    context.require_unlimited_scope()?;
+    let key = known(&context, &key)?;
+    context.command(FleetCommand::DeleteAccessKey(key)).await?;
+    Ok(NoContent)
 }
 
-async fn switch(call: &FleetCall, key: &str, enabled: bool) -> Result<Json<AccessKeyShown>, ApiError> {
-    call.needs_everything()?;
-    let key = known(call, key)?;
-    call.command(FleetCommand::SwitchAccessKey { key: key.clone(), enabled }).await?;
-    shown(call, &key).map(Json)
+async fn switch(context: &FleetContext, key: &str, enabled: bool) -> Result<Json<AccessKeyShown>, ApiError> {
+    context.require_unlimited_scope()?;
+    let key = known(context, key)?;
+    context.command(FleetCommand::SwitchAccessKey { key: key.clone(), enabled }).await?;
+    shown(context, &key).map(Json)
 }
 
 fn not_found(key: &str) -> ApiError {
     ApiError::new(Code::AccessKeyNotFound, format!("access key {key:?} does not exist"))
 }
 
-fn known(call: &FleetCall, key: &str) -> Result<AccessKeyId, ApiError> {
-    let fleet = call.api.fleet();
+fn known(context: &FleetContext, key: &str) -> Result<AccessKeyId, ApiError> {
+    let fleet = context.api.fleet();
     let id = AccessKeyId::parse(key).ok().filter(|id| fleet.fleet.access_keys.contains_key(id));
     id.ok_or_else(|| not_found(key))
 }
 
-fn shown(call: &FleetCall, key: &AccessKeyId) -> Result<AccessKeyShown, ApiError> {
-    let fleet = call.api.fleet();
+fn shown(context: &FleetContext, key: &AccessKeyId) -> Result<AccessKeyShown, ApiError> {
+    let fleet = context.api.fleet();
     fleet.fleet.access_keys.get(key).map(AccessKeyShown::from).ok_or_else(|| not_found(key.as_str()))
 }

@@ -1,32 +1,29 @@
-//! Attempts: why a device was not let in, or a change not made; and trying again after a fix.
+//! Attempts: why a device was not let in, or a change was rejected; and replaying one after a fix.
 //!
-//! A registrar keeps what it has rejected, a connector what it has refused by itself; both are replayed by a registrar.
-//! They have no resource space, so that only callers with the whole instance see them. Invariant: text out of a
-//! certificate is escaped before people see it; the certificate itself is in the request, as DER.
+//! A registrar stores what it has rejected, a connector what it has refused by itself; a registrar replays both. Attempts have no
+//! resource space, so that only callers with the whole instance see them. Invariant: text out of a certificate is escaped before
+//! people see it; the certificate itself is in the request, as DER.
 
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
+    fleet::Role,
     ids::Position,
     registry::{Actor, RequestBody},
     text,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{LIMIT_DEFAULT, LIMIT_MAX},
-    recent_attempts::{Wanted, device, presented},
-    times,
+    context::InstanceContext,
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, route::Routes, times},
+    instances::recent_attempts::{AttemptFilter, device, presented},
 };
 
-/// Characters of one Subject attribute that people get to see.
+/// Characters of one Subject attribute that are shown.
 const ATTRIBUTE_CHARS_MAX: usize = 64;
 
 /// Which attempts to list.
@@ -143,37 +140,48 @@ pub(crate) struct Replayed {
     position: u64,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(replay))
+}
+
 /// List why connections and changes were refused
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts", tag = "Attempts",
     params(("instance_id" = String, Path), Which), responses((status = 200, body = AttemptsShown), Errors))]
-pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
-    call.needs_whole_instance()?;
-    let limit = which.limit()?;
-    let wanted = which.wanted()?;
-    let attempts = &*call.realm.backbone.attempts;
-    let mut positions = call.realm.attempts.find(attempts, &call.realm.log(), &wanted, limit + 1).await?;
+async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<AttemptsShown>, ApiError> {
+    context.require_whole_instance()?;
+    let limit = paging::limit(which.limit)?;
+    let filter = which.filter()?;
+    let attempts = &*context.instance.backbone.attempts;
+    let mut positions = context.instance.attempts.find(attempts, &context.instance.log(), &filter, limit + 1).await?;
     let more = positions.len() > limit;
     positions.truncate(limit);
     let next = positions.last().filter(|_| more).map(|position| position.0);
     let mut found = Vec::with_capacity(positions.len());
     for position in positions {
-        found.extend(read(&call, position).await?.map(|attempt| (position, attempt)));
+        found.extend(read(&context, position).await?.map(|attempt| (position, attempt)));
     }
-    Ok(Json(AttemptsShown { attempts: shown(&call, found).await?, next }))
+    Ok(Json(AttemptsShown { attempts: shown(&context, found).await?, next }))
 }
 
 /// Show all that is known of an attempt
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = AttemptWhole), Errors))]
-pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<AttemptWhole>, ApiError> {
-    call.needs_whole_instance()?;
-    let (position, attempt) = found(&call, &position).await?;
+async fn show(
+    context: InstanceContext,
+    Path((_, position)): Path<(String, String)>,
+) -> Result<Json<AttemptWhole>, ApiError> {
+    context.require_whole_instance()?;
+    let (position, attempt) = found(&context, &position).await?;
     let request = serde_json::from_slice(&encode_request(&attempt.request)).unwrap_or_default();
     let checks = attempt.checks.iter();
     let checks =
         checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
     let checks = checks.collect();
-    let attempt = shown(&call, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
+    let attempt = shown(&context, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
     Ok(Json(AttemptWhole { attempt, checks, request }))
 }
 
@@ -182,9 +190,9 @@ pub(crate) async fn show(call: Call, Path((_, position)): Path<(String, String)>
 /// The same certificate is ruled on again, as things stand now.
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/attempts/{position}/replay", tag = "Attempts",
     params(("instance_id" = String, Path), ("position" = String, Path)), responses((status = 200, body = Replayed), Errors))]
-pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
-    call.needs_whole_instance()?;
-    let (_, attempt) = found(&call, &position).await?;
+async fn replay(context: InstanceContext, Path((_, position)): Path<(String, String)>) -> Result<Json<Replayed>, ApiError> {
+    context.require_whole_instance()?;
+    let (_, attempt) = found(&context, &position).await?;
     let body = match attempt.request.request {
         AnyRequest::Registry(request) => request.body,
         AnyRequest::Fleet { .. } => return Err(not_found(&position)),
@@ -196,18 +204,12 @@ pub(crate) async fn replay(call: Call, Path((_, position)): Path<(String, String
             return Err(ApiError::new(Code::NotOffered, text));
         }
     }
-    let granted = call.request(0, body).await?;
-    Ok(Json(Replayed { accepted: true, position: granted.position.0 }))
+    let accepted = context.request(0, body).await?;
+    Ok(Json(Replayed { accepted: true, position: accepted.position.0 }))
 }
 
 impl Which {
-    fn limit(&self) -> Result<usize, ApiError> {
-        let Some(limit) = self.limit else { return Ok(LIMIT_DEFAULT) };
-        let within = usize::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        within.ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
-    }
-
-    fn wanted(self) -> Result<Wanted, ApiError> {
+    fn filter(self) -> Result<AttemptFilter, ApiError> {
         let time = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
         let (since, until) = (time("since", self.since)?, time("until", self.until)?);
         if since.zip(until).is_some_and(|(since, until)| since > until) {
@@ -220,7 +222,7 @@ impl Which {
         };
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (code, certificate, device) = (said(self.code), said(self.certificate), said(self.device));
-        Ok(Wanted { code, certificate, device, since, until, before })
+        Ok(AttemptFilter { code, certificate, device, since, until, before })
     }
 }
 
@@ -228,16 +230,16 @@ fn not_found(position: &str) -> ApiError {
     ApiError::new(Code::AttemptNotFound, format!("there is no attempt at {position:?}, or not any more"))
 }
 
-async fn found(call: &Call, position: &str) -> Result<(Position, Attempt), ApiError> {
+async fn found(context: &InstanceContext, position: &str) -> Result<(Position, Attempt), ApiError> {
     let at = position.parse().ok().filter(|at| *at > 0).map(Position).ok_or_else(|| not_found(position))?;
-    let attempt = read(call, at).await?.ok_or_else(|| not_found(position))?;
+    let attempt = read(context, at).await?.ok_or_else(|| not_found(position))?;
     Ok((at, attempt))
 }
 
-/// `None`: the stream does not hold it any more.
-async fn read(call: &Call, position: Position) -> Result<Option<Attempt>, ApiError> {
+/// `None`: the stream has dropped it.
+async fn read(context: &InstanceContext, position: Position) -> Result<Option<Attempt>, ApiError> {
     let before = Position(position.0.saturating_sub(1));
-    let entry = call.realm.backbone.attempts.read(&call.realm.log(), before, 1).await?.pop();
+    let entry = context.instance.backbone.attempts.read(&context.instance.log(), before, 1).await?.pop();
     let Some(entry) = entry.filter(|entry| entry.position == position) else { return Ok(None) };
     decode_attempt(&entry.record).map(Some).map_err(|error| {
         tracing::error!(%position, %error, "an attempt cannot be read");
@@ -245,11 +247,12 @@ async fn read(call: &Call, position: Position) -> Result<Option<Attempt>, ApiErr
     })
 }
 
-/// Proving chains takes a processor some time: not on a thread that serves others.
-async fn shown(call: &Call, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
-    let trust = call.configuration().trust_store();
-    call.realm
-        .look(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
+/// Where blocking is allowed: verifying the chains keeps a processor busy.
+async fn shown(context: &InstanceContext, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
+    let trust = context.configuration().trust_store();
+    context
+        .instance
+        .lookup(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
         .await
 }
 
@@ -293,7 +296,7 @@ fn certificate(der: &[u8], attempt: &Attempt, trust: &TrustStore) -> Certificate
     }
 }
 
-/// The Subject as `CN=…, O=…`: those of its attributes that can be used.
+/// The Subject as `CN=…, O=…`, without attributes that cannot be used.
 fn subject(facts: &CertificateFacts) -> String {
     let attributes = SubjectAttribute::ALL.into_iter().rev().filter_map(|attribute| {
         let value = facts.attribute(attribute).ok()?;

@@ -3,10 +3,15 @@
 use axum::Json;
 use rollcall_backbone::{presence::FleetBeat, seal::Point};
 use rollcall_devices::reach;
+use rollcall_domain::fleet::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::{call::Call, error::ApiError, openapi::Errors, times};
+use crate::{
+    context::InstanceContext,
+    http::{error::ApiError, errors::Errors, route::Routes, times},
+};
 
 /// A connector.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,15 +69,20 @@ pub(crate) struct Connectors {
     connectors: Vec<ConnectorShown>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list))
+}
+
 /// List the connectors that serve an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/connectors", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = Connectors), Errors))]
-pub(crate) async fn list(call: Call) -> Result<Json<Connectors>, ApiError> {
-    let backbone = &call.realm.backbone;
-    // The log's end first: a connector may read on meanwhile, and is then not behind.
-    let last = backbone.log.last(&call.realm.log()).await?;
-    let heard = call.realm.connectors(call.now()).await?;
-    let (own, own_fleet) = (call.realm.view.admission().status().borrow().point(), call.api.fleet().point);
+async fn list(context: InstanceContext) -> Result<Json<Connectors>, ApiError> {
+    let backbone = &context.instance.backbone;
+    // The log's end first: a connector that reads on meanwhile is then not taken for one that lags.
+    let last = backbone.log.last(&context.instance.log()).await?;
+    let heard = context.instance.connectors(context.now()).await?;
+    let (own, own_fleet) = (context.instance.view.admission().status().borrow().point(), context.api.fleet().point);
     let mut connectors: Vec<ConnectorShown> = heard
         .into_iter()
         .map(|seen| ConnectorShown {

@@ -1,9 +1,9 @@
-//! Declaring what an instance is to hold, under ids that the caller chooses: what a fleet file is applied with.
+//! Declaring what an instance is to hold, under ids that the caller chooses: a fleet file is applied with these operations.
 //!
-//! v5 makes up the ids of what it creates, so a file could not name them, and its updates cannot say "and nothing else".
-//! Each operation here is a PUT of one whole thing: it is created, changed, or left alone where it is so already, and then
-//! nothing is asked of the registrar. Roles, scopes and rules are those of the v5 operations. What v5 does with chosen
-//! ids as it is (binding, proofs of possession, a CA certificate's template) has no second operation here.
+//! v5 makes up the ids of what it creates, so a file could not name them, and its updates cannot say "and nothing else". Each
+//! operation here is a PUT of one whole thing: it is created, changed, or left alone where it is so already, and then nothing is
+//! submitted to the registrar. Roles, scopes and rules are those of the v5 operations. Where v5 takes chosen ids as it is
+//! (binding, proofs of possession, a CA certificate's template) there is no second operation here.
 
 pub(super) mod certificates;
 pub(super) mod policies;
@@ -15,7 +15,10 @@ use rollcall_domain::registry::Command;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{call::Call, codes::Code, error::ApiError};
+use crate::{
+    context::InstanceContext,
+    http::{codes::Code, error::ApiError},
+};
 
 /// What a declaration came to.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -39,30 +42,27 @@ pub(crate) struct Declared {
     position: Option<u64>,
 }
 
-/// What has to be done for something to be as it is declared.
+/// The change that makes a thing as it is declared.
 enum Needed {
-    /// To be created.
     Create(Command),
-    /// To be changed.
     Change(Command),
-    /// Nothing.
     Nothing,
 }
 
 impl Needed {
-    /// Has the registrar rule on it, if there is anything to rule on.
-    async fn ask(self, call: &Call) -> Result<Declared, ApiError> {
+    /// Submits the change, if there is one.
+    async fn ask(self, context: &InstanceContext) -> Result<Declared, ApiError> {
         let (outcome, command) = match self {
             Self::Create(command) => (DeclarationOutcome::Created, command),
             Self::Change(command) => (DeclarationOutcome::Changed, command),
             Self::Nothing => return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None }),
         };
-        let position = call.command(command).await?.position;
+        let position = context.command(command).await?.position;
         Ok(Declared { outcome, position: Some(position.0) })
     }
 }
 
-/// A field of a v5 body that the path says already: it may be absent, and may not say anything else.
+/// Checks a field of a v5 body that the path has too: it may be absent, and may not differ.
 fn as_in_path(field: &str, given: Option<&str>, path: &str) -> Result<(), ApiError> {
     match given.filter(|given| !given.is_empty() && *given != path) {
         None => Ok(()),

@@ -1,26 +1,22 @@
-//! Finding devices by the beginning of what they are called, as somebody types; letting a deleted one come back.
+//! Finding devices by a prefix, as a person types; readmitting a deleted one.
 //!
-//! Not a list of all (`v5::devices`): nothing is counted, and the order is that of the field.
+//! The list of all devices is `v5::devices`; here nothing is counted, and the order is that of the field.
 
 use axum::{Json, extract::Path};
-use rollcall_domain::{ids::DeviceId, registry::Command};
+use rollcall_domain::{fleet::Role, ids::DeviceId, registry::Command};
 use rollcall_projection::directory::{Cursor, PrefixField};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
-use super::events::span_of;
+use super::history::visible_since;
 use crate::{
-    answer::Done,
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{LIMIT_DEFAULT, LIMIT_MAX},
+    context::{InstanceContext, device_not_found},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, responses::NoContent, route::Routes},
     v5::devices::object::DeviceSummary,
 };
 
-/// Characters of what is searched for: no field is longer.
+/// Characters of a prefix: no field is longer.
 const PREFIX_CHARS_MAX: usize = 256;
 
 /// What a search goes by.
@@ -64,11 +60,16 @@ pub(crate) struct Matches {
     cursor: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(find)).operation(Role::Operator, routes!(readmit))
+}
+
 /// Find devices by the beginning of a field
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices", tag = "History",
     params(("instance_id" = String, Path), Search), responses((status = 200, body = Matches), Errors))]
-pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
-    let limit = read_limit(search.limit)?;
+async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<Json<Matches>, ApiError> {
+    let limit = paging::limit(search.limit)?;
     let prefix = search.prefix.unwrap_or_default();
     if prefix.chars().count() > PREFIX_CHARS_MAX {
         return Err(ApiError::invalid("prefix", format!("give at most {PREFIX_CHARS_MAX} characters")));
@@ -83,11 +84,11 @@ pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Jso
         By::NodeId => PrefixField::NodeId,
         By::Name => PrefixField::Name,
     };
-    let spaces = call.caller.scope.spaces.clone();
-    let found = call.realm.look(move |realm| {
-        let found = realm.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
-        let configuration = realm.configuration();
-        let devices = found.devices.iter().map(|listed| DeviceSummary::of(realm, &configuration, &listed.device));
+    let spaces = context.caller.scope.spaces.clone();
+    let found = context.instance.lookup(move |instance| {
+        let found = instance.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
+        let configuration = instance.configuration();
+        let devices = found.devices.iter().map(|listed| DeviceSummary::of(instance, &configuration, &listed.device));
         Some(Matches { devices: devices.collect(), cursor: found.next.map(|next| next.to_string()) })
     });
     found.await.map(Json)
@@ -96,30 +97,13 @@ pub(crate) async fn find(call: Call, Query(search): Query<Search>) -> Result<Jso
 /// Let a deleted device register again
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn readmit(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
-    // Whoever is limited to some resource spaces readmits what was in one of them.
-    span_of(&call, &device).await?;
-    call.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
-        Code::NotFound => not_found(&device_id),
+async fn readmit(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
+    // A caller with a limited scope readmits only devices that were in a resource space of it.
+    visible_since(&context, &device).await?;
+    context.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
+        Code::NotFound => device_not_found(&device_id),
         _ => error,
     })?;
-    Ok(Done)
-}
-
-/// Reads how many entries a page is to have.
-///
-/// # Errors
-/// [`Code::LimitOutOfRange`].
-pub(super) fn read_limit(limit: Option<i64>) -> Result<usize, ApiError> {
-    let Some(limit) = limit else { return Ok(LIMIT_DEFAULT) };
-    usize::try_from(limit)
-        .ok()
-        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-        .ok_or_else(|| ApiError::new(Code::LimitOutOfRange, format!("limit is {limit}: give 1 to {LIMIT_MAX}")))
-}
-
-/// Nobody knows of such a device, or not this caller.
-pub(super) fn not_found(device_id: &str) -> ApiError {
-    ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {device_id:?}"))
+    Ok(NoContent)
 }

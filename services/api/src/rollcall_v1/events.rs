@@ -1,32 +1,34 @@
-//! What has happened, from the log: to one device, also to one that is gone, and to a whole instance.
+//! What has happened, from the log: to one device, also to a deleted one, and to a whole instance.
 //!
-//! Not for why somebody was refused: that is no event. Invariants: a record is shown as it is stored, but for
-//! certificates, which are named and not sent; a caller who is limited to some resource spaces sees of a device what
-//! happened since it was registered in one of them.
+//! Why a device was refused is no event (`attempts`). Invariants: a record is shown as it is stored, except that certificates are
+//! named and not sent; a caller with a limited scope sees of a device what [`history`](super::history) allows.
 
 mod shown;
 
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use rollcall_domain::{
-    ids::{DeviceId, Position, SpaceId},
-    registry::Event,
+    fleet::Role,
+    ids::{DeviceId, Position},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use self::shown::EventShown;
-use super::devices::{not_found, read_limit};
-use crate::{call::Call, error::ApiError, extract::Query, openapi::Errors, records, records::Stored};
+use super::history::visible_since;
+use crate::{
+    context::{InstanceContext, device_not_found},
+    http::{error::ApiError, errors::Errors, extract::Query, paging, route::Routes},
+    instances::records::{self, StoredRecord},
+};
 
 /// Records that are read at a time for one answer.
 const READING_MAX: usize = 8;
-/// Records that are looked at in one step backwards.
+/// Records read in one step backwards.
 const STEP_RECORDS: u64 = 200;
-/// Records that are looked at for one answer where a type is wanted.
+/// Records read for one answer where a type is filtered by.
 const LOOKED_AT_MAX: u64 = 10_000;
-/// Records of a device that are looked at for when it was registered.
-const HISTORY_MAX: usize = 1000;
 
 /// Which part of the history.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,48 +62,53 @@ pub(crate) struct Events {
     next: Option<u64>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(of_device)).operation(Role::Viewer, routes!(of_instance))
+}
+
 /// Show what has happened to a device
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", tag = "History",
     params(("instance_id" = String, Path), ("device_id" = String, Path), Part),
     responses((status = 200, body = Events), Errors))]
-pub(crate) async fn of_device(
-    call: Call,
+async fn of_device(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(part): Query<Part>,
 ) -> Result<Json<Events>, ApiError> {
-    let limit = read_limit(part.limit)?;
-    let device = DeviceId::parse(&device_id).map_err(|_| not_found(&device_id))?;
-    let from = span_of(&call, &device).await?;
+    let limit = paging::limit(part.limit)?;
+    let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
+    let from = visible_since(&context, &device).await?;
     let before = part.before.map(Position);
     // One more than wanted tells whether there is more.
-    let positions = call.realm.look(move |realm| realm.view.history(&device, before, limit + 1)).await?;
+    let positions = context.instance.lookup(move |instance| instance.view.history(&device, before, limit + 1)).await?;
     let mut positions: Vec<Position> = positions.into_iter().filter(|position| *position >= from).collect();
     let more = positions.len() > limit;
     positions.truncate(limit);
     let next = positions.last().filter(|_| more).map(|last| last.0);
-    let reading = futures_util::stream::iter(positions).map(|position| records::at(&call.realm, position));
-    let found: Vec<Option<Stored>> = reading.buffered(READING_MAX).try_collect().await?;
+    let reading = futures_util::stream::iter(positions).map(|position| records::at(&context.instance, position));
+    let found: Vec<Option<StoredRecord>> = reading.buffered(READING_MAX).try_collect().await?;
     Ok(Json(Events { events: found.iter().flatten().map(EventShown::from).collect(), next }))
 }
 
 /// Show what has happened to an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/events", tag = "History",
     params(("instance_id" = String, Path), Part, Kind), responses((status = 200, body = Events), Errors))]
-pub(crate) async fn of_instance(
-    call: Call,
+async fn of_instance(
+    context: InstanceContext,
     Query(part): Query<Part>,
     Query(Kind { kind }): Query<Kind>,
 ) -> Result<Json<Events>, ApiError> {
-    call.needs_whole_instance()?;
-    let limit = read_limit(part.limit)?;
+    context.require_whole_instance()?;
+    let limit = paging::limit(part.limit)?;
     let kind = kind.filter(|kind| !kind.is_empty());
-    let reached = call.realm.view.admission().status().borrow().position;
+    let reached = context.instance.view.admission().status().borrow().position;
     let newest = part.before.map_or(reached.0, |before| before.saturating_sub(1)).min(reached.0);
     let (mut events, mut end) = (Vec::new(), newest);
     while end > 0 && events.len() < limit && newest - end < LOOKED_AT_MAX {
         let missing = (limit - events.len()) as u64;
         let after = end.saturating_sub(if kind.is_some() { STEP_RECORDS } else { missing });
-        let step = records::between(&call.realm, Position(after), Position(end)).await?;
+        let step = records::between(&context.instance, Position(after), Position(end)).await?;
         for stored in step.iter().rev() {
             let event = EventShown::from(stored);
             if kind.as_ref().is_none_or(|kind| *kind == event.kind) {
@@ -118,39 +125,4 @@ pub(crate) async fn of_instance(
     }
     let next = (end > 0).then_some(end + 1);
     Ok(Json(Events { events, next }))
-}
-
-/// From which position on the caller may see the history of a device.
-///
-/// # Errors
-/// [`Code::DeviceNotFound`](crate::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
-pub(super) async fn span_of(call: &Call, device: &DeviceId) -> Result<Position, ApiError> {
-    let asked = device.clone();
-    let look =
-        move |realm: &crate::realm::Realm| Some((realm.view.show(&asked)?, realm.view.history(&asked, None, HISTORY_MAX)?));
-    let (live, history) = call.realm.look(look).await?;
-    if live.is_none() && history.is_empty() {
-        return Err(not_found(device.as_str()));
-    }
-    if call.caller.scope.spaces.is_none() {
-        return Ok(Position::START);
-    }
-    let registration = match live {
-        Some(listed) => Some((listed.created, listed.device.space)),
-        None => last_registration(call, &history).await?,
-    };
-    let seen = registration.filter(|(_, space)| call.caller.scope.holds_space(space));
-    seen.map(|(from, _)| from).ok_or_else(|| not_found(device.as_str()))
-}
-
-/// The last record of a history, latest first, by which the device was registered, and in which resource space.
-async fn last_registration(call: &Call, history: &[Position]) -> Result<Option<(Position, SpaceId)>, ApiError> {
-    for position in history {
-        let stored = records::at(&call.realm, *position).await?;
-        let event = stored.as_ref().and_then(Stored::event);
-        if let Some(Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. }) = event {
-            return Ok(Some((*position, profile.space.clone())));
-        }
-    }
-    Ok(None)
 }

@@ -1,4 +1,4 @@
-//! Whether this process can do its work, for whoever looks after it. Served to whoever asks, so it says little.
+//! Whether this process is ready, for load balancers and administrators. Served without authentication, so it says little.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use rollcall_domain::ids::InstanceId;
 use rollcall_projection::readiness::Unready;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::state::Api;
+use crate::{http::route::Routes, state::Api};
 
 /// How the process stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,11 +49,16 @@ pub(crate) struct InstanceHealth {
     reason: Option<&'static str>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().open(routes!(show))
+}
+
 /// Show whether the API is ready
 #[utoipa::path(get, path = "/rollcall/v1/health", tag = "Health", responses(
     (status = 200, body = Health, description = "Everything is ready"),
     (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
-pub(crate) async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
+async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let fleet = of_fleet(&api);
     let instances: Vec<InstanceHealth> = api.fleet().fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
     let reasons: Vec<_> = instances.iter().map(|instance| instance.reason).chain([fleet.reason]).flatten().collect();
@@ -71,9 +77,9 @@ const LOG_UNWRITABLE: &str = "log_unwritable";
 
 /// The one place that says whether an instance is ready.
 fn of_instance(api: &Api, id: &InstanceId) -> InstanceHealth {
-    let unready = match api.realms.get(id) {
+    let unready = match api.instances.get(id) {
         None => Some(Unready::Reading),
-        Some(realm) => realm.unready(),
+        Some(instance) => instance.unready(),
     };
     let reason = reason(api, unready);
     InstanceHealth { id: id.to_string(), ready: reason.is_none(), reason }

@@ -4,21 +4,25 @@ use std::sync::Arc;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
-    fleet::{Edition, FleetCommand, Instance, InstanceDraft},
+    fleet::{Edition, FleetCommand, Instance, InstanceDraft, Role},
     ids::{Incarnation, InstanceId},
 };
 use rollcall_projection::directory::DeviceQuery;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    realm::Realm,
+    context::FleetContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::Body,
+        responses::{Created, NoContent},
+        route::Routes,
+    },
+    instances::{known, not_found, served::ServedInstance},
     rollcall_v1::log_status::LogStatus,
 };
 
@@ -164,86 +168,86 @@ impl InstanceDetails {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Admin, routes!(update))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Add an instance
 #[utoipa::path(post, path = "/rollcall/v1/instances", tag = "Fleet", request_body = NewInstance,
     responses((status = 201, body = InstanceShown), Errors))]
-pub(crate) async fn add(call: FleetCall, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
-    call.needs_everything()?;
+async fn add(context: FleetContext, Body(wanted): Body<NewInstance>) -> Result<Created<InstanceShown>, ApiError> {
+    context.require_unlimited_scope()?;
     let id = InstanceId::parse(&wanted.id).map_err(|error| ApiError::invalid("id", error))?;
     let NewInstance { access_domain, edition, region, devices_max, .. } = wanted;
     let details = InstanceDetails { access_domain, edition, region, devices_max };
-    call.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
-    shown(&call, &id).await.map(Created)
+    context.command(FleetCommand::CreateInstance(details.of(id.clone()))).await?;
+    shown(&context, &id).await.map(Created)
 }
 
 /// List instances
 #[utoipa::path(get, path = "/rollcall/v1/instances", tag = "Fleet", responses((status = 200, body = Instances), Errors))]
-pub(crate) async fn list(call: FleetCall) -> Result<Json<Instances>, ApiError> {
-    let fleet = call.api.fleet();
+async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
+    let fleet = context.api.fleet();
     let mut instances = Vec::new();
-    for instance in fleet.fleet.instances.values().filter(|instance| call.caller.scope.holds_instance(&instance.id)) {
-        instances.push(with_status(&call, instance).await);
+    for instance in fleet.fleet.instances.values().filter(|instance| context.caller.scope.holds_instance(&instance.id)) {
+        instances.push(with_status(&context, instance).await);
     }
-    let log = LogStatus::of(&fleet.status(), &call.api.fleet_seen(), call.api.unwritable());
+    let log = LogStatus::of(&fleet.status(), &context.api.fleet_seen(), context.api.unwritable());
     Ok(Json(Instances { fleet: log, instances }))
 }
 
 /// Show an instance
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
-pub(crate) async fn show(call: FleetCall, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
-    let id = known(&call, &id)?;
-    if !call.caller.scope.holds_instance(&id) {
-        let text = format!("operator {} may not use instance {id}", call.caller.operator);
+async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
+    let id = known(&context.api.fleet(), &id)?;
+    if !context.caller.scope.holds_instance(&id) {
+        let text = format!("operator {} may not use instance {id}", context.caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
     }
-    shown(&call, &id).await.map(Json)
+    shown(&context, &id).await.map(Json)
 }
 
 /// Change an instance
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     request_body = InstanceDetails, responses((status = 200, body = InstanceShown), Errors))]
-pub(crate) async fn update(
-    call: FleetCall,
+async fn update(
+    context: FleetContext,
     Path(id): Path<String>,
     Body(wanted): Body<InstanceDetails>,
 ) -> Result<Json<InstanceShown>, ApiError> {
-    call.needs_everything()?;
-    let id = known(&call, &id)?;
-    call.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
-    shown(&call, &id).await.map(Json)
+    context.require_unlimited_scope()?;
+    let id = known(&context.api.fleet(), &id)?;
+    context.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
+    shown(&context, &id).await.map(Json)
 }
 
 /// Take an instance out of service; its log stays
 #[utoipa::path(delete, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: FleetCall, Path(id): Path<String>) -> Result<Done, ApiError> {
-    call.needs_everything()?;
-    let id = known(&call, &id)?;
-    call.command(FleetCommand::DeleteInstance(id)).await?;
-    Ok(Done)
+async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
+    context.require_unlimited_scope()?;
+    let id = known(&context.api.fleet(), &id)?;
+    context.command(FleetCommand::DeleteInstance(id)).await?;
+    Ok(NoContent)
 }
 
-fn not_found(named: &str) -> ApiError {
-    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
-}
-
-fn known(call: &FleetCall, named: &str) -> Result<InstanceId, ApiError> {
-    let fleet = call.api.fleet();
-    let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
-    id.ok_or_else(|| not_found(named))
-}
-
-async fn shown(call: &FleetCall, id: &InstanceId) -> Result<InstanceShown, ApiError> {
-    let fleet = call.api.fleet();
+async fn shown(context: &FleetContext, id: &InstanceId) -> Result<InstanceShown, ApiError> {
+    let fleet = context.api.fleet();
     let instance = fleet.fleet.instances.get(id).ok_or_else(|| not_found(id.as_str()))?;
-    Ok(with_status(call, instance).await)
+    Ok(with_status(context, instance).await)
 }
 
-async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
-    let unwritable = call.api.unwritable();
-    let status = match call.api.realms.get(&instance.id) {
-        Some(realm) => Some(status(&realm, unwritable).await),
+async fn with_status(context: &FleetContext, instance: &Instance) -> InstanceShown {
+    let unwritable = context.api.unwritable();
+    let status = match context.api.instances.get(&instance.id) {
+        Some(instance) => Some(status(&instance, unwritable).await),
         None => None,
     };
     InstanceShown {
@@ -258,14 +262,14 @@ async fn with_status(call: &FleetCall, instance: &Instance) -> InstanceShown {
     }
 }
 
-async fn status(realm: &Arc<Realm>, unwritable: Option<String>) -> InstanceStatus {
-    let log = LogStatus::of(&realm.view.admission().status().borrow(), &realm.seen(), unwritable);
-    let count = |realm: &Realm| realm.view.count(&DeviceQuery::all(0, &|device| realm.status_of(device)));
-    let connectors = realm.backbone.presence.connectors(&realm.id).await;
+async fn status(instance: &Arc<ServedInstance>, unwritable: Option<String>) -> InstanceStatus {
+    let log = LogStatus::of(&instance.view.admission().status().borrow(), &instance.seen(), unwritable);
+    let count = |instance: &ServedInstance| instance.view.count(&DeviceQuery::all(0, &|device| instance.status_of(device)));
+    let connectors = instance.backbone.presence.connectors(&instance.id).await;
     InstanceStatus {
         log,
-        devices: realm.look(count).await.ok(),
-        online: realm.devices.presence().count() as u64,
+        devices: instance.lookup(count).await.ok(),
+        online: instance.devices.presence().count() as u64,
         connectors: connectors.ok().map(|connectors| connectors.len() as u64),
     }
 }

@@ -1,6 +1,6 @@
-//! Logging in: a password for a token. Two forms: our own, and the one of IAM that scripts for the service use.
+//! Logging in: a password for a token. Two forms: Rollcall's own, and the one of IAM that scripts for the service use.
 //!
-//! Served to whoever asks. Invariant: an answer does not tell whether an operator exists, neither by its text nor by its time.
+//! Served without authentication. Invariant: neither the text nor the time of an answer tells whether an operator exists.
 
 use std::sync::Arc;
 
@@ -14,19 +14,15 @@ use rollcall_domain::fleet::Operator;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
-    access::{Issued, whole},
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    serve::Peer,
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes, serve::Peer, times},
+    security::access::{Issued, caught_up},
     state::Api,
-    times,
 };
 
-/// The header that IAM answers a token in.
+/// The header in which IAM answers a token.
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 
 /// Who logs in.
@@ -53,17 +49,22 @@ pub(crate) struct Session {
     project_id: String,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().open(routes!(log_in)).open(routes!(obtain_token))
+}
+
 /// Log in
 ///
 /// The token goes into `X-Auth-Token`. After five failures the name is locked for five minutes.
 #[utoipa::path(post, path = "/rollcall/v1/login", tag = "Login", request_body = Credentials,
     responses((status = 200, body = Session), Errors))]
-pub(crate) async fn log_in(
+async fn log_in(
     State(api): State<Arc<Api>>,
     peer: Option<Extension<Peer>>,
     Body(credentials): Body<Credentials>,
 ) -> Result<Json<Session>, ApiError> {
-    let (operator, issued) = signed_in(&api, peer, &credentials.operator, credentials.password).await?;
+    let (operator, issued) = token_for_password(&api, peer, &credentials.operator, credentials.password).await?;
     Ok(Json(Session {
         token: issued.token.expose_secret().to_owned(),
         expires_at: times::with_milliseconds(issued.expires_at),
@@ -167,7 +168,7 @@ pub(crate) struct TokenHolder {
 /// The token is in the header `X-Subject-Token`.
 #[utoipa::path(post, path = "/v3/auth/tokens", tag = "Login", request_body = TokenRequest,
     responses((status = 201, body = TokenAnswer, headers(("X-Subject-Token" = String, description = "The token"))), Errors))]
-pub(crate) async fn obtain_token(
+async fn obtain_token(
     State(api): State<Arc<Api>>,
     peer: Option<Extension<Peer>>,
     Body(request): Body<TokenRequest>,
@@ -177,7 +178,7 @@ pub(crate) async fn obtain_token(
         return Err(ApiError::new(Code::NotOffered, "auth.identity.methods: \"password\" alone is offered"));
     }
     let user = identity.password.user;
-    let (operator, issued) = signed_in(&api, peer, &user.name, user.password).await?;
+    let (operator, issued) = token_for_password(&api, peer, &user.name, user.password).await?;
     let wanted = scope.and_then(|scope| scope.project).and_then(|project| project.id);
     if wanted.is_some_and(|wanted| wanted != operator.project.as_str()) {
         let text = format!("auth.scope.project.id: the project of operator {} is {}", operator.name, operator.project);
@@ -195,7 +196,7 @@ pub(crate) async fn obtain_token(
     Ok((StatusCode::CREATED, [(SUBJECT_TOKEN, issued.token.expose_secret().to_owned())], Json(answer)))
 }
 
-async fn signed_in(
+async fn token_for_password(
     api: &Api,
     peer: Option<Extension<Peer>>,
     name: &str,
@@ -203,7 +204,7 @@ async fn signed_in(
 ) -> Result<(Operator, Issued), ApiError> {
     let fleet = api.fleet();
     let source = peer.map(|Extension(Peer(address))| address.ip());
-    let operator = api.access.signed_in(whole(&fleet)?, name, password, source, api.now()).await?;
+    let operator = api.access.check_password(caught_up(&fleet)?, name, password, source, api.now()).await?;
     let issued = api.access.issue(&operator, api.now());
     Ok((operator, issued))
 }

@@ -1,13 +1,18 @@
-//! Who the caller is, and what they may change of themselves: their password.
+//! The caller themselves: who they are, and their own password.
 
 use axum::{Extension, Json};
-use rollcall_domain::fleet::FleetCommand;
+use rollcall_domain::fleet::{FleetCommand, Role};
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::operators::{OperatorShown, shown};
-use crate::{access::whole, answer::Done, call::FleetCall, error::ApiError, extract::Body, openapi::Errors, serve::Peer};
+use crate::{
+    context::FleetContext,
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, serve::Peer},
+    security::access::caught_up,
+};
 
 /// A password in place of another.
 #[derive(Deserialize, ToSchema)]
@@ -20,10 +25,15 @@ pub(crate) struct OwnPassword {
     new: SecretString,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(show)).operation(Role::Viewer, routes!(set_password))
+}
+
 /// Show who the caller is
 #[utoipa::path(get, path = "/rollcall/v1/me", tag = "Login", responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn show(call: FleetCall) -> Result<Json<OperatorShown>, ApiError> {
-    shown(&call, &call.caller.operator).map(Json)
+async fn show(context: FleetContext) -> Result<Json<OperatorShown>, ApiError> {
+    shown(&context, &context.caller.operator).map(Json)
 }
 
 /// Change one's own password, which ends one's sessions
@@ -31,16 +41,16 @@ pub(crate) async fn show(call: FleetCall) -> Result<Json<OperatorShown>, ApiErro
 /// The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
 #[utoipa::path(put, path = "/rollcall/v1/me/password", tag = "Login", request_body = OwnPassword,
     responses((status = 204), Errors))]
-pub(crate) async fn set_password(
-    call: FleetCall,
+async fn set_password(
+    context: FleetContext,
     peer: Option<Extension<Peer>>,
     Body(wanted): Body<OwnPassword>,
-) -> Result<Done, ApiError> {
-    let (access, name) = (&call.api.access, &call.caller.operator);
-    let fleet = call.api.fleet();
+) -> Result<NoContent, ApiError> {
+    let (access, name) = (&context.api.access, &context.caller.operator);
+    let fleet = context.api.fleet();
     let source = peer.map(|Extension(Peer(address))| address.ip());
-    access.signed_in(whole(&fleet)?, name.as_str(), wanted.old, source, call.api.now()).await?;
-    let password_hash = access.hashed("new", wanted.new, &call.api.entropy).await?;
-    call.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
-    Ok(Done)
+    access.check_password(caught_up(&fleet)?, name.as_str(), wanted.old, source, context.api.now()).await?;
+    let password_hash = access.hash_password("new", wanted.new, &context.api.entropy).await?;
+    context.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
+    Ok(NoContent)
 }

@@ -1,7 +1,7 @@
-//! Operators: who may do what, where.
+//! Operators: their roles and scopes.
 //!
-//! For administrators of the whole fleet alone: whoever may make operators may make one that may everything. Invariant: a
-//! password is in no answer but the one that made it, and never the hash of one.
+//! For administrators of the whole fleet alone: an operator who may make operators can make one with every right. Invariant: a password
+//! is in no answer but the one that generated it, and a hash in none.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,20 @@ use rollcall_domain::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use crate::{
-    access::password,
-    answer::{Created, Done},
-    call::FleetCall,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    times,
+    context::FleetContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::Body,
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
+    security::password,
 };
 
 /// What an operator may do; each may all that the one before may.
@@ -190,89 +194,100 @@ impl From<&Operator> for OperatorShown {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Admin, routes!(create))
+        .operation(Role::Admin, routes!(list))
+        .operation(Role::Admin, routes!(show))
+        .operation(Role::Admin, routes!(update))
+        .operation(Role::Admin, routes!(set_password))
+        .operation(Role::Admin, routes!(delete))
+}
+
 /// Let an operator in
 #[utoipa::path(post, path = "/rollcall/v1/operators", tag = "Operators", request_body = OperatorWanted,
     responses((status = 201, body = OperatorMade), Errors))]
-pub(crate) async fn create(call: FleetCall, Body(wanted): Body<OperatorWanted>) -> Result<Created<OperatorMade>, ApiError> {
-    call.needs_everything()?;
+async fn create(context: FleetContext, Body(wanted): Body<OperatorWanted>) -> Result<Created<OperatorMade>, ApiError> {
+    context.require_unlimited_scope()?;
     let name = OperatorName::parse(&wanted.name).map_err(|error| ApiError::invalid("name", error))?;
     let project = match &wanted.project_id {
         Some(project) => ProjectId::parse(project).map_err(|error| ApiError::invalid("project_id", error))?,
-        None => call.caller.project.clone(),
+        None => context.caller.project.clone(),
     };
     let scope = wanted.scope.unwrap_or_default().read()?;
-    let made = wanted.password.is_none().then(|| password::made(&*call.api.entropy));
+    let made = wanted.password.is_none().then(|| password::generate(&*context.api.entropy));
     let password = wanted.password.or_else(|| made.clone()).unwrap_or_default();
-    let hash = call.api.access.hashed("password", password, &call.api.entropy).await?;
+    let hash = context.api.access.hash_password("password", password, &context.api.entropy).await?;
     let new =
         NewOperator { name: name.clone(), role: wanted.role.into(), scope, project, password_hash: Some(hash.clone()) };
-    let earlier = call.command(FleetCommand::CreateOperator(new)).await?.earlier;
+    let earlier = context.command(FleetCommand::CreateOperator(new)).await?.earlier;
     // What came of an earlier sending has that sending's password.
     let is_ours = match earlier {
         Some(FleetEvent::OperatorCreated(new)) => new.password_hash.as_ref() == Some(&hash),
         Some(_) | None => true,
     };
     let password = made.filter(|_| is_ours).map(|made| made.expose_secret().to_owned());
-    let operator = shown(&call, &name)?;
+    let operator = shown(&context, &name)?;
     Ok(Created(OperatorMade { operator, password }))
 }
 
 /// List operators
 #[utoipa::path(get, path = "/rollcall/v1/operators", tag = "Operators", responses((status = 200, body = Operators), Errors))]
-pub(crate) async fn list(call: FleetCall) -> Result<Json<Operators>, ApiError> {
-    call.needs_everything()?;
-    let operators = call.api.fleet().fleet.operators.values().map(OperatorShown::from).collect();
+async fn list(context: FleetContext) -> Result<Json<Operators>, ApiError> {
+    context.require_unlimited_scope()?;
+    let operators = context.api.fleet().fleet.operators.values().map(OperatorShown::from).collect();
     Ok(Json(Operators { operators }))
 }
 
 /// Show an operator
 #[utoipa::path(get, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn show(call: FleetCall, Path(name): Path<String>) -> Result<Json<OperatorShown>, ApiError> {
-    call.needs_everything()?;
-    let name = named(&call.api.fleet().fleet, &name)?;
-    shown(&call, &name).map(Json)
+async fn show(context: FleetContext, Path(name): Path<String>) -> Result<Json<OperatorShown>, ApiError> {
+    context.require_unlimited_scope()?;
+    let name = named(&context.api.fleet().fleet, &name)?;
+    shown(&context, &name).map(Json)
 }
 
 /// Change what an operator may do
 #[utoipa::path(put, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     request_body = OperatorChange, responses((status = 200, body = OperatorShown), Errors))]
-pub(crate) async fn update(
-    call: FleetCall,
+async fn update(
+    context: FleetContext,
     Path(name): Path<String>,
     Body(wanted): Body<OperatorChange>,
 ) -> Result<Json<OperatorShown>, ApiError> {
-    call.needs_everything()?;
-    let name = named(&call.api.fleet().fleet, &name)?;
+    context.require_unlimited_scope()?;
+    let name = named(&context.api.fleet().fleet, &name)?;
     let scope = wanted.scope.map(ScopeIds::read).transpose()?;
     let role = wanted.role.map(Role::from);
-    call.command(FleetCommand::UpdateOperator { name: name.clone(), role, scope, enabled: wanted.enabled }).await?;
-    shown(&call, &name).map(Json)
+    context.command(FleetCommand::UpdateOperator { name: name.clone(), role, scope, enabled: wanted.enabled }).await?;
+    shown(&context, &name).map(Json)
 }
 
 /// Give an operator another password, which ends their sessions
 #[utoipa::path(put, path = "/rollcall/v1/operators/{operator}/password", tag = "Operators", params(("operator" = String, Path)),
     request_body = PasswordWanted, responses((status = 204), Errors))]
-pub(crate) async fn set_password(
-    call: FleetCall,
+async fn set_password(
+    context: FleetContext,
     Path(name): Path<String>,
     Body(wanted): Body<PasswordWanted>,
-) -> Result<Done, ApiError> {
-    call.needs_everything()?;
-    let name = named(&call.api.fleet().fleet, &name)?;
-    let password_hash = call.api.access.hashed("password", wanted.password, &call.api.entropy).await?;
-    call.command(FleetCommand::SetOperatorPassword { name, password_hash }).await?;
-    Ok(Done)
+) -> Result<NoContent, ApiError> {
+    context.require_unlimited_scope()?;
+    let name = named(&context.api.fleet().fleet, &name)?;
+    let password_hash = context.api.access.hash_password("password", wanted.password, &context.api.entropy).await?;
+    context.command(FleetCommand::SetOperatorPassword { name, password_hash }).await?;
+    Ok(NoContent)
 }
 
 /// Take an operator away, with their access keys
 #[utoipa::path(delete, path = "/rollcall/v1/operators/{operator}", tag = "Operators", params(("operator" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: FleetCall, Path(name): Path<String>) -> Result<Done, ApiError> {
-    call.needs_everything()?;
-    let name = named(&call.api.fleet().fleet, &name)?;
-    call.command(FleetCommand::DeleteOperator(name)).await?;
-    Ok(Done)
+async fn delete(context: FleetContext, Path(name): Path<String>) -> Result<NoContent, ApiError> {
+    context.require_unlimited_scope()?;
+    let name = named(&context.api.fleet().fleet, &name)?;
+    context.command(FleetCommand::DeleteOperator(name)).await?;
+    Ok(NoContent)
 }
 
 /// The operator of a name.
@@ -288,8 +303,8 @@ pub(super) fn named(fleet: &Fleet, name: &str) -> Result<OperatorName, ApiError>
 ///
 /// # Errors
 /// [`Code::OperatorNotFound`].
-pub(super) fn shown(call: &FleetCall, name: &OperatorName) -> Result<OperatorShown, ApiError> {
-    let fleet = call.api.fleet();
+pub(super) fn shown(context: &FleetContext, name: &OperatorName) -> Result<OperatorShown, ApiError> {
+    let fleet = context.api.fleet();
     let operator = fleet.fleet.operators.get(name).map(OperatorShown::from);
     operator.ok_or_else(|| ApiError::new(Code::OperatorNotFound, format!("operator {name} does not exist any more")))
 }

@@ -1,7 +1,7 @@
-//! What a changed template would do to the devices that came by it, asked before it is changed.
+//! What a changed template would do to the devices that it has registered, asked before it is changed.
 //!
-//! Not for the rules: the domain says what another body would make of a certificate; [`tally`] counts what it says.
-//! Invariants: nothing is changed; the work for one question is bounded, and an answer that is not about everybody says so.
+//! Holds no rule: the domain says what another body would make of a certificate, [`tally`] counts the outcomes. Invariants:
+//! nothing is changed; the work for one request is bounded, and an incomplete answer says so.
 
 mod tally;
 
@@ -10,40 +10,37 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_domain::{
+    fleet::Role,
     ids::RequestId,
     registry::{Actor, Ca, Command, Request, RequestBody, Template, decide},
     template::{TemplateBody, TemplateDraft},
 };
 use rollcall_projection::directory::{CertificateId, ListedCertificate};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use self::tally::{Counts, Examples, Tally};
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    foresight::Circumstances,
-    openapi::Errors,
-    realm::Realm,
-    records::{self, Stored},
+    context::InstanceContext,
+    dry_run::DryRunContext,
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
+    instances::{
+        records::{self, StoredRecord},
+        served::ServedInstance,
+    },
     v5::templates,
 };
 
-/// Device certificates that are examined for one question.
+/// Device certificates examined for one request.
 const CERTIFICATES_MAX: u64 = 100_000;
-/// How long examining may take.
+/// Longest time for one request.
 const EXAMINING_MAX: Duration = Duration::from_secs(30);
-/// Certificates that are looked up at a time.
+/// Certificates looked up in one batch.
 const CERTIFICATES_AT_A_TIME: usize = 500;
-/// Records that are read at a time.
+/// Records read at a time.
 const READS_AT_A_TIME: usize = 16;
-/// Questions that this process works on at a time.
-const QUESTIONS_AT_A_TIME: usize = 2;
-
-static QUESTIONS: Semaphore = Semaphore::const_new(QUESTIONS_AT_A_TIME);
 
 /// The template as it might be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -104,6 +101,11 @@ enum LimitedBy {
     Scope,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(ask))
+}
+
 /// Ask what a changed template would do to existing devices
 ///
 /// Only connections that a template is asked about can change: a client that names its device in the platform's standard
@@ -111,12 +113,12 @@ enum LimitedBy {
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/templates/{template_id}/what-if", tag = "Provisioning templates",
     params(("instance_id" = String, Path), ("template_id" = String, Path)), request_body = Proposal,
     responses((status = 200, body = WhatIfAnswer), Errors))]
-pub(crate) async fn ask(
-    call: Call,
+async fn ask(
+    context: InstanceContext,
     Path((_instance, template_id)): Path<(String, String)>,
     Body(proposal): Body<Proposal>,
 ) -> Result<Json<WhatIfAnswer>, ApiError> {
-    let template = templates::found(&call, &template_id)?;
+    let template = templates::found(&context, &template_id)?;
     let draft = match templates::draft(&proposal.template_body) {
         Ok(draft) => draft,
         Err(error) => return Ok(Json(invalid(vec![FaultShown { field: "template_body".into(), rule: error.message }]))),
@@ -128,12 +130,12 @@ pub(crate) async fn ask(
             return Ok(Json(invalid(faults.collect())));
         }
     };
-    let _permit = QUESTIONS.try_acquire().map_err(|_| {
+    let _permit = context.api.dry_runs.try_acquire().map_err(|_| {
         let text = "other questions of this kind are being worked on: try again";
         ApiError::new(Code::Overloaded, text).retry_after(5)
     })?;
-    let rejection = rejection(&call, &template, draft).await?;
-    let mut examination = Examination::new(&call, &template, body);
+    let rejection = rejection(&context, &template, draft).await?;
+    let mut examination = Examination::new(&context, &template, body);
     let limited_by = examination.run().await?;
     let (counts, examples) = examination.tally.shown();
     let (faults, complete) = (Vec::new(), limited_by.is_none());
@@ -145,28 +147,32 @@ fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
     WhatIfAnswer { valid: false, faults, rejection: None, complete: false, limited_by: None, counts, examples }
 }
 
-/// What the registrar would say to the change.
-async fn rejection(call: &Call, template: &Template, draft: TemplateDraft) -> Result<Option<RejectionShown>, ApiError> {
-    let circumstances = Circumstances::of(call)?;
-    let actor = Actor::Operator(call.caller.operator.as_str().into());
+/// The registrar's rejection of the change, if it would reject it.
+async fn rejection(
+    context: &InstanceContext,
+    template: &Template,
+    draft: TemplateDraft,
+) -> Result<Option<RejectionShown>, ApiError> {
+    let dry_run = DryRunContext::of(context)?;
+    let actor = Actor::Operator(context.caller.operator.as_str().into());
     let body = Command::UpdateTemplate { template: template.id.clone(), description: None, body: Some(draft) };
     let id = RequestId::parse("what-if").map_err(|error| ApiError::invalid("request id", error))?;
     let request = Request { id, actor, body: RequestBody::Command(body) };
-    let look = call.realm.look(move |realm| {
-        let configuration = realm.configuration();
+    let look = context.instance.lookup(move |instance| {
+        let configuration = instance.configuration();
         let trust = configuration.trust_store();
-        let context = circumstances.context(&trust);
-        Some(decide(&configuration, realm.view.admission(), &request, &context).outcome.err())
+        let context = dry_run.decision_context(&trust);
+        Some(decide(&configuration, instance.view.admission(), &request, &context).outcome.err())
     });
     let shown =
         look.await?.map(|rejection| RejectionShown { code: rejection.code().to_owned(), message: rejection.to_string() });
     Ok(shown)
 }
 
-/// One question being worked on.
+/// The examination of one request.
 struct Examination {
-    realm: Arc<Realm>,
-    /// The CA certificates that the template is bound to and the caller may know of.
+    instance: Arc<ServedInstance>,
+    /// The CA certificates in scope that the template is bound to.
     cas: Vec<Ca>,
     all_in_scope: bool,
     now: Arc<TemplateBody>,
@@ -175,12 +181,12 @@ struct Examination {
 }
 
 impl Examination {
-    fn new(call: &Call, template: &Template, proposed: TemplateBody) -> Self {
-        let configuration = call.configuration();
+    fn new(context: &InstanceContext, template: &Template, proposed: TemplateBody) -> Self {
+        let configuration = context.configuration();
         let bound = |ca: &&Ca| ca.template.as_ref() == Some(&template.id);
-        let in_scope = |ca: &&Ca| call.caller.scope.holds_space(&ca.space);
+        let in_scope = |ca: &&Ca| context.caller.scope.holds_space(&ca.space);
         Self {
-            realm: Arc::clone(&call.realm),
+            instance: Arc::clone(&context.instance),
             cas: configuration.cas.values().filter(bound).filter(in_scope).cloned().collect(),
             all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
             now: Arc::new(template.body.clone()),
@@ -189,7 +195,7 @@ impl Examination {
         }
     }
 
-    /// Examines until everybody was, or a limit is reached: then it says which.
+    /// Examines every certificate, or up to a limit, which it returns.
     async fn run(&mut self) -> Result<Option<LimitedBy>, ApiError> {
         let ends = Instant::now() + EXAMINING_MAX;
         for ca in self.cas.clone() {
@@ -198,7 +204,7 @@ impl Examination {
                 if self.tally.examined() >= CERTIFICATES_MAX {
                     return Ok(Some(LimitedBy::Certificates));
                 }
-                let Ok(examined) = tokio::time::timeout_at(ends, self.some(&ca, after)).await else {
+                let Ok(examined) = tokio::time::timeout_at(ends, self.examine_batch(&ca, after)).await else {
                     return Ok(Some(LimitedBy::Time));
                 };
                 match examined? {
@@ -210,24 +216,28 @@ impl Examination {
         Ok((!self.all_in_scope).then_some(LimitedBy::Scope))
     }
 
-    /// Examines some of a CA certificate's device certificates; `None` when there are no more.
-    async fn some(&mut self, ca: &Arc<Ca>, after: Option<CertificateId>) -> Result<Option<CertificateId>, ApiError> {
+    /// Examines a batch of a CA certificate's device certificates; `None` when there are no more.
+    async fn examine_batch(
+        &mut self,
+        ca: &Arc<Ca>,
+        after: Option<CertificateId>,
+    ) -> Result<Option<CertificateId>, ApiError> {
         let issuer = ca.id.clone();
-        let look = move |realm: &Realm| realm.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
-        let found = self.realm.look(look).await?;
+        let look = move |instance: &ServedInstance| instance.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
+        let found = self.instance.lookup(look).await?;
         let Some(last) = found.last().map(|certificate| certificate.id) else { return Ok(None) };
-        let realm = &self.realm;
+        let instance = &self.instance;
         let read = stream::iter(found).map(|certificate| async move {
-            let der = der(realm, &certificate).await?;
+            let der = der(instance, &certificate).await?;
             Ok::<_, ApiError>((certificate, der))
         });
         let read: Vec<_> = read.buffered(READS_AT_A_TIME).try_collect().await?;
         let (ca, now, proposed) = (Arc::clone(ca), Arc::clone(&self.now), Arc::clone(&self.proposed));
         let mut tally = std::mem::take(&mut self.tally);
         self.tally = self
-            .realm
-            .look(move |realm| {
-                let devices = realm.view.admission();
+            .instance
+            .lookup(move |instance| {
+                let devices = instance.view.admission();
                 let damaged_before = devices.lookups_damaged();
                 for (certificate, der) in &read {
                     tally.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
@@ -239,9 +249,9 @@ impl Examination {
     }
 }
 
-/// A certificate as the log has it; `None` where the record is not what the view says.
-async fn der(realm: &Realm, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
-    let stored = records::at(realm, certificate.id.position).await?;
-    let presented = stored.as_ref().and_then(Stored::event).and_then(records::presented);
+/// A certificate's DER from the log; `None` where the record differs from the view.
+async fn der(instance: &ServedInstance, certificate: &ListedCertificate) -> Result<Option<Box<[u8]>>, ApiError> {
+    let stored = records::at(instance, certificate.id.position).await?;
+    let presented = stored.as_ref().and_then(StoredRecord::event).and_then(records::presented);
     Ok(presented.filter(|presented| presented.sha256 == certificate.sha256).map(|presented| presented.der.clone()))
 }

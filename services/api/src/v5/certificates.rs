@@ -1,7 +1,7 @@
 //! CA certificates (`/certificates`): upload, proof of possession, the template that is bound.
 //!
-//! Not for device certificates, which have paths of their own, nor for judging one: [`debug`] asks the domain. Invariant:
-//! what a verification code proves is decided by the registrar; here it is only shown, while it is of use.
+//! Device certificates have paths of their own; [`debug`] asks the domain about one. Invariant: the registrar decides what a
+//! verification code proves; here the code is only shown, while it is of use.
 
 pub(crate) mod action;
 pub(crate) mod debug;
@@ -9,21 +9,27 @@ pub(crate) mod debug;
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
+    fleet::Role,
     ids::{CaId, TemplateId},
     registry::{Ca, CaStatus, Command, Event, command::TemplateChange},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    pem, times,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{self, Page, PageQuery},
+        pem,
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
     v5::templates,
 };
 
@@ -129,50 +135,60 @@ pub(crate) struct Filter {
     app_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Upload a CA certificate
 #[utoipa::path(post, path = "/v5/iot/{project_id}/certificates", tag = "CA certificates", params(("project_id" = String, Path)),
     request_body = NewCertificate, responses((status = 201, body = CaCertificate), Errors))]
-pub(crate) async fn add(call: Call, Body(wanted): Body<NewCertificate>) -> Result<Created<CaCertificate>, ApiError> {
-    let space = call.space(wanted.app_id.as_deref())?;
+async fn add(context: InstanceContext, Body(wanted): Body<NewCertificate>) -> Result<Created<CaCertificate>, ApiError> {
+    let space = context.space(wanted.app_id.as_deref())?;
     let der = pem::one("content", &wanted.content)?;
-    let ca = CaId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("certificate_id", error))?;
+    let ca = CaId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("certificate_id", error))?;
     let command = Command::UploadCa { ca: ca.clone(), space, der };
-    let made = match call.command(command).await?.earlier {
+    let made = match context.command(command).await?.earlier {
         Some(Event::CaUploaded { ca, .. }) => ca,
         _ => ca,
     };
-    found(&call, made.as_str()).map(|ca| Created(shown(&ca)))
+    found(&context, made.as_str()).map(|ca| Created(shown(&ca)))
 }
 
 /// List CA certificates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/certificates", tag = "CA certificates", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Certificates), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Certificates>, ApiError> {
     let wanted = page.wanted()?;
-    let space = call.space_filter(filter.app_id.as_deref())?;
-    let configuration = call.configuration();
+    let space = context.space_filter(filter.app_id.as_deref())?;
+    let configuration = context.configuration();
     let cas: Vec<&Ca> = configuration
         .cas
         .values()
         .filter(|ca| space.as_ref().is_none_or(|space| ca.space == *space))
-        .filter(|ca| call.caller.scope.holds_space(&ca.space))
+        .filter(|ca| context.caller.scope.holds_space(&ca.space))
         .collect();
-    let (cas, page) = paging::page(cas, &wanted, |ca| paging::key_of(ca.id.as_str(), ca.created_at));
+    let (cas, page) = paging::page(cas, &wanted, |ca| paging::list_key(ca.id.as_str(), ca.created_at));
     Ok(Json(Certificates { certificates: cas.into_iter().map(shown).collect(), page }))
 }
 
 /// Show a CA certificate
 #[utoipa::path(get, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 200, body = WholeCertificate), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
 ) -> Result<Json<WholeCertificate>, ApiError> {
-    let ca = found(&call, &certificate_id)?;
+    let ca = found(&context, &certificate_id)?;
     Ok(Json(WholeCertificate { certificate: shown(&ca), name: ca.cn_name.to_string(), content: pem::write(&ca.der) }))
 }
 
@@ -180,33 +196,36 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = CertificateChange,
     responses((status = 200, body = CaCertificate), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
     Body(change): Body<CertificateChange>,
 ) -> Result<Json<CaCertificate>, ApiError> {
-    let ca = found(&call, &certificate_id)?.id;
+    let ca = found(&context, &certificate_id)?.id;
     without_ocsp(&change)?;
     let template = match change.template_id {
         None => TemplateChange::Keep,
         Some(None) => TemplateChange::Unbind,
         Some(Some(id)) if id.is_empty() => TemplateChange::Unbind,
-        Some(Some(id)) => TemplateChange::Bind(existing_template(&call, &id)?),
+        Some(Some(id)) => TemplateChange::Bind(existing_template(&context, &id)?),
     };
-    call.command(Command::ConfigureCa { ca, template, self_registration: change.provision_enable }).await?;
-    found(&call, &certificate_id).map(|ca| Json(shown(&ca)))
+    context.command(Command::ConfigureCa { ca, template, self_registration: change.provision_enable }).await?;
+    found(&context, &certificate_id).map(|ca| Json(shown(&ca)))
 }
 
 /// Delete a CA certificate: the devices that it vouches for are not let in any more
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_project, certificate_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let ca = found(&call, &certificate_id)?.id;
-    call.command(Command::DeleteCa { ca }).await?;
-    Ok(Done)
+async fn delete(
+    context: InstanceContext,
+    Path((_project, certificate_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    let ca = found(&context, &certificate_id)?.id;
+    context.command(Command::DeleteCa { ca }).await?;
+    Ok(NoContent)
 }
 
-/// A field that is there, `null` or not: absent is something else.
+/// Tells a field that is `null` from one that is absent.
 fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -227,17 +246,17 @@ fn without_ocsp(change: &CertificateChange) -> Result<(), ApiError> {
     }
 }
 
-fn existing_template(call: &Call, template_id: &str) -> Result<TemplateId, ApiError> {
-    templates::found(call, template_id).map(|template| template.id)
+fn existing_template(context: &InstanceContext, template_id: &str) -> Result<TemplateId, ApiError> {
+    templates::found(context, template_id).map(|template| template.id)
 }
 
 /// A CA certificate that the caller may touch.
 ///
 /// # Errors
 /// [`Code::CaNotFound`], also for one in a resource space out of scope.
-pub(crate) fn found(call: &Call, certificate_id: &str) -> Result<Ca, ApiError> {
-    let ca = CaId::parse(certificate_id).ok().and_then(|id| call.configuration().cas.get(&id).cloned());
-    let ca = ca.filter(|ca| call.caller.scope.holds_space(&ca.space));
+pub(crate) fn found(context: &InstanceContext, certificate_id: &str) -> Result<Ca, ApiError> {
+    let ca = CaId::parse(certificate_id).ok().and_then(|id| context.configuration().cas.get(&id).cloned());
+    let ca = ca.filter(|ca| context.caller.scope.holds_space(&ca.space));
     ca.ok_or_else(|| ApiError::new(Code::CaNotFound, format!("The CA certificate does not exist: {certificate_id:?}")))
 }
 

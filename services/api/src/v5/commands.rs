@@ -1,16 +1,20 @@
-//! Commands to devices (`/devices/{device_id}/commands`): asked, answered by the device, in one request.
+//! Commands to devices (`/devices/{device_id}/commands`): sent, and answered by the device, within one request.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_devices::requests;
+use rollcall_domain::fleet::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::{call::Call, codes::Code, error::ApiError, extract::Body, openapi::Errors};
+use super::services::SERVICE_ID_CHARS_MAX;
+use crate::{
+    context::InstanceContext,
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
+};
 
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
 /// Most characters of a command's name.
 const COMMAND_NAME_CHARS_MAX: usize = 128;
 
@@ -45,16 +49,21 @@ pub(crate) struct CommandAnswer {
     error_msg: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(create))
+}
+
 /// Send a command to a device and wait for its answer
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/commands", tag = "Commands",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceCommandRequest, responses((status = 200, body = CommandAnswer), Errors))]
-pub(crate) async fn create(
-    call: Call,
+async fn create(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceCommandRequest>,
 ) -> Result<Json<CommandAnswer>, ApiError> {
-    let listed = call.device(&device_id)?;
+    let listed = context.device(&device_id)?;
     for (field, value, max) in [
         ("service_id", &wanted.service_id, SERVICE_ID_CHARS_MAX),
         ("command_name", &wanted.command_name, COMMAND_NAME_CHARS_MAX),
@@ -63,16 +72,17 @@ pub(crate) async fn create(
             return Err(ApiError::invalid(field, format!("give at most {max} characters")));
         }
     }
-    let command_id = super::request_id(&call);
+    let command_id = context.device_request_id();
     let payload = json!({
         "object_device_id": listed.device.id.as_str(),
         "service_id": wanted.service_id.unwrap_or_default(),
         "command_name": wanted.command_name.unwrap_or_default(),
         "paras": wanted.paras,
     });
-    let deadline = call.api.config.limits.device_answer();
+    let deadline = context.api.config.limits.device_answer();
     let answer =
-        requests::ask(&call.realm.devices, &listed.device, DeviceRequest::Command, &command_id, payload, deadline).await?;
+        requests::ask(&context.instance.devices, &listed.device, DeviceRequest::Command, &command_id, payload, deadline)
+            .await?;
     Ok(Json(match answer {
         Some(response) => CommandAnswer { command_id, response: Some(response), error_code: None, error_msg: None },
         None => {

@@ -1,27 +1,34 @@
 //! Certificates that devices have shown and that are pinned to them.
 //!
-//! Not for CA certificates. Invariant: only what has been proven is listed: a fingerprint that an operator typed is a
-//! certificate once a device has connected with it.
+//! CA certificates are in `certificates`. Invariant: only what has been proven is listed: a fingerprint that an operator typed is
+//! a certificate once a device has connected with it.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::Fingerprint,
     registry::{Command, Device, Slot},
 };
 use rollcall_projection::directory::{CertificateFilter, CertificateId, CertificateQuery, ListedCertificate};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::devices::fingerprint;
 use crate::{
-    answer::Done,
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{Page, PageQuery, PageWanted},
-    pem, records, times,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{Page, PageQuery, PageRequest},
+        pem,
+        responses::NoContent,
+        route::Routes,
+        times,
+    },
+    instances::records,
 };
 
 /// Characters of a common name that are looked for.
@@ -116,14 +123,14 @@ pub(crate) struct DevicesOfCertificate {
 pub(crate) struct PageBody {
     /// Entries of the page; 10 when absent.
     #[schema(minimum = 1, maximum = 50)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[schema(pattern = "^[0-9a-fA-F]{24}$")]
     marker: Option<String>,
     /// Entries to skip after the marker; 0 when absent.
     #[schema(minimum = 0, maximum = 500)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     offset: Option<i64>,
 }
 
@@ -140,11 +147,21 @@ impl From<&ListedCertificate> for DeviceCertificate {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+        .operation(Role::Viewer, routes!(list_device))
+}
+
 /// List device certificates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates", tag = "Device certificates",
     params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = DeviceCertificates), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<DeviceCertificates>, ApiError> {
@@ -156,9 +173,9 @@ pub(crate) async fn list(
     let fingerprint = filter.fingerprint.filter(|text| !text.is_empty());
     let fingerprint = fingerprint.map(|text| fingerprint::read("fingerprint", &text)).transpose()?;
     let (device_certificates, page) = match (fingerprint, prefix) {
-        (Some(fingerprint), prefix) => with_fingerprint(&call, fingerprint, prefix, &wanted).await?,
-        (None, Some(prefix)) => found(&call, CertificateFilter::CommonNamePrefix(prefix.into()), &wanted).await?,
-        (None, None) => found(&call, CertificateFilter::All, &wanted).await?,
+        (Some(fingerprint), prefix) => with_fingerprint(&context, fingerprint, prefix, &wanted).await?,
+        (None, Some(prefix)) => found(&context, CertificateFilter::CommonNamePrefix(prefix.into()), &wanted).await?,
+        (None, None) => found(&context, CertificateFilter::All, &wanted).await?,
     };
     Ok(Json(DeviceCertificates { device_certificates, page }))
 }
@@ -167,37 +184,37 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)),
     responses((status = 200, body = DeviceCertificate), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceCertificate>, ApiError> {
-    shown(&call, &certificate_id).await.map(Json)
+    shown(&context, &certificate_id).await.map(Json)
 }
 
 /// Make a device certificate active or inactive
 #[utoipa::path(put, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = StatusChange,
     responses((status = 200, body = DeviceCertificate), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
     Body(change): Body<StatusChange>,
 ) -> Result<Json<DeviceCertificate>, ApiError> {
-    let (listed, device) = pinned(&call, &certificate_id).await?;
+    let (listed, device) = pinned(&context, &certificate_id).await?;
     let (_, fingerprint) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
     let active = change.status == CertificateStatus::Active;
-    call.command(Command::SwitchCertificate { device: device.id, fingerprint, active }).await?;
-    shown(&call, &certificate_id).await.map(Json)
+    context.command(Command::SwitchCertificate { device: device.id, fingerprint, active }).await?;
+    shown(&context, &certificate_id).await.map(Json)
 }
 
 /// Delete a device certificate: the device has its fingerprint no longer
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let (listed, device) = pinned(&call, &certificate_id).await?;
+async fn delete(context: InstanceContext, Path((_, certificate_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    let (listed, device) = pinned(&context, &certificate_id).await?;
     let (slot, _) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
-    call.command(Command::ResetFingerprint { device: device.id, slot, fingerprint: None }).await?;
-    Ok(Done)
+    context.command(Command::ResetFingerprint { device: device.id, slot, fingerprint: None }).await?;
+    Ok(NoContent)
 }
 
 /// List the devices that have a certificate
@@ -205,16 +222,16 @@ pub(crate) async fn delete(call: Call, Path((_, certificate_id)): Path<(String, 
     tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), request_body = PageBody,
     responses((status = 200, body = DevicesOfCertificate), Errors))]
-pub(crate) async fn list_device(
-    call: Call,
+async fn list_device(
+    context: InstanceContext,
     Path((_, certificate_id)): Path<(String, String)>,
     Body(page): Body<PageBody>,
 ) -> Result<Json<DevicesOfCertificate>, ApiError> {
     let wanted = PageQuery { limit: page.limit, marker: page.marker, offset: page.offset }.wanted()?;
-    let (_, device) = pinned(&call, &certificate_id).await?;
-    let listed = call.device(device.id.as_str())?;
+    let (_, device) = pinned(&context, &certificate_id).await?;
+    let listed = context.device(device.id.as_str())?;
     let key = listed.marker().to_string();
-    let (devices, page) = crate::paging::page(vec![device], &wanted, |_| key.clone());
+    let (devices, page) = crate::http::paging::page(vec![device], &wanted, |_| key.clone());
     let devices = devices.into_iter().map(|device| DeviceOfCertificate {
         app_id: device.space.to_string(),
         device_id: device.id.to_string(),
@@ -227,54 +244,54 @@ pub(crate) async fn list_device(
 }
 
 async fn found(
-    call: &Call,
+    context: &InstanceContext,
     filter: CertificateFilter,
-    wanted: &PageWanted,
+    wanted: &PageRequest,
 ) -> Result<(Vec<DeviceCertificate>, Page), ApiError> {
     let query = CertificateQuery {
         filter,
-        spaces: call.caller.scope.spaces.clone(),
+        spaces: context.caller.scope.spaces.clone(),
         after: wanted.marker.as_deref().and_then(CertificateId::parse),
         offset: wanted.offset,
         limit: wanted.limit,
     };
-    let found = call.realm.look(move |realm| realm.view.certificates(&query)).await?;
+    let found = context.instance.lookup(move |instance| instance.view.certificates(&query)).await?;
     let marker = found.certificates.last().map(|listed| listed.id.to_string());
     Ok((found.certificates.iter().map(DeviceCertificate::from).collect(), Page { count: found.count, marker }))
 }
 
-/// There is at most one, so what is said of its name beside is held against it here.
+/// At most one certificate has it, so the prefix of its name is checked here.
 async fn with_fingerprint(
-    call: &Call,
+    context: &InstanceContext,
     fingerprint: Fingerprint,
     prefix: Option<String>,
-    wanted: &PageWanted,
+    wanted: &PageRequest,
 ) -> Result<(Vec<DeviceCertificate>, Page), ApiError> {
-    let all = PageWanted { limit: crate::paging::LIMIT_MAX, marker: None, offset: 0 };
-    let (mut certificates, _) = found(call, CertificateFilter::Fingerprint(fingerprint), &all).await?;
+    let all = PageRequest { limit: crate::http::paging::LIMIT_MAX, marker: None, offset: 0 };
+    let (mut certificates, _) = found(context, CertificateFilter::Fingerprint(fingerprint), &all).await?;
     certificates.retain(|found| prefix.as_ref().is_none_or(|prefix| found.common_name.starts_with(prefix.as_str())));
-    Ok(crate::paging::page(certificates, wanted, |found| found.certificate_id.clone()))
+    Ok(crate::http::paging::page(certificates, wanted, |found| found.certificate_id.clone()))
 }
 
 /// As the view has it now, with the certificate itself from the log.
-async fn shown(call: &Call, certificate_id: &str) -> Result<DeviceCertificate, ApiError> {
-    let listed = listed(call, certificate_id).await?;
-    let stored = records::at(&call.realm, listed.id.position).await?;
+async fn shown(context: &InstanceContext, certificate_id: &str) -> Result<DeviceCertificate, ApiError> {
+    let listed = listed(context, certificate_id).await?;
+    let stored = records::at(&context.instance, listed.id.position).await?;
     let presented = stored.as_ref().and_then(|stored| records::presented(stored.event()?));
     let certificate_pem = presented.map(|presented| pem::write(&presented.der));
     Ok(DeviceCertificate { certificate_pem, ..DeviceCertificate::from(&listed) })
 }
 
-async fn listed(call: &Call, certificate_id: &str) -> Result<ListedCertificate, ApiError> {
+async fn listed(context: &InstanceContext, certificate_id: &str) -> Result<ListedCertificate, ApiError> {
     let id = CertificateId::parse(certificate_id).ok_or_else(|| not_found(certificate_id))?;
-    let found = call.realm.look(move |realm| realm.view.certificate(&id)).await?;
-    found.filter(|found| call.caller.scope.holds_space(&found.space)).ok_or_else(|| not_found(certificate_id))
+    let found = context.instance.lookup(move |instance| instance.view.certificate(&id)).await?;
+    found.filter(|found| context.caller.scope.holds_space(&found.space)).ok_or_else(|| not_found(certificate_id))
 }
 
 /// A certificate and the device that has it.
-async fn pinned(call: &Call, certificate_id: &str) -> Result<(ListedCertificate, Device), ApiError> {
-    let listed = listed(call, certificate_id).await?;
-    let device = call.device(listed.device.as_str()).map_err(|error| match error.code {
+async fn pinned(context: &InstanceContext, certificate_id: &str) -> Result<(ListedCertificate, Device), ApiError> {
+    let listed = listed(context, certificate_id).await?;
+    let device = context.device(listed.device.as_str()).map_err(|error| match error.code {
         // Deleted meanwhile, and its certificates with it.
         Code::DeviceNotFound => not_found(certificate_id),
         _ => error,

@@ -1,9 +1,9 @@
-//! Devices: entered, shown, changed, kept out and taken away.
+//! Devices: added, shown, changed, frozen and deleted.
 //!
-//! Not for their messages, commands, properties and shadows, nor for their certificates. Invariant: a device in a resource
+//! Their messages, commands, properties, shadows and certificates have files of their own. Invariant: a device in a resource
 //! space out of the caller's scope does not exist for the caller.
 //!
-//! `new` reads what a device is to be, `object` is what it looks like, `list` finds many.
+//! `new` reads the body of an addition, `object` is what a device looks like, `list` finds many.
 
 pub(crate) mod fingerprint;
 pub(crate) mod list;
@@ -18,29 +18,34 @@ use axum::{
 };
 use rollcall_devices::{desired, reach};
 use rollcall_domain::{
+    fleet::Role,
     ids::{ConnectorId, DeviceId, Position},
     registry::{Command, Event},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use self::{
     new::{Connecting, NewDevice},
     object::DeviceShown,
 };
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::Body,
+        responses::{Created, NoContent},
+        route::Routes,
+    },
 };
 
-/// Says where in the log a change is.
+/// The position of a change in the log.
 const POSITION: HeaderName = HeaderName::from_static("rollcall-position");
-/// Names the connectors that may not hear of it.
+/// The connectors that may not learn of it in time.
 const OUT_OF_REACH: HeaderName = HeaderName::from_static("rollcall-out-of-reach");
 
 /// What is to change of a device. What is absent stays; an empty text takes away what was there.
@@ -59,47 +64,61 @@ pub(crate) struct DeviceChange {
     auth_info: Option<Connecting>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+        .operation(Role::Operator, routes!(freeze))
+        .operation(Role::Operator, routes!(unfreeze))
+}
+
 /// Add a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
     request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
-pub(crate) async fn add(call: Call, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
-    let wanted = wanted.wanted(&call)?;
-    // The registrar takes the same device said again for the same wish; the service has a code for it, unless the
-    // caller says by a key that it is one.
-    if call.repeatable().is_none() && exists(&call, &wanted.device).await? {
+async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
+    let wanted = wanted.read(&context)?;
+    // The registrar accepts the same addition again; the service answers it with a code, unless the caller says by an
+    // idempotency key that it is the same request.
+    if context.idempotency_hash().is_none() && exists(&context, &wanted.device).await? {
         return Err(taken(&wanted.device));
     }
-    let granted = call.command(wanted.command).await.map_err(|error| match error.code {
+    let accepted = context.command(wanted.command).await.map_err(|error| match error.code {
         Code::AlreadyExists => taken(&wanted.device),
         _ => error,
     })?;
-    let made = match granted.earlier {
+    let made = match accepted.earlier {
         Some(Event::DevicePreRegistered { profile, .. }) => profile.device,
         _ => wanted.device,
     };
     let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
-    desired::begin(&call.realm.devices, &call.device(made.as_str())?, shadow).await?;
-    shown(&call, made.as_str()).await.map(Created)
+    desired::begin(&context.instance.devices, &context.device(made.as_str())?, shadow).await?;
+    shown(&context, made.as_str()).await.map(Created)
 }
 
 /// Show a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShown), Errors))]
-pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShown>, ApiError> {
-    shown(&call, &device_id).await.map(Json)
+async fn show(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceShown>, ApiError> {
+    shown(&context, &device_id).await.map(Json)
 }
 
 /// Update a device
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = DeviceChange,
     responses((status = 200, body = DeviceShown), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(change): Body<DeviceChange>,
 ) -> Result<Json<DeviceShown>, ApiError> {
-    let device = call.device(&device_id)?.device.id;
+    let device = context.device(&device_id)?.device.id;
     change.auth_info.unwrap_or_default().check()?;
     let command = Command::UpdateDevice {
         device,
@@ -107,21 +126,21 @@ pub(crate) async fn update(
         description: change.description.map(Into::into),
         extension_info: change.extension_info.map(|info| Value::Object(info).to_string().into()),
     };
-    call.command(command).await?;
-    shown(&call, &device_id).await.map(Json)
+    context.command(command).await?;
+    shown(&context, &device_id).await.map(Json)
 }
 
 /// Delete a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    call.command(Command::DeleteDevice { device: device.clone() }).await?;
-    // It is gone whatever becomes of this: what is left over is of no device.
-    if let Err(error) = rollcall_devices::forget(&call.realm.devices, &device).await {
+async fn delete(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    context.command(Command::DeleteDevice { device: device.clone() }).await?;
+    // The device is deleted whether this succeeds or not: what remains belongs to no device.
+    if let Err(error) = rollcall_devices::forget(&context.instance.devices, &device).await {
         tracing::warn!(%device, %error, "what was kept of a deleted device could not be removed");
     }
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// Freeze a device: it may not connect
@@ -130,24 +149,26 @@ pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, Strin
         ("Rollcall-Position" = u64, description = "Where the instance's log says so: a connector whose position is not before it lets the device in no more"),
         ("Rollcall-Out-Of-Reach" = Option<String>, description = "Connectors that may not hear of it now, with commas between; `unknown` if none could be asked; absent if there are none"))),
         Errors))]
-pub(crate) async fn freeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Frozen, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    let granted = call.command(Command::FreezeDevice { device }).await?;
-    let now = call.now();
-    let out_of_reach = match call.realm.connectors(now).await {
-        Ok(heard) => Some(reach::out_of_reach(call.realm.devices.presence().silent(), &heard, (granted.position, now), now)),
+async fn freeze(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<Frozen, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    let accepted = context.command(Command::FreezeDevice { device }).await?;
+    let now = context.now();
+    let out_of_reach = match context.instance.connectors(now).await {
+        Ok(heard) => {
+            Some(reach::out_of_reach(context.instance.devices.presence().silent(), &heard, (accepted.position, now), now))
+        }
         Err(error) => {
-            tracing::warn!(instance = %call.realm.id, %error, "it is not known which connectors hear of a freeze");
+            tracing::warn!(instance = %context.instance.id, %error, "it is not known which connectors hear of a freeze");
             None
         }
     };
-    Ok(Frozen { position: granted.position, out_of_reach })
+    Ok(Frozen { position: accepted.position, out_of_reach })
 }
 
-/// A device is frozen: 204, as the service answers, and beside it what it cannot say.
+/// The answer to a freeze: 204, as the service answers, with two headers of Rollcall's own.
 pub(crate) struct Frozen {
     position: Position,
-    /// `None`: not known.
+    /// `None`: unknown.
     out_of_reach: Option<Vec<ConnectorId>>,
 }
 
@@ -170,22 +191,22 @@ impl IntoResponse for Frozen {
 /// Unfreeze a device: it may connect again
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/unfreeze", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn unfreeze(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let device = call.device(&device_id)?.device.id;
-    call.command(Command::UnfreezeDevice { device }).await?;
-    Ok(Done)
+async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    let device = context.device(&device_id)?.device.id;
+    context.command(Command::UnfreezeDevice { device }).await?;
+    Ok(NoContent)
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has deleted it since.
-async fn shown(call: &Call, device_id: &str) -> Result<DeviceShown, ApiError> {
-    let listed = call.device(device_id)?;
-    call.realm.look(move |realm| Some(DeviceShown::of(realm, &listed))).await
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
+async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
+    let listed = context.device(device_id)?;
+    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed))).await
 }
 
-/// Whether anybody has a device of this id.
-async fn exists(call: &Call, device: &DeviceId) -> Result<bool, ApiError> {
+/// Whether the id is taken, in scope or not.
+async fn exists(context: &InstanceContext, device: &DeviceId) -> Result<bool, ApiError> {
     let device = device.clone();
-    call.realm.look(move |realm| Some(realm.view.show(&device)?.is_some())).await
+    context.instance.lookup(move |instance| Some(instance.view.show(&device)?.is_some())).await
 }
 
 fn taken(device: &DeviceId) -> ApiError {

@@ -1,6 +1,6 @@
 //! Messages to devices (`/devices/{device_id}/messages`).
 
-mod shape;
+mod schema;
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::{
@@ -8,22 +8,26 @@ use rollcall_device_model::{
     message_queue::{MessageState, QueuedMessage},
 };
 use rollcall_devices::messages::{self, NewMessage, StoredMessage};
-use rollcall_domain::{text, time::Timestamp};
+use rollcall_domain::{fleet::Role, text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::schema::{ObjectBuilder, Schema, SchemaType, Type},
 };
+use utoipa_axum::routes;
 
-use self::shape::{Encoding, PayloadFormat, PublishProperties};
+use self::schema::{Encoding, PayloadFormat, PublishProperties};
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    times,
+    context::InstanceContext,
+    http::{
+        error::ApiError,
+        errors::Errors,
+        extract::Body,
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// Most characters of a message id.
@@ -61,7 +65,7 @@ pub(crate) struct DeviceMessageRequest {
     topic_full_name: Option<String>,
     /// Minutes that it waits for the device, a multiple of 5; 0: it does not wait. 1440 when absent.
     #[schema(minimum = 0, maximum = 1440, multiple_of = 5)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     ttl: Option<i64>,
 }
 
@@ -189,17 +193,26 @@ impl DeviceMessage {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Send a message to a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DeviceMessageRequest, responses((status = 201, body = MessageCreated), Errors))]
-pub(crate) async fn create(
-    call: Call,
+async fn create(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DeviceMessageRequest>,
 ) -> Result<Created<MessageCreated>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let id = message_id(&call, wanted.message_id)?;
+    let listed = context.device(&device_id)?;
+    let id = message_id(&context, wanted.message_id)?;
     let ttl_min = wanted.ttl.unwrap_or(TTL_MIN_MAX);
     if !(0..=TTL_MIN_MAX).contains(&ttl_min) || ttl_min % TTL_MIN_STEP != 0 {
         let rule = format!("is {ttl_min}: give 0 to {TTL_MIN_MAX} minutes, in steps of {TTL_MIN_STEP}");
@@ -214,8 +227,8 @@ pub(crate) async fn create(
         topic_full_name: wanted.topic_full_name,
         properties: wanted.properties.map(Into::into),
     };
-    let entry = messages::create(&call.realm.devices, &listed, NewMessage { id, content, ttl_min }).await?;
-    let result = MessageResult::of(&entry, call.now());
+    let entry = messages::create(&context.instance.devices, &listed, NewMessage { id, content, ttl_min }).await?;
+    let result = MessageResult::of(&entry, context.now());
     Ok(Created(MessageCreated { message_id: entry.id, result }))
 }
 
@@ -223,13 +236,13 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceMessages), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
 ) -> Result<Json<DeviceMessages>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let now = call.now();
-    let found = messages::list(&call.realm.devices, &listed).await?;
+    let listed = context.device(&device_id)?;
+    let now = context.now();
+    let found = messages::list(&context.instance.devices, &listed).await?;
     let messages = found.into_iter().map(|message| DeviceMessage::of(message, now)).collect();
     Ok(Json(DeviceMessages { device_id: listed.device.id.to_string(), messages }))
 }
@@ -238,36 +251,36 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 200, body = DeviceMessage), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
 ) -> Result<Json<DeviceMessage>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let message = messages::show(&call.realm.devices, &listed, &message_id).await?;
-    Ok(Json(DeviceMessage::of(message, call.now())))
+    let listed = context.device(&device_id)?;
+    let message = messages::show(&context.instance.devices, &listed, &message_id).await?;
+    Ok(Json(DeviceMessage::of(message, context.now())))
 }
 
 /// Delete a message of a device
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/messages/{message_id}", tag = "Messages",
     params(("project_id" = String, Path), ("device_id" = String, Path), ("message_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    call: Call,
+async fn delete(
+    context: InstanceContext,
     Path((_, device_id, message_id)): Path<(String, String, String)>,
-) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id)?;
-    messages::delete(&call.realm.devices, &listed, &message_id).await?;
-    Ok(Done)
+) -> Result<NoContent, ApiError> {
+    let listed = context.device(&device_id)?;
+    messages::delete(&context.instance.devices, &listed, &message_id).await?;
+    Ok(NoContent)
 }
 
-/// The id that was given, or one that is the same whenever the same request comes.
-fn message_id(call: &Call, given: Option<String>) -> Result<String, ApiError> {
+/// The id that was given, or one that is the same at each sending of the same request.
+fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String, ApiError> {
     match given {
         Some(id) if (1..=MESSAGE_ID_CHARS_MAX).contains(&id.len()) && text::is_id(&id) => Ok(id),
         Some(_) => {
             let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
             Err(ApiError::invalid("message_id", rule))
         }
-        None => Ok(super::request_id(call)),
+        None => Ok(context.device_request_id()),
     }
 }

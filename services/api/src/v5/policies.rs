@@ -1,26 +1,31 @@
-//! Topic policies (`/device-policies`): what they say. What they are bound to is in [`targets`].
+//! Topic policies (`/device-policies`): their statements. Their bindings are in [`targets`].
 
 pub(crate) mod targets;
 
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{statements_from_json, statements_to_json};
 use rollcall_domain::{
+    fleet::Role,
     ids::PolicyId,
     policy::{Policy, Statement},
     registry::{Command, Event},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{self, Page, PageQuery},
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// Actions of one statement: there are no more.
@@ -145,86 +150,99 @@ pub(crate) struct Filter {
     policy_name: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path)),
     request_body = NewPolicy, responses((status = 201, body = DevicePolicy), Errors))]
-pub(crate) async fn create(call: Call, Body(wanted): Body<NewPolicy>) -> Result<Created<DevicePolicy>, ApiError> {
-    let space = call.space(wanted.app_id.as_deref())?;
-    let policy = PolicyId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
+async fn create(context: InstanceContext, Body(wanted): Body<NewPolicy>) -> Result<Created<DevicePolicy>, ApiError> {
+    let space = context.space(wanted.app_id.as_deref())?;
+    let policy = PolicyId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
     let (name, statements) = wanted.content()?;
     let command = Command::CreatePolicy { policy: policy.clone(), space, name, statements };
-    let made = match call.command(command).await?.earlier {
+    let made = match context.command(command).await?.earlier {
         Some(Event::PolicyCreated { policy, .. }) => policy,
         _ => policy,
     };
-    found(&call, made.as_str()).map(|policy| Created(shown(&policy)))
+    found(&context, made.as_str()).map(|policy| Created(shown(&policy)))
 }
 
 /// List policies
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies", tag = "Device policies", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = DevicePolicies), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<DevicePolicies>, ApiError> {
     let wanted = page.wanted()?;
-    let space = call.space_filter(filter.app_id.as_deref())?;
+    let space = context.space_filter(filter.app_id.as_deref())?;
     let name = filter.policy_name.filter(|name| !name.is_empty());
-    let configuration = call.configuration();
+    let configuration = context.configuration();
     let policies: Vec<&Policy> = configuration
         .policies
         .values()
         .filter(|policy| space.as_ref().is_none_or(|space| policy.space == *space))
-        .filter(|policy| call.caller.scope.holds_space(&policy.space))
+        .filter(|policy| context.caller.scope.holds_space(&policy.space))
         .filter(|policy| name.as_ref().is_none_or(|name| *policy.name == **name))
         .collect();
-    let (policies, page) = paging::page(policies, &wanted, |policy| paging::key_of(policy.id.as_str(), policy.created_at));
+    let (policies, page) = paging::page(policies, &wanted, |policy| paging::list_key(policy.id.as_str(), policy.created_at));
     Ok(Json(DevicePolicies { policies: policies.into_iter().map(summary).collect(), page }))
 }
 
 /// Show a policy
 #[utoipa::path(get, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     responses((status = 200, body = DevicePolicy), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
 ) -> Result<Json<DevicePolicy>, ApiError> {
-    found(&call, &policy_id).map(|policy| Json(shown(&policy)))
+    found(&context, &policy_id).map(|policy| Json(shown(&policy)))
 }
 
 /// Update a policy
 #[utoipa::path(put, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     request_body = PolicyChange, responses((status = 200, body = DevicePolicy), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(change): Body<PolicyChange>,
 ) -> Result<Json<DevicePolicy>, ApiError> {
-    let policy = found(&call, &policy_id)?.id;
+    let policy = found(&context, &policy_id)?.id;
     let statements = change.statement.as_deref().map(read).transpose()?;
     let name = change.policy_name.map(Into::into);
-    call.command(Command::UpdatePolicy { policy, name, statements }).await?;
-    found(&call, &policy_id).map(|policy| Json(shown(&policy)))
+    context.command(Command::UpdatePolicy { policy, name, statements }).await?;
+    found(&context, &policy_id).map(|policy| Json(shown(&policy)))
 }
 
 /// Delete a policy, which unbinds it from everything
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-policies/{policy_id}", tag = "Device policies", params(("project_id" = String, Path), ("policy_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_project, policy_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let policy = found(&call, &policy_id)?.id;
-    call.command(Command::DeletePolicy { policy }).await?;
-    Ok(Done)
+async fn delete(
+    context: InstanceContext,
+    Path((_project, policy_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    let policy = found(&context, &policy_id)?.id;
+    context.command(Command::DeletePolicy { policy }).await?;
+    Ok(NoContent)
 }
 
 /// A policy that the caller may touch.
-fn found(call: &Call, policy_id: &str) -> Result<Policy, ApiError> {
-    let policy = PolicyId::parse(policy_id).ok().and_then(|id| call.configuration().policies.get(&id).cloned());
-    let policy = policy.filter(|policy| call.caller.scope.holds_space(&policy.space));
+fn found(context: &InstanceContext, policy_id: &str) -> Result<Policy, ApiError> {
+    let policy = PolicyId::parse(policy_id).ok().and_then(|id| context.configuration().policies.get(&id).cloned());
+    let policy = policy.filter(|policy| context.caller.scope.holds_space(&policy.space));
     policy.ok_or_else(|| ApiError::new(Code::PolicyNotFound, format!("The policy does not exist: {policy_id:?}")))
 }
 
-/// What was read here is what the codec reads: the names are the same, and unknown fields are gone by now.
+/// Through the codec, which has the same names; unknown fields were dropped when the body was read.
 fn read(statement: &[PolicyStatement]) -> Result<Vec<Statement>, ApiError> {
     for (index, PolicyStatement { actions, .. }) in statement.iter().enumerate() {
         if actions.len() > ACTIONS_MAX {

@@ -1,6 +1,6 @@
 //! Products.
 //!
-//! Not for what a product's services mean: [`capabilities`] looks at their shape only.
+//! Does not interpret a product's services: [`capabilities`] checks their shape only.
 
 mod capabilities;
 
@@ -8,22 +8,27 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{ProductId, SpaceId},
     registry::{Command, Configuration, Event, Product, ProductDetails},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use self::capabilities::ServiceCapability;
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{self, Page, PageQuery},
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// A product to be made.
@@ -186,40 +191,50 @@ pub(crate) struct Where {
     app_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a product
 #[utoipa::path(post, path = "/v5/iot/{project_id}/products", tag = "Products", params(("project_id" = String, Path)),
     request_body = NewProduct, responses((status = 201, body = ProductShown), Errors))]
-pub(crate) async fn create(call: Call, Body(wanted): Body<NewProduct>) -> Result<Created<ProductShown>, ApiError> {
-    let space = call.space(wanted.app_id.as_deref())?;
+async fn create(context: InstanceContext, Body(wanted): Body<NewProduct>) -> Result<Created<ProductShown>, ApiError> {
+    let space = context.space(wanted.app_id.as_deref())?;
     let named = wanted.product_id().map(str::to_owned);
-    let product = ProductId::parse(&named.unwrap_or_else(|| call.api.new_id()));
+    let product = ProductId::parse(&named.unwrap_or_else(|| context.api.new_id()));
     let product = product.map_err(|error| ApiError::invalid("product_id", error))?;
     let details = wanted.details()?;
     let command = Command::CreateProduct { space: space.clone(), product: product.clone(), details };
-    let (space, product) = match call.command(command).await?.earlier {
+    let (space, product) = match context.command(command).await?.earlier {
         Some(Event::ProductCreated { space, product, .. }) => (space, product),
         _ => (space, product),
     };
-    found(&call, &space, &product).map(Created)
+    found(&context, &space, &product).map(Created)
 }
 
 /// List products
 #[utoipa::path(get, path = "/v5/iot/{project_id}/products", tag = "Products", params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Products), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Products>, ApiError> {
     let wanted = page.wanted()?;
-    let space = call.space_filter(filter.app_id.as_deref())?;
+    let space = context.space_filter(filter.app_id.as_deref())?;
     let name = filter.product_name.filter(|name| !name.is_empty());
-    let configuration = call.configuration();
+    let configuration = context.configuration();
     let products: Vec<&Product> = configuration
         .products
         .values()
         .filter(|product| space.as_ref().is_none_or(|space| product.space == *space))
-        .filter(|product| call.caller.scope.holds_space(&product.space))
+        .filter(|product| context.caller.scope.holds_space(&product.space))
         .filter(|product| name.as_ref().is_none_or(|name| *product.details.name == **name))
         .collect();
     let twins = twins(&configuration);
@@ -231,42 +246,42 @@ pub(crate) async fn list(
 /// Show a product
 #[utoipa::path(get, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path), Where),
     responses((status = 200, body = ProductShown), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Query(which): Query<Where>,
 ) -> Result<Json<ProductShown>, ApiError> {
-    let (space, product) = meant(&call, &product_id, which.app_id.as_deref())?;
-    found(&call, &space, &product).map(Json)
+    let (space, product) = resolve(&context, &product_id, which.app_id.as_deref())?;
+    found(&context, &space, &product).map(Json)
 }
 
 /// Update a product
 #[utoipa::path(put, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path)),
     request_body = ProductChange, responses((status = 200, body = ProductShown), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Body(change): Body<ProductChange>,
 ) -> Result<Json<ProductShown>, ApiError> {
-    let (space, product) = meant(&call, &product_id, change.app_id.as_deref())?;
-    let configuration = call.configuration();
+    let (space, product) = resolve(&context, &product_id, change.app_id.as_deref())?;
+    let configuration = context.configuration();
     let existing = configuration.products.get(&(space.clone(), product.clone())).ok_or_else(|| not_found(&product_id))?;
     let details = changed(&existing.details, change)?;
-    call.command(Command::UpdateProduct { space: space.clone(), product: product.clone(), details }).await?;
-    found(&call, &space, &product).map(Json)
+    context.command(Command::UpdateProduct { space: space.clone(), product: product.clone(), details }).await?;
+    found(&context, &space, &product).map(Json)
 }
 
 /// Delete a product
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/products/{product_id}", tag = "Products", params(("project_id" = String, Path), ("product_id" = String, Path), Where),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(
-    call: Call,
+async fn delete(
+    context: InstanceContext,
     Path((_project, product_id)): Path<(String, String)>,
     Query(which): Query<Where>,
-) -> Result<Done, ApiError> {
-    let (space, product) = meant(&call, &product_id, which.app_id.as_deref())?;
-    call.command(Command::DeleteProduct { space, product }).await?;
-    Ok(Done)
+) -> Result<NoContent, ApiError> {
+    let (space, product) = resolve(&context, &product_id, which.app_id.as_deref())?;
+    context.command(Command::DeleteProduct { space, product }).await?;
+    Ok(NoContent)
 }
 
 /// A product, with what is to change of it.
@@ -292,23 +307,27 @@ fn changed(old: &ProductDetails, change: ProductChange) -> Result<ProductDetails
 ///
 /// # Errors
 /// [`Code::ProductNotFound`], [`Code::SpaceNotFound`], [`Code::NoPermission`].
-pub(super) fn meant(call: &Call, product_id: &str, app_id: Option<&str>) -> Result<(SpaceId, ProductId), ApiError> {
+pub(super) fn resolve(
+    context: &InstanceContext,
+    product_id: &str,
+    app_id: Option<&str>,
+) -> Result<(SpaceId, ProductId), ApiError> {
     let product = ProductId::parse(product_id).map_err(|_| not_found(product_id))?;
-    let named = call.space_filter(app_id)?;
-    let configuration = call.configuration();
+    let named = context.space_filter(app_id)?;
+    let configuration = context.configuration();
     let is_default = |space: &SpaceId| configuration.spaces.get(space).is_some_and(|space| space.default_space);
     let best = configuration
         .products
         .values()
-        .filter(|other| other.id == product && call.caller.scope.holds_space(&other.space))
+        .filter(|other| other.id == product && context.caller.scope.holds_space(&other.space))
         .filter(|other| named.as_ref().is_none_or(|space| other.space == *space))
         .min_by_key(|other| (!is_default(&other.space), other.created_at));
     best.map(|best| (best.space.clone(), best.id.clone())).ok_or_else(|| not_found(product_id))
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has removed it since.
-fn found(call: &Call, space: &SpaceId, product: &ProductId) -> Result<ProductShown, ApiError> {
-    let configuration = call.configuration();
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
+fn found(context: &InstanceContext, space: &SpaceId, product: &ProductId) -> Result<ProductShown, ApiError> {
+    let configuration = context.configuration();
     let product =
         configuration.products.get(&(space.clone(), product.clone())).ok_or_else(|| not_found(product.as_str()))?;
     let service_capabilities = serde_json::from_str(&product.details.service_capabilities).map_err(|error| {
@@ -337,18 +356,18 @@ fn summary(configuration: &Configuration, product: &Product) -> ProductShown {
     }
 }
 
-/// The ids that products of several resource spaces have.
+/// The ids that products of several resource spaces share.
 fn twins(configuration: &Configuration) -> BTreeSet<ProductId> {
     let mut seen = BTreeSet::new();
     configuration.products.keys().filter(|(_, id)| !seen.insert(id.clone())).map(|(_, id)| id.clone()).collect()
 }
 
-/// Where a product stands in a list; no two stand in one place.
+/// The key that a product is listed by; no two products share one.
 fn key(product: &Product, twins: &BTreeSet<ProductId>) -> String {
     if twins.contains(&product.id) {
-        return paging::key_of(&format!("{}/{}", product.space, product.id), product.created_at);
+        return paging::list_key(&format!("{}/{}", product.space, product.id), product.created_at);
     }
-    paging::key_of(product.id.as_str(), product.created_at)
+    paging::list_key(product.id.as_str(), product.created_at)
 }
 
 fn not_found(product_id: &str) -> ApiError {

@@ -1,24 +1,25 @@
-//! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, in one request.
+//! Properties of devices (`/devices/{device_id}/properties`): read from and set at the device itself, within one request.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::topics::DeviceRequest;
 use rollcall_devices::requests;
+use rollcall_domain::fleet::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
+use super::services::{self, SERVICES_MAX};
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        route::Routes,
+    },
 };
-
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Most services in one request.
-const SERVICES_MAX: usize = 500;
 
 /// Whose properties to read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -65,18 +66,23 @@ pub(crate) struct PropertiesAnswer {
     error_msg: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list)).operation(Role::Operator, routes!(update))
+}
+
 /// Read properties from a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
     params(("project_id" = String, Path), ("device_id" = String, Path), WhichService),
     responses((status = 200, body = PropertiesAnswer), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Query(which): Query<WhichService>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
-    check_service("service_id", &which.service_id)?;
+    services::check_id("service_id", &which.service_id)?;
     ask(
-        &call,
+        &context,
         &device_id,
         DeviceRequest::GetProperties,
         |device| json!({"object_device_id": device, "service_id": which.service_id}),
@@ -88,8 +94,8 @@ pub(crate) async fn list(
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/properties", tag = "Properties",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = DevicePropertiesRequest, responses((status = 200, body = PropertiesAnswer), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<DevicePropertiesRequest>,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
@@ -97,10 +103,10 @@ pub(crate) async fn update(
         return Err(ApiError::invalid("services", format!("give 1 to {SERVICES_MAX}")));
     }
     for service in &wanted.services {
-        check_service("services.service_id", &service.service_id)?;
+        services::check_id("services.service_id", &service.service_id)?;
     }
     ask(
-        &call,
+        &context,
         &device_id,
         DeviceRequest::SetProperties,
         |device| json!({"object_device_id": device, "services": wanted.services}),
@@ -109,16 +115,16 @@ pub(crate) async fn update(
 }
 
 async fn ask(
-    call: &Call,
+    context: &InstanceContext,
     device_id: &str,
     kind: DeviceRequest,
     payload: impl FnOnce(&str) -> Value,
 ) -> Result<Json<PropertiesAnswer>, ApiError> {
-    let listed = call.device(device_id)?;
-    let request_id = super::request_id(call);
+    let listed = context.device(device_id)?;
+    let request_id = context.device_request_id();
     let payload = payload(listed.device.id.as_str());
-    let deadline = call.api.config.limits.device_answer();
-    let answer = requests::ask(&call.realm.devices, &listed.device, kind, &request_id, payload, deadline).await?;
+    let deadline = context.api.config.limits.device_answer();
+    let answer = requests::ask(&context.instance.devices, &listed.device, kind, &request_id, payload, deadline).await?;
     Ok(Json(match answer {
         Some(response) => PropertiesAnswer { request_id, response: Some(response), error_code: None, error_msg: None },
         None => {
@@ -127,11 +133,4 @@ async fn ask(
             PropertiesAnswer { request_id, response: None, error_code: Some(code), error_msg: Some(text) }
         }
     }))
-}
-
-fn check_service(field: &str, service_id: &str) -> Result<(), ApiError> {
-    if (1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
-        return Ok(());
-    }
-    Err(ApiError::invalid(field, format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")))
 }

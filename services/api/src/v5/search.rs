@@ -1,29 +1,30 @@
 //! SearchDevices: a statement in SQL becomes a query of the directory.
 //!
-//! Not for reading the statement (`search_sql`). Invariant: every comparison of the statement is a condition on what is
-//! answered, and the caller's scope is one more.
+//! [`sql`] parses the statement. Invariant: every comparison of the statement is a condition on what is answered, and the
+//! caller's scope is one more.
 
-mod entry;
-mod times_of;
+mod found_device;
+mod sql;
+mod time_comparisons;
 
 use axum::Json;
-use rollcall_domain::registry::Device;
+use rollcall_domain::{fleet::Role, registry::Device};
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use self::entry::FoundDevice;
+use self::{
+    found_device::FoundDevice,
+    sql::{Comparison, Field, Operator, Select, Statement},
+};
 use super::devices::list::scope_condition;
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    search_sql::{self, Comparison, Field, Operator, Select, Statement},
+    context::InstanceContext,
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
 };
 
-/// Alternatives that a statement may come to: lists of times multiply.
+/// Groups of conditions that a statement may expand to: lists of times multiply.
 const ALTERNATIVES_MAX: usize = 200;
 
 /// What to search for.
@@ -49,24 +50,29 @@ pub(crate) struct Found {
     count: Option<u64>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(search))
+}
+
 /// Search devices by SQL
 #[utoipa::path(post, path = "/v5/iot/{project_id}/search/query-devices", tag = "Devices",
     params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
-pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
-    call.api.searches.check(call.caller.operator.as_str()).map_err(|wait| {
+async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
+    context.api.search_rate.check(context.caller.operator.as_str()).map_err(|wait| {
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
-    let statement = search_sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
+    let statement = sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;
     let any_of = alternatives(&statement)?;
-    let scope = scope_condition(&call.caller);
-    let found = call.realm.look(move |realm| {
-        let status = |device: &Device| realm.status_of(device);
+    let scope = scope_condition(&context.caller);
+    let found = context.instance.lookup(move |instance| {
+        let status = |device: &Device| instance.status_of(device);
         let mut query = DeviceQuery {
             any_of,
             order: match statement.order {
-                search_sql::Order::Ascending => Order::OldestFirst,
-                search_sql::Order::Descending => Order::NewestFirst,
+                sql::Order::Ascending => Order::OldestFirst,
+                sql::Order::Descending => Order::NewestFirst,
             },
             after: None,
             offset: statement.offset as usize,
@@ -77,17 +83,17 @@ pub(crate) async fn search(call: Call, Body(search): Body<Search>) -> Result<Jso
             query.narrow(scope);
         }
         if statement.select == Select::Count {
-            return Some(Found { count: Some(realm.view.count(&query)?), devices: None });
+            return Some(Found { count: Some(instance.view.count(&query)?), devices: None });
         }
-        let configuration = realm.configuration();
-        let devices = realm.view.list(&query)?.devices;
-        let shown = devices.iter().map(|listed| FoundDevice::of(realm, &configuration, listed, &statement.select));
+        let configuration = instance.configuration();
+        let devices = instance.view.list(&query)?.devices;
+        let shown = devices.iter().map(|listed| FoundDevice::of(instance, &configuration, listed, &statement.select));
         Some(Found { devices: Some(shown.collect()), count: None })
     });
     found.await.map(Json)
 }
 
-/// Each group of comparisons as the alternatives that it comes to.
+/// Each group of comparisons as the groups of conditions that it expands to.
 fn alternatives(statement: &Statement) -> Result<Vec<Vec<Condition>>, ApiError> {
     let mut any_of = Vec::new();
     for group in &statement.any_of {
@@ -121,7 +127,7 @@ fn choices(comparison: &Comparison) -> Result<Vec<Vec<Condition>>, ApiError> {
         Field::SwVersion | Field::FwVersion | Field::GroupId => text(Condition::Absent),
         Field::Status => Ok(vec![vec![Condition::Status(value_test(comparison, status)?)]]),
         Field::Marker => Ok(vec![vec![Condition::Marker(value_test(comparison, marker)?)]]),
-        Field::CreateTime => times_of::choices(&comparison.operator),
+        Field::CreateTime => time_comparisons::choices(&comparison.operator),
     }
 }
 
@@ -150,7 +156,7 @@ fn value_test<T>(comparison: &Comparison, read: impl Fn(&str) -> Result<T, ApiEr
     })
 }
 
-/// The reader of the statement refuses these already; nothing would be found by them.
+/// The parser refuses these already; here they could only match nothing.
 fn has_no(comparison: &Comparison, what: &str) -> ApiError {
     ApiError::invalid("sql", format!("{} has no {what} to compare", comparison.field))
 }
@@ -174,7 +180,7 @@ mod tests {
     use super::*;
 
     fn queried(sql: &str) -> Result<Vec<Vec<Condition>>, ApiError> {
-        alternatives(&search_sql::parse(sql).unwrap())
+        alternatives(&sql::parse(sql).unwrap())
     }
 
     #[test]

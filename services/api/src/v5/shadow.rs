@@ -1,19 +1,19 @@
-//! Shadows of devices (`/devices/{device_id}/shadow`): what is desired of them, and what they last reported.
+//! Shadows of devices (`/devices/{device_id}/shadow`): desired values, and the values that they last reported.
 
 use axum::{Json, extract::Path};
 use rollcall_device_model::shadow::{DesiredChange, Shadow, Side};
 use rollcall_devices::desired;
-use rollcall_domain::time::Timestamp;
+use rollcall_domain::{fleet::Role, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::{answer::Done, call::Call, error::ApiError, extract::Body, openapi::Errors, times};
-
-/// Most characters of a service id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Most services in one request.
-const SERVICES_MAX: usize = 500;
+use super::services::{self, SERVICES_MAX};
+use crate::{
+    context::InstanceContext,
+    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, times},
+};
 
 /// What is to be desired.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,7 +34,7 @@ pub(crate) struct UpdateDesired {
     desired: Map<String, Value>,
     /// If given, the version that the service's shadow must have.
     #[schema(minimum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     version: Option<u64>,
 }
 
@@ -78,13 +78,24 @@ impl From<&Side> for ShadowSide {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Show the shadow of a device
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 200, body = DeviceShadow), Errors))]
-pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id)?;
-    let shadow = desired::show(&call.realm.devices, &listed).await?;
+async fn show(
+    context: InstanceContext,
+    Path((_, device_id)): Path<(String, String)>,
+) -> Result<Json<DeviceShadow>, ApiError> {
+    let listed = context.device(&device_id)?;
+    let shadow = desired::show(&context.instance.devices, &listed).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -92,24 +103,22 @@ pub(crate) async fn show(call: Call, Path((_, device_id)): Path<(String, String)
 #[utoipa::path(put, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     request_body = UpdateDesireds, responses((status = 200, body = DeviceShadow), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<UpdateDesireds>,
 ) -> Result<Json<DeviceShadow>, ApiError> {
-    let listed = call.device(&device_id)?;
+    let listed = context.device(&device_id)?;
     if !(1..=SERVICES_MAX).contains(&wanted.shadow.len()) {
         return Err(ApiError::invalid("shadow", format!("give 1 to {SERVICES_MAX} services")));
     }
     let mut changes = Vec::with_capacity(wanted.shadow.len());
     for UpdateDesired { service_id, desired, version } in wanted.shadow {
-        if !(1..=SERVICE_ID_CHARS_MAX).contains(&service_id.chars().count()) {
-            return Err(ApiError::invalid("shadow.service_id", format!("give 1 to {SERVICE_ID_CHARS_MAX} characters")));
-        }
+        services::check_id("shadow.service_id", &service_id)?;
         changes.push(DesiredChange { service_id, desired, version });
     }
-    let key = call.repeatable().map(hex::encode);
-    let shadow = desired::change(&call.realm.devices, &listed, &changes, key.as_deref()).await?;
+    let key = context.idempotency_hash().map(hex::encode);
+    let shadow = desired::change(&context.instance.devices, &listed, &changes, key.as_deref()).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 
@@ -117,10 +126,10 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/devices/{device_id}/shadow", tag = "Shadows",
     params(("project_id" = String, Path), ("device_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_, device_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    let listed = call.device(&device_id)?;
-    desired::clear(&call.realm.devices, &listed).await?;
-    Ok(Done)
+async fn delete(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    let listed = context.device(&device_id)?;
+    desired::clear(&context.instance.devices, &listed).await?;
+    Ok(NoContent)
 }
 
 /// A shadow as callers see it; what devices are sent is [`rollcall_device_model::shadow::Service::to_json`].

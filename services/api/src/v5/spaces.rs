@@ -2,19 +2,24 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{PolicyId, SpaceId},
     registry::{Command, Event, Space},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use crate::{
-    answer::{Created, Done},
-    call::{Call, space_not_found},
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    times,
+    context::{InstanceContext, space_not_found},
+    http::{
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// What a resource space is to be called.
@@ -64,31 +69,41 @@ impl From<&Space> for Application {
     }
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(add))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Add a resource space
 #[utoipa::path(post, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path, description = "The project of the access key")),
     request_body = ApplicationName, responses((status = 201, body = Application), Errors))]
-pub(crate) async fn add(call: Call, Body(wanted): Body<ApplicationName>) -> Result<Created<Application>, ApiError> {
-    call.needs_whole_instance()?;
-    let space = SpaceId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("app_id", error))?;
-    let default_policy = PolicyId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
+async fn add(context: InstanceContext, Body(wanted): Body<ApplicationName>) -> Result<Created<Application>, ApiError> {
+    context.require_whole_instance()?;
+    let space = SpaceId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("app_id", error))?;
+    let default_policy = PolicyId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
     let command = Command::CreateSpace { space: space.clone(), name: wanted.app_name.into(), default_policy };
-    let made = match call.command(command).await?.earlier {
+    let made = match context.command(command).await?.earlier {
         Some(Event::SpaceCreated { space, .. }) => space,
         _ => space,
     };
-    found(&call, &made).map(Created)
+    found(&context, &made).map(Created)
 }
 
 /// List resource spaces
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps", tag = "Resource spaces", params(("project_id" = String, Path), Which),
     responses((status = 200, body = Applications), Errors))]
-pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<Applications>, ApiError> {
-    let configuration = call.configuration();
+async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<Applications>, ApiError> {
+    let configuration = context.configuration();
     let mut spaces: Vec<&Space> = configuration
         .spaces
         .values()
         .filter(|space| which.default_app.is_none_or(|wanted| wanted == space.default_space))
-        .filter(|space| call.caller.scope.holds_space(&space.id))
+        .filter(|space| context.caller.scope.holds_space(&space.id))
         .collect();
     spaces.sort_by_key(|space| std::cmp::Reverse(space.created_at));
     Ok(Json(Applications { applications: spaces.into_iter().map(Application::from).collect() }))
@@ -97,39 +112,39 @@ pub(crate) async fn list(call: Call, Query(which): Query<Which>) -> Result<Json<
 /// Show a resource space
 #[utoipa::path(get, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 200, body = Application), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_project, app_id)): Path<(String, String)>,
 ) -> Result<Json<Application>, ApiError> {
-    let space = call.space(Some(&app_id))?;
-    found(&call, &space).map(Json)
+    let space = context.space(Some(&app_id))?;
+    found(&context, &space).map(Json)
 }
 
 /// Rename a resource space
 #[utoipa::path(put, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     request_body = ApplicationName, responses((status = 200, body = Application), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_project, app_id)): Path<(String, String)>,
     Body(wanted): Body<ApplicationName>,
 ) -> Result<Json<Application>, ApiError> {
-    let space = call.space(Some(&app_id))?;
-    call.command(Command::RenameSpace { space: space.clone(), name: wanted.app_name.into() }).await?;
-    found(&call, &space).map(Json)
+    let space = context.space(Some(&app_id))?;
+    context.command(Command::RenameSpace { space: space.clone(), name: wanted.app_name.into() }).await?;
+    found(&context, &space).map(Json)
 }
 
 /// Delete a resource space
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/apps/{app_id}", tag = "Resource spaces", params(("project_id" = String, Path), ("app_id" = String, Path)),
     responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_project, app_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    call.needs_whole_instance()?;
-    let space = call.space(Some(&app_id))?;
-    call.command(Command::DeleteSpace { space }).await?;
-    Ok(Done)
+async fn delete(context: InstanceContext, Path((_project, app_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
+    context.require_whole_instance()?;
+    let space = context.space(Some(&app_id))?;
+    context.command(Command::DeleteSpace { space }).await?;
+    Ok(NoContent)
 }
 
-/// As the view has it now: what was just granted is there, unless somebody has removed it since.
-fn found(call: &Call, space: &SpaceId) -> Result<Application, ApiError> {
-    let configuration = call.configuration();
+/// As the view has it now: what was just accepted is in it, unless it was deleted since.
+fn found(context: &InstanceContext, space: &SpaceId) -> Result<Application, ApiError> {
+    let configuration = context.configuration();
     configuration.spaces.get(space).map(Application::from).ok_or_else(|| space_not_found(space.as_str()))
 }

@@ -1,9 +1,10 @@
-//! Tags of devices: put on, taken off, looked up by.
+//! Tags of devices: bound, unbound, and searched by.
 //!
 //! Invariant: only devices have tags here.
 
 use axum::{Json, http::StatusCode};
 use rollcall_domain::{
+    fleet::Role,
     limits::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_PER_DEVICE_MAX},
     registry::Command,
     template::Tag,
@@ -11,14 +12,18 @@ use rollcall_domain::{
 use rollcall_projection::directory::{Condition, TextTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::devices::{list, object::TagShown};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{Page, PageQuery},
+    context::InstanceContext,
+    http::{
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{Page, PageQuery},
+        route::Routes,
+    },
 };
 
 /// What can have tags.
@@ -95,25 +100,33 @@ pub(crate) struct Resource {
     resource_id: String,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(bind))
+        .operation(Role::Operator, routes!(unbind))
+        .operation(Role::Viewer, routes!(query))
+}
+
 /// Put tags on a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/bind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Binding, responses((status = 200), Errors))]
-pub(crate) async fn bind(call: Call, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&binding.resource_id)?.device.id;
+async fn bind(context: InstanceContext, Body(binding): Body<Binding>) -> Result<StatusCode, ApiError> {
+    let device = context.device(&binding.resource_id)?.device.id;
     check_count("tags", binding.tags.len())?;
     let tags = binding.tags.into_iter().map(|tag| Tag { key: tag.tag_key.into(), value: tag.tag_value.into() }).collect();
-    call.command(Command::TagDevice { device, tags }).await?;
+    context.command(Command::TagDevice { device, tags }).await?;
     Ok(StatusCode::OK)
 }
 
 /// Take tags off a device
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/unbind-resource", tag = "Tags", params(("project_id" = String, Path)),
     request_body = Unbinding, responses((status = 200), Errors))]
-pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
-    let device = call.device(&unbinding.resource_id)?.device.id;
+async fn unbind(context: InstanceContext, Body(unbinding): Body<Unbinding>) -> Result<StatusCode, ApiError> {
+    let device = context.device(&unbinding.resource_id)?.device.id;
     check_count("tag_keys", unbinding.tag_keys.len())?;
     let keys = unbinding.tag_keys.into_iter().map(Into::into).collect();
-    call.command(Command::UntagDevice { device, keys }).await?;
+    context.command(Command::UntagDevice { device, keys }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -121,8 +134,8 @@ pub(crate) async fn unbind(call: Call, Body(unbinding): Body<Unbinding>) -> Resu
 #[utoipa::path(post, path = "/v5/iot/{project_id}/tags/query-resources", tag = "Tags",
     params(("project_id" = String, Path), PageQuery),
     request_body = TagQuery, responses((status = 200, body = Resources), Errors))]
-pub(crate) async fn query(
-    call: Call,
+async fn query(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Body(wanted): Body<TagQuery>,
 ) -> Result<Json<Resources>, ApiError> {
@@ -143,7 +156,7 @@ pub(crate) async fn query(
         std::iter::once(Condition::TagKey(is(tag.tag_key))).chain(value).collect()
     });
     let shown = |_: &_, _: &_, device: &rollcall_domain::registry::Device| Resource { resource_id: device.id.to_string() };
-    let (resources, page) = list::page_of(&call, any_of.collect(), page, shown).await?;
+    let (resources, page) = list::page_of(&context, any_of.collect(), page, shown).await?;
     Ok(Json(Resources { resources, page }))
 }
 

@@ -1,30 +1,35 @@
 //! Self-registration templates (`/provisioning-templates`).
 //!
-//! They belong to the instance as a whole, so only who may use all of it changes them. Not for what a template makes of a
-//! certificate (domain), nor for what a change of one would do: that is asked of `rollcall_v1::what_if`.
+//! They belong to the instance as a whole, so only callers with all of it change them. What a template makes of a certificate is
+//! the domain's; what a change of one would do is answered by `rollcall_v1::what_if`.
 
-mod shape;
+mod schema;
 
 use axum::{Json, extract::Path};
 use rollcall_backbone::codec::{template_body_to_json, template_draft_from_json};
 use rollcall_domain::{
+    fleet::Role,
     ids::TemplateId,
     registry::{Command, Event, Template},
     template::TemplateDraft,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
-pub(crate) use self::shape::TemplateBodyShape;
+pub(crate) use self::schema::TemplateBodyShape;
 use crate::{
-    answer::{Created, Done},
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    paging::{self, Page, PageQuery},
-    times,
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        paging::{self, Page, PageQuery},
+        responses::{Created, NoContent},
+        route::Routes,
+        times,
+    },
 };
 
 /// The fields of a template body that are lists.
@@ -107,35 +112,45 @@ pub(crate) struct Filter {
     template_name: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(create))
+        .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(show))
+        .operation(Role::Operator, routes!(update))
+        .operation(Role::Operator, routes!(delete))
+}
+
 /// Create a template
 #[utoipa::path(post, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates", params(("project_id" = String, Path)),
     request_body = NewTemplate, responses((status = 201, body = TemplateShown), Errors))]
-pub(crate) async fn create(call: Call, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
-    call.needs_whole_instance()?;
-    let template = TemplateId::parse(&call.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
+async fn create(context: InstanceContext, Body(wanted): Body<NewTemplate>) -> Result<Created<TemplateShown>, ApiError> {
+    context.require_whole_instance()?;
+    let template = TemplateId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
     let (name, description, body) = wanted.content()?;
     let command = Command::CreateTemplate { template: template.clone(), name, description, body };
-    let made = match call.command(command).await?.earlier {
+    let made = match context.command(command).await?.earlier {
         Some(Event::TemplateCreated { template, .. }) => template,
         _ => template,
     };
-    found(&call, made.as_str()).map(|template| Created(shown(&template)))
+    found(&context, made.as_str()).map(|template| Created(shown(&template)))
 }
 
 /// List templates
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates", tag = "Provisioning templates",
     params(("project_id" = String, Path), PageQuery, Filter), responses((status = 200, body = Templates), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Templates>, ApiError> {
     let wanted = page.wanted()?;
     let name = filter.template_name.filter(|name| !name.is_empty());
-    let configuration = call.configuration();
+    let configuration = context.configuration();
     let templates = configuration.templates.values();
     let templates = templates.filter(|template| name.as_ref().is_none_or(|name| *template.name == **name)).collect();
-    let key = |template: &&Template| paging::key_of(template.id.as_str(), template.created_at);
+    let key = |template: &&Template| paging::list_key(template.id.as_str(), template.created_at);
     let (templates, page) = paging::page(templates, &wanted, key);
     Ok(Json(Templates { templates: templates.into_iter().map(summary).collect(), page }))
 }
@@ -143,56 +158,59 @@ pub(crate) async fn list(
 /// Show a template
 #[utoipa::path(get, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 200, body = TemplateShown), Errors))]
-pub(crate) async fn show(
-    call: Call,
+async fn show(
+    context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
 ) -> Result<Json<TemplateShown>, ApiError> {
-    found(&call, &template_id).map(|template| Json(shown(&template)))
+    found(&context, &template_id).map(|template| Json(shown(&template)))
 }
 
 /// Update a template
 #[utoipa::path(put, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), request_body = TemplateChanged,
     responses((status = 200, body = TemplateShown), Errors))]
-pub(crate) async fn update(
-    call: Call,
+async fn update(
+    context: InstanceContext,
     Path((_project, template_id)): Path<(String, String)>,
     Body(change): Body<TemplateChanged>,
 ) -> Result<Json<TemplateShown>, ApiError> {
-    call.needs_whole_instance()?;
-    let existing = found(&call, &template_id)?;
+    context.require_whole_instance()?;
+    let existing = found(&context, &template_id)?;
     if change.template_name.is_some_and(|name| *name != *existing.name) {
         return Err(ApiError::invalid("template_name", "a template keeps the name that it was made with"));
     }
     let body = change.template_body.as_ref().map(draft).transpose()?;
     let description = change.description.map(Into::into);
-    call.command(Command::UpdateTemplate { template: existing.id, description, body }).await?;
-    found(&call, &template_id).map(|template| Json(shown(&template)))
+    context.command(Command::UpdateTemplate { template: existing.id, description, body }).await?;
+    found(&context, &template_id).map(|template| Json(shown(&template)))
 }
 
 /// Delete a template that is bound to no CA certificate
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/provisioning-templates/{template_id}", tag = "Provisioning templates",
     params(("project_id" = String, Path), ("template_id" = String, Path)), responses((status = 204), Errors))]
-pub(crate) async fn delete(call: Call, Path((_project, template_id)): Path<(String, String)>) -> Result<Done, ApiError> {
-    call.needs_whole_instance()?;
-    let template = found(&call, &template_id)?.id;
-    call.command(Command::DeleteTemplate { template }).await?;
-    Ok(Done)
+async fn delete(
+    context: InstanceContext,
+    Path((_project, template_id)): Path<(String, String)>,
+) -> Result<NoContent, ApiError> {
+    context.require_whole_instance()?;
+    let template = found(&context, &template_id)?.id;
+    context.command(Command::DeleteTemplate { template }).await?;
+    Ok(NoContent)
 }
 
 /// A template of the instance.
 ///
 /// # Errors
 /// [`Code::TemplateNotFound`].
-pub(crate) fn found(call: &Call, template_id: &str) -> Result<Template, ApiError> {
-    let template = TemplateId::parse(template_id).ok().and_then(|id| call.configuration().templates.get(&id).cloned());
+pub(crate) fn found(context: &InstanceContext, template_id: &str) -> Result<Template, ApiError> {
+    let template = TemplateId::parse(template_id).ok().and_then(|id| context.configuration().templates.get(&id).cloned());
     template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
 }
 
-/// A body as somebody wrote it: whether its content is good, the registrar says, all faults at a time.
+/// A body as it was written: the registrar validates its content and reports all faults at once.
 ///
 /// # Errors
-/// [`Code::InvalidTemplate`] with the path of what has no place there.
+/// [`Code::InvalidTemplate`] with the path of what is not part of a body.
 pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError> {
     if let Some(path) = list_for_object(body) {
         return Err(ApiError::new(
@@ -203,7 +221,7 @@ pub(crate) fn draft(body: &serde_json::Value) -> Result<TemplateDraft, ApiError>
     template_draft_from_json(body).map_err(|error| ApiError::new(Code::InvalidTemplate, error.to_string()))
 }
 
-/// Where a list stands that is none of tags or policies. The codec would read it as an object's values in their order.
+/// The path of a list that is neither tags nor policies: the codec would read it as an object's values in their order.
 fn list_for_object(value: &serde_json::Value) -> Option<String> {
     let inside = |name: &str, value| list_for_object(value).map(|path| format!(".{name}{path}"));
     match value {

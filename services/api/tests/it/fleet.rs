@@ -190,7 +190,7 @@ async fn a_second_process_shows_no_password_and_the_same_key() {
         command_key_file: world.command_key_file(),
         ..Config::default()
     };
-    let ((bound, _address), (welcome, welcomed)) = (oneshot::channel(), oneshot::channel());
+    let ((bound, _address), (first_administrator, told)) = (oneshot::channel(), oneshot::channel());
     let parts = Parts {
         backbone: world.backbone.clone(),
         store: world.store.clone(),
@@ -199,14 +199,17 @@ async fn a_second_process_shows_no_password_and_the_same_key() {
         clock: Arc::new(world.clock.clone()),
         entropy: Arc::new(CountingEntropy::seeded(9_000_000)),
         bound,
-        welcome,
-        applier: None,
+        first_administrator,
+        fleet_file_credentials: None,
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(config, parts, stop.clone()));
-    let second = within(welcomed).await.unwrap();
+    let second = within(told).await.unwrap();
     assert!(second.password.is_none());
-    assert_eq!((second.access_key, second.project_id), (world.welcome.access_key.clone(), world.welcome.project_id.clone()));
+    assert_eq!(
+        (second.access_key, second.project_id),
+        (world.first_administrator.access_key.clone(), world.first_administrator.project_id.clone())
+    );
     stop.cancel();
     within(running).await.unwrap().unwrap();
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
 
 mod attempts;
+mod authentication;
 mod certificates;
 mod client;
 mod declared;
@@ -10,7 +11,6 @@ mod device_certificates;
 mod device_data;
 mod device_lists;
 mod devices;
-mod door;
 mod fleet;
 mod history;
 mod openapi;

@@ -21,7 +21,7 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(rollcall_api::openapi::json()).unwrap();
+    let document: Value = serde_json::from_str(&rollcall_api::openapi_json()).unwrap();
     let mut all = Vec::new();
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

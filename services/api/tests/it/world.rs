@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_api::{Config, Parts, Welcome, access::master_key::MasterKey, command_key, config::Limits, run};
+use rollcall_api::{Config, FirstAdministrator, Limits, MasterKey, Parts, command_key, run};
 use rollcall_backbone::{
     Backbone,
     codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
@@ -62,7 +62,7 @@ pub(crate) struct World {
     pub(crate) clock: SetClock,
     pub(crate) address: SocketAddr,
     /// What the API told of the administrator that it made.
-    pub(crate) welcome: Welcome,
+    pub(crate) first_administrator: FirstAdministrator,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
     pub(crate) store: Store,
     /// What registrars sign with.
@@ -134,7 +134,7 @@ impl World {
             limits,
             ..Config::default()
         };
-        let ((bound, address), (welcome, welcomed)) = (oneshot::channel(), oneshot::channel());
+        let ((bound, address), (first_administrator, told)) = (oneshot::channel(), oneshot::channel());
         let parts = Parts {
             backbone: backbone.clone(),
             store: store.clone(),
@@ -143,19 +143,19 @@ impl World {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(2_000_000)),
             bound,
-            welcome,
-            applier: None,
+            first_administrator,
+            fleet_file_credentials: None,
         };
         let stop = shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
         let address = within(address).await.unwrap();
-        let welcome = within(welcomed).await.unwrap();
+        let first_administrator = within(told).await.unwrap();
         let master_key = MasterKey::open_or_make(&master_key_file, &CountingEntropy::seeded(3_000_000)).unwrap();
         Self {
             backbone,
             clock,
             address,
-            welcome,
+            first_administrator,
             fleet,
             store,
             registrar: Mutex::new(Some(registrar)),
@@ -181,7 +181,7 @@ impl World {
             limits: Limits { requests_per_s_max: 10_000, ..Limits::default() },
             ..Config::default()
         };
-        let ((bound, address), (welcome, _)) = (oneshot::channel(), oneshot::channel());
+        let ((bound, address), (first_administrator, _)) = (oneshot::channel(), oneshot::channel());
         let parts = Parts {
             backbone: self.backbone.clone(),
             store: self.store.clone(),
@@ -190,8 +190,8 @@ impl World {
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(CountingEntropy::seeded(5_000_000_000)),
             bound,
-            welcome,
-            applier: None,
+            first_administrator,
+            fleet_file_credentials: None,
         };
         let stop = self.shutdown.clone();
         tokio::spawn(async move { run(config, parts, stop).await.unwrap() });

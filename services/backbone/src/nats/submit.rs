@@ -31,6 +31,9 @@ use crate::{
 /// How long it counts what a shard or a log was last found to hold.
 pub(super) const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// The server's words for a subject that holds as many messages as it may.
+const PER_SUBJECT: &str = "maximum messages per subject exceeded";
+
 /// Puts requests into shards, and keeps a log from taking more of one than its share, and this process from taking more of
 /// the log's than its own: JetStream has limits for a stream and for a subject, and none for subjects that begin alike.
 /// A process that does not keep to it is brought back to it by registrars: see `bound`.
@@ -89,6 +92,11 @@ impl Submissions {
         match atomic::store(connection, attempted, vec![message]).await {
             Ok(_sequence) => Ok(Submitted::Queued),
             Err(StoreError::WrongLastSequence) => Ok(Submitted::AlreadyQueued),
+            // Nothing was on its subject a moment ago: the server holds what it could not write, and counts it.
+            Err(StoreError::StreamLimit(reason)) if reason == PER_SUBJECT => Err(BackboneError::Unavailable {
+                attempted: attempted(),
+                reason: "the server holds it and has not written it: its disk may be full".to_owned(),
+            }),
             Err(StoreError::StreamLimit(reason)) => {
                 if let Some(left_out) = connection.repeats("queues").failed(&reason) {
                     tracing::warn!(%log, %shard, reason, left_out, "the shard's request queue is full");

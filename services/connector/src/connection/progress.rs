@@ -1,7 +1,7 @@
 //! What a connection waits for, all at once: room to write, mail, stored messages, bytes, the clock.
 //!
-//! Polled by hand, because one TLS stream is both read and written and one state machine hears of everything. Invariant:
-//! whatever returns pending has left its waker where the next change will find it.
+//! Polled by hand, because one TLS stream is both read and written and one state machine gets every event. Invariant:
+//! each part that returns pending has registered its waker where its next change happens.
 
 use std::{
     io,
@@ -18,7 +18,10 @@ use tokio::{
 };
 
 use super::{Connection, Stage};
-use crate::{mailbox::Mail, mqtt::Delivered, session::delivery};
+use crate::{
+    mqtt::Delivered,
+    sessions::{mailbox::Mail, topic_authorization::authorize_delivery},
+};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 4096;
@@ -26,26 +29,21 @@ const READ_BYTES: usize = 4096;
 const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
 impl Connection {
-    /// Moves whatever can move; ready when the state machine may have something to say.
-    pub(super) fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // One instant for all: what one of them waits for, the timer must not take for past.
+    /// Polls every part; ready when the state machine may have an effect.
+    pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // One instant for all, so that the timer does not take for past what another part still waits for.
         let now = Instant::now();
-        let wrote = self.poll_write(context)?;
-        let progress = [
-            wrote,
-            self.poll_mail(context),
-            self.poll_uplinks(now, context),
-            self.poll_read(now, context)?,
-            self.poll_timer(now, context),
-        ];
+        let wrote = self.poll_write(cx)?;
+        let progress =
+            [wrote, self.poll_mail(cx), self.poll_uplinks(now, cx), self.poll_read(now, cx)?, self.poll_timer(now, cx)];
         if progress.iter().any(Poll::is_ready) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// Writes output as far as the client takes it.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut progress = Poll::Pending;
         while !self.protocol.output().is_empty() {
-            match Pin::new(&mut self.tls).poll_write(context, self.protocol.output()) {
+            match Pin::new(&mut self.tls).poll_write(cx, self.protocol.output()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {
                     self.protocol.written(bytes);
@@ -55,38 +53,38 @@ impl Connection {
                 Poll::Pending => return progress,
             }
         }
-        if self.unflushed && Pin::new(&mut self.tls).poll_flush(context)?.is_ready() {
+        if self.unflushed && Pin::new(&mut self.tls).poll_flush(cx)?.is_ready() {
             self.unflushed = false;
         }
         progress
     }
 
-    fn poll_mail(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Stage::Inside(held) = &self.stage else { return self.poll_stopping(context) };
+    fn poll_mail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Connected(guard) = &self.stage else { return self.poll_stopping(cx) };
         let wanted = !self.backlogged && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
-        match ready!(held.session.mailbox.poll_next(wanted, context)) {
+        match ready!(guard.session.mailbox.poll_next(wanted, cx)) {
             Mail::Close(refusal) => self.protocol.close(refusal),
             Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
             Mail::Message(stored) => {
                 let mut stored = Arc::unwrap_or_clone(stored);
-                if let Some(delivery) = delivery(&self.instance, &held.session, &mut stored) {
-                    self.backlogged = self.protocol.deliver(&delivery) == Delivered::Queued;
+                if let Some(authorize_delivery) = authorize_delivery(&self.instance, &guard.session, &mut stored) {
+                    self.backlogged = self.protocol.deliver(&authorize_delivery) == Delivered::Queued;
                 }
             }
         }
         Poll::Ready(())
     }
 
-    fn poll_stopping(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Stage::Outside(outside) = &mut self.stage else { return Poll::Pending };
-        ready!(outside.stopping.as_mut().poll(context));
+    fn poll_stopping(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Connecting(connecting) = &mut self.stage else { return Poll::Pending };
+        ready!(connecting.stopping.as_mut().poll(cx));
         self.protocol.refuse(Refusal::ShuttingDown, None);
         Poll::Ready(())
     }
 
-    fn poll_uplinks(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_uplinks(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Some(uplinks) = &mut self.uplinks else { return Poll::Pending };
-        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, context));
+        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, cx));
         if uplinks.is_empty() {
             self.uplinks = None;
         }
@@ -94,47 +92,47 @@ impl Connection {
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let too_fast = self.is_too_fast(now);
-        self.protocol.hold(too_fast);
+        self.protocol.suspend_reading(too_fast);
         if too_fast || !self.protocol.wants_input() {
             return Poll::Pending;
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut scratch);
-        ready!(Pin::new(&mut self.tls).poll_read(context, &mut read))?;
+        ready!(Pin::new(&mut self.tls).poll_read(cx, &mut read))?;
         if read.filled().is_empty() {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.backlogged = false;
-        self.paces[1].spend(read.filled().len(), now);
-        self.protocol.receive(read.filled(), self.edge.now_ms());
+        self.buckets[1].spend(read.filled().len(), now);
+        self.protocol.receive(read.filled(), self.context.now_ms());
         Poll::Ready(Ok(()))
     }
 
-    /// Whether more is under way than the device may have: then it is not read from, and slows down by itself.
+    /// Whether the device exceeds a rate or has too much in flight: then it is not read from, which slows it down.
     fn is_too_fast(&self, now: Instant) -> bool {
         let in_flight = self.uplinks.as_ref().map_or(0, |uplinks| uplinks.bytes());
-        in_flight >= self.edge.config.limits.uplink_bytes_in_flight_max as usize
-            || self.paces.iter().any(|pace| pace.resumes_at(now).is_some())
+        in_flight >= self.context.config.limits.uplink_bytes_in_flight_max as usize
+            || self.buckets.iter().any(|bucket| bucket.resumes_at(now).is_some())
     }
 
     /// The timer is moved only when it would ring too late: each packet puts the keep-alive off, and a ring that is
     /// early does no harm.
-    fn poll_timer(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_timer(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let deadline_ms = self.protocol.deadline_ms();
-        if deadline_ms.is_some_and(|at_ms| self.edge.instant(at_ms) <= now) {
-            self.protocol.tick(self.edge.now_ms());
+        if deadline_ms.is_some_and(|at_ms| self.context.instant(at_ms) <= now) {
+            self.protocol.tick(self.context.now_ms());
             return Poll::Ready(());
         }
-        let deadline = deadline_ms.map(|at_ms| self.edge.instant(at_ms));
-        let again = self.uplinks.as_ref().and_then(|uplinks| uplinks.again_at());
-        let [messages, bytes] = &self.paces;
-        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), again];
+        let deadline = deadline_ms.map(|at_ms| self.context.instant(at_ms));
+        let retry = self.uplinks.as_ref().and_then(|uplinks| uplinks.retry_at());
+        let [messages, bytes] = &self.buckets;
+        let all = [deadline, messages.resumes_at(now), bytes.resumes_at(now), retry];
         let Some(due) = all.into_iter().flatten().min() else { return Poll::Pending };
         if due < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(due);
         }
-        self.timer.as_mut().poll(context)
+        self.timer.as_mut().poll(cx)
     }
 }

@@ -1,7 +1,8 @@
 //! Reads a CONNECT: which version, whether it keeps the standard, whether the service's limits allow it.
 //!
-//! The codec reads the contents; the structure is walked first (`shape`), because the codec stops where it has what it needs
-//! and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail unexplained.
+//! The codec reads the contents; the structure is walked first (`shape`), because the codec stops where it has what it
+//! needs and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail
+//! unexplained.
 
 mod shape;
 
@@ -10,8 +11,8 @@ use rollcall_domain::refusal::Refusal;
 use tokio_util::codec::Decoder;
 
 use super::{
-    exchange::{Connect, Version},
     frame::Frame,
+    interface::{Connect, Version},
     limits::{IDENTITY_BYTES_MAX, KEEP_ALIVE_S_MAX, KEEP_ALIVE_S_MIN},
     topic,
     violation::Violation,
@@ -63,13 +64,13 @@ pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
     let shape = shape::walk(frame.body())?;
     match shape.version {
         Version::V3_1 | Version::V3_1_1 => {
-            let nobody = Peer::unknown(shape.version);
+            let unknown = Peer::unknown(shape.version);
             if shape.client_id_empty && (shape.flags & shape::flag::CLEAN == 0 || shape.version == Version::V3_1) {
-                return Err(Failure::Refused(Refusal::ClientId, nobody));
+                return Err(Failure::Refused(Refusal::ClientId, unknown));
             }
             match v3::Codec::default().decode(&mut frame.bytes) {
-                Ok(Some((v3::Packet::Connect(connect), _))) => judge_v3(shape.version, *connect),
-                Ok(_) | Err(_) => Err(malformed("a field cannot be read", Some(nobody))),
+                Ok(Some((v3::Packet::Connect(connect), _))) => check_v3(shape.version, *connect),
+                Ok(_) | Err(_) => Err(malformed("a field cannot be read", Some(unknown))),
             }
         }
         Version::V5 => {
@@ -79,16 +80,16 @@ pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
                 *flags |= shape::flag::CLEAN;
             }
             match v5::Codec::default().decode(&mut frame.bytes) {
-                Ok(Some((v5::Packet::Connect(connect), _))) => judge_v5(shape.flags & shape::flag::CLEAN != 0, *connect),
+                Ok(Some((v5::Packet::Connect(connect), _))) => check_v5(shape.flags & shape::flag::CLEAN != 0, *connect),
                 Ok(_) | Err(_) => Err(malformed("a field or property cannot be read", Some(Peer::unknown(Version::V5)))),
             }
         }
     }
 }
 
-fn judge_v3(version: Version, connect: v3::Connect) -> Result<(Connect, Peer), Failure> {
+fn check_v3(version: Version, connect: v3::Connect) -> Result<(Connect, Peer), Failure> {
     let peer = Peer { keep_alive_s: connect.keep_alive, ..Peer::unknown(version) };
-    judge(
+    check(
         peer,
         connect.last_will.map(|will| will.topic.to_string()),
         Connect {
@@ -101,7 +102,7 @@ fn judge_v3(version: Version, connect: v3::Connect) -> Result<(Connect, Peer), F
     )
 }
 
-fn judge_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), Failure> {
+fn check_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), Failure> {
     let peer = Peer {
         version: Version::V5,
         packet_bytes_max: connect.max_packet_size.map_or(u32::MAX, std::num::NonZeroU32::get),
@@ -117,7 +118,7 @@ fn judge_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), 
     if connect.auth_data.is_some() {
         return Err(malformed("authentication data without a method", Some(peer)));
     }
-    judge(
+    check(
         peer,
         connect.last_will.map(|will| will.topic.to_string()),
         Connect {
@@ -131,7 +132,7 @@ fn judge_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), 
 }
 
 /// What holds for every version.
-fn judge(peer: Peer, will_topic: Option<String>, connect: Connect) -> Result<(Connect, Peer), Failure> {
+fn check(peer: Peer, will_topic: Option<String>, connect: Connect) -> Result<(Connect, Peer), Failure> {
     let texts = [Some(&connect.client_id), connect.user_name.as_ref(), will_topic.as_ref()];
     if texts.into_iter().flatten().any(|text| topic::has_control(text)) {
         return Err(malformed("a text holds a control character", Some(peer)));

@@ -10,7 +10,7 @@ use rollcall_backbone::messages::MessageProperties;
 
 use super::{
     connect::Peer,
-    exchange::{Delivered, Delivery, Undelivered},
+    interface::{Delivered, Delivery, Undelivered},
     limits::{IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
 };

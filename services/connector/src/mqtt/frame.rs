@@ -47,7 +47,7 @@ impl Frame {
 /// The bytes that are not a whole packet yet, or that wait until packets are read again.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    held: BytesMut,
+    buffered: BytesMut,
 }
 
 struct Header {
@@ -56,51 +56,51 @@ struct Header {
 }
 
 impl Frames {
-    /// How much is held.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held.len()
+    /// Bytes buffered.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.buffered.len()
     }
 
     /// The first byte of the next packet.
     pub(super) fn first_byte(&self, fresh: &[u8]) -> Option<u8> {
-        self.held.first().or(fresh.first()).copied()
+        self.buffered.first().or(fresh.first()).copied()
     }
 
     /// Keeps bytes for later.
-    pub(super) fn hold(&mut self, fresh: &[u8]) {
-        self.held.extend_from_slice(fresh);
+    pub(super) fn buffer(&mut self, fresh: &[u8]) {
+        self.buffered.extend_from_slice(fresh);
     }
 
-    /// Gives everything back.
+    /// Drops the buffer.
     pub(super) fn clear(&mut self) {
-        self.held = BytesMut::new();
+        self.buffered = BytesMut::new();
     }
 
-    /// The next whole packet of what is held and then `fresh`, which moves on past what was used. `None`: all of it is
+    /// The next whole packet of the buffered bytes and then `fresh`, which moves on past what was used. `None`: all of it is
     /// used and more must come.
     pub(super) fn next(&mut self, fresh: &mut &[u8], limits: &Limits) -> Result<Option<Frame>, Violation> {
-        if self.held.is_empty() {
+        if self.buffered.is_empty() {
             return self.next_fresh(fresh, limits);
         }
         let header = loop {
-            if let Some(header) = header(&self.held, limits)? {
+            if let Some(header) = header(&self.buffered, limits)? {
                 break header;
             }
             if fresh.is_empty() {
                 return Ok(None);
             }
-            self.held.put_u8(fresh.get_u8());
+            self.buffered.put_u8(fresh.get_u8());
         };
-        let missing = header.total_bytes.saturating_sub(self.held.len()).min(fresh.len());
-        self.held.extend_from_slice(&fresh[..missing]);
+        let missing = header.total_bytes.saturating_sub(self.buffered.len()).min(fresh.len());
+        self.buffered.extend_from_slice(&fresh[..missing]);
         fresh.advance(missing);
-        if self.held.len() < header.total_bytes {
+        if self.buffered.len() < header.total_bytes {
             return Ok(None);
         }
-        let bytes = if self.held.len() == header.total_bytes {
-            std::mem::take(&mut self.held)
+        let bytes = if self.buffered.len() == header.total_bytes {
+            std::mem::take(&mut self.buffered)
         } else {
-            self.held.split_to(header.total_bytes)
+            self.buffered.split_to(header.total_bytes)
         };
         Ok(Some(Frame { bytes, header_bytes: header.header_bytes }))
     }
@@ -108,7 +108,7 @@ impl Frames {
     fn next_fresh(&mut self, fresh: &mut &[u8], limits: &Limits) -> Result<Option<Frame>, Violation> {
         let whole = header(fresh, limits)?.filter(|header| fresh.len() >= header.total_bytes);
         let Some(header) = whole else {
-            self.hold(fresh);
+            self.buffer(fresh);
             *fresh = &[];
             return Ok(None);
         };
@@ -157,8 +157,8 @@ mod tests {
         let length = [announced, announced >> 7, announced >> 14].map(|part| (part & 0x7f) as u8);
         let bytes = [PUBLISH, length[0] | 0x80, length[1] | 0x80, length[2], 0];
         assert!(frames.next(&mut &bytes[..], &limits).is_ok_and(|frame| frame.is_none()));
-        assert!(frames.held.capacity() < 256, "{}", frames.held.capacity());
-        assert_eq!(frames.held_bytes(), bytes.len());
+        assert!(frames.buffered.capacity() < 256, "{}", frames.buffered.capacity());
+        assert_eq!(frames.buffered_bytes(), bytes.len());
     }
 
     proptest! {
@@ -172,8 +172,8 @@ mod tests {
                 while let Ok(Some(frame)) = frames.next(&mut fresh, &Limits::default()) {
                     come -= frame.bytes.len();
                 }
-                prop_assert!(frames.held_bytes() <= come);
-                prop_assert!(frames.held.capacity() <= 2 * come + 64);
+                prop_assert!(frames.buffered_bytes() <= come);
+                prop_assert!(frames.buffered.capacity() <= 2 * come + 64);
             }
         }
     }

@@ -11,7 +11,7 @@ use rmqtt_codec::{error::DecodeError, types, v3, v5};
 use rollcall_backbone::messages::MessageProperties;
 use tokio_util::codec::Decoder;
 
-use super::{exchange::Version, frame::Frame, topic, violation::Violation};
+use super::{frame::Frame, interface::Version, topic, violation::Violation};
 
 /// A packet of a client.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(super) fn read(version: Version, mut frame: Frame) -> Result<Packet, Violati
         Version::V3_1 | Version::V3_1_1 => {
             check_body_v3(packet, frame.body())?;
             let decoded = v3::Codec::default().decode(&mut frame.bytes);
-            match decoded.map_err(|error| fault(packet, &error))? {
+            match decoded.map_err(|error| violation(packet, &error))? {
                 Some((decoded, _)) => from_v3(packet, decoded),
                 None => Err(malformed("it ends too early")),
             }
@@ -65,7 +65,7 @@ pub(super) fn read(version: Version, mut frame: Frame) -> Result<Packet, Violati
                 return Err(malformed(EMPTY_BODY));
             }
             let decoded = v5::Codec::default().decode(&mut frame.bytes);
-            match decoded.map_err(|error| fault(packet, &error))? {
+            match decoded.map_err(|error| violation(packet, &error))? {
                 Some((decoded, _)) => from_v5(packet, decoded),
                 None => Err(malformed("it ends too early")),
             }
@@ -123,7 +123,7 @@ fn has_plain_qos(body: &[u8]) -> bool {
     rest.is_empty()
 }
 
-fn fault(packet: &'static str, error: &DecodeError) -> Violation {
+fn violation(packet: &'static str, error: &DecodeError) -> Violation {
     let rule = match error {
         DecodeError::InvalidTopicFilter => return Violation::TopicFilter,
         DecodeError::InvalidTopicName => return Violation::TopicName,

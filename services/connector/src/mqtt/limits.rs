@@ -3,53 +3,54 @@
 use rollcall_backbone::messages::PAYLOAD_BYTES_MAX;
 
 /// Shortest keep-alive, seconds; a shorter one, also 0, is refused.
-pub const KEEP_ALIVE_S_MIN: u16 = 30;
+pub(crate) const KEEP_ALIVE_S_MIN: u16 = 30;
 /// Longest keep-alive, seconds.
-pub const KEEP_ALIVE_S_MAX: u16 = 1200;
-/// A CONNECT packet. Small, because it comes from somebody who has not been judged yet. Also every other packet but
+pub(crate) const KEEP_ALIVE_S_MAX: u16 = 1200;
+/// A CONNECT packet. Small, because its sender is not authenticated yet. Also every other packet but
 /// PUBLISH, none of which has a reason to be larger.
-pub const CONNECT_BYTES_MAX: u32 = 64 * 1024;
+pub(crate) const CONNECT_BYTES_MAX: u32 = 64 * 1024;
 /// Topic, packet id and properties of a PUBLISH with the largest payload.
-pub const PUBLISH_HEADER_BYTES_MAX: u32 = 64 * 1024;
+pub(crate) const PUBLISH_HEADER_BYTES_MAX: u32 = 64 * 1024;
 /// Client id or user name, bytes.
-pub const IDENTITY_BYTES_MAX: usize = 256;
+pub(crate) const IDENTITY_BYTES_MAX: usize = 256;
 /// A topic or filter outside `$oc`, bytes.
-pub const TOPIC_BYTES_MAX: usize = 128;
+pub(crate) const TOPIC_BYTES_MAX: usize = 128;
 /// A topic or filter that begins with `$`, bytes: it holds a device id of up to 128 and a request id of up to 128.
-pub const SYSTEM_TOPIC_BYTES_MAX: usize = 512;
+pub(crate) const SYSTEM_TOPIC_BYTES_MAX: usize = 512;
 /// Reason String of MQTT 5, bytes.
-pub const REASON_BYTES_MAX: usize = 512;
-/// Bytes that are held while the machine waits for its owner; past that it asks for no more input.
-pub const HELD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const REASON_BYTES_MAX: usize = 512;
+/// Bytes that are buffered while the machine waits for its owner; past that it asks for no more input.
+pub(crate) const BUFFERED_BYTES_MAX: usize = 64 * 1024;
 /// Output that the client has not taken; more is not added, and nothing more is read.
-pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of one packet that count as a sign of life before the packet is whole: a large message on a slow link takes
+pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one packet that count as activity before the packet is whole: a large message on a slow link takes
 /// longer than a keep-alive.
-pub const PROGRESS_BYTES: usize = 1024;
+pub(crate) const PROGRESS_BYTES: usize = 1024;
 /// Capacity that an empty buffer may keep: an idle connection is to cost next to nothing.
-pub const IDLE_BUFFER_BYTES_MAX: usize = 512;
+pub(crate) const IDLE_BUFFER_BYTES_MAX: usize = 512;
 /// Entries that an empty queue may keep room for.
-pub const IDLE_QUEUE_LEN_MAX: usize = 8;
+pub(crate) const IDLE_QUEUE_LEN_MAX: usize = 8;
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Time from the start to a whole CONNECT, milliseconds.
-    pub connect_ms_max: u32,
+    pub(crate) connect_ms_max: u32,
     /// Payload of a message, bytes.
-    pub payload_bytes_max: u32,
-    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum; before MQTT 5 more are not read.
-    pub receive_maximum: u16,
+    pub(crate) payload_bytes_max: u32,
+    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum; before MQTT 5 more are not
+    /// read.
+    pub(crate) receive_maximum: u16,
     /// MQTT 5 topic aliases of the client.
-    pub topic_alias_maximum: u16,
+    pub(crate) topic_alias_maximum: u16,
     /// Subscriptions of one session.
-    pub subscriptions_max: u16,
+    pub(crate) subscriptions_max: u16,
     /// QoS 1 messages for the client that it has not acknowledged yet; its own Receive Maximum may be lower.
-    pub in_flight_max: u16,
+    pub(crate) in_flight_max: u16,
     /// QoS 1 messages that wait for one of these to be acknowledged.
-    pub queued_messages_max: u16,
+    pub(crate) queued_messages_max: u16,
     /// Payload bytes of the messages that wait.
-    pub queued_bytes_max: u32,
+    pub(crate) queued_bytes_max: u32,
 }
 
 impl Default for Limits {
@@ -69,12 +70,12 @@ impl Default for Limits {
 
 impl Limits {
     /// The largest packet of the client, bytes, fixed header included: MQTT 5 Maximum Packet Size.
-    pub const fn packet_bytes_max(&self) -> u32 {
+    pub(crate) const fn packet_bytes_max(&self) -> u32 {
         self.payload_bytes_max.saturating_add(PUBLISH_HEADER_BYTES_MAX)
     }
 
     /// Messages of the client, QoS 0 included, that the owner has not answered; more are not read.
-    pub const fn unanswered_max(&self) -> usize {
+    pub(crate) const fn unanswered_max(&self) -> usize {
         2 * self.receive_maximum as usize
     }
 }

@@ -16,14 +16,14 @@ use rollcall_domain::refusal::Refusal;
 use tokio_util::codec::Encoder;
 
 use super::{
-    answer::{codes, reason_string},
     connect::Peer,
-    exchange::{Grant, Version},
+    interface::{Grant, Version},
     limits::Limits,
+    reason_codes::{codes, reason_string},
     violation::Violation,
 };
 
-/// CONNACK for a client that is let in. `false`: it has no room even for that.
+/// CONNACK for an accepted client. `false`: the packet exceeds its Maximum Packet Size.
 pub(super) fn accepted(output: &mut BytesMut, peer: &Peer, grant: &Grant, limits: &Limits) -> bool {
     if peer.version != Version::V5 {
         let ack = v3::ConnectAck { return_code: v3::ConnectAckReason::ConnectionAccepted, session_present: false };
@@ -50,7 +50,7 @@ pub(super) fn accepted(output: &mut BytesMut, peer: &Peer, grant: &Grant, limits
     put_v5(output, peer, ack.into()) || put_v5(output, peer, bare.into())
 }
 
-/// CONNACK for a client that is not let in, if its version has one.
+/// CONNACK for a refused client, if its version has a code for the refusal.
 pub(super) fn refused(output: &mut BytesMut, peer: &Peer, refusal: &Refusal, retry_after_s: Option<u32>) {
     if peer.version == Version::V5 {
         let reason = reason_string(refusal.code(), refusal);
@@ -98,7 +98,7 @@ pub(super) fn disconnect(output: &mut BytesMut, peer: &Peer, reason_code: v5::Di
     }
 }
 
-/// PUBACK. Before MQTT 5 it cannot say no.
+/// PUBACK. Before MQTT 5 it has no reason code.
 pub(super) fn puback(
     output: &mut BytesMut,
     peer: &Peer,
@@ -118,8 +118,6 @@ pub(super) fn puback(
     let full = v5::PublishAck { reason_string: reason, ..bare.clone() };
     let _fits = put_v5(output, peer, full.into()) || put_v5(output, peer, bare.into());
 }
-
-/// SUBACK.
 pub(super) fn suback(output: &mut BytesMut, peer: &Peer, packet_id: NonZeroU16, status: Vec<v5::SubscribeAckReason>) {
     if peer.version == Version::V5 {
         let ack = v5::SubscribeAck { packet_id, properties: Vec::new(), reason_string: None, status };
@@ -133,8 +131,6 @@ pub(super) fn suback(output: &mut BytesMut, peer: &Peer, packet_id: NonZeroU16, 
     });
     put_v3(output, v3::Packet::SubscribeAck { packet_id, status: status.collect() });
 }
-
-/// UNSUBACK.
 pub(super) fn unsuback(output: &mut BytesMut, peer: &Peer, packet_id: NonZeroU16, status: Vec<v5::UnsubscribeAckReason>) {
     if peer.version == Version::V5 {
         let ack = v5::UnsubscribeAck { packet_id, properties: Vec::new(), reason_string: None, status };
@@ -143,13 +139,11 @@ pub(super) fn unsuback(output: &mut BytesMut, peer: &Peer, packet_id: NonZeroU16
         put_v3(output, v3::Packet::UnsubscribeAck { packet_id });
     }
 }
-
-/// PINGRESP.
 pub(super) fn pingresp(output: &mut BytesMut) {
     put_v3(output, v3::Packet::PingResponse);
 }
 
-/// PUBLISH, at QoS 1 if it has a packet id. `false`: the client has no room for it, or MQTT has not.
+/// PUBLISH, at QoS 1 if it has a packet id. `false`: it exceeds the client's Maximum Packet Size, or what MQTT can carry.
 pub(super) fn publish(
     output: &mut BytesMut,
     peer: &Peer,

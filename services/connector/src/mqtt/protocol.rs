@@ -1,6 +1,6 @@
 //! The state machine of one connection, as its owner uses it.
 
-mod advance;
+mod transitions;
 
 use std::collections::VecDeque;
 
@@ -9,12 +9,11 @@ use rollcall_domain::refusal::Refusal;
 
 use super::{
     connect::Peer,
-    exchange::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
+    established::Established,
     frame::Frames,
-    limits::{HELD_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
+    interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
+    limits::{BUFFERED_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
-    session::Session,
-    subscriptions::Subscriptions,
     violation::Violation,
 };
 
@@ -24,80 +23,82 @@ use super::{
 /// [`next_effect`](Self::next_effect), write [`output`](Self::output) and say how much was [`written`](Self::written),
 /// and [`tick`](Self::tick) at [`deadline_ms`](Self::deadline_ms). `now_ms` is any clock that only goes forward.
 #[derive(Debug)]
-pub struct Protocol {
+pub(crate) struct Protocol {
     limits: Limits,
     state: State,
     frames: Frames,
     output: BytesMut,
     effects: VecDeque<Effect>,
-    /// The latest time that was told.
+    /// The latest time that was observed.
     now_ms: u64,
-    /// The client's last sign of life; `None`: the next time that is told. So nobody is blamed for our waiting.
-    alive_ms: Option<u64>,
-    /// Whether the owner leaves bytes unread on its own account.
-    held: bool,
-    /// How much of the packet that is being received has counted as a sign of life.
+    /// The client's last activity; `None`: the next time that is observed, so that the client is not charged for our
+    /// waiting.
+    active_ms: Option<u64>,
+    /// Whether the owner leaves bytes in the socket although they are wanted.
+    reading_suspended: bool,
+    /// How much of the packet that is being received has counted as activity.
     progress_bytes: usize,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing whole has come yet.
-    Fresh,
-    /// The owner judges the CONNECT.
-    Judged(Box<Peer>),
+    /// No whole packet has come yet.
+    AwaitingConnect,
+    /// The owner has the CONNECT to answer.
+    Authorizing(Box<Peer>),
     /// CONNACK 0 was sent.
-    Open(Box<Session>),
+    Established(Box<Established>),
     /// `Effect::Close` was given.
     Closed,
 }
 
 impl Protocol {
     /// Waits for CONNECT.
-    pub fn new(limits: Limits, now_ms: u64) -> Self {
+    pub(crate) fn new(limits: Limits, now_ms: u64) -> Self {
         Self {
             limits,
-            state: State::Fresh,
+            state: State::AwaitingConnect,
             frames: Frames::default(),
             output: BytesMut::new(),
             effects: VecDeque::new(),
             now_ms,
-            alive_ms: Some(now_ms),
-            held: false,
+            active_ms: Some(now_ms),
+            reading_suspended: false,
             progress_bytes: 0,
         }
     }
 
-    /// Takes bytes from the client. Any cut will do.
-    pub fn receive(&mut self, bytes: &[u8], now_ms: u64) {
-        self.tell(now_ms);
+    /// Takes bytes from the client, split anywhere.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
+        self.observe_time(now_ms);
         self.read(bytes);
     }
 
     /// Whether to read on. While this is false (the owner owes answers, or the client does not take its output), leave
     /// the bytes in the socket: that is what slows the client down. It stays true for the first bytes that come while
-    /// the owner judges, so that the owner also learns when the client goes away.
-    pub fn wants_input(&self) -> bool {
+    /// the owner authorizes, so that the owner also learns when the client goes away.
+    pub(crate) fn wants_input(&self) -> bool {
         match self.state {
             State::Closed => false,
-            State::Fresh | State::Judged(_) | State::Open(_) => {
-                !self.is_paused() || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.held_bytes() < HELD_BYTES_MAX)
+            State::AwaitingConnect | State::Authorizing(_) | State::Established(_) => {
+                !self.is_paused()
+                    || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.buffered_bytes() < BUFFERED_BYTES_MAX)
             }
         }
     }
 
     /// Says whether the owner leaves the client's bytes in the socket although they are wanted: too much is on its way
-    /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts anew
-    /// when that is over.
-    pub fn hold(&mut self, held: bool) {
-        if self.held && !held {
-            self.alive_ms = None;
+    /// already. Meanwhile an open session's keep-alive does not run, because a PINGREQ may lie there unread; it starts
+    /// anew when that is over.
+    pub(crate) fn suspend_reading(&mut self, reading_suspended: bool) {
+        if self.reading_suspended && !reading_suspended {
+            self.active_ms = None;
         }
-        self.held = held;
+        self.reading_suspended = reading_suspended;
     }
 
     /// The next thing for the owner to do. Take all of them after every call that may change something.
-    pub fn next_effect(&mut self) -> Option<Effect> {
+    pub(crate) fn next_effect(&mut self) -> Option<Effect> {
         let effect = self.effects.pop_front();
         if self.effects.is_empty() {
             self.effects.shrink_to(IDLE_QUEUE_LEN_MAX);
@@ -106,12 +107,12 @@ impl Protocol {
     }
 
     /// Bytes to write to the client now.
-    pub fn output(&self) -> &[u8] {
+    pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// Says that the first `bytes` of the output have been written.
-    pub fn written(&mut self, bytes: usize) {
+    /// Tells the machine that the first `bytes` of the output have been written.
+    pub(crate) fn written(&mut self, bytes: usize) {
         let was_full = self.output.len() > OUTPUT_BYTES_MAX;
         self.output.advance(bytes.min(self.output.len()));
         if self.output.is_empty() {
@@ -122,8 +123,8 @@ impl Protocol {
             }
         }
         if was_full {
-            // It has taken something: that is a sign of life too.
-            self.alive_ms = None;
+            // Taking output is activity too.
+            self.active_ms = None;
             self.with_session(|session, sink| {
                 session.send_queued(sink);
                 Ok(())
@@ -133,68 +134,70 @@ impl Protocol {
     }
 
     /// When to call `tick` at the latest, on the owner's clock; `None` while no time limit runs.
-    pub fn deadline_ms(&self) -> Option<u64> {
-        let patience_ms = match &self.state {
-            State::Fresh => u64::from(self.limits.connect_ms_max),
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        let timeout_ms = match &self.state {
+            State::AwaitingConnect => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
-            State::Open(session) if !self.held && !session.waits_for_owner(&self.limits) => {
+            State::Established(session) if !self.reading_suspended && !session.waits_for_owner(&self.limits) => {
                 u64::from(session.peer.keep_alive_s) * 1500
             }
-            State::Open(_) | State::Judged(_) | State::Closed => return None,
+            State::Established(_) | State::Authorizing(_) | State::Closed => return None,
         };
         // An owner that has just answered is asked for the time at once.
-        Some(self.alive_ms.map_or(self.now_ms, |alive_ms| alive_ms + patience_ms))
+        Some(self.active_ms.map_or(self.now_ms, |active_ms| active_ms + timeout_ms))
     }
 
     /// Tells the time; closes what is overdue. Early calls do no harm.
-    pub fn tick(&mut self, now_ms: u64) {
-        self.tell(now_ms);
+    pub(crate) fn tick(&mut self, now_ms: u64) {
+        self.observe_time(now_ms);
         if self.deadline_ms().is_none_or(|deadline_ms| self.now_ms < deadline_ms) {
             return;
         }
         match &self.state {
-            State::Fresh => self.end(Closing::Violated(Violation::ConnectTooSlow)),
-            State::Open(_) if self.output.len() > OUTPUT_BYTES_MAX => self.end(Closing::Refused(Refusal::SlowConsumer)),
-            State::Open(_) => self.end(Closing::Refused(Refusal::KeepAliveTimedOut)),
-            State::Judged(_) | State::Closed => {}
+            State::AwaitingConnect => self.end(Closing::Violated(Violation::ConnectTooSlow)),
+            State::Established(_) if self.output.len() > OUTPUT_BYTES_MAX => {
+                self.end(Closing::Refused(Refusal::SlowConsumer))
+            }
+            State::Established(_) => self.end(Closing::Refused(Refusal::KeepAliveTimedOut)),
+            State::Authorizing(_) | State::Closed => {}
         }
     }
 
-    /// Lets the client in: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
-    pub fn accept(&mut self, grant: &Grant, now_ms: u64) {
-        self.tell(now_ms);
-        let State::Judged(peer) = &self.state else { return };
+    /// Accepts the client: CONNACK 0. Answers [`Effect::Connect`]; without effect in any other state.
+    pub(crate) fn accept(&mut self, grant: &Grant, now_ms: u64) {
+        self.observe_time(now_ms);
+        let State::Authorizing(peer) = &self.state else { return };
         let peer = **peer;
         if !outbound::accepted(&mut self.output, &peer, grant, &self.limits) {
             return self.end(Closing::Refused(Refusal::PacketTooLarge));
         }
-        self.state = State::Open(Box::new(Session::new(peer)));
-        self.alive_ms = Some(self.now_ms);
+        self.state = State::Established(Box::new(Established::new(peer)));
+        self.active_ms = Some(self.now_ms);
         self.read(&[]);
     }
 
-    /// Does not let the client in: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
-    /// come before it (too many connections): then nothing is said, there being no CONNECT to answer.
+    /// Refuses the client: CONNACK with the refusal's code, then close. Answers [`Effect::Connect`], and may
+    /// come before it (too many connections): then nothing is sent, there being no CONNECT to answer.
     /// `retry_after_s` becomes the user property of that name for MQTT 5.
-    pub fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
+    pub(crate) fn refuse(&mut self, refusal: Refusal, retry_after_s: Option<u32>) {
         match &self.state {
-            State::Judged(peer) => {
+            State::Authorizing(peer) => {
                 outbound::refused(&mut self.output, peer, &refusal, retry_after_s);
                 self.finish(Closing::Refused(refusal));
             }
-            State::Fresh => self.finish(Closing::Refused(refusal)),
-            State::Open(_) => self.end(Closing::Refused(refusal)),
+            State::AwaitingConnect => self.finish(Closing::Refused(refusal)),
+            State::Established(_) => self.end(Closing::Refused(refusal)),
             State::Closed => {}
         }
     }
 
     /// Answers [`Effect::Publish`]; in any order, acknowledgements keep the order of the messages.
-    pub fn published(&mut self, publish: PublishRef, outcome: PublishOutcome) {
+    pub(crate) fn published(&mut self, publish: PublishRef, outcome: PublishOutcome) {
         self.answered(|session, sink| session.published(publish, outcome, sink));
     }
 
     /// Answers [`Effect::Subscribe`], an outcome for each of its filters; missing ones count as denied.
-    pub fn subscribed(&mut self, outcomes: &[FilterOutcome]) {
+    pub(crate) fn subscribed(&mut self, outcomes: &[FilterOutcome]) {
         self.answered(|session, sink| {
             session.subscribed(outcomes, sink);
             Ok(())
@@ -202,7 +205,7 @@ impl Protocol {
     }
 
     /// Sends a message to the client, if it has subscribed to it.
-    pub fn deliver(&mut self, delivery: &Delivery<'_>) -> Delivered {
+    pub(crate) fn deliver(&mut self, delivery: &Delivery<'_>) -> Delivered {
         let mut delivered = Delivered::Not(Undelivered::NotOpen);
         self.with_session(|session, sink| {
             session.deliver(delivery, sink).map(|outcome| delivered = outcome).inspect_err(|_| {
@@ -213,8 +216,8 @@ impl Protocol {
     }
 
     /// Takes subscriptions away that the device may no longer have; what waits because of them is not sent. The client is
-    /// not told: MQTT has no word for it.
-    pub fn withdraw(&mut self, filters: &[Box<str>]) {
+    /// not told: MQTT has no packet for it.
+    pub(crate) fn withdraw(&mut self, filters: &[Box<str>]) {
         self.with_session(|session, _| {
             session.withdraw(filters);
             Ok(())
@@ -222,15 +225,7 @@ impl Protocol {
     }
 
     /// Ends the session: DISCONNECT with the reason for MQTT 5, then close. Before CONNACK the same as `refuse`.
-    pub fn close(&mut self, refusal: Refusal) {
+    pub(crate) fn close(&mut self, refusal: Refusal) {
         self.refuse(refusal, None);
-    }
-
-    /// The subscriptions of an open session.
-    pub fn subscriptions(&self) -> Option<&Subscriptions> {
-        match &self.state {
-            State::Open(session) => Some(&session.subscriptions),
-            State::Fresh | State::Judged(_) | State::Closed => None,
-        }
     }
 }

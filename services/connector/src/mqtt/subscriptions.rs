@@ -15,31 +15,21 @@ struct Subscription {
 
 /// The subscriptions of one session.
 #[derive(Clone, Debug, Default)]
-pub struct Subscriptions(Vec<Subscription>);
+pub(crate) struct Subscriptions(Vec<Subscription>);
 
 impl Subscriptions {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The filters, in the order in which they were first granted.
-    pub fn filters(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|subscription| &*subscription.filter)
-    }
-
     /// Whether there is a subscription with exactly this filter.
-    pub fn contains(&self, filter: &str) -> bool {
+    pub(crate) fn contains(&self, filter: &str) -> bool {
         self.0.iter().any(|subscription| &*subscription.filter == filter)
     }
 
     /// Adds a subscription, or replaces the one with the same filter (MQTT 5 §3.8.4).
-    pub fn insert(&mut self, filter: &str, qos: u8, no_local: bool) {
+    pub(crate) fn insert(&mut self, filter: &str, qos: u8, no_local: bool) {
         match self.0.iter_mut().find(|subscription| &*subscription.filter == filter) {
             Some(subscription) => (subscription.qos, subscription.no_local) = (qos, no_local),
             None => self.0.push(Subscription { filter: filter.into(), qos, no_local }),
@@ -47,7 +37,7 @@ impl Subscriptions {
     }
 
     /// Removes the subscription with exactly this filter; whether there was one.
-    pub fn remove(&mut self, filter: &str) -> bool {
+    pub(crate) fn remove(&mut self, filter: &str) -> bool {
         let before = self.0.len();
         self.0.retain(|subscription| &*subscription.filter != filter);
         self.0.shrink_to(2 * self.0.len());
@@ -56,7 +46,7 @@ impl Subscriptions {
 
     /// The highest QoS among the subscriptions that match a topic name, or `None`. A message that matches several is
     /// delivered once (§3.3.4). `own`: this session published it.
-    pub fn qos_for(&self, name: &str, own: bool) -> Option<u8> {
+    pub(crate) fn qos_for(&self, name: &str, own: bool) -> Option<u8> {
         self.0
             .iter()
             .filter(|subscription| !(own && subscription.no_local) && topic::matches(&subscription.filter, name))

@@ -13,7 +13,10 @@ use rollcall_backbone::messages::MessageProperties;
 use rollcall_domain::ids::{DeviceId, ProductId, SpaceId};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{Closing, Delivery, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef, Version};
+use super::{
+    Closing, Delivered, Delivery, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef,
+    interface::{Undelivered, Version},
+};
 
 /// A machine with the packets of a client of one version.
 struct Bench {
@@ -31,7 +34,7 @@ impl Bench {
         Self { version, protocol: Protocol::new(limits, 0), now_ms: 0 }
     }
 
-    /// Connected and let in; CONNACK is read.
+    /// Connected and accepted; CONNACK is read.
     fn open(version: Version) -> Self {
         Self::open_as(version, Limits::default(), v5::Connect::default())
     }
@@ -127,8 +130,19 @@ impl Bench {
         }
     }
 
-    fn is_open(&self) -> bool {
-        self.protocol.subscriptions().is_some()
+    fn is_open(&mut self) -> bool {
+        self.deliver("$not/subscribed") != Delivered::Not(Undelivered::NotOpen)
+    }
+
+    /// Whether the client has subscribed to a topic.
+    fn is_subscribed(&mut self, topic: &str) -> bool {
+        self.deliver(topic) != Delivered::Not(Undelivered::NotSubscribed)
+    }
+
+    fn deliver(&mut self, topic: &str) -> Delivered {
+        let (payload, properties) = (Bytes::new(), MessageProperties::default());
+        let delivery = Delivery { topic, payload: &payload, qos: 0, properties: &properties, implicit: false, own: false };
+        self.protocol.deliver(&delivery)
     }
 }
 

@@ -6,17 +6,17 @@
 use super::limits::{SYSTEM_TOPIC_BYTES_MAX, TOPIC_BYTES_MAX};
 
 /// Whether a text holds what must not be in any MQTT string here: U+0000 and the other control characters.
-pub fn has_control(text: &str) -> bool {
+pub(crate) fn has_control(text: &str) -> bool {
     text.chars().any(char::is_control)
 }
 
 /// Whether a text is a topic name: not empty, no wildcard, no control character.
-pub fn is_topic_name(text: &str) -> bool {
+pub(crate) fn is_topic_name(text: &str) -> bool {
     !text.is_empty() && !text.contains(['+', '#']) && !has_control(text)
 }
 
 /// Whether a text is a topic filter: `+` alone in its level, `#` alone in the last.
-pub fn is_topic_filter(text: &str) -> bool {
+pub(crate) fn is_topic_filter(text: &str) -> bool {
     if text.is_empty() || has_control(text) {
         return false;
     }
@@ -35,18 +35,18 @@ pub fn is_topic_filter(text: &str) -> bool {
 }
 
 /// Whether a filter asks for a shared subscription, which this server does not have (MQTT 5 §4.8.2).
-pub fn is_shared(filter: &str) -> bool {
+pub(crate) fn is_shared(filter: &str) -> bool {
     filter.starts_with("$share/")
 }
 
 /// Whether a topic name or filter is within the service's length limit.
-pub fn is_within_limit(text: &str) -> bool {
+pub(crate) fn is_within_limit(text: &str) -> bool {
     let max = if text.starts_with('$') { SYSTEM_TOPIC_BYTES_MAX } else { TOPIC_BYTES_MAX };
     text.len() <= max
 }
 
 /// Whether a well-formed filter matches a topic name. A leading wildcard does not match a leading `$` (§4.7.2).
-pub fn matches(filter: &str, name: &str) -> bool {
+pub(crate) fn matches(filter: &str, name: &str) -> bool {
     if name.starts_with('$') && filter.starts_with(['+', '#']) {
         return false;
     }

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, num::NonZeroU16};
 
 use super::{
-    exchange::{PublishOutcome, PublishRef},
+    interface::{PublishOutcome, PublishRef},
     limits::IDLE_QUEUE_LEN_MAX,
     violation::Violation,
 };

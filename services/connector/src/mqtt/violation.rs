@@ -8,14 +8,13 @@ use rollcall_domain::refusal::Refusal;
 
 /// What the client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Violation {
+pub(crate) enum Violation {
     /// The first packet is something else.
     #[error("the first packet is not CONNECT")]
     FirstPacketNotConnect,
     /// No CONNECT in time.
     #[error("no CONNECT came in time")]
     ConnectTooSlow,
-    /// CONNECT again.
     #[error("CONNECT came a second time")]
     SecondConnect,
     /// A packet that only a server sends, or that nothing asked for, or AUTH.
@@ -60,7 +59,7 @@ pub enum Violation {
 
 impl Violation {
     /// The refusal that it counts as.
-    pub fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         match self {
             Self::TooLarge => Refusal::PacketTooLarge,
             Self::FirstPacketNotConnect

@@ -21,7 +21,7 @@ use rollcall_chassis::{
     clock::{Clock, SetClock},
     entropy::CountingEntropy,
 };
-use rollcall_connector::{Config, ConnectorStatus, Parts, config::Limits, run};
+use rollcall_connector::{Config, ConnectorStatus, Limits, Parts, run};
 use rollcall_domain::{
     fleet::{Edition, Fleet, Instance},
     ids::{CaId, Incarnation, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},

@@ -26,6 +26,9 @@ use crate::api_client::{Answer, Client, ClientError};
 /// Entries of one page of a policy's targets; the most that there may be.
 const PAGE: usize = 50;
 
+/// What the API says of an instance that is not there.
+const INSTANCE_NOT_FOUND: &str = "IOTDA.014907";
+
 /// What applying came to.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -102,10 +105,14 @@ impl Applier {
         let (wanted, place) = (&declared.item.instance, &declared.place);
         let failed = |source| ApplyError::At { place: place.clone(), source };
         let one = format!("/rollcall/v1/instances/{}", wanted.id);
-        let listed = self.client.ask(&Method::GET, "/rollcall/v1/instances", None, None).await.map_err(failed)?;
-        let Some(listed) = granted(listed, place, outcome) else { return Ok(false) };
-        let found = listed["instances"].as_array().into_iter().flatten();
-        let found = found.into_iter().find(|found| found["id"] == wanted.id.as_str());
+        // Each by itself: all of them for each would be as many answers about instances as the square of the file's.
+        let found = match self.client.ask(&Method::GET, &one, None, None).await.map_err(failed)? {
+            Err(refusal) if refusal.code == INSTANCE_NOT_FOUND => None,
+            answer => match granted(answer, place, outcome) {
+                Some(found) => Some(found),
+                None => return Ok(false),
+            },
+        };
         let mut body = json!({
             "id": wanted.id.as_str(), "access_domain": &*wanted.access_domain, "edition": wanted.edition.name(),
             "region": &*wanted.region,
@@ -114,7 +121,7 @@ impl Applier {
             body["devices_max"] = devices_max.into();
         }
         let (method, path) = match found {
-            Some(found) if is_met_by(wanted, found) => return Ok(true),
+            Some(ref found) if is_met_by(wanted, found) => return Ok(true),
             Some(_) => (Method::PUT, one.as_str()),
             None => (Method::POST, "/rollcall/v1/instances"),
         };

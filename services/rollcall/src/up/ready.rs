@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
-use rollcall_api::Welcome;
+use rollcall_api::FirstAdministrator;
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
 use rollcall_projection::admission::AdmissionView;
@@ -82,7 +82,7 @@ pub(super) fn announcement(
 }
 
 /// The API, for who uses it.
-pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<Welcome>) -> ApiAnnouncement {
+pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<FirstAdministrator>) -> ApiAnnouncement {
     // A name, since many clients do not verify addresses; the certificate has both.
     let password = welcome.as_ref().and_then(|welcome| welcome.password.as_ref());
     let first_password = password.map(|password| password.expose_secret().to_owned());

@@ -1,20 +1,19 @@
-//! Declaring a CA certificate: that it is there. Its proof of possession, template and switch are v5's.
+//! Declaring a CA certificate. Its proof of possession, template and switch are v5's.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::CaId,
     registry::{CaStatus, Command},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::{Declared, Needed, as_in_path, taken};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    pem, times,
+    context::InstanceContext,
+    http::{error::ApiError, errors::Errors, extract::Body, pem, route::Routes, times},
     v5::certificates::{CaCertificate, NewCertificate, found, shown},
 };
 
@@ -32,28 +31,33 @@ pub(crate) struct CertificateDeclared {
     verify_code_expired: bool,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
+
 /// Declare a CA certificate
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}/certificates/{certificate_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("app_id" = String, Path), ("certificate_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")),
     request_body = NewCertificate, responses((status = 200, body = CertificateDeclared), Errors))]
-pub(crate) async fn put(
-    call: Call,
+async fn put(
+    context: InstanceContext,
     Path((_instance, app_id, certificate_id)): Path<(String, String, String)>,
     Body(wanted): Body<NewCertificate>,
 ) -> Result<Json<CertificateDeclared>, ApiError> {
-    let space = call.space(Some(&app_id))?;
+    let space = context.space(Some(&app_id))?;
     as_in_path("app_id", wanted.app_id(), &app_id)?;
     let ca = CaId::parse(&certificate_id).map_err(|error| ApiError::invalid("certificate_id", error))?;
     let der = pem::one("content", wanted.content())?;
-    let needed = match call.configuration().cas.get(&ca) {
+    let needed = match context.configuration().cas.get(&ca) {
         Some(found) if found.der == der && found.space == space => Needed::Nothing,
         Some(_) => {
             return Err(taken("CA certificate", &certificate_id, "with another certificate or in another resource space"));
         }
         None => Needed::Create(Command::UploadCa { ca, space, der }),
     };
-    let declared = needed.ask(&call).await?;
-    let ca = found(&call, &certificate_id)?;
+    let declared = needed.ask(&context).await?;
+    let ca = found(&context, &certificate_id)?;
     let expires_at = match &ca.status {
         CaStatus::AwaitingProof { expires_at, .. } => Some(*expires_at),
         CaStatus::Verified { .. } => None,
@@ -62,6 +66,6 @@ pub(crate) async fn put(
         declared,
         certificate: shown(&ca),
         verify_code_expires_at: expires_at.map(times::with_milliseconds),
-        verify_code_expired: expires_at.is_some_and(|at| at <= call.now()),
+        verify_code_expired: expires_at.is_some_and(|at| at <= context.now()),
     }))
 }

@@ -2,14 +2,19 @@
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::{PolicyId, SpaceId},
     registry::Command,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::{Declared, Needed};
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors};
+use crate::{
+    context::InstanceContext,
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
+};
 
 /// A resource space as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,28 +28,33 @@ pub(crate) struct SpaceDeclared {
     default_policy_id: Option<String>,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(put))
+}
+
 /// Declare a resource space
 #[utoipa::path(put, path = "/rollcall/v1/instances/{instance_id}/apps/{app_id}", tag = "Declarations",
     params(("instance_id" = String, Path), ("app_id" = String, Path, min_length = 1, max_length = 36, pattern = "^[A-Za-z0-9_-]+$", description = "As the caller chooses it")), request_body = SpaceDeclared,
     responses((status = 200, body = Declared), Errors))]
-pub(crate) async fn put(
-    call: Call,
+async fn put(
+    context: InstanceContext,
     Path((_instance, app_id)): Path<(String, String)>,
     Body(wanted): Body<SpaceDeclared>,
 ) -> Result<Json<Declared>, ApiError> {
     let space = SpaceId::parse(&app_id).map_err(|error| ApiError::invalid("app_id", error))?;
     let name = wanted.app_name.into();
-    let default_policy = wanted.default_policy_id.filter(|id| !id.is_empty()).unwrap_or_else(|| call.api.new_id());
+    let default_policy = wanted.default_policy_id.filter(|id| !id.is_empty()).unwrap_or_else(|| context.api.new_id());
     let default_policy = PolicyId::parse(&default_policy).map_err(|error| ApiError::invalid("default_policy_id", error))?;
-    let needed = match call.configuration().spaces.get(&space) {
+    let needed = match context.configuration().spaces.get(&space) {
         Some(found) => {
-            call.needs_space(&space)?;
+            context.require_space(&space)?;
             if found.name == name { Needed::Nothing } else { Needed::Change(Command::RenameSpace { space, name }) }
         }
         None => {
-            call.needs_whole_instance()?;
+            context.require_whole_instance()?;
             Needed::Create(Command::CreateSpace { space, name, default_policy })
         }
     };
-    needed.ask(&call).await.map(Json)
+    needed.ask(&context).await.map(Json)
 }

@@ -1,13 +1,13 @@
-//! One record of a log as people see it.
+//! One record of a log as it is shown.
 //!
-//! Invariant: what is stored is shown, whatever its version; only the bytes of certificates give way to what they say.
+//! Invariant: what is stored is shown, whatever its version; only the bytes of certificates are replaced by their Subject.
 
 use rollcall_domain::certificate::{CertificateFacts, SubjectAttribute};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{records::Stored, times};
+use crate::{http::times, instances::records::StoredRecord};
 
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,8 +34,8 @@ pub(crate) struct EventShown {
     body: Value,
 }
 
-impl From<&Stored> for EventShown {
-    fn from(stored: &Stored) -> Self {
+impl From<&StoredRecord> for EventShown {
+    fn from(stored: &StoredRecord) -> Self {
         let record = &stored.record;
         // It was decoded, so it is an object.
         let mut envelope: Map<String, Value> = serde_json::from_slice(&stored.text).unwrap_or_default();
@@ -55,7 +55,7 @@ impl From<&Stored> for EventShown {
     }
 }
 
-/// Wherever a certificate stands: its Subject in place of its bytes. The fingerprint is beside it already.
+/// Replaces the bytes of every certificate by its Subject. The fingerprint is beside it already.
 fn name_certificates(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,6 +1,7 @@
-//! Counting how device certificates would fare under another template, with examples of those that would not fare as now.
+//! Counts the outcomes of device certificates under another template, with examples of those that would change.
 //!
-//! Not for finding them. Invariant: each certificate counts once, and no list of examples is longer than [`EXAMPLES_MAX`].
+//! Does not find the certificates. Invariant: each certificate counts once, and no list of examples is longer than
+//! [`EXAMPLES_MAX`].
 
 use std::collections::HashSet;
 
@@ -14,7 +15,7 @@ use rollcall_projection::directory::ListedCertificate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Examples of one kind.
+/// Examples of one outcome.
 const EXAMPLES_MAX: usize = 100;
 
 /// How many device certificates would fare how.
@@ -65,28 +66,24 @@ struct Example {
     reason: String,
 }
 
-/// See the file.
 #[derive(Default)]
 pub(super) struct Tally {
     counts: Counts,
     examples: Examples,
-    /// Ids that were free, and are somebody's would-be by now.
+    /// Free ids that a certificate before would take.
     taken: HashSet<DeviceId>,
 }
 
 impl Tally {
-    /// How many were counted.
     pub(super) fn examined(&self) -> u64 {
         self.counts.examined
     }
 
-    /// What was counted.
     pub(super) fn shown(self) -> (Counts, Examples) {
         (self.counts, self.examples)
     }
 
-    /// Counts one device certificate. `der`: what the log has of it; `now` and `proposed`: the template as it is and as it
-    /// might be.
+    /// Counts one device certificate. `der`: as the log has it; `now` and `proposed`: the template today and as it would be.
     pub(super) fn add(
         &mut self,
         certificate: &ListedCertificate,

@@ -6,17 +6,24 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use rollcall_domain::registry::Command;
+use rollcall_domain::{fleet::Role, registry::Command};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
-use super::{debug, found, shown};
+use super::{
+    debug::{self, Certificate},
+    found, shown,
+};
 use crate::{
-    call::Call,
-    error::ApiError,
-    extract::{Body, Query},
-    openapi::Errors,
-    pem,
+    context::InstanceContext,
+    http::{
+        error::ApiError,
+        errors::Errors,
+        extract::{Body, Query},
+        pem,
+        route::Routes,
+    },
 };
 
 /// What there is to do.
@@ -42,14 +49,9 @@ enum ActionName {
     IssueCode,
 }
 
-/// What it is done with.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Certificate {
-    /// `verify`: the certificate that this CA has issued to the verification code as CN, PEM. `debug`: the device's
-    /// certificate, PEM, with those that issued it behind it, if any.
-    pub(super) verify_content: Option<String>,
-    /// `debug`: the same, by a better name.
-    pub(super) device_certificate: Option<String>,
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(act))
 }
 
 /// Verify a CA certificate, debug a device certificate, issue a verification code
@@ -57,26 +59,26 @@ pub(crate) struct Certificate {
     params(("project_id" = String, Path), ("certificate_id" = String, Path), Action), request_body = Certificate,
     responses((status = 200, description = "verify: no body; debug: the outcome; issue-code: the CA certificate",
         body = debug::DebugAnswer), Errors))]
-pub(crate) async fn act(
-    call: Call,
+async fn act(
+    context: InstanceContext,
     Path((_project, certificate_id)): Path<(String, String)>,
     Query(action): Query<Action>,
     Body(given): Body<Certificate>,
 ) -> Result<Response, ApiError> {
     let action = action.action_id.unwrap_or_default();
-    let ca = found(&call, &certificate_id)?;
+    let ca = found(&context, &certificate_id)?;
     match action.as_str() {
         "verify" => {
             let text = given.verify_content.unwrap_or_default();
             let proof = pem::one("verify_content", &text)?;
-            call.command(Command::VerifyCa { ca: ca.id, proof }).await?;
+            context.command(Command::VerifyCa { ca: ca.id, proof }).await?;
             Ok(StatusCode::OK.into_response())
         }
         "issue-code" => {
-            call.command(Command::IssueCaCode { ca: ca.id }).await?;
-            found(&call, &certificate_id).map(|ca| Json(shown(&ca)).into_response())
+            context.command(Command::IssueCaCode { ca: ca.id }).await?;
+            found(&context, &certificate_id).map(|ca| Json(shown(&ca)).into_response())
         }
-        "debug" => debug::of(&call, &ca, given).await.map(|debugged| Json(debugged).into_response()),
+        "debug" => debug::of(&context, &ca, given).await.map(|debugged| Json(debugged).into_response()),
         other => {
             let rule = format!("is {other:?}: give one of {}", ACTIONS.join(", "));
             Err(ApiError::invalid("action_id", rule))

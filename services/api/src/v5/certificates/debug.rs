@@ -1,20 +1,35 @@
 //! Debugging a device certificate: what it would become if it connected now, and every check made on the way.
 //!
-//! Not for any rule: the domain asks the registrar's own, over the same state, and nothing is recorded. Invariant: nothing
-//! of another resource space than the CA certificate's is told.
+//! Holds no rule: the domain applies the registrar's own, over the same state, and nothing is recorded. Invariant: nothing of
+//! another resource space than the CA certificate's is shown.
 
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{CaId, Fingerprint},
     registry::{Ca, Check, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, debug},
     rejection::Rejection,
-    template::{DerivedDevice, Tag},
+    template::DerivedDevice,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::action::Certificate;
-use crate::{call::Call, error::ApiError, foresight::Circumstances, pem, realm::Realm, times};
+use crate::{
+    context::InstanceContext,
+    dry_run::DryRunContext,
+    http::{error::ApiError, pem, times},
+    instances::served::ServedInstance,
+    v5::devices::object::TagShown,
+};
+
+/// What it is done with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Certificate {
+    /// `verify`: the certificate that this CA has issued to the verification code as CN, PEM. `debug`: the device's
+    /// certificate, PEM, with those that issued it behind it, if any.
+    pub(super) verify_content: Option<String>,
+    /// `debug`: the same, by a better name.
+    device_certificate: Option<String>,
+}
 
 /// What a device certificate would become.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,15 +108,6 @@ struct WouldBe {
     policy_ids: Vec<String>,
 }
 
-/// A tag.
-#[derive(Debug, Serialize, ToSchema)]
-struct TagShown {
-    /// Its key.
-    tag_key: String,
-    /// Its value.
-    tag_value: String,
-}
-
 /// One check.
 #[derive(Debug, Serialize, ToSchema)]
 struct CheckMade {
@@ -117,31 +123,31 @@ struct CheckMade {
 ///
 /// # Errors
 /// [`InvalidCertificate`](crate::Code::InvalidCertificate) if none is given; [`NotReady`](crate::Code::NotReady).
-pub(crate) async fn of(call: &Call, ca: &Ca, given: Certificate) -> Result<DebugAnswer, ApiError> {
+pub(crate) async fn of(context: &InstanceContext, ca: &Ca, given: Certificate) -> Result<DebugAnswer, ApiError> {
     let (field, text) = match (given.device_certificate, given.verify_content) {
         (Some(text), _) => ("device_certificate", text),
         (None, text) => ("verify_content", text.unwrap_or_default()),
     };
-    let trial = Trial { chain: pem::chain(field, &text)?, ca: ca.id.clone(), circumstances: Circumstances::of(call)? };
-    call.realm.look(move |realm| trial.run(realm)).await
+    let run = DebugRun { chain: pem::chain(field, &text)?, ca: ca.id.clone(), dry_run: DryRunContext::of(context)? };
+    context.instance.lookup(move |instance| run.run(instance)).await
 }
 
-/// One certificate, and the CA certificate that it is held against.
-struct Trial {
+/// One certificate, and the CA certificate that it is checked against.
+struct DebugRun {
     chain: Vec<Box<[u8]>>,
     ca: CaId,
-    circumstances: Circumstances,
+    dry_run: DryRunContext,
 }
 
-impl Trial {
-    /// `None`: a lookup met damage, so what was found means nothing.
-    fn run(self, realm: &Realm) -> Option<DebugAnswer> {
-        let view = realm.view.admission();
+impl DebugRun {
+    /// `None`: a lookup met a damaged row, so the outcome means nothing.
+    fn run(self, instance: &ServedInstance) -> Option<DebugAnswer> {
+        let view = instance.view.admission();
         let damaged_before = view.lookups_damaged();
         let configuration = view.configuration();
-        // Built for each question: an instance has a hundred CA certificates at most, and people ask seldom.
+        // Built for each request: an instance has a hundred CA certificates at most, and people debug seldom.
         let trust = configuration.trust_store();
-        let context = self.circumstances.context(&trust);
+        let context = self.dry_run.decision_context(&trust);
         let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);
         let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
         let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);
@@ -223,11 +229,5 @@ fn is(device: &Device) -> WouldBe {
         device_name: device.name.as_deref().map(str::to_owned),
         tags: device.tags.iter().map(TagShown::from).collect(),
         policy_ids: device.policies.iter().map(ToString::to_string).collect(),
-    }
-}
-
-impl From<&Tag> for TagShown {
-    fn from(tag: &Tag) -> Self {
-        Self { tag_key: tag.key.to_string(), tag_value: tag.value.to_string() }
     }
 }

@@ -1,17 +1,22 @@
-//! Giving a device another fingerprint, or none.
+//! Setting a fingerprint of a device, or removing it.
 //!
-//! Not for what the certificates say (`device_certificates`). Invariant: a fingerprint is 40 or 64 hex digits here, and
-//! nothing else that the rules would read.
+//! The certificates themselves are in `device_certificates`. Invariant: a fingerprint is 40 or 64 hex digits here, and no other
+//! text that the rules would read.
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
+    fleet::Role,
     ids::Fingerprint,
     registry::{Command, Slot},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use crate::{call::Call, error::ApiError, extract::Body, openapi::Errors};
+use crate::{
+    context::InstanceContext,
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
+};
 
 /// Which of a device's two fingerprints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,31 +59,36 @@ pub(crate) struct FingerprintShown {
     fingerprint_type: FingerprintType,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Operator, routes!(reset))
+}
+
 /// Reset a device's fingerprint
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices/{device_id}/reset-fingerprint", tag = "Devices",
     params(("project_id" = String, Path), ("device_id" = String, Path)), request_body = FingerprintReset,
     responses((status = 200, body = FingerprintShown), Errors))]
-pub(crate) async fn reset(
-    call: Call,
+async fn reset(
+    context: InstanceContext,
     Path((_, device_id)): Path<(String, String)>,
     Body(wanted): Body<FingerprintReset>,
 ) -> Result<Json<FingerprintShown>, ApiError> {
-    let device = call.device(&device_id)?.device.id;
+    let device = context.device(&device_id)?.device.id;
     let fingerprint = wanted.fingerprint.map(|text| read("fingerprint", &text)).transpose()?;
     let fingerprint_type = wanted.fingerprint_type.unwrap_or_default();
     let slot = match fingerprint_type {
         FingerprintType::Primary => Slot::Primary,
         FingerprintType::Secondary => Slot::Secondary,
     };
-    call.command(Command::ResetFingerprint { device, slot, fingerprint }).await?;
+    context.command(Command::ResetFingerprint { device, slot, fingerprint }).await?;
     let fingerprint = fingerprint.map(|fingerprint| fingerprint.to_string());
     Ok(Json(FingerprintShown { device_id, fingerprint, fingerprint_type }))
 }
 
-/// Reads a fingerprint; `field` is for the message.
+/// Reads a fingerprint; `field` is named in the error.
 ///
 /// # Errors
-/// [`Code::InvalidInput`](crate::codes::Code::InvalidInput).
+/// [`Code::InvalidInput`](crate::http::codes::Code::InvalidInput).
 pub(crate) fn read(field: &str, text: &str) -> Result<Fingerprint, ApiError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(text);
     let fingerprint = digits.and_then(Fingerprint::parse);
@@ -88,7 +98,7 @@ pub(crate) fn read(field: &str, text: &str) -> Result<Fingerprint, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codes::Code;
+    use crate::http::codes::Code;
 
     #[test]
     fn a_fingerprint_is_40_or_64_hex_digits() {

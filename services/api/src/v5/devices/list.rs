@@ -1,30 +1,35 @@
-//! Finding devices by what they are, newest first.
+//! Listing devices by the values of their fields, newest first.
 //!
-//! Not for SQL (`search`) nor for the beginnings of texts (`rollcall_v1::devices`). Invariant: whatever is asked, a device
-//! out of the caller's scope is neither listed nor counted.
+//! SQL is in `search`, prefixes in `rollcall_v1::devices`. Invariant: a device out of the caller's scope is neither listed nor
+//! counted.
 
 use axum::Json;
 use rollcall_domain::{
+    fleet::Role,
     registry::{Configuration, Device},
     time::Timestamp,
 };
 use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Marker, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::object::DeviceSummary;
 use crate::{
-    call::{Call, Caller},
-    codes::Code,
-    error::ApiError,
-    extract::Query,
-    openapi::Errors,
-    paging::{Page, PageQuery, PageWanted},
-    realm::Realm,
-    times,
+    context::{Caller, InstanceContext},
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::Query,
+        paging::{Page, PageQuery, PageRequest},
+        route::Routes,
+        times,
+    },
+    instances::served::ServedInstance,
 };
 
-/// Milliseconds that one time of a filter stands for: the seconds that it is written in.
+/// Milliseconds that one time of a filter stands for: it is written in seconds.
 const SECOND_MS: i64 = 1000;
 
 /// Which devices to list. Every field that is given must match, and match whole.
@@ -66,18 +71,23 @@ pub(crate) struct Devices {
     page: Page,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new().operation(Role::Viewer, routes!(list))
+}
+
 /// List devices
 #[utoipa::path(get, path = "/v5/iot/{project_id}/devices", tag = "Devices",
     params(("project_id" = String, Path), PageQuery, Filter),
     responses((status = 200, body = Devices), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Query(page): Query<PageQuery>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Devices>, ApiError> {
     let wanted = page.wanted()?;
-    let conditions = filter.conditions(&call)?;
-    let found = page_of(&call, vec![conditions], wanted, DeviceSummary::of).await?;
+    let conditions = filter.conditions(&context)?;
+    let found = page_of(&context, vec![conditions], wanted, DeviceSummary::of).await?;
     Ok(Json(Devices { devices: found.0, page: found.1 }))
 }
 
@@ -85,9 +95,9 @@ pub(crate) async fn list(
 type OfText = fn(TextTest) -> Condition;
 
 impl Filter {
-    fn conditions(self, call: &Call) -> Result<Vec<Condition>, ApiError> {
+    fn conditions(self, context: &InstanceContext) -> Result<Vec<Condition>, ApiError> {
         let mut conditions = Vec::new();
-        if let Some(space) = call.space_filter(self.app_id.as_deref())? {
+        if let Some(space) = context.space_filter(self.app_id.as_deref())? {
             conditions.push(Condition::Space(TextTest::Eq(space.as_str().into())));
         }
         let texts: [(Option<String>, OfText); 4] = [
@@ -118,21 +128,21 @@ fn later(at: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(at.unix_ms().saturating_add(ms))
 }
 
-/// The devices that satisfy all of any of these, as far as the caller may see them: one page of them, and how many there
-/// are in all.
+/// One page of the devices in scope that satisfy all conditions of any group, and the number of all of them.
 ///
 /// # Errors
 /// [`ApiError::not_ready`].
 pub(crate) async fn page_of<T: Send + 'static>(
-    call: &Call,
+    context: &InstanceContext,
     any_of: Vec<Vec<Condition>>,
-    wanted: PageWanted,
-    shown: impl Fn(&Realm, &Configuration, &Device) -> T + Send + 'static,
+    wanted: PageRequest,
+    shown: impl Fn(&ServedInstance, &Configuration, &Device) -> T + Send + 'static,
 ) -> Result<(Vec<T>, Page), ApiError> {
-    let scope = scope_condition(&call.caller);
-    call.realm
-        .look(move |realm| {
-            let status = |device: &Device| realm.status_of(device);
+    let scope = scope_condition(&context.caller);
+    context
+        .instance
+        .lookup(move |instance| {
+            let status = |device: &Device| instance.status_of(device);
             let mut query = DeviceQuery {
                 any_of,
                 order: Order::NewestFirst,
@@ -144,16 +154,16 @@ pub(crate) async fn page_of<T: Send + 'static>(
             if let Some(scope) = &scope {
                 query.narrow(scope);
             }
-            let (found, count): (DevicePage, u64) = (realm.view.list(&query)?, realm.view.count(&query)?);
+            let (found, count): (DevicePage, u64) = (instance.view.list(&query)?, instance.view.count(&query)?);
             let marker = found.marker().map(|marker| marker.to_string());
-            let configuration = realm.configuration();
-            let devices = found.devices.iter().map(|listed| shown(realm, &configuration, &listed.device)).collect();
+            let configuration = instance.configuration();
+            let devices = found.devices.iter().map(|listed| shown(instance, &configuration, &listed.device)).collect();
             Some((devices, Page { count, marker }))
         })
         .await
 }
 
-/// What holds of every device that a caller may see; `None` for one who may see all.
+/// The condition that every device in the caller's scope fulfils; `None`: the scope is not limited.
 pub(crate) fn scope_condition(caller: &Caller) -> Option<Condition> {
     let spaces = caller.scope.spaces.as_ref()?;
     Some(Condition::Space(TextTest::In(spaces.iter().map(|space| space.as_str().into()).collect())))

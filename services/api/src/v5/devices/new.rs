@@ -1,7 +1,7 @@
-//! What a device is to be: the body of AddDevice, read into a command.
+//! The body of AddDevice, read into a command.
 //!
-//! Not for the rules on it, which are the registrar's. Invariant: a secret that was sent is checked for its form, and
-//! then gone: it is in no command, answer, error or log line.
+//! Does not apply the rules, which are the registrar's. Invariant: a secret that was sent is checked for its form and then
+//! dropped: it is in no command, answer, error or log line.
 
 use rollcall_domain::{
     ids::{DeviceId, NodeId, ProductId},
@@ -20,14 +20,17 @@ use utoipa::{
 };
 
 use super::fingerprint;
-use crate::{call::Call, codes::Code, error::ApiError, v5::products};
+use crate::{
+    context::InstanceContext,
+    http::{codes::Code, error::ApiError},
+    v5::{
+        products,
+        services::{self, SERVICES_MAX},
+    },
+};
 
 /// Characters of a secret.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 8..=32;
-/// Characters of a service's id.
-const SERVICE_ID_CHARS_MAX: usize = 64;
-/// Services that may have initial values.
-const SHADOW_SERVICES_MAX: usize = 500;
 
 /// What a device is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -83,7 +86,7 @@ pub(crate) struct AuthInfo {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     timeout: Option<i64>,
 }
 
@@ -94,7 +97,7 @@ pub(crate) struct Connecting {
     secure_access: Option<bool>,
     /// `0`: a device that never connects is kept.
     #[schema(default = 0, minimum = 0, maximum = 0)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     timeout: Option<i64>,
 }
 
@@ -125,13 +128,11 @@ pub(crate) struct InitialDesired {
     pub(super) desired: Map<String, Value>,
 }
 
-/// What is to be done for a new device.
-pub(super) struct Wanted {
-    /// Its id, if the command is granted.
+/// A device to be added.
+pub(super) struct DeviceToAdd {
     pub(super) device: DeviceId,
-    /// What the registrar is asked.
     pub(super) command: Command,
-    /// What its shadow is to begin with.
+    /// The initial desired values of its shadow.
     pub(super) shadow: Vec<InitialDesired>,
 }
 
@@ -140,7 +141,7 @@ impl NewDevice {
     ///
     /// # Errors
     /// For a field that breaks its rule, a product that does not exist, or what is not offered.
-    pub(super) fn wanted(self, call: &Call) -> Result<Wanted, ApiError> {
+    pub(super) fn read(self, context: &InstanceContext) -> Result<DeviceToAdd, ApiError> {
         let node_id = NodeId::parse(&self.node_id).map_err(|error| ApiError::invalid("node_id", error))?;
         let product = ProductId::parse(&self.product_id).map_err(|error| ApiError::invalid("product_id", error))?;
         let device = self.device_id.unwrap_or_else(|| format!("{product}_{node_id}"));
@@ -152,7 +153,7 @@ impl NewDevice {
         let credential = self.auth_info.unwrap_or_default().credential()?;
         let shadow = self.shadow.unwrap_or_default();
         check_shadow(&shadow)?;
-        let (space, product) = products::meant(call, product.as_str(), self.app_id.as_deref())?;
+        let (space, product) = products::resolve(context, product.as_str(), self.app_id.as_deref())?;
         let profile = DeviceProfile {
             device: device.clone(),
             node_id,
@@ -164,7 +165,7 @@ impl NewDevice {
         };
         let description = self.description.map(Into::into);
         let extension_info = self.extension_info.map(|info| Value::Object(info).to_string().into());
-        Ok(Wanted {
+        Ok(DeviceToAdd {
             device,
             command: Command::PreRegisterDevice { profile, credential, description, extension_info },
             shadow,
@@ -221,14 +222,11 @@ fn check_secret(secret: &SecretString) -> Result<(), ApiError> {
 }
 
 fn check_shadow(shadow: &[InitialDesired]) -> Result<(), ApiError> {
-    if shadow.len() > SHADOW_SERVICES_MAX {
-        return Err(ApiError::invalid("shadow", format!("give at most {SHADOW_SERVICES_MAX} services")));
+    if shadow.len() > SERVICES_MAX {
+        return Err(ApiError::invalid("shadow", format!("give at most {SERVICES_MAX} services")));
     }
     for (index, initial) in shadow.iter().enumerate() {
-        if !(1..=SERVICE_ID_CHARS_MAX).contains(&initial.service_id.chars().count()) {
-            let rule = format!("give 1 to {SERVICE_ID_CHARS_MAX} characters");
-            return Err(ApiError::invalid(&format!("shadow[{index}].service_id"), rule));
-        }
+        services::check_id(&format!("shadow[{index}].service_id"), &initial.service_id)?;
         if shadow.iter().take(index).any(|other| other.service_id == initial.service_id) {
             return Err(ApiError::invalid(&format!("shadow[{index}].service_id"), "is given twice"));
         }

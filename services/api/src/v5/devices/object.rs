@@ -1,7 +1,6 @@
 //! A device as the API shows it: in a list, and alone.
 //!
-//! Not for looking one up. Invariants: no secret is ever shown, for none is kept; every device is a direct one, its own
-//! gateway.
+//! Does not look one up. Invariants: no secret is shown, for none is stored; every device is a direct one, its own gateway.
 
 use rollcall_domain::{
     registry::{Configuration, Credential, Device},
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{realm::Realm, times};
+use crate::{http::times, instances::served::ServedInstance};
 
 /// A tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -107,8 +106,8 @@ impl From<&Tag> for TagShown {
 }
 
 impl DeviceSummary {
-    /// Of a device, with what `configuration` calls its space and product, and how it stands now.
-    pub(crate) fn of(realm: &Realm, configuration: &Configuration, device: &Device) -> Self {
+    /// Of a device, with the names of its space and product out of `configuration`, and its status now.
+    pub(crate) fn of(instance: &ServedInstance, configuration: &Configuration, device: &Device) -> Self {
         Self {
             app_id: device.space.to_string(),
             app_name: app_name(configuration, device),
@@ -120,21 +119,21 @@ impl DeviceSummary {
             description: device.description.as_deref().map(str::to_owned),
             product_id: device.product.to_string(),
             product_name: product_name(configuration, device),
-            status: status_name(realm.status_of(device)),
+            status: status_name(instance.status_of(device)),
             tags: device.tags.iter().map(TagShown::from).collect(),
         }
     }
 }
 
 impl DeviceShown {
-    /// Of a device as the view has it. Reads the view: off the runtime's threads.
-    pub(crate) fn of(realm: &Realm, listed: &Listed) -> Self {
+    /// Of a device as the view has it. Reads the view: call it where blocking is allowed.
+    pub(crate) fn of(instance: &ServedInstance, listed: &Listed) -> Self {
         let device = &listed.device;
-        let seen = realm.view.seen(&device.id);
-        // Who proved a certificate was connected, although this process may not have been there to see it.
+        let seen = instance.view.seen(&device.id);
+        // A device with a proven certificate has connected, although this process may not have seen it.
         let proven = device.credential.pins().any(|pin| pin.ca.is_some()).then_some(device.registered_at);
         Self {
-            summary: DeviceSummary::of(realm, &realm.configuration(), device),
+            summary: DeviceSummary::of(instance, &instance.configuration(), device),
             auth_info: AuthInfoShown::from(&device.credential),
             create_time: times::basic(device.registered_at),
             connection_status_update_time: seen.map(|seen| seen.changed_at).or(proven).map(times::with_milliseconds),
@@ -161,18 +160,16 @@ impl From<&Credential> for AuthInfoShown {
     }
 }
 
-/// What the device's resource space is called.
 pub(crate) fn app_name(configuration: &Configuration, device: &Device) -> String {
     configuration.spaces.get(&device.space).map(|space| space.name.to_string()).unwrap_or_default()
 }
 
-/// What the device's product is called.
 pub(crate) fn product_name(configuration: &Configuration, device: &Device) -> String {
     let product = configuration.products.get(&(device.space.clone(), device.product.clone()));
     product.map(|product| product.details.name.to_string()).unwrap_or_default()
 }
 
-/// What the API calls how a device stands.
+/// The status as the v5 API writes it.
 pub(crate) const fn status_name(status: DeviceStatus) -> &'static str {
     match status {
         DeviceStatus::Online => "ONLINE",

@@ -1,13 +1,14 @@
-//! What a policy is bound to: resource spaces (`app`), products and devices.
+//! The bindings of a policy: to resource spaces (`app`), products and devices.
 //!
-//! Not for what a policy says. Invariant: each target of one request is a change of its own, granted or refused by itself;
-//! where nobody rules, the request fails as a whole and may be sent again, since what is bound already stays so.
+//! Invariant: each target of one request is a change of its own, accepted or rejected by itself; where no registrar rules, the
+//! request fails as a whole and may be sent again, since targets that are bound stay bound.
 
 use std::collections::HashSet;
 
 use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, stream};
 use rollcall_domain::{
+    fleet::Role,
     ids::ProductId,
     policy::Policy,
     registry::{Command, Device, event::PolicyTarget},
@@ -15,20 +16,24 @@ use rollcall_domain::{
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::found;
 use crate::{
-    call::Call,
-    codes::Code,
-    error::ApiError,
-    extract::Body,
-    openapi::Errors,
-    paging::{self, Page, PageQuery, PageWanted},
+    context::InstanceContext,
+    http::{
+        codes::Code,
+        error::ApiError,
+        errors::Errors,
+        extract::Body,
+        paging::{self, Page, PageQuery, PageRequest},
+        route::Routes,
+    },
 };
 
 /// Targets of one request.
 const TARGETS_MAX: usize = 100;
-/// Targets that are asked for at a time.
+/// Changes of one request that are under way at a time.
 const TARGETS_AT_A_TIME: usize = 8;
 
 /// What kind of thing a policy is bound to.
@@ -84,14 +89,14 @@ pub(crate) struct TargetQuery {
     target_type: Option<TargetType>,
     /// Entries of the page, 1 to 50; 10 when absent.
     #[schema(minimum = 1, maximum = 50)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     limit: Option<i64>,
     /// The `marker` of the page before; 24 hex digits.
     #[schema(pattern = "^[0-9a-fA-F]{24}$")]
     marker: Option<String>,
     /// Entries to skip after the marker, 0 to 500; 0 when absent.
     #[schema(minimum = 0, maximum = 500)]
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     offset: Option<i64>,
 }
 
@@ -113,55 +118,63 @@ pub(crate) struct TargetPage {
     page: Page,
 }
 
+/// The operations, each with the least role that may do it.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .operation(Role::Operator, routes!(bind))
+        .operation(Role::Operator, routes!(unbind))
+        .operation(Role::Viewer, routes!(list))
+}
+
 /// Bind a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/bind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
-pub(crate) async fn bind(
-    call: Call,
+async fn bind(
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
 ) -> Result<Json<TargetsChanged>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let id = policy.id.clone();
-    change(&call, &policy, wanted, |target| Command::BindPolicy { policy: id.clone(), target }).await.map(Json)
+    change(&context, &policy, wanted, |target| Command::BindPolicy { policy: id.clone(), target }).await.map(Json)
 }
 
 /// Unbind a policy
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/unbind", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = Targets, responses((status = 200, body = TargetsChanged), Errors))]
-pub(crate) async fn unbind(
-    call: Call,
+async fn unbind(
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(wanted): Body<Targets>,
 ) -> Result<Json<TargetsChanged>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let id = policy.id.clone();
-    change(&call, &policy, wanted, |target| Command::UnbindPolicy { policy: id.clone(), target }).await.map(Json)
+    change(&context, &policy, wanted, |target| Command::UnbindPolicy { policy: id.clone(), target }).await.map(Json)
 }
 
 /// List what a policy is bound to
 #[utoipa::path(post, path = "/v5/iot/{project_id}/device-policies/{policy_id}/list-targets", tag = "Device policies",
     params(("project_id" = String, Path), ("policy_id" = String, Path)), request_body = TargetQuery, responses((status = 200, body = TargetPage), Errors))]
-pub(crate) async fn list(
-    call: Call,
+async fn list(
+    context: InstanceContext,
     Path((_project, policy_id)): Path<(String, String)>,
     Body(query): Body<TargetQuery>,
 ) -> Result<Json<TargetPage>, ApiError> {
-    let policy = found(&call, &policy_id)?;
+    let policy = found(&context, &policy_id)?;
     let TargetQuery { target_type, limit, marker, offset } = query;
     let wanted = PageQuery { limit, marker, offset }.wanted()?;
     let of_kind = |kind| target_type.is_none_or(|only| only == kind);
-    let mut configured = configured(&call, &policy);
+    let mut configured = configured(&context, &policy);
     configured.retain(|(_, target)| of_kind(target.target_type));
     let mut count = configured.len() as u64;
-    // Their keys begin with a time, which is more than a position is: so they stand before every device.
+    // Their keys begin with a time, which is greater than any position: so they stand before every device.
     configured.sort_by(|(a, _), (b, _)| b.cmp(a));
     configured.retain(|(key, _)| wanted.marker.as_ref().is_none_or(|marker| key < marker));
     let skipped = wanted.offset.min(configured.len());
     let mut shown: Vec<(String, TargetShown)> = configured.into_iter().skip(skipped).take(wanted.limit).collect();
     if of_kind(TargetType::Device) {
         let (limit, offset) = (wanted.limit - shown.len(), wanted.offset - skipped);
-        let (devices, bound) = devices(&call, &policy, PageWanted { limit, offset, ..wanted }).await?;
+        let (devices, bound) = devices(&context, &policy, PageRequest { limit, offset, ..wanted }).await?;
         shown.extend(devices);
         count += bound;
     }
@@ -170,7 +183,7 @@ pub(crate) async fn list(
 }
 
 async fn change(
-    call: &Call,
+    context: &InstanceContext,
     policy: &Policy,
     wanted: Targets,
     command: impl Fn(PolicyTarget) -> Command,
@@ -182,7 +195,7 @@ async fn change(
     }
     let mut known = HashSet::new();
     let ids = target_ids.iter().filter(|id| known.insert(id.as_str())).cloned();
-    let asked: Vec<_> = ids.enumerate().map(|(n, id)| one(call, policy, target_type, n, id, &command)).collect();
+    let asked: Vec<_> = ids.enumerate().map(|(n, id)| one(context, policy, target_type, n, id, &command)).collect();
     let mut outcomes = stream::iter(asked).buffered(TARGETS_AT_A_TIME);
     let (mut success_targets, mut failure_targets) = (Vec::new(), Vec::new());
     while let Some((id, outcome)) = outcomes.next().await {
@@ -201,27 +214,27 @@ async fn change(
 
 /// The `n`th target of a request, and how it went.
 async fn one(
-    call: &Call,
+    context: &InstanceContext,
     policy: &Policy,
     kind: TargetType,
     n: usize,
     id: String,
     command: &impl Fn(PolicyTarget) -> Command,
 ) -> (String, Result<(), ApiError>) {
-    let outcome = match target(call, policy, kind, &id) {
-        Ok(target) => call.nth_command(n, command(target)).await.map(drop),
+    let outcome = match target(context, policy, kind, &id) {
+        Ok(target) => context.nth_command(n, command(target)).await.map(drop),
         Err(error) => Err(error),
     };
     (id, outcome)
 }
 
 /// The target that an id means, if the caller may touch it.
-fn target(call: &Call, policy: &Policy, kind: TargetType, id: &str) -> Result<PolicyTarget, ApiError> {
+fn target(context: &InstanceContext, policy: &Policy, kind: TargetType, id: &str) -> Result<PolicyTarget, ApiError> {
     match kind {
-        TargetType::Device => Ok(PolicyTarget::Device(call.device(id)?.device.id)),
-        TargetType::App => call.space(Some(id)).map(PolicyTarget::Space),
+        TargetType::Device => Ok(PolicyTarget::Device(context.device(id)?.device.id)),
+        TargetType::App => context.space(Some(id)).map(PolicyTarget::Space),
         TargetType::Product => {
-            let configuration = call.configuration();
+            let configuration = context.configuration();
             let product = ProductId::parse(id).ok().map(|product| (policy.space.clone(), product));
             let product = product.filter(|key| configuration.products.contains_key(key));
             product.map(|(space, product)| PolicyTarget::Product(space, product)).ok_or_else(|| {
@@ -233,10 +246,10 @@ fn target(call: &Call, policy: &Policy, kind: TargetType, id: &str) -> Result<Po
 }
 
 /// The resource space and the products that a policy is bound to, each with its place in the list.
-fn configured(call: &Call, policy: &Policy) -> Vec<(String, TargetShown)> {
-    let configuration = call.configuration();
-    // Not its id alone: one that somebody chose could stand anywhere, and two could be the same.
-    let key = |kind: &str, id: &str, at| paging::key_of(&format!("{kind}:{id}"), at);
+fn configured(context: &InstanceContext, policy: &Policy) -> Vec<(String, TargetShown)> {
+    let configuration = context.configuration();
+    // By kind and id: a chosen id alone could stand anywhere in the list, and two of them could be equal.
+    let key = |kind: &str, id: &str, at| paging::list_key(&format!("{kind}:{id}"), at);
     let space = configuration.spaces.get(&policy.space).filter(|space| space.policies.contains(&policy.id));
     let space = space.map(|space| {
         let target = TargetShown { target_type: TargetType::App, target_id: space.id.to_string() };
@@ -251,10 +264,14 @@ fn configured(call: &Call, policy: &Policy) -> Vec<(String, TargetShown)> {
 }
 
 /// A page of the devices that a policy is bound to, and how many there are.
-async fn devices(call: &Call, policy: &Policy, wanted: PageWanted) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
+async fn devices(
+    context: &InstanceContext,
+    policy: &Policy,
+    wanted: PageRequest,
+) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
     let bound_to = vec![Condition::Policy(policy.space.clone(), policy.id.clone())];
     let after = wanted.marker.as_deref().and_then(Marker::parse);
-    let look = call.realm.look(move |realm| {
+    let look = context.instance.lookup(move |instance| {
         // No condition asks for it.
         let status = |_: &Device| DeviceStatus::Inactive;
         let query = DeviceQuery {
@@ -265,7 +282,7 @@ async fn devices(call: &Call, policy: &Policy, wanted: PageWanted) -> Result<(Ve
             limit: wanted.limit,
             status: &status,
         };
-        Some((realm.view.list(&query)?.devices, realm.view.count(&query)?))
+        Some((instance.view.list(&query)?.devices, instance.view.count(&query)?))
     });
     let (found, count) = look.await?;
     let shown = found.into_iter().map(|listed| {

@@ -1,17 +1,18 @@
-//! The service capabilities of a product: their shape, looked at once where they come in.
+//! The service capabilities of a product: their shape, checked once where they come in.
 //!
-//! Not for their meaning: no device is held to them, and they are kept as they were given, unknown fields too. Invariant:
-//! what is kept has the shape that clients of the v5 API read.
+//! Does not interpret them: no device is held to them, and they are stored as they were given, unknown fields included.
+//! Invariant: what is stored has the shape that clients of the v5 API read.
 
 use rollcall_domain::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{error::ApiError, extract::Objects};
+use crate::{
+    http::{error::ApiError, extract::Objects},
+    v5::services::SERVICES_MAX,
+};
 
-/// Services of one product.
-const SERVICES_MAX: usize = 500;
 /// Characters of a service's id and of its type.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -95,7 +96,7 @@ struct ServiceProperty {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,
@@ -154,7 +155,7 @@ struct ServicePara {
     /// Greatest value.
     max: Option<String>,
     /// Most characters.
-    #[serde(default, deserialize_with = "crate::whole::optional")]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     max_length: Option<i64>,
     /// Distance of values.
     step: Option<f64>,
@@ -164,7 +165,7 @@ struct ServicePara {
     description: Option<String>,
 }
 
-/// The text that is kept.
+/// The JSON text to be stored.
 ///
 /// # Errors
 /// [`InvalidInput`](crate::Code::InvalidInput) with the path of the first field that does not fit.

@@ -3,16 +3,16 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::{Failure, Peer, malformed};
-use crate::mqtt::exchange::Version;
+use crate::mqtt::interface::Version;
 
 /// The bits of the connect flags (MQTT 5 §3.1.2.3).
 pub(super) mod flag {
-    pub(in super::super) const RESERVED: u8 = 0x01;
-    pub(in super::super) const CLEAN: u8 = 0x02;
-    pub(in super::super) const WILL: u8 = 0x04;
-    pub(in super::super) const WILL_QOS_AND_RETAIN: u8 = 0x38;
-    pub(in super::super) const PASSWORD: u8 = 0x40;
-    pub(in super::super) const USER_NAME: u8 = 0x80;
+    pub(in crate::mqtt::connect) const RESERVED: u8 = 0x01;
+    pub(in crate::mqtt::connect) const CLEAN: u8 = 0x02;
+    pub(in crate::mqtt::connect) const WILL: u8 = 0x04;
+    pub(in crate::mqtt::connect) const WILL_QOS_AND_RETAIN: u8 = 0x38;
+    pub(in crate::mqtt::connect) const PASSWORD: u8 = 0x40;
+    pub(in crate::mqtt::connect) const USER_NAME: u8 = 0x80;
 }
 
 /// What a structure says before its contents are read.

@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::{Violation, limits::CONNECT_BYTES_MAX};
+use crate::mqtt::{limits::CONNECT_BYTES_MAX, violation::Violation};
 
 /// A raw CONNECT: name, level, flags, keep-alive, then what follows.
 fn raw(name: &str, level: u8, flags: u8, keep_alive_s: u16, rest: &[u8]) -> Vec<u8> {

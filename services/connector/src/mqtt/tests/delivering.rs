@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::{Delivered, FilterOutcome, Undelivered, limits::OUTPUT_BYTES_MAX};
+use crate::mqtt::{FilterOutcome, limits::OUTPUT_BYTES_MAX};
 
 const DOWN: &str = "$oc/devices/dev1/sys/messages/down";
 

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::mqtt::{FilterOutcome, Violation};
+use crate::mqtt::{FilterOutcome, violation::Violation};
 
 /// Ends an open session of 3.1.1.
 fn ends(what: &str, bytes: &[u8]) -> Closing {

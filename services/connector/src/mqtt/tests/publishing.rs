@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::{Dropped, Violation};
+use crate::mqtt::{interface::Dropped, violation::Violation};
 
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
 

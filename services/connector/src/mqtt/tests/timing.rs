@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::Violation;
+use crate::mqtt::violation::Violation;
 
 #[test]
 fn f26_a_silent_client_has_until_the_deadline() {
@@ -87,15 +87,15 @@ fn a_client_is_not_blamed_for_an_owner_that_takes_its_time() {
 #[test]
 fn a_client_is_not_blamed_for_what_the_owner_leaves_unread() {
     let mut bench = Bench::open(Version::V5);
-    bench.protocol.hold(true);
+    bench.protocol.suspend_reading(true);
     assert_eq!(bench.protocol.deadline_ms(), None);
     bench.protocol.tick(1_000_000);
-    bench.protocol.hold(true);
+    bench.protocol.suspend_reading(true);
     assert!(bench.is_open());
-    bench.protocol.hold(false);
+    bench.protocol.suspend_reading(false);
     bench.protocol.tick(1_000_100);
     assert_eq!(bench.protocol.deadline_ms(), Some(1_090_100));
-    bench.protocol.hold(false);
+    bench.protocol.suspend_reading(false);
     bench.protocol.tick(1_090_100);
     assert_eq!(bench.closing(), Closing::Refused(Refusal::KeepAliveTimedOut));
 }
@@ -103,7 +103,7 @@ fn a_client_is_not_blamed_for_what_the_owner_leaves_unread() {
 #[test]
 fn before_connack_an_owner_that_leaves_bytes_unread_does_not_put_off_the_deadline() {
     let mut bench = Bench::new(Version::V3_1_1);
-    bench.protocol.hold(true);
+    bench.protocol.suspend_reading(true);
     assert_eq!(bench.protocol.deadline_ms(), Some(10_000));
 }
 

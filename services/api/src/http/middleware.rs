@@ -1,0 +1,79 @@
+//! Middleware around every request: its id, its span, its metrics, and an answer even where a handler panicked.
+//!
+//! Does not authenticate. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Response, header},
+    middleware::Next,
+    response::IntoResponse as _,
+};
+use tracing::Instrument as _;
+
+use crate::{
+    http::{codes::Code, error::ApiError, metrics::metrics},
+    state::Api,
+};
+
+/// Names a request in its answer, so that people find it in logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost middleware.
+pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
+    let number = api.entropy.uuid_v4().simple().to_string();
+    let method = request.method().as_str().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", %method, route, request_id = number);
+    let started = tokio::time::Instant::now();
+    let mut response = with_error_body(next.run(request).instrument(span.clone()).await);
+    if let Ok(number) = HeaderValue::from_str(&number) {
+        response.headers_mut().insert(REQUEST_ID, number);
+    }
+    // An answer holds what is true now: no cache may keep it.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let status = response.status();
+    metrics().answered(&method, &route, status.as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+    if let Some(code) = response.extensions().get::<Code>() {
+        metrics().refused(code.as_str());
+    }
+    span.in_scope(|| {
+        if status.is_server_error() {
+            tracing::warn!(status = status.as_u16(), "answered");
+        } else {
+            tracing::debug!(status = status.as_u16(), "answered");
+        }
+    });
+    response
+}
+
+/// Gives an error of the framework the body that every other error has.
+fn with_error_body(response: Response<Body>) -> Response<Body> {
+    let status = response.status();
+    if !status.is_client_error() || response.extensions().get::<Code>().is_some() {
+        return response;
+    }
+    ApiError::new(Code::InvalidInput, "the path cannot be read: send its parts as percent-encoded UTF-8").into_response()
+}
+
+/// Answers 500 for a handler that panicked; the connection lives on.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    tracing::error!(panic = text, "a request failed in an unforeseen way");
+    ApiError::new(Code::Internal, "the request failed in an unforeseen way").into_response()
+}
+
+/// The answer where no route has the path.
+pub(crate) async fn no_such_operation(request: Request) -> ApiError {
+    let path: String = request.uri().path().chars().take(200).collect();
+    ApiError::new(Code::NoSuchOperation, format!("there is no operation at {path:?}: /openapi.json lists what there is"))
+}
+
+/// The answer where the path does not have the method.
+pub(crate) async fn no_such_method(request: Request) -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, format!("this path has no method {}", request.method()))
+}

@@ -1,0 +1,87 @@
+//! The OpenAPI document: made of the routes, committed, served, and shown on a page.
+//!
+//! Does not know any operation. Invariant: an operation that is registered is in it, with the role that it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::{
+    Router,
+    body::Bytes,
+    http::header,
+    response::{Html, IntoResponse},
+    routing::get,
+};
+use serde_json::Value;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Content, ContentBuilder, Info, License, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema,
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
+    },
+};
+
+use super::{
+    error::ErrorBody,
+    errors::ERRORS,
+    route::{SIGNATURE, TOKEN, operations},
+};
+
+/// The document as it is committed and served.
+pub(super) fn to_json(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+/// Adds what the routes do not say: what this is, how to authenticate, which bodies may be left out.
+pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
+    let mut info = Info::new("Rollcall", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "The part of the IoTDA v5 API that self-registration lives in, and under /rollcall/v1 what operators need beside it. \
+         Requests are signed with an access key (SDK-HMAC-SHA256 or V11-HMAC-SHA256), or carry a token in X-Auth-Token."
+            .to_owned(),
+    );
+    info.license = Some(License::new("Apache-2.0"));
+    document.info = info;
+    let components = document.components.get_or_insert_with(Default::default);
+    components.schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
+    for (_, name, text) in ERRORS {
+        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = ResponseBuilder::new().description(text).content("application/json", body).build();
+        components.responses.insert(name.to_owned(), response.into());
+    }
+    let header = |name: &str, text: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, text)));
+    components
+        .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
+    components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
+    let may_be_empty = bodies_that_may_be_empty(&components.schemas);
+    for (_, _, operation) in operations(&mut document.paths) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body
+            && body.content.values().any(|content| is_of(content, &may_be_empty))
+        {
+            body.required = Some(Required::False);
+        }
+    }
+    document
+}
+
+/// The schemas without a required field: an empty body is read as `{}` ([`Body`](crate::http::extract::Body)).
+fn bodies_that_may_be_empty(schemas: &BTreeMap<String, RefOr<Schema>>) -> BTreeSet<String> {
+    let may_be_empty = |schema: &RefOr<Schema>| match schema {
+        RefOr::T(Schema::Object(object)) => object.required.is_empty(),
+        RefOr::T(_) | RefOr::Ref(_) => false,
+    };
+    schemas.iter().filter(|(_, schema)| may_be_empty(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+fn is_of(content: &RefOr<Content>, schemas: &BTreeSet<String>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(reference)), .. }) = content else { return false };
+    reference.ref_location.rsplit('/').next().is_some_and(|name| schemas.contains(name))
+}
+
+/// Serves the document, and a page that shows it.
+pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: &Value) -> Router<S> {
+    let json = Bytes::from(to_json(document));
+    let document = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response());
+    Router::new()
+        .route("/openapi.json", get(document))
+        .route("/docs", get(|| async { Html(include_str!("openapi/page.html")) }))
+}

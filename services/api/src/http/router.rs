@@ -1,0 +1,72 @@
+//! The router: every operation behind its middleware.
+//!
+//! The registration of an operation is its entry in the OpenAPI document too, so that neither can miss one. Invariant: everything
+//! but the document and the operations that are registered as open is behind authentication.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use serde_json::Value;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+
+use super::{
+    middleware, openapi,
+    parameters::{self, ParameterRules},
+    route::Routes,
+};
+use crate::{rollcall_v1, security::authenticate::authenticate, state::Api, v5};
+
+/// Largest body of a request to an operation without authentication, bytes: a name and a password.
+const OPEN_BODY_BYTES_MAX: usize = 16 * 1024;
+
+fn routes() -> Routes {
+    Routes::new().merge(v5::routes()).merge(rollcall_v1::routes())
+}
+
+/// The OpenAPI document as JSON text: the same at each call.
+#[must_use]
+pub fn openapi_json() -> String {
+    let Routes { guarded, open, .. } = routes();
+    openapi::to_json(&document(guarded.into_openapi(), open.into_openapi()))
+}
+
+fn document(guarded: OpenApi, mut open: OpenApi) -> Value {
+    open.merge(guarded);
+    serde_json::to_value(openapi::finished(open)).expect("a document of texts, numbers and maps is JSON")
+}
+
+/// The whole service.
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let Routes { guarded, open, roles, .. } = routes();
+    let (guarded, guarded_document) = guarded.split_for_parts();
+    let (open, open_document) = open.split_for_parts();
+    let document = document(guarded_document, open_document);
+    let rules = ParameterRules::of(&document).expect("every parameter of the document is of a form that is known");
+    let guarded = guarded.route_layer(from_fn_with_state(Arc::new(rules), parameters::check));
+    let guarded = guarded.route_layer(from_fn_with_state((Arc::clone(api), Arc::new(roles)), authenticate));
+    Router::new()
+        .merge(guarded)
+        .merge(open.layer(DefaultBodyLimit::max(OPEN_BODY_BYTES_MAX)))
+        .merge(openapi::pages(&document))
+        .method_not_allowed_fallback(middleware::no_such_method)
+        .fallback(middleware::no_such_operation)
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(Arc::clone(api), middleware::observe))
+        .with_state(Arc::clone(api))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_the_document_is_that_of_one_schema() {
+        assert_eq!(routes().conflicts, [].into());
+    }
+
+    #[test]
+    fn every_parameter_of_the_document_is_understood() {
+        assert!(!ParameterRules::of(&serde_json::from_str(&openapi_json()).unwrap()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,262 @@
+//! From sockets to requests: accepting, TLS, and how many and how slow clients may be.
+//!
+//! Accepting is a loop of our own, since `axum::serve` has no bound on connections and no deadline for the head of a request;
+//! the HTTP and the graceful end of connections are hyper's. Does not look at what a request means. Invariants: a client
+//! that sends nothing holds a connection for no longer than the deadlines allow; plain HTTP is served on loopback addresses
+//! only; a request that has begun is answered before the process stops, within the time that draining may take.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, http::Request};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use rollcall_backbone::repeats::Repeats;
+use rollcall_chassis::tls_server::Acceptor;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::config::Limits;
+
+/// The pause after a socket could not be accepted: out of file descriptors, mostly.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// The address that a request was sent from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Serves until `shutdown`, then lets requests under way finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    router: Router,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
+    let graceful = GracefulShutdown::new();
+    let server = Arc::new(Server { tls, router, head: Duration::from_millis(limits.head_ms_max) });
+    let repeats = Repeats::default();
+    let accepting = async {
+        loop {
+            // Taken before accepting: a client beyond the limit waits in the kernel's backlog.
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    if repeats.recovered() {
+                        tracing::info!("connections are accepted again");
+                    }
+                    let (server, watcher) = (Arc::clone(&server), graceful.watcher());
+                    tokio::spawn(async move {
+                        server.connection(socket, peer, watcher).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    if let Some(left_out) = repeats.failed(&error) {
+                        tracing::warn!(%error, left_out, "a connection could not be accepted");
+                    }
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                }
+            }
+        }
+    };
+    shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+    // Also waits for handshakes under way: each holds its watcher.
+    let drained = tokio::time::timeout(Duration::from_millis(limits.drain_ms_max), graceful.shutdown()).await;
+    if drained.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+}
+
+struct Server {
+    tls: Option<Acceptor>,
+    router: Router,
+    /// How long the head of a request may take.
+    head: Duration,
+}
+
+impl Server {
+    async fn connection(&self, socket: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // An answer goes out whole; waiting for more to send would only delay it.
+        drop(socket.set_nodelay(true));
+        match &self.tls {
+            None => self.requests(socket, peer, watcher).await,
+            Some(acceptor) => match acceptor.accept(socket).await {
+                Ok(stream) => self.requests(stream, peer, watcher).await,
+                Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
+            },
+        }
+    }
+
+    async fn requests(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let service = self.router.clone().map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+    }
+}
+
+/// Binds, and refuses to serve plain HTTP where others could listen in.
+///
+/// # Errors
+/// The operating system's, or [`io::ErrorKind::InvalidInput`] for plain HTTP on an address that is not loopback.
+pub(crate) async fn bind(address: SocketAddr, plain_http: bool) -> io::Result<TcpListener> {
+    if plain_http && !address.ip().is_loopback() {
+        let text = "plain HTTP is served on loopback addresses only: give a certificate, or listen on 127.0.0.1";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    TcpListener::bind(address).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::{mpsc, oneshot},
+        task::JoinHandle,
+    };
+
+    use super::*;
+
+    /// How long anything may take.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(PATIENCE, future).await.expect("in time")
+    }
+
+    /// A server whose handler says that a request has begun and answers when it is let.
+    struct Slow {
+        address: SocketAddr,
+        begun: mpsc::Receiver<oneshot::Sender<()>>,
+        shutdown: CancellationToken,
+        serving: JoinHandle<()>,
+    }
+
+    impl Slow {
+        async fn start(limits: Limits) -> Self {
+            let (begins, begun) = mpsc::channel::<oneshot::Sender<()>>(8);
+            let handler = move || {
+                let begins = begins.clone();
+                async move {
+                    let (answer, answered) = oneshot::channel();
+                    begins.send(answer).await.unwrap();
+                    answered.await.unwrap();
+                    "done"
+                }
+            };
+            let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
+            let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+            let (router, stop) = (Router::new().route("/", get(handler)), shutdown.clone());
+            let serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+            Self { address, begun, shutdown, serving }
+        }
+
+        /// A connection whose request has begun.
+        async fn request(&mut self) -> (TcpStream, oneshot::Sender<()>) {
+            let mut client = TcpStream::connect(self.address).await.unwrap();
+            client.write_all(REQUEST).await.unwrap();
+            (client, within(self.begun.recv()).await.unwrap())
+        }
+    }
+
+    async fn rest(client: &mut TcpStream) -> String {
+        let mut text = String::new();
+        within(client.read_to_string(&mut text)).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_request_that_has_begun_is_answered_before_serving_ends() {
+        let mut server = Slow::start(Limits { drain_ms_max: 30_000, ..Limits::default() }).await;
+        let (mut client, answer) = server.request().await;
+        let mut idle = TcpStream::connect(server.address).await.unwrap();
+        server.shutdown.cancel();
+        // Closed at once, with an error if it was not accepted yet.
+        let _ = within(idle.read(&mut [0])).await;
+        assert!(!server.serving.is_finished());
+        answer.send(()).unwrap();
+        let text = rest(&mut client).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("done"), "{text}");
+        within(server.serving).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_holds_the_process_for_no_longer_than_draining_may_take() {
+        let mut server = Slow::start(Limits { drain_ms_max: 10, ..Limits::default() }).await;
+        let (_client, _answer) = server.request().await;
+        server.shutdown.cancel();
+        within(server.serving).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_no_whole_head_is_disconnected() {
+        let mut server = Slow::start(Limits { head_ms_max: 50, ..Limits::default() }).await;
+        for sent in [&b""[..], b"GET / HTTP/1.1\r\nHost: he"] {
+            let mut client = TcpStream::connect(server.address).await.unwrap();
+            client.write_all(sent).await.unwrap();
+            let _ = rest(&mut client).await;
+        }
+        // The deadline is for the head alone.
+        let (mut client, answer) = server.request().await;
+        let later = TcpStream::connect(server.address).await.unwrap();
+        let _ = rest(&mut { later }).await;
+        answer.send(()).unwrap();
+        assert!(rest(&mut client).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_waits_for_another_to_end() {
+        let mut server = Slow::start(Limits { connections_max: 1, ..Limits::default() }).await;
+        let (first, answer) = server.request().await;
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        second.write_all(REQUEST).await.unwrap();
+        answer.send(()).unwrap();
+        assert!(server.begun.try_recv().is_err(), "the first connection is still open");
+        drop(first);
+        within(server.begun.recv()).await.unwrap().send(()).unwrap();
+        let mut start = [0; 12];
+        within(second.read_exact(&mut start)).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test]
+    async fn plain_http_is_for_this_machine_only() {
+        for (address, plain_http, bound) in
+            [("127.0.0.1:0", true, true), ("[::1]:0", true, true), ("0.0.0.0:0", true, false), ("192.0.2.1:0", true, false)]
+        {
+            let outcome = bind(address.parse().unwrap(), plain_http).await;
+            match outcome {
+                Ok(_) => assert!(bound, "{address}"),
+                // A machine without IPv6 has no ::1.
+                Err(error) if bound => assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{address}"),
+                Err(error) => assert!(error.to_string().contains("loopback addresses only"), "{address}: {error}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! An index of the attempts of one instance, oldest first; the attempts themselves stay in the backbone.
+//!
+//! The stream can only be read oldest first, and people look for the newest: so what has been read is remembered in short, and
+//! reading goes on from there. Invariant: at most as many as the stream holds; an attempt that the stream has dropped meanwhile
+//! is found here, not found there, and left out.
+
+use std::collections::VecDeque;
+
+use rollcall_backbone::{
+    attempts::{ATTEMPTS_MAX, Attempts},
+    codec::{AnyRequest, Attempt, decode_attempt},
+    log::Entry,
+};
+use rollcall_domain::{
+    certificate::CertificateFacts,
+    ids::{DeviceId, LogId, Position},
+    registry::{Command, RequestBody, event::PolicyTarget},
+    time::Timestamp,
+};
+use tokio::sync::Mutex;
+
+use crate::http::error::ApiError;
+
+/// Attempts read in one request to the backbone.
+const READ_MAX: usize = 256;
+
+/// What an attempt is found by.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptSummary {
+    pub(crate) position: Position,
+    pub(crate) time: Timestamp,
+    pub(crate) code: Box<str>,
+    /// SHA-256 of the certificate that tried to connect; `None`: a command.
+    pub(crate) certificate: Option<[u8; 32]>,
+    /// The certificate's CN for people; empty if there is none.
+    pub(crate) name: Box<str>,
+    /// The device that was claimed or that a command was about.
+    pub(crate) device: Option<DeviceId>,
+}
+
+/// Which attempts to find; a field that is `None` matches any.
+#[derive(Debug, Default)]
+pub(crate) struct AttemptFilter {
+    /// The code of the refusal.
+    pub(crate) code: Option<String>,
+    /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
+    pub(crate) certificate: Option<String>,
+    pub(crate) device: Option<String>,
+    /// Not before.
+    pub(crate) since: Option<Timestamp>,
+    /// Not after.
+    pub(crate) until: Option<Timestamp>,
+    /// Before this position.
+    pub(crate) before: Option<Position>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RecentAttempts(Mutex<Cache>);
+
+#[derive(Debug, Default)]
+struct Cache {
+    read_to: Position,
+    summaries: VecDeque<AttemptSummary>,
+}
+
+impl RecentAttempts {
+    /// The positions of those that match, newest first, at most `max`.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn find(
+        &self,
+        attempts: &dyn Attempts,
+        log: &LogId,
+        filter: &AttemptFilter,
+        max: usize,
+    ) -> Result<Vec<Position>, ApiError> {
+        // Held across the reads: two requests at once would read the same attempts twice.
+        let mut cache = self.0.lock().await;
+        loop {
+            let entries = attempts.read(log, cache.read_to, READ_MAX).await?;
+            let Some(last) = entries.last() else { break };
+            let (read_to, read) = (last.position, entries.len());
+            let summaries =
+                tokio::task::spawn_blocking(move || entries.iter().filter_map(summary).collect::<Vec<_>>()).await;
+            cache.summaries.extend(summaries.unwrap_or_default());
+            cache.read_to = read_to;
+            let too_many = cache.summaries.len().saturating_sub(usize::try_from(ATTEMPTS_MAX).unwrap_or(usize::MAX));
+            cache.summaries.drain(..too_many);
+            if read < READ_MAX {
+                break;
+            }
+        }
+        Ok(cache
+            .summaries
+            .iter()
+            .rev()
+            .filter(|summary| filter.matches(summary))
+            .take(max)
+            .map(|summary| summary.position)
+            .collect())
+    }
+}
+
+impl AttemptFilter {
+    fn matches(&self, summary: &AttemptSummary) -> bool {
+        self.before.is_none_or(|before| summary.position < before)
+            && self.since.is_none_or(|since| summary.time >= since)
+            && self.until.is_none_or(|until| summary.time <= until)
+            && self.code.as_deref().is_none_or(|code| *summary.code == *code)
+            && self.device.as_deref().is_none_or(|device| summary.device.as_ref().is_some_and(|id| id.as_str() == device))
+            && self.certificate.as_deref().is_none_or(|text| summary.has_certificate(&text.to_lowercase()))
+    }
+}
+
+impl AttemptSummary {
+    fn has_certificate(&self, text: &str) -> bool {
+        let Some(sha256) = &self.certificate else { return false };
+        hex::encode(sha256).starts_with(text) || self.name.to_lowercase().contains(text)
+    }
+}
+
+fn summary(entry: &Entry) -> Option<AttemptSummary> {
+    let attempt = decode_attempt(&entry.record)
+        .inspect_err(|error| tracing::warn!(position = %entry.position, %error, "an attempt is left out"))
+        .ok()?;
+    let presented = presented(&attempt).and_then(|der| CertificateFacts::from_der(der).ok());
+    Some(AttemptSummary {
+        position: entry.position,
+        time: attempt.time,
+        code: attempt.rejection.code.as_str().into(),
+        certificate: presented.as_ref().map(|facts| facts.sha256),
+        name: presented.map(|facts| facts.display_name()).unwrap_or_default().into(),
+        device: device(&attempt).cloned(),
+    })
+}
+
+/// The device certificate of an attempt to connect, DER.
+pub(crate) fn presented(attempt: &Attempt) -> Option<&[u8]> {
+    match &attempt.request.request {
+        AnyRequest::Fleet { .. } => None,
+        AnyRequest::Registry(request) => match &request.body {
+            RequestBody::CertificateConnect { chain, .. } => chain.first().map(|der| &**der),
+            RequestBody::Command(_) => None,
+        },
+    }
+}
+
+/// The device that was claimed, or that a command was about.
+pub(crate) fn device(attempt: &Attempt) -> Option<&DeviceId> {
+    match &attempt.request.request {
+        AnyRequest::Fleet { .. } => None,
+        AnyRequest::Registry(request) => match &request.body {
+            RequestBody::CertificateConnect { claimed, .. } => claimed.as_ref(),
+            RequestBody::Command(command) => commanded(command),
+        },
+    }
+}
+
+fn commanded(command: &Command) -> Option<&DeviceId> {
+    match command {
+        Command::PreRegisterDevice { profile, .. } => Some(&profile.device),
+        Command::BindPolicy { target: PolicyTarget::Device(device), .. }
+        | Command::UnbindPolicy { target: PolicyTarget::Device(device), .. }
+        | Command::UpdateDevice { device, .. }
+        | Command::TagDevice { device, .. }
+        | Command::UntagDevice { device, .. }
+        | Command::FreezeDevice { device }
+        | Command::UnfreezeDevice { device }
+        | Command::ResetFingerprint { device, .. }
+        | Command::SwitchCertificate { device, .. }
+        | Command::DeleteDevice { device }
+        | Command::ReadmitDevice { device } => Some(device),
+        Command::BindPolicy { .. }
+        | Command::UnbindPolicy { .. }
+        | Command::CreateSpace { .. }
+        | Command::RenameSpace { .. }
+        | Command::DeleteSpace { .. }
+        | Command::CreateProduct { .. }
+        | Command::UpdateProduct { .. }
+        | Command::DeleteProduct { .. }
+        | Command::CreatePolicy { .. }
+        | Command::UpdatePolicy { .. }
+        | Command::DeletePolicy { .. }
+        | Command::CreateTemplate { .. }
+        | Command::UpdateTemplate { .. }
+        | Command::DeleteTemplate { .. }
+        | Command::UploadCa { .. }
+        | Command::IssueCaCode { .. }
+        | Command::VerifyCa { .. }
+        | Command::ConfigureCa { .. }
+        | Command::DeleteCa { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary() -> AttemptSummary {
+        AttemptSummary {
+            position: Position(7),
+            time: Timestamp::from_unix_s(100),
+            code: "chain_refused".into(),
+            certificate: Some([0xab; 32]),
+            name: "Pump 12".into(),
+            device: DeviceId::parse("pump_12").ok(),
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_found_by_each_of_what_is_known_of_it_and_by_all_together() {
+        let text = |text: &str| Some(text.to_owned());
+        let (before, since, until) =
+            (Some(Position(8)), Some(Timestamp::from_unix_s(100)), Some(Timestamp::from_unix_s(100)));
+        let all = AttemptFilter {
+            code: text("chain_refused"),
+            certificate: text("ABab"),
+            device: text("pump_12"),
+            since,
+            until,
+            before,
+        };
+        let found =
+            [AttemptFilter::default(), AttemptFilter { certificate: text("pump 1"), ..AttemptFilter::default() }, all];
+        assert!(found.iter().all(|filter| filter.matches(&summary())), "{found:?}");
+        let missed = [
+            AttemptFilter { code: text("chain"), ..AttemptFilter::default() },
+            AttemptFilter { certificate: text("ba"), ..AttemptFilter::default() },
+            AttemptFilter { device: text("pump"), ..AttemptFilter::default() },
+            AttemptFilter { since: Some(Timestamp::from_unix_s(101)), ..AttemptFilter::default() },
+            AttemptFilter { until: Some(Timestamp::from_unix_s(99)), ..AttemptFilter::default() },
+            AttemptFilter { before: Some(Position(7)), ..AttemptFilter::default() },
+        ];
+        assert!(missed.iter().all(|filter| !filter.matches(&summary())), "{missed:?}");
+    }
+}

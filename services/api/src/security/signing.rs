@@ -1,0 +1,134 @@
+//! Signatures of requests: `SDK-HMAC-SHA256` and `V11-HMAC-SHA256`, as the service's SDKs make them.
+//!
+//! Without I/O: [`Credentials::parse`] says whose key signed, the caller looks up the secret, [`verify`] decides. Does not
+//! know whether the key exists, is enabled or locked. Invariant: what is verified is what was received; a request of which
+//! anything signed has changed is refused.
+
+mod authorization;
+mod canonical;
+mod date;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+pub(crate) use self::authorization::{Algorithm, Credentials, Scope};
+pub use self::canonical::SignedRequest;
+use super::keyed_hash::{code, is_code};
+
+/// How far a request's date may be from ours, ms; the service's own tolerance.
+pub(crate) const DATE_OFF_MS_MAX: i64 = 15 * 60 * 1000;
+/// The header with the time of signing.
+pub const DATE_HEADER: &str = "x-sdk-date";
+/// The header with the body's hash as the client signed it.
+pub(crate) const CONTENT_HASH_HEADER: &str = "x-sdk-content-sha256";
+/// In place of a hash: the client has not signed the body.
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// Without these under the signature a request could be sent to another instance, or at another time.
+const SIGNED_AT_LEAST: [&str; 2] = ["host", DATE_HEADER];
+
+/// Why a signature does not hold. None of the texts tells what the right one would have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SigningError {
+    /// The `Authorization` header is not of either form.
+    #[error("the Authorization header cannot be read: {0}")]
+    Malformed(&'static str),
+    /// A header that must be signed is not, or a signed one was not sent.
+    #[error("the header {0} must be sent and signed")]
+    MissingSignedHeader(String),
+    /// A signed header was sent twice: it is ambiguous which one was signed.
+    #[error("the signed header {0} was sent more than once")]
+    RepeatedSignedHeader(String),
+    /// `X-Sdk-Date` is not of the form `yyyyMMdd'T'HHmmss'Z'`.
+    #[error("X-Sdk-Date must be a time such as 20260102T030405Z")]
+    Date,
+    /// Signed too long ago, or in the future.
+    #[error("the time of signing is {off_s} s off; {} s are allowed", DATE_OFF_MS_MAX / 1000)]
+    TimeOff {
+        /// By how much, seconds; without a sign.
+        off_s: u64,
+    },
+    /// The credential of `V11-HMAC-SHA256` is for another day than `X-Sdk-Date`.
+    #[error("the credential's date is not that of X-Sdk-Date")]
+    ScopeDate,
+    /// The body is not the one whose hash was signed.
+    #[error("the body does not have the hash in X-Sdk-Content-Sha256")]
+    ContentHash,
+    /// The signature is not that of this request with this key.
+    #[error("the signature is not that of this request")]
+    Signature,
+}
+
+/// Whether the request was signed with the secret, lately.
+///
+/// `now_unix_ms` is the injected clock's.
+///
+/// # Errors
+/// [`SigningError`].
+pub(crate) fn verify(
+    credentials: &Credentials,
+    secret: &SecretString,
+    request: &SignedRequest<'_>,
+    now_unix_ms: i64,
+) -> Result<(), SigningError> {
+    for name in SIGNED_AT_LEAST {
+        if !credentials.signed_headers().iter().any(|signed| signed == name) {
+            return Err(SigningError::MissingSignedHeader(name.to_owned()));
+        }
+    }
+    let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;
+    let off_ms = now_unix_ms.saturating_sub(date.unix_ms).unsigned_abs();
+    if off_ms > DATE_OFF_MS_MAX.unsigned_abs() {
+        return Err(SigningError::TimeOff { off_s: off_ms / 1000 });
+    }
+    let canonical = request.canonical(credentials.signed_headers())?;
+    let hash = hex::encode(Sha256::digest(&canonical));
+    let is_right = match credentials.algorithm() {
+        Algorithm::SdkHmacSha256 => {
+            let key = secret.expose_secret().as_bytes();
+            is_code(key, &[b"SDK-HMAC-SHA256\n", date.text.as_bytes(), b"\n", hash.as_bytes()], credentials.signature())
+        }
+        Algorithm::V11HmacSha256(scope) => {
+            if scope.date() != date.day() {
+                return Err(SigningError::ScopeDate);
+            }
+            let key = derived_key(credentials.access_key(), secret, scope);
+            let (info, text) = (scope.as_str().as_bytes(), date.text.as_bytes());
+            let parts: [&[u8]; 6] = [b"V11-HMAC-SHA256\n", text, b"\n", info, b"\n", hash.as_bytes()];
+            is_code(key.as_bytes(), &parts, credentials.signature())
+        }
+    };
+    if is_right { Ok(()) } else { Err(SigningError::Signature) }
+}
+
+/// The `Authorization` header (`SDK-HMAC-SHA256`) of a request that is to be sent, with all of its headers signed; `host`
+/// and [`DATE_HEADER`] must be among them.
+///
+/// # Errors
+/// [`SigningError`]: a header is missing or repeated, or the date does not have its form.
+pub fn sign(access_key: &str, secret: &SecretString, request: &SignedRequest<'_>) -> Result<String, SigningError> {
+    let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort();
+    let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;
+    let hash = hex::encode(Sha256::digest(request.canonical(&names)?));
+    let key = secret.expose_secret().as_bytes();
+    let signature = code(key, &[b"SDK-HMAC-SHA256\n", date.text.as_bytes(), b"\n", hash.as_bytes()]);
+    let (names, signature) = (names.join(";"), hex::encode(signature));
+    Ok(format!("SDK-HMAC-SHA256 Access={access_key}, SignedHeaders={names}, Signature={signature}"))
+}
+
+/// The time of signing as [`DATE_HEADER`] has it.
+pub fn date_text(unix_ms: i64) -> String {
+    date::text(unix_ms)
+}
+
+/// HKDF-SHA256 with the access key as salt and one block of output; the signing key is that block's hexadecimal *text*.
+fn derived_key(access_key: &str, secret: &SecretString, scope: &Scope) -> Zeroizing<String> {
+    let extracted = Zeroizing::new(code(access_key.as_bytes(), &[secret.expose_secret().as_bytes()]));
+    let expanded = Zeroizing::new(code(&extracted[..], &[scope.as_str().as_bytes(), &[1]]));
+    Zeroizing::new(hex::encode(&expanded[..]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Answers CONNECT: authenticates, opens the session, or returns the refusal.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rollcall_domain::{authenticate::Identification, refusal::Refusal};
+
+use crate::{
+    admission::{
+        authenticate::{Admitted, Client, admit},
+        registration::certificate_connect::Chain,
+    },
+    instance::Instance,
+    metrics::metrics,
+    mqtt::Connect,
+    sessions::{
+        reauthorize::reauthorize,
+        session::{Opening, Session},
+    },
+    transport::chain_verifier::VerifiedChain,
+};
+
+/// Ends its session when it is dropped with the connection.
+pub(crate) struct SessionGuard {
+    instance: Arc<Instance>,
+    pub(crate) session: Arc<Session>,
+}
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        self.instance.end_session(&self.session);
+    }
+}
+
+/// Opens a session for a client; `chain` is called only if the device must be registered first.
+///
+/// # Errors
+/// The [`Refusal`] to answer with.
+pub(crate) async fn accept(
+    instance: &Arc<Instance>,
+    verified: &Result<Arc<VerifiedChain>, Refusal>,
+    connect: &Connect,
+    source: IpAddr,
+    chain: impl FnOnce() -> Chain,
+) -> Result<SessionGuard, Refusal> {
+    let verified = verified.as_ref().map_err(Clone::clone)?;
+    let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
+    let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
+    let guard = open(instance, verified, identification, &admitted);
+    // Read after the session is in the table: a retirement either sees the session there or is seen here.
+    if instance.retiring.is_cancelled() {
+        return Err(Refusal::ShuttingDown);
+    }
+    // A record that was folded since the authentication may have come before the session was there to be reauthorized.
+    let at = {
+        let status = instance.status.borrow();
+        (status.generation, status.position)
+    };
+    if at != admitted.at {
+        reauthorize(instance, &guard.session);
+    }
+    match guard.session.mailbox.closed() {
+        Some(refusal) => Err(refusal),
+        None => {
+            instance.announcements.online(&instance.connector, &guard.session, &instance.sessions);
+            metrics().accepted();
+            Ok(guard)
+        }
+    }
+}
+
+fn open(
+    instance: &Arc<Instance>,
+    verified: &VerifiedChain,
+    identification: Identification<'_>,
+    admitted: &Admitted,
+) -> SessionGuard {
+    let session = instance.sessions.open(Opening {
+        device: admitted.device.clone(),
+        identification,
+        facts: verified.facts.clone(),
+        ca: verified.ca.clone(),
+        since: instance.now(),
+    });
+    SessionGuard { instance: instance.clone(), session }
+}
+
+/// Reports a refusal to operators. Certificate and CONNECT are hostile text and stay out of it, except as the
+/// refusal quotes them, escaped.
+pub(crate) fn report(instance: &Instance, source: IpAddr, refusal: &Refusal) {
+    metrics().refused(refusal);
+    let (code, reason) = (refusal.code(), refusal.to_string());
+    tracing::info!(instance = %instance.id, %source, code, ?reason, "connection refused");
+}

@@ -1,0 +1,59 @@
+//! What all connections share, read at each use: configuration, limits, instances, and whether the connector is stopping.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_chassis::entropy::Entropy;
+use rollcall_domain::refusal::Refusal;
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Config, instances::Instances};
+
+/// Shared by all connections of one connector.
+pub(crate) struct ConnectorContext {
+    pub(crate) config: Arc<Config>,
+    pub(crate) instances: Instances,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// Bounds the handshakes under way.
+    pub(crate) handshakes: Semaphore,
+    pub(crate) stopping: CancellationToken,
+    started: Instant,
+}
+
+impl ConnectorContext {
+    pub(crate) fn new(config: Arc<Config>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            handshakes: Semaphore::new(config.limits.handshakes_max as usize),
+            instances: Instances::default(),
+            stopping: CancellationToken::new(),
+            started: Instant::now(),
+            config,
+            entropy,
+        }
+    }
+
+    /// Milliseconds on the clock of the MQTT state machines.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The same clock's instant.
+    pub(crate) fn instant(&self, now_ms: u64) -> Instant {
+        self.started + Duration::from_millis(now_ms)
+    }
+
+    /// When a refused client should try again, seconds: spread out, so that a storm does not come back as one.
+    pub(crate) fn retry_after_s(&self, refusal: &Refusal) -> Option<u32> {
+        let again_helps = matches!(
+            refusal,
+            Refusal::RegistrationShed
+                | Refusal::RegistrationTimedOut
+                | Refusal::RegistryUnavailable
+                | Refusal::NotReady
+                | Refusal::ShuttingDown
+        );
+        let base = self.config.limits.retry_after_s;
+        let spread = |base: u32| base.saturating_add((self.entropy.uuid_v4().as_u128() % (u128::from(base) + 1)) as u32);
+        again_helps.then(|| spread(base))
+    }
+}

@@ -1,0 +1,106 @@
+//! Watches what presence shows of every connector's sessions.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use rollcall_backbone::{
+    presence::{PresenceChange, Session as PresenceSession},
+    repeats::Repeats,
+};
+use rollcall_domain::{ids::DeviceId, refusal::Refusal};
+
+use crate::{
+    instance::{BACKBONE_RETRY_DELAY, Instance},
+    sessions::session::Session,
+};
+
+/// Watches until the future is dropped.
+pub(crate) async fn watch(instance: &Instance) {
+    let repeats = Repeats::default();
+    loop {
+        if let Err(error) = watch_once(instance, &repeats).await
+            && let Some(left_out) = repeats.failed(&error)
+        {
+            tracing::warn!(instance = %instance.id, %error, left_out, "presence cannot be watched; trying again");
+        }
+        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+    }
+}
+
+async fn watch_once(instance: &Instance, repeats: &Repeats) -> Result<(), rollcall_backbone::BackboneError> {
+    instance.backbone.presence.open(&instance.id).await?;
+    // A watch begins with the latest change of each device. An announcement that was acknowledged before, or a newer
+    // one, is among them, although its own change may have passed while this connector did not watch.
+    for session in instance.sessions.all() {
+        if session.acknowledged.load(Ordering::SeqCst) {
+            session.announced.store(true, Ordering::SeqCst);
+        }
+    }
+    let mut changes = instance.backbone.presence.watch(&instance.id).await?;
+    if repeats.recovered() {
+        tracing::info!(instance = %instance.id, "presence is watched again");
+    }
+    let mut shown = Some(HashMap::new());
+    while let Some(change) = changes.recv().await {
+        match change {
+            PresenceChange::Online { device, session, .. } => {
+                if session.connector == instance.connector
+                    && let Some(shown) = &mut shown
+                {
+                    shown.insert(session.number, device.clone());
+                }
+                online_somewhere(instance, &device, &session);
+            }
+            // A session ends at its own connector; the devices of a lost connector reconnect.
+            PresenceChange::Offline { .. } => {}
+            PresenceChange::ConnectorLost { connector } => {
+                if connector == instance.connector {
+                    announce_missing(instance, &HashMap::new());
+                }
+            }
+            PresenceChange::CaughtUp => {
+                let shown = shown.take().unwrap_or_default();
+                announce_ended(instance, &shown);
+                announce_missing(instance, &shown);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSession) {
+    let Some(own) = instance.sessions.of(device) else { return };
+    if shown.connector == instance.connector {
+        if shown.number == own.number {
+            own.announced.store(true, Ordering::SeqCst);
+        }
+    } else if own.announced.load(Ordering::SeqCst) {
+        own.mailbox.close(Refusal::TakenOver);
+    }
+}
+
+/// Announces the end of sessions that presence shows and this connector no longer has: the instance failed before it
+/// announced them.
+fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+    for (number, device) in shown {
+        if instance.sessions.of(device).is_none_or(|own| own.number != *number) {
+            let session = PresenceSession { connector: instance.connector.clone(), number: *number };
+            let over = PresenceChange::Offline { device: device.clone(), session, at: instance.now() };
+            instance.announcements.put_if(over, || true);
+        }
+    }
+}
+
+/// Announces the sessions that presence does not show although they are open: it was away, or took this connector for
+/// lost. Skips sessions that have been told to close and have yet to: announced now, a session that lost against a
+/// newer one elsewhere would become the newest of all.
+fn announce_missing(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
+    let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
+    for session in instance.sessions.all().iter().filter(missing) {
+        session.acknowledged.store(false, Ordering::SeqCst);
+        session.announced.store(false, Ordering::SeqCst);
+        instance.announcements.online(&instance.connector, session, &instance.sessions);
+    }
+}

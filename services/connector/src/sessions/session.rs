@@ -1,0 +1,116 @@
+//! One live session: who it is, what waits for its connection, and what policies let it use.
+
+use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
+
+use rollcall_domain::{
+    authenticate::{Identification, Recognised},
+    certificate::CertificateFacts,
+    ids::CaId,
+    policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
+    registry::{Configuration, Device, DeviceEntry, Devices},
+    time::Timestamp,
+};
+
+use super::mailbox::{Bounds, Mailbox};
+
+/// One live session, shared by its connection and everything that may reach it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Unique within the connector's life; rises.
+    pub(crate) number: u64,
+    pub(crate) device: Recognised,
+    pub(crate) client_id: Box<str>,
+    pub(crate) user_name: Option<Box<str>>,
+    pub(crate) facts: Arc<CertificateFacts>,
+    /// The CA certificate that its chain leads to.
+    pub(crate) ca: CaId,
+    pub(crate) since: Timestamp,
+    /// What waits for its connection.
+    pub(crate) mailbox: Mailbox,
+    /// Whether presence has taken its announcement.
+    pub(crate) acknowledged: AtomicBool,
+    /// Whether presence has shown it to everybody: from then on a foreign session is a newer one.
+    pub(crate) announced: AtomicBool,
+    /// The device as the policies need it; read when first needed, read again after a record about it.
+    record: Mutex<Option<Arc<Device>>>,
+    /// Its custom filters; the tree of its space holds the same.
+    filters: Mutex<Vec<Box<str>>>,
+}
+
+/// What makes a session.
+pub(crate) struct Opening<'a> {
+    pub(crate) device: Recognised,
+    pub(crate) identification: Identification<'a>,
+    pub(crate) facts: Arc<CertificateFacts>,
+    /// The CA certificate that its chain leads to.
+    pub(crate) ca: CaId,
+    pub(crate) since: Timestamp,
+}
+
+impl Session {
+    /// A session that nothing waits for yet.
+    pub(super) fn new(number: u64, opening: Opening<'_>, bounds: Bounds) -> Self {
+        Self {
+            number,
+            device: opening.device,
+            client_id: opening.identification.client_id.into(),
+            user_name: opening.identification.user_name.map(Into::into),
+            facts: opening.facts,
+            ca: opening.ca,
+            since: opening.since,
+            mailbox: Mailbox::new(bounds),
+            acknowledged: AtomicBool::new(false),
+            announced: AtomicBool::new(false),
+            record: Mutex::default(),
+            filters: Mutex::default(),
+        }
+    }
+
+    /// The part of CONNECT that identifies the device.
+    pub(crate) fn identification(&self) -> Identification<'_> {
+        Identification { client_id: &self.client_id, user_name: self.user_name.as_deref() }
+    }
+
+    /// Whether policies let the device do this on a custom topic, or with a custom filter.
+    pub(crate) fn permits(&self, action: Action, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
+        let Some(record) = self.record(devices) else { return false };
+        permits(configuration.policies_of(&record), action, topic, self.variables())
+    }
+
+    /// Whether a policy forbids that a message on this custom topic is delivered, whatever filter it came by.
+    pub(crate) fn forbids_delivery(&self, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
+        let Some(record) = self.record(devices) else { return true };
+        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables())
+    }
+
+    fn variables(&self) -> Variables<'_> {
+        Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product }
+    }
+
+    /// Whose a topic or filter is, seen from this device.
+    pub(crate) fn scope(&self, topic: &str) -> TopicScope {
+        topic_scope(topic, &self.device.device)
+    }
+
+    /// Drops the cached record; it is read again when it is next needed.
+    pub(crate) fn forget_record(&self) {
+        *self.record.lock().expect("nothing panics while it holds this lock") = None;
+    }
+
+    /// Reads the store under the lock, so that a record that is forgotten meanwhile does not come back.
+    fn record(&self, devices: &dyn Devices) -> Option<Arc<Device>> {
+        let mut record = self.record.lock().expect("nothing panics while it holds this lock");
+        if record.is_none() {
+            *record = match devices.entry(&self.device.device) {
+                Some(DeviceEntry::Live(device)) => Some(Arc::new(device)),
+                Some(DeviceEntry::Deleted { .. }) | None => None,
+            };
+        }
+        record.clone()
+    }
+
+    /// Its custom filters; the tree of its space holds the same.
+    pub(super) fn filters(&self) -> MutexGuard<'_, Vec<Box<str>>> {
+        self.filters.lock().expect("nothing panics while it holds this lock")
+    }
+}

@@ -1,0 +1,148 @@
+//! The live sessions of one instance at this connector: by device, and by what they have subscribed to.
+//!
+//! Does not decide whether a session may live on ([`super::reauthorize`]) and does not know the sessions of other
+//! connectors ([`super::presence`]). Invariant: one session for each device; opening another closes the one before.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use rollcall_domain::{
+    ids::{DeviceId, SpaceId},
+    policy::Action,
+    refusal::Refusal,
+    registry::{Configuration, Devices},
+};
+
+use super::{
+    mailbox::Bounds,
+    session::{Opening, Session},
+    subscription_tree::SubscriptionTree,
+};
+use crate::metrics::metrics;
+
+/// All sessions of one instance.
+pub(crate) struct SessionTable {
+    bounds: Bounds,
+    numbers: Arc<AtomicU64>,
+    count: AtomicUsize,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    devices: HashMap<DeviceId, Arc<Session>>,
+    filters: HashMap<SpaceId, SubscriptionTree<Arc<Session>>>,
+}
+
+impl SessionTable {
+    /// `bounds` are those of each mailbox; `numbers` is the source of session numbers.
+    pub(crate) fn new(bounds: Bounds, numbers: Arc<AtomicU64>) -> Self {
+        Self { bounds, numbers, count: AtomicUsize::new(0), table: Mutex::default() }
+    }
+
+    /// Opens a session; one of the same device is closed: the newer session wins.
+    pub(crate) fn open(&self, opening: Opening<'_>) -> Arc<Session> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let session = Arc::new(Session::new(number, opening, self.bounds));
+        let before = self.table().devices.insert(session.device.device.clone(), session.clone());
+        match before {
+            Some(before) => before.mailbox.close(Refusal::TakenOver),
+            None => {
+                self.count.fetch_add(1, Ordering::Relaxed);
+                metrics().sessions(1);
+            }
+        }
+        session
+    }
+
+    /// Removes a session whose connection has ended. `true` if it still was the device's session: the device is offline
+    /// here.
+    pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
+        let filters = std::mem::take(&mut *session.filters());
+        let mut table = self.table();
+        filters.iter().for_each(|filter| table.unsubscribe(session, filter));
+        let current = table.devices.get(&session.device.device).is_some_and(|current| current.number == session.number);
+        if current {
+            table.devices.remove(&session.device.device);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            metrics().sessions(-1);
+        }
+        current
+    }
+
+    pub(crate) fn of(&self, device: &DeviceId) -> Option<Arc<Session>> {
+        self.table().devices.get(device).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.table().devices.values().cloned().collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Adds a custom filter of a session; idempotent.
+    pub(crate) fn subscribe(&self, session: &Arc<Session>, filter: &str) {
+        let mut filters = session.filters();
+        if filters.iter().any(|known| **known == *filter) {
+            return;
+        }
+        filters.push(filter.into());
+        let mut table = self.table();
+        let tree = table.filters.entry(session.device.space.clone()).or_default();
+        tree.insert(filter, session.number, session.clone());
+    }
+
+    /// Removes a custom filter of a session; idempotent.
+    pub(crate) fn unsubscribe(&self, session: &Arc<Session>, filter: &str) {
+        let mut filters = session.filters();
+        filters.retain(|known| **known != *filter);
+        self.table().unsubscribe(session, filter);
+    }
+
+    /// Drops the custom filters that policies no longer allow, and tells the connection; `true` if there were any.
+    pub(crate) fn withdraw_unpermitted(
+        &self,
+        session: &Arc<Session>,
+        configuration: &Configuration,
+        devices: &dyn Devices,
+    ) -> bool {
+        let filters = session.filters().clone();
+        let allowed = |filter: &str| session.permits(Action::Subscribe, filter, configuration, devices);
+        let withdrawn: Vec<_> = filters.into_iter().filter(|filter| !allowed(filter)).collect();
+        withdrawn.iter().for_each(|filter| self.unsubscribe(session, filter));
+        let any = !withdrawn.is_empty();
+        if any {
+            session.mailbox.withdraw(withdrawn);
+        }
+        any
+    }
+
+    /// The sessions of a resource space that have subscribed to a custom topic, each once.
+    pub(crate) fn subscribers(&self, space: &SpaceId, topic: &str) -> Vec<Arc<Session>> {
+        let mut subscribers = self.table().filters.get(space).map(|filters| filters.subscribers(topic)).unwrap_or_default();
+        subscribers.sort_unstable_by_key(|session| session.number);
+        subscribers.dedup_by_key(|session| session.number);
+        subscribers
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Table {
+    fn unsubscribe(&mut self, session: &Arc<Session>, filter: &str) {
+        let Some(filters) = self.filters.get_mut(&session.device.space) else { return };
+        filters.remove(filter, session.number);
+        if filters.is_empty() {
+            self.filters.remove(&session.device.space);
+        }
+    }
+}

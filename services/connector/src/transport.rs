@@ -1,0 +1,9 @@
+//! From a TCP socket to a TLS connection whose client certificate chain has been verified.
+
+pub(crate) mod chain_verifier;
+pub(crate) mod client_verifier;
+pub(crate) mod handshake;
+pub(crate) mod listener;
+mod server_certificate;
+mod sni;
+pub(crate) mod trust;

@@ -1,0 +1,141 @@
+//! One TLS handshake, from ClientHello to a connection whose client chain has been verified or refused.
+//!
+//! Does not decide who the device is. Invariant: a client that fails can read the alert that says why: after an alert the
+//! connection is half-closed and drained, because a reset would overtake it.
+
+use std::{io, sync::Arc};
+
+use rollcall_domain::{certificate::path::PathError, refusal::Refusal};
+use rustls::HandshakeKind;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{
+    admission::view_ready::view_ready,
+    context::ConnectorContext,
+    instance::Instance,
+    metrics::{HandshakeEnd, metrics},
+    transport::{
+        chain_verifier::{ChainVerifier, VerifiedChain},
+        sni::{self, Hello},
+    },
+};
+
+/// Bytes drained from a client after the last packet to it.
+const DRAINED_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection after its handshake.
+pub(crate) struct Handshake {
+    /// The instance that the SNI named.
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) tls: TlsStream<TcpStream>,
+    /// The verified chain, or why CONNECT will be refused whatever it says.
+    pub(crate) verified: Result<Arc<VerifiedChain>, Refusal>,
+}
+
+/// Does the handshake within the deadline; `None`: it failed, and has been answered and counted.
+pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake> {
+    let deadline = Instant::now() + context.config.limits.handshake();
+    match timeout_at(deadline, perform(context, socket)).await {
+        Ok(Ok(handshake)) => {
+            let resumed = handshake.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+            metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
+            Some(handshake)
+        }
+        Ok(Err(failed)) => {
+            metrics().handshake(failed.end);
+            if let Some(socket) = failed.socket {
+                linger(context, socket).await;
+            }
+            None
+        }
+        Err(_) => {
+            metrics().handshake(HandshakeEnd::TimedOut);
+            None
+        }
+    }
+}
+
+/// A handshake that failed, with the socket to drain if a client may still read an alert.
+struct Failed {
+    end: HandshakeEnd,
+    socket: Option<TcpStream>,
+}
+
+async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake, Failed> {
+    let (start, name) = match sni::read_hello(socket).await {
+        Ok(Hello::Named(start, name)) => (start, name),
+        Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
+        Err(unreadable) => {
+            tracing::debug!(error = %unreadable.error, "not a ClientHello");
+            return Err(Failed { end: HandshakeEnd::Failed, socket: unreadable.socket });
+        }
+    };
+    let Some(instance) = context.instances.of(&name) else {
+        return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME).await);
+    };
+    let Some(trust) = instance.trust.load_full() else {
+        return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR).await);
+    };
+    // Acquired after the ClientHello, when CPU time is due: silent connections take no permit.
+    let _turn = context.handshakes.acquire().await;
+    match start.into_stream(trust.tls.clone()).into_fallible().await {
+        Ok(tls) => {
+            let verified = verify_chain(&instance, &trust.chain_verifier, &tls);
+            Ok(Handshake { instance, tls, verified })
+        }
+        Err((error, socket)) => {
+            tracing::debug!(instance = %instance.id, epoch = trust.epoch, error = ?error.to_string(), "handshake failed");
+            Err(Failed { end: HandshakeEnd::Failed, socket: Some(socket) })
+        }
+    }
+}
+
+/// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified
+/// here.
+fn verify_chain(
+    instance: &Instance,
+    chain_verifier: &ChainVerifier,
+    tls: &TlsStream<TcpStream>,
+) -> Result<Arc<VerifiedChain>, Refusal> {
+    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    chain_verifier.verify(chain.iter()).map_err(|fault| match fault {
+        _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
+        PathError::Expired => Refusal::CertificateExpired,
+        PathError::NotYetValid => Refusal::CertificateNotYetValid,
+        PathError::Empty
+        | PathError::TooLong { .. }
+        | PathError::Malformed { .. }
+        | PathError::UnknownIssuer
+        | PathError::BadSignature
+        | PathError::NotPermitted { .. }
+        | PathError::WeakKey { .. }
+        | PathError::WrongPurpose { .. } => Refusal::CaNotTrusted,
+    })
+}
+
+async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8]) -> Failed {
+    // An error means that the client is gone.
+    let _: io::Result<()> = socket.write_all(record).await;
+    Failed { end, socket: Some(socket) }
+}
+
+/// Half-closes and reads on until the client has closed its side, so that it gets what was sent last.
+pub(crate) async fn linger(context: &ConnectorContext, mut socket: TcpStream) {
+    let drained = async {
+        socket.shutdown().await?;
+        let (mut scratch, mut total) = ([0; 1024], 0);
+        while total < DRAINED_BYTES_MAX {
+            match socket.read(&mut scratch).await? {
+                0 => break,
+                bytes => total += bytes,
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    drop(tokio::time::timeout(context.config.limits.linger(), drained).await);
+}

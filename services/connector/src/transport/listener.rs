@@ -1,0 +1,80 @@
+//! Accepts connections under the limit of connections, each into a task of its own.
+//!
+//! Over the limit a connection is accepted and closed at once: left in the backlog it would look like a dead server and
+//! delay the connections behind it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use rollcall_backbone::repeats::Repeats;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
+
+/// After the process could open no more sockets.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Binds; port 0 lets the operating system choose.
+///
+/// # Errors
+/// The operating system's.
+pub(crate) fn bind(address: SocketAddr, backlog_max: u32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog_max).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until the connector is stopping. `connections` tracks the tasks.
+pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>, connections: &TaskTracker) {
+    let repeats = Repeats::default();
+    let room = Arc::new(Semaphore::new(context.config.limits.connections_max as usize));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = context.stopping.cancelled() => return,
+        };
+        let (socket, source) = match accepted {
+            Ok((socket, peer)) => (socket, peer.ip()),
+            Err(error) => {
+                if let Some(left_out) = repeats.failed(&error) {
+                    tracing::warn!(%error, left_out, "a connection could not be accepted");
+                }
+                tokio::time::sleep(RETRY_DELAY).await;
+                continue;
+            }
+        };
+        match room.clone().try_acquire_owned() {
+            Ok(permit) => {
+                let context = context.clone();
+                connections.spawn(async move {
+                    metrics().connections(1);
+                    serve_socket(context, socket, source).await;
+                    metrics().connections(-1);
+                    drop(permit);
+                });
+            }
+            Err(_) => metrics().turned_away(),
+        }
+    }
+}
+
+async fn serve_socket(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
+    // Answers are small and the client waits for each.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it was served");
+        return;
+    }
+    serve(context, socket, source).await;
+}

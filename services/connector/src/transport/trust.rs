@@ -1,0 +1,181 @@
+//! The trust epochs of one instance: what TLS trusts and presents, and the task that publishes it.
+//!
+//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each has a `ServerConfig` of
+//! its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed.
+//! The task publishes, every handshake reads the latest once; nothing is trusted before the first value.
+
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use rollcall_backbone::repeats::Repeats;
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    ids::{CaId, InstanceId},
+    registry::Configuration,
+};
+use rollcall_projection::admission::AdmissionView;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::ServerSessionMemoryCache,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+use tokio::time::MissedTickBehavior;
+
+use crate::{
+    config::Limits,
+    transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier, server_certificate::ServerCertificate},
+};
+
+/// Between two looks at the files of the server certificate.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// TLS 1.3 tickets for each handshake. rustls sends two; a device has one connection, so the second is only work.
+const TICKETS_PER_HANDSHAKE: usize = 1;
+
+/// The default of aws-lc-rs: rustls has no cipher suites but ECDHE with AEAD.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+
+/// One trust epoch of one instance.
+pub(crate) struct TrustEpoch {
+    /// Rises with every change; for logs and status.
+    pub(crate) epoch: u64,
+    /// Verified CA certificates in it.
+    pub(crate) cas: usize,
+    pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) chain_verifier: Arc<ChainVerifier>,
+}
+
+/// The CA certificates that an epoch stands on: ids and SHA-256 of the verified ones.
+type Anchors = Vec<(CaId, [u8; 32])>;
+
+/// Publishes the trust epochs of one instance; runs until the view is closed or the future is dropped.
+pub(crate) struct TrustPublisher {
+    instance: InstanceId,
+    view: AdmissionView,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    certificate: ServerCertificate,
+    certificate_repeats: Repeats,
+    anchors: Anchors,
+    epoch: u64,
+}
+
+impl TrustPublisher {
+    /// For one instance.
+    pub(crate) fn new(
+        instance: InstanceId,
+        view: AdmissionView,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        folder: &Path,
+    ) -> Self {
+        let certificate = ServerCertificate::of(&instance, folder);
+        Self {
+            instance,
+            view,
+            clock,
+            limits,
+            certificate,
+            certificate_repeats: Repeats::default(),
+            anchors: Anchors::new(),
+            epoch: 0,
+        }
+    }
+
+    /// Publishes every epoch.
+    pub(crate) async fn run(mut self, published: &ArcSwapOption<TrustEpoch>) {
+        let mut status = self.view.status();
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut configuration: Option<Arc<Configuration>> = None;
+        loop {
+            let ticked = tokio::select! {
+                changed = status.changed() => if changed.is_err() { return } else { false },
+                _ = poll.tick() => true,
+            };
+            let latest = self.view.configuration();
+            let same = configuration.as_ref().is_some_and(|known| Arc::ptr_eq(known, &latest));
+            let replaced = ticked && self.server_certificate_replaced();
+            let anchors_changed = !same && self.anchors_changed(&latest);
+            if replaced || anchors_changed {
+                self.publish(&latest, published);
+            }
+            configuration = Some(latest);
+        }
+    }
+
+    fn server_certificate_replaced(&mut self) -> bool {
+        match self.certificate.refresh(&PROVIDER) {
+            Ok(replaced) => {
+                if replaced && self.certificate_repeats.recovered() {
+                    tracing::info!(instance = %self.instance, "the server certificate can be used again");
+                }
+                replaced
+            }
+            Err(error) => {
+                let kept = self.certificate.current().is_some();
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                if let Some(left_out) = self.certificate_repeats.failed(format_args!("{error}: {reason}")) {
+                    tracing::error!(instance = %self.instance, kept, %error, reason, left_out, "the server certificate cannot be used");
+                }
+                false
+            }
+        }
+    }
+
+    fn anchors_changed(&mut self, configuration: &Configuration) -> bool {
+        let verified = configuration.cas.values().filter(|ca| ca.is_verified());
+        let anchors: Anchors = verified.map(|ca| (ca.id.clone(), ca.sha256)).collect();
+        let changed = anchors != self.anchors;
+        self.anchors = anchors;
+        changed
+    }
+
+    fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<TrustEpoch>) {
+        // Without a server certificate there is no handshake; the first usable one is published from here.
+        let Some(key) = self.certificate.current().cloned() else { return };
+        let chain_verifier = Arc::new(ChainVerifier::new(
+            configuration.trust_store(),
+            self.clock.clone(),
+            self.limits.chain_bytes_max as usize,
+        ));
+        self.epoch += 1;
+        match self.server_config(key, chain_verifier.clone()) {
+            Ok(tls) => {
+                tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.anchors.len(), "trust changed");
+                published.store(Some(Arc::new(TrustEpoch {
+                    epoch: self.epoch,
+                    cas: self.anchors.len(),
+                    tls: Arc::new(tls),
+                    chain_verifier,
+                })));
+            }
+            // Closed rather than outdated: the epoch before may trust a CA certificate that is gone.
+            Err(error) => {
+                tracing::error!(instance = %self.instance, %error, "TLS cannot be configured; nothing is let in");
+                published.store(None);
+            }
+        }
+    }
+
+    fn server_config(
+        &self,
+        key: Arc<CertifiedKey>,
+        chain_verifier: Arc<ChainVerifier>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let algorithms = PROVIDER.signature_verification_algorithms;
+        let verifier = Arc::new(ClientVerifier::new(chain_verifier, self.view.status(), algorithms));
+        let mut tls = ServerConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        tls.session_storage = ServerSessionMemoryCache::new(self.limits.resumable_sessions_max as usize);
+        tls.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
+        tls.max_early_data_size = 0;
+        Ok(tls)
+    }
+}
