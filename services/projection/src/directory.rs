@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
-    query::{Condition, DeviceQuery, DeviceStatus, MARKER_DIGITS, Marker, NODE_TYPE, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, DeviceStatus, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };
@@ -48,13 +48,6 @@ pub struct Listed {
     pub updated: Position,
 }
 
-impl Listed {
-    /// Where it stands in a list.
-    pub fn marker(&self) -> Marker {
-        Marker(self.created)
-    }
-}
-
 /// Part of a list of devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DevicePage {
@@ -65,9 +58,9 @@ pub struct DevicePage {
 }
 
 impl DevicePage {
-    /// What to ask for next: the devices after this one.
-    pub fn marker(&self) -> Option<Marker> {
-        self.devices.last().map(Listed::marker)
+    /// Where the last of them stands: the next page comes after it.
+    pub fn last(&self) -> Option<Position> {
+        self.devices.last().map(|listed| listed.created)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Newest first, by a key of 24 hex digits that every listed thing has: its id, if it has this form, or one made of its time and
 //! id. Invariant: a list read to its end by markers holds each thing once, whatever is added meanwhile.
 
-use rollcall_domain::time::Timestamp;
+use rollcall_domain::{ids::Position, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
@@ -96,6 +96,18 @@ pub(crate) fn is_marker(text: &str) -> bool {
     text.len() == MARKER_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// The marker of a device, which stands in a list where the record that created it stands in the log.
+pub(crate) fn marker_of(created: Position) -> String {
+    format!("{:0MARKER_DIGITS$x}", created.0)
+}
+
+/// Where a marker stands. One larger than any position, such as `ffffffffffffffffffffffff`, stands before everything when the
+/// newest come first.
+pub(crate) fn position_of(marker: &str) -> Option<Position> {
+    let value = is_marker(marker).then(|| u128::from_str_radix(marker, 16).ok())??;
+    Some(Position(u64::try_from(value).unwrap_or(u64::MAX)))
+}
+
 /// The key that a thing of the configuration is listed by: its id if that is 24 hex digits, else one of its own.
 pub(crate) fn list_key(id: &str, created_at: Timestamp) -> String {
     if is_marker(id) {
@@ -127,6 +139,19 @@ mod tests {
 
     fn wanted(limit: usize, marker: Option<String>, offset: usize) -> PageRequest {
         PageRequest { limit, marker, offset }
+    }
+
+    #[test]
+    fn markers_of_devices_are_read_as_they_are_shown() {
+        let marker = marker_of(Position(0xAB12));
+        assert_eq!(marker, "00000000000000000000ab12");
+        for text in [marker.clone(), marker.to_uppercase()] {
+            assert_eq!(position_of(&text), Some(Position(0xAB12)));
+        }
+        assert_eq!(position_of(&"f".repeat(24)), Some(Position(u64::MAX)), "before everything");
+        for text in ["", "ab12", "+0000000000000000000ab12", "00000000000000000000ab1g", "é0000000000000000000ab1"] {
+            assert_eq!(position_of(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         errors::Errors,
         extract::{Body, Query},
-        paging::{Page, PageQuery, PageRequest},
+        paging::{Page, PageQuery, PageRequest, marker_of},
         pem,
         responses::NoContent,
         route::Routes,
@@ -230,7 +230,7 @@ async fn list_device(
     let wanted = PageQuery { limit: page.limit, marker: page.marker, offset: page.offset }.wanted()?;
     let (_, device) = pinned(&context, &certificate_id).await?;
     let listed = context.device(device.id.as_str())?;
-    let key = listed.marker().to_string();
+    let key = marker_of(listed.created);
     let (devices, page) = crate::http::paging::page(vec![device], &wanted, |_| key.clone());
     let devices = devices.into_iter().map(|device| DeviceOfCertificate {
         app_id: device.space.to_string(),

@@ -8,8 +8,8 @@ mod sql;
 mod time_comparisons;
 
 use axum::Json;
-use rollcall_domain::{fleet::Role, registry::Device};
-use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order, TextTest, ValueTest};
+use rollcall_domain::{fleet::Role, ids::Position, registry::Device};
+use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -18,10 +18,10 @@ use self::{
     found_device::FoundDevice,
     sql::{Comparison, Field, Operator, Select, Statement},
 };
-use super::devices::list::scope_condition;
+use super::devices::{list::scope_condition, object::NODE_TYPE};
 use crate::{
     context::InstanceContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, paging::position_of, route::Routes},
 };
 
 /// Groups of conditions that a statement may expand to: lists of times multiply.
@@ -116,17 +116,17 @@ fn choices(comparison: &Comparison) -> Result<Vec<Vec<Condition>>, ApiError> {
     let text = |condition: fn(TextTest) -> Condition| Ok(vec![vec![condition(text_test(comparison)?)]]);
     match comparison.field {
         Field::AppId => text(Condition::Space),
-        Field::DeviceId => text(Condition::DeviceId),
-        Field::GatewayId => text(Condition::GatewayId),
+        // A direct device is its own gateway.
+        Field::DeviceId | Field::GatewayId => text(Condition::DeviceId),
         Field::ProductId => text(Condition::Product),
         Field::DeviceName => text(Condition::Name),
         Field::NodeId => text(Condition::NodeId),
-        Field::NodeType => text(Condition::NodeType),
+        Field::NodeType => text(|test| Condition::Constant(test.holds(Some(NODE_TYPE)))),
         Field::TagKey => text(Condition::TagKey),
         Field::TagValue => text(Condition::TagValue),
-        Field::SwVersion | Field::FwVersion | Field::GroupId => text(Condition::Absent),
+        Field::SwVersion | Field::FwVersion | Field::GroupId => text(|test| Condition::Constant(test.holds(None))),
         Field::Status => Ok(vec![vec![Condition::Status(value_test(comparison, status)?)]]),
-        Field::Marker => Ok(vec![vec![Condition::Marker(value_test(comparison, marker)?)]]),
+        Field::Marker => Ok(vec![vec![Condition::Created(value_test(comparison, marker)?)]]),
         Field::CreateTime => time_comparisons::choices(&comparison.operator),
     }
 }
@@ -171,8 +171,8 @@ fn status(text: &str) -> Result<DeviceStatus, ApiError> {
     })
 }
 
-fn marker(text: &str) -> Result<Marker, ApiError> {
-    Marker::parse(text).ok_or_else(|| ApiError::invalid("sql", format!("marker is {text:?}: give 24 hex digits")))
+fn marker(text: &str) -> Result<Position, ApiError> {
+    position_of(text).ok_or_else(|| ApiError::invalid("sql", format!("marker is {text:?}: give 24 hex digits")))
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 
 mod ranges;
 
-use rollcall_domain::ids::DeviceId;
+use rollcall_domain::ids::{DeviceId, Position};
 
 use self::ranges::{RANGES_MAX, fewest};
 use super::{
     list::listed,
-    query::{Condition, DeviceQuery, Marker, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, Order, TextTest, ValueTest},
     stream::{Candidate, Stream, Window, candidate},
 };
 use crate::{
@@ -51,13 +51,13 @@ enum Unordered {
 
 impl<'a> Plan<'a> {
     /// Streams of candidates that together hold every device that a query means, from `after` on.
-    pub(crate) fn streams(&self, query: &DeviceQuery<'_>, after: Option<Marker>) -> Result<Vec<Stream<'a>>, Fault> {
+    pub(crate) fn streams(&self, query: &DeviceQuery<'_>, after: Option<Position>) -> Result<Vec<Stream<'a>>, Fault> {
         let mut streams = Vec::new();
         for all_of in self.alternatives(query) {
             let mut window = window(all_of);
             match (after, query.order) {
-                (Some(Marker(position)), Order::NewestFirst) => window.older_than(position),
-                (Some(Marker(position)), Order::OldestFirst) => window.newer_than(position),
+                (Some(position), Order::NewestFirst) => window.older_than(position),
+                (Some(position), Order::OldestFirst) => window.newer_than(position),
                 (None, _) => {}
             }
             self.open_one(self.source(all_of)?, window, query.order, &mut streams)?;
@@ -93,9 +93,7 @@ impl<'a> Plan<'a> {
                 self.by_text(NAME, test, &mut ordered, &mut unordered);
             } else if let Condition::Policy(space, policy) = condition {
                 ordered.push(vec![self.rows.index_prefix(POLICY, &[policy.as_str(), space.as_str()])]);
-            } else if let Condition::DeviceId(TextTest::Prefix(prefix)) | Condition::GatewayId(TextTest::Prefix(prefix)) =
-                condition
-            {
+            } else if let Condition::DeviceId(TextTest::Prefix(prefix)) = condition {
                 unordered.push(Unordered::Rows([&*self.rows.devices_prefix(), prefix.as_bytes()].concat()));
             }
         }
@@ -203,13 +201,13 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The positions that the conditions on the marker leave.
+/// The positions that the conditions on where a device stands leave.
 fn window(all_of: &[Condition]) -> Window {
     let mut window = Window::default();
     for condition in all_of {
-        if let Condition::Marker(ValueTest::Gt(Marker(position))) = condition {
+        if let Condition::Created(ValueTest::Gt(position)) = condition {
             window.newer_than(*position);
-        } else if let Condition::Marker(ValueTest::Lt(Marker(position))) = condition {
+        } else if let Condition::Created(ValueTest::Lt(position)) = condition {
             window.older_than(*position);
         }
     }
@@ -218,7 +216,5 @@ fn window(all_of: &[Condition]) -> Window {
 
 /// The devices that are named, if they are.
 fn ids(all_of: &[Condition]) -> Option<Vec<&str>> {
-    fewest(all_of.iter().filter_map(|condition| {
-        if let Condition::DeviceId(test) | Condition::GatewayId(test) = condition { Some(test) } else { None }
-    }))
+    fewest(all_of.iter().filter_map(|condition| if let Condition::DeviceId(test) = condition { Some(test) } else { None }))
 }

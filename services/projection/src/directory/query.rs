@@ -3,8 +3,6 @@
 //! Does not say how an answer is found. Invariant: [`Condition`]s say what a device must be like and nothing else, so whatever
 //! index an answer is found by, each device in it was held against all of them.
 
-use std::fmt;
-
 use rollcall_domain::{
     ids::{PolicyId, Position, SpaceId},
     registry::Device,
@@ -13,32 +11,7 @@ use rollcall_domain::{
 
 use super::Listed;
 
-/// Where a device stands in a list: the position of the record that created it, as 24 hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Marker(pub Position);
-
-/// Hex digits of a marker.
-pub const MARKER_DIGITS: usize = 24;
-
-impl Marker {
-    /// Reads 24 hex digits, either case. One larger than any position, such as `ffffffffffffffffffffffff`, stands before
-    /// everything when the newest come first.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != MARKER_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let value = u128::from_str_radix(text, 16).ok()?;
-        Some(Self(Position(u64::try_from(value).unwrap_or(u64::MAX))))
-    }
-}
-
-impl fmt::Display for Marker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0MARKER_DIGITS$x}", self.0.0)
-    }
-}
-
-/// How a device stands, as the v5 API has it.
+/// How a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeviceStatus {
     Online,
@@ -115,16 +88,12 @@ pub enum Condition {
     /// Its resource space (`app_id`).
     Space(TextTest),
     DeviceId(TextTest),
-    /// The gateway it hangs on: itself, for every device is a direct one.
-    GatewayId(TextTest),
     Product(TextTest),
     Name(TextTest),
     /// Its node id.
     NodeId(TextTest),
     /// How it stands, as the query's `status` says.
     Status(ValueTest<DeviceStatus>),
-    /// [`NODE_TYPE`], for every device is a direct one.
-    NodeType(TextTest),
     /// The key of a tag. It and every [`Condition::TagValue`] beside it must hold for one and the same tag.
     TagKey(TextTest),
     /// The value of a tag; see [`Condition::TagKey`].
@@ -133,14 +102,11 @@ pub enum Condition {
     Policy(SpaceId, PolicyId),
     /// When it was registered.
     CreateTime(ValueTest<Timestamp>),
-    /// Where it stands in a list.
-    Marker(ValueTest<Marker>),
-    /// A field of the v5 API that no device has here: `sw_version`, `fw_version`, `group_id`.
-    Absent(TextTest),
+    /// The position of the record that created it: where it stands in a list.
+    Created(ValueTest<Position>),
+    /// The same for every device: what is asked of a field that all have alike, or none has.
+    Constant(bool),
 }
-
-/// The `node_type` of a direct device.
-pub const NODE_TYPE: &str = "GATEWAY";
 
 /// In which order devices are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,8 +125,8 @@ pub struct DeviceQuery<'a> {
     pub any_of: Vec<Vec<Condition>>,
     /// In which order.
     pub order: Order,
-    /// Only those that come after this one in the order.
-    pub after: Option<Marker>,
+    /// Only those that come, in the order, after the device that the record here created.
+    pub after: Option<Position>,
     /// How many of those to leave out first.
     pub offset: usize,
     /// The most to answer with.
@@ -194,17 +160,16 @@ impl<'a> DeviceQuery<'a> {
         let device = &listed.device;
         let alone = all_of.iter().all(|condition| match condition {
             Condition::Space(test) => test.holds(Some(device.space.as_str())),
-            Condition::DeviceId(test) | Condition::GatewayId(test) => test.holds(Some(device.id.as_str())),
+            Condition::DeviceId(test) => test.holds(Some(device.id.as_str())),
             Condition::Product(test) => test.holds(Some(device.product.as_str())),
             Condition::Name(test) => test.holds(device.name.as_deref()),
             Condition::NodeId(test) => test.holds(Some(device.node_id.as_str())),
             Condition::Status(test) => test.holds(&(self.status)(device)),
-            Condition::NodeType(test) => test.holds(Some(NODE_TYPE)),
             Condition::TagKey(_) | Condition::TagValue(_) => true,
             Condition::Policy(space, policy) => device.space == *space && device.policies.contains(policy),
             Condition::CreateTime(test) => test.holds(&device.registered_at),
-            Condition::Marker(test) => test.holds(&listed.marker()),
-            Condition::Absent(test) => test.holds(None),
+            Condition::Created(test) => test.holds(&listed.created),
+            Condition::Constant(holds) => *holds,
         });
         alone && satisfies_tags(device, all_of)
     }

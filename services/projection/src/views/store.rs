@@ -18,11 +18,14 @@ use crate::{
     rows::{SCHEMA, SERVED_SCHEMAS},
 };
 
+/// The views that are followed, and some that have ended.
+type Views = HashMap<(InstanceId, Incarnation), Weak<ViewState>>;
+
 /// One sled database: the views of one process. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     files: Arc<Files>,
-    views: Arc<Mutex<HashMap<(InstanceId, Incarnation), Weak<ViewState>>>>,
+    views: Arc<Mutex<Views>>,
 }
 
 impl Store {

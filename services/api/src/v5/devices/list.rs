@@ -9,7 +9,7 @@ use rollcall_domain::{
     registry::{Configuration, Device},
     time::Timestamp,
 };
-use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Marker, Order, TextTest, ValueTest};
+use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         errors::Errors,
         extract::Query,
-        paging::{Page, PageQuery, PageRequest},
+        paging::{Page, PageQuery, PageRequest, marker_of, position_of},
         route::Routes,
         times,
     },
@@ -102,7 +102,8 @@ impl Filter {
         }
         let texts: [(Option<String>, OfText); 4] = [
             (self.product_id, Condition::Product),
-            (self.gateway_id, Condition::GatewayId),
+            // A direct device is its own gateway.
+            (self.gateway_id, Condition::DeviceId),
             (self.node_id, Condition::NodeId),
             (self.device_name, Condition::Name),
         ];
@@ -146,7 +147,7 @@ pub(crate) async fn page_of<T: Send + 'static>(
             let mut query = DeviceQuery {
                 any_of,
                 order: Order::NewestFirst,
-                after: wanted.marker.as_deref().and_then(Marker::parse),
+                after: wanted.marker.as_deref().and_then(position_of),
                 offset: wanted.offset,
                 limit: wanted.limit,
                 status: &status,
@@ -155,7 +156,7 @@ pub(crate) async fn page_of<T: Send + 'static>(
                 query.narrow(scope);
             }
             let (found, count): (DevicePage, u64) = (instance.view.list(&query)?, instance.view.count(&query)?);
-            let marker = found.marker().map(|marker| marker.to_string());
+            let marker = found.last().map(marker_of);
             let configuration = instance.configuration();
             let devices = found.devices.iter().map(|listed| shown(instance, &configuration, &listed.device)).collect();
             Some((devices, Page { count, marker }))

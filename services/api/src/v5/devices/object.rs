@@ -6,12 +6,15 @@ use rollcall_domain::{
     registry::{Configuration, Credential, Device},
     template::Tag,
 };
-use rollcall_projection::directory::{DeviceStatus, Listed, NODE_TYPE};
+use rollcall_projection::directory::{DeviceStatus, Listed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{http::times, instances::served::ServedInstance};
+
+/// The `node_type` of a direct device, which every device is.
+pub(crate) const NODE_TYPE: &str = "GATEWAY";
 
 /// A tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

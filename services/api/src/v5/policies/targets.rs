@@ -13,7 +13,7 @@ use rollcall_domain::{
     policy::Policy,
     registry::{Command, Device, event::PolicyTarget},
 };
-use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Marker, Order};
+use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -26,7 +26,7 @@ use crate::{
         error::ApiError,
         errors::Errors,
         extract::Body,
-        paging::{self, Page, PageQuery, PageRequest},
+        paging::{self, Page, PageQuery, PageRequest, marker_of, position_of},
         route::Routes,
     },
 };
@@ -270,7 +270,7 @@ async fn devices(
     wanted: PageRequest,
 ) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
     let bound_to = vec![Condition::Policy(policy.space.clone(), policy.id.clone())];
-    let after = wanted.marker.as_deref().and_then(Marker::parse);
+    let after = wanted.marker.as_deref().and_then(position_of);
     let look = context.instance.lookup(move |instance| {
         // No condition asks for it.
         let status = |_: &Device| DeviceStatus::Inactive;
@@ -287,7 +287,7 @@ async fn devices(
     let (found, count) = look.await?;
     let shown = found.into_iter().map(|listed| {
         let target = TargetShown { target_type: TargetType::Device, target_id: listed.device.id.to_string() };
-        (listed.marker().to_string(), target)
+        (marker_of(listed.created), target)
     });
     Ok((shown.collect(), count))
 }

@@ -3,15 +3,15 @@
 //! Invariant: the marker is always there, so that the next search can continue from it.
 
 use rollcall_domain::registry::Configuration;
-use rollcall_projection::directory::{Listed, NODE_TYPE};
+use rollcall_projection::directory::Listed;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    http::times,
+    http::{paging::marker_of, times},
     instances::served::ServedInstance,
     v5::{
-        devices::object::{TagShown, app_name, product_name, status_name},
+        devices::object::{NODE_TYPE, TagShown, app_name, product_name, status_name},
         search::sql::{Field, Select},
     },
 };
@@ -80,7 +80,7 @@ impl FoundDevice {
             status: wants(Field::Status).then(|| status_name(instance.status_of(device))),
             tags: (wants(Field::TagKey) || wants(Field::TagValue)).then(tags),
             create_time: is_named(Field::CreateTime).then(|| times::basic(device.registered_at)),
-            marker: listed.marker().to_string(),
+            marker: marker_of(listed.created),
         }
     }
 }

@@ -7,7 +7,7 @@ use rollcall_domain::{ids::Position, time::Timestamp};
 use super::{Oracle, status};
 use crate::{
     directory::{
-        CertificateFilter, CertificateQuery, Condition, Cursor, DeviceQuery, DeviceStatus, DirectoryView, Marker, Order,
+        CertificateFilter, CertificateQuery, Condition, Cursor, DeviceQuery, DeviceStatus, DirectoryView, Order,
         PrefixField, TextTest, ValueTest,
     },
     tests::history::{self, Dice},
@@ -39,13 +39,13 @@ pub(super) fn assert_answers(view: &DirectoryView, oracle: &Oracle, dice: &mut D
     certificates(view, oracle);
 }
 
-/// From the first page to the last, by marker.
+/// From the first page to the last, by the position of the last device.
 fn pages(view: &DirectoryView, mut query: DeviceQuery<'_>) -> Vec<crate::directory::Listed> {
     let mut listed = Vec::new();
     query.limit = 3;
     loop {
         let page = view.list(&query).unwrap();
-        query.after = page.marker();
+        query.after = page.last();
         let ended = page.devices.len() < query.limit;
         listed.extend(page.devices);
         if ended {
@@ -56,13 +56,13 @@ fn pages(view: &DirectoryView, mut query: DeviceQuery<'_>) -> Vec<crate::directo
 
 /// A part from anywhere, also from after a device that is not meant.
 fn assert_part(view: &DirectoryView, query: &DeviceQuery<'_>, meant: &[crate::directory::Listed], dice: &mut Dice) {
-    let (after, offset) = (Marker(Position(dice.roll(300))), dice.roll(3) as usize);
+    let (after, offset) = (Position(dice.roll(300)), dice.roll(3) as usize);
     let part = DeviceQuery { after: Some(after), offset, limit: 4, ..query.clone() };
-    let is_after = |marker: Marker| match query.order {
-        Order::NewestFirst => marker < after,
-        Order::OldestFirst => marker > after,
+    let is_after = |created: Position| match query.order {
+        Order::NewestFirst => created < after,
+        Order::OldestFirst => created > after,
     };
-    let wanted: Vec<_> = meant.iter().filter(|listed| is_after(listed.marker())).skip(offset).take(4).cloned().collect();
+    let wanted: Vec<_> = meant.iter().filter(|listed| is_after(listed.created)).skip(offset).take(4).cloned().collect();
     assert_eq!(view.list(&part).unwrap().devices, wanted, "{:?} after {after}, without {offset}", query.any_of);
 }
 
@@ -158,23 +158,21 @@ fn condition(dice: &mut Dice) -> Condition {
     let nodes = text(&["node-0", "node-1", "node-5", "node-", "node"]);
     let keys = text(&["site", "stage", "size", "si", "none"]);
     let tag_values = text(&["north", "south", "9", "nor", "none"]);
-    let constant = text(&["GATEWAY", "ENDPOINT", "GATE"]);
-    let position = Marker(Position(dice.roll(300)));
+    let position = Position(dice.roll(300));
     let time = Timestamp::from_unix_ms(1_700_000_000_000 + dice.roll(300) as i64);
     match dice.roll(14) {
         0 => Condition::Space(spaces),
-        1 => Condition::DeviceId(devices),
-        2 => Condition::GatewayId(devices),
+        1 | 2 => Condition::DeviceId(devices),
         3 => Condition::Product(products),
         4 => Condition::Name(names),
         5 => Condition::NodeId(nodes),
         6 => Condition::Status(value(dice, DeviceStatus::Online, DeviceStatus::Frozen)),
-        7 => Condition::NodeType(constant),
+        7 => Condition::Constant(true),
         8 | 9 => Condition::TagKey(keys),
         10 => Condition::TagValue(tag_values),
         11 => Condition::CreateTime(value(dice, time, time.plus_s(0))),
-        12 => Condition::Marker(value(dice, position, Marker(position.0.next()))),
-        _ => Condition::Absent(constant),
+        12 => Condition::Created(value(dice, position, position.next())),
+        _ => Condition::Constant(false),
     }
 }
 
