@@ -1,5 +1,8 @@
 //! `rollcall connector`, `rollcall registrar` and `rollcall api`: one service in one process, on NATS.
 
+pub mod config;
+pub mod log_keys;
+
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
@@ -21,10 +24,8 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    nats_arguments::NatsArguments,
-    process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess},
-};
+use crate::cli::nats_arguments::NatsArguments;
+use config::{ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
 
 /// What every service stands on.
 pub(crate) struct Ground {
@@ -174,7 +175,7 @@ async fn stand_on_nats(
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
 pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
-    Views { folder: data.join("views"), cache_bytes_max: process_config::default_cache(), directory, keys }
+    Views { folder: data.join("views"), cache_bytes_max: config::default_cache(), directory, keys }
 }
 
 /// Opens the views of a process and follows the fleet.

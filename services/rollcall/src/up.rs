@@ -3,6 +3,9 @@
 //! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
 //! when all is ready, shows what happens, and stops it all again.
 
+pub mod announcement;
+pub mod demo;
+pub mod events;
 mod ready;
 
 use std::{
@@ -30,15 +33,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use announcement::Announcement;
+use events::Output;
+
 use crate::{
-    announce::Announcement,
-    api_client::{Client, Credentials},
-    demo,
-    events::{self, Output},
-    fleet_file::{Applier, ApplyError, Document, Outcome},
-    log_command, log_keys,
-    nats_arguments::NatsArguments,
-    processes::{self, Ground, Streams, open_backbone},
+    cli::nats_arguments::NatsArguments,
+    operator::{
+        api_client::{Client, Credentials},
+        fleet_file::{Applier, ApplyError, Document, Outcome},
+    },
+    processes::{self, Ground, Streams, log_keys, open_backbone},
+    tools,
 };
 
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
@@ -113,7 +118,7 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let backbone = open_backbone(&arguments.nats, "rollcall-up", Streams::Makes, &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
     let (key, keys) = log_keys::of_data_folder(&arguments.data)?;
-    for log in log_command::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
+    for log in tools::log::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
         tracing::info!(%log, "adopted: from now on only what is sealed counts");
     }
     let ground = processes::stand(backbone, &processes::views(&arguments.data, true, keys), shutdown)?;

@@ -11,13 +11,13 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Arguments;
-use crate::{
-    announce::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
+use super::{
+    Arguments,
+    announcement::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
     demo,
     events::Output,
-    processes::Ground,
 };
+use crate::processes::Ground;
 
 /// How long to wait for the connector to serve what the fleet file declares.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);

@@ -9,10 +9,8 @@ use anyhow::{Context as _, bail};
 use rollcall_domain::{certificate::CertificateFacts, registry::Configuration};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::{
-    announce::{Demo, InstanceAnnouncement, quoted},
-    pki,
-};
+use super::announcement::{Demo, InstanceAnnouncement, quoted};
+use crate::tools::pki;
 
 /// Days that the demo's certificates last.
 const DAYS: u32 = 365;

@@ -28,9 +28,8 @@ use rollcall_domain::{
 };
 
 use crate::{
-    log_keys,
-    nats_arguments::NatsArguments,
-    processes::{Streams, open_backbone},
+    cli::nats_arguments::NatsArguments,
+    processes::{Streams, log_keys, open_backbone},
 };
 
 /// Who such records are by.

@@ -21,10 +21,8 @@ use rollcall_projection::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    log_keys,
-    nats_arguments::NatsArguments,
-    process_config,
-    processes::{Streams, open_backbone},
+    cli::nats_arguments::NatsArguments,
+    processes::{Streams, config, log_keys, open_backbone},
 };
 
 /// What to do with views.
@@ -74,7 +72,7 @@ async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Res
     let keys = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
-    let open = |folder: PathBuf| Store::open_as_left(folder, process_config::default_cache(), keys.clone());
+    let open = |folder: PathBuf| Store::open_as_left(folder, config::default_cache(), keys.clone());
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
     let mut fleet = fleet::follow(backbone.log.clone(), keys.clone(), shutdown.clone());

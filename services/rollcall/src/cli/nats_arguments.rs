@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::process_config::NatsTable;
+use crate::processes::config::NatsTable;
 
 /// Where NATS is, who we are to it, and how many copies of each stream it keeps.
 #[derive(Args, Clone, Debug)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{ApplyError, Contents};
 use crate::{
-    fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
-    pki,
+    operator::fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
+    tools::pki,
 };
 
 impl Contents<'_> {

@@ -16,12 +16,11 @@ use rollcall_chassis::{
 };
 use secrecy::SecretString;
 
-use crate::{
+use super::{
     api_client::{Client, Credentials},
     fleet_file::{Applier, Document},
-    processes,
-    up::report,
 };
+use crate::{processes, up::report};
 
 /// Longest file with a secret or a password, bytes.
 const SECRET_BYTES_MAX: usize = 1024;

@@ -21,7 +21,7 @@ use super::document::{
     Declared, Document, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
     TemplateDeclaration,
 };
-use crate::api_client::{Answer, Client, ClientError};
+use crate::operator::api_client::{Answer, Client, ClientError};
 
 /// Entries of one page of a policy's targets; the most that there may be.
 const PAGE: usize = 50;

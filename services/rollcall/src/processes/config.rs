@@ -10,7 +10,7 @@ use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
 use rollcall_log_nats::{Credentials, NatsConfig, NatsConfigError};
 use serde::{Deserialize, Serialize};
 
-use crate::log_keys::{LogTable, RegistrarLogTable};
+use super::log_keys::{LogTable, RegistrarLogTable};
 
 /// Memory that views may take by default, bytes.
 const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
