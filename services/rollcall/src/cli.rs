@@ -1,5 +1,6 @@
 //! The command line: what there is, and which part does it. Data on standard output, the rest on standard error.
 
+pub mod explain;
 pub mod nats_arguments;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -120,13 +121,4 @@ fn check(file: &ConfigFile) -> anyhow::Result<String> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// Prints an error and its causes, outermost first.
-#[expect(clippy::print_stderr, reason = "the one place that tells a person why the command failed")]
-pub fn explain(error: &anyhow::Error) {
-    eprintln!("rollcall: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
-    }
 }

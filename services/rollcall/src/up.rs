@@ -37,10 +37,10 @@ use announcement::Announcement;
 use events::Output;
 
 use crate::{
-    cli::nats_arguments::NatsArguments,
+    cli::{explain::explain, nats_arguments::NatsArguments},
     operator::{
         api_client::{Client, Credentials},
-        fleet_file::{Applier, ApplyError, Document, Outcome},
+        fleet_file::{Applier, ApplyError, Document, report},
     },
     processes::{self, Ground, Streams, log_keys, open_backbone},
     tools,
@@ -180,7 +180,7 @@ async fn serve_on(
             },
             None if shutdown.is_cancelled() => return Ok(()),
             // What is there is served all the same: devices have not asked for the file.
-            None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER)),
+            None => explain(&anyhow::anyhow!(NO_APPLIER)),
         }
     }
     ready::until_served(ground, &mut connector, shutdown).await?;
@@ -332,17 +332,6 @@ async fn applier(
     Ok(Some(Applier { client, shutdown: shutdown.clone() }))
 }
 
-#[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
-pub(crate) fn report(document: &Document, outcome: Outcome) {
-    for fault in &outcome.faults {
-        eprintln!("rollcall: {}:{fault}", document.file.display());
-    }
-    for note in &outcome.notes {
-        eprintln!("rollcall: {note}");
-    }
-    tracing::info!(changes = outcome.changes, faults = outcome.faults.len(), "fleet file applied");
-}
-
 /// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.
 /// What was announced is written again: there may be other instances now.
 async fn reapply_on_hangup(
@@ -356,16 +345,16 @@ async fn reapply_on_hangup(
         match read_fleet_file(arguments) {
             Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
             Ok(Some(document)) => match &mut applier {
-                None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER).context("the fleet file was not applied")),
+                None => explain(&anyhow::anyhow!(NO_APPLIER).context("the fleet file was not applied")),
                 Some(applier) => match applier.apply(&document).await {
                     Ok(outcome) => {
                         announce()?;
                         report(&document, outcome);
                     }
-                    Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
+                    Err(error) => explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
                 },
             },
-            Err(error) => crate::cli::explain(&error.context("the fleet file was not applied")),
+            Err(error) => explain(&error.context("the fleet file was not applied")),
         }
     }
     Ok(())

@@ -18,9 +18,9 @@ use secrecy::SecretString;
 
 use super::{
     api_client::{Client, Credentials},
-    fleet_file::{Applier, Document},
+    fleet_file::{Applier, Document, report},
 };
-use crate::{processes, up::report};
+use crate::processes;
 
 /// Longest file with a secret or a password, bytes.
 const SECRET_BYTES_MAX: usize = 1024;

@@ -6,6 +6,8 @@
 
 pub mod apply;
 pub mod document;
+pub mod report;
 
 pub use apply::{Applier, ApplyError, Outcome};
 pub use document::{Document, FleetFileError};
+pub use report::report;
