@@ -28,7 +28,7 @@ use crate::cli::nats_arguments::NatsArguments;
 use config::{ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
 
 /// What every service stands on.
-pub(crate) struct Ground {
+pub(crate) struct Dependencies {
     pub(crate) backbone: Backbone,
     pub(crate) store: Store,
     pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
@@ -47,10 +47,10 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-connector", Streams::Looks, views, &shutdown).await?;
-    let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
+    let dependencies = connect_dependencies(&config.nats, "rollcall-connector", Streams::Expect, views, &shutdown).await?;
+    let parts = connector_parts(&dependencies, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
-    ground.store.close().await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the connector stopped")
 }
@@ -65,9 +65,9 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let (key, keys) = config.log.read()?;
     let folder = config.data.join("views");
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-registrar", Streams::Makes, views, &shutdown).await?;
-    rollcall_registrar::run(config.registrar, registrar_parts(&ground, Arc::new(key)), shutdown.clone()).await;
-    ground.store.close().await;
+    let dependencies = connect_dependencies(&config.nats, "rollcall-registrar", Streams::Declare, views, &shutdown).await?;
+    rollcall_registrar::run(config.registrar, registrar_parts(&dependencies, Arc::new(key)), shutdown.clone()).await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     Ok(())
 }
@@ -84,40 +84,49 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-api", Streams::Looks, views, &shutdown).await?;
-    let (welcome, welcomed) = oneshot::channel();
+    let dependencies = connect_dependencies(&config.nats, "rollcall-api", Streams::Expect, views, &shutdown).await?;
+    let (first_administrator, created) = oneshot::channel();
     tokio::spawn(async move {
-        if let Ok(welcome) = welcomed.await {
-            print_welcome(&welcome);
+        if let Ok(first_administrator) = created.await {
+            print_first_administrator(&first_administrator);
         }
     });
-    let outcome = rollcall_api::run(config.api, api_parts(&ground, announce_bound(), welcome, None), shutdown.clone()).await;
-    ground.store.close().await;
+    let outcome = rollcall_api::run(
+        config.api,
+        api_parts(&dependencies, announce_bound(), first_administrator, None),
+        shutdown.clone(),
+    )
+    .await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")
 }
 
 /// Only who has made the first administrator knows the password, and only now.
 #[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
-fn print_welcome(welcome: &FirstAdministrator) {
-    if let Some(password) = &welcome.password {
-        println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
-        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
-        println!("its project_id: {}", welcome.project_id);
+fn print_first_administrator(first_administrator: &FirstAdministrator) {
+    if let Some(password) = &first_administrator.password {
+        println!("first administrator: {} with password {}", first_administrator.operator, password.expose_secret());
+        println!(
+            "its access key: {} with secret {}",
+            first_administrator.access_key,
+            first_administrator.secret_key.expose_secret()
+        );
+        println!("its project_id: {}", first_administrator.project_id);
     }
 }
 
 pub(crate) fn api_parts(
-    ground: &Ground,
+    dependencies: &Dependencies,
     bound: oneshot::Sender<SocketAddr>,
     first_administrator: oneshot::Sender<FirstAdministrator>,
     fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
 ) -> rollcall_api::Parts {
     rollcall_api::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        freshness: ground.freshness.clone(),
+        backbone: dependencies.backbone.clone(),
+        store: dependencies.store.clone(),
+        fleet: dependencies.fleet.clone(),
+        freshness: dependencies.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -127,15 +136,15 @@ pub(crate) fn api_parts(
 }
 
 pub(crate) fn connector_parts(
-    ground: &Ground,
+    dependencies: &Dependencies,
     bound: oneshot::Sender<SocketAddr>,
     status: watch::Sender<ConnectorStatus>,
 ) -> rollcall_connector::Parts {
     rollcall_connector::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        freshness: ground.freshness.clone(),
+        backbone: dependencies.backbone.clone(),
+        store: dependencies.store.clone(),
+        fleet: dependencies.fleet.clone(),
+        freshness: dependencies.freshness.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         bound,
@@ -143,11 +152,11 @@ pub(crate) fn connector_parts(
     }
 }
 
-pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall_registrar::Parts {
+pub(crate) fn registrar_parts(dependencies: &Dependencies, key: Arc<SigningKey>) -> rollcall_registrar::Parts {
     rollcall_registrar::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
+        backbone: dependencies.backbone.clone(),
+        store: dependencies.store.clone(),
+        fleet: dependencies.fleet.clone(),
         key,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -158,19 +167,19 @@ pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streams {
     /// It makes them: a registrar.
-    Makes,
+    Declare,
     /// It waits for them: its account may make none.
-    Looks,
+    Expect,
 }
 
-async fn stand_on_nats(
+async fn connect_dependencies(
     nats: &NatsTable,
     name: &str,
     streams: Streams,
     views: Views,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
-    stand(connect(nats, name, streams).await?, &views, shutdown)
+) -> anyhow::Result<Dependencies> {
+    open_dependencies(connect(nats, name, streams).await?, &views, shutdown)
 }
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
@@ -179,13 +188,17 @@ pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
 }
 
 /// Opens the views of a process and follows the fleet.
-pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
+pub(crate) fn open_dependencies(
+    backbone: Backbone,
+    views: &Views,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Dependencies> {
     let store = Store::open(views)?;
     let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
     let keys = views.keys.iter().copied().collect();
     let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
     freshness.track_fleet(fleet.clone());
-    Ok(Ground { backbone, store, fleet, freshness })
+    Ok(Dependencies { backbone, store, fleet, freshness })
 }
 
 /// Prints the bound address once, on standard output: programs wait for this line.
@@ -228,7 +241,7 @@ pub(crate) async fn open_backbone(
 
 async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
     let mut config = nats.to_config(name)?;
-    config.declares = streams == Streams::Makes;
+    config.declares = streams == Streams::Declare;
     let connected = rollcall_log_nats::connect(config).await;
     connected.map_err(|error| {
         let context = match &error {

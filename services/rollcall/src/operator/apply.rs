@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use super::{
     api_client::{Client, Credentials},
-    fleet_file::{Applier, Document, report},
+    fleet_file::{Document, FleetFileClient, report},
 };
 use crate::processes;
 
@@ -83,8 +83,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let document = Document::read(&arguments.fleet, &arguments.data)?;
     let url = arguments.api.as_deref().context("give --api URL")?;
     let client = Client::new(url, arguments.ca_file.clone(), credentials(arguments)?)?;
-    let mut applier = Applier { client, shutdown: shutdown.clone() };
-    let outcome = applier.apply(&document).await.context("cannot apply the fleet file")?;
+    let mut fleet_file_client = FleetFileClient { client, shutdown: shutdown.clone() };
+    let outcome = fleet_file_client.apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     report(&document, outcome);
     processes::finish(shutdown, telemetry).await;

@@ -8,6 +8,6 @@ pub mod apply;
 pub mod document;
 pub mod report;
 
-pub use apply::{Applier, ApplyError, Outcome};
+pub use apply::{ApplyError, FleetFileClient, Outcome};
 pub use document::{Document, FleetFileError};
 pub use report::report;

@@ -63,7 +63,7 @@ impl RegistrarLogTable {
 ///
 /// # Errors
 /// A file that cannot be read or made, that others have access to, or that holds something else.
-pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
+pub fn open_or_make(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
     let file = data.join(KEY);
     let made = || SigningKey::generate().to_pem();
     let pem = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
@@ -75,16 +75,16 @@ pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
 /// The key that was made in a data folder.
 ///
 /// # Errors
-/// As for [`of_data_folder`]; also if none was made there.
-pub fn of_data_folder_as_left(data: &Path) -> anyhow::Result<SigningKey> {
+/// As for [`open_or_make`]; also if none was made there.
+pub fn existing_in_data_folder(data: &Path) -> anyhow::Result<SigningKey> {
     read(&data.join(KEY)).context("give the registrar's key with --key-file")
 }
 
 /// The public keys for a tool: those that are named, or else that of the data folder, if one was made there.
 ///
 /// # Errors
-/// As for [`of_data_folder`].
-pub fn of_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
+/// As for [`open_or_make`].
+pub fn for_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
     let file = data.join(KEY);
     if named.is_empty() && file.exists() {
         return Ok(with_own(&earlier(data)?, &read(&file)?));

@@ -86,7 +86,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot connect to {address}: does the connector run there?"))?;
     say("tcp", &format!("connected to {address}"));
     let mut connection =
-        timeout(step, shake_hands(arguments, socket)).await.context("the TLS handshake took too long")??;
+        timeout(step, tls_handshake(arguments, socket)).await.context("the TLS handshake took too long")??;
     let acknowledged = timeout(step, connect(arguments, &mut connection)).await.context("no CONNACK in time")??;
     let device_id = device_id(&acknowledged);
     say("device", &format!("this device is {}", device_id.as_deref().unwrap_or("(the server did not say)")));
@@ -117,7 +117,7 @@ async fn resolve(arguments: &Arguments) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn shake_hands(arguments: &Arguments, socket: TcpStream) -> anyhow::Result<Connection> {
+async fn tls_handshake(arguments: &Arguments, socket: TcpStream) -> anyhow::Result<Connection> {
     let identity = Identity {
         server_ca: arguments.server_ca.clone(),
         certificate: arguments.certificate.clone(),

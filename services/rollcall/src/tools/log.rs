@@ -142,10 +142,10 @@ struct Opened {
 }
 
 async fn open(arguments: &LogArguments, own: Option<&SigningKey>) -> anyhow::Result<Opened> {
-    let known = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
+    let known = log_keys::for_tool(&arguments.registrar_keys, &arguments.data)?;
     let own = own.map(SigningKey::public).filter(|own| !known.iter().any(|known| known == own));
     let keys: SealKeys = known.iter().copied().chain(own).collect();
-    let log = open_backbone(&arguments.nats, "rollcall-log", Streams::Looks, &arguments.data).await?.log;
+    let log = open_backbone(&arguments.nats, "rollcall-log", Streams::Expect, &arguments.data).await?.log;
     let mut chosen = all(&log, &keys).await?;
     if let Some(only) = &arguments.only {
         chosen.retain(|sealed| name(&sealed.log) == only);
@@ -263,7 +263,7 @@ fn report(sealed: &SealedLog, found: &Examined) -> String {
 async fn sealing(arguments: &SealingArguments) -> anyhow::Result<(Opened, SigningKey)> {
     let key = match &arguments.key_file {
         Some(file) => log_keys::read(file)?,
-        None => log_keys::of_data_folder_as_left(&arguments.logs.data)?,
+        None => log_keys::existing_in_data_folder(&arguments.logs.data)?,
     };
     let opened = open(&arguments.logs, Some(&key)).await?;
     Ok((opened, key))

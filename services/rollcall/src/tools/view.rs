@@ -68,8 +68,8 @@ async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
 /// Whether a view differs.
 #[expect(clippy::print_stdout, reason = "the comparison is this command's output")]
 async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Result<bool> {
-    let backbone = open_backbone(&arguments.nats, "rollcall-view", Streams::Looks, &arguments.data).await?;
-    let keys = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
+    let backbone = open_backbone(&arguments.nats, "rollcall-view", Streams::Expect, &arguments.data).await?;
+    let keys = log_keys::for_tool(&arguments.registrar_keys, &arguments.data)?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
     let open = |folder: PathBuf| Store::open_as_left(folder, config::default_cache(), keys.clone());
