@@ -1,39 +1,23 @@
 //! `rollcall connector`, `rollcall registrar` and `rollcall api`: one service in one process, on NATS.
 
+pub mod backbone;
 pub mod config;
+pub mod dependencies;
 pub mod log_keys;
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_backbone::{Backbone, BackboneError, seal::SealKeys, signing::SigningKey};
-use rollcall_chassis::{
-    clock::{Clock as _, SystemClock},
-    entropy::{Entropy as _, SystemEntropy},
-    shutdown, telemetry,
-};
-use rollcall_connector::ConnectorStatus;
-use rollcall_log_embedded::EmbeddedConfig;
-use rollcall_projection::{
-    admission::{Store, StoreConfig as Views},
-    fleet::{self, FleetSnapshot},
-    freshness::Freshness,
-};
+use rollcall_api::FirstAdministrator;
+use rollcall_chassis::{shutdown, telemetry};
+use rollcall_projection::admission::StoreConfig as Views;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::nats_arguments::NatsArguments;
-use config::{ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess};
-
-/// What every service stands on.
-pub(crate) struct Dependencies {
-    pub(crate) backbone: Backbone,
-    pub(crate) store: Store,
-    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    pub(crate) freshness: Freshness,
-}
+use backbone::Streams;
+use config::{ApiProcess, ConnectorProcess, RegistrarProcess};
+use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts};
 
 /// Runs a connector until it is told to stop.
 ///
@@ -116,91 +100,6 @@ fn print_first_administrator(first_administrator: &FirstAdministrator) {
     }
 }
 
-pub(crate) fn api_parts(
-    dependencies: &Dependencies,
-    bound: oneshot::Sender<SocketAddr>,
-    first_administrator: oneshot::Sender<FirstAdministrator>,
-    fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
-) -> rollcall_api::Parts {
-    rollcall_api::Parts {
-        backbone: dependencies.backbone.clone(),
-        store: dependencies.store.clone(),
-        fleet: dependencies.fleet.clone(),
-        freshness: dependencies.freshness.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        bound,
-        first_administrator,
-        fleet_file_credentials,
-    }
-}
-
-pub(crate) fn connector_parts(
-    dependencies: &Dependencies,
-    bound: oneshot::Sender<SocketAddr>,
-    status: watch::Sender<ConnectorStatus>,
-) -> rollcall_connector::Parts {
-    rollcall_connector::Parts {
-        backbone: dependencies.backbone.clone(),
-        store: dependencies.store.clone(),
-        fleet: dependencies.fleet.clone(),
-        freshness: dependencies.freshness.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        bound,
-        status,
-    }
-}
-
-pub(crate) fn registrar_parts(dependencies: &Dependencies, key: Arc<SigningKey>) -> rollcall_registrar::Parts {
-    rollcall_registrar::Parts {
-        backbone: dependencies.backbone.clone(),
-        store: dependencies.store.clone(),
-        fleet: dependencies.fleet.clone(),
-        key,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    }
-}
-
-/// What a process does about streams that are not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Streams {
-    /// It makes them: a registrar.
-    Declare,
-    /// It waits for them: its account may make none.
-    Expect,
-}
-
-async fn connect_dependencies(
-    nats: &NatsTable,
-    name: &str,
-    streams: Streams,
-    views: Views,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Dependencies> {
-    open_dependencies(connect(nats, name, streams).await?, &views, shutdown)
-}
-
-/// Where a process with this data folder keeps its views, with the memory that they take by default.
-pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
-    Views { folder: data.join("views"), cache_bytes_max: config::default_cache(), directory, keys }
-}
-
-/// Opens the views of a process and follows the fleet.
-pub(crate) fn open_dependencies(
-    backbone: Backbone,
-    views: &Views,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Dependencies> {
-    let store = Store::open(views)?;
-    let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
-    let keys = views.keys.iter().copied().collect();
-    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
-    freshness.track_fleet(fleet.clone());
-    Ok(Dependencies { backbone, store, fleet, freshness })
-}
-
 /// Prints the bound address once, on standard output: programs wait for this line.
 #[expect(clippy::print_stdout, reason = "the bound address is data for whoever started the process")]
 fn announce_bound() -> oneshot::Sender<SocketAddr> {
@@ -219,43 +118,4 @@ pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Te
     if tokio::task::spawn_blocking(move || telemetry.flush()).await.is_err() {
         tracing::warn!("telemetry could not be flushed");
     }
-}
-
-/// On NATS if its arguments name a server, or on the embedded log in a data folder.
-pub(crate) async fn open_backbone(
-    nats: &NatsArguments,
-    name: &str,
-    streams: Streams,
-    data: &Path,
-) -> anyhow::Result<Backbone> {
-    match nats.to_table() {
-        Some(table) => connect(&table, name, streams).await,
-        None => {
-            let folder = data.join("log");
-            let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
-            rollcall_log_embedded::open(&folder, config)
-                .with_context(|| format!("cannot use the embedded log in {}", folder.display()))
-        }
-    }
-}
-
-async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
-    let mut config = nats.to_config(name)?;
-    config.declares = streams == Streams::Declare;
-    let connected = rollcall_log_nats::connect(config).await;
-    connected.map_err(|error| {
-        let context = match &error {
-            BackboneError::StreamDiffers { .. } => {
-                "the broker's streams are not as this was told: the number of copies is `replicas` in [nats], --nats-replicas and \
-                 ROLLCALL_NATS_REPLICAS, the same for every process and command"
-            }
-            BackboneError::Unavailable { .. }
-            | BackboneError::Unwritable { .. }
-            | BackboneError::LimitReached { .. }
-            | BackboneError::Full { .. }
-            | BackboneError::Damaged { .. }
-            | BackboneError::Closed => "cannot use the broker",
-        };
-        anyhow::Error::new(error).context(context)
-    })
 }

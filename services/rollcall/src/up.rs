@@ -42,7 +42,12 @@ use crate::{
         api_client::{Client, Credentials},
         fleet_file::{ApplyError, Document, FleetFileClient, report},
     },
-    processes::{self, Dependencies, Streams, log_keys, open_backbone},
+    processes::{
+        self,
+        backbone::{Streams, open_backbone},
+        dependencies::{self, Dependencies},
+        log_keys,
+    },
     tools,
 };
 
@@ -121,7 +126,8 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     for log in tools::log::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
         tracing::info!(%log, "adopted: from now on only what is sealed counts");
     }
-    let dependencies = processes::open_dependencies(backbone, &processes::views(&arguments.data, true, keys), shutdown)?;
+    let dependencies =
+        dependencies::open_dependencies(backbone, &dependencies::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
     let served = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
@@ -220,9 +226,9 @@ async fn start_services(
         ..rollcall_connector::Config::default()
     };
     let registrar = rollcall_registrar::Config { command_keys: vec![command_key], ..rollcall_registrar::Config::default() };
-    let registrar = rollcall_registrar::run(registrar, processes::registrar_parts(dependencies, key), shutdown.clone());
+    let registrar = rollcall_registrar::run(registrar, dependencies::registrar_parts(dependencies, key), shutdown.clone());
     let connector =
-        rollcall_connector::run(config, processes::connector_parts(dependencies, bound, status), shutdown.clone());
+        rollcall_connector::run(config, dependencies::connector_parts(dependencies, bound, status), shutdown.clone());
     let (stopping, failed) = (shutdown.clone(), shutdown.clone());
     services.spawn(async move {
         registrar.await;
@@ -275,7 +281,7 @@ async fn start_api(
     };
     let api = rollcall_api::run(
         config,
-        processes::api_parts(dependencies, bound, administrator_sender, credentials_sender),
+        dependencies::api_parts(dependencies, bound, administrator_sender, credentials_sender),
         shutdown.clone(),
     );
     let (report, ended) = oneshot::channel();

@@ -29,7 +29,10 @@ use rollcall_domain::{
 
 use crate::{
     cli::nats_arguments::NatsArguments,
-    processes::{Streams, log_keys, open_backbone},
+    processes::{
+        backbone::{Streams, open_backbone},
+        log_keys,
+    },
 };
 
 /// Who such records are by.

@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::nats_arguments::NatsArguments,
-    processes::{Streams, config, log_keys, open_backbone},
+    processes::{
+        backbone::{Streams, open_backbone},
+        config, log_keys,
+    },
 };
 
 /// What to do with views.

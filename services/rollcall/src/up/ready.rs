@@ -17,7 +17,7 @@ use super::{
     demo,
     events::Output,
 };
-use crate::processes::Dependencies;
+use crate::processes::dependencies::Dependencies;
 
 /// How long to wait for the connector to serve what the fleet file declares.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);
