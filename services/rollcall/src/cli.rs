@@ -1,7 +1,7 @@
 //! The command line: what there is, and which part does it. Data on standard output, the rest on standard error.
 
 pub mod explain;
-pub mod nats_arguments;
+pub(crate) mod nats_arguments;
 
 use std::{path::PathBuf, process::ExitCode};
 

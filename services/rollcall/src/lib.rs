@@ -9,7 +9,7 @@
 //! [`tools`], which do not go through it.
 
 pub mod cli;
-pub mod operator;
-pub mod processes;
-pub mod tools;
+mod operator;
+mod processes;
+mod tools;
 pub mod up;

@@ -1,9 +1,9 @@
 //! `rollcall connector`, `rollcall registrar` and `rollcall api`: one service in one process, on NATS.
 
-pub mod backbone;
-pub mod config;
-pub mod dependencies;
-pub mod log_keys;
+pub(crate) mod backbone;
+pub(crate) mod config;
+pub(crate) mod dependencies;
+pub(crate) mod log_keys;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -23,7 +23,7 @@ use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_p
 ///
 /// # Errors
 /// Configuration, broker, views or listener that cannot be used.
-pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
+pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());
@@ -43,7 +43,7 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Configuration, broker or views that cannot be used.
-pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
+pub(crate) async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (key, keys) = config.log.read()?;
@@ -60,7 +60,7 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Configuration, broker, views, certificate or listener that cannot be used.
-pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
+pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-api", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());

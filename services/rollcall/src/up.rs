@@ -3,8 +3,8 @@
 //! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
 //! when all is ready, shows what happens, and stops it all again.
 
-pub mod announcement;
-pub mod demo;
+pub(crate) mod announcement;
+pub(crate) mod demo;
 pub mod events;
 mod ready;
 
@@ -62,45 +62,45 @@ const COMMAND_KEY: &str = "api/command.key";
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Data folder: log, views, keys; made if absent
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Fleet file (YAML): applied at start and at SIGHUP
     #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
-    pub fleet: Option<PathBuf>,
+    pub(crate) fleet: Option<PathBuf>,
     /// Where to accept MQTT over TLS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8883", env = "ROLLCALL_LISTEN")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Where to serve the API over HTTPS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8943", env = "ROLLCALL_API_LISTEN")]
-    pub api: SocketAddr,
+    pub(crate) api: SocketAddr,
     /// How registry events are shown on standard output
     #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    pub(crate) output: Output,
     /// Make a demo CA and device certificate and say how to register it; the fleet file must declare $DATA/demo/ca.crt
     #[arg(long)]
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// The broker to use instead of the embedded log
     #[command(flatten)]
-    pub nats: NatsArguments,
+    pub(crate) nats: NatsArguments,
     /// Log filter, such as `info` or `rollcall_connector=debug,warn`
     #[arg(
         long,
         value_name = "FILTER",
         default_value = "warn,rollcall=info,rollcall_connector=info,rollcall_registrar=info,rollcall_api=info"
     )]
-    pub log: String,
+    pub(crate) log: String,
     /// OTLP/gRPC endpoint of an OpenTelemetry collector
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
-    pub otlp: Option<String>,
+    pub(crate) otlp: Option<String>,
 }
 
 /// Runs everything until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// What cannot be opened, bound or read. A rejected line of the fleet file is reported and does not stop the rest.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = TelemetryConfig {
         log_filter: Some(arguments.log.clone()),
         otlp_endpoint: arguments.otlp.clone(),

@@ -40,7 +40,7 @@ const RATE_LIMITED: &str = "IOTDA.021101";
 
 /// Why there is no answer to act on.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// The URL cannot be used.
     #[error("{url:?} is no URL of an API: {reason}")]
     Url {
@@ -106,7 +106,7 @@ pub enum ClientError {
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// With an access key: every request is signed.
     AccessKey {
         /// Its id.
@@ -124,19 +124,19 @@ pub enum Credentials {
 }
 
 /// What was answered: the body, or a refusal that is about the request.
-pub type Answer = Result<Value, Refusal>;
+pub(crate) type Answer = Result<Value, Refusal>;
 
 /// A refusal that is about the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The API's own code.
-    pub code: String,
+    pub(crate) code: String,
     /// What was wrong, where, and what to do.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// See the file.
-pub struct Client {
+pub(crate) struct Client {
     https: bool,
     host: String,
     port: u16,
@@ -154,7 +154,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Url`].
-    pub fn new(url: &str, ca_file: Option<PathBuf>, credentials: Credentials) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str, ca_file: Option<PathBuf>, credentials: Credentials) -> Result<Self, ClientError> {
         let shown = without_credentials(url);
         let refused = |reason| ClientError::Url { url: shown.clone(), reason };
         if url.contains('@') {
@@ -186,7 +186,7 @@ impl Client {
 
     /// The same, connecting to this address: for a server whose certificate is for a name that does not lead to it.
     #[must_use]
-    pub fn at(mut self, address: SocketAddr) -> Self {
+    pub(crate) fn at(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }
@@ -195,7 +195,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; a refusal that is about the request is an [`Answer`].
-    pub async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: &Method,
         path: &str,

@@ -4,10 +4,10 @@
 //! other, as an operator. A file declares what must be there; what it does not mention is left alone. Applying it again
 //! changes nothing.
 
-pub mod apply;
-pub mod document;
-pub mod report;
+mod apply;
+mod document;
+mod report;
 
-pub use apply::{ApplyError, FleetFileClient, Outcome};
-pub use document::{Document, FleetFileError};
-pub use report::report;
+pub(crate) use apply::{ApplyError, FleetFileClient};
+pub(crate) use document::Document;
+pub(crate) use report::report;

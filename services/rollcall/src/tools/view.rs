@@ -30,30 +30,30 @@ use crate::{
 
 /// What to do with views.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Fold the log afresh and compare digests with the views of a process that has ended
     Verify(VerifyArguments),
 }
 
 /// Arguments of `rollcall view verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArguments {
+pub(crate) struct VerifyArguments {
     /// The process's data folder
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// The broker that holds the log; without one, the embedded log in the data folder
     #[command(flatten)]
-    pub nats: NatsArguments,
+    pub(crate) nats: NatsArguments,
     /// The registrars' public keys, oldest first [default: that of the key in the data folder]
     #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
-    pub registrar_keys: Vec<PublicKey>,
+    pub(crate) registrar_keys: Vec<PublicKey>,
 }
 
 /// Does what the arguments say; the exit code is a failure if a view differs.
 ///
 /// # Errors
 /// A log or view that cannot be opened.
-pub async fn run(command: &Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify(arguments) => verify(arguments).await,
     }

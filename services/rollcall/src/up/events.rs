@@ -33,7 +33,7 @@ const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people
     #[default]
     Text,
@@ -43,7 +43,7 @@ pub enum Output {
 
 /// Prints the records of every log from now on, also of instances that appear later, until `shutdown`. The store's views
 /// only say from where a log has to be read.
-pub async fn show(
+pub(crate) async fn show(
     log: Arc<dyn RegistryLog>,
     store: Store,
     mut fleet: watch::Receiver<Arc<FleetSnapshot>>,

@@ -31,18 +31,18 @@ const INSTANCE_NOT_FOUND: &str = "IOTDA.014907";
 
 /// What applying came to.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Declarations that changed something.
-    pub changes: usize,
+    pub(crate) changes: usize,
     /// What was refused, with its place.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// What an operator still has to do.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Why applying stopped before its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
+pub(crate) enum ApplyError {
     /// The API cannot be asked.
     #[error("{place}: the API cannot be asked")]
     At {
@@ -64,11 +64,11 @@ pub enum ApplyError {
 }
 
 /// Applies fleet files.
-pub struct FleetFileClient {
+pub(crate) struct FleetFileClient {
     /// The API, with an operator's credentials.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Stops waiting.
-    pub shutdown: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl FleetFileClient {
@@ -76,7 +76,7 @@ impl FleetFileClient {
     ///
     /// # Errors
     /// [`ApplyError`] if the API cannot be asked; refusals are in the [`Outcome`].
-    pub async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+    pub(crate) async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
         let stopping = self.shutdown.clone();
         stopping.run_until_cancelled(self.apply_all(document)).await.unwrap_or(Err(ApplyError::Stopped))
     }

@@ -4,7 +4,7 @@ use super::{apply::Outcome, document::Document};
 
 /// Prints what was refused and what is left to do; how much has changed goes into the log.
 #[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
-pub fn report(document: &Document, outcome: Outcome) {
+pub(crate) fn report(document: &Document, outcome: Outcome) {
     for fault in &outcome.faults {
         eprintln!("rollcall: {}:{fault}", document.file.display());
     }
