@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use rollcall::events;
+use rollcall::up::events;
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_harness::{
     api::Api,

@@ -1,16 +1,21 @@
 //! The command line: what there is, and which part does it. Data on standard output, the rest on standard error.
 
+pub mod explain;
+pub(crate) mod nats_arguments;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    apply, device,
-    fleet_file::Document,
-    log_command, pki,
-    process_config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
-    processes, up, view,
+    operator::{apply, fleet_file::Document},
+    processes::{
+        self,
+        config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
+    },
+    tools::{device, log, pki, view},
+    up,
 };
 
 /// Rollcall registers a device the moment it first connects.
@@ -38,7 +43,7 @@ enum Command {
     View(view::Command),
     /// Look whether all in the logs is the registrars', and change how that is proven
     #[command(subcommand)]
-    Log(log_command::Command),
+    Log(log::Command),
     /// Check a process's configuration file, or a fleet file (.yaml, .yml), without starting anything
     CheckConfig(ConfigFile),
     /// Print a process's configuration with every default filled in
@@ -83,7 +88,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(processes::api(config))?;
         }
         Command::Apply(arguments) => return runtime()?.block_on(apply::run(&arguments)),
-        Command::Log(command) => return runtime()?.block_on(log_command::run(&command)),
+        Command::Log(command) => return runtime()?.block_on(log::run(&command)),
         Command::View(command) => return runtime()?.block_on(view::run(&command)),
         Command::CheckConfig(file) => println!("{}", check(&file)?),
         Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),
@@ -116,13 +121,4 @@ fn check(file: &ConfigFile) -> anyhow::Result<String> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// Prints an error and its causes, outermost first.
-#[expect(clippy::print_stderr, reason = "the one place that tells a person why the command failed")]
-pub fn explain(error: &anyhow::Error) {
-    eprintln!("rollcall: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
-    }
 }

@@ -5,21 +5,11 @@
 //! (`view verify`), make development certificates (`pki`), connect as a device would (`device`).
 //! Not its job: deciding anything; that is the domain's, through the registrar.
 //!
-//! Read [`cli`] first, then [`up`], then [`fleet_file`].
+//! Read [`cli`] first, then [`up`] and [`processes`], which start the services, then [`operator`], which asks the API, and
+//! [`tools`], which do not go through it.
 
-pub mod announce;
-pub mod api_client;
-pub mod apply;
 pub mod cli;
-pub mod demo;
-pub mod device;
-pub mod events;
-pub mod fleet_file;
-pub mod log_command;
-pub mod log_keys;
-pub mod nats_arguments;
-pub mod pki;
-pub mod process_config;
-pub mod processes;
+mod operator;
+mod processes;
+mod tools;
 pub mod up;
-pub mod view;

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use rollcall::cli;
+use rollcall::cli::{self, explain::explain};
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     match cli::run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            cli::explain(&error);
+            explain(&error);
             ExitCode::FAILURE
         }
     }

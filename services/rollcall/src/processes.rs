@@ -1,44 +1,29 @@
 //! `rollcall connector`, `rollcall registrar` and `rollcall api`: one service in one process, on NATS.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+pub(crate) mod backbone;
+pub(crate) mod config;
+pub(crate) mod dependencies;
+pub(crate) mod log_keys;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_backbone::{Backbone, BackboneError, seal::SealKeys, signing::SigningKey};
-use rollcall_chassis::{
-    clock::{Clock as _, SystemClock},
-    entropy::{Entropy as _, SystemEntropy},
-    shutdown, telemetry,
-};
-use rollcall_connector::ConnectorStatus;
-use rollcall_log_embedded::EmbeddedConfig;
-use rollcall_projection::{
-    admission::{Store, StoreConfig as Views},
-    fleet::{self, FleetSnapshot},
-    freshness::Freshness,
-};
+use rollcall_api::FirstAdministrator;
+use rollcall_chassis::{shutdown, telemetry};
+use rollcall_projection::admission::StoreConfig as Views;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    nats_arguments::NatsArguments,
-    process_config::{self, ApiProcess, ConnectorProcess, NatsTable, RegistrarProcess},
-};
-
-/// What every service stands on.
-pub(crate) struct Ground {
-    pub(crate) backbone: Backbone,
-    pub(crate) store: Store,
-    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
-    pub(crate) freshness: Freshness,
-}
+use backbone::Streams;
+use config::{ApiProcess, ConnectorProcess, RegistrarProcess};
+use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts};
 
 /// Runs a connector until it is told to stop.
 ///
 /// # Errors
 /// Configuration, broker, views or listener that cannot be used.
-pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
+pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());
@@ -46,10 +31,10 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-connector", Streams::Looks, views, &shutdown).await?;
-    let parts = connector_parts(&ground, announce_bound(), watch::Sender::default());
+    let dependencies = connect_dependencies(&config.nats, "rollcall-connector", Streams::Expect, views, &shutdown).await?;
+    let parts = connector_parts(&dependencies, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
-    ground.store.close().await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the connector stopped")
 }
@@ -58,15 +43,15 @@ pub async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Configuration, broker or views that cannot be used.
-pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
+pub(crate) async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (key, keys) = config.log.read()?;
     let folder = config.data.join("views");
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-registrar", Streams::Makes, views, &shutdown).await?;
-    rollcall_registrar::run(config.registrar, registrar_parts(&ground, Arc::new(key)), shutdown.clone()).await;
-    ground.store.close().await;
+    let dependencies = connect_dependencies(&config.nats, "rollcall-registrar", Streams::Declare, views, &shutdown).await?;
+    rollcall_registrar::run(config.registrar, registrar_parts(&dependencies, Arc::new(key)), shutdown.clone()).await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     Ok(())
 }
@@ -75,7 +60,7 @@ pub async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Configuration, broker, views, certificate or listener that cannot be used.
-pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
+pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
     let telemetry = telemetry::start("rollcall-api", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());
@@ -83,108 +68,36 @@ pub async fn api(config: ApiProcess) -> anyhow::Result<()> {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
     let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys };
-    let ground = stand_on_nats(&config.nats, "rollcall-api", Streams::Looks, views, &shutdown).await?;
-    let (welcome, welcomed) = oneshot::channel();
+    let dependencies = connect_dependencies(&config.nats, "rollcall-api", Streams::Expect, views, &shutdown).await?;
+    let (first_administrator, created) = oneshot::channel();
     tokio::spawn(async move {
-        if let Ok(welcome) = welcomed.await {
-            print_welcome(&welcome);
+        if let Ok(first_administrator) = created.await {
+            print_first_administrator(&first_administrator);
         }
     });
-    let outcome = rollcall_api::run(config.api, api_parts(&ground, announce_bound(), welcome, None), shutdown.clone()).await;
-    ground.store.close().await;
+    let outcome = rollcall_api::run(
+        config.api,
+        api_parts(&dependencies, announce_bound(), first_administrator, None),
+        shutdown.clone(),
+    )
+    .await;
+    dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")
 }
 
 /// Only who has made the first administrator knows the password, and only now.
 #[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
-fn print_welcome(welcome: &FirstAdministrator) {
-    if let Some(password) = &welcome.password {
-        println!("first administrator: {} with password {}", welcome.operator, password.expose_secret());
-        println!("its access key: {} with secret {}", welcome.access_key, welcome.secret_key.expose_secret());
-        println!("its project_id: {}", welcome.project_id);
+fn print_first_administrator(first_administrator: &FirstAdministrator) {
+    if let Some(password) = &first_administrator.password {
+        println!("first administrator: {} with password {}", first_administrator.operator, password.expose_secret());
+        println!(
+            "its access key: {} with secret {}",
+            first_administrator.access_key,
+            first_administrator.secret_key.expose_secret()
+        );
+        println!("its project_id: {}", first_administrator.project_id);
     }
-}
-
-pub(crate) fn api_parts(
-    ground: &Ground,
-    bound: oneshot::Sender<SocketAddr>,
-    first_administrator: oneshot::Sender<FirstAdministrator>,
-    fleet_file_credentials: Option<oneshot::Sender<AccessCredentials>>,
-) -> rollcall_api::Parts {
-    rollcall_api::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        freshness: ground.freshness.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        bound,
-        first_administrator,
-        fleet_file_credentials,
-    }
-}
-
-pub(crate) fn connector_parts(
-    ground: &Ground,
-    bound: oneshot::Sender<SocketAddr>,
-    status: watch::Sender<ConnectorStatus>,
-) -> rollcall_connector::Parts {
-    rollcall_connector::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        freshness: ground.freshness.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        bound,
-        status,
-    }
-}
-
-pub(crate) fn registrar_parts(ground: &Ground, key: Arc<SigningKey>) -> rollcall_registrar::Parts {
-    rollcall_registrar::Parts {
-        backbone: ground.backbone.clone(),
-        store: ground.store.clone(),
-        fleet: ground.fleet.clone(),
-        key,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    }
-}
-
-/// What a process does about streams that are not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Streams {
-    /// It makes them: a registrar.
-    Makes,
-    /// It waits for them: its account may make none.
-    Looks,
-}
-
-async fn stand_on_nats(
-    nats: &NatsTable,
-    name: &str,
-    streams: Streams,
-    views: Views,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Ground> {
-    stand(connect(nats, name, streams).await?, &views, shutdown)
-}
-
-/// Where a process with this data folder keeps its views, with the memory that they take by default.
-pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
-    Views { folder: data.join("views"), cache_bytes_max: process_config::default_cache(), directory, keys }
-}
-
-/// Opens the views of a process and follows the fleet.
-pub(crate) fn stand(backbone: Backbone, views: &Views, shutdown: &CancellationToken) -> anyhow::Result<Ground> {
-    let store = Store::open(views)?;
-    let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
-    let keys = views.keys.iter().copied().collect();
-    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
-    freshness.track_fleet(fleet.clone());
-    Ok(Ground { backbone, store, fleet, freshness })
 }
 
 /// Prints the bound address once, on standard output: programs wait for this line.
@@ -205,43 +118,4 @@ pub(crate) async fn finish(shutdown: CancellationToken, telemetry: telemetry::Te
     if tokio::task::spawn_blocking(move || telemetry.flush()).await.is_err() {
         tracing::warn!("telemetry could not be flushed");
     }
-}
-
-/// On NATS if its arguments name a server, or on the embedded log in a data folder.
-pub(crate) async fn open_backbone(
-    nats: &NatsArguments,
-    name: &str,
-    streams: Streams,
-    data: &Path,
-) -> anyhow::Result<Backbone> {
-    match nats.to_table() {
-        Some(table) => connect(&table, name, streams).await,
-        None => {
-            let folder = data.join("log");
-            let config = EmbeddedConfig::new(Arc::new(|| SystemClock.unix_ms()), Arc::new(|| SystemEntropy.uuid_v4()));
-            rollcall_log_embedded::open(&folder, config)
-                .with_context(|| format!("cannot use the embedded log in {}", folder.display()))
-        }
-    }
-}
-
-async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
-    let mut config = nats.to_config(name)?;
-    config.declares = streams == Streams::Makes;
-    let connected = rollcall_log_nats::connect(config).await;
-    connected.map_err(|error| {
-        let context = match &error {
-            BackboneError::StreamDiffers { .. } => {
-                "the broker's streams are not as this was told: the number of copies is `replicas` in [nats], --nats-replicas and \
-                 ROLLCALL_NATS_REPLICAS, the same for every process and command"
-            }
-            BackboneError::Unavailable { .. }
-            | BackboneError::Unwritable { .. }
-            | BackboneError::LimitReached { .. }
-            | BackboneError::Full { .. }
-            | BackboneError::Damaged { .. }
-            | BackboneError::Closed => "cannot use the broker",
-        };
-        anyhow::Error::new(error).context(context)
-    })
 }

@@ -3,6 +3,9 @@
 //! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
 //! when all is ready, shows what happens, and stops it all again.
 
+pub(crate) mod announcement;
+pub(crate) mod demo;
+pub mod events;
 mod ready;
 
 use std::{
@@ -30,67 +33,74 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use announcement::Announcement;
+use events::Output;
+
 use crate::{
-    announce::Announcement,
-    api_client::{Client, Credentials},
-    demo,
-    events::{self, Output},
-    fleet_file::{Applier, ApplyError, Document, Outcome},
-    log_command, log_keys,
-    nats_arguments::NatsArguments,
-    processes::{self, Ground, Streams, open_backbone},
+    cli::{explain::explain, nats_arguments::NatsArguments},
+    operator::{
+        api_client::{Client, Credentials},
+        fleet_file::{ApplyError, Document, FleetFileClient, report},
+    },
+    processes::{
+        self,
+        backbone::{Streams, open_backbone},
+        dependencies::{self, Dependencies},
+        log_keys,
+    },
+    tools,
 };
 
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
 /// that is called so would be served this one, which is no less the platform's.
 const API_CERTIFICATE: &str = "api";
 /// Said where the fleet file cannot be applied for want of an operator.
-const NO_APPLIER: &str = "there is no enabled operator fleet-file with an enabled access key, whom the fleet file is applied as: \
+const NO_FLEET_FILE_OPERATOR: &str = "there is no enabled operator fleet-file with an enabled access key, whom the fleet file is applied as: \
                           enable or make them (docs/guides/api.md), and start again";
 /// The API's command key in the data folder.
 const COMMAND_KEY: &str = "api/command.key";
 
 /// Arguments of `rollcall up`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Data folder: log, views, keys; made if absent
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Fleet file (YAML): applied at start and at SIGHUP
     #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
-    pub fleet: Option<PathBuf>,
+    pub(crate) fleet: Option<PathBuf>,
     /// Where to accept MQTT over TLS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8883", env = "ROLLCALL_LISTEN")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Where to serve the API over HTTPS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8943", env = "ROLLCALL_API_LISTEN")]
-    pub api: SocketAddr,
+    pub(crate) api: SocketAddr,
     /// How registry events are shown on standard output
     #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    pub(crate) output: Output,
     /// Make a demo CA and device certificate and say how to register it; the fleet file must declare $DATA/demo/ca.crt
     #[arg(long)]
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// The broker to use instead of the embedded log
     #[command(flatten)]
-    pub nats: NatsArguments,
+    pub(crate) nats: NatsArguments,
     /// Log filter, such as `info` or `rollcall_connector=debug,warn`
     #[arg(
         long,
         value_name = "FILTER",
         default_value = "warn,rollcall=info,rollcall_connector=info,rollcall_registrar=info,rollcall_api=info"
     )]
-    pub log: String,
+    pub(crate) log: String,
     /// OTLP/gRPC endpoint of an OpenTelemetry collector
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
-    pub otlp: Option<String>,
+    pub(crate) otlp: Option<String>,
 }
 
 /// Runs everything until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// What cannot be opened, bound or read. A rejected line of the fleet file is reported and does not stop the rest.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = TelemetryConfig {
         log_filter: Some(arguments.log.clone()),
         otlp_endpoint: arguments.otlp.clone(),
@@ -110,26 +120,27 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
-    let backbone = open_backbone(&arguments.nats, "rollcall-up", Streams::Makes, &arguments.data).await?;
+    let backbone = open_backbone(&arguments.nats, "rollcall-up", Streams::Declare, &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
-    let (key, keys) = log_keys::of_data_folder(&arguments.data)?;
-    for log in log_command::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
+    let (key, keys) = log_keys::open_or_make(&arguments.data)?;
+    for log in tools::log::adopt_all(&backbone.log, &key, &keys).await.context("cannot adopt the logs")? {
         tracing::info!(%log, "adopted: from now on only what is sealed counts");
     }
-    let ground = processes::stand(backbone, &processes::views(&arguments.data, true, keys), shutdown)?;
+    let dependencies =
+        dependencies::open_dependencies(backbone, &dependencies::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
-    let served = serve_on(arguments, &ground, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
+    let served = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
     Announcement::remove(&arguments.data);
     shutdown.cancel();
-    ground.store.close().await;
+    dependencies.store.close().await;
     served
 }
 
 /// Everything between opening what the services stand on and closing it.
 async fn serve_on(
     arguments: &Arguments,
-    ground: &Ground,
+    dependencies: &Dependencies,
     key: Arc<SigningKey>,
     document: Option<Document>,
     demo: Option<&demo::Files>,
@@ -149,13 +160,13 @@ async fn serve_on(
     services.spawn(issue_server_certificates(
         platform_ca,
         arguments.data.join("tls"),
-        ground.fleet.clone(),
+        dependencies.fleet.clone(),
         shutdown.clone(),
     ));
     services.spawn(events::show(
-        ground.backbone.log.clone(),
-        ground.store.clone(),
-        ground.fleet.clone(),
+        dependencies.backbone.log.clone(),
+        dependencies.store.clone(),
+        dependencies.fleet.clone(),
         arguments.output,
         shutdown.clone(),
     ));
@@ -163,32 +174,33 @@ async fn serve_on(
     let mut connector = status.subscribe();
     let command_key = command_key::read_or_make(&arguments.data.join(COMMAND_KEY), &SystemEntropy)?;
     let keys = (key, command_key.public());
-    let address = start_services(arguments, ground, keys, status, &services, shutdown).await?;
-    let mut api = start_api(arguments, ground, &services, shutdown).await?;
-    let mut applier = None;
+    let address = start_services(arguments, dependencies, keys, status, &services, shutdown).await?;
+    let mut api = start_api(arguments, dependencies, &services, shutdown).await?;
+    let mut fleet_file_client = None;
     if let Some(document) = document {
-        match self::applier(&mut api, &server_ca_file, shutdown).await? {
-            Some(made) => match applier.insert(made).apply(&document).await {
+        match connect_as_operator(&mut api, &server_ca_file, shutdown).await? {
+            Some(made) => match fleet_file_client.insert(made).apply(&document).await {
                 Ok(outcome) => report(&document, outcome),
                 Err(ApplyError::Stopped) => return Ok(()),
                 Err(error) => return Err(error).context("cannot apply the fleet file"),
             },
             None if shutdown.is_cancelled() => return Ok(()),
             // What is there is served all the same: devices have not asked for the file.
-            None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER)),
+            None => explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR)),
         }
     }
-    ready::until_served(ground, &mut connector, shutdown).await?;
-    let Some(welcome) = shutdown.run_until_cancelled(&mut api.welcome).await else { return Ok(()) };
+    ready::until_served(dependencies, &mut connector, shutdown).await?;
+    let Some(first_administrator) = shutdown.run_until_cancelled(&mut api.first_administrator).await else { return Ok(()) };
     // Nothing is told where the first administrator is there no longer.
-    let described = ready::api(&api.address, &server_ca_file, welcome.ok());
+    let described = ready::api(&api.address, &server_ca_file, first_administrator.ok());
     let announce = || {
-        let announcement = ready::announcement(arguments, ground, address, &server_ca_file, &described, demo, shutdown)?;
+        let announcement =
+            ready::announcement(arguments, dependencies, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
     ready::print(arguments.output, &announce()?, described.first_password.as_deref())?;
-    reapply_on_hangup(arguments, applier, announce, hangup, shutdown).await?;
+    reapply_on_hangup(arguments, fleet_file_client, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;
     Ok(())
@@ -201,7 +213,7 @@ fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
 /// Starts registrar and connector; returns the connector's bound address. Whichever ends first stops the other.
 async fn start_services(
     arguments: &Arguments,
-    ground: &Ground,
+    dependencies: &Dependencies,
     (key, command_key): (Arc<SigningKey>, PublicKey),
     status: watch::Sender<ConnectorStatus>,
     services: &TaskTracker,
@@ -214,8 +226,9 @@ async fn start_services(
         ..rollcall_connector::Config::default()
     };
     let registrar = rollcall_registrar::Config { command_keys: vec![command_key], ..rollcall_registrar::Config::default() };
-    let registrar = rollcall_registrar::run(registrar, processes::registrar_parts(ground, key), shutdown.clone());
-    let connector = rollcall_connector::run(config, processes::connector_parts(ground, bound, status), shutdown.clone());
+    let registrar = rollcall_registrar::run(registrar, dependencies::registrar_parts(dependencies, key), shutdown.clone());
+    let connector =
+        rollcall_connector::run(config, dependencies::connector_parts(dependencies, bound, status), shutdown.clone());
     let (stopping, failed) = (shutdown.clone(), shutdown.clone());
     services.spawn(async move {
         registrar.await;
@@ -241,21 +254,21 @@ async fn start_services(
 /// A started API: where it is, and what its first administrator needs.
 struct StartedApi {
     address: SocketAddr,
-    welcome: oneshot::Receiver<FirstAdministrator>,
+    first_administrator: oneshot::Receiver<FirstAdministrator>,
     /// What the fleet file is applied with; nothing comes if there is no file.
-    applier: oneshot::Receiver<AccessCredentials>,
+    fleet_file_credentials: oneshot::Receiver<AccessCredentials>,
 }
 
 /// Starts the API; returns once it is bound. When it ends, everything does.
 async fn start_api(
     arguments: &Arguments,
-    ground: &Ground,
+    dependencies: &Dependencies,
     services: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<StartedApi> {
-    let ((bound, address), (welcoming, welcome), (letting_in, applier)) =
+    let ((bound, address), (administrator_sender, first_administrator), (credentials_sender, fleet_file_credentials)) =
         (oneshot::channel(), oneshot::channel(), oneshot::channel());
-    let letting_in = arguments.fleet.is_some().then_some(letting_in);
+    let credentials_sender = arguments.fleet.is_some().then_some(credentials_sender);
     let tls_folder = arguments.data.join("tls");
     let config = rollcall_api::Config {
         listen: arguments.api,
@@ -266,7 +279,11 @@ async fn start_api(
         command_key_file: arguments.data.join(COMMAND_KEY),
         ..rollcall_api::Config::default()
     };
-    let api = rollcall_api::run(config, processes::api_parts(ground, bound, welcoming, letting_in), shutdown.clone());
+    let api = rollcall_api::run(
+        config,
+        dependencies::api_parts(dependencies, bound, administrator_sender, credentials_sender),
+        shutdown.clone(),
+    );
     let (report, ended) = oneshot::channel();
     let failed = shutdown.clone();
     services.spawn(async move {
@@ -277,7 +294,7 @@ async fn start_api(
         }
     });
     tokio::select! {
-        Ok(address) = address => Ok(StartedApi { address, welcome, applier }),
+        Ok(address) = address => Ok(StartedApi { address, first_administrator, fleet_file_credentials }),
         Ok(outcome) = ended => {
             outcome.context("the API cannot start")?;
             anyhow::bail!("stopped while starting")
@@ -308,12 +325,12 @@ async fn issue_server_certificates(
 
 /// Applies the fleet file through this process's own API, as the operator that the API keeps for that; `None` if there is
 /// none, or the process is stopping.
-async fn applier(
+async fn connect_as_operator(
     api: &mut StartedApi,
     server_ca_file: &Path,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Option<Applier>> {
-    let Some(Ok(credentials)) = shutdown.run_until_cancelled(&mut api.applier).await else { return Ok(None) };
+) -> anyhow::Result<Option<FleetFileClient>> {
+    let Some(Ok(credentials)) = shutdown.run_until_cancelled(&mut api.fleet_file_credentials).await else { return Ok(None) };
     let AccessCredentials { access_key: id, secret_key: secret } = credentials;
     let ip = match api.address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -324,25 +341,14 @@ async fn applier(
     let url = format!("https://localhost:{}", api.address.port());
     let client = Client::new(&url, Some(server_ca_file.to_owned()), Credentials::AccessKey { id, secret })?;
     let client = client.at(SocketAddr::new(ip, api.address.port()));
-    Ok(Some(Applier { client, shutdown: shutdown.clone() }))
-}
-
-#[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
-pub(crate) fn report(document: &Document, outcome: Outcome) {
-    for fault in &outcome.faults {
-        eprintln!("rollcall: {}:{fault}", document.file.display());
-    }
-    for note in &outcome.notes {
-        eprintln!("rollcall: {note}");
-    }
-    tracing::info!(changes = outcome.changes, faults = outcome.faults.len(), "fleet file applied");
+    Ok(Some(FleetFileClient { client, shutdown: shutdown.clone() }))
 }
 
 /// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.
 /// What was announced is written again: there may be other instances now.
 async fn reapply_on_hangup(
     arguments: &Arguments,
-    mut applier: Option<Applier>,
+    mut client: Option<FleetFileClient>,
     announce: impl Fn() -> anyhow::Result<Announcement>,
     mut hangup: Signal,
     shutdown: &CancellationToken,
@@ -350,17 +356,17 @@ async fn reapply_on_hangup(
     while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
         match read_fleet_file(arguments) {
             Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
-            Ok(Some(document)) => match &mut applier {
-                None => crate::cli::explain(&anyhow::anyhow!(NO_APPLIER).context("the fleet file was not applied")),
-                Some(applier) => match applier.apply(&document).await {
+            Ok(Some(document)) => match &mut client {
+                None => explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR).context("the fleet file was not applied")),
+                Some(client) => match client.apply(&document).await {
                     Ok(outcome) => {
                         announce()?;
                         report(&document, outcome);
                     }
-                    Err(error) => crate::cli::explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
+                    Err(error) => explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
                 },
             },
-            Err(error) => crate::cli::explain(&error.context("the fleet file was not applied")),
+            Err(error) => explain(&error.context("the fleet file was not applied")),
         }
     }
     Ok(())

@@ -11,13 +11,13 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Arguments;
-use crate::{
-    announce::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
+use super::{
+    Arguments,
+    announcement::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
     demo,
     events::Output,
-    processes::Ground,
 };
+use crate::processes::dependencies::Dependencies;
 
 /// How long to wait for the connector to serve what the fleet file declares.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);
@@ -25,14 +25,14 @@ const SERVED_WITHIN: Duration = Duration::from_secs(20);
 /// Returns once the connector serves every instance of the fleet with all its verified CA certificates: what is announced
 /// as ready lets the first device in. An instance that does not get there is named, and the others are announced.
 pub(super) async fn until_served(
-    ground: &Ground,
+    dependencies: &Dependencies,
     connector: &mut watch::Receiver<ConnectorStatus>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut views = Vec::new();
-    for instance in ground.fleet.borrow().clone().fleet.instances.values() {
+    for instance in dependencies.fleet.borrow().clone().fleet.instances.values() {
         let (id, incarnation) = (instance.id.clone(), instance.incarnation);
-        let view = ground.store.admission(&id, incarnation, ground.backbone.log.clone(), shutdown.clone())?;
+        let view = dependencies.store.admission(&id, incarnation, dependencies.backbone.log.clone(), shutdown.clone())?;
         views.push((id, view));
     }
     // Counted at each look: a view that is being built has no CA certificates yet.
@@ -54,7 +54,7 @@ pub(super) async fn until_served(
 /// What is up now.
 pub(super) fn announcement(
     arguments: &Arguments,
-    ground: &Ground,
+    dependencies: &Dependencies,
     address: SocketAddr,
     server_ca_file: &Path,
     api: &ApiAnnouncement,
@@ -62,7 +62,7 @@ pub(super) fn announcement(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Announcement> {
     let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let snapshot = ground.fleet.borrow().clone();
+    let snapshot = dependencies.fleet.borrow().clone();
     let instances: Vec<_> = snapshot
         .fleet
         .instances
@@ -76,26 +76,30 @@ pub(super) fn announcement(
             server_ca_file: absolute(server_ca_file),
         })
         .collect();
-    let demo = demo.map(|files| describe_demo(files, ground, &instances, shutdown)).transpose()?;
+    let demo = demo.map(|files| describe_demo(files, dependencies, &instances, shutdown)).transpose()?;
     let log = arguments.nats.url.clone().unwrap_or_else(|| "embedded".to_owned());
     Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
 }
 
 /// The API, for who uses it.
-pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<FirstAdministrator>) -> ApiAnnouncement {
+pub(super) fn api(
+    address: &SocketAddr,
+    server_ca_file: &Path,
+    first_administrator: Option<FirstAdministrator>,
+) -> ApiAnnouncement {
     // A name, since many clients do not verify addresses; the certificate has both.
-    let password = welcome.as_ref().and_then(|welcome| welcome.password.as_ref());
+    let password = first_administrator.as_ref().and_then(|first_administrator| first_administrator.password.as_ref());
     let first_password = password.map(|password| password.expose_secret().to_owned());
     let host = if address.ip().is_loopback() { "localhost".to_owned() } else { address.ip().to_string() };
     ApiAnnouncement {
         url: format!("https://{host}:{}", address.port()),
         address: *address,
         ca_file: std::fs::canonicalize(server_ca_file).unwrap_or_else(|_| server_ca_file.to_owned()),
-        credentials: welcome.map(|welcome| ApiCredentials {
-            project_id: welcome.project_id,
-            operator: welcome.operator,
-            access_key: welcome.access_key,
-            secret_key: welcome.secret_key.expose_secret().to_owned(),
+        credentials: first_administrator.map(|first_administrator| ApiCredentials {
+            project_id: first_administrator.project_id,
+            operator: first_administrator.operator,
+            access_key: first_administrator.access_key,
+            secret_key: first_administrator.secret_key.expose_secret().to_owned(),
         }),
         first_password,
     }
@@ -103,15 +107,15 @@ pub(super) fn api(address: &SocketAddr, server_ca_file: &Path, welcome: Option<F
 
 fn describe_demo(
     files: &demo::Files,
-    ground: &Ground,
+    dependencies: &Dependencies,
     instances: &[InstanceAnnouncement],
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Demo> {
     let instance = instances.first().context("--demo needs a fleet file with an instance")?;
     let id = InstanceId::parse(&instance.id)?;
-    let fleet = ground.fleet.borrow().clone();
+    let fleet = dependencies.fleet.borrow().clone();
     let incarnation = fleet.fleet.instances.get(&id).context("the instance is gone again")?.incarnation;
-    let view = ground.store.admission(&id, incarnation, ground.backbone.log.clone(), shutdown.clone())?;
+    let view = dependencies.store.admission(&id, incarnation, dependencies.backbone.log.clone(), shutdown.clone())?;
     let program = std::env::current_exe().unwrap_or_else(|_| "rollcall".into());
     files.describe(&program, instance, &view.configuration())
 }

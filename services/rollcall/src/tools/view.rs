@@ -21,38 +21,39 @@ use rollcall_projection::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    log_keys,
-    nats_arguments::NatsArguments,
-    process_config,
-    processes::{Streams, open_backbone},
+    cli::nats_arguments::NatsArguments,
+    processes::{
+        backbone::{Streams, open_backbone},
+        config, log_keys,
+    },
 };
 
 /// What to do with views.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Fold the log afresh and compare digests with the views of a process that has ended
     Verify(VerifyArguments),
 }
 
 /// Arguments of `rollcall view verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArguments {
+pub(crate) struct VerifyArguments {
     /// The process's data folder
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// The broker that holds the log; without one, the embedded log in the data folder
     #[command(flatten)]
-    pub nats: NatsArguments,
+    pub(crate) nats: NatsArguments,
     /// The registrars' public keys, oldest first [default: that of the key in the data folder]
     #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
-    pub registrar_keys: Vec<PublicKey>,
+    pub(crate) registrar_keys: Vec<PublicKey>,
 }
 
 /// Does what the arguments say; the exit code is a failure if a view differs.
 ///
 /// # Errors
 /// A log or view that cannot be opened.
-pub async fn run(command: &Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify(arguments) => verify(arguments).await,
     }
@@ -70,11 +71,11 @@ async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
 /// Whether a view differs.
 #[expect(clippy::print_stdout, reason = "the comparison is this command's output")]
 async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Result<bool> {
-    let backbone = open_backbone(&arguments.nats, "rollcall-view", Streams::Looks, &arguments.data).await?;
-    let keys = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
+    let backbone = open_backbone(&arguments.nats, "rollcall-view", Streams::Expect, &arguments.data).await?;
+    let keys = log_keys::for_tool(&arguments.registrar_keys, &arguments.data)?;
     let shutdown = CancellationToken::new();
     let _stop_at_end = shutdown.clone().drop_guard();
-    let open = |folder: PathBuf| Store::open_as_left(folder, process_config::default_cache(), keys.clone());
+    let open = |folder: PathBuf| Store::open_as_left(folder, config::default_cache(), keys.clone());
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
     let mut fleet = fleet::follow(backbone.log.clone(), keys.clone(), shutdown.clone());

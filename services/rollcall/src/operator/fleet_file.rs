@@ -4,8 +4,10 @@
 //! other, as an operator. A file declares what must be there; what it does not mention is left alone. Applying it again
 //! changes nothing.
 
-pub mod apply;
-pub mod document;
+mod apply;
+mod document;
+mod report;
 
-pub use apply::{Applier, ApplyError, Outcome};
-pub use document::{Document, FleetFileError};
+pub(crate) use apply::{ApplyError, FleetFileClient};
+pub(crate) use document::Document;
+pub(crate) use report::report;

@@ -24,11 +24,11 @@ use shape::RawFleet;
 
 /// Where in the file something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Line, from 1.
-    pub line: u64,
+    pub(crate) line: u64,
     /// Path of the field, such as `instances[0].resource_spaces[1].products[0].id`.
-    pub field: String,
+    pub(crate) field: String,
 }
 
 impl fmt::Display for Place {
@@ -39,7 +39,7 @@ impl fmt::Display for Place {
 
 /// Why a fleet file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FleetFileError {
+pub(crate) enum FleetFileError {
     /// It cannot be read.
     #[error("cannot read the fleet file {file}")]
     Read {
@@ -79,11 +79,11 @@ fn plural(faults: usize) -> String {
 
 /// One value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Where.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Which rule, and what would satisfy it.
-    pub rule: String,
+    pub(crate) rule: String,
 }
 
 impl fmt::Display for Fault {
@@ -94,88 +94,88 @@ impl fmt::Display for Fault {
 
 /// Something declared, with its place.
 #[derive(Clone, Debug)]
-pub struct Declared<T> {
+pub(crate) struct Declared<T> {
     /// Where it stands.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What it is.
-    pub item: T,
+    pub(crate) item: T,
 }
 
 /// A checked fleet file.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub(crate) struct Document {
     /// The file, for messages.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// What it declares.
-    pub instances: Vec<Declared<InstanceDeclaration>>,
+    pub(crate) instances: Vec<Declared<InstanceDeclaration>>,
 }
 
 /// One instance with what it holds.
 #[derive(Clone, Debug)]
-pub struct InstanceDeclaration {
+pub(crate) struct InstanceDeclaration {
     /// The instance itself.
-    pub instance: InstanceDraft,
+    pub(crate) instance: InstanceDraft,
     /// Its resource spaces.
-    pub spaces: Vec<Declared<SpaceDeclaration>>,
+    pub(crate) spaces: Vec<Declared<SpaceDeclaration>>,
     /// Its self-registration templates.
-    pub templates: Vec<Declared<TemplateDeclaration>>,
+    pub(crate) templates: Vec<Declared<TemplateDeclaration>>,
 }
 
 /// One resource space with what it holds.
 #[derive(Clone, Debug)]
-pub struct SpaceDeclaration {
+pub(crate) struct SpaceDeclaration {
     /// Its id.
-    pub id: SpaceId,
+    pub(crate) id: SpaceId,
     /// Its name.
-    pub name: Box<str>,
+    pub(crate) name: Box<str>,
     /// Its products.
-    pub products: Vec<Declared<ProductDeclaration>>,
+    pub(crate) products: Vec<Declared<ProductDeclaration>>,
     /// Its policies.
-    pub policies: Vec<Declared<PolicyDeclaration>>,
+    pub(crate) policies: Vec<Declared<PolicyDeclaration>>,
     /// Its CA certificates.
-    pub cas: Vec<Declared<CaDeclaration>>,
+    pub(crate) cas: Vec<Declared<CaDeclaration>>,
 }
 
 /// One product.
 #[derive(Clone, Debug)]
-pub struct ProductDeclaration {
+pub(crate) struct ProductDeclaration {
     /// Its id.
-    pub id: ProductId,
+    pub(crate) id: ProductId,
     /// The rest.
-    pub details: ProductDetails,
+    pub(crate) details: ProductDetails,
 }
 
 /// One topic policy and what it is bound to.
 #[derive(Clone, Debug)]
-pub struct PolicyDeclaration {
+pub(crate) struct PolicyDeclaration {
     /// Its id.
-    pub id: PolicyId,
+    pub(crate) id: PolicyId,
     /// Its name.
-    pub name: Box<str>,
+    pub(crate) name: Box<str>,
     /// Its statements.
-    pub statements: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
     /// Whether it is bound to its whole resource space.
-    pub bound_to_space: bool,
+    pub(crate) bound_to_space: bool,
     /// The products that it is bound to.
-    pub bound_to_products: Vec<ProductId>,
+    pub(crate) bound_to_products: Vec<ProductId>,
 }
 
 /// One template.
 #[derive(Clone, Debug)]
-pub struct TemplateDeclaration {
+pub(crate) struct TemplateDeclaration {
     /// Its id.
-    pub id: TemplateId,
+    pub(crate) id: TemplateId,
     /// Its name.
-    pub name: Box<str>,
+    pub(crate) name: Box<str>,
     /// Its description.
-    pub description: Box<str>,
+    pub(crate) description: Box<str>,
     /// Its body, in the v5 API's shape.
-    pub body: TemplateDraft,
+    pub(crate) body: TemplateDraft,
 }
 
 /// How to prove to hold a CA's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub(crate) enum Proof {
     /// With the key itself: this machine signs the verification certificate. For development.
     Key(PathBuf),
     /// With a verification certificate that somebody made for the code that was issued.
@@ -186,19 +186,19 @@ pub enum Proof {
 
 /// One CA certificate and its binding.
 #[derive(Clone, Debug)]
-pub struct CaDeclaration {
+pub(crate) struct CaDeclaration {
     /// Its id.
-    pub id: CaId,
+    pub(crate) id: CaId,
     /// The certificate's file, for messages and proofs.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The certificate.
-    pub der: Box<[u8]>,
+    pub(crate) der: Box<[u8]>,
     /// How possession of its key is proven.
-    pub proof: Proof,
+    pub(crate) proof: Proof,
     /// The template bound to it.
-    pub template: Option<TemplateId>,
+    pub(crate) template: Option<TemplateId>,
     /// Whether unknown devices may register themselves.
-    pub self_registration: bool,
+    pub(crate) self_registration: bool,
 }
 
 impl Document {
@@ -206,7 +206,7 @@ impl Document {
     ///
     /// # Errors
     /// [`FleetFileError`] with every fault found.
-    pub fn read(file: &Path, data: &Path) -> Result<Self, FleetFileError> {
+    pub(crate) fn read(file: &Path, data: &Path) -> Result<Self, FleetFileError> {
         let text = std::fs::read_to_string(file).map_err(|source| FleetFileError::Read { file: file.into(), source })?;
         Self::parse(file, &text, data)
     }
@@ -215,7 +215,7 @@ impl Document {
     ///
     /// # Errors
     /// As [`Document::read`].
-    pub fn parse(file: &Path, text: &str, data: &Path) -> Result<Self, FleetFileError> {
+    pub(crate) fn parse(file: &Path, text: &str, data: &Path) -> Result<Self, FleetFileError> {
         let raw: RawFleet = serde_saphyr::from_str(text).map_err(|error| misshapen(file, &error))?;
         let mut checker = Checker { folder: file.parent().unwrap_or(Path::new(".")), data, faults: Vec::new() };
         let instances = checker.each("instances", &raw.instances, Checker::instance);

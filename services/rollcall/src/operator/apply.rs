@@ -16,12 +16,11 @@ use rollcall_chassis::{
 };
 use secrecy::SecretString;
 
-use crate::{
+use super::{
     api_client::{Client, Credentials},
-    fleet_file::{Applier, Document},
-    processes,
-    up::report,
+    fleet_file::{Document, FleetFileClient, report},
 };
+use crate::processes;
 
 /// Longest file with a secret or a password, bytes.
 const SECRET_BYTES_MAX: usize = 1024;
@@ -34,44 +33,44 @@ const PASSWORD_VARIABLE: &str = "ROLLCALL_PASSWORD";
 #[derive(Debug, Args)]
 #[command(after_help = "Give --access-key with --secret-file, or --user with --password-file. The secret may be in the \
                         environment instead: ROLLCALL_SECRET_KEY, ROLLCALL_PASSWORD.")]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Fleet file (YAML)
     #[arg(long, value_name = "FILE", env = "ROLLCALL_FLEET")]
-    pub fleet: PathBuf,
+    pub(crate) fleet: PathBuf,
     /// The deployment's API, such as https://api.example.com
     #[arg(long, value_name = "URL", env = "ROLLCALL_API_URL", required_unless_present = "nats")]
-    pub api: Option<String>,
+    pub(crate) api: Option<String>,
     /// CA certificate(s) (PEM) that the API's certificate leads to
     #[arg(long, value_name = "FILE", env = "ROLLCALL_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Id of an access key of an operator
     #[arg(long, value_name = "ID", env = "ROLLCALL_ACCESS_KEY", conflicts_with = "user")]
-    pub access_key: Option<String>,
+    pub(crate) access_key: Option<String>,
     /// File with the access key's secret; only its owner may read it
     #[arg(long, value_name = "FILE", env = "ROLLCALL_SECRET_FILE")]
-    pub secret_file: Option<PathBuf>,
+    pub(crate) secret_file: Option<PathBuf>,
     /// Name of an operator
     #[arg(long, value_name = "NAME", env = "ROLLCALL_USER")]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// File with the operator's password; only its owner may read it
     #[arg(long, value_name = "FILE", env = "ROLLCALL_PASSWORD_FILE")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// Gone: a fleet file is applied through the API
     #[arg(long, value_name = "URL", hide = true)]
-    pub nats: Option<String>,
+    pub(crate) nats: Option<String>,
     /// What $DATA means in the fleet file
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Log filter, such as `info`
     #[arg(long, value_name = "FILTER", default_value = "warn,rollcall=info")]
-    pub log: String,
+    pub(crate) log: String,
 }
 
 /// Applies the file. Fails with an exit code when something was refused; the rest has been applied.
 ///
 /// # Errors
 /// A file with faults (nothing is applied then), credentials that are not good, or an API or registrar that does not answer.
-pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.nats.is_some() {
         bail!(
             "a fleet file is applied through the API, as an operator: in place of --nats give --api URL, --ca-file FILE, and \
@@ -84,8 +83,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let document = Document::read(&arguments.fleet, &arguments.data)?;
     let url = arguments.api.as_deref().context("give --api URL")?;
     let client = Client::new(url, arguments.ca_file.clone(), credentials(arguments)?)?;
-    let mut applier = Applier { client, shutdown: shutdown.clone() };
-    let outcome = applier.apply(&document).await.context("cannot apply the fleet file")?;
+    let mut fleet_file_client = FleetFileClient { client, shutdown: shutdown.clone() };
+    let outcome = fleet_file_client.apply(&document).await.context("cannot apply the fleet file")?;
     let code = if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     report(&document, outcome);
     processes::finish(shutdown, telemetry).await;

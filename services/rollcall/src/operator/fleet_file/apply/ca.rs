@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{ApplyError, Contents};
 use crate::{
-    fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
-    pki,
+    operator::fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
+    tools::pki,
 };
 
 impl Contents<'_> {
@@ -16,21 +16,21 @@ impl Contents<'_> {
         let (wanted, place) = (&declared.item, &declared.place);
         let body = json!({ "content": pki::pem(&wanted.der) });
         let path = format!("/apps/{space}/certificates/{}", wanted.id);
-        let Some(mut found) = self.asking.declare(&path, &body, place).await? else { return Ok(()) };
+        let Some(mut found) = self.requests.declare(&path, &body, place).await? else { return Ok(()) };
         if found["status"] != true {
             if !self.prove(declared, &found).await? {
                 return Ok(());
             }
             // As it stands now: another one may have configured it meanwhile.
-            let Some(proven) = self.asking.declare(&path, &body, place).await? else { return Ok(()) };
+            let Some(proven) = self.requests.declare(&path, &body, place).await? else { return Ok(()) };
             found = proven;
         }
         let template = wanted.template.as_ref().map(|template| template.as_str());
         if found["template_id"].as_str() != template || found["provision_enable"] != wanted.self_registration {
             let body = json!({ "template_id": template, "provision_enable": wanted.self_registration });
             let path = self.of_certificate(wanted, "");
-            if self.asking.ask(Method::PUT, &path, Some(&body), place).await?.is_some() {
-                self.asking.outcome.changes += 1;
+            if self.requests.ask(Method::PUT, &path, Some(&body), place).await?.is_some() {
+                self.requests.outcome.changes += 1;
             }
         }
         Ok(())
@@ -43,30 +43,30 @@ impl Contents<'_> {
         let mut code = found["verify_code"].as_str().unwrap_or_default().to_owned();
         if found["verify_code_expired"] == true {
             let path = self.of_certificate(wanted, "/action?action_id=issue-code");
-            let Some(issued) = self.asking.ask(Method::POST, &path, Some(&json!({})), place).await? else {
+            let Some(issued) = self.requests.ask(Method::POST, &path, Some(&json!({})), place).await? else {
                 return Ok(false);
             };
-            self.asking.outcome.changes += 1;
+            self.requests.outcome.changes += 1;
             code = issued["verify_code"].as_str().unwrap_or_default().to_owned();
         }
         let pem = match &wanted.proof {
             Proof::Key(key) => pki::verification_certificate(&wanted.file, key, &code).map_err(|error| format!("{error:#}")),
             Proof::Certificate(file) if file.exists() => std::fs::read_to_string(file).map_err(|error| error.to_string()),
             Proof::Certificate(_) | Proof::Later => {
-                self.asking.outcome.notes.push(awaits_proof(self.asking.instance, wanted, &code));
+                self.requests.outcome.notes.push(awaits_proof(self.requests.instance, wanted, &code));
                 return Ok(false);
             }
         };
         match pem {
             Ok(pem) => {
                 let path = self.of_certificate(wanted, "/action?action_id=verify");
-                let proven = self.asking.ask(Method::POST, &path, Some(&json!({ "verify_content": pem })), place).await?;
-                self.asking.outcome.changes += usize::from(proven.is_some());
+                let proven = self.requests.ask(Method::POST, &path, Some(&json!({ "verify_content": pem })), place).await?;
+                self.requests.outcome.changes += usize::from(proven.is_some());
                 Ok(proven.is_some())
             }
             Err(rule) => {
                 let place = Place { line: place.line, field: format!("{}.proof_of_possession", place.field) };
-                self.asking.outcome.faults.push(Fault { place, rule });
+                self.requests.outcome.faults.push(Fault { place, rule });
                 Ok(false)
             }
         }

@@ -9,10 +9,8 @@ use anyhow::{Context as _, bail};
 use rollcall_domain::{certificate::CertificateFacts, registry::Configuration};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::{
-    announce::{Demo, InstanceAnnouncement, quoted},
-    pki,
-};
+use super::announcement::{Demo, InstanceAnnouncement, quoted};
+use crate::tools::pki;
 
 /// Days that the demo's certificates last.
 const DAYS: u32 = 365;
@@ -20,7 +18,7 @@ const DAYS: u32 = 365;
 const MESSAGE: &str = r#"{"services":[{"service_id":"engine","properties":{"rpm":900},"event_time":null}]}"#;
 
 /// The demo's files.
-pub struct Files {
+pub(crate) struct Files {
     ca: [PathBuf; 2],
     device: [PathBuf; 2],
 }
@@ -30,7 +28,7 @@ impl Files {
     ///
     /// # Errors
     /// If they cannot be made.
-    pub fn open_or_make(data: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open_or_make(data: &Path) -> anyhow::Result<Self> {
         let folder = data.join("demo");
         let pair = |name: &str| [folder.join(format!("{name}.crt")), folder.join(format!("{name}.key"))];
         let files = Self { ca: pair("ca"), device: pair("truck-0001") };
@@ -59,7 +57,7 @@ impl Files {
     ///
     /// # Errors
     /// If the instance would not register the demo's device.
-    pub fn describe(
+    pub(crate) fn describe(
         &self,
         program: &Path,
         instance: &InstanceAnnouncement,

@@ -29,11 +29,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How long to wait before following a log again after it could not be read.
-const FOLLOW_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people
     #[default]
     Text,
@@ -43,34 +43,34 @@ pub enum Output {
 
 /// Prints the records of every log from now on, also of instances that appear later, until `shutdown`. The store's views
 /// only say from where a log has to be read.
-pub async fn show(
+pub(crate) async fn show(
     log: Arc<dyn RegistryLog>,
     store: Store,
     mut fleet: watch::Receiver<Arc<FleetSnapshot>>,
     output: Output,
     shutdown: CancellationToken,
 ) {
-    let shown = Shown { log, store, output, shutdown };
-    let mut begun = HashSet::new();
+    let printer = Printer { log, store, output, shutdown };
+    let mut followed = HashSet::new();
     // What an instance's log holds when this process first sees it has been shown before, unless the instance is new.
     let mut from_start = false;
     loop {
         let snapshot = fleet.borrow_and_update().clone();
-        if begun.insert(SealedLog::FLEET) {
-            let start = Point::start(&SealedLog::FLEET, shown.store.keys());
-            shown.begin(SealedLog::FLEET, start, false);
+        if followed.insert(SealedLog::FLEET) {
+            let start = Point::start(&SealedLog::FLEET, printer.store.keys());
+            printer.follow(SealedLog::FLEET, start, false);
         }
         if snapshot.caught_up {
             for instance in snapshot.fleet.instances.values() {
                 let sealed = SealedLog::of(instance);
-                if begun.insert(sealed.clone()) {
-                    let start = shown.point(&instance.id, &sealed);
-                    shown.begin(sealed, start, from_start);
+                if followed.insert(sealed.clone()) {
+                    let start = printer.point(&instance.id, &sealed);
+                    printer.follow(sealed, start, from_start);
                 }
             }
             from_start = true;
         }
-        match shown.shutdown.run_until_cancelled(fleet.changed()).await {
+        match printer.shutdown.run_until_cancelled(fleet.changed()).await {
             Some(Ok(())) => {}
             Some(Err(_)) | None => return,
         }
@@ -78,63 +78,63 @@ pub async fn show(
 }
 
 /// What every log is shown with.
-struct Shown {
+struct Printer {
     log: Arc<dyn RegistryLog>,
     store: Store,
     output: Output,
     shutdown: CancellationToken,
 }
 
-impl Shown {
+impl Printer {
     /// Where this process's own view stands: up to there it is known what is ours.
     fn point(&self, instance: &InstanceId, sealed: &SealedLog) -> Point {
         let view = self.store.admission(instance, sealed.incarnation, Arc::clone(&self.log), self.shutdown.clone());
         view.map_or_else(|_| Point::start(sealed, self.store.keys()), |view| view.status().borrow().point())
     }
 
-    fn begin(&self, sealed: SealedLog, start: Point, from_start: bool) {
+    fn follow(&self, sealed: SealedLog, start: Point, from_start: bool) {
         let (log, keys, shutdown) = (Arc::clone(&self.log), self.store.keys().clone(), self.shutdown.clone());
         let output = self.output;
         tokio::spawn(async move {
-            let mut reading = Reading {
+            let mut printer = LogPrinter {
                 log,
                 sealed,
                 keys,
                 point: start,
-                told: Repeats::default(),
+                repeats: Repeats::default(),
                 shown: from_start.then_some(Position::START),
             };
-            shutdown.run_until_cancelled(reading.show(output)).await
+            shutdown.run_until_cancelled(printer.show(output)).await
         });
     }
 }
 
 /// One log being shown.
-struct Reading {
+struct LogPrinter {
     log: Arc<dyn RegistryLog>,
     sealed: SealedLog,
     keys: SealKeys,
     /// How far it is known what is ours.
     point: Point,
     /// What was said of a log that cannot be shown.
-    told: Repeats,
+    repeats: Repeats,
     /// How far it has been shown; `None` before the end of the log is known.
     shown: Option<Position>,
 }
 
-impl Reading {
+impl LogPrinter {
     async fn show(&mut self, output: Output) {
         loop {
             match self.follow(output).await {
                 Stop::Lost(error) => tracing::debug!(log = %self.sealed.log, %error, "cannot follow; trying again"),
                 stop @ (Stop::Diverged { .. } | Stop::Unproven(_)) => {
-                    if let Some(left_out) = self.told.failed(&stop) {
+                    if let Some(left_out) = self.repeats.failed(&stop) {
                         tracing::error!(log = %self.sealed.log, reason = %stop, left_out, "cannot show the log");
                     }
                     self.point = Point::start(&self.sealed, &self.keys);
                 }
             }
-            tokio::time::sleep(FOLLOW_AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
@@ -151,7 +151,7 @@ impl Reading {
                 Err(stop) => return stop,
             };
             for step in steps {
-                self.tell(step, after, output);
+                self.handle(step, after, output);
             }
         }
     }
@@ -161,7 +161,7 @@ impl Reading {
         self.log.last(&self.sealed.log).await
     }
 
-    fn tell(&mut self, step: Step, after: Position, output: Output) {
+    fn handle(&mut self, step: Step, after: Position, output: Output) {
         let log = &self.sealed.log;
         match step {
             Step::Batch(batch) => {
@@ -173,7 +173,7 @@ impl Reading {
             Step::Foreign { position, why, after: point } => {
                 if position > after {
                     let why = why.name();
-                    if let Some(left_out) = self.told.failed(why) {
+                    if let Some(left_out) = self.repeats.failed(why) {
                         tracing::error!(%log, %position, why, left_out, "a record that no registrar has sealed");
                     }
                 }
@@ -181,12 +181,12 @@ impl Reading {
             }
             Step::CaughtUp(_) => {}
             Step::Interrupted { reason } => {
-                if let Some(left_out) = self.told.failed(&reason) {
+                if let Some(left_out) = self.repeats.failed(&reason) {
                     tracing::warn!(%log, reason, left_out, "records are held up; going on by itself");
                 }
             }
             Step::Parked { at, reason } => {
-                if let Some(left_out) = self.told.failed(&reason) {
+                if let Some(left_out) = self.repeats.failed(&reason) {
                     tracing::error!(%log, position = %at, reason, left_out, "a record that cannot be read");
                 }
             }
@@ -200,14 +200,14 @@ fn print(entry: &Entry, record: &Record, output: Output) {
         Output::Json => println!(
             r#"{{"type":"record","position":{},"record":{}}}"#,
             entry.position,
-            String::from_utf8_lossy(&showable(entry, record))
+            String::from_utf8_lossy(&without_secrets(entry, record))
         ),
         Output::Text => println!("{}", line(entry.position, record)),
     }
 }
 
 /// The record's JSON, as it was written, but for what nobody may see.
-fn showable<'e>(entry: &'e Entry, record: &Record) -> Cow<'e, [u8]> {
+fn without_secrets<'e>(entry: &'e Entry, record: &Record) -> Cow<'e, [u8]> {
     let AnyEvent::Fleet(event) = &record.event else { return Cow::Borrowed(&entry.record) };
     let shown = event.for_people();
     if shown == *event {
@@ -387,7 +387,7 @@ mod tests {
             };
             let entry = Entry::bare(Position(1), codec::encode_record(&record));
             let text = line(Position(1), &record);
-            let json = String::from_utf8(showable(&entry, &record).into_owned()).unwrap();
+            let json = String::from_utf8(without_secrets(&entry, &record).into_owned()).unwrap();
             assert!(json.contains("olga") && json.contains("withheld") && !json.contains("argon2id"), "{json}");
             assert!(text.contains("olga") && !text.contains("argon2id"), "{text}");
         }

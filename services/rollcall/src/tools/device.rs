@@ -29,46 +29,46 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 
 /// Arguments of `rollcall device`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Access domain of the instance: resolved, and sent as SNI
     #[arg(long, value_name = "NAME")]
-    pub host: String,
+    pub(crate) host: String,
     /// MQTTS port
     #[arg(long, default_value_t = 8883)]
-    pub port: u16,
+    pub(crate) port: u16,
     /// Connect to this address instead of resolving the name
     #[arg(long, value_name = "IP:PORT")]
-    pub address: Option<SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
     /// CA certificate that the server's must lead to
     #[arg(long, value_name = "FILE")]
-    pub server_ca: PathBuf,
+    pub(crate) server_ca: PathBuf,
     /// The device's certificate, its intermediates behind it
     #[arg(long, value_name = "FILE")]
-    pub certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// The device's private key
     #[arg(long, value_name = "FILE")]
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
     /// Client id; any will do
     #[arg(long, default_value = "rollcall-device")]
-    pub client_id: String,
+    pub(crate) client_id: String,
     /// User name; any will do
     #[arg(long)]
-    pub user_name: Option<String>,
+    pub(crate) user_name: Option<String>,
     /// Topic to publish to; `{device_id}` stands for the id that the platform gave
     #[arg(long, default_value = "$oc/devices/{device_id}/sys/properties/report")]
-    pub topic: String,
+    pub(crate) topic: String,
     /// What to publish
     #[arg(long, default_value = r#"{"services":[{"service_id":"demo","properties":{"hello":1},"event_time":null}]}"#)]
-    pub message: String,
+    pub(crate) message: String,
     /// Topic filters to subscribe to; `{device_id}` as above
     #[arg(long, value_name = "FILTER")]
-    pub subscribe: Vec<String>,
+    pub(crate) subscribe: Vec<String>,
     /// How long to listen after publishing, seconds; 0: not at all
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]
-    pub listen_s: u64,
+    pub(crate) listen_s: u64,
     /// How long each step may take, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub timeout_s: u64,
+    pub(crate) timeout_s: u64,
 }
 
 type Connection = Framed<tls_client::Stream, MqttCodec>;
@@ -77,7 +77,7 @@ type Connection = Framed<tls_client::Stream, MqttCodec>;
 ///
 /// # Errors
 /// The step that failed and why, in words for the person who runs it.
-pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let step = Duration::from_secs(arguments.timeout_s);
     let address = resolve(arguments).await?;
     let socket = timeout(step, TcpStream::connect(address))
@@ -86,7 +86,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot connect to {address}: does the connector run there?"))?;
     say("tcp", &format!("connected to {address}"));
     let mut connection =
-        timeout(step, shake_hands(arguments, socket)).await.context("the TLS handshake took too long")??;
+        timeout(step, tls_handshake(arguments, socket)).await.context("the TLS handshake took too long")??;
     let acknowledged = timeout(step, connect(arguments, &mut connection)).await.context("no CONNACK in time")??;
     let device_id = device_id(&acknowledged);
     say("device", &format!("this device is {}", device_id.as_deref().unwrap_or("(the server did not say)")));
@@ -117,7 +117,7 @@ async fn resolve(arguments: &Arguments) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn shake_hands(arguments: &Arguments, socket: TcpStream) -> anyhow::Result<Connection> {
+async fn tls_handshake(arguments: &Arguments, socket: TcpStream) -> anyhow::Result<Connection> {
     let identity = Identity {
         server_ca: arguments.server_ca.clone(),
         certificate: arguments.certificate.clone(),

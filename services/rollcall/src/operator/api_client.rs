@@ -30,9 +30,9 @@ use tokio::{
 /// How long one request may take, with everything that is tried again.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// First wait before something is tried again.
-const AGAIN_MIN: Duration = Duration::from_millis(50);
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
 /// Longest wait before something is tried again.
-const AGAIN_MAX: Duration = Duration::from_secs(1);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Largest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The code for more requests than an operator may send: trying again helps.
@@ -40,7 +40,7 @@ const RATE_LIMITED: &str = "IOTDA.021101";
 
 /// Why there is no answer to act on.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// The URL cannot be used.
     #[error("{url:?} is no URL of an API: {reason}")]
     Url {
@@ -68,37 +68,37 @@ pub enum ClientError {
         source: TlsClientError,
     },
     /// The connection ended, or what came is not HTTP.
-    #[error("{asked}: the connection to the API failed")]
+    #[error("{operation}: the connection to the API failed")]
     Http {
         /// Method and path.
-        asked: String,
+        operation: String,
         /// Why.
         #[source]
         source: hyper::Error,
     },
     /// The API did not answer, or had no answer but that it cannot at the moment.
-    #[error("{asked}: no answer within {} s; last: {last}", DEADLINE.as_secs())]
+    #[error("{operation}: no answer within {} s; last: {last}", DEADLINE.as_secs())]
     TimedOut {
         /// Method and path.
-        asked: String,
+        operation: String,
         /// What was said last.
         last: String,
     },
     /// The API refused the credentials, or failed.
-    #[error("{asked}: {status}: {said}")]
+    #[error("{operation}: {status}: {said}")]
     Refused {
         /// Method and path.
-        asked: String,
+        operation: String,
         /// The HTTP status.
         status: u16,
         /// Its text and code.
         said: String,
     },
     /// The answer has not the form that it should have.
-    #[error("{asked}: the answer cannot be understood: {what}")]
+    #[error("{operation}: the answer cannot be understood: {what}")]
     Answer {
         /// Method and path.
-        asked: String,
+        operation: String,
         /// What is missing.
         what: &'static str,
     },
@@ -106,7 +106,7 @@ pub enum ClientError {
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// With an access key: every request is signed.
     AccessKey {
         /// Its id.
@@ -124,19 +124,19 @@ pub enum Credentials {
 }
 
 /// What was answered: the body, or a refusal that is about the request.
-pub type Answer = Result<Value, Refusal>;
+pub(crate) type Answer = Result<Value, Refusal>;
 
-/// A refusal that is about what was asked.
+/// A refusal that is about the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The API's own code.
-    pub code: String,
+    pub(crate) code: String,
     /// What was wrong, where, and what to do.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// See the file.
-pub struct Client {
+pub(crate) struct Client {
     https: bool,
     host: String,
     port: u16,
@@ -154,7 +154,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Url`].
-    pub fn new(url: &str, ca_file: Option<PathBuf>, credentials: Credentials) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str, ca_file: Option<PathBuf>, credentials: Credentials) -> Result<Self, ClientError> {
         let shown = without_credentials(url);
         let refused = |reason| ClientError::Url { url: shown.clone(), reason };
         if url.contains('@') {
@@ -186,7 +186,7 @@ impl Client {
 
     /// The same, connecting to this address: for a server whose certificate is for a name that does not lead to it.
     #[must_use]
-    pub fn at(mut self, address: SocketAddr) -> Self {
+    pub(crate) fn at(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }
@@ -195,17 +195,17 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; a refusal that is about the request is an [`Answer`].
-    pub async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: &Method,
         path: &str,
         instance: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer, ClientError> {
-        let asked = format!("{method} {path}");
+        let operation = format!("{method} {path}");
         let ends = tokio::time::Instant::now() + DEADLINE;
         let key = SystemEntropy.uuid_v4().to_string();
-        let mut wait = AGAIN_MIN;
+        let mut wait = RETRY_DELAY_MIN;
         loop {
             let attempt = self.attempt(method, path, instance, body, &key);
             let last = match tokio::time::timeout_at(ends, attempt).await {
@@ -218,8 +218,12 @@ impl Client {
                         503 => said,
                         _ if refusal.code == RATE_LIMITED => said,
                         // A token may have run out; an access key that is refused stays so.
-                        401 | 403 if self.token.take().is_some() && wait == AGAIN_MIN && is_of_a_token(&refusal) => said,
-                        401 | 500.. => return Err(ClientError::Refused { asked, status: answer.status, said }),
+                        401 | 403
+                            if self.token.take().is_some() && wait == RETRY_DELAY_MIN && is_about_the_token(&refusal) =>
+                        {
+                            said
+                        }
+                        401 | 500.. => return Err(ClientError::Refused { operation, status: answer.status, said }),
                         _ => return Ok(Err(refusal)),
                     }
                 }
@@ -230,10 +234,10 @@ impl Client {
                 Ok(Err(error)) => return Err(error),
             };
             if tokio::time::Instant::now() + wait >= ends {
-                return Err(ClientError::TimedOut { asked, last });
+                return Err(ClientError::TimedOut { operation, last });
             }
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(AGAIN_MAX);
+            wait = (wait * 2).min(RETRY_DELAY_MAX);
         }
     }
 
@@ -251,7 +255,7 @@ impl Client {
             if answer.status != 200 {
                 return Ok(answer);
             }
-            let what = ClientError::Answer { asked: "POST /rollcall/v1/login".to_owned(), what: "no token" };
+            let what = ClientError::Answer { operation: "POST /rollcall/v1/login".to_owned(), what: "no token" };
             self.token = Some(answer.body["token"].as_str().ok_or(what)?.to_owned().into());
         }
         let mut headers = vec![("idempotency-key", key.to_owned())];
@@ -265,7 +269,7 @@ impl Client {
 
     /// One request and its answer; signed if there is an access key to sign with.
     async fn send(&mut self, method: &Method, path: &str, more: &[(&str, String)], body: &str) -> Result<Raw, ClientError> {
-        let asked = format!("{method} {path}");
+        let operation = format!("{method} {path}");
         let date = date_text(SystemClock.unix_ms());
         let authority = self.authority();
         let mut headers: Vec<(&str, &str)> =
@@ -278,7 +282,7 @@ impl Client {
                 let request =
                     SignedRequest { method: method.as_str(), path, query, headers: &signed, body: body.as_bytes() };
                 let what = "the request cannot be signed";
-                Some(sign(id, secret, &request).map_err(|_| ClientError::Answer { asked: asked.clone(), what })?)
+                Some(sign(id, secret, &request).map_err(|_| ClientError::Answer { operation: operation.clone(), what })?)
             }
             Credentials::Password { .. } => None,
         };
@@ -291,13 +295,13 @@ impl Client {
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned())));
         let request =
-            request.map_err(|_| ClientError::Answer { asked: asked.clone(), what: "the request cannot be sent" })?;
-        let failed = |source| ClientError::Http { asked: asked.clone(), source };
+            request.map_err(|_| ClientError::Answer { operation: operation.clone(), what: "the request cannot be sent" })?;
+        let failed = |source| ClientError::Http { operation: operation.clone(), source };
         let connection = self.connected().await?;
         let (head, body) = connection.send_request(request).await.map_err(failed)?.into_parts();
         let whole = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let what = "it is too large, or did not arrive whole";
-        let bytes = whole.map_err(|_| ClientError::Answer { asked: asked.clone(), what })?.to_bytes();
+        let bytes = whole.map_err(|_| ClientError::Answer { operation: operation.clone(), what })?.to_bytes();
         Ok(Raw { status: head.status.as_u16(), body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
     }
 
@@ -324,7 +328,7 @@ impl Client {
                     Some(open(&self.host, self.port, self.address, self.ca_file.as_deref().filter(|_| self.https)).await?)
             }
         }
-        let what = ClientError::Answer { asked: "connecting".to_owned(), what: "no connection" };
+        let what = ClientError::Answer { operation: "connecting".to_owned(), what: "no connection" };
         self.connection.as_mut().ok_or(what)
     }
 }
@@ -355,7 +359,7 @@ async fn handshake(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     authority: String,
 ) -> Result<http1::SendRequest<Full<Bytes>>, ClientError> {
-    let failed = |source| ClientError::Http { asked: format!("connecting to {authority}"), source };
+    let failed = |source| ClientError::Http { operation: format!("connecting to {authority}"), source };
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     tokio::spawn(connection);
     Ok(sender)
@@ -375,7 +379,7 @@ impl Raw {
 }
 
 /// Whether another token may be what is missing.
-fn is_of_a_token(refusal: &Refusal) -> bool {
+fn is_about_the_token(refusal: &Refusal) -> bool {
     ["IOTDA.000002", "IOTDA.000004"].contains(&refusal.code.as_str())
 }
 

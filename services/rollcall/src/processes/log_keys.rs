@@ -23,26 +23,26 @@ const EARLIER: &str = "registrar.keys";
 /// How a process tells registrars' records from others: the `[log]` table of connectors and APIs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LogTable {
+pub(crate) struct LogTable {
     /// The registrars' public keys, oldest first, as `rollcall pki registrar-key` prints them. A key that was in use once
     /// stays listed. None: nothing can be proven, and everything that stands in a log is taken for a registrar's.
-    pub registrar_keys: Vec<PublicKey>,
+    pub(crate) registrar_keys: Vec<PublicKey>,
 }
 
 /// How a registrar seals: its `[log]` table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct RegistrarLogTable {
+pub(crate) struct RegistrarLogTable {
     /// The private key that this fleet's registrars share; only its owner may have access to the file.
-    pub registrar_key_file: PathBuf,
+    pub(crate) registrar_key_file: PathBuf,
     /// As for connectors and APIs; the key's own public half need not be listed.
     #[serde(default)]
-    pub registrar_keys: Vec<PublicKey>,
+    pub(crate) registrar_keys: Vec<PublicKey>,
 }
 
 impl LogTable {
     /// The keys.
-    pub fn keys(&self) -> SealKeys {
+    pub(crate) fn keys(&self) -> SealKeys {
         self.registrar_keys.iter().copied().collect()
     }
 }
@@ -52,7 +52,7 @@ impl RegistrarLogTable {
     ///
     /// # Errors
     /// A file that cannot be read, that others have access to, or that holds something else.
-    pub fn read(&self) -> anyhow::Result<(SigningKey, SealKeys)> {
+    pub(crate) fn read(&self) -> anyhow::Result<(SigningKey, SealKeys)> {
         let key = read(&self.registrar_key_file)?;
         let keys = with_own(&self.registrar_keys, &key);
         Ok((key, keys))
@@ -63,7 +63,7 @@ impl RegistrarLogTable {
 ///
 /// # Errors
 /// A file that cannot be read or made, that others have access to, or that holds something else.
-pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
+pub(crate) fn open_or_make(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
     let file = data.join(KEY);
     let made = || SigningKey::generate().to_pem();
     let pem = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
@@ -75,16 +75,16 @@ pub fn of_data_folder(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
 /// The key that was made in a data folder.
 ///
 /// # Errors
-/// As for [`of_data_folder`]; also if none was made there.
-pub fn of_data_folder_as_left(data: &Path) -> anyhow::Result<SigningKey> {
+/// As for [`open_or_make`]; also if none was made there.
+pub(crate) fn existing_in_data_folder(data: &Path) -> anyhow::Result<SigningKey> {
     read(&data.join(KEY)).context("give the registrar's key with --key-file")
 }
 
 /// The public keys for a tool: those that are named, or else that of the data folder, if one was made there.
 ///
 /// # Errors
-/// As for [`of_data_folder`].
-pub fn of_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
+/// As for [`open_or_make`].
+pub(crate) fn for_tool(named: &[PublicKey], data: &Path) -> anyhow::Result<SealKeys> {
     let file = data.join(KEY);
     if named.is_empty() && file.exists() {
         return Ok(with_own(&earlier(data)?, &read(&file)?));
@@ -107,7 +107,7 @@ fn earlier(data: &Path) -> anyhow::Result<Vec<PublicKey>> {
 ///
 /// # Errors
 /// A file that cannot be read, that others have access to, or that holds something else.
-pub fn read(file: &Path) -> anyhow::Result<SigningKey> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<SigningKey> {
     parsed(file, &secret_file::read(file, FILE_BYTES_MAX)?)
 }
 

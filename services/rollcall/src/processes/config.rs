@@ -10,7 +10,7 @@ use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
 use rollcall_log_nats::{Credentials, NatsConfig, NatsConfigError};
 use serde::{Deserialize, Serialize};
 
-use crate::log_keys::{LogTable, RegistrarLogTable};
+use super::log_keys::{LogTable, RegistrarLogTable};
 
 /// Memory that views may take by default, bytes.
 const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
@@ -18,93 +18,93 @@ const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
 /// What `rollcall connector --config` reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConnectorProcess {
+pub(crate) struct ConnectorProcess {
     /// Where the process keeps its views; disposable.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
-    pub view_cache_bytes_max: u64,
+    pub(crate) view_cache_bytes_max: u64,
     /// The broker.
-    pub nats: NatsTable,
+    pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
     #[serde(default)]
-    pub log: LogTable,
+    pub(crate) log: LogTable,
     /// The connector itself.
     #[serde(default)]
-    pub connector: rollcall_connector::Config,
+    pub(crate) connector: rollcall_connector::Config,
     /// Logs, traces, metrics.
     #[serde(default)]
-    pub telemetry: TelemetryConfig,
+    pub(crate) telemetry: TelemetryConfig,
 }
 
 /// What `rollcall registrar --config` reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct RegistrarProcess {
+pub(crate) struct RegistrarProcess {
     /// Where the process keeps its views; disposable.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
-    pub view_cache_bytes_max: u64,
+    pub(crate) view_cache_bytes_max: u64,
     /// The broker.
-    pub nats: NatsTable,
+    pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
-    pub log: RegistrarLogTable,
+    pub(crate) log: RegistrarLogTable,
     /// The registrar itself.
     #[serde(default)]
-    pub registrar: rollcall_registrar::Config,
+    pub(crate) registrar: rollcall_registrar::Config,
     /// Logs, traces, metrics.
     #[serde(default)]
-    pub telemetry: TelemetryConfig,
+    pub(crate) telemetry: TelemetryConfig,
 }
 
 /// What `rollcall api --config` reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ApiProcess {
+pub(crate) struct ApiProcess {
     /// Where the process keeps its views; disposable.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
-    pub view_cache_bytes_max: u64,
+    pub(crate) view_cache_bytes_max: u64,
     /// The broker.
-    pub nats: NatsTable,
+    pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
     #[serde(default)]
-    pub log: LogTable,
+    pub(crate) log: LogTable,
     /// The API itself.
     #[serde(default)]
-    pub api: rollcall_api::Config,
+    pub(crate) api: rollcall_api::Config,
     /// Logs, traces, metrics.
     #[serde(default)]
-    pub telemetry: TelemetryConfig,
+    pub(crate) telemetry: TelemetryConfig,
 }
 
 /// How to reach the broker.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct NatsTable {
+pub(crate) struct NatsTable {
     /// `nats://host:port` or `tls://host:port`; several, with commas between, for a cluster. The environment's
     /// `ROLLCALL_NATS_URL` wins.
-    pub url: String,
+    pub(crate) url: String,
     /// A NATS credentials file (JWT and seed).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials_file: Option<PathBuf>,
+    pub(crate) credentials_file: Option<PathBuf>,
     /// User name, with `password_file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// A file that holds the user's password and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// PEM file with the authorities that the broker's certificate may come from; given, TLS is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Whether a server on another machine may be spoken to without TLS.
     #[serde(default)]
-    pub allow_plaintext: bool,
+    pub(crate) allow_plaintext: bool,
     /// Copies of each stream; 3 in a cluster.
     #[serde(default = "NatsTable::one_replica")]
-    pub replicas: usize,
+    pub(crate) replicas: usize,
 }
 
 impl NatsTable {
@@ -116,7 +116,7 @@ impl NatsTable {
     ///
     /// # Errors
     /// If the password file cannot be read, user and password are not given together, or the URL may not be used.
-    pub fn to_config(&self, name: &str) -> anyhow::Result<NatsConfig> {
+    pub(crate) fn to_config(&self, name: &str) -> anyhow::Result<NatsConfig> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         self.to_config_in(name, environment)
     }
@@ -169,13 +169,13 @@ const fn remedy(error: &NatsConfigError) -> &'static str {
 }
 
 /// Memory that views may take when nothing is said, bytes.
-pub const fn default_cache() -> u64 {
+pub(crate) const fn default_cache() -> u64 {
     VIEW_CACHE_BYTES
 }
 
 /// Any process's configuration, told apart by its `[connector]`, `[registrar]` or `[api]` table.
 #[derive(Debug)]
-pub enum AnyProcess {
+pub(crate) enum AnyProcess {
     /// A connector's.
     Connector(Box<ConnectorProcess>),
     /// A registrar's.
@@ -189,7 +189,7 @@ impl AnyProcess {
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn read(file: &Path) -> Result<Self, ConfigError> {
         let tables: toml::Table = rollcall_chassis::config::load(file)?;
         if tables.contains_key("registrar") {
             rollcall_chassis::config::load(file).map(|config| Self::Registrar(Box::new(config)))
@@ -204,7 +204,7 @@ impl AnyProcess {
     ///
     /// # Errors
     /// If a value cannot be written as TOML.
-    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+    pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
         match self {
             Self::Connector(config) => toml::to_string_pretty(config),
             Self::Registrar(config) => toml::to_string_pretty(config),

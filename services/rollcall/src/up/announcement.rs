@@ -14,71 +14,71 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 /// Name of the file in the data folder.
-pub const FILE: &str = "up.json";
+pub(crate) const FILE: &str = "up.json";
 
 /// All of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Announcement {
+pub(crate) struct Announcement {
     /// The process, for whoever wants to stop it.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// The data folder.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// `embedded`, or the broker's URL without credentials.
-    pub log: String,
+    pub(crate) log: String,
     /// Every instance of the fleet.
-    pub instances: Vec<InstanceAnnouncement>,
+    pub(crate) instances: Vec<InstanceAnnouncement>,
     /// Where the API is, and what its first administrator signs with.
-    pub api: ApiAnnouncement,
+    pub(crate) api: ApiAnnouncement,
     /// The demo's files and lines, with `--demo`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub demo: Option<Demo>,
+    pub(crate) demo: Option<Demo>,
 }
 
 /// Where one instance is.
 #[derive(Clone, Debug, Serialize)]
-pub struct InstanceAnnouncement {
+pub(crate) struct InstanceAnnouncement {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// What SNI must carry.
-    pub access_domain: String,
+    pub(crate) access_domain: String,
     /// Its region.
-    pub region: String,
+    pub(crate) region: String,
     /// Its edition.
-    pub edition: String,
+    pub(crate) edition: String,
     /// `ip:port` of MQTT over TLS.
-    pub mqtts_address: SocketAddr,
+    pub(crate) mqtts_address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
-    pub server_ca_file: PathBuf,
+    pub(crate) server_ca_file: PathBuf,
 }
 
 /// Where the API is, and what its first administrator signs with.
 #[derive(Clone, Serialize)]
-pub struct ApiAnnouncement {
+pub(crate) struct ApiAnnouncement {
     /// `https://host:port`.
-    pub url: String,
+    pub(crate) url: String,
     /// `ip:port`.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
-    pub ca_file: PathBuf,
+    pub(crate) ca_file: PathBuf,
     /// What the first administrator signs with; absent once somebody has removed that operator or disabled their keys.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<ApiCredentials>,
+    pub(crate) credentials: Option<ApiCredentials>,
     /// That operator's password, if it was made by this process: printed once and written nowhere.
     #[serde(skip)]
-    pub first_password: Option<String>,
+    pub(crate) first_password: Option<String>,
 }
 
 /// What the first administrator signs with.
 #[derive(Clone, Serialize)]
-pub struct ApiCredentials {
+pub(crate) struct ApiCredentials {
     /// The project of the access key.
-    pub project_id: String,
+    pub(crate) project_id: String,
     /// Who the access key belongs to.
-    pub operator: String,
+    pub(crate) operator: String,
     /// The access key.
-    pub access_key: String,
+    pub(crate) access_key: String,
     /// Its secret: the file that holds this is readable by its owner only.
-    pub secret_key: String,
+    pub(crate) secret_key: String,
 }
 
 impl std::fmt::Debug for ApiAnnouncement {
@@ -89,21 +89,21 @@ impl std::fmt::Debug for ApiAnnouncement {
 
 /// A CA and a device that nobody has registered, and the lines that register it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// The demo CA's certificate.
-    pub ca_certificate_file: PathBuf,
+    pub(crate) ca_certificate_file: PathBuf,
     /// Its key, to make more devices.
-    pub ca_key_file: PathBuf,
+    pub(crate) ca_key_file: PathBuf,
     /// A device certificate that nobody has registered.
-    pub device_certificate_file: PathBuf,
+    pub(crate) device_certificate_file: PathBuf,
     /// Its key.
-    pub device_key_file: PathBuf,
+    pub(crate) device_key_file: PathBuf,
     /// The id that the device will have at the first instance.
-    pub device_id: String,
+    pub(crate) device_id: String,
     /// Registers it with mosquitto's client.
-    pub mosquitto_pub: String,
+    pub(crate) mosquitto_pub: String,
     /// Registers it with Rollcall's own.
-    pub rollcall_device: String,
+    pub(crate) rollcall_device: String,
 }
 
 impl Announcement {
@@ -111,7 +111,7 @@ impl Announcement {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, data: &Path) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, data: &Path) -> anyhow::Result<()> {
         let (fresh, file) = (data.join("up.json.new"), data.join(FILE));
         let text = serde_json::to_string_pretty(self).context("cannot describe what is up")?;
         // It names a secret: for its owner only, from the first byte on.
@@ -125,13 +125,13 @@ impl Announcement {
 
     /// Removes `up.json`, whoever wrote it. To be called once the data folder is this process's own: what a killed one
     /// left there is not true any more.
-    pub fn remove(data: &Path) {
+    pub(crate) fn remove(data: &Path) {
         // Nothing to do about a file that is not there or cannot be removed: readers compare the process id.
         drop(std::fs::remove_file(data.join(FILE)));
     }
 
     /// The text for people; with the first administrator's password where this process has made it.
-    pub fn text(&self, first_password: Option<&str>) -> String {
+    pub(crate) fn text(&self, first_password: Option<&str>) -> String {
         let mut lines = vec![format!("Rollcall is up on the {} log; data in {}", self.log, self.data.display())];
         for instance in &self.instances {
             lines.push(format!(
@@ -184,7 +184,7 @@ impl ApiAnnouncement {
 }
 
 /// A word as a POSIX shell reads it back.
-pub fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

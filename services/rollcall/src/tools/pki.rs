@@ -33,7 +33,7 @@ const PEM_LINE_CHARS: usize = 64;
 
 /// What to make.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// A CA: NAME.crt and NAME.key
     Ca(CaArguments),
     /// A device certificate signed by a CA: NAME.crt (with the CA's own behind it where that is an intermediate) and NAME.key
@@ -48,7 +48,7 @@ pub enum Command {
 
 /// Which kind of key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     /// ECDSA P-256
     #[default]
     P256,
@@ -62,99 +62,99 @@ pub enum KeyKind {
 
 /// What every certificate needs.
 #[derive(Debug, Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// Folder to write to; made if absent
     #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
     /// Kind of key
     #[arg(long, value_enum, default_value_t)]
-    pub key: KeyKind,
+    pub(crate) key: KeyKind,
     /// Validity in days from now
     #[arg(long, value_name = "DAYS", default_value_t = 825)]
-    pub days: u32,
+    pub(crate) days: u32,
 }
 
 /// Arguments of `pki ca`.
 #[derive(Debug, Args)]
-pub struct CaArguments {
+pub(crate) struct CaArguments {
     /// Name of the files
     #[arg(long, default_value = "ca")]
-    pub name: String,
+    pub(crate) name: String,
     /// Subject, such as `CN=Acme Device CA,O=Acme`
     #[arg(long, default_value = "CN=Rollcall development CA")]
-    pub subject: String,
+    pub(crate) subject: String,
     /// Sign it with this CA (makes an intermediate): its certificate
     #[arg(long, value_name = "FILE", requires = "issuer_key")]
-    pub issuer: Option<PathBuf>,
+    pub(crate) issuer: Option<PathBuf>,
     /// The issuing CA's key
     #[arg(long, value_name = "FILE", requires = "issuer")]
-    pub issuer_key: Option<PathBuf>,
+    pub(crate) issuer_key: Option<PathBuf>,
     /// Where and how
     #[command(flatten)]
-    pub common: Common,
+    pub(crate) common: Common,
 }
 
 /// Arguments of `pki device`.
 #[derive(Debug, Args)]
-pub struct DeviceArguments {
+pub(crate) struct DeviceArguments {
     /// The CA's certificate
     #[arg(long, value_name = "FILE")]
-    pub ca: PathBuf,
+    pub(crate) ca: PathBuf,
     /// The CA's key
     #[arg(long, value_name = "FILE")]
-    pub ca_key: PathBuf,
+    pub(crate) ca_key: PathBuf,
     /// Subject, such as `CN=truck-0001,serialNumber=WDB963`; C, O, OU, ST, CN, serialNumber, dnQualifier
     #[arg(long)]
-    pub subject: String,
+    pub(crate) subject: String,
     /// Name of the files; the CN if it will do
     #[arg(long)]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Put the CA's certificate behind the device's, for a CA that is an intermediate
     #[arg(long)]
-    pub with_chain: bool,
+    pub(crate) with_chain: bool,
     /// Where and how
     #[command(flatten)]
-    pub common: Common,
+    pub(crate) common: Common,
 }
 
 /// Arguments of `pki verification`.
 #[derive(Debug, Args)]
-pub struct VerificationArguments {
+pub(crate) struct VerificationArguments {
     /// The CA's certificate
     #[arg(long, value_name = "FILE")]
-    pub ca: PathBuf,
+    pub(crate) ca: PathBuf,
     /// The CA's key
     #[arg(long, value_name = "FILE")]
-    pub ca_key: PathBuf,
+    pub(crate) ca_key: PathBuf,
     /// The verification code that was issued for the CA certificate
     #[arg(long)]
-    pub code: String,
+    pub(crate) code: String,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "verification.crt")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// Arguments of `pki command-key`.
 #[derive(Debug, Args)]
-pub struct CommandKeyArguments {
+pub(crate) struct CommandKeyArguments {
     /// File to write; only its owner may read it
     #[arg(long, value_name = "FILE", default_value = "command.key")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// Arguments of `pki registrar-key`.
 #[derive(Debug, Args)]
-pub struct RegistrarKeyArguments {
+pub(crate) struct RegistrarKeyArguments {
     /// File to write; only its owner may read it
     #[arg(long, value_name = "FILE", default_value = "registrar.key")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// Makes what was asked for. Returns what standard output is to say: the files, or a public key.
 ///
 /// # Errors
 /// Files that cannot be read or exist already, a subject that cannot be understood.
-pub fn run(command: &Command) -> anyhow::Result<Vec<String>> {
+pub(crate) fn run(command: &Command) -> anyhow::Result<Vec<String>> {
     let files = match command {
         Command::Ca(arguments) => make_ca(arguments)?,
         Command::Device(arguments) => make_device(arguments)?,
@@ -180,7 +180,7 @@ fn make_signing_key(out: &Path) -> anyhow::Result<Vec<String>> {
 ///
 /// # Errors
 /// Files that cannot be read, or a key that is not the certificate's.
-pub fn verification_certificate(ca: &Path, ca_key: &Path, code: &str) -> anyhow::Result<String> {
+pub(crate) fn verification_certificate(ca: &Path, ca_key: &Path, code: &str) -> anyhow::Result<String> {
     let issuer = read_issuer(ca, ca_key)?;
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, code);
@@ -190,7 +190,7 @@ pub fn verification_certificate(ca: &Path, ca_key: &Path, code: &str) -> anyhow:
 }
 
 /// A certificate as PEM.
-pub fn pem(der: &[u8]) -> String {
+pub(crate) fn pem(der: &[u8]) -> String {
     let base64 = BASE64_STANDARD.encode(der);
     let lines: String = base64.as_bytes().chunks(PEM_LINE_CHARS).map(|line| String::from_utf8_lossy(line) + "\n").collect();
     format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")

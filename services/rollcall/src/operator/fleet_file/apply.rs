@@ -21,7 +21,7 @@ use super::document::{
     Declared, Document, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
     TemplateDeclaration,
 };
-use crate::api_client::{Answer, Client, ClientError};
+use crate::operator::api_client::{Answer, Client, ClientError};
 
 /// Entries of one page of a policy's targets; the most that there may be.
 const PAGE: usize = 50;
@@ -31,18 +31,18 @@ const INSTANCE_NOT_FOUND: &str = "IOTDA.014907";
 
 /// What applying came to.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Declarations that changed something.
-    pub changes: usize,
+    pub(crate) changes: usize,
     /// What was refused, with its place.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// What an operator still has to do.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Why applying stopped before its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
+pub(crate) enum ApplyError {
     /// The API cannot be asked.
     #[error("{place}: the API cannot be asked")]
     At {
@@ -57,40 +57,44 @@ pub enum ApplyError {
     Login(#[source] ClientError),
     /// The API does not tell who this is.
     #[error("the API does not say who this is: {0}")]
-    Nobody(String),
+    UnknownOperator(String),
     /// The process is stopping.
     #[error("stopped before the fleet file was applied")]
     Stopped,
 }
 
 /// Applies fleet files.
-pub struct Applier {
+pub(crate) struct FleetFileClient {
     /// The API, with an operator's credentials.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Stops waiting.
-    pub shutdown: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
 }
 
-impl Applier {
+impl FleetFileClient {
     /// Applies a document.
     ///
     /// # Errors
     /// [`ApplyError`] if the API cannot be asked; refusals are in the [`Outcome`].
-    pub async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+    pub(crate) async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
         let stopping = self.shutdown.clone();
         stopping.run_until_cancelled(self.apply_all(document)).await.unwrap_or(Err(ApplyError::Stopped))
     }
 
     async fn apply_all(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
         let me = self.client.ask(&Method::GET, "/rollcall/v1/me", None, None).await.map_err(ApplyError::Login)?;
-        let me = me.map_err(|refusal| ApplyError::Nobody(format!("{} ({})", refusal.message, refusal.code)))?;
-        let project = me["project_id"].as_str().ok_or_else(|| ApplyError::Nobody("no project_id".into()))?.to_owned();
+        let me = me.map_err(|refusal| ApplyError::UnknownOperator(format!("{} ({})", refusal.message, refusal.code)))?;
+        let project =
+            me["project_id"].as_str().ok_or_else(|| ApplyError::UnknownOperator("no project_id".into()))?.to_owned();
         let mut outcome = Outcome::default();
         for declared in &document.instances {
             if self.instance(declared, &mut outcome).await? {
-                let asking =
-                    Asking { client: &mut self.client, outcome: &mut outcome, instance: &declared.item.instance.id };
-                Contents { project: &project, asking }.apply(&declared.item).await?;
+                let requests = InstanceRequests {
+                    client: &mut self.client,
+                    outcome: &mut outcome,
+                    instance: &declared.item.instance.id,
+                };
+                Contents { project: &project, requests }.apply(&declared.item).await?;
             }
         }
         Ok(outcome)
@@ -154,13 +158,13 @@ fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value
 }
 
 /// Asks about one instance.
-struct Asking<'a> {
+struct InstanceRequests<'a> {
     client: &'a mut Client,
     outcome: &'a mut Outcome,
     instance: &'a InstanceId,
 }
 
-impl Asking<'_> {
+impl InstanceRequests<'_> {
     /// The answer, if it is none that refuses; a refusal is a fault of the outcome.
     async fn ask(
         &mut self,
@@ -187,7 +191,7 @@ impl Asking<'_> {
 /// What one instance is to hold.
 struct Contents<'a> {
     project: &'a str,
-    asking: Asking<'a>,
+    requests: InstanceRequests<'a>,
 }
 
 impl Contents<'_> {
@@ -210,7 +214,7 @@ impl Contents<'_> {
         let wanted = &declared.item;
         let default_policy = default_policy_id(&wanted.id);
         let body = json!({ "app_name": &*wanted.name, "default_policy_id": default_policy.as_str() });
-        self.asking.declare(&format!("/apps/{}", wanted.id), &body, &declared.place).await?;
+        self.requests.declare(&format!("/apps/{}", wanted.id), &body, &declared.place).await?;
         for product in &wanted.products {
             self.product(&wanted.id, product).await?;
         }
@@ -237,14 +241,14 @@ impl Contents<'_> {
             }
         }
         let path = format!("/apps/{space}/products/{}", declared.item.id);
-        self.asking.declare(&path, &body, &declared.place).await.map(drop)
+        self.requests.declare(&path, &body, &declared.place).await.map(drop)
     }
 
     async fn policy(&mut self, space: &SpaceDeclaration, declared: &Declared<PolicyDeclaration>) -> Result<(), ApplyError> {
         let (wanted, place) = (&declared.item, &declared.place);
         let body = json!({ "policy_name": &*wanted.name, "statement": codec::statements_to_json(&wanted.statements) });
         let path = format!("/apps/{}/policies/{}", space.id, wanted.id);
-        if self.asking.declare(&path, &body, place).await?.is_none() {
+        if self.requests.declare(&path, &body, place).await?.is_none() {
             return Ok(());
         }
         let mut products: Vec<&str> = wanted.bound_to_products.iter().map(|product| product.as_str()).collect();
@@ -266,13 +270,13 @@ impl Contents<'_> {
             for id in ids {
                 let body = json!({ "target_type": kind, "target_ids": [id] });
                 let path = format!("/v5/iot/{}/device-policies/{policy}/{what}", self.project);
-                let Some(answer) = self.asking.ask(Method::POST, &path, Some(&body), place).await? else { continue };
+                let Some(answer) = self.requests.ask(Method::POST, &path, Some(&body), place).await? else { continue };
                 match answer["failure_targets"].as_array().and_then(|failed| failed.first()) {
-                    None => self.asking.outcome.changes += 1,
+                    None => self.requests.outcome.changes += 1,
                     Some(failed) => {
                         let text = |field: &str| failed[field].as_str().unwrap_or_default().to_owned();
                         let rule = format!("{} ({})", text("error_msg"), text("error_code"));
-                        self.asking.outcome.faults.push(Fault { place: place.clone(), rule });
+                        self.requests.outcome.faults.push(Fault { place: place.clone(), rule });
                     }
                 }
             }
@@ -286,7 +290,7 @@ impl Contents<'_> {
         let (mut found, mut marker) = (Vec::new(), Value::Null);
         loop {
             let body = json!({ "target_type": kind, "limit": PAGE, "marker": marker });
-            let Some(page) = self.asking.ask(Method::POST, &path, Some(&body), place).await? else { return Ok(None) };
+            let Some(page) = self.requests.ask(Method::POST, &path, Some(&body), place).await? else { return Ok(None) };
             let targets = page["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
             found.extend(targets.iter().filter_map(|target| target["target_id"].as_str().map(str::to_owned)));
             if targets.len() < PAGE {
@@ -302,7 +306,7 @@ impl Contents<'_> {
             "template_name": &*wanted.name, "description": &*wanted.description,
             "template_body": codec::template_draft_to_json(&wanted.body),
         });
-        self.asking.declare(&format!("/templates/{}", wanted.id), &body, &declared.place).await.map(drop)
+        self.requests.declare(&format!("/templates/{}", wanted.id), &body, &declared.place).await.map(drop)
     }
 }
 

@@ -7,39 +7,39 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::process_config::NatsTable;
+use crate::processes::config::NatsTable;
 
 /// Where NATS is, who we are to it, and how many copies of each stream it keeps.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "NATS")]
-pub struct NatsArguments {
+pub(crate) struct NatsArguments {
     /// NATS server (2.15 or newer, JetStream on), `nats://host:port` or `tls://host:port`; several, with commas between, for a
     /// cluster
     #[arg(long = "nats", value_name = "URL", env = "ROLLCALL_NATS_URL")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// User name, with --nats-password-file or ROLLCALL_NATS_PASSWORD
     #[arg(long = "nats-user", value_name = "NAME", env = "ROLLCALL_NATS_USER")]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// File that holds the user's password and nothing else
     #[arg(long = "nats-password-file", value_name = "FILE", env = "ROLLCALL_NATS_PASSWORD_FILE")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// NATS credentials file (JWT and seed), instead of a user
     #[arg(long = "nats-credentials-file", value_name = "FILE", env = "ROLLCALL_NATS_CREDENTIALS_FILE")]
-    pub credentials_file: Option<PathBuf>,
+    pub(crate) credentials_file: Option<PathBuf>,
     /// PEM file with the authorities that the server's certificate may come from; given, TLS is required
     #[arg(long = "nats-ca-file", value_name = "FILE", env = "ROLLCALL_NATS_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Copies of each stream; 3 in a cluster
     #[arg(long = "nats-replicas", value_name = "N", default_value_t = 1, env = "ROLLCALL_NATS_REPLICAS")]
-    pub replicas: usize,
+    pub(crate) replicas: usize,
     /// Speak to a server on another machine without TLS: passwords and messages can be read on the way
     #[arg(long = "nats-allow-plaintext", env = "ROLLCALL_NATS_ALLOW_PLAINTEXT")]
-    pub allow_plaintext: bool,
+    pub(crate) allow_plaintext: bool,
 }
 
 impl NatsArguments {
     /// As a process's file would say it; `None` without a URL.
-    pub fn to_table(&self) -> Option<NatsTable> {
+    pub(crate) fn to_table(&self) -> Option<NatsTable> {
         Some(NatsTable {
             url: self.url.clone()?,
             credentials_file: self.credentials_file.clone(),

@@ -28,9 +28,11 @@ use rollcall_domain::{
 };
 
 use crate::{
-    log_keys,
-    nats_arguments::NatsArguments,
-    processes::{Streams, open_backbone},
+    cli::nats_arguments::NatsArguments,
+    processes::{
+        backbone::{Streams, open_backbone},
+        log_keys,
+    },
 };
 
 /// Who such records are by.
@@ -42,7 +44,7 @@ const NAMED_MAX: usize = 20;
 
 /// What to do with logs.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Read every log whole: what is ours, what is not, what is damaged or cannot be read
     Verify(LogArguments),
     /// Take over logs that version 0.1 began: from then on only what registrars seal is believed
@@ -55,24 +57,24 @@ pub enum Command {
 
 /// Where the logs are, and what proves them.
 #[derive(Debug, Args)]
-pub struct LogArguments {
+pub(crate) struct LogArguments {
     /// The data folder of `rollcall up`, which must have ended: its embedded log, its key
     #[arg(long, value_name = "DIR", default_value = "rollcall-data", env = "ROLLCALL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// The broker that holds the logs; without one, the embedded log in the data folder
     #[command(flatten)]
-    pub nats: NatsArguments,
+    pub(crate) nats: NatsArguments,
     /// The registrars' public keys, oldest first [default: that of the key in the data folder]
     #[arg(long = "registrar-key", value_name = "KEY", env = "ROLLCALL_REGISTRAR_KEYS", value_delimiter = ' ')]
-    pub registrar_keys: Vec<PublicKey>,
+    pub(crate) registrar_keys: Vec<PublicKey>,
     /// Only this log: `fleet`, or an instance's id [default: all of them]
     #[arg(long, value_name = "LOG")]
-    pub only: Option<String>,
+    pub(crate) only: Option<String>,
 }
 
 /// As above, with the key that seals.
 #[derive(Debug, Args)]
-pub struct SealingArguments {
+pub(crate) struct SealingArguments {
     #[command(flatten)]
     logs: LogArguments,
     /// The registrar's private key [default: that in the data folder]
@@ -82,7 +84,7 @@ pub struct SealingArguments {
 
 /// Arguments of `rollcall log rotate`.
 #[derive(Debug, Args)]
-pub struct RotateArguments {
+pub(crate) struct RotateArguments {
     #[command(flatten)]
     sealing: SealingArguments,
     /// The public key that follows
@@ -92,7 +94,7 @@ pub struct RotateArguments {
 
 /// Arguments of `rollcall log skip`.
 #[derive(Debug, Args)]
-pub struct SkipArguments {
+pub(crate) struct SkipArguments {
     #[command(flatten)]
     sealing: SealingArguments,
     /// The position that `rollcall log verify` and the instance's status name
@@ -104,7 +106,7 @@ pub struct SkipArguments {
 ///
 /// # Errors
 /// A log that cannot be opened, read or proven, or a change that it is not in a state for.
-pub async fn run(command: &Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify(arguments) => verify(arguments).await,
         Command::Adopt(arguments) => adopt(arguments).await,
@@ -118,7 +120,7 @@ pub async fn run(command: &Command) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// A log that cannot be read or appended to.
-pub async fn adopt_all(log: &Arc<dyn RegistryLog>, key: &SigningKey, keys: &SealKeys) -> anyhow::Result<Vec<LogId>> {
+pub(crate) async fn adopt_all(log: &Arc<dyn RegistryLog>, key: &SigningKey, keys: &SealKeys) -> anyhow::Result<Vec<LogId>> {
     let mut adopted = Vec::new();
     for sealed in all(log, keys).await? {
         if !ends_sealed(&**log, &sealed, keys).await? && adopt_one(&**log, &sealed, key, keys).await? {
@@ -143,10 +145,10 @@ struct Opened {
 }
 
 async fn open(arguments: &LogArguments, own: Option<&SigningKey>) -> anyhow::Result<Opened> {
-    let known = log_keys::of_tool(&arguments.registrar_keys, &arguments.data)?;
+    let known = log_keys::for_tool(&arguments.registrar_keys, &arguments.data)?;
     let own = own.map(SigningKey::public).filter(|own| !known.iter().any(|known| known == own));
     let keys: SealKeys = known.iter().copied().chain(own).collect();
-    let log = open_backbone(&arguments.nats, "rollcall-log", Streams::Looks, &arguments.data).await?.log;
+    let log = open_backbone(&arguments.nats, "rollcall-log", Streams::Expect, &arguments.data).await?.log;
     let mut chosen = all(&log, &keys).await?;
     if let Some(only) = &arguments.only {
         chosen.retain(|sealed| name(&sealed.log) == only);
@@ -264,7 +266,7 @@ fn report(sealed: &SealedLog, found: &Examined) -> String {
 async fn sealing(arguments: &SealingArguments) -> anyhow::Result<(Opened, SigningKey)> {
     let key = match &arguments.key_file {
         Some(file) => log_keys::read(file)?,
-        None => log_keys::of_data_folder_as_left(&arguments.logs.data)?,
+        None => log_keys::existing_in_data_folder(&arguments.logs.data)?,
     };
     let opened = open(&arguments.logs, Some(&key)).await?;
     Ok((opened, key))

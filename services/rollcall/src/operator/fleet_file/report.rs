@@ -1,0 +1,15 @@
+//! What applying a fleet file came to, as the person at the terminal and the process's log read it.
+
+use super::{apply::Outcome, document::Document};
+
+/// Prints what was refused and what is left to do; how much has changed goes into the log.
+#[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
+pub(crate) fn report(document: &Document, outcome: Outcome) {
+    for fault in &outcome.faults {
+        eprintln!("rollcall: {}:{fault}", document.file.display());
+    }
+    for note in &outcome.notes {
+        eprintln!("rollcall: {note}");
+    }
+    tracing::info!(changes = outcome.changes, faults = outcome.faults.len(), "fleet file applied");
+}
