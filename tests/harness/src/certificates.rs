@@ -34,7 +34,6 @@ pub enum Key {
     P384,
     /// RSA, 2048 bits.
     Rsa2048,
-    /// Ed25519.
     Ed25519,
 }
 

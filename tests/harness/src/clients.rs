@@ -121,7 +121,6 @@ impl Target {
 pub struct PahoOptions {
     /// 4 (MQTT 3.1.1) or 5.
     pub version: u8,
-    /// Client id.
     pub client_id: String,
     /// User name, if any.
     pub user_name: Option<String>,

@@ -63,7 +63,6 @@ impl SigningKey {
 
 /// One connector process.
 pub struct Connector {
-    /// The process.
     pub process: Process,
     /// Where it accepts MQTT over TLS.
     pub address: SocketAddr,
@@ -226,7 +225,7 @@ impl Deployment {
         self.registrar.as_mut().expect("a registrar")
     }
 
-    /// A connector.
+    /// The connector that was started as this one, from 0.
     pub fn connector(&mut self, number: usize) -> &mut Connector {
         &mut self.connectors[number]
     }

@@ -7,13 +7,11 @@ use crate::certificates::{Authority, Pair};
 /// One instance with one resource space, one product, one CA certificate and one template; what most tests want.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Its id.
     pub id: String,
     /// What SNI must carry.
     pub access_domain: String,
     /// `basic`, `standard` or `enterprise`.
     pub edition: String,
-    /// Its region.
     pub region: String,
     /// The CA certificate's file; its key lies beside it as `.key`.
     pub ca: String,

@@ -25,7 +25,7 @@ pub struct Scene {
     pub server_ca: PathBuf,
     /// A folder for the program's own files.
     pub folder: PathBuf,
-    /// Further fields.
+    /// Fields that one program needs beside those above.
     pub more: Value,
 }
 

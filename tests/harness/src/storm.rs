@@ -41,7 +41,6 @@ pub struct Caller {
     pub name: String,
     /// Where it connects to.
     pub target: Target,
-    /// Its certificate.
     pub pair: Pair,
 }
 

@@ -116,7 +116,6 @@ impl Up {
         self.folder.path().join("data/ca/platform-ca.crt")
     }
 
-    /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

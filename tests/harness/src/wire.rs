@@ -8,13 +8,10 @@ pub const V5: u8 = 5;
 /// A CONNECT packet in the making.
 #[derive(Clone, Debug)]
 pub struct Connect {
-    /// Protocol name.
     pub protocol: &'static str,
-    /// Protocol level.
+    /// Protocol level: 3 (MQTT 3.1), 4 (3.1.1) or 5.
     pub version: u8,
-    /// Client identifier.
     pub client_id: String,
-    /// User name.
     pub user_name: Option<String>,
     /// Keep-alive, seconds.
     pub keep_alive_s: u16,

@@ -46,24 +46,19 @@ pub(crate) enum ClientError {
     Url {
         /// As given, without what stands before an `@`.
         url: String,
-        /// Why.
         reason: &'static str,
     },
-    /// No connection.
     #[error("the API at {authority} cannot be reached")]
     Connect {
         /// Host and port.
         authority: String,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// No TLS.
     #[error("no TLS with the API at {authority}")]
     Tls {
         /// Host and port.
         authority: String,
-        /// Why.
         #[source]
         source: TlsClientError,
     },
@@ -72,7 +67,6 @@ pub(crate) enum ClientError {
     Http {
         /// Method and path.
         operation: String,
-        /// Why.
         #[source]
         source: hyper::Error,
     },
@@ -104,21 +98,15 @@ pub(crate) enum ClientError {
     },
 }
 
-/// Who asks.
+/// The operator that requests are made as, and what proves it.
 #[derive(Clone, Debug)]
 pub(crate) enum Credentials {
     /// With an access key: every request is signed.
-    AccessKey {
-        /// Its id.
-        id: String,
-        /// Its secret.
-        secret: SecretString,
-    },
+    AccessKey { id: String, secret: SecretString },
     /// With name and password: logged in once, then by token.
     Password {
         /// The operator's name.
         operator: String,
-        /// Their password.
         password: SecretString,
     },
 }

@@ -24,7 +24,6 @@ pub(crate) struct ConnectorProcess {
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
     pub(crate) view_cache_bytes_max: u64,
-    /// The broker.
     pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
     #[serde(default)]
@@ -46,7 +45,6 @@ pub(crate) struct RegistrarProcess {
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
     pub(crate) view_cache_bytes_max: u64,
-    /// The broker.
     pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
     pub(crate) log: RegistrarLogTable,
@@ -67,7 +65,6 @@ pub(crate) struct ApiProcess {
     /// Memory that its views may take, bytes.
     #[serde(default = "default_cache")]
     pub(crate) view_cache_bytes_max: u64,
-    /// The broker.
     pub(crate) nats: NatsTable,
     /// How registrars' records are told from others.
     #[serde(default)]

@@ -41,7 +41,6 @@ pub(crate) struct RegistrarLogTable {
 }
 
 impl LogTable {
-    /// The keys.
     pub(crate) fn keys(&self) -> SealKeys {
         self.registrar_keys.iter().copied().collect()
     }

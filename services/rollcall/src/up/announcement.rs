@@ -37,13 +37,10 @@ pub(crate) struct Announcement {
 /// Where one instance is.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct InstanceAnnouncement {
-    /// Its id.
     pub(crate) id: String,
     /// What SNI must carry.
     pub(crate) access_domain: String,
-    /// Its region.
     pub(crate) region: String,
-    /// Its edition.
     pub(crate) edition: String,
     /// `ip:port` of MQTT over TLS.
     pub(crate) mqtts_address: SocketAddr,
@@ -96,7 +93,6 @@ pub(crate) struct Demo {
     pub(crate) ca_key_file: PathBuf,
     /// A device certificate that nobody has registered.
     pub(crate) device_certificate_file: PathBuf,
-    /// Its key.
     pub(crate) device_key_file: PathBuf,
     /// The id that the device will have at the first instance.
     pub(crate) device_id: String,

@@ -48,7 +48,6 @@ pub(crate) enum ApplyError {
     At {
         /// What was being applied.
         place: Place,
-        /// Why.
         #[source]
         source: ClientError,
     },
@@ -67,7 +66,7 @@ pub(crate) enum ApplyError {
 pub(crate) struct FleetFileClient {
     /// The API, with an operator's credentials.
     pub(crate) client: Client,
-    /// Stops waiting.
+    /// Cancelled, it ends the wait for an answer.
     pub(crate) shutdown: CancellationToken,
 }
 

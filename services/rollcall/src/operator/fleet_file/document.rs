@@ -43,16 +43,13 @@ pub(crate) enum FleetFileError {
     /// It cannot be read.
     #[error("cannot read the fleet file {file}")]
     Read {
-        /// Which file.
         file: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// It is not YAML of the right shape.
     #[error("{file}:{line}:{column}: {reason}{}", .hint.as_deref().map(|h| format!(" (did you mean `{h}`?)")).unwrap_or_default())]
     Shape {
-        /// Which file.
         file: PathBuf,
         /// Line, from 1; 0 when no place is known.
         line: u64,
@@ -66,7 +63,6 @@ pub(crate) enum FleetFileError {
     /// Its values break rules.
     #[error("{} in the fleet file {file}:{}", plural(.faults.len()), .faults.iter().map(|f| format!("\n  {file}:{f}", file = .file.display())).collect::<String>())]
     Faults {
-        /// Which file.
         file: PathBuf,
         /// Every one of them.
         faults: Vec<Fault>,
@@ -80,7 +76,6 @@ fn plural(faults: usize) -> String {
 /// One value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Where.
     pub(crate) place: Place,
     /// Which rule, and what would satisfy it.
     pub(crate) rule: String,
@@ -124,35 +119,25 @@ pub(crate) struct InstanceDeclaration {
 /// One resource space with what it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct SpaceDeclaration {
-    /// Its id.
     pub(crate) id: SpaceId,
-    /// Its name.
     pub(crate) name: Box<str>,
-    /// Its products.
     pub(crate) products: Vec<Declared<ProductDeclaration>>,
-    /// Its policies.
     pub(crate) policies: Vec<Declared<PolicyDeclaration>>,
     /// Its CA certificates.
     pub(crate) cas: Vec<Declared<CaDeclaration>>,
 }
 
-/// One product.
 #[derive(Clone, Debug)]
 pub(crate) struct ProductDeclaration {
-    /// Its id.
     pub(crate) id: ProductId,
-    /// The rest.
     pub(crate) details: ProductDetails,
 }
 
 /// One topic policy and what it is bound to.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyDeclaration {
-    /// Its id.
     pub(crate) id: PolicyId,
-    /// Its name.
     pub(crate) name: Box<str>,
-    /// Its statements.
     pub(crate) statements: Vec<Statement>,
     /// Whether it is bound to its whole resource space.
     pub(crate) bound_to_space: bool,
@@ -160,14 +145,10 @@ pub(crate) struct PolicyDeclaration {
     pub(crate) bound_to_products: Vec<ProductId>,
 }
 
-/// One template.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateDeclaration {
-    /// Its id.
     pub(crate) id: TemplateId,
-    /// Its name.
     pub(crate) name: Box<str>,
-    /// Its description.
     pub(crate) description: Box<str>,
     /// Its body, in the v5 API's shape.
     pub(crate) body: TemplateDraft,
@@ -180,18 +161,16 @@ pub(crate) enum Proof {
     Key(PathBuf),
     /// With a verification certificate that somebody made for the code that was issued.
     Certificate(PathBuf),
-    /// Not yet.
+    /// The file names none: the CA certificate stays unverified until it does.
     Later,
 }
 
 /// One CA certificate and its binding.
 #[derive(Clone, Debug)]
 pub(crate) struct CaDeclaration {
-    /// Its id.
     pub(crate) id: CaId,
     /// The certificate's file, for messages and proofs.
     pub(crate) file: PathBuf,
-    /// The certificate.
     pub(crate) der: Box<[u8]>,
     /// How possession of its key is proven.
     pub(crate) proof: Proof,
