@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, OptionFuture};
 use rollcall_backbone::Backbone;
-use rollcall_chassis::{clock::Clock, entropy::Entropy, tls_server::TlsServerError};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit, tls_server::TlsServerError};
 use rollcall_domain::ids::LogId;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -20,7 +20,6 @@ use crate::{
         access::Access,
         command_key::{self, CommandKeyError},
         master_key::MasterKeyError,
-        rate_limit::RateLimit,
     },
     state::{Api, DRY_RUNS_MAX},
     writable,
