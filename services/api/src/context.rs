@@ -11,7 +11,6 @@ mod fleet;
 mod idempotency;
 mod instance;
 mod scope;
-mod trace;
 
 pub(crate) use self::{
     caller::Caller,

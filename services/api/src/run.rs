@@ -4,11 +4,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, OptionFuture};
 use rollcall_backbone::Backbone;
-use rollcall_chassis::{clock::Clock, entropy::Entropy, tls_server::TlsServerError};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit, tls_server::TlsServerError};
 use rollcall_domain::ids::LogId;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bootstrap::{self, AccessCredentials, FirstAdministrator},
@@ -20,7 +20,6 @@ use crate::{
         access::Access,
         command_key::{self, CommandKeyError},
         master_key::MasterKeyError,
-        rate_limit::RateLimit,
     },
     state::{Api, DRY_RUNS_MAX},
     writable,
@@ -121,10 +120,14 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: Arc::clone(&api.clock),
         entropy: Arc::clone(&api.entropy),
         limits: api.config.limits.clone(),
-        shutdown: shutdown.clone(),
-        tasks: TaskTracker::new(),
     };
-    let serving = serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone());
+    let drained = CancellationToken::new();
+    let serving = async {
+        let _drained = drained.clone().drop_guard();
+        serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone()).await;
+    };
+    // Instances end after the requests that are under way for them.
+    let following = api.instances.follow(parts.fleet, dependencies, drained.clone());
     let polling = shutdown.run_until_cancelled(writable::poll(&*api.backbone.log, writable_publisher));
     let following_names = shutdown.run_until_cancelled(OptionFuture::from(following_names));
     let bootstrapping = shutdown.run_until_cancelled(async {
@@ -134,7 +137,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
             bootstrap::create_fleet_file_operator(&api, credentials).await;
         }
     });
-    tokio::join!(serving, api.instances.follow(parts.fleet, dependencies), polling, following_names, bootstrapping);
+    tokio::join!(serving, following, polling, following_names, bootstrapping);
     Ok(())
 }
 

@@ -16,6 +16,5 @@ pub(crate) mod master_key;
 pub(crate) mod password;
 mod password_hasher;
 mod randomness;
-pub(crate) mod rate_limit;
 pub(crate) mod signing;
 pub(crate) mod token;

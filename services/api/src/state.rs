@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rollcall_backbone::Backbone;
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::{ids::LogId, time::Timestamp};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit};
+use rollcall_domain::{fleet::OperatorName, ids::LogId, time::Timestamp};
 use rollcall_projection::{
     fleet::FleetSnapshot,
     freshness::{Freshness, Seen},
@@ -13,12 +13,8 @@ use rollcall_projection::{
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    change_client::ChangeClient,
-    config::Config,
-    http::paging::time_ordered_id,
-    instances::Instances,
-    security::{access::Access, rate_limit::RateLimit},
-    writable::Writable,
+    change_client::ChangeClient, config::Config, http::paging::time_ordered_id, instances::Instances,
+    security::access::Access, writable::Writable,
 };
 
 /// Dry runs of templates that a process works on at a time.
@@ -33,7 +29,7 @@ pub(crate) struct Api {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) access: Access,
     /// SQL searches, by operator.
-    pub(crate) search_rate: RateLimit,
+    pub(crate) search_rate: RateLimit<OperatorName>,
     /// A permit for each dry run of a template under way.
     pub(crate) dry_runs: Semaphore,
     pub(crate) instances: Instances,

@@ -23,6 +23,13 @@ pub struct PemPair {
     pub key: PathBuf,
 }
 
+impl PemPair {
+    /// `<name>.crt` and `<name>.key` in a folder.
+    pub fn named(folder: &Path, name: &str) -> Self {
+        Self { certificate: folder.join(format!("{name}.crt")), key: folder.join(format!("{name}.key")) }
+    }
+}
+
 /// Why a pair of files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerCertificateError {

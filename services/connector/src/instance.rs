@@ -14,8 +14,8 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rollcall_backbone::{Backbone, codec::Attempt, repeats::Repeats, seal::SealedLog};
-use rollcall_chassis::clock::Clock;
+use rollcall_backbone::{Backbone, codec::Attempt, repeats::Repeats, resume::Resume, seal::SealedLog};
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
     ids::{ConnectorId, InstanceId, LogId},
@@ -36,7 +36,7 @@ use crate::{
     transport::trust::TrustEpoch,
 };
 
-/// How long a task of an instance waits before it tries again what the backbone has refused.
+/// How long a task of an instance waits, at most, before it tries again what the backbone has refused: devices wait for it.
 pub(crate) const BACKBONE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// What every instance of this connector is built from.
@@ -47,6 +47,7 @@ pub(crate) struct InstanceParts {
     pub(crate) store: Store,
     pub(crate) freshness: Freshness,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connector: ConnectorId,
     /// Cancelled when the connector begins to stop.
     pub(crate) stopping: CancellationToken,
@@ -79,6 +80,7 @@ pub(crate) struct Instance {
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
     pub(crate) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     pub(crate) connector: ConnectorId,
     /// Cancelled first of all when it is no longer served: from then on no device is accepted.
     pub(crate) retiring: CancellationToken,
@@ -122,6 +124,7 @@ impl Instance {
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
             clock: parts.clock.clone(),
+            entropy: parts.entropy.clone(),
             connector: parts.connector.clone(),
             retiring: parts.stopping.child_token(),
             broken: AtomicBool::new(false),
@@ -154,6 +157,12 @@ impl Instance {
     /// Now, by the injected clock.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.clock.unix_ms())
+    }
+
+    /// For a task that follows something of this instance.
+    pub(crate) fn resume(&self, what: &'static str) -> Resume {
+        let seed = self.entropy.uuid_v4().as_u64_pair().0;
+        Resume::new(what, format_args!("instance {}", self.id), seed).at_most(BACKBONE_RETRY_DELAY)
     }
 
     /// Removes a session whose connection has ended, and announces that the device is offline.

@@ -88,6 +88,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         store: parts.store,
         freshness: parts.freshness.clone(),
         clock: parts.clock,
+        entropy: context.entropy.clone(),
         connector,
         stopping: context.stopping.clone(),
         numbers: Arc::new(AtomicU64::new(1)),

@@ -4,6 +4,5 @@ pub(crate) mod chain_verifier;
 pub(crate) mod client_verifier;
 pub(crate) mod handshake;
 pub(crate) mod listener;
-mod server_certificate;
 mod sni;
 pub(crate) mod trust;

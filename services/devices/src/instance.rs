@@ -15,7 +15,7 @@ use rollcall_domain::{
     registry::Device,
 };
 use rollcall_projection::directory::{DirectoryView, Listed};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{error::DevicesError, presence::Presence, recheck::Recheck, waiting::Requests};
 
@@ -29,6 +29,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Stops what runs for the instance.
     pub stop: CancellationToken,
+    /// Holds what runs for the instance, so that a caller can wait for its end.
+    pub tasks: TaskTracker,
 }
 
 /// See the file.

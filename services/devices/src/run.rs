@@ -14,7 +14,7 @@ use crate::{
 
 /// Starts what runs for the devices of an instance, until `parts.stop`.
 pub fn start(parts: Parts) -> Arc<Devices> {
-    let stop = parts.stop.clone();
+    let (stop, tasks) = (parts.stop.clone(), parts.tasks.clone());
     let devices = Arc::new(Devices::new(parts));
     // Before presence is watched: a device that is online then has come online too.
     let connects = devices.presence().connects();
@@ -26,7 +26,7 @@ pub fn start(parts: Parts) -> Arc<Devices> {
     ];
     for job in jobs {
         let stop = stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(job).await });
+        tasks.spawn(async move { stop.run_until_cancelled(job).await });
     }
     devices
 }

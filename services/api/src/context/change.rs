@@ -1,9 +1,10 @@
 //! A change on its way to the registrar: its id, its submission, and the record that an earlier sending of it has made.
 
 use rollcall_backbone::codec::{AnyEvent, AnyRequest, QueuedRequest, decode_record};
+use rollcall_chassis::trace_context;
 use rollcall_domain::ids::{LogId, Position, RequestId};
 
-use super::{idempotency::Idempotency, trace::traceparent};
+use super::idempotency::Idempotency;
 use crate::{
     change_client::{Change, ChangeClient},
     http::{codes::Code, error::ApiError},
@@ -38,7 +39,7 @@ pub(super) async fn submit(
     id: &RequestId,
     request: AnyRequest,
 ) -> Result<Position, ApiError> {
-    let request = QueuedRequest { submitted_at: api.now(), traceparent: traceparent(), request };
+    let request = QueuedRequest { submitted_at: api.now(), traceparent: trace_context::current(), request };
     changes.submit(Change { id: id.clone(), request }).await
 }
 

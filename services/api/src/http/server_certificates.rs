@@ -22,10 +22,11 @@ pub(crate) fn acceptor(
     let folder = config.tls_folder.clone();
     let pairs = move |snapshot: &FleetSnapshot| -> Vec<NamedPair> {
         let instances = snapshot.fleet.instances.values();
-        let pair =
-            |id: &str| PemPair { certificate: folder.join(format!("{id}.crt")), key: folder.join(format!("{id}.key")) };
         instances
-            .map(|instance| NamedPair { dns_name: instance.access_domain.to_string(), pair: pair(instance.id.as_str()) })
+            .map(|instance| NamedPair {
+                dns_name: instance.access_domain.to_string(),
+                pair: PemPair::named(&folder, instance.id.as_str()),
+            })
             .collect()
     };
     let (publisher, named) = watch::channel(pairs(&fleet.borrow_and_update().clone()));

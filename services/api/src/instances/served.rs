@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat, seal::SealedLog};
+use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat};
 use rollcall_devices::Devices;
 use rollcall_domain::{
     ids::{InstanceId, LogId},
@@ -17,14 +17,11 @@ use rollcall_projection::{
     freshness::{Freshness, Seen},
     readiness::{Unready, unready},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{change_client::ChangeClient, http::error::ApiError, instances::recent_attempts::RecentAttempts};
 
 pub(crate) struct ServedInstance {
     pub(crate) id: InstanceId,
-    /// Tells it from another instance that had this id before.
-    pub(crate) sealed: SealedLog,
     pub(crate) view: DirectoryView,
     /// Submits changes to its registrar.
     pub(crate) changes: ChangeClient,
@@ -35,8 +32,6 @@ pub(crate) struct ServedInstance {
     pub(crate) freshness: Freshness,
     /// Holds what the view does not: messages, documents, attempts, records.
     pub(crate) backbone: Backbone,
-    /// Stops every task of this instance; cancelled on drop.
-    pub(crate) stop: CancellationToken,
 }
 
 impl ServedInstance {
@@ -98,12 +93,6 @@ impl ServedInstance {
         let instance = Arc::clone(self);
         let found = tokio::task::spawn_blocking(move || lookup(&instance)).await;
         found.ok().flatten().ok_or_else(ApiError::not_ready)
-    }
-}
-
-impl Drop for ServedInstance {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

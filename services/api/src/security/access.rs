@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rollcall_chassis::entropy::Entropy;
+use rollcall_chassis::{entropy::Entropy, rate_limit::RateLimit};
 use rollcall_domain::{
     fleet::{AccessKeyId, Fleet, Operator, OperatorName, PasswordHash},
     time::Timestamp,
@@ -21,7 +21,6 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         password_hasher::PasswordHasher,
         randomness::bytes_32,
-        rate_limit::RateLimit,
         token::TokenKey,
     },
 };
@@ -46,8 +45,10 @@ pub(crate) struct Access {
     pub(super) key_throttle: LoginThrottle,
     /// By operator.
     operator_throttle: LoginThrottle,
-    pub(super) request_rate: RateLimit,
-    login_rate: RateLimit,
+    /// By operator.
+    pub(super) request_rate: RateLimit<OperatorName>,
+    /// By the address of the client, if that is known.
+    login_rate: RateLimit<Option<IpAddr>>,
 }
 
 /// A token and its end.
@@ -115,7 +116,6 @@ impl Access {
         source: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Operator, ApiError> {
-        let source = source.map(|source| source.to_string()).unwrap_or_default();
         self.login_rate.check(&source).map_err(|wait| {
             ApiError::new(Code::RateLimited, "too many attempts to log in from this address").retry_after(wait.seconds)
         })?;

@@ -55,7 +55,7 @@ pub(crate) async fn authenticate(
             Caller::of(operator, &operator.project)
         }
     };
-    api.access.request_rate.check(caller.operator.as_str()).map_err(|wait| {
+    api.access.request_rate.check(&caller.operator).map_err(|wait| {
         ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
     })?;
     authorize(&mut parts, &caller, &roles).await?;

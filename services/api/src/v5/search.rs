@@ -60,7 +60,7 @@ pub(crate) fn routes() -> Routes {
     params(("project_id" = String, Path)),
     request_body = Search, responses((status = 200, body = Found), Errors))]
 async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<Json<Found>, ApiError> {
-    context.api.search_rate.check(context.caller.operator.as_str()).map_err(|wait| {
+    context.api.search_rate.check(&context.caller.operator).map_err(|wait| {
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
     let statement = sql::parse(&search.sql).map_err(|error| ApiError::invalid("sql", error))?;

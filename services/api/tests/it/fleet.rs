@@ -52,6 +52,25 @@ async fn an_instance_is_added_served_changed_and_taken_out() {
 }
 
 #[tokio::test]
+async fn an_instance_made_again_under_its_id_is_served_as_another() {
+    let world = World::empty().await;
+    let admin = world.admin().await;
+    let (wanted, one) = (
+        json!({"id": "north", "access_domain": "n.example", "edition": "standard", "region": "r"}),
+        format!("{INSTANCES}/north"),
+    );
+    let mut incarnations = Vec::new();
+    for _ in 0..2 {
+        let made = admin.post(INSTANCES, wanted.clone()).await.ok(201);
+        incarnations.push(made["incarnation"].as_str().expect("a new instance has one").to_owned());
+        eventually("it is served", || async { admin.get(&one).await.ok(200)["status"]["caught_up"] == true }).await;
+        admin.delete(&one).await.ok(204);
+        admin.get(&format!("{one}/connectors")).await.refused(404, "IOTDA.014907");
+    }
+    assert_ne!(incarnations.first(), incarnations.get(1));
+}
+
+#[tokio::test]
 async fn connectors_say_how_far_behind_they_are() {
     let world = World::with_alpha().await;
     let path = format!("{INSTANCES}/alpha/connectors");

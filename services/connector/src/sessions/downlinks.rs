@@ -10,14 +10,11 @@ use rollcall_backbone::{
     BackboneError,
     messages::{Lane, MessageCursor, StoredMessage},
     repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_domain::policy::TopicScope;
 
-use crate::{
-    instance::{BACKBONE_RETRY_DELAY, Instance},
-    metrics::metrics,
-    sessions::session::Session,
-};
+use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
 
 /// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
 /// than a session by more was not meant for it.
@@ -27,32 +24,22 @@ const CLOCKS_APART_MS_MAX: i64 = 5_000;
 pub(crate) async fn run(instance: &Instance) {
     // After an interruption reading resumes where it stopped: QoS 1 subscribers are owed what came meanwhile.
     let mut after = None;
-    let repeats = DownlinkRepeats::default();
+    let (mut resume, misaddressed) = (instance.resume("messages to devices"), Repeats::default());
     loop {
-        if let Err(error) = follow(instance, &mut after, &repeats).await {
-            if let Some(left_out) = repeats.following.failed(&error) {
-                tracing::warn!(instance = %instance.id, %error, left_out, "messages cannot be followed; trying again");
-            }
-            // A stream that was created again has other positions.
-            if matches!(error, BackboneError::Damaged { .. }) {
-                after = None;
-            }
+        let ended = follow(instance, &mut after, &mut resume, &misaddressed).await;
+        // A stream that was created again has other positions.
+        if matches!(ended, Err(BackboneError::Damaged { .. })) {
+            after = None;
         }
-        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+        resume.pause(ended).await;
     }
-}
-
-/// What has been said of failures.
-#[derive(Default)]
-struct DownlinkRepeats {
-    following: Repeats,
-    misaddressed: Repeats,
 }
 
 async fn follow(
     instance: &Instance,
     after: &mut Option<MessageCursor>,
-    repeats: &DownlinkRepeats,
+    resume: &mut Resume,
+    misaddressed: &Repeats,
 ) -> Result<(), BackboneError> {
     let messages = &instance.backbone.messages;
     let opened = messages.open(&instance.id).await;
@@ -68,14 +55,12 @@ async fn follow(
         (Err(error), _) => return Err(error),
     };
     instance.routing.send_replace(true);
-    if repeats.following.recovered() {
-        tracing::info!(instance = %instance.id, "messages are followed again");
-    }
+    resume.follows();
     let ended = async {
         while let Some(message) = messages.recv().await {
             let message = message?;
             after.get_or_insert_default().advance(message.position);
-            route(instance, Arc::new(message), &repeats.misaddressed);
+            route(instance, Arc::new(message), misaddressed);
         }
         Ok(())
     };

@@ -12,7 +12,10 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use rollcall_backbone::repeats::Repeats;
-use rollcall_chassis::clock::Clock;
+use rollcall_chassis::{
+    clock::Clock,
+    server_certificate::{PemPair, ServerCertificate},
+};
 use rollcall_domain::{
     ids::{CaId, InstanceId},
     registry::Configuration,
@@ -28,7 +31,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{
     config::Limits,
-    transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier, server_certificate::ServerCertificate},
+    transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier},
 };
 
 /// Between two looks at the files of the server certificate.
@@ -73,7 +76,7 @@ impl TrustPublisher {
         limits: Limits,
         folder: &Path,
     ) -> Self {
-        let certificate = ServerCertificate::of(&instance, folder);
+        let certificate = ServerCertificate::new(PemPair::named(folder, instance.as_str()));
         Self {
             instance,
             view,

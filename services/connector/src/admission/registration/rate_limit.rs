@@ -4,54 +4,29 @@
 use std::{
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::{Either, Ready, ready};
-use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::HashMapStateStore};
+use rollcall_chassis::rate_limit::RateLimit;
 use rollcall_domain::{ids::CaId, refusal::Refusal};
 use tower::{BoxError, Layer, Service};
 
 use super::certificate_connect::CertificateConnect;
-
-/// Keys in one limiter before idle ones are dropped; with as many busy ones, requests with new keys are shed.
-const KEYS_MAX: usize = 65_536;
-
-struct Keyed<K: Hash + Eq + Clone>(RateLimiter<K, HashMapStateStore<K>, DefaultClock>);
-
-impl<K: Hash + Eq + Clone> Keyed<K> {
-    fn per_s(rate_max: u32) -> Self {
-        let rate = NonZeroU32::new(rate_max).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::hashmap(
-            Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1))),
-        ))
-    }
-
-    fn allows(&self, key: &K) -> bool {
-        if self.0.len() >= KEYS_MAX {
-            self.0.retain_recent();
-            if self.0.len() >= KEYS_MAX {
-                return false;
-            }
-        }
-        self.0.check_key(key).is_ok()
-    }
-}
 
 /// Limits the rate of the services below it.
 #[derive(Clone)]
 pub(super) struct RateLimitLayer(Arc<RateLimiters>);
 
 struct RateLimiters {
-    cas: Keyed<CaId>,
-    sources: Keyed<IpAddr>,
+    cas: RateLimit<CaId>,
+    sources: RateLimit<IpAddr>,
 }
 
 impl RateLimitLayer {
     pub(super) fn new(per_ca_per_s_max: u32, per_source_per_s_max: u32) -> Self {
-        Self(Arc::new(RateLimiters { cas: Keyed::per_s(per_ca_per_s_max), sources: Keyed::per_s(per_source_per_s_max) }))
+        Self(Arc::new(RateLimiters { cas: per_second(per_ca_per_s_max), sources: per_second(per_source_per_s_max) }))
     }
 }
 
@@ -81,12 +56,19 @@ impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnec
 
     fn call(&mut self, event: CertificateConnect) -> Self::Future {
         // The source first: one noisy source must not use up what its CA certificate has.
-        if self.limiters.sources.allows(&network(event.source)) && self.limiters.cas.allows(&event.ca) {
-            Either::Left(self.inner.call(event))
-        } else {
-            Either::Right(ready(Err(Refusal::RegistrationShed.into())))
+        let (RateLimiters { cas, sources }, source) = (&*self.limiters, network(event.source));
+        match sources.check(&source).and_then(|()| cas.check(&event.ca)) {
+            Ok(()) => Either::Left(self.inner.call(event)),
+            // The connector says when to come again: spread out over more than a second.
+            Err(_) => Either::Right(ready(Err(Refusal::RegistrationShed.into()))),
         }
     }
+}
+
+/// So many a second for each key, and twice as many in a burst.
+fn per_second<K: Hash + Eq + Clone>(rate_max: u32) -> RateLimit<K> {
+    let rate = rate_max.max(1);
+    RateLimit::per_second(rate, rate.saturating_mul(2))
 }
 
 /// An IPv6 customer has a /64 at least: the rest of the address is theirs to vary.
@@ -113,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_burst_of_twice_the_rate_is_allowed_and_another_key_has_its_own() {
-        let limiters = Keyed::per_s(3);
-        let allowed = (0..10).filter(|_| limiters.allows(&"storm")).count();
+        let limit = per_second(3);
+        let allowed = (0..10).filter(|_| limit.check(&"storm").is_ok()).count();
         assert_eq!(allowed, 6);
-        assert!(limiters.allows(&"other"));
+        assert_eq!(limit.check(&"other"), Ok(()));
     }
 }

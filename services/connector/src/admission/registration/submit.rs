@@ -14,7 +14,7 @@ use rollcall_backbone::{
     request_client::{RequestClient, RequestClientError},
     requests::RequestKind,
 };
-use rollcall_chassis::clock::Clock;
+use rollcall_chassis::{clock::Clock, trace_context};
 use rollcall_domain::{
     refusal::Refusal,
     registry::{Actor, Request, RequestBody},
@@ -26,7 +26,6 @@ use tower::{BoxError, Service};
 use super::{
     applied::AppliedRequests,
     certificate_connect::{CertificateConnect, request_id},
-    trace::traceparent,
 };
 
 /// Asks the registrar.
@@ -77,7 +76,8 @@ impl Inner {
         let id = request_id(&event.sha256, event.claimed.as_ref());
         let request = QueuedRequest {
             submitted_at: Timestamp::from_unix_ms(self.clock.unix_ms()),
-            traceparent: traceparent(),
+            // The registrar's part of the registration then shows under this one.
+            traceparent: trace_context::current(),
             request: AnyRequest::Registry(Request {
                 id: id.clone(),
                 actor: Actor::Certificate(event.sha256),

@@ -3,12 +3,10 @@
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use opentelemetry::trace::TraceContextExt;
 use rollcall_domain::{ids::InstanceId, refusal::Refusal};
 use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
-use tracing::{Instrument, Span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::Instrument;
 
 use super::certificate_connect::CertificateConnect;
 use crate::metrics::metrics;
@@ -31,7 +29,7 @@ impl<S> Layer<S> for TraceLayer {
     }
 }
 
-/// A service that is trace.
+/// A service that is traced.
 #[derive(Clone)]
 pub(super) struct Trace<S> {
     instance: InstanceId,
@@ -61,15 +59,6 @@ where
         };
         Box::pin(trace.instrument(span))
     }
-}
-
-/// The current span as a W3C `traceparent` (Trace Context §3.2), if spans are collected: the registrar's part of the
-/// registration then shows under it.
-pub(super) fn traceparent() -> Option<String> {
-    let context = Span::current().context();
-    let span = context.span().span_context().clone();
-    let flags = span.trace_flags().to_u8();
-    span.is_valid().then(|| format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id()))
 }
 
 fn outcome(applied: &Result<(), BoxError>) -> &str {

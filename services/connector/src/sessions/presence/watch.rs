@@ -6,30 +6,24 @@ use std::{
 };
 
 use rollcall_backbone::{
+    BackboneError,
     presence::{PresenceChange, Session as PresenceSession},
-    repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_domain::{ids::DeviceId, refusal::Refusal};
 
-use crate::{
-    instance::{BACKBONE_RETRY_DELAY, Instance},
-    sessions::session::Session,
-};
+use crate::{instance::Instance, sessions::session::Session};
 
 /// Watches until the future is dropped.
 pub(crate) async fn watch(instance: &Instance) {
-    let repeats = Repeats::default();
+    let mut resume = instance.resume("presence");
     loop {
-        if let Err(error) = watch_once(instance, &repeats).await
-            && let Some(left_out) = repeats.failed(&error)
-        {
-            tracing::warn!(instance = %instance.id, %error, left_out, "presence cannot be watched; trying again");
-        }
-        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+        let ended = watch_once(instance, &mut resume).await;
+        resume.pause(ended).await;
     }
 }
 
-async fn watch_once(instance: &Instance, repeats: &Repeats) -> Result<(), rollcall_backbone::BackboneError> {
+async fn watch_once(instance: &Instance, resume: &mut Resume) -> Result<(), BackboneError> {
     instance.backbone.presence.open(&instance.id).await?;
     // A watch begins with the latest change of each device. An announcement that was acknowledged before, or a newer
     // one, is among them, although its own change may have passed while this connector did not watch.
@@ -39,9 +33,7 @@ async fn watch_once(instance: &Instance, repeats: &Repeats) -> Result<(), rollca
         }
     }
     let mut changes = instance.backbone.presence.watch(&instance.id).await?;
-    if repeats.recovered() {
-        tracing::info!(instance = %instance.id, "presence is watched again");
-    }
+    resume.follows();
     let mut shown = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
         match change {
