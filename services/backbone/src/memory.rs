@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use redb::{Database, backends::InMemoryBackend};
 
-pub use self::dice::{Control, Faults};
-use self::dice::{Dice, SplitMix};
+use self::dice::Dice;
+pub use self::dice::{Control, Faults, SplitMix};
 use crate::{
     Backbone,
     limits::{Limits, NewId, NowMs},
@@ -79,7 +79,7 @@ fn new_ids(seed: u64) -> NewId {
     let ids = std::sync::Mutex::new(SplitMix::new(seed ^ 0x1d5));
     Arc::new(move || {
         let mut ids = ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (high, low) = (ids.next(), ids.next());
+        let (high, low) = (ids.next_u64(), ids.next_u64());
         uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes()).into_uuid()
     })
 }

@@ -20,6 +20,9 @@ use crate::{
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 
+/// What [`Faults::foreign_record`](crate::memory::Faults::foreign_record) writes.
+const FOREIGN: &[u8] = b"not a registrar's";
+
 /// [`RegistryLog`] with faults.
 pub(crate) struct FaultyLog {
     pub(crate) inner: Arc<LocalLog>,
@@ -44,6 +47,10 @@ impl RegistryLog for FaultyLog {
         self.dice.reach("appending")?;
         if self.dice.roll(|faults| faults.spurious_conflict) {
             return Err(AppendError::Conflict { expected });
+        }
+        if self.dice.roll(|faults| faults.foreign_record) {
+            let end = self.inner.last(log).await?;
+            self.inner.append(log, end, vec![Bytes::from_static(FOREIGN)].into()).await?;
         }
         let last = self.inner.append(log, expected, batch).await?;
         self.dice.acknowledge("appending")?;
