@@ -1,4 +1,4 @@
-//! One connection: drives the TLS stream and the MQTT state machine, and hands its effects to the code that answers them.
+//! One connection: drives the client's stream and the MQTT state machine, and hands its effects to the code that answers them.
 //!
 //! One task, small while idle: what the handshake and CONNECT needed is freed by then, buffers are borrowed from the
 //! stack while bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or
@@ -19,14 +19,12 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep_until, timeout},
 };
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
         attempts::RefusedConnection,
-        registration::certificate_connect::Chain,
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,
@@ -40,7 +38,8 @@ use crate::{
     },
     transport::{
         chain_verifier::VerifiedChain,
-        handshake::{Handshake, handshake, linger},
+        client_stream::ClientStream,
+        handshake::{Handshake, handshake},
     },
 };
 
@@ -54,14 +53,23 @@ pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, sou
         }
     });
     if let Some(handshake) = handshake.await {
-        Connection::new(context, handshake, source).run().await;
+        serve_established(context, handshake, source).await;
     }
 }
 
-struct Connection {
+/// Serves a connection from the end of its handshake to its own.
+pub(crate) async fn serve_established<S: ClientStream>(
+    context: Arc<ConnectorContext>,
+    handshake: Handshake<S>,
+    source: IpAddr,
+) {
+    Connection::new(context, handshake, source).run().await;
+}
+
+struct Connection<S> {
     context: Arc<ConnectorContext>,
     instance: Arc<Instance>,
-    tls: TlsStream<TcpStream>,
+    stream: S,
     source: IpAddr,
     protocol: Protocol,
     stage: Stage,
@@ -69,7 +77,7 @@ struct Connection {
     /// In messages, and in bytes of whatever kind.
     buckets: [TokenBucket; 2],
     timer: Pin<Box<Sleep>>,
-    /// Output has been written that may still be in the TLS layer.
+    /// Output has been written that may still be in the stream's buffers.
     unflushed: bool,
     /// QoS 1 messages wait in the state machine for the client's acknowledgements.
     backlogged: bool,
@@ -90,8 +98,8 @@ struct Connecting {
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl Connection {
-    fn new(context: Arc<ConnectorContext>, handshake: Handshake, source: IpAddr) -> Self {
+impl<S: ClientStream> Connection<S> {
+    fn new(context: Arc<ConnectorContext>, handshake: Handshake<S>, source: IpAddr) -> Self {
         let (now, now_ms) = (Instant::now(), context.now_ms());
         let limits = &context.config.limits;
         let stopping = Box::pin(handshake.instance.retiring.clone().cancelled_owned());
@@ -104,7 +112,7 @@ impl Connection {
             unflushed: false,
             backlogged: false,
             instance: handshake.instance,
-            tls: handshake.tls,
+            stream: handshake.stream,
             source,
             context,
         }
@@ -138,8 +146,8 @@ impl Connection {
 
     async fn answer_connect(&mut self, connect: Connect) {
         let Stage::Connecting(connecting) = &mut self.stage else { return };
-        let tls = &self.tls;
-        match accept(&self.instance, &connecting.verified, &connect, self.source, || chain(tls)).await {
+        let stream = &self.stream;
+        match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
             Ok(guard) => {
                 let recognised = guard.session.device.clone();
                 let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
@@ -180,30 +188,24 @@ impl Connection {
         }
         let last_output = async {
             while !self.protocol.output().is_empty() {
-                let bytes = self.tls.write(self.protocol.output()).await?;
+                let bytes = self.stream.write(self.protocol.output()).await?;
                 self.protocol.written(bytes);
             }
-            self.tls.shutdown().await
+            self.stream.shutdown().await
         };
         let written = timeout(self.context.config.limits.linger(), last_output).await;
         if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
             && let Ok(verified) = &connecting.verified
         {
             let refused = RefusedConnection { verified, claimed: connecting.claimed.as_ref(), refusal };
-            self.instance.attempts.record(&refused, || chain(&self.tls));
+            self.instance.attempts.record(&refused, || self.stream.chain());
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
         if matches!((written, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
-            linger(&self.context, self.tls.into_inner().0).await;
+            self.stream.linger(&self.context).await;
         }
     }
-}
-
-/// The chain as it was presented.
-fn chain(tls: &TlsStream<TcpStream>) -> Chain {
-    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
-    chain.iter().map(|der| der.as_ref().into()).collect()
 }
 
 fn claimed(connect: &Connect) -> Option<DeviceId> {

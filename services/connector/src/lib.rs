@@ -9,7 +9,7 @@
 //! either: an accepted device was found in the view. A connector keeps no truth; it may be killed at any time.
 //!
 //! Read in the order in which a connection goes: [`run()`]; `transport` (`listener`, `handshake` with `sni`, `trust`,
-//! `client_verifier` and `chain_verifier`); `connection`, which drives the rest; `admission` (`accept`, `authenticate`,
+//! `client_verifier` and `chain_verifier`; [`run_below_tls`] goes round all of it); `connection`, which drives the rest; `admission` (`accept`, `authenticate`,
 //! `staleness`, `registration`, `attempts`); `sessions` (`table`, `topic_authorization`, `reauthorize`, `presence`,
 //! `downlinks`, `uplinks`). `mqtt` is the protocol as a state machine and knows none of these. `context` is what
 //! connections share, `instance` the state of one instance, `instances` follows the fleet and runs their tasks.
@@ -32,5 +32,6 @@ pub use config::{
     staleness::{InstanceStaleness, StaleSessions},
 };
 pub use rollcall_projection::readiness::Unready;
-pub use run::{Parts, RunError, run};
+pub use run::{Parts, RunError, run, run_below_tls};
 pub use status::{ConnectorStatus, InstanceStatus};
+pub use transport::below_tls::Client as ClientBelowTls;

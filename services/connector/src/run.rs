@@ -10,7 +10,7 @@ use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::ConnectorId;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     instance::InstanceParts,
     instances::retire,
     status::{self, ConnectorStatus, report},
-    transport::listener,
+    transport::{below_tls, listener},
 };
 
 /// Between two looks at the status.
@@ -76,12 +76,52 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let bind = |source| RunError::Bind { address: config.listen, source };
     let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    // A caller that dropped the receiver does not need the address.
-    let _ = parts.bound.send(address);
-    let connector = connector_id(&*parts.entropy);
-    tracing::info!(%address, %connector, "accepting MQTT over TLS");
+    let accepting = |context, connections, start: Start| {
+        // A caller that dropped the receiver does not need the address.
+        let _ = start.bound.send(address);
+        tracing::info!(%address, connector = %start.connector, "accepting MQTT over TLS");
+        async move { listener::accept(listener, context, &connections).await }
+    };
+    serve(config, parts, accepting, shutdown).await;
+    Ok(())
+}
 
-    let context = Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy));
+/// As [`run`], without a listener, SNI and TLS: serves the clients that are handed over. [`Config::listen`] and
+/// [`Parts::bound`] are not used. For what has streams and proven chains of its own, such as a simulation.
+///
+/// # Errors
+/// [`RunError::Limit`].
+pub async fn run_below_tls(
+    config: Config,
+    parts: Parts,
+    clients: mpsc::Receiver<below_tls::Client>,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    check(&config, &parts.freshness)?;
+    let accepting = |context, connections, _: Start| async move {
+        below_tls::accept(clients, context, &connections).await;
+    };
+    serve(config, parts, accepting, shutdown).await;
+    Ok(())
+}
+
+/// What is known before anything is served.
+struct Start {
+    connector: ConnectorId,
+    bound: oneshot::Sender<SocketAddr>,
+}
+
+/// Serves what `accept` accepts until `shutdown`, then drains.
+async fn serve<F: Future<Output = ()>>(
+    config: Config,
+    parts: Parts,
+    accept: impl FnOnce(Arc<ConnectorContext>, TaskTracker, Start) -> F,
+    shutdown: CancellationToken,
+) {
+    let connector = connector_id(&*parts.entropy);
+    let (context, connections) = (Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy)), TaskTracker::new());
+    let start = Start { connector: connector.clone(), bound: parts.bound };
+    let accepting = accept(context.clone(), connections.clone(), start);
     let instance_parts = InstanceParts {
         config: context.config.clone(),
         backbone: parts.backbone,
@@ -95,12 +135,11 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         failed: Arc::default(),
     };
     let fleet = status::Fleet { snapshot: parts.fleet.clone(), freshness: parts.freshness };
-    let connections = TaskTracker::new();
     {
         let serving = async {
             tokio::join!(
                 context.instances.follow(parts.fleet, &instance_parts),
-                listener::accept(listener, context.clone(), &connections),
+                accepting,
                 report(&context, &fleet, &parts.status, STATUS_EVERY),
             )
         };
@@ -109,7 +148,6 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     context.stopping.cancel();
     parts.status.send_modify(|status| status.stopping = true);
     drain(&context, &connections).await;
-    Ok(())
 }
 
 /// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that

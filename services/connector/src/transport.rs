@@ -1,6 +1,8 @@
 //! From a TCP socket to a TLS connection whose client certificate chain has been verified.
 
+pub(crate) mod below_tls;
 pub(crate) mod chain_verifier;
+pub(crate) mod client_stream;
 pub(crate) mod client_verifier;
 pub(crate) mod handshake;
 pub(crate) mod listener;

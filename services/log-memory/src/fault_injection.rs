@@ -25,13 +25,16 @@ pub struct Faults {
     pub delayed_ruling: u16,
     /// A follower of a log or of messages ends with an error after the entry it has just been given.
     pub cut_follower: u16,
+    /// Before an append, a record that no registrar has written gets into the log, as whoever may write there can put one.
+    /// Not among [`Faults::some`]: a reader that is not given the registrars' keys stops before it.
+    pub foreign_record: u16,
 }
 
 impl Faults {
     /// The longest that a delayed ruling takes.
     pub const RULING_DELAY_MAX: Duration = Duration::from_millis(500);
 
-    /// Some of everything: 2 in 100 of each.
+    /// Some of everything that any caller must live with: 2 in 100 of each.
     pub const fn some() -> Self {
         Self {
             unavailable: 20,
@@ -41,6 +44,7 @@ impl Faults {
             dropped_ruling: 20,
             delayed_ruling: 20,
             cut_follower: 20,
+            foreign_record: 0,
         }
     }
 }
@@ -83,26 +87,29 @@ impl FaultInjection {
         let mut state = self.state();
         match chosen(&state.faults) {
             0 => false,
-            odds => state.random.next() % 1000 < u64::from(odds),
+            odds => state.random.next_u64() % 1000 < u64::from(odds),
         }
     }
 
     /// How long something takes that is delayed: above zero, at most `max`.
     pub(crate) fn delay(&self, max: Duration) -> Duration {
         let ms = u64::try_from(max.as_millis()).unwrap_or(u64::MAX).max(1);
-        Duration::from_millis(1 + self.state().random.next() % ms)
+        Duration::from_millis(1 + self.state().random.next_u64() % ms)
     }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): eight bytes of state, every seed is good.
-pub(crate) struct SplitMix(u64);
+#[derive(Debug)]
+pub struct SplitMix(u64);
 
 impl SplitMix {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// The same seed gives the same numbers.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// The next number, any of 64 bits.
+    pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -23,8 +23,8 @@ use rollcall_backbone::{
 };
 use rollcall_log_embedded::in_memory;
 
-pub use self::fault_injection::{Control, Faults};
-use self::fault_injection::{FaultInjection, SplitMix};
+use self::fault_injection::FaultInjection;
+pub use self::fault_injection::{Control, Faults, SplitMix};
 
 /// What the backbone in memory is given.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ fn new_ids(seed: u64) -> NewId {
     let ids = std::sync::Mutex::new(SplitMix::new(seed ^ 0x1d5));
     Arc::new(move || {
         let mut ids = ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (high, low) = (ids.next(), ids.next());
+        let (high, low) = (ids.next_u64(), ids.next_u64());
         uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes()).into_uuid()
     })
 }

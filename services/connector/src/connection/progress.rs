@@ -1,6 +1,6 @@
 //! What a connection waits for, all at once: room to write, mail, stored messages, bytes, the clock.
 //!
-//! Polled by hand, because one TLS stream is both read and written and one state machine gets every event. Invariant:
+//! Polled by hand, because one stream is both read and written and one state machine gets every event. Invariant:
 //! each part that returns pending has registered its waker where its next change happens.
 
 use std::{
@@ -12,15 +12,13 @@ use std::{
 };
 
 use rollcall_domain::refusal::Refusal;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::{io::ReadBuf, time::Instant};
 
 use super::{Connection, Stage};
 use crate::{
     mqtt::Delivered,
     sessions::{mailbox::Mail, topic_authorization::authorize_delivery},
+    transport::client_stream::ClientStream,
 };
 
 /// Bytes read at a time.
@@ -28,7 +26,7 @@ const READ_BYTES: usize = 4096;
 /// Output above which no more messages are taken from the mailbox: there they count against the client's bounds.
 const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
-impl Connection {
+impl<S: ClientStream> Connection<S> {
     /// Polls every part; ready when the state machine may have an effect.
     pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // One instant for all, so that the timer does not take for past what another part still waits for.
@@ -43,7 +41,7 @@ impl Connection {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut progress = Poll::Pending;
         while !self.protocol.output().is_empty() {
-            match Pin::new(&mut self.tls).poll_write(cx, self.protocol.output()) {
+            match Pin::new(&mut self.stream).poll_write(cx, self.protocol.output()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {
                     self.protocol.written(bytes);
@@ -53,7 +51,7 @@ impl Connection {
                 Poll::Pending => return progress,
             }
         }
-        if self.unflushed && Pin::new(&mut self.tls).poll_flush(cx)?.is_ready() {
+        if self.unflushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
             self.unflushed = false;
         }
         progress
@@ -100,7 +98,7 @@ impl Connection {
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut scratch);
-        ready!(Pin::new(&mut self.tls).poll_read(cx, &mut read))?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
         if read.filled().is_empty() {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }

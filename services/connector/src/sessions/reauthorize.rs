@@ -1,19 +1,17 @@
 //! Reauthorizes live sessions: closes those of devices that lost the right to be connected, with the reason, and
 //! withdraws filters that are no longer allowed.
 //!
-//! Invariant: within a second of the view's learning it. A record about one device affects one session; a record that
-//! may concern any device affects all, once for a burst of them. A reader that lagged reauthorizes all, and so does one
+//! Which sessions a record may take something from is the domain's rule
+//! ([`Event::affected_sessions`](rollcall_domain::registry::Event::affected_sessions) and
+//! [`affected_topics`](rollcall_domain::registry::Event::affected_topics)). Invariant: within a second of the view's
+//! learning it; a record that may affect every session has all reauthorized once for a burst of them. A reader that lagged reauthorizes all, and so does one
 //! whose view began anew, as soon as that is ready. Changes of time alone (certificates expire) are found by a sweep.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use rollcall_backbone::codec::AnyEvent;
 use rollcall_domain::{
-    authenticate::lost_right,
-    ids::DeviceId,
-    refusal::Refusal,
-    registry::{Event, event::PolicyTarget},
-    time::Timestamp,
+    authenticate::lost_right, ids::DeviceId, refusal::Refusal, registry::AffectedSessions, time::Timestamp,
 };
 use rollcall_projection::admission::Applied;
 use tokio::{
@@ -21,25 +19,23 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{admission::view_ready::view_ready, instance::Instance, sessions::session::Session};
+use crate::{
+    admission::view_ready::view_ready,
+    instance::Instance,
+    sessions::{session::Session, table::SessionTable},
+};
 
 /// Between two sweeps for what time alone changes.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Sessions reauthorized before the task yields.
 const SESSIONS_PER_YIELD: usize = 128;
 
-/// The sessions that a record may take something from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum AffectedSessions {
-    None,
-    Of(DeviceId),
-    All,
-}
-
-/// The sessions affected by a burst of records.
+/// The sessions affected by a burst of records, by the domain's rules of what each may take from whom.
 #[derive(Debug, Default)]
 struct Pending {
-    devices: Vec<DeviceId>,
+    devices: HashSet<DeviceId>,
+    /// SHA-256 of certificates that may be another device's now, whichever device is connected with them.
+    certificates: HashSet<[u8; 32]>,
     all: bool,
 }
 
@@ -77,9 +73,23 @@ pub(crate) async fn run(instance: &Instance) {
 impl Pending {
     fn note(&mut self, instance: &Instance, applied: &Applied) {
         instance.registration.applied().notify(&applied.record.cause);
-        match affected_sessions(&applied.record.event) {
+        match &applied.record.event {
+            AnyEvent::Registry(event) => {
+                self.add(event.affected_sessions());
+                self.add(event.affected_topics());
+            }
+            AnyEvent::Fleet(_) | AnyEvent::Log(_) => {}
+        }
+    }
+
+    fn add(&mut self, affected: AffectedSessions) {
+        match affected {
             AffectedSessions::None => {}
-            AffectedSessions::Of(device) => self.devices.push(device),
+            AffectedSessions::OfDevice(device) => _ = self.devices.insert(device),
+            AffectedSessions::OfCertificates(device, certificates) => {
+                self.devices.insert(device);
+                self.certificates.extend(certificates);
+            }
             AffectedSessions::All => self.all = true,
         }
     }
@@ -95,10 +105,19 @@ impl Pending {
     }
 
     async fn reauthorize(self, instance: &Instance) {
+        reauthorize_all(instance, self.sessions(&instance.sessions)).await;
+    }
+
+    fn sessions(self, table: &SessionTable) -> Vec<Arc<Session>> {
         if self.all {
-            return reauthorize_all(instance, instance.sessions.all()).await;
+            return table.all();
         }
-        reauthorize_all(instance, self.devices.iter().filter_map(|device| instance.sessions.of(device)).collect()).await;
+        let mut sessions: Vec<_> = self.devices.iter().filter_map(|device| table.of(device)).collect();
+        // Looks through all of them, once for the burst: certificates are named only by what operators enter.
+        if !self.certificates.is_empty() {
+            sessions.extend(table.connected_with(&self.certificates));
+        }
+        sessions
     }
 }
 
@@ -165,50 +184,4 @@ async fn sweep_expired(instance: &Instance) {
         !ca_valid || now < session.facts.not_before || session.facts.not_after < now
     };
     reauthorize_all(instance, instance.sessions.all().into_iter().filter(outside).collect()).await;
-}
-
-fn affected_sessions(event: &AnyEvent) -> AffectedSessions {
-    let event = match event {
-        AnyEvent::Registry(event) => event,
-        AnyEvent::Fleet(_) | AnyEvent::Log(_) => return AffectedSessions::None,
-    };
-    match event {
-        Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. } => {
-            AffectedSessions::Of(profile.device.clone())
-        }
-        Event::DeviceCertificatePinned { device, .. }
-        | Event::DeviceCertificateReplaced { device, .. }
-        | Event::DeviceFrozen { device }
-        | Event::DeviceUnfrozen { device }
-        | Event::DeviceFingerprintReset { device, .. }
-        | Event::DeviceCertificateSwitched { device, .. }
-        | Event::DeviceDeleted { device }
-        | Event::DeviceReadmitted { device }
-        | Event::PolicyBound { target: PolicyTarget::Device(device), .. }
-        | Event::PolicyUnbound { target: PolicyTarget::Device(device), .. } => AffectedSessions::Of(device.clone()),
-        Event::PolicyCreated { .. }
-        | Event::PolicyUpdated { .. }
-        | Event::PolicyDeleted { .. }
-        | Event::PolicyBound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
-        | Event::PolicyUnbound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
-        | Event::TemplateUpdated { .. }
-        | Event::TemplateDeleted { .. }
-        | Event::CaConfigured { .. }
-        | Event::CaDeleted { .. }
-        | Event::SpaceDeleted { .. }
-        | Event::ProductDeleted { .. } => AffectedSessions::All,
-        Event::SpaceCreated { .. }
-        | Event::SpaceRenamed { .. }
-        | Event::ProductCreated { .. }
-        | Event::ProductUpdated { .. }
-        | Event::TemplateCreated { .. }
-        | Event::CaUploaded { .. }
-        | Event::CaCodeIssued { .. }
-        | Event::CaVerified { .. }
-        | Event::DeviceUpdated { .. }
-        | Event::DeviceTagsChanged { .. }
-        | Event::CertificateRetired { .. }
-        | Event::CertificateReadmitted { .. }
-        | Event::RetiredForgotten { .. } => AffectedSessions::None,
-    }
 }

@@ -4,7 +4,7 @@
 //! connectors ([`super::presence`]). Invariant: one session for each device; opening another closes the one before.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -81,6 +81,12 @@ impl SessionTable {
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.table().devices.values().cloned().collect()
+    }
+
+    /// The sessions that were opened with one of these certificates (SHA-256 over the DER).
+    pub(crate) fn connected_with(&self, certificates: &HashSet<[u8; 32]>) -> Vec<Arc<Session>> {
+        let table = self.table();
+        table.devices.values().filter(|session| certificates.contains(&session.facts.sha256)).cloned().collect()
     }
 
     pub(crate) fn count(&self) -> usize {

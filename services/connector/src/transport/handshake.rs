@@ -6,7 +6,7 @@
 use std::{io, sync::Arc};
 
 use rollcall_domain::{certificate::path::PathError, refusal::Refusal};
-use rustls::HandshakeKind;
+use rustls::{HandshakeKind, pki_types::CertificateDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -29,20 +29,20 @@ use crate::{
 const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection after its handshake.
-pub(crate) struct Handshake {
+pub(crate) struct Handshake<S> {
     /// The instance that the SNI named.
     pub(crate) instance: Arc<Instance>,
-    pub(crate) tls: TlsStream<TcpStream>,
+    pub(crate) stream: S,
     /// The verified chain, or why CONNECT will be refused whatever it says.
     pub(crate) verified: Result<Arc<VerifiedChain>, Refusal>,
 }
 
 /// Does the handshake within the deadline; `None`: it failed, and has been answered and counted.
-pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake> {
+pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake<TlsStream<TcpStream>>> {
     let deadline = Instant::now() + context.config.limits.handshake();
     match timeout_at(deadline, perform(context, socket)).await {
         Ok(Ok(handshake)) => {
-            let resumed = handshake.tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+            let resumed = handshake.stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
             Some(handshake)
         }
@@ -66,7 +66,7 @@ struct Failed {
     socket: Option<TcpStream>,
 }
 
-async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake, Failed> {
+async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake<TlsStream<TcpStream>>, Failed> {
     let (start, name) = match sni::read_hello(socket).await {
         Ok(Hello::Named(start, name)) => (start, name),
         Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
@@ -85,8 +85,9 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
     let _turn = context.handshakes.acquire().await;
     match start.into_stream(trust.tls.clone()).into_fallible().await {
         Ok(tls) => {
-            let verified = verify_chain(&instance, &trust.chain_verifier, &tls);
-            Ok(Handshake { instance, tls, verified })
+            let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+            let verified = verify_chain(&instance, &trust.chain_verifier, chain);
+            Ok(Handshake { instance, stream: tls, verified })
         }
         Err((error, socket)) => {
             tracing::debug!(instance = %instance.id, epoch = trust.epoch, error = ?error.to_string(), "handshake failed");
@@ -97,12 +98,11 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
 
 /// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified
 /// here.
-fn verify_chain(
+pub(crate) fn verify_chain(
     instance: &Instance,
     chain_verifier: &ChainVerifier,
-    tls: &TlsStream<TcpStream>,
+    chain: &[CertificateDer<'_>],
 ) -> Result<Arc<VerifiedChain>, Refusal> {
-    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
     chain_verifier.verify(chain.iter()).map_err(|fault| match fault {
         _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
         PathError::Expired => Refusal::CertificateExpired,

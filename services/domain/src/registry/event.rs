@@ -199,7 +199,7 @@ pub struct CaCertificate {
     pub not_after: Timestamp,
 }
 
-/// The live sessions that an event may take the right to be connected from.
+/// The live sessions that an event may take something from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AffectedSessions {
     None,
@@ -274,7 +274,7 @@ impl Event {
     }
 
     /// Which live sessions may lose their right by this, so that only those are authenticated again. Rights to topics are
-    /// not in it: policies are looked up at each use.
+    /// not in it: [`affected_topics`](Self::affected_topics) has those.
     pub fn affected_sessions(&self) -> AffectedSessions {
         match self {
             Self::TemplateUpdated { .. }
@@ -315,6 +315,49 @@ impl Event {
             | Self::DeviceUpdated { .. }
             | Self::DeviceTagsChanged { .. }
             | Self::DeviceUnfrozen { .. }
+            | Self::CertificateRetired { .. }
+            | Self::CertificateReadmitted { .. }
+            | Self::RetiredForgotten { .. } => AffectedSessions::None,
+        }
+    }
+
+    /// For which live sessions other policies may apply after this, so that what those have subscribed to is authorized again.
+    pub fn affected_topics(&self) -> AffectedSessions {
+        match self {
+            Self::PolicyCreated { .. }
+            | Self::PolicyUpdated { .. }
+            | Self::PolicyDeleted { .. }
+            | Self::PolicyBound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
+            | Self::PolicyUnbound { target: PolicyTarget::Product(..) | PolicyTarget::Space(_), .. }
+            | Self::SpaceDeleted { .. }
+            | Self::ProductDeleted { .. } => AffectedSessions::All,
+            Self::PolicyBound { target: PolicyTarget::Device(device), .. }
+            | Self::PolicyUnbound { target: PolicyTarget::Device(device), .. }
+            | Self::DeviceDeleted { device }
+            | Self::DeviceReadmitted { device } => AffectedSessions::OfDevice(device.clone()),
+            Self::DeviceRegistered { profile, .. } | Self::DevicePreRegistered { profile, .. } => {
+                AffectedSessions::OfDevice(profile.device.clone())
+            }
+            Self::SpaceCreated { .. }
+            | Self::SpaceRenamed { .. }
+            | Self::ProductCreated { .. }
+            | Self::ProductUpdated { .. }
+            | Self::TemplateCreated { .. }
+            | Self::TemplateUpdated { .. }
+            | Self::TemplateDeleted { .. }
+            | Self::CaUploaded { .. }
+            | Self::CaCodeIssued { .. }
+            | Self::CaVerified { .. }
+            | Self::CaConfigured { .. }
+            | Self::CaDeleted { .. }
+            | Self::DeviceCertificatePinned { .. }
+            | Self::DeviceCertificateReplaced { .. }
+            | Self::DeviceUpdated { .. }
+            | Self::DeviceTagsChanged { .. }
+            | Self::DeviceFrozen { .. }
+            | Self::DeviceUnfrozen { .. }
+            | Self::DeviceFingerprintReset { .. }
+            | Self::DeviceCertificateSwitched { .. }
             | Self::CertificateRetired { .. }
             | Self::CertificateReadmitted { .. }
             | Self::RetiredForgotten { .. } => AffectedSessions::None,

@@ -17,6 +17,9 @@ use tokio::sync::mpsc;
 
 use crate::fault_injection::FaultInjection;
 
+/// What [`Faults::foreign_record`](crate::Faults::foreign_record) writes.
+const FOREIGN: &[u8] = b"not a registrar's";
+
 /// [`RegistryLog`] with faults.
 pub(crate) struct FaultyLog {
     pub(crate) inner: Arc<dyn RegistryLog>,
@@ -41,6 +44,10 @@ impl RegistryLog for FaultyLog {
         self.injection.reach("appending")?;
         if self.injection.happens(|faults| faults.spurious_conflict) {
             return Err(AppendError::Conflict { expected });
+        }
+        if self.injection.happens(|faults| faults.foreign_record) {
+            let end = self.inner.last(log).await?;
+            self.inner.append(log, end, vec![Bytes::from_static(FOREIGN)].into()).await?;
         }
         let last = self.inner.append(log, expected, batch).await?;
         self.injection.acknowledge("appending")?;

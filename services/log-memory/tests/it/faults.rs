@@ -96,3 +96,17 @@ async fn a_cut_follower_ends_with_an_error_and_can_go_on_from_its_position() {
     assert_eq!(read, records);
     assert!(cuts > 0, "300 in 1000 cuts some of 50");
 }
+
+#[tokio::test]
+async fn a_foreign_record_comes_before_an_append_which_then_conflicts() {
+    let (backbone, control) = with_control(MemoryConfig::seeded(1));
+    backbone.log.open(&LogId::Fleet).await.unwrap();
+    control.set_faults(Faults { foreign_record: 1000, ..Faults::default() });
+    let batch = || vec![Bytes::from_static(b"ours")].into();
+    let conflict = backbone.log.append(&LogId::Fleet, Position::START, batch()).await.unwrap_err();
+    assert!(matches!(conflict, AppendError::Conflict { expected: Position::START }), "{conflict}");
+    control.clear();
+    assert_eq!(backbone.log.append(&LogId::Fleet, Position(1), batch()).await.unwrap(), Position(2));
+    let read = backbone.log.read(&LogId::Fleet, Position::START, 10).await.unwrap();
+    assert_ne!(read[0].record, read[1].record, "the first is not ours");
+}

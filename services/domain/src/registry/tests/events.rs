@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::world::{NOW, cn_template, details, id, pinned, profile};
 use crate::{
     ids::{DeviceId, Fingerprint},
+    policy::Policy,
     registry::{
         Devices, Event, Registry, Slot,
         event::{CaCertificate, DeclaredCredential, PolicyTarget, PresentedCertificate, RetirementReason},
@@ -208,5 +209,42 @@ proptest! {
         let mut again = Registry::default();
         events.iter().for_each(|event| again.evolve(event, NOW));
         prop_assert_eq!(again, registry, "a replay gives the same registry");
+    }
+
+    #[test]
+    fn other_policies_apply_to_a_device_only_after_an_event_that_says_so(
+        events in proptest::collection::vec(prop_oneof![about_configuration(), about_devices()], 0..120)
+    ) {
+        let mut registry = Registry::default();
+        let founding = [
+            Event::SpaceCreated { space: id("s0"), name: "text".into(), default_space: true, default_policy: Some(id("p0")) },
+            Event::ProductCreated { space: id("s0"), product: id("prod0"), details: details() },
+            Event::DevicePreRegistered {
+                profile: profile("d0", "s0", "prod0"),
+                credential: DeclaredCredential::Secret,
+                description: None,
+                extension_info: None
+            },
+        ];
+        for event in founding.iter().chain(&events) {
+            // No decision creates a space or a product that devices belong to already.
+            let created = matches!(event, Event::SpaceCreated { .. } | Event::ProductCreated { .. });
+            if created && registry.count() > 0 {
+                continue;
+            }
+            let before = registry.clone();
+            registry.evolve(event, NOW);
+            let affected = event.affected_topics();
+            for device in live(&registry).into_keys().filter(|device| !affected.contains(device, &[0; 32])) {
+                prop_assert_eq!(policies(&before, device), policies(&registry, device), "of {} after {:?}", device, event);
+            }
+        }
+    }
+}
+
+fn policies(registry: &Registry, device: &DeviceId) -> Option<Vec<Policy>> {
+    match registry.entry(device)? {
+        DeviceEntry::Live(device) => Some(registry.configuration.policies_of(&device).cloned().collect()),
+        DeviceEntry::Deleted { .. } => None,
     }
 }

@@ -1,0 +1,31 @@
+//! What a connection is served over once its client has presented a chain: TLS on a socket, or what stands in for both.
+//!
+//! Does not verify the chain; that is done by then.
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{admission::registration::certificate_connect::Chain, context::ConnectorContext, transport::handshake::linger};
+
+/// The stream of one client.
+pub(crate) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The chain as it was presented.
+    fn chain(&self) -> Chain;
+
+    /// Leaves the client time to read what it was sent last.
+    fn linger(self, context: &ConnectorContext) -> impl Future<Output = ()> + Send;
+}
+
+impl ClientStream for TlsStream<TcpStream> {
+    fn chain(&self) -> Chain {
+        let chain = self.get_ref().1.peer_certificates().unwrap_or_default();
+        chain.iter().map(|der| der.as_ref().into()).collect()
+    }
+
+    async fn linger(self, context: &ConnectorContext) {
+        linger(context, self.into_inner().0).await;
+    }
+}
