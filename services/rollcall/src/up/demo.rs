@@ -1,4 +1,4 @@
-//! The demo of `rollcall up --demo`: a CA, a device certificate that nobody has registered, and the lines that register it.
+//! The demo of `rollcall up --demo`: a CA, an unregistered device certificate, and the lines that register it.
 
 use std::{
     fs,
