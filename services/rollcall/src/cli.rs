@@ -50,7 +50,7 @@ enum Command {
     PrintConfig(ConfigFile),
     /// Make a development CA, device certificates, the verification certificate, the API's command key
     #[command(subcommand)]
-    Pki(pki::Command),
+    Pki(pki::PkiCommand),
     /// Connect as a device and say what happens at each step
     Device(Box<device::Arguments>),
     /// Print the version

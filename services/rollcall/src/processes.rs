@@ -86,8 +86,11 @@ pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
     outcome.context("the API stopped")
 }
 
-/// Only who has made the first administrator knows the password, and only now.
-#[expect(clippy::print_stdout, reason = "what the first administrator needs is data for whoever started the process")]
+/// Prints the credentials if this process made the administrator: the password cannot be read again later.
+#[expect(
+    clippy::print_stdout,
+    reason = "what the first administrator needs is data for the program that started the process"
+)]
 fn print_first_administrator(first_administrator: &FirstAdministrator) {
     if let Some(password) = &first_administrator.password {
         println!("first administrator: {} with password {}", first_administrator.operator, password.expose_secret());
@@ -101,7 +104,7 @@ fn print_first_administrator(first_administrator: &FirstAdministrator) {
 }
 
 /// Prints the bound address once, on standard output: programs wait for this line.
-#[expect(clippy::print_stdout, reason = "the bound address is data for whoever started the process")]
+#[expect(clippy::print_stdout, reason = "the bound address is data for the program that started the process")]
 fn announce_bound() -> oneshot::Sender<SocketAddr> {
     let (bound, address) = oneshot::channel();
     tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! `rollcall up`: connector, registrar and API in one process, on the embedded log or on NATS.
 //!
-//! Nothing here decides or keeps anything: it opens what the services stand on, starts them, applies the fleet file, says
-//! when all is ready, shows what happens, and stops it all again.
+//! It opens what the services depend on, starts them, applies the fleet file, announces when all is ready, prints what
+//! happens, and stops everything. It decides nothing and stores nothing of its own.
 
 pub(crate) mod announcement;
 pub(crate) mod demo;
@@ -54,7 +54,7 @@ use crate::{
 /// Name of the API's own certificate beside those of the instances. No instance has it: theirs are made of ids, and one
 /// that is called so would be served this one, which is no less the platform's.
 const API_CERTIFICATE: &str = "api";
-/// Said where the fleet file cannot be applied for want of an operator.
+/// The message when no operator can apply the fleet file.
 const NO_FLEET_FILE_OPERATOR: &str = "there is no enabled operator fleet-file with an enabled access key, whom the fleet file is applied as: \
                           enable or make them (docs/guides/api.md), and start again";
 /// The API's command key in the data folder.
@@ -114,7 +114,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    // From the start: until somebody listens, SIGHUP ends a process.
+    // Before anything else: without a handler, SIGHUP ends the process.
     let hangup = signal(SignalKind::hangup())?;
     std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
@@ -137,7 +137,7 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     served
 }
 
-/// Everything between opening what the services stand on and closing it.
+/// Runs the services on open dependencies; the caller closes these.
 async fn serve_on(
     arguments: &Arguments,
     dependencies: &Dependencies,
@@ -191,7 +191,7 @@ async fn serve_on(
     }
     ready::until_served(dependencies, &mut connector, shutdown).await?;
     let Some(first_administrator) = shutdown.run_until_cancelled(&mut api.first_administrator).await else { return Ok(()) };
-    // Nothing is told where the first administrator is there no longer.
+    // An API whose first administrator has been removed sends nothing.
     let described = ready::api(&api.address, &server_ca_file, first_administrator.ok());
     let announce = || {
         let announcement =
@@ -255,7 +255,7 @@ async fn start_services(
 struct StartedApi {
     address: SocketAddr,
     first_administrator: oneshot::Receiver<FirstAdministrator>,
-    /// What the fleet file is applied with; nothing comes if there is no file.
+    /// What the fleet file is applied with; without a file nothing is sent.
     fleet_file_credentials: oneshot::Receiver<AccessCredentials>,
 }
 

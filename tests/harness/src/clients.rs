@@ -1,4 +1,4 @@
-//! MQTT clients that are not ours: mosquitto's and paho's; and openssl's TLS client.
+//! MQTT clients of other projects, mosquitto's and paho's, and openssl's TLS client.
 //!
 //! Names of access domains are resolved by nss_wrapper, so that a test needs no entry in `/etc/hosts`.
 

@@ -1,7 +1,7 @@
 //! The operator's and the platform's side of a deployment, through the backbone: commands, records, device messages.
 //!
 //! What an operator does through the backbone here is ruled on by the registrar under test like any other request; only
-//! [`Operator::forge`] writes to a log, as somebody does who may not.
+//! [`Operator::forge`] appends to a log itself, without a right to.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -156,7 +156,7 @@ impl Operator {
     /// Puts a command about the fleet into the queue as it is, without a proof, and returns its ruling.
     ///
     /// # Panics
-    /// When nobody rules.
+    /// When no ruling arrives.
     pub fn ask_fleet_unproven(&mut self, command: FleetCommand) -> Ruling {
         let id = request_id();
         let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };
@@ -166,7 +166,7 @@ impl Operator {
     /// Has an instance's registrar rule on a command.
     ///
     /// # Panics
-    /// When nobody rules.
+    /// When no ruling arrives.
     pub fn ask(&mut self, instance: &str, command: Command) -> Ruling {
         let id = request_id();
         let body = RequestBody::Command(command);
@@ -190,7 +190,7 @@ impl Operator {
     /// Has the registrar rule on a command about the fleet.
     ///
     /// # Panics
-    /// When nobody rules.
+    /// When no ruling arrives.
     pub fn ask_fleet(&mut self, command: FleetCommand) -> Ruling {
         let id = request_id();
         let request = AnyRequest::Fleet { id: id.clone(), actor: Actor::Operator(OPERATOR.into()), command };

@@ -1,6 +1,6 @@
 //! A TLS connection with a device's certificate on which a test writes bytes of its own choice and reads packets.
 //!
-//! For what mosquitto and paho do not do: packets that break the standard, and answers to them, byte by byte.
+//! It does what mosquitto and paho do not: send packets that break the standard, and read the answers byte by byte.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,4 +1,4 @@
-//! Waiting for a state, with a bound, never for a delay.
+//! Waits for a state, with a bound. It never waits for a fixed time.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! A client of the API: JSON over HTTP/1.1 and TLS, signed with an access key or with a token.
 //!
-//! For the tools of this command, which ask one thing after the other; not for devices. Invariants: credentials go to the
-//! server that the CA certificate vouches for and nowhere else, and are in no error; what may be over in a moment is tried
-//! again under the same `Idempotency-Key`, until a deadline.
+//! One request at a time, which is what the tools of this command need. Invariants: credentials go only to the server that
+//! the CA certificate vouches for, and no error contains them; a request that fails for a passing reason is sent again with
+//! the same `Idempotency-Key`, until a deadline.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -27,11 +27,11 @@ use tokio::{
     net::TcpStream,
 };
 
-/// How long one request may take, with everything that is tried again.
+/// How long one request may take, its retries included.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// First wait before something is tried again.
+/// Delay before the first retry; each further one doubles it.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
-/// Longest wait before something is tried again.
+/// Longest delay between two retries.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Largest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -70,7 +70,7 @@ pub(crate) enum ClientError {
         #[source]
         source: hyper::Error,
     },
-    /// The API did not answer, or had no answer but that it cannot at the moment.
+    /// The API did not answer before the deadline, or answered each time that it is unavailable.
     #[error("{operation}: no answer within {} s; last: {last}", DEADLINE.as_secs())]
     TimedOut {
         /// Method and path.
@@ -88,7 +88,7 @@ pub(crate) enum ClientError {
         /// Its text and code.
         said: String,
     },
-    /// The answer has not the form that it should have.
+    /// The answer does not have the form that it should have.
     #[error("{operation}: the answer cannot be understood: {what}")]
     Answer {
         /// Method and path.
@@ -123,7 +123,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
 }
 
-/// See the file.
+/// Holds one connection, which it opens when a request needs it and again when it breaks.
 pub(crate) struct Client {
     https: bool,
     host: String,
@@ -172,14 +172,14 @@ impl Client {
         Ok(Self { https, host, port, ca_file, address: None, credentials, token: None, connection: None })
     }
 
-    /// The same, connecting to this address: for a server whose certificate is for a name that does not lead to it.
+    /// Connects to this address in place of the host's: for a server whose certificate names a host that does not resolve to it.
     #[must_use]
     pub(crate) fn at(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }
 
-    /// Asks, and tries again what may be over in a moment. `path` begins with `/` and has its query.
+    /// Sends a request, and retries failures that pass by themselves. `path` begins with `/` and has its query.
     ///
     /// # Errors
     /// [`ClientError`]; a refusal that is about the request is an [`Answer`].
@@ -353,7 +353,7 @@ async fn handshake(
     Ok(sender)
 }
 
-/// An answer as it came.
+/// Status and JSON body of an answer; `null` if the body is not JSON.
 struct Raw {
     status: u16,
     body: Value,
@@ -366,12 +366,12 @@ impl Raw {
     }
 }
 
-/// Whether another token may be what is missing.
+/// Whether a fresh token may help.
 fn is_about_the_token(refusal: &Refusal) -> bool {
     ["IOTDA.000002", "IOTDA.000004"].contains(&refusal.code.as_str())
 }
 
-/// A URL for people: whoever stands before the `@` stays out of it.
+/// The URL for an error message, without what precedes the `@`.
 fn without_credentials(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),

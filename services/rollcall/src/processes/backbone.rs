@@ -13,16 +13,16 @@ use rollcall_log_embedded::EmbeddedConfig;
 use super::config::NatsTable;
 use crate::cli::nats_arguments::NatsArguments;
 
-/// What a process does about streams that are not there.
+/// What a process does about streams that do not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streams {
-    /// It makes them: a registrar.
+    /// It creates them, as a registrar does.
     Declare,
-    /// It waits for them: its account may make none.
+    /// It waits for them, since its account may not create any.
     Expect,
 }
 
-/// On NATS if its arguments name a server, or on the embedded log in a data folder.
+/// Opens it on NATS if the arguments name a server, else on the embedded log in the data folder.
 pub(crate) async fn open_backbone(
     nats: &NatsArguments,
     name: &str,

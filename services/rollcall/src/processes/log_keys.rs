@@ -1,7 +1,7 @@
-//! The keys that registry logs are proven with, as a process is told of them: the registrar's own, by path; everybody's
-//! public ones, as text.
+//! The keys that prove registry logs, as processes are configured with them: a registrar reads its private key from a file;
+//! every process lists the public keys as text.
 //!
-//! Not for what is proven by them: that is [`rollcall_backbone::seal`]'s.
+//! It does not verify anything: [`rollcall_backbone::seal`] does.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 const FILE_BYTES_MAX: usize = 4096;
 /// Where `rollcall up` keeps the key, in its data folder.
 const KEY: &str = "registrar.key";
-/// Beside it, where there were other keys before: their public halves, oldest first, one a line.
+/// Public keys that were in use before, in the same folder: oldest first, one a line.
 const EARLIER: &str = "registrar.keys";
 
 /// How a process tells registrars' records from others: the `[log]` table of connectors and APIs.
@@ -35,7 +35,7 @@ pub(crate) struct LogTable {
 pub(crate) struct RegistrarLogTable {
     /// The private key that this fleet's registrars share; only its owner may have access to the file.
     pub(crate) registrar_key_file: PathBuf,
-    /// As for connectors and APIs; the key's own public half need not be listed.
+    /// As for connectors and APIs; the public half of the private key need not be listed.
     #[serde(default)]
     pub(crate) registrar_keys: Vec<PublicKey>,
 }

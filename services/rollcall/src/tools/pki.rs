@@ -33,7 +33,7 @@ const PEM_LINE_CHARS: usize = 64;
 
 /// What to make.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum PkiCommand {
     /// A CA: NAME.crt and NAME.key
     Ca(CaArguments),
     /// A device certificate signed by a CA: NAME.crt (with the CA's own behind it where that is an intermediate) and NAME.key
@@ -154,17 +154,17 @@ pub(crate) struct RegistrarKeyArguments {
 ///
 /// # Errors
 /// Files that cannot be read or exist already, a subject that cannot be understood.
-pub(crate) fn run(command: &Command) -> anyhow::Result<Vec<String>> {
+pub(crate) fn run(command: &PkiCommand) -> anyhow::Result<Vec<String>> {
     let files = match command {
-        Command::Ca(arguments) => make_ca(arguments)?,
-        Command::Device(arguments) => make_device(arguments)?,
-        Command::Verification(arguments) => {
+        PkiCommand::Ca(arguments) => make_ca(arguments)?,
+        PkiCommand::Device(arguments) => make_device(arguments)?,
+        PkiCommand::Verification(arguments) => {
             let pem = verification_certificate(&arguments.ca, &arguments.ca_key, &arguments.code)?;
             write_public(&arguments.out, &pem)?;
             vec![arguments.out.clone()]
         }
-        Command::CommandKey(arguments) => return make_signing_key(&arguments.out),
-        Command::RegistrarKey(arguments) => return make_signing_key(&arguments.out),
+        PkiCommand::CommandKey(arguments) => return make_signing_key(&arguments.out),
+        PkiCommand::RegistrarKey(arguments) => return make_signing_key(&arguments.out),
     };
     Ok(files.iter().map(|file| file.display().to_string()).collect())
 }

@@ -1,7 +1,7 @@
 //! What `rollcall up` says once it is ready: where each instance listens, and how to register a device.
 //!
-//! The same for people on standard output and for programs in `up.json` in the data folder. The file is there only while
-//! what it says is true: it appears, whole, when everything is ready, and goes when the process stops.
+//! People read it on standard output, programs in `up.json` in the data folder. The file exists only while it is true: it is
+//! written in one step when everything is ready, and removed when the process stops.
 
 use std::{
     io::Write as _,
@@ -16,10 +16,10 @@ use serde::Serialize;
 /// Name of the file in the data folder.
 pub(crate) const FILE: &str = "up.json";
 
-/// All of it.
+/// Everything that `up.json` contains.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Announcement {
-    /// The process, for whoever wants to stop it.
+    /// The process id, which a program needs to stop it.
     pub(crate) pid: u32,
     /// The data folder.
     pub(crate) data: PathBuf,
@@ -57,7 +57,7 @@ pub(crate) struct ApiAnnouncement {
     pub(crate) address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
     pub(crate) ca_file: PathBuf,
-    /// What the first administrator signs with; absent once somebody has removed that operator or disabled their keys.
+    /// What the first administrator signs with; absent once that operator is removed or their keys are disabled.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<ApiCredentials>,
     /// That operator's password, if it was made by this process: printed once and written nowhere.
@@ -84,14 +84,14 @@ impl std::fmt::Debug for ApiAnnouncement {
     }
 }
 
-/// A CA and a device that nobody has registered, and the lines that register it.
+/// A CA and an unregistered device, and the lines that register it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Demo {
     /// The demo CA's certificate.
     pub(crate) ca_certificate_file: PathBuf,
     /// Its key, to make more devices.
     pub(crate) ca_key_file: PathBuf,
-    /// A device certificate that nobody has registered.
+    /// The unregistered device's certificate.
     pub(crate) device_certificate_file: PathBuf,
     pub(crate) device_key_file: PathBuf,
     /// The id that the device will have at the first instance.
@@ -119,8 +119,7 @@ impl Announcement {
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Removes `up.json`, whoever wrote it. To be called once the data folder is this process's own: what a killed one
-    /// left there is not true any more.
+    /// Removes `up.json`, also one that a killed process left. The caller holds the data folder's lock.
     pub(crate) fn remove(data: &Path) {
         // Nothing to do about a file that is not there or cannot be removed: readers compare the process id.
         drop(std::fs::remove_file(data.join(FILE)));
@@ -179,7 +178,7 @@ impl ApiAnnouncement {
     }
 }
 
-/// A word as a POSIX shell reads it back.
+/// Quotes a word for a POSIX shell.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }

@@ -1,4 +1,4 @@
-//! The demo of `rollcall up --demo`: a CA, a device certificate that nobody has registered, and the lines that register it.
+//! The demo of `rollcall up --demo`: a CA, an unregistered device certificate, and the lines that register it.
 
 use std::{
     fs,
@@ -37,10 +37,10 @@ impl Files {
             let subject = "CN=Rollcall demo device CA,O=Rollcall demo".to_owned();
             let arguments =
                 pki::CaArguments { name: "ca".into(), subject, issuer: None, issuer_key: None, common: common() };
-            pki::run(&pki::Command::Ca(arguments))?;
+            pki::run(&pki::PkiCommand::Ca(arguments))?;
         }
         if !files.device.iter().all(|file| file.exists()) {
-            pki::run(&pki::Command::Device(pki::DeviceArguments {
+            pki::run(&pki::PkiCommand::Device(pki::DeviceArguments {
                 ca: files.ca[0].clone(),
                 ca_key: files.ca[1].clone(),
                 subject: "CN=truck-0001,O=Rollcall demo".to_owned(),

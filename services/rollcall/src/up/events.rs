@@ -1,7 +1,7 @@
-//! Shows what happens: each record of each log as one line, as soon as it is in the log.
+//! Prints each record of each log as one line, as soon as it is in the log.
 //!
-//! Follows the logs themselves, not a view: what is printed is what registrars wrote, once and in order. All but the hashes of
-//! operators' passwords: those are in the fleet's log and nowhere that people look.
+//! It follows the logs themselves, so it prints what registrars wrote, once and in order. It does not print the hashes of
+//! operators' passwords, which are in the fleet's log only.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 /// How long to wait before following a log again after it could not be read.
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// How lines look.
+/// The format of the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// For people
@@ -77,7 +77,7 @@ pub(crate) async fn show(
     }
 }
 
-/// What every log is shown with.
+/// Prints all logs; starts one [`LogPrinter`] for each.
 struct Printer {
     log: Arc<dyn RegistryLog>,
     store: Store,
@@ -86,7 +86,7 @@ struct Printer {
 }
 
 impl Printer {
-    /// Where this process's own view stands: up to there it is known what is ours.
+    /// The position of this process's own view: up to there it is known which records registrars sealed.
     fn point(&self, instance: &InstanceId, sealed: &SealedLog) -> Point {
         let view = self.store.admission(instance, sealed.incarnation, Arc::clone(&self.log), self.shutdown.clone());
         view.map_or_else(|_| Point::start(sealed, self.store.keys()), |view| view.status().borrow().point())
@@ -109,16 +109,16 @@ impl Printer {
     }
 }
 
-/// One log being shown.
+/// Follows one log and prints its records.
 struct LogPrinter {
     log: Arc<dyn RegistryLog>,
     sealed: SealedLog,
     keys: SealKeys,
-    /// How far it is known what is ours.
+    /// Up to here it is known which records registrars sealed.
     point: Point,
-    /// What was said of a log that cannot be shown.
+    /// Keeps a failure that lasts from being logged each time.
     repeats: Repeats,
-    /// How far it has been shown; `None` before the end of the log is known.
+    /// The last position printed; `None` until the end of the log is known.
     shown: Option<Position>,
 }
 
@@ -206,7 +206,7 @@ fn print(entry: &Entry, record: &Record, output: Output) {
     }
 }
 
-/// The record's JSON, as it was written, but for what nobody may see.
+/// The record's JSON as it was written, without hashes of passwords.
 fn without_secrets<'e>(entry: &'e Entry, record: &Record) -> Cow<'e, [u8]> {
     let AnyEvent::Fleet(event) = &record.event else { return Cow::Borrowed(&entry.record) };
     let shown = event.for_people();

@@ -1,4 +1,4 @@
-//! When everything is ready, and how it is said.
+//! Waits until everything is ready, and announces it.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -51,7 +51,7 @@ pub(super) async fn until_served(
     Ok(())
 }
 
-/// What is up now.
+/// Describes what runs now.
 pub(super) fn announcement(
     arguments: &Arguments,
     dependencies: &Dependencies,
@@ -81,7 +81,7 @@ pub(super) fn announcement(
     Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
 }
 
-/// The API, for who uses it.
+/// Describes the API and what its first administrator signs with.
 pub(super) fn api(
     address: &SocketAddr,
     server_ca_file: &Path,
@@ -120,7 +120,7 @@ fn describe_demo(
     files.describe(&program, instance, &view.configuration())
 }
 
-/// Says it on standard output.
+/// Prints the announcement on standard output.
 #[expect(clippy::print_stdout, reason = "what is up is this command's output")]
 pub(super) fn print(output: Output, announcement: &Announcement, first_password: Option<&str>) -> anyhow::Result<()> {
     match output {

@@ -29,7 +29,7 @@ const PAGE: usize = 50;
 /// What the API says of an instance that is not there.
 const INSTANCE_NOT_FOUND: &str = "IOTDA.014907";
 
-/// What applying came to.
+/// The outcome of applying a file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// Declarations that changed something.
@@ -51,7 +51,7 @@ pub(crate) enum ApplyError {
         #[source]
         source: ClientError,
     },
-    /// The API lets nobody in with these credentials.
+    /// The API refuses the credentials, or cannot be asked about them.
     #[error("the API cannot be asked who this is")]
     Login(#[source] ClientError),
     /// The API does not tell who this is.
@@ -62,7 +62,7 @@ pub(crate) enum ApplyError {
     Stopped,
 }
 
-/// Applies fleet files.
+/// Applies fleet files through the API, until it is told to stop.
 pub(crate) struct FleetFileClient {
     /// The API, with an operator's credentials.
     pub(crate) client: Client,
@@ -144,7 +144,7 @@ fn is_met_by(wanted: &InstanceDraft, found: &Value) -> bool {
         && wanted.devices_max.is_none_or(|wanted| found["devices_max"] == wanted)
 }
 
-/// The answer, if it is none that refuses; a refusal is a fault of the outcome.
+/// The granted answer; a refusal becomes a fault of the outcome.
 fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value> {
     match answer {
         Ok(body) => Some(body),
@@ -156,7 +156,7 @@ fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value
     }
 }
 
-/// Asks about one instance.
+/// Sends requests about one instance and collects their refusals.
 struct InstanceRequests<'a> {
     client: &'a mut Client,
     outcome: &'a mut Outcome,
@@ -164,7 +164,7 @@ struct InstanceRequests<'a> {
 }
 
 impl InstanceRequests<'_> {
-    /// The answer, if it is none that refuses; a refusal is a fault of the outcome.
+    /// The granted answer; a refusal becomes a fault of the outcome.
     async fn ask(
         &mut self,
         method: Method,
@@ -187,7 +187,7 @@ impl InstanceRequests<'_> {
     }
 }
 
-/// What one instance is to hold.
+/// Applies what one instance contains.
 struct Contents<'a> {
     project: &'a str,
     requests: InstanceRequests<'a>,
@@ -283,7 +283,7 @@ impl Contents<'_> {
         Ok(())
     }
 
-    /// What of one kind a policy is bound to.
+    /// The targets of one kind that a policy is bound to.
     async fn targets(&mut self, policy: &PolicyId, kind: &str, place: &Place) -> Result<Option<Vec<String>>, ApplyError> {
         let path = format!("/v5/iot/{}/device-policies/{policy}/list-targets", self.project);
         let (mut found, mut marker) = (Vec::new(), Value::Null);

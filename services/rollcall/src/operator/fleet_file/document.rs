@@ -40,7 +40,7 @@ impl fmt::Display for Place {
 /// Why a fleet file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetFileError {
-    /// It cannot be read.
+    /// The operating system cannot read it.
     #[error("cannot read the fleet file {file}")]
     Read {
         file: PathBuf,
@@ -64,7 +64,7 @@ pub(crate) enum FleetFileError {
     #[error("{} in the fleet file {file}:{}", plural(.faults.len()), .faults.iter().map(|f| format!("\n  {file}:{f}", file = .file.display())).collect::<String>())]
     Faults {
         file: PathBuf,
-        /// Every one of them.
+        /// In the order of the file.
         faults: Vec<Fault>,
     },
 }
@@ -159,7 +159,7 @@ pub(crate) struct TemplateDeclaration {
 pub(crate) enum Proof {
     /// With the key itself: this machine signs the verification certificate. For development.
     Key(PathBuf),
-    /// With a verification certificate that somebody made for the code that was issued.
+    /// With a verification certificate that was made elsewhere for the issued code.
     Certificate(PathBuf),
     /// The file names none: the CA certificate stays unverified until it does.
     Later,

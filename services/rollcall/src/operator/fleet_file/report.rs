@@ -1,4 +1,4 @@
-//! What applying a fleet file came to, as the person at the terminal and the process's log read it.
+//! Reports the outcome of applying a fleet file to the person at the terminal and to the process's log.
 
 use super::{apply::Outcome, document::Document};
 
