@@ -307,7 +307,7 @@ async fn a_device_begins_with_the_shadow_that_it_was_added_with_and_leaves_none(
 #[tokio::test]
 async fn two_processes_bring_a_device_everything_once() {
     let (world, operator, mut device) = with_device().await;
-    let second = Client { address: world.second_api().await, ..operator.clone() };
+    let second = Client { address: world.second_api().await.0, ..operator.clone() };
     eventually("the second process serves the instance", || async { second.get("/devices/t1/shadow").await.status == 200 })
         .await;
     operator.put("/devices/t1/shadow", light(json!({"on": true}))).await.ok(200);

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use rollcall_backbone::presence::{Beat, PresenceChange, Session};
 use rollcall_chassis::clock::Clock as _;
-use rollcall_domain::time::Timestamp;
+use rollcall_domain::{ids::LogId, time::Timestamp};
 use serde_json::{Value, json};
 
-use crate::world::{NOW_MS, World, eventually, id};
+use crate::{
+    client::Client,
+    world::{NOW_MS, PATIENCE, World, eventually, id},
+};
 
 #[tokio::test]
 async fn a_device_is_added_and_read_back() {
@@ -43,7 +46,7 @@ async fn a_device_has_a_secret_unless_it_says_otherwise_and_nobody_hears_it() {
     let wanted = json!({"node_id": "n1", "product_id": "truck", "auth_info": {"secret": "s3cr3t_s3cr3t"}});
     let added = operator.post("/devices", wanted).await.ok(201);
     assert_eq!(added["auth_info"], json!({"auth_type": "SECRET", "secure_access": true, "timeout": 0}));
-    let log = world.backbone.log.read(&rollcall_domain::ids::LogId::Instance(id("alpha")), id_position(0), 100).await;
+    let log = world.backbone.log.read(&LogId::Instance(id("alpha")), id_position(0), 100).await;
     for entry in log.unwrap() {
         assert!(!String::from_utf8_lossy(&entry.record).contains("s3cr3t"), "the log must not hold a secret");
     }
@@ -233,6 +236,25 @@ async fn what_a_scope_leaves_out_is_not_there_and_cannot_be_touched() {
     let viewer = world.viewer().await;
     viewer.get("/devices/truck_n1").await.ok(200);
     viewer.delete("/devices/truck_n1").await.refused(403, "IOTDA.000021");
+}
+
+#[tokio::test]
+async fn a_change_under_way_is_answered_before_an_api_stops() {
+    let world = World::with_alpha().await;
+    let (address, stop) = world.second_api().await;
+    let operator = Client { address, ..world.operator().await };
+    eventually("it is served", || async { operator.get("/devices").await.status == 200 }).await;
+    world.hold();
+    let stopping = async {
+        let (queue, log) = (&world.backbone.requests, LogId::Instance(id("alpha")));
+        let waiting = queue.take(&log, 1, PATIENCE).await.unwrap();
+        // It is submitted again, to the next registrar.
+        queue.finish(&log, waiting.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
+        stop.cancel();
+        world.resume();
+    };
+    let (changed, ()) = tokio::join!(operator.post("/devices", json!({"node_id": "n1", "product_id": "truck"})), stopping);
+    changed.ok(201);
 }
 
 #[tokio::test]

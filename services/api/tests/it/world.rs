@@ -172,14 +172,14 @@ impl World {
         }
     }
 
-    /// Another API process of the same fleet. Where it listens.
-    pub(crate) async fn second_api(&self) -> SocketAddr {
+    /// Another API process of the same fleet. Where it listens, and what stops it.
+    pub(crate) async fn second_api(&self) -> (SocketAddr, CancellationToken) {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             plain_http: true,
             master_key_file: self.folder.path().join("api/master.key"),
             command_key_file: self.command_key_file(),
-            limits: Limits { requests_per_s_max: 10_000, ..Limits::default() },
+            limits: Limits { requests_per_s_max: 10_000, change_ms_max: 30_000, drain_ms_max: 30_000, ..Limits::default() },
             ..Config::default()
         };
         let ((bound, address), (first_administrator, _)) = (oneshot::channel(), oneshot::channel());
@@ -194,9 +194,10 @@ impl World {
             first_administrator,
             fleet_file_credentials: None,
         };
-        let stop = self.shutdown.clone();
-        tokio::spawn(async move { run(config, parts, stop).await.unwrap() });
-        within(address).await.unwrap()
+        let stop = self.shutdown.child_token();
+        let stopped = stop.clone();
+        tokio::spawn(async move { run(config, parts, stopped).await.unwrap() });
+        (within(address).await.unwrap(), stop)
     }
 
     pub(crate) fn command_key_file(&self) -> PathBuf {
