@@ -1,0 +1,189 @@
+//! One process's way to the backbone, which can be cut, and on which a process can die.
+//!
+//! Faults of the log itself are the memory backbone's own; here is what happens to one process and not to the others.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_domain::ids::{LogId, Position, RequestId};
+use tokio::sync::{mpsc, watch};
+
+use crate::memory_log::{
+    AnnouncedRuling, AppendError, Backbone, BackboneError, Batch, Delivery, Entry, Followed, Follower, Receipt, RegistryLog,
+    RequestKind, RequestQueue, StreamIdentity, Submitted,
+};
+
+/// How a process sees the registry log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    Whole,
+    /// Nothing comes, and nothing says so.
+    Silent,
+    /// Every attempt fails, and the follower ends with an error.
+    Broken,
+}
+
+/// See the file.
+pub(crate) struct Link {
+    inner: Backbone,
+    sight: watch::Sender<Sight>,
+    steps_left: AtomicI64,
+    dead: watch::Sender<bool>,
+}
+
+impl Link {
+    pub(crate) fn to(inner: &Backbone) -> Arc<Self> {
+        let (sight, dead) = (watch::Sender::new(Sight::Whole), watch::Sender::new(false));
+        Arc::new(Self { inner: inner.clone(), sight, steps_left: i64::MAX.into(), dead })
+    }
+
+    /// The backbone as this process sees it.
+    pub(crate) fn backbone(self: &Arc<Self>) -> Backbone {
+        Backbone { log: self.clone(), requests: self.clone(), ..self.inner.clone() }
+    }
+
+    pub(crate) fn sight(&self) -> Sight {
+        *self.sight.borrow()
+    }
+
+    pub(crate) fn set_sight(&self, sight: Sight) {
+        self.sight.send_replace(sight);
+    }
+
+    /// The process dies after so many steps: nothing that it begins afterwards is done, and nothing returns.
+    pub(crate) fn die_after(&self, steps: i64) {
+        self.steps_left.store(steps, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.steps_left.load(Ordering::SeqCst) < i64::MAX / 2
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        *self.dead.borrow()
+    }
+
+    /// The moment before an operation, or the moment after it has taken effect and before its answer comes.
+    async fn step(&self) {
+        if self.steps_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.dead.send_replace(true);
+            std::future::pending().await
+        }
+    }
+
+    /// Returns when the log is in sight.
+    async fn seen(&self) -> Result<(), BackboneError> {
+        let mut sight = self.sight.subscribe();
+        let seen = sight.wait_for(|sight| *sight != Sight::Silent).await.map(|sight| *sight);
+        if matches!(seen, Ok(Sight::Whole)) { Ok(()) } else { Err(broken()) }
+    }
+}
+
+fn broken() -> BackboneError {
+    BackboneError::Unavailable { attempted: "the registry log".into(), reason: "the simulation has cut the link".into() }
+}
+
+#[async_trait]
+impl RegistryLog for Link {
+    async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
+        self.seen().await?;
+        self.inner.log.open(log).await
+    }
+
+    async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
+        self.seen().await?;
+        self.inner.log.last(log).await
+    }
+
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
+        self.step().await;
+        let appended = self.inner.log.append(log, expected, batch).await;
+        self.step().await;
+        appended
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.seen().await?;
+        self.inner.log.read(log, after, max).await
+    }
+
+    async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        self.seen().await?;
+        let (to, follower) = mpsc::channel(1);
+        tokio::spawn(pass_on(self.inner.log.follow(log, after).await?, self.sight.subscribe(), to));
+        Ok(follower)
+    }
+}
+
+/// Passes a follower on for as long as the log is in sight.
+async fn pass_on(mut from: Follower, mut sight: watch::Receiver<Sight>, to: mpsc::Sender<Result<Followed, BackboneError>>) {
+    loop {
+        let seen = *sight.borrow_and_update();
+        if seen == Sight::Broken {
+            // The follower may be gone too.
+            let _ = to.send(Err(broken())).await;
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = to.closed() => return,
+            changed = sight.changed() => if changed.is_err() { return },
+            item = from.recv(), if seen == Sight::Whole => {
+                let Some(item) = item else { return };
+                if to.send(item).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl RequestQueue for Link {
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.requests.open(log).await
+    }
+
+    async fn submit(
+        &self,
+        log: &LogId,
+        kind: RequestKind,
+        id: &RequestId,
+        request: Bytes,
+    ) -> Result<Submitted, BackboneError> {
+        self.inner.requests.submit(log, kind, id, request).await
+    }
+
+    async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError> {
+        let taken = self.inner.requests.take(log, max, wait).await;
+        if taken.as_ref().is_ok_and(|taken| !taken.is_empty()) {
+            self.step().await;
+        }
+        taken
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+        self.step().await;
+        let finished = self.inner.requests.finish(log, receipts).await;
+        self.step().await;
+        finished
+    }
+
+    async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {
+        self.step().await;
+        let announced = self.inner.requests.announce(log, rulings).await;
+        self.step().await;
+        announced
+    }
+
+    async fn rulings(&self, log: &LogId) -> Result<mpsc::Receiver<AnnouncedRuling>, BackboneError> {
+        self.inner.requests.rulings(log).await
+    }
+}

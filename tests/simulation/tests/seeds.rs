@@ -1,0 +1,28 @@
+//! Simulated histories that every check runs.
+
+use simulation::{STEPS, run, run_seeds, scenario};
+
+/// Seeds of every check; more are run by hand.
+const SEEDS: u64 = 500;
+
+#[test]
+fn every_property_holds_in_five_hundred_histories() {
+    let failed: Vec<String> = run_seeds(0..SEEDS, STEPS).iter().map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn one_seed_gives_one_history() {
+    for seed in 0..8 {
+        let [once, again] = [(); 2].map(|()| run(seed, STEPS).unwrap_or_else(|failure| panic!("{failure}")));
+        assert_eq!(once, again, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_device_is_disconnected_when_its_certificate_is_given_to_another() {
+    let trace = scenario::a_certificate_is_given_to_another_device().unwrap_or_else(|failure| panic!("{failure}"));
+    let trace = trace.join("\n");
+    assert!(trace.contains("dev-a disconnected: device_mismatch"), "{trace}");
+    assert!(trace.contains("accepted as dev-b"), "{trace}");
+}
