@@ -31,9 +31,13 @@ use crate::{
 };
 
 /// Steps of a history, unless somebody wants more.
-pub const STEPS: usize = 16;
+pub const STEPS: usize = 12;
 /// How much virtual time passes on the wall clock with each step, milliseconds.
 const STEP_MS: i64 = 1000;
+
+/// Between two looks at how many sessions a connector has.
+const STATUS_LOOK: Duration = Duration::from_millis(300);
+const STATUS_LOOKS_MAX: u32 = 4;
 
 /// What a history came to: a line for each step.
 pub type Trace = Vec<String>;
@@ -153,9 +157,9 @@ impl Simulation {
         let before = self.world.history.end();
         self.world.faults.set_faults(faults);
         let outcome = self.perform(operation, faults).await?;
-        self.world.settle(faults != Faults::default()).await?;
+        self.world.settle(faults).await?;
         self.check(before)?;
-        self.forget_ended()?;
+        self.forget_ended().await?;
         let live: Vec<String> = (0..2).map(|place| self.live(place)).collect();
         self.tell(format!("  {outcome}; connected: {}", live.join(" | ")));
         Ok(())
@@ -175,14 +179,25 @@ impl Simulation {
         properties::the_log_only_grows(before, self.world.history.end())
     }
 
-    /// Lets go of the clients whose connections have ended.
-    fn forget_ended(&mut self) -> Result<(), Violation> {
+    /// Lets go of the clients whose connections have ended. A connector tells how many sessions it has from time to time.
+    async fn forget_ended(&mut self) -> Result<(), Violation> {
         for place in 0..2 {
-            for client in self.clients[place].extract_if(.., |client| client.end().is_some()) {
-                let line = format!("  {} disconnected: {}", client.device, client.end().unwrap_or_default());
-                self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            let mut looks = 0;
+            loop {
+                for client in self.clients[place].extract_if(.., |client| client.end().is_some()) {
+                    let line = format!("  {} disconnected: {}", client.device, client.end().unwrap_or_default());
+                    self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                }
+                let counted = properties::sessions_are_counted(&self.world.connectors[place], self.clients[place].len());
+                if counted.is_ok() {
+                    break;
+                }
+                looks += 1;
+                if looks > STATUS_LOOKS_MAX {
+                    return counted;
+                }
+                tokio::time::sleep(STATUS_LOOK).await;
             }
-            properties::sessions_are_counted(&self.world.connectors[place], self.clients[place].len())?;
         }
         Ok(())
     }
@@ -190,8 +205,8 @@ impl Simulation {
     async fn perform(&mut self, operation: Operation, faults: Faults) -> anyhow::Result<String> {
         match operation {
             Operation::Connect(connection) => self.connect(&connection, faults).await,
-            Operation::ConnectTwice(certificate, named) => self.connect_twice(certificate, named).await,
-            Operation::ConnectWhile(connection, ended) => self.connect_while(&connection, ended).await,
+            Operation::ConnectTwice(certificate, named) => self.connect_twice(certificate, named, faults).await,
+            Operation::ConnectWhile(connection, ended) => self.connect_while(&connection, ended, faults).await,
             Operation::HangUp(connector) => {
                 self.clients[connector].clear();
                 Ok("hung up".into())
@@ -260,7 +275,12 @@ impl Simulation {
     }
 
     /// Which of the two sessions stays depends on how threads were scheduled, so neither does.
-    async fn connect_twice(&mut self, certificate: Certificate, named: Option<DeviceId>) -> anyhow::Result<String> {
+    async fn connect_twice(
+        &mut self,
+        certificate: Certificate,
+        named: Option<DeviceId>,
+        faults: Faults,
+    ) -> anyhow::Result<String> {
         let before = self.world.history.end();
         let connections = [0, 1].map(|connector| Connection { connector, certificate, named: named.clone() });
         let verdicts = [0, 1].map(|place| self.verdict(&connections[place]));
@@ -279,14 +299,14 @@ impl Simulation {
         for (place, outcome) in [one, other].into_iter().enumerate() {
             self.clients[place].extend(outcome);
         }
-        self.world.settle(true).await?;
+        self.world.settle(faults).await?;
         self.check(before)?;
         self.clients.iter_mut().for_each(|clients| clients.retain(|client| client.leaf.facts.sha256 != *sha256));
         Ok(told.join(" and "))
     }
 
     /// Whether the connection was first depends on how threads were scheduled; that it ends does not.
-    async fn connect_while(&mut self, connection: &Connection, ended: Ended) -> anyhow::Result<String> {
+    async fn connect_while(&mut self, connection: &Connection, ended: Ended, faults: Faults) -> anyhow::Result<String> {
         let Verdict::Accept(device) = self.verdict(connection) else { return Ok("nothing to race for".into()) };
         let device = device.device;
         let before = self.world.history.end();
@@ -303,7 +323,7 @@ impl Simulation {
         let ruled = self.command(command).await?;
         let connected = connecting.await?;
         self.clients[connection.connector].extend(connected);
-        self.world.settle(true).await?;
+        self.world.settle(faults).await?;
         self.check(before)?;
         let sha256 = connection.certificate.get().facts.sha256;
         self.clients[connection.connector].retain(|client| client.leaf.facts.sha256 != sha256);

@@ -36,8 +36,8 @@ use crate::{
     history::History,
     link::{Link, Sight},
     memory_log::{
-        AnyRequest, Backbone, Bound, Control, LEASE, MemoryConfig, QueuedRequest, RequestClient, RequestKind, Ruling,
-        SealKeys, SealedLog, SigningKey, encode_request, incarnation, prove, with_control,
+        AnyRequest, Backbone, Bound, Control, Faults, LEASE, MemoryConfig, QueuedRequest, RequestClient, RequestKind,
+        Ruling, SealKeys, SealedLog, SigningKey, encode_request, incarnation, prove, with_control,
     },
 };
 
@@ -153,7 +153,7 @@ impl World {
             folder,
         };
         world.furnish().await?;
-        world.settle(false).await?;
+        world.settle(Faults::default()).await?;
         Ok(world)
     }
 
@@ -259,11 +259,11 @@ impl World {
 
     /// Ends the faults and waits until every view that sees the log has all of it, and what follows from that is done.
     ///
-    /// A request that was answered and not finished, because a registrar died or the log had faults, is ruled on again when its
+    /// A request that was answered and not finished, because a registrar died or could not reach the queue, is ruled on again when its
     /// lease has run out. That is waited for: in another state of the registry it may be granted although it was rejected.
-    pub(crate) async fn settle(&mut self, faulty: bool) -> anyhow::Result<()> {
+    pub(crate) async fn settle(&mut self, faults: Faults) -> anyhow::Result<()> {
         self.faults.clear();
-        let mut unfinished = faulty;
+        let mut unfinished = faults.unavailable > 0;
         loop {
             unfinished |= self.replace_dead_registrars()?;
             self.reach_the_end().await?;
