@@ -3,7 +3,6 @@
 
 use std::process::Command as Process;
 
-use rollcall_backbone::codec::Ruling;
 use rollcall_domain::{
     fleet::{FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::DeviceId,
@@ -18,6 +17,7 @@ use rollcall_harness::{
     operator::Operator,
     process::rollcall,
 };
+use rollcall_log::codec::Ruling;
 use serde_json::json;
 
 #[track_caller]

@@ -28,9 +28,8 @@ fn policy(id: &str, statements: &[(&str, &str, &str)]) -> String {
 fn without_default(deployment: &Deployment) {
     let mut operator = deployment.operator();
     let default = operator.records("north").into_iter().find_map(|record| match record.event {
-        rollcall_backbone::codec::AnyEvent::Registry(rollcall_domain::registry::Event::SpaceCreated {
-            default_policy,
-            ..
+        rollcall_log::codec::AnyEvent::Registry(rollcall_domain::registry::Event::SpaceCreated {
+            default_policy, ..
         }) => default_policy,
         _ => None,
     });

@@ -9,14 +9,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{
-    codec::{AnyRequest, QueuedRequest},
-    repeats::Repeats,
-};
 use rollcall_domain::{
     fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
     registry::Actor,
+};
+use rollcall_log::{
+    codec::{AnyRequest, QueuedRequest},
+    repeats::Repeats,
 };
 use rollcall_projection::fleet::FleetSnapshot;
 use secrecy::SecretString;

@@ -9,17 +9,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rollcall_backbone::{
+use rollcall_chassis::clock::Clock;
+use rollcall_domain::{
+    ids::{LogId, Position, RequestId},
+    time::Timestamp,
+};
+use rollcall_log::{
     codec::{QueuedRequest, Ruling, encode_request},
     proof::{Bound, incarnation, prove},
     request_client::RequestClient,
     requests::{RequestKind, RequestQueue},
     signing::SigningKey,
-};
-use rollcall_chassis::clock::Clock;
-use rollcall_domain::{
-    ids::{LogId, Position, RequestId},
-    time::Timestamp,
 };
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;

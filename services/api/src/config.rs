@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use rollcall_backbone::codec::AvailabilityTable;
 use rollcall_domain::fleet::AvailabilityRules;
+use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,10 @@ pub(crate) mod served;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy, retry::Backoff};
 use rollcall_devices::Parts;
 use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_log::Backbone;
 use rollcall_projection::{
     admission::Store,
     fleet::FleetSnapshot,

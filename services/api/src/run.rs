@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, OptionFuture};
-use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit, tls_server::TlsServerError};
 use rollcall_domain::ids::LogId;
+use rollcall_log::Backbone;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit};
 use rollcall_domain::{fleet::OperatorName, ids::LogId, time::Timestamp};
+use rollcall_log::Backbone;
 use rollcall_projection::{
     fleet::FleetSnapshot,
     freshness::{Freshness, Seen},

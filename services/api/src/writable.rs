@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::ids::LogId;
+use rollcall_log::log::RegistryLog;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ pub(crate) mod staleness;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use rollcall_backbone::codec::AvailabilityTable;
 use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
+use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};

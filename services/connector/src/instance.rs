@@ -14,7 +14,6 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rollcall_backbone::{Backbone, codec::Attempt, repeats::Repeats, resume::Resume, seal::SealedLog};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
@@ -22,6 +21,7 @@ use rollcall_domain::{
     refusal::Refusal,
     time::Timestamp,
 };
+use rollcall_log::{Backbone, codec::Attempt, repeats::Repeats, resume::Resume, seal::SealedLog};
 use rollcall_projection::{
     admission::{AdmissionView, Store, ViewError, ViewStatus},
     freshness::{Freshness, view_point},

@@ -15,8 +15,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use rollcall_backbone::{repeats::Repeats, seal::SealedLog};
 use rollcall_domain::{fleet, ids::InstanceId, refusal::Refusal};
+use rollcall_log::{repeats::Repeats, seal::SealedLog};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{sync::watch, task::JoinHandle};
 

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::Backbone;
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::ConnectorId;
+use rollcall_log::Backbone;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

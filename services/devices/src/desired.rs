@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{documents::DocumentKey, messages::MessageProperties};
 use rollcall_device_model::{
     claim::Claim,
     shadow::{DesiredChange, Properties, Shadow},
     topics::DeviceRequest,
 };
 use rollcall_domain::{ids::DeviceId, session::Session};
+use rollcall_log::{documents::DocumentKey, messages::MessageProperties};
 use rollcall_projection::directory::Listed;
 use serde_json::json;
 

@@ -4,8 +4,8 @@
 //! overwritten; a change is computed anew from what it is written over.
 
 use bytes::Bytes;
-use rollcall_backbone::documents::{DOCUMENT_BYTES_MAX, DocumentKey, PutError, Revision};
 use rollcall_device_model::document::DeviceDocument;
+use rollcall_log::documents::{DOCUMENT_BYTES_MAX, DocumentKey, PutError, Revision};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{error::DevicesError, instance::Devices};

@@ -1,8 +1,8 @@
 //! Why something asked of devices does not come about. The API says it in its own terms.
 
-use rollcall_backbone::BackboneError;
 use rollcall_device_model::message::MessageError;
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::BackboneError;
 use rollcall_projection::admission::ViewError;
 
 /// See the file.

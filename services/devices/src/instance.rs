@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    messages::{DeviceMessage, Lane, MessageProperties},
-    repeats::Repeats,
-    resume::Resume,
-};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::{
     ids::{DeviceId, InstanceId, LogId},
     registry::Device,
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    messages::{DeviceMessage, Lane, MessageProperties},
+    repeats::Repeats,
+    resume::Resume,
 };
 use rollcall_projection::directory::{DirectoryView, Listed};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -8,11 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future;
-use rollcall_backbone::{
-    BackboneError,
-    documents::{DocumentKey, Revision},
-    messages::MessageProperties,
-};
 use rollcall_device_model::{
     claim::{self, Claim},
     document::DeviceDocument as _,
@@ -20,6 +15,11 @@ use rollcall_device_model::{
     message_queue::{Added, AfterDelivery, MESSAGES_MAX, MessageQueue, MessageState, QueuedMessage},
 };
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::{
+    BackboneError,
+    documents::{DocumentKey, Revision},
+    messages::MessageProperties,
+};
 use rollcall_projection::directory::Listed;
 use sha2::{Digest, Sha256};
 

@@ -2,9 +2,9 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rollcall_backbone::online::OnlineDevices;
-pub use rollcall_backbone::online::OnlineSession;
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::online::OnlineDevices;
+pub use rollcall_log::online::OnlineSession;
 use tokio::sync::broadcast;
 
 use crate::reach::Silent;

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{
+use rollcall_domain::{ids::ConnectorId, ids::Position, time::Timestamp};
+use rollcall_log::{
     presence::{Beat, ConnectorBeat, HEARTBEAT},
     seal::Point,
 };
-use rollcall_domain::{ids::ConnectorId, ids::Position, time::Timestamp};
 use rollcall_projection::freshness::FRESH_MAX;
 
 /// Heartbeats that may be missing before a connector is out of reach.

@@ -9,18 +9,18 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use rollcall_backbone::{
-    BackboneError,
-    documents::{CursorName, DocumentKey, Revision},
-    messages::{Lane, MessageCursor, StoredMessage},
-    resume::Resume,
-};
 use rollcall_device_model::{
     report,
     shadow::{Reported, StreamMark},
     topics::{self, Uplink},
 };
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::{
+    BackboneError,
+    documents::{CursorName, DocumentKey, Revision},
+    messages::{Lane, MessageCursor, StoredMessage},
+    resume::Resume,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::Instant};
 

@@ -7,13 +7,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_device_model::topics::DeviceRequest;
+use rollcall_domain::registry::Device;
+use rollcall_log::{
     BackboneError,
     messages::{Lane, MessageCursor, MessageProperties},
     resume::Resume,
 };
-use rollcall_device_model::topics::DeviceRequest;
-use rollcall_domain::registry::Device;
 use serde_json::Value;
 
 use crate::{error::DevicesError, instance::Devices};

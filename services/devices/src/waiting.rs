@@ -8,9 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::messages::DeviceMessage;
 use rollcall_device_model::topics::{self, DeviceRequest, Uplink};
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::messages::DeviceMessage;
 use tokio::sync::{oneshot, watch};
 
 use crate::error::DevicesError;
@@ -116,8 +116,8 @@ impl Drop for Answer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_backbone::messages::{Lane, MessageProperties};
     use rollcall_domain::ids::SpaceId;
+    use rollcall_log::messages::{Lane, MessageProperties};
 
     use super::*;
 

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_domain::time::Timestamp;
+use rollcall_log::{
     BackboneError,
     online::{Difference, OnlineDevices},
     presence::PresenceChange,
     resume::Resume,
 };
-use rollcall_domain::time::Timestamp;
 
 use crate::instance::Devices;
 

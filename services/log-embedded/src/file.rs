@@ -11,7 +11,7 @@ use std::{
 };
 
 use redb::{Database, DatabaseError, TableDefinition};
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 
 use crate::engine::{
     disk::Disk,

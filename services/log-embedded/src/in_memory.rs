@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use redb::{Database, backends::InMemoryBackend};
-use rollcall_backbone::{
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     Backbone, BackboneError,
     limits::{Limits, NewId, NowMs},
     requests::Receipt,
 };
-use rollcall_domain::ids::LogId;
 
 use crate::engine::{
     core::Core,

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
-//! # use rollcall_backbone::BackboneError;
+//! # use rollcall_log::BackboneError;
 //! # use rollcall_log_embedded::{EmbeddedConfig, open};
 //! # async fn example(clock: Arc<dyn Fn() -> i64 + Send + Sync>, ids: Arc<dyn Fn() -> uuid::Uuid + Send + Sync>)
 //! # -> Result<(), BackboneError> {
@@ -26,7 +26,7 @@ mod writer;
 
 use std::{path::Path, sync::Arc};
 
-use rollcall_backbone::{
+use rollcall_log::{
     Backbone, BackboneError,
     limits::{Limits, NewId, NowMs},
 };

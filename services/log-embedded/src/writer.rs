@@ -7,7 +7,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::{
     runtime,
     sync::mpsc,

@@ -8,7 +8,7 @@ mod streams;
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_log::{Backbone, BackboneError};
 use rollcall_log_embedded::in_memory::Redelivery;
 
 use self::{

@@ -17,7 +17,7 @@ mod faulty;
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_log::{
     Backbone,
     limits::{Limits, NewId, NowMs},
 };

@@ -7,7 +7,7 @@
 
 use async_nats::{HeaderMap, client::Request, header};
 use bytes::Bytes;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use serde::Deserialize;
 use tokio::time::{Duration, Instant};
 

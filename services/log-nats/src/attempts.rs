@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_nats::HeaderMap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{BackboneError, attempts::Attempts, log::Entry};
 use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{BackboneError, attempts::Attempts, log::Entry};
 
 use super::{
     atomic::{self, StoreError},

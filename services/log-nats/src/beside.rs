@@ -4,7 +4,7 @@
 //! it has then sealed nothing.
 
 use async_nats::HeaderMap;
-use rollcall_backbone::log::Seal;
+use rollcall_log::log::Seal;
 
 /// The seal of the batch that the message begins.
 const SEAL: &str = "Rollcall-Seal";

@@ -5,8 +5,8 @@
 //! size limit below MQTT's and characters of their own. The payload is not touched: it may be a megabyte of anything.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use rollcall_backbone::messages::{DeviceMessage, Lane, MessageProperties};
 use rollcall_domain::ids::{DeviceId, SpaceId};
+use rollcall_log::messages::{DeviceMessage, Lane, MessageProperties};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u8 = 1;

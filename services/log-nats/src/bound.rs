@@ -18,8 +18,8 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use rollcall_backbone::{limits::Limits, requests::RequestKind};
 use rollcall_domain::ids::LogId;
+use rollcall_log::{limits::Limits, requests::RequestKind};
 use tokio::time::{Instant, sleep};
 
 use super::{

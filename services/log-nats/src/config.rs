@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use async_nats::ServerAddr;
-use rollcall_backbone::limits::Limits;
+use rollcall_log::limits::Limits;
 
 /// How long an operation may take before the backbone counts as unavailable.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use std::{
 use async_nats::{Client, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use rollcall_backbone::{BackboneError, repeats::Repeats};
+use rollcall_log::{BackboneError, repeats::Repeats};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -94,7 +94,7 @@ impl Connection {
                 reason: "JetStream is off: add a `jetstream { }` block to the server's configuration".to_owned(),
             });
         }
-        let needed = rollcall_backbone::messages::PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX;
+        let needed = rollcall_log::messages::PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX;
         if info.max_payload < needed {
             tracing::warn!(
                 max_payload = info.max_payload,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
-use rollcall_backbone::repeats::Repeats;
+use rollcall_log::repeats::Repeats;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout_at},

@@ -6,7 +6,7 @@
 use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 

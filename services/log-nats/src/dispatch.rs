@@ -19,11 +19,11 @@ use async_nats::{
     jetstream::consumer::{AckPolicy, DeliverPolicy, pull},
 };
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     BackboneError,
     requests::{Delivery, Receipt},
 };
-use rollcall_domain::ids::LogId;
 use tokio::{
     sync::OwnedMutexGuard,
     time::{Instant, sleep_until},
@@ -81,7 +81,7 @@ impl Dispatch {
         Arc::new(Self { connection, sources: Mutex::default(), inboxes: Mutex::default(), bound, began })
     }
 
-    /// See [`rollcall_backbone::requests::RequestQueue::take`].
+    /// See [`rollcall_log::requests::RequestQueue::take`].
     pub(super) async fn take(
         self: &Arc<Self>,
         log: &LogId,

@@ -20,11 +20,11 @@ use async_nats::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use rollcall_backbone::{
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision, check_size},
 };
-use rollcall_domain::ids::InstanceId;
 
 use super::{
     atomic::{self, StoreError},

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::stream::Info;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{

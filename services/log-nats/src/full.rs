@@ -1,6 +1,6 @@
 //! Telling a broker that is full from one that is away: the first stays full however long one waits.
 
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 
 use super::connection::Connection;
 

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Duration, timeout},

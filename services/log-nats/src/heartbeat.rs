@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_nats::{HeaderMap, jetstream::stream::Info};
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_log::{
     BackboneError,
     heartbeat::{Heard, Heartbeats, Source},
 };

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{log::BATCH_RECORDS_MAX, requests::Delivery};
+use rollcall_log::{log::BATCH_RECORDS_MAX, requests::Delivery};
 use tokio::{
     sync::{Notify, OnceCell},
     time::Instant,
@@ -130,7 +130,7 @@ mod tests {
     use rollcall_domain::ids::RequestId;
 
     use super::*;
-    use rollcall_backbone::requests::{Receipt, RequestKind};
+    use rollcall_log::requests::{Receipt, RequestKind};
 
     fn of(submitter: &str, number: u64) -> (Place, Waiting) {
         let delivery = Delivery {

@@ -1,11 +1,11 @@
 //! The log on NATS JetStream: production, clustered, each stream with as many replicas as configured.
 //!
-//! The job: the seven traits of `rollcall-backbone` over one NATS connection. It does not run a server; `deploy/nats` has the
+//! The job: the seven traits of `rollcall-log` over one NATS connection. It does not run a server; `deploy/nats` has the
 //! configuration that one needs, and without its `sync_interval: always` an acknowledged record can be lost at a power
 //! failure, which no client can see or mend.
 //!
 //! Trust boundary: the server's accounts decide who may append to which stream; here, whatever is read is checked for
-//! sequence and identity, and never believed to be a record before [`rollcall_backbone::codec`] has said so.
+//! sequence and identity, and never believed to be a record before [`rollcall_log::codec`] has said so.
 //!
 //! Read `connection` (and `dial`, `link`), `shards` (what instances share), `streams` (every declaration), `token` and
 //! `subjects` (every name), then `atomic` (how things are written) and `replay` (how they are read), then one file per trait.
@@ -48,7 +48,7 @@ pub use config::{CONNECT_TIMEOUT, Credentials, NatsConfig, NatsConfigError, OPER
 use connection::Connection;
 use rollcall_domain::ids::LogId;
 
-use rollcall_backbone::{Backbone, BackboneError};
+use rollcall_log::{Backbone, BackboneError};
 
 /// Connects. Retries until [`NatsConfig::connect_timeout`]; afterwards the connection is made again whenever it is lost.
 ///

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use async_nats::{header, jetstream::stream::Info};
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     log::{
         AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, NewRecord, READ_BYTES_MAX, RegistryLog,
         StreamIdentity,
     },
 };
-use rollcall_domain::ids::{LogId, Position};
 
 use super::{
     atomic::{self, StoreError},

@@ -15,13 +15,13 @@ use std::{
 
 use async_nats::{HeaderMap, jetstream::stream::Info};
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
     BackboneError,
     log::StreamIdentity,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
     repeats::Repeats,
 };
-use rollcall_domain::ids::InstanceId;
 use tokio::sync::mpsc;
 
 use super::{

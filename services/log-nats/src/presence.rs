@@ -21,11 +21,11 @@ use std::{sync::Arc, time::Duration};
 use async_nats::{HeaderMap, header};
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{ConnectorId, InstanceId};
+use rollcall_log::{
     BackboneError,
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
-use rollcall_domain::ids::{ConnectorId, InstanceId};
 use tokio::sync::mpsc;
 
 use super::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::{Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;

@@ -17,7 +17,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::time::{Instant, timeout_at};
 
 use super::{connection::Connection, link::lost};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_nats::Message;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
-use rollcall_backbone::{BackboneError, repeats::Repeats, requests::AnnouncedRuling};
 use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_log::{BackboneError, repeats::Repeats, requests::AnnouncedRuling};
 use tokio::sync::mpsc;
 
 use super::{connection::Connection, subjects};

@@ -11,8 +11,8 @@
 
 use std::{collections::HashMap, fmt};
 
-use rollcall_backbone::{BackboneError, limits::SHARDS_MAX};
 use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_log::{BackboneError, limits::SHARDS_MAX};
 use sha2::{Digest as _, Sha256};
 
 use super::token::log_token;

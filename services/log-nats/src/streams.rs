@@ -11,13 +11,13 @@ use async_nats::jetstream::{
     context::{CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, Info, PersistenceMode, Republish, RetentionPolicy, StorageType},
 };
-use rollcall_backbone::{
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     BackboneError,
     heartbeat::{KEPT, REGISTRARS_MAX, SHARDS},
     log::StreamIdentity,
     requests::REQUEST_AGE_MAX,
 };
-use rollcall_domain::ids::LogId;
 
 use super::{
     config::NatsConfig,

@@ -5,12 +5,12 @@
 //!
 //! Invariant: an id is one token of them; see `token`.
 
-use rollcall_backbone::{
+use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
+use rollcall_log::{
     documents::{CursorName, DocumentKey},
     messages::Lane,
     requests::RequestKind,
 };
-use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
 
 use super::{
     shards::Shard,

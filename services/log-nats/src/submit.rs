@@ -13,11 +13,11 @@ use std::{
 use async_nats::{HeaderMap, header};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_log::{
     BackboneError,
     requests::{RequestKind, Submitted},
 };
-use rollcall_domain::ids::{LogId, RequestId};
 use tokio::time::Instant;
 
 use super::{

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Incarnation, InstanceId, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, DeviceEntry, Devices},
 };
+use rollcall_log::log::RegistryLog;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 

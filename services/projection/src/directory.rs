@@ -18,12 +18,12 @@ mod stream;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rollcall_backbone::log::RegistryLog;
 use rollcall_domain::{
     ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
     registry::Device,
     time::Timestamp,
 };
+use rollcall_log::log::RegistryLog;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{

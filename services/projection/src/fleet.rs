@@ -9,17 +9,17 @@ mod ruled;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use rollcall_backbone::{
+use rollcall_domain::{
+    fleet::Fleet,
+    ids::{LogId, Position},
+};
+use rollcall_log::{
     BackboneError,
     codec::AnyEvent,
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
     seal::{Point, SealKeys, SealedLog},
-};
-use rollcall_domain::{
-    fleet::Fleet,
-    ids::{LogId, Position},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_domain::{
+    ids::{DeviceId, Incarnation, Position},
+    registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
+};
+use rollcall_log::{
     codec::{AnyEvent, Record},
     log::StreamIdentity,
     seal::{LastBatch, Point, Sealing},
     signing::PublicKey,
-};
-use rollcall_domain::{
-    ids::{DeviceId, Incarnation, Position},
-    registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
 };
 
 use crate::{

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use rollcall_backbone::{repeats::Repeats, seal::Foreign};
 use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{repeats::Repeats, seal::Foreign};
 
 /// What was stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

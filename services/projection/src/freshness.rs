@@ -1,7 +1,7 @@
 //! How fresh a process's views are: its own monotonic time since a registrar, heard of now, had nothing that the view has not.
 //!
 //! A view that follows its log cannot tell a quiet log from a cut link, and a mirror reports no lag all through a cut. So
-//! registrars announce a counter that rises with what their views have ([`rollcall_backbone::heartbeat`]), and a view is
+//! registrars announce a counter that rises with what their views have ([`rollcall_log::heartbeat`]), and a view is
 //! as old as the last rise whose position it has reached and whose digest it agrees with. No clock is compared with
 //! another machine's.
 //!
@@ -19,14 +19,14 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
     presence::FleetBeat,
     repeats::Repeats,
     signing::PublicKey,
 };
-use rollcall_domain::ids::{LogId, Position};
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::{Instant, MissedTickBehavior},

@@ -5,8 +5,8 @@
 
 use std::{fmt, time::Duration};
 
-use rollcall_backbone::heartbeat::INTERVAL;
 use rollcall_domain::ids::Position;
+use rollcall_log::heartbeat::INTERVAL;
 
 use crate::{
     freshness::Seen,
@@ -97,7 +97,7 @@ pub fn unready(status: &ViewStatus, seen: &Seen) -> Option<Unready> {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_backbone::seal::Sealing;
+    use rollcall_log::seal::Sealing;
 
     use super::*;
 

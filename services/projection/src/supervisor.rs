@@ -12,11 +12,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use rollcall_backbone::{repeats::Repeats, seal::SealedLog};
 use rollcall_domain::{
     fleet::{Fleet, Instance},
     ids::InstanceId,
 };
+use rollcall_log::{repeats::Repeats, seal::SealedLog};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},

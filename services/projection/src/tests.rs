@@ -13,11 +13,11 @@ mod supervisor;
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::seal::SealKeys;
 use rollcall_domain::{
     ids::{Incarnation, InstanceId, Position},
     registry::{Devices, Registry},
 };
+use rollcall_log::seal::SealKeys;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -10,14 +10,14 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use rollcall_backbone::{
+use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_domain::ids::{LogId, RegistrarId};
+use rollcall_log::{
     BackboneError,
     heartbeat::{Announcement, Heartbeats, INTERVAL, Source, Standing, shard_of},
     repeats::Repeats,
     signing::SigningKey,
 };
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
-use rollcall_domain::ids::{LogId, RegistrarId};
 use rollcall_projection::admission::{ViewHealth, ViewStatus};
 use tokio::time::MissedTickBehavior;
 

@@ -3,14 +3,14 @@
 //! Invariant: a request is finished only after everything else was done for it, so whatever fails or dies in between, it
 //! comes again and gets the same ruling.
 
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
-    requests::{AnnouncedRuling, Receipt},
-};
 use rollcall_domain::{
     ids::{LogId, Position},
     rejection::Rejection,
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
+    requests::{AnnouncedRuling, Receipt},
 };
 
 use crate::{

@@ -6,13 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     log::{AppendError, Batch, RegistryLog},
     seal::{self, Digest, SealedLog, Sealing},
     signing::SigningKey,
 };
-use rollcall_domain::ids::{LogId, Position};
 use tokio::time::Instant;
 
 use crate::{

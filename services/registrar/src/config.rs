@@ -1,7 +1,7 @@
 //! The registrar's configuration: plain data that touches nothing.
 
-use rollcall_backbone::{codec::AvailabilityTable, signing::PublicKey};
 use rollcall_domain::fleet::AvailabilityRules;
+use rollcall_log::{codec::AvailabilityTable, signing::PublicKey};
 use serde::{Deserialize, Serialize};
 
 /// All of it.

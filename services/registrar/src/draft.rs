@@ -8,16 +8,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record, request_sha256},
-    log::{BATCH_RECORDS_MAX, NewRecord, RECORD_BYTES_MAX},
-};
 use rollcall_chassis::{clock::Clock, entropy::Entropy, trace_context};
 use rollcall_domain::{
     ids::{LogId, Position, RequestId},
     registry::Actor,
     rejection::Rejection,
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, AnyRequest, QueuedRequest, Record, RejectedRuling, encode_record, request_sha256},
+    log::{BATCH_RECORDS_MAX, NewRecord, RECORD_BYTES_MAX},
 };
 
 use crate::{

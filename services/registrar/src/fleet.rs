@@ -4,12 +4,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rollcall_backbone::{
-    BackboneError,
-    codec::{AnyEvent, AnyRequest, QueuedRequest, RejectedRuling},
-    log::RegistryLog,
-    seal::SealedLog,
-};
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
     fleet::{AvailabilityRules, Fleet, FleetContext, FleetEvent},
@@ -17,6 +11,12 @@ use rollcall_domain::{
     registry::Actor,
     rejection::Rejection,
     time::Timestamp,
+};
+use rollcall_log::{
+    BackboneError,
+    codec::{AnyEvent, AnyRequest, QueuedRequest, RejectedRuling},
+    log::RegistryLog,
+    seal::SealedLog,
 };
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;

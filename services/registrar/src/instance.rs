@@ -5,10 +5,6 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, RejectedRuling},
-    seal::SealedLog,
-};
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
     certificate::path::TrustStore,
@@ -16,6 +12,10 @@ use rollcall_domain::{
     ids::{InstanceId, Position, RequestId, TemplateId},
     registry::{Command, Configuration, Context, Decision, Devices, Request, RequestBody, decide},
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling},
+    seal::SealedLog,
 };
 use rollcall_projection::{
     admission::{AdmissionView, ViewHealth},

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use rollcall_backbone::{
-    BackboneError,
-    codec::{AnyRequest, QueuedRequest, decode_request},
-    requests::{Delivery, RequestKind, RequestQueue},
-};
 use rollcall_domain::{
     ids::{LogId, RequestId},
     registry::{Actor, Request, RequestBody},
+};
+use rollcall_log::{
+    BackboneError,
+    codec::{AnyRequest, QueuedRequest, decode_request},
+    requests::{Delivery, RequestKind, RequestQueue},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Most requests taken at a time: what fits into one append.
-const TAKEN_MAX: usize = rollcall_backbone::log::BATCH_RECORDS_MAX;
+const TAKEN_MAX: usize = rollcall_log::log::BATCH_RECORDS_MAX;
 /// How long to wait for the first request.
 const WAIT: Duration = Duration::from_secs(5);
 /// Requests read before other tasks get their turn: about a millisecond of signature checks.

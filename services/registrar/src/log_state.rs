@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, RejectedRuling},
-    seal::{Digest, Point, SealedLog, Sealing},
-};
 use rollcall_domain::{
     ids::{Position, RequestId, TemplateId},
     registry::Check,
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling},
+    seal::{Digest, Point, SealedLog, Sealing},
 };
 
 use crate::request::Taken;

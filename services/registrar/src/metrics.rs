@@ -7,7 +7,7 @@ use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Histogram},
 };
-use rollcall_backbone::proof::Unproven;
+use rollcall_log::proof::Unproven;
 
 use crate::{draft::DraftRuling, request::Unfit};
 

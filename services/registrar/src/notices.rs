@@ -2,7 +2,7 @@
 //!
 //! Invariant: a worker that is put up again does not say again what the one before it said.
 
-use rollcall_backbone::repeats::Repeats;
+use rollcall_log::repeats::Repeats;
 
 /// One for each place that is tried again.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_log::{Backbone, signing::SigningKey};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use tokio::sync::watch;
 

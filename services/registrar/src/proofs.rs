@@ -1,20 +1,20 @@
 //! Which commands of one log are proven: those that an API with one of the configured keys has signed for this log.
 //!
-//! What a proof binds is the backbone's ([`rollcall_backbone::proof`]). Invariant: without keys nothing is proven; and
+//! What a proof binds is the backbone's ([`rollcall_log::proof`]). Invariant: without keys nothing is proven; and
 //! however many forgeries come, they leave a count each and a log line now and then.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    proof::{Bound, Unproven, incarnation, verify},
-    repeats::Repeats,
-    signing::PublicKey,
-};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{LogId, RequestId},
     time::Timestamp,
+};
+use rollcall_log::{
+    proof::{Bound, Unproven, incarnation, verify},
+    repeats::Repeats,
+    signing::PublicKey,
 };
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;

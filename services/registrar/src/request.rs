@@ -1,7 +1,7 @@
 //! A request that was taken from the queue of a log, and why one is not decided at all.
 
-use rollcall_backbone::{codec::QueuedRequest, requests::Receipt};
 use rollcall_domain::{ids::RequestId, rejection::Rejection};
+use rollcall_log::{codec::QueuedRequest, requests::Receipt};
 
 /// One request that was taken.
 #[derive(Debug)]

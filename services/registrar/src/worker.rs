@@ -11,9 +11,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{Backbone, signing::SigningKey};
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{Backbone, signing::SigningKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

@@ -17,7 +17,6 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_api::{AccessCredentials, FirstAdministrator, command_key};
-use rollcall_backbone::signing::{PublicKey, SigningKey};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
@@ -26,6 +25,7 @@ use rollcall_chassis::{
     telemetry::{self, TelemetryConfig},
 };
 use rollcall_connector::ConnectorStatus;
+use rollcall_log::signing::{PublicKey, SigningKey};
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},

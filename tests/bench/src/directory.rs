@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rollcall_backbone::{Backbone, log::BATCH_RECORDS_MAX, seal::SealKeys};
 use rollcall_domain::{
     ids::{CaId, DeviceId, Fingerprint, Incarnation, InstanceId, NodeId, Position, ProductId, SpaceId, TemplateId},
     registry::{
@@ -17,6 +16,7 @@ use rollcall_domain::{
     template::Tag,
     time::Timestamp,
 };
+use rollcall_log::{Backbone, log::BATCH_RECORDS_MAX, seal::SealKeys};
 use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::{
     admission::{Store, StoreConfig},

@@ -7,13 +7,6 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use rollcall_backbone::{
-    Backbone,
-    codec::{self, AnyEvent, Record},
-    log::{BATCH_RECORDS_MAX, Batch, Followed, RegistryLog},
-    seal::{self, SealKeys, SealedLog},
-    signing::SigningKey,
-};
 use rollcall_domain::{
     certificate::path::{ChainCertificate, PROVER},
     ids::{
@@ -26,6 +19,13 @@ use rollcall_domain::{
     },
     template::Tag,
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone,
+    codec::{self, AnyEvent, Record},
+    log::{BATCH_RECORDS_MAX, Batch, Followed, RegistryLog},
+    seal::{self, SealKeys, SealedLog},
+    signing::SigningKey,
 };
 use rollcall_log_embedded::EmbeddedConfig;
 use rollcall_projection::admission::{Store, StoreConfig};

@@ -1,8 +1,8 @@
 //! Rejected attempts are kept in order, and apart by log.
 
 use bytes::Bytes;
-use rollcall_backbone::Backbone;
 use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::Backbone;
 
 use super::{Failure, UnderTest, ensure};
 

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use rollcall_backbone::{
-    BackboneError,
-    documents::{CursorName, DOCUMENT_BYTES_MAX, Document, DocumentKey, Documents, PutError, Revision},
-};
 use rollcall_domain::{
     ids::{DeviceId, InstanceId},
     limits::DEVICE_ID_CHARS_MAX,
+};
+use rollcall_log::{
+    BackboneError,
+    documents::{CursorName, DOCUMENT_BYTES_MAX, Document, DocumentKey, Documents, PutError, Revision},
 };
 
 use super::{Failure, UnderTest, ensure};

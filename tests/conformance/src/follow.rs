@@ -1,11 +1,11 @@
 //! Following a registry log.
 
 use futures_util::future::try_join_all;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     Backbone, BackboneError,
     log::{AppendError, Followed, Follower},
 };
-use rollcall_domain::ids::{LogId, Position};
 
 use super::{Failure, UnderTest, ensure, log::numbered, next, nothing};
 

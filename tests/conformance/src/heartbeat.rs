@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::RegistrarId;
+use rollcall_log::{
     BackboneError,
     heartbeat::{Heard, Heartbeats, Source},
 };
-use rollcall_domain::ids::RegistrarId;
 use tokio::sync::mpsc;
 
 use super::{Failure, UnderTest, ensure, next, nothing};

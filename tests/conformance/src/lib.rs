@@ -23,8 +23,8 @@ pub mod requests;
 
 use std::{future::Future, time::Duration};
 
-use rollcall_backbone::{Backbone, BackboneError, documents::PutError, log::AppendError};
 use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_log::{Backbone, BackboneError, documents::PutError, log::AppendError};
 use tokio::{sync::mpsc, time::timeout};
 
 /// How long a check waits for something that should come at once.

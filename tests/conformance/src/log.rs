@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rollcall_backbone::{
+use rollcall_domain::ids::{Incarnation, LogId, Position};
+use rollcall_log::{
     Backbone, BackboneError,
     log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, READ_BYTES_MAX, RECORD_BYTES_MAX},
     seal::{SealedLog, seal},
     signing::SigningKey,
 };
-use rollcall_domain::ids::{Incarnation, LogId, Position};
 
 use super::{Failure, UnderTest, ensure, next};
 

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rollcall_backbone::{
+use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
+use rollcall_log::{
     BackboneError,
     messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
 };
-use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use tokio::sync::mpsc;
 
 use super::{Failure, UnderTest, ensure, next, nothing};

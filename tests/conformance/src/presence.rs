@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
-use rollcall_backbone::presence::{Beat, FleetBeat, Presence, PresenceChange, Session};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId, Position},
     time::Timestamp,
 };
+use rollcall_log::presence::{Beat, FleetBeat, Presence, PresenceChange, Session};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Failure, PATIENCE, UnderTest, ensure, next, nothing};

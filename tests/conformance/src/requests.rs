@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_log::{
     Backbone,
     requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, Submitted},
 };
-use rollcall_domain::ids::{LogId, RequestId};
 use tokio::time::Instant;
 
 use super::{Failure, PATIENCE, UnderTest, ensure, next, nothing, soon};

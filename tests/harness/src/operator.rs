@@ -10,16 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    Backbone,
-    codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
-    log::Followed,
-    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
-    proof::{Bound, incarnation, prove},
-    request_client::RequestClient,
-    requests::RequestKind,
-    signing::SigningKey,
-};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
@@ -29,6 +19,16 @@ use rollcall_domain::{
     ids::{DeviceId, InstanceId, LogId, Position, RequestId, SpaceId},
     registry::{Actor, Command, Event, Request, RequestBody},
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone,
+    codec::{self, AnyEvent, AnyRequest, QueuedRequest, Record, Ruling},
+    log::Followed,
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
+    proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
+    requests::RequestKind,
+    signing::SigningKey,
 };
 use rollcall_log_embedded::EmbeddedConfig;
 use tokio::{runtime::Runtime, sync::mpsc};
@@ -282,7 +282,7 @@ impl Drop for Operator {
 
 /// Messages of devices to the platform.
 pub struct Uplinks {
-    receiver: mpsc::Receiver<Result<StoredMessage, rollcall_backbone::BackboneError>>,
+    receiver: mpsc::Receiver<Result<StoredMessage, rollcall_log::BackboneError>>,
     seen: Vec<StoredMessage>,
 }
 

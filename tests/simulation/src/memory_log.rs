@@ -1,6 +1,6 @@
 //! What this crate names of the backbone, in one place.
 
-pub(crate) use rollcall_backbone::{
+pub(crate) use rollcall_log::{
     Backbone, BackboneError,
     codec::{AnyEvent, AnyRequest, QueuedRequest, Ruling, encode_request},
     follow::{LogFollower, Step},

@@ -11,16 +11,16 @@ const INTERNAL: [(&str, &[&str]); 14] = [
     ("rollcall-schemas", &[]),
     ("rollcall-domain", &[]),
     ("rollcall-chassis", &[]),
-    ("rollcall-backbone", &["rollcall-domain", "rollcall-schemas"]),
-    ("rollcall-log-nats", &["rollcall-domain", "rollcall-backbone"]),
-    ("rollcall-log-embedded", &["rollcall-domain", "rollcall-backbone"]),
+    ("rollcall-log", &["rollcall-domain", "rollcall-schemas"]),
+    ("rollcall-log-nats", &["rollcall-domain", "rollcall-log"]),
+    ("rollcall-log-embedded", &["rollcall-domain", "rollcall-log"]),
     // The same engine without a disk: docs/decisions/0018.
-    ("rollcall-log-memory", &["rollcall-domain", "rollcall-backbone", "rollcall-log-embedded"]),
-    ("rollcall-projection", &["rollcall-domain", "rollcall-backbone"]),
+    ("rollcall-log-memory", &["rollcall-domain", "rollcall-log", "rollcall-log-embedded"]),
+    ("rollcall-projection", &["rollcall-domain", "rollcall-log"]),
     ("rollcall-device-model", &["rollcall-domain"]),
     (
         "rollcall-devices",
-        &["rollcall-domain", "rollcall-chassis", "rollcall-device-model", "rollcall-backbone", "rollcall-projection"],
+        &["rollcall-domain", "rollcall-chassis", "rollcall-device-model", "rollcall-log", "rollcall-projection"],
     ),
     ("rollcall-registrar", FOUNDATION),
     ("rollcall-connector", FOUNDATION),
@@ -30,7 +30,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
             "rollcall-schemas",
             "rollcall-domain",
             "rollcall-chassis",
-            "rollcall-backbone",
+            "rollcall-log",
             "rollcall-projection",
             "rollcall-device-model",
             "rollcall-devices",
@@ -42,7 +42,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
             "rollcall-schemas",
             "rollcall-domain",
             "rollcall-chassis",
-            "rollcall-backbone",
+            "rollcall-log",
             "rollcall-log-nats",
             "rollcall-log-embedded",
             "rollcall-projection",
@@ -54,7 +54,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
 ];
 
 const FOUNDATION: &[&str] =
-    &["rollcall-schemas", "rollcall-domain", "rollcall-chassis", "rollcall-backbone", "rollcall-projection"];
+    &["rollcall-schemas", "rollcall-domain", "rollcall-chassis", "rollcall-log", "rollcall-projection"];
 
 /// Crates of others that only some of ours may name: what a store, a broker or a socket does stays in one place.
 const OWNED: [(&str, &[&str]); 8] = [

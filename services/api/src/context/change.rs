@@ -1,8 +1,8 @@
 //! A change on its way to the registrar: its id, its submission, and the record that an earlier sending of it has made.
 
-use rollcall_backbone::codec::{AnyEvent, AnyRequest, QueuedRequest, decode_record};
 use rollcall_chassis::trace_context;
 use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_log::codec::{AnyEvent, AnyRequest, QueuedRequest, decode_record};
 
 use super::idempotency::Idempotency;
 use crate::{

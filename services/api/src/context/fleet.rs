@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use rollcall_backbone::codec::{AnyEvent, AnyRequest};
 use rollcall_domain::{
     fleet::{FleetCommand, FleetEvent},
     ids::LogId,
 };
+use rollcall_log::codec::{AnyEvent, AnyRequest};
 
 use super::{
     caller::{Caller, authenticated},

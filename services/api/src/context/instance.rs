@@ -6,11 +6,11 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{header, request::Parts},
 };
-use rollcall_backbone::codec::{AnyEvent, AnyRequest};
 use rollcall_domain::{
     registry::{Command, Configuration, Event, Request, RequestBody},
     time::Timestamp,
 };
+use rollcall_log::codec::{AnyEvent, AnyRequest};
 
 use super::{
     caller::{Caller, authenticated},

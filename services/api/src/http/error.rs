@@ -7,9 +7,9 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use rollcall_backbone::{BackboneError, codec::RejectedRuling, request_client::RequestClientError};
 use rollcall_device_model::message::MessageError;
 use rollcall_devices::DevicesError;
+use rollcall_log::{BackboneError, codec::RejectedRuling, request_client::RequestClientError};
 use rollcall_projection::admission::ViewError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -14,8 +14,8 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use rollcall_backbone::repeats::Repeats;
 use rollcall_chassis::tls_server::Acceptor;
+use rollcall_log::repeats::Repeats;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},

@@ -6,16 +6,16 @@
 
 use std::collections::VecDeque;
 
-use rollcall_backbone::{
-    attempts::{ATTEMPTS_MAX, Attempts},
-    codec::{AnyRequest, Attempt, decode_attempt},
-    log::Entry,
-};
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{DeviceId, LogId, Position},
     registry::{Command, RequestBody, event::PolicyTarget},
     time::Timestamp,
+};
+use rollcall_log::{
+    attempts::{ATTEMPTS_MAX, Attempts},
+    codec::{AnyRequest, Attempt, decode_attempt},
+    log::Entry,
 };
 use tokio::sync::Mutex;
 

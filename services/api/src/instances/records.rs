@@ -4,13 +4,13 @@
 //! is an error and never half shown.
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    codec::{AnyEvent, Record, decode_record},
-    log::Entry,
-};
 use rollcall_domain::{
     ids::Position,
     registry::{Event, event::PresentedCertificate},
+};
+use rollcall_log::{
+    codec::{AnyEvent, Record, decode_record},
+    log::Entry,
 };
 
 use crate::{

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{Backbone, BackboneError, presence::ConnectorBeat};
 use rollcall_devices::Devices;
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     registry::{Configuration, Device},
     time::Timestamp,
 };
+use rollcall_log::{Backbone, BackboneError, presence::ConnectorBeat};
 use rollcall_projection::{
     directory::{DeviceStatus, DirectoryView},
     freshness::{Freshness, Seen},

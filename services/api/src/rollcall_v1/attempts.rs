@@ -5,7 +5,6 @@
 //! people see it; the certificate itself is in the request, as DER.
 
 use axum::{Json, extract::Path};
-use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
     fleet::Role,
@@ -13,6 +12,7 @@ use rollcall_domain::{
     registry::{Actor, RequestBody},
     text,
 };
+use rollcall_log::codec::{AnyRequest, Attempt, decode_attempt, encode_request};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;

@@ -1,9 +1,9 @@
 //! Connectors: the processes that devices of an instance are connected to.
 
 use axum::Json;
-use rollcall_backbone::{presence::FleetBeat, seal::Point};
 use rollcall_devices::reach;
 use rollcall_domain::fleet::Role;
+use rollcall_log::{presence::FleetBeat, seal::Point};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;

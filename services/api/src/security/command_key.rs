@@ -1,15 +1,15 @@
 //! The key that commands are proven with: in a file of its own, which only API processes have.
 //!
-//! Does not sign: [`rollcall_backbone::proof`] does. Unlike the [master key](super::master_key) it is not made where it is
+//! Does not sign: [`rollcall_log::proof`] does. Unlike the [master key](super::master_key) it is not made where it is
 //! missing: a key that no registrar knows proves nothing, and an administrator has to give registrars its public half.
 
 use std::path::{Path, PathBuf};
 
-use rollcall_backbone::signing::{KeyError, SigningKey};
 use rollcall_chassis::{
     entropy::Entropy,
     secret_file::{self, SecretFileError},
 };
+use rollcall_log::signing::{KeyError, SigningKey};
 
 /// Longest file that is read, bytes: PEM of an Ed25519 key and some comments.
 const FILE_BYTES_MAX: usize = 4096;

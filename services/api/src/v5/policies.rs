@@ -3,13 +3,13 @@
 pub(crate) mod targets;
 
 use axum::{Json, extract::Path};
-use rollcall_backbone::codec::{statements_from_json, statements_to_json};
 use rollcall_domain::{
     fleet::Role,
     ids::PolicyId,
     policy::{Policy, Statement},
     registry::{Command, Event},
 };
+use rollcall_log::codec::{statements_from_json, statements_to_json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;

@@ -6,13 +6,13 @@
 mod schema;
 
 use axum::{Json, extract::Path};
-use rollcall_backbone::codec::{template_body_to_json, template_draft_from_json};
 use rollcall_domain::{
     fleet::Role,
     ids::TemplateId,
     registry::{Command, Event, Template},
     template::TemplateDraft,
 };
+use rollcall_log::codec::{template_body_to_json, template_draft_from_json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
-    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request},
-    request_client::RequestClient,
-    requests::RequestKind,
-};
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{
     ids::{LogId, RequestId},
     registry::{Actor, Command, Request, RequestBody, command::TemplateChange},
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request},
+    request_client::RequestClient,
+    requests::RequestKind,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};

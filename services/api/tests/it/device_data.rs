@@ -1,8 +1,8 @@
 //! Messages, commands, properties and shadows, as callers and devices see them.
 
 use bytes::Bytes;
-use rollcall_backbone::documents::DocumentKey;
 use rollcall_domain::registry::Command;
+use rollcall_log::documents::DocumentKey;
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::presence::{Beat, PresenceChange, Session};
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{ids::LogId, time::Timestamp};
+use rollcall_log::presence::{Beat, PresenceChange, Session};
 use serde_json::{Value, json};
 
 use crate::{

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rollcall_api::{Config, Parts, run};
-use rollcall_backbone::{
+use rollcall_chassis::entropy::CountingEntropy;
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     heartbeat::{Announcement, Source, Standing, shard_of},
     presence::{Beat, FleetBeat},
 };
-use rollcall_chassis::entropy::CountingEntropy;
-use rollcall_domain::ids::{LogId, Position};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;

@@ -1,11 +1,6 @@
 //! A device without a connector: it comes online, sends, and sees whatever is put on its way.
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
-    presence::{Beat, HEARTBEAT, PresenceChange, Session},
-};
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
@@ -14,6 +9,11 @@ use rollcall_domain::{
         event::{DeclaredCredential, DeviceProfile},
     },
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, StoredMessage},
+    presence::{Beat, HEARTBEAT, PresenceChange, Session},
 };
 use serde_json::Value;
 use tokio::sync::mpsc;

@@ -15,15 +15,6 @@ use std::{
 };
 
 use rollcall_api::{Config, FirstAdministrator, Limits, MasterKey, Parts, command_key, run};
-use rollcall_backbone::{
-    Backbone,
-    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    proof::{Bound, incarnation, prove},
-    request_client::RequestClient,
-    requests::RequestKind,
-    seal::SealKeys,
-    signing::{PublicKey, SigningKey},
-};
 use rollcall_chassis::{
     clock::{Clock as _, SetClock},
     entropy::CountingEntropy,
@@ -34,6 +25,15 @@ use rollcall_domain::{
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone,
+    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
+    requests::RequestKind,
+    seal::SealKeys,
+    signing::{PublicKey, SigningKey},
 };
 use rollcall_log_memory::MemoryConfig;
 use rollcall_projection::{

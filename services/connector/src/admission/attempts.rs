@@ -9,16 +9,16 @@ mod recent;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rollcall_backbone::{
-    attempts::Attempts,
-    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, encode_attempt},
-};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{DeviceId, InstanceId, LogId, TemplateId},
     refusal::Refusal,
     registry::{Actor, Ca, Configuration, Request, RequestBody},
     time::Timestamp,
+};
+use rollcall_log::{
+    attempts::Attempts,
+    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, encode_attempt},
 };
 use rollcall_projection::admission::AdmissionView;
 use tokio::sync::mpsc;

@@ -13,12 +13,12 @@ mod trace;
 
 use std::sync::Arc;
 
-use rollcall_backbone::{request_client::RequestClient, requests::RequestQueue};
 use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::{InstanceId, LogId},
     refusal::Refusal,
 };
+use rollcall_log::{request_client::RequestClient, requests::RequestQueue};
 use rollcall_projection::admission::{AdmissionView, ViewHealth};
 use tokio_util::sync::CancellationToken;
 use tower::{

@@ -3,8 +3,8 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use rollcall_backbone::{BackboneError, repeats::Repeats};
 use rollcall_domain::{fleet, ids::InstanceId};
+use rollcall_log::{BackboneError, repeats::Repeats};
 use rollcall_projection::admission::ViewError;
 
 use crate::{

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, num::NonZeroU16};
 
 use bytes::{Bytes, BytesMut};
-use rollcall_backbone::messages::MessageProperties;
+use rollcall_log::messages::MessageProperties;
 
 use super::{
     connect::Peer,

@@ -8,7 +8,7 @@ use std::num::NonZeroU16;
 
 use bytes::Bytes;
 use rmqtt_codec::{error::DecodeError, types, v3, v5};
-use rollcall_backbone::messages::MessageProperties;
+use rollcall_log::messages::MessageProperties;
 use tokio_util::codec::Decoder;
 
 use super::{frame::Frame, interface::Version, topic, violation::Violation};

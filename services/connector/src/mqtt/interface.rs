@@ -3,11 +3,11 @@
 //! Everything here is independent of the MQTT version: what 3.1.1 cannot express is left out where packets are written.
 
 use bytes::Bytes;
-use rollcall_backbone::messages::MessageProperties;
 use rollcall_domain::{
     ids::{DeviceId, ProductId, SpaceId},
     refusal::Refusal,
 };
+use rollcall_log::messages::MessageProperties;
 
 use super::violation::Violation;
 

@@ -1,6 +1,6 @@
 //! The limits of one connection, by name. The service's figures where it names one.
 
-use rollcall_backbone::messages::PAYLOAD_BYTES_MAX;
+use rollcall_log::messages::PAYLOAD_BYTES_MAX;
 
 /// Shortest keep-alive, seconds; a shorter one, also 0, is refused.
 pub(crate) const KEEP_ALIVE_S_MIN: u16 = 30;

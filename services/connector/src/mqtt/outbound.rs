@@ -11,8 +11,8 @@ use rmqtt_codec::{
     types::{Publish, QoS},
     v3, v5,
 };
-use rollcall_backbone::messages::MessageProperties;
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::messages::MessageProperties;
 use tokio_util::codec::Encoder;
 
 use super::{

@@ -9,8 +9,8 @@ mod timing;
 
 use bytes::{Bytes, BytesMut};
 use rmqtt_codec::{types, v3, v5};
-use rollcall_backbone::messages::MessageProperties;
 use rollcall_domain::ids::{DeviceId, ProductId, SpaceId};
+use rollcall_log::messages::MessageProperties;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_domain::policy::TopicScope;
+use rollcall_log::{
     BackboneError,
     messages::{Lane, MessageCursor, StoredMessage},
     repeats::Repeats,
     resume::Resume,
 };
-use rollcall_domain::policy::TopicScope;
 
 use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
 

@@ -10,8 +10,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use rollcall_backbone::messages::StoredMessage;
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::messages::StoredMessage;
 
 /// What the connection has to do next.
 #[derive(Debug, PartialEq)]
@@ -142,8 +142,8 @@ mod tests {
     use std::task::Waker;
 
     use bytes::Bytes;
-    use rollcall_backbone::messages::{DeviceMessage, Lane, MessagePosition, MessageProperties};
     use rollcall_domain::ids::{DeviceId, SpaceId};
+    use rollcall_log::messages::{DeviceMessage, Lane, MessagePosition, MessageProperties};
 
     use super::*;
 

@@ -9,10 +9,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use rollcall_backbone::codec::AnyEvent;
 use rollcall_domain::{
     authenticate::lost_right, ids::DeviceId, refusal::Refusal, registry::AffectedSessions, time::Timestamp,
 };
+use rollcall_log::codec::AnyEvent;
 use rollcall_projection::admission::Applied;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError, error::TryRecvError},

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::messages::{DeviceMessage, Lane, StoredMessage};
 use rollcall_domain::policy::{Action, TopicScope};
+use rollcall_log::messages::{DeviceMessage, Lane, StoredMessage};
 
 use crate::{
     instance::Instance,

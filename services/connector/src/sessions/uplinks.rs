@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use rollcall_backbone::{BackboneError, messages::DeviceMessage};
+use rollcall_log::{BackboneError, messages::DeviceMessage};
 use tokio::time::Instant;
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::repeats::Repeats;
+use rollcall_log::repeats::Repeats;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},

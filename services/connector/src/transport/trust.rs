@@ -11,7 +11,6 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use rollcall_backbone::repeats::Repeats;
 use rollcall_chassis::{
     clock::Clock,
     server_certificate::{PemPair, ServerCertificate},
@@ -20,6 +19,7 @@ use rollcall_domain::{
     ids::{CaId, InstanceId},
     registry::Configuration,
 };
+use rollcall_log::repeats::Repeats;
 use rollcall_projection::admission::AdmissionView;
 use rustls::{
     ServerConfig,

@@ -1,6 +1,6 @@
 //! A connector that is told to stop says goodbye.
 
-use rollcall_backbone::presence::PresenceChange;
+use rollcall_log::presence::PresenceChange;
 
 use crate::{
     client::{Client, within},

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use rmqtt_codec::v5::PublishAckReason;
-use rollcall_backbone::messages::Lane;
 use rollcall_domain::{ids::DeviceId, registry::Devices};
+use rollcall_log::messages::Lane;
 
 use crate::{
     client::{Client, within},

@@ -5,11 +5,11 @@ use rmqtt_codec::{
     types::QoS,
     v5::{PublishAckReason, SubscribeAckReason},
 };
-use rollcall_backbone::messages::{DeviceMessage, Lane, MessageProperties};
 use rollcall_domain::{
     policy::{Action, Effect, Statement},
     registry::{Command, event::PolicyTarget},
 };
+use rollcall_log::messages::{DeviceMessage, Lane, MessageProperties};
 
 use crate::{
     pki::Authority,

@@ -3,12 +3,12 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use rmqtt_codec::v5::{self, Packet};
-use rollcall_backbone::codec::{AnyRequest, Attempt, decode_attempt};
 use rollcall_domain::{
     fleet::Instance,
     ids::{LogId, Position},
     registry::{Actor, Command, RequestBody},
 };
+use rollcall_log::codec::{AnyRequest, Attempt, decode_attempt};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 

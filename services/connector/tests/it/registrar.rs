@@ -6,14 +6,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use rollcall_backbone::{
-    Backbone,
-    codec::{
-        AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, RejectedRuling, Ruling, decode_request, encode_attempt,
-        encode_record, encode_ruling,
-    },
-    requests::AnnouncedRuling,
-};
 use rollcall_chassis::{
     clock::{Clock, SetClock},
     entropy::{CountingEntropy, Entropy},
@@ -24,6 +16,14 @@ use rollcall_domain::{
     registry::{Actor, Command, Context, Decision, Event, Registry, Request, RequestBody, decide},
     rejection::Rejection,
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone,
+    codec::{
+        AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, RejectedRuling, Ruling, decode_request, encode_attempt,
+        encode_record, encode_ruling,
+    },
+    requests::AnnouncedRuling,
 };
 use tokio::sync::watch;
 

@@ -6,13 +6,13 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
-};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
     registry::{Command, command::TemplateChange},
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use tokio::sync::{mpsc, watch};
 

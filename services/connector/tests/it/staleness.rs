@@ -5,12 +5,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use rollcall_backbone::{
+use rollcall_connector::{ConnectorStatus, InstanceStaleness, StaleSessions, Unready};
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
     signing::SigningKey,
 };
-use rollcall_connector::{ConnectorStatus, InstanceStaleness, StaleSessions, Unready};
-use rollcall_domain::ids::LogId;
 use rollcall_projection::freshness::Freshness;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;

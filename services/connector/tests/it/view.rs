@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_connector::ConnectorStatus;
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     Backbone, BackboneError,
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
 };
-use rollcall_connector::ConnectorStatus;
-use rollcall_domain::ids::{LogId, Position};
 use tokio::sync::{mpsc, watch};
 
 use crate::world::{ALPHA, World, attempt, eventually, instance_id, set_up, trust};

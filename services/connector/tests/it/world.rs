@@ -12,8 +12,6 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::Backbone;
-use rollcall_backbone::seal::SealKeys;
 use rollcall_chassis::{
     clock::{Clock, SetClock},
     entropy::CountingEntropy,
@@ -25,6 +23,8 @@ use rollcall_domain::{
     registry::{CaStatus, Command, ProductDetails, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
 };
+use rollcall_log::Backbone;
+use rollcall_log::seal::SealKeys;
 use rollcall_log_memory::{Control, Faults, MemoryConfig};
 use rollcall_projection::{
     admission::{Store, StoreConfig},

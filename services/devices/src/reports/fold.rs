@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rollcall_backbone::{documents::DocumentKey, messages::MessageProperties};
 use rollcall_device_model::{shadow::Shadow, topics};
 use rollcall_domain::ids::DeviceId;
+use rollcall_log::{documents::DocumentKey, messages::MessageProperties};
 use rollcall_projection::directory::Listed;
 use serde_json::{Value, json};
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     attempts::Attempts,
     log::{Entry, RECORD_BYTES_MAX},
 };
-use rollcall_domain::ids::{LogId, Position};
 
 use super::{
     core::Core,

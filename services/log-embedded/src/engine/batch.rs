@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
-use rollcall_backbone::{
+use rollcall_domain::ids::{Position, RequestId};
+use rollcall_log::{
     BackboneError,
     limits::{Bounds, Limits},
     log::{self, AppendError},
     requests::{RequestKind, Submitted},
 };
-use rollcall_domain::ids::{Position, RequestId};
 
 use super::{
     beside, frame, queue,

@@ -6,8 +6,8 @@
 
 use bytes::Bytes;
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
-use rollcall_backbone::log::{Entry, NewRecord, Seal};
 use rollcall_domain::ids::Position;
+use rollcall_log::log::{Entry, NewRecord, Seal};
 
 use super::{
     frame,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{BackboneError, limits::NewId};
+use rollcall_log::{BackboneError, limits::NewId};
 
 use super::{
     batch::Batch,

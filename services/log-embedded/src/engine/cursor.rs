@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use redb::ReadTransaction;
-use rollcall_backbone::{BackboneError, log::Entry};
+use rollcall_log::{BackboneError, log::Entry};
 use tokio::sync::watch;
 
 use super::{

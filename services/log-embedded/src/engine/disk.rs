@@ -12,7 +12,7 @@ use std::{
 };
 
 use redb::Database;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::time::Instant;
 
 /// What has to fit before writing is tried again, bytes: a large transaction, and some room for the next.

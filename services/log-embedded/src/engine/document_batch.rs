@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use redb::{ReadableTable, TableDefinition};
-use rollcall_backbone::{
+use rollcall_log::{
     BackboneError,
     documents::{PutError, Revision},
 };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use redb::TableDefinition;
-use rollcall_backbone::{
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
     BackboneError,
     documents::{CursorName, Document, DocumentKey, Documents, PutError, Revision, check_size},
 };
-use rollcall_domain::ids::InstanceId;
 
 use super::{
     core::Core,

@@ -4,7 +4,7 @@
 //! that stands at another row's place, before anyone acts on it.
 
 use bytes::Bytes;
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 
 use super::stream::StreamName;
 

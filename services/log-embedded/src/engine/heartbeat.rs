@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_log::{
     BackboneError,
     heartbeat::{Heard, Heartbeats, KEPT, REGISTRARS_MAX, SHARDS, Source},
 };

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a job is answered once, after the commit that holds it has been synced, or with the reason why not.
 
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 use tokio::sync::oneshot;
 
 use super::{

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     log::{AppendError, BATCH_RECORDS_MAX, Batch, Entry, Followed, Follower, READ_BYTES_MAX, RegistryLog, StreamIdentity},
 };
-use rollcall_domain::ids::{LogId, Position};
 use tokio::sync::mpsc;
 
 use super::{

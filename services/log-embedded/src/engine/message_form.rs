@@ -1,11 +1,11 @@
 //! A device message as the body of its row: one byte for the lane, the rest in postcard. Read in place.
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{DeviceId, SpaceId};
+use rollcall_log::{
     BackboneError,
     messages::{DeviceMessage, Lane, MessagePosition, MessageProperties, StoredMessage},
 };
-use rollcall_domain::ids::{DeviceId, SpaceId};
 use serde::{Deserialize, Serialize};
 
 use super::{frame::Row, stream::StreamName};
@@ -65,7 +65,7 @@ pub(crate) fn encode(message: &DeviceMessage) -> Result<Bytes, BackboneError> {
     let body = vec![tag(message.lane)];
     postcard::to_extend(&form, body).map(Bytes::from).map_err(|error| BackboneError::LimitReached {
         what: format!("a message that cannot be stored ({error})"),
-        max: rollcall_backbone::messages::PAYLOAD_BYTES_MAX as u64,
+        max: rollcall_log::messages::PAYLOAD_BYTES_MAX as u64,
     })
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
     BackboneError,
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
 };
-use rollcall_domain::ids::InstanceId;
 use tokio::sync::mpsc;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::Backbone;
+use rollcall_log::Backbone;
 
 use super::{
     attempts::LocalAttempts, core::Core, documents::LocalDocuments, heartbeat::HeartbeatHub, log::LocalLog,

@@ -10,15 +10,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rollcall_backbone::{
+use rollcall_domain::{
+    ids::{ConnectorId, InstanceId},
+    time::Timestamp,
+};
+use rollcall_log::{
     BackboneError,
     limits::NowMs,
     online::OnlineDevices,
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
-};
-use rollcall_domain::{
-    ids::{ConnectorId, InstanceId},
-    time::Timestamp,
 };
 use tokio::{
     sync::mpsc,
@@ -173,8 +173,8 @@ async fn run_out(hub: Weak<PresenceHub>, instance: InstanceId) {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_backbone::presence::Session;
     use rollcall_domain::ids::DeviceId;
+    use rollcall_log::presence::Session;
 
     use super::*;
 

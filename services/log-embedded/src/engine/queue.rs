@@ -7,8 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{BackboneError, requests::RequestKind};
 use rollcall_domain::ids::RequestId;
+use rollcall_log::{BackboneError, requests::RequestKind};
 use tokio::sync::Notify;
 
 use super::{

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_log::{
     BackboneError,
     requests::{AnnouncedRuling, Delivery, REQUEST_BYTES_MAX, Receipt, RequestKind, RequestQueue, Submitted},
 };
-use rollcall_domain::ids::{LogId, RequestId};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},

@@ -8,8 +8,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use rollcall_backbone::requests::AnnouncedRuling;
 use rollcall_domain::ids::LogId;
+use rollcall_log::requests::AnnouncedRuling;
 use tokio::sync::mpsc;
 
 /// Most rulings that wait for one listener.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_log::{
     BackboneError,
     limits::{Limits, NowMs},
 };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
-use rollcall_backbone::BackboneError;
+use rollcall_log::BackboneError;
 
 use super::{
     disk::{Disk, Trouble},

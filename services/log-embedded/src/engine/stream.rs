@@ -5,8 +5,8 @@
 use std::{fmt, sync::Arc};
 
 use redb::TableDefinition;
-use rollcall_backbone::BackboneError;
 use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_log::BackboneError;
 
 /// Row of a stream by position; framed by [`super::frame`].
 pub(crate) type Rows<'a> = TableDefinition<'a, u64, &'static [u8]>;

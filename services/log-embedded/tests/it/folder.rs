@@ -12,14 +12,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     documents::{Document, DocumentKey, PutError, Revision},
     log::Followed,
     messages::{Lane, MessageCursor, MessagePosition},
     requests::RequestKind,
 };
-use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
 use rollcall_log_embedded::EmbeddedConfig;
 use tokio::time::timeout;
 

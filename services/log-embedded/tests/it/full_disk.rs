@@ -13,8 +13,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{Backbone, BackboneError, log::AppendError, requests::RequestKind};
 use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_log::{Backbone, BackboneError, log::AppendError, requests::RequestKind};
 
 use crate::folder::{open, records};
 

@@ -13,12 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, RequestId};
+use rollcall_log::{
     Backbone,
     messages::{Lane, MessageCursor},
     requests::RequestKind,
 };
-use rollcall_domain::ids::{LogId, RequestId};
 
 use crate::{
     folder::{open, records},

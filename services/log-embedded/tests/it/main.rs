@@ -9,8 +9,8 @@ mod killed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollcall_backbone::messages::{DeviceMessage, Lane, MessageProperties};
 use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
+use rollcall_log::messages::{DeviceMessage, Lane, MessageProperties};
 
 /// Leases in tests: long enough to act within on a busy machine, short enough to wait for.
 const LEASE: Duration = Duration::from_secs(2);

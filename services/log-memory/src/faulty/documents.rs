@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision},
 };
-use rollcall_domain::ids::InstanceId;
 
 use crate::fault_injection::FaultInjection;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position};
+use rollcall_log::{
     BackboneError,
     attempts::Attempts,
     heartbeat::{Heard, Heartbeats, Source},
@@ -12,7 +13,6 @@ use rollcall_backbone::{
     messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
-use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position};
 use tokio::sync::mpsc;
 
 use crate::fault_injection::FaultInjection;

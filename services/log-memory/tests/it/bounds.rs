@@ -9,14 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId, SpaceId};
+use rollcall_log::{
     Backbone, BackboneError,
     documents::{DocumentKey, PutError, Revision},
     limits::{Bounds, Limits},
     messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties},
     requests::{RequestKind, Submitted},
 };
-use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId, SpaceId};
 use rollcall_log_memory::{MemoryConfig, new};
 
 fn instance() -> InstanceId {

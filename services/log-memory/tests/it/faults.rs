@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_log::{
     BackboneError,
     log::{AppendError, Followed},
     requests::{AnnouncedRuling, RequestKind},
 };
-use rollcall_domain::ids::{LogId, Position, RequestId};
 use rollcall_log_memory::{Faults, MemoryConfig, new, with_control};
 
 /// One run of a caller that lives with faults: what it saw, in order.

@@ -10,8 +10,8 @@
 
 use async_nats::{HeaderMap, header, jetstream::stream::RawMessageErrorKind};
 use bytes::Bytes;
-use rollcall_backbone::BackboneError;
 use rollcall_domain::ids::InstanceId;
+use rollcall_log::BackboneError;
 
 use crate::{
     atomic::{self, StoreError},

@@ -6,7 +6,7 @@
 //! connector of version 0.1 adds later nothing is promised but that it comes.
 
 use async_nats::jetstream::stream::Info;
-use rollcall_backbone::{BackboneError, messages::StoredMessage};
+use rollcall_log::{BackboneError, messages::StoredMessage};
 use tokio::sync::mpsc;
 
 use crate::{follow::Reader, messages::MessageReader, replay::Stored};

@@ -3,8 +3,8 @@
 //! Heartbeats go away by themselves when their lease has run out, give or take a second; so their age is looked at too,
 //! by the server's clock, which also dates them.
 
-use rollcall_backbone::{BackboneError, presence::ConnectorBeat};
 use rollcall_domain::ids::{ConnectorId, InstanceId};
+use rollcall_log::{BackboneError, presence::ConnectorBeat};
 
 use crate::{
     connection::Connection,

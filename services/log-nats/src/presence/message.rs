@@ -2,11 +2,11 @@
 
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
-use rollcall_backbone::presence::{Beat, FleetBeat, PresenceChange, Session};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, Position},
     time::Timestamp,
 };
+use rollcall_log::presence::{Beat, FleetBeat, PresenceChange, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::subjects;
@@ -147,7 +147,7 @@ mod tests {
     use rollcall_domain::ids::Position;
 
     use super::{Change, read_beat, write_beat};
-    use rollcall_backbone::presence::{Beat, FleetBeat};
+    use rollcall_log::presence::{Beat, FleetBeat};
 
     #[test]
     fn a_heartbeat_that_says_nothing_of_its_connector_is_read_all_the_same() {

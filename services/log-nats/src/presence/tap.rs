@@ -11,8 +11,8 @@ use std::{
 
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
-use rollcall_backbone::BackboneError;
 use rollcall_domain::ids::InstanceId;
+use rollcall_log::BackboneError;
 use tokio::sync::mpsc;
 
 use crate::{connection::Connection, link::lost, shards::Shard, streams, subjects, token::token};

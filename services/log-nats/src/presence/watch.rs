@@ -10,14 +10,14 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_nats::jetstream;
-use rollcall_backbone::{
-    BackboneError,
-    online::{OnlineDevices, OnlineSession},
-    presence::PresenceChange,
-};
 use rollcall_domain::{
     ids::{ConnectorId, InstanceId},
     time::Timestamp,
+};
+use rollcall_log::{
+    BackboneError,
+    online::{OnlineDevices, OnlineSession},
+    presence::PresenceChange,
 };
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::{NatsServer, make_users};
+use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RegistrarId, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     documents::{DocumentKey, Revision},
     heartbeat::{Heard, Source},
@@ -12,8 +14,6 @@ use rollcall_backbone::{
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_conformance::nats_server::{NatsServer, make_users};
-use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RegistrarId, RequestId};
 use rollcall_log_nats::{Credentials, NatsConfig, connect};
 use tokio::time::timeout;
 

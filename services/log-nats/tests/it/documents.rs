@@ -2,12 +2,12 @@
 
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::DeviceId;
+use rollcall_log::{
     BackboneError,
     documents::{DocumentKey, PutError, Revision},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::DeviceId;
 use rollcall_log_nats::{NatsConfig, connect};
 
 use super::{SHARD, admin, instance};

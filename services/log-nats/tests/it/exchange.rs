@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::{Position, RegistrarId, RequestId};
+use rollcall_log::{
     BackboneError,
     heartbeat::{Heard, Source},
     log::AppendError,
@@ -14,8 +16,6 @@ use rollcall_backbone::{
     presence::{Beat, PresenceChange},
     requests::{AnnouncedRuling, RequestKind, Submitted},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::{Position, RegistrarId, RequestId};
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::timeout;
 

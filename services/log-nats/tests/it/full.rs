@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream;
 use bytes::Bytes;
-use rollcall_backbone::{BackboneError, requests::RequestKind};
 use rollcall_conformance::nats_server::NatsServer;
 use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
+use rollcall_log::{BackboneError, requests::RequestKind};
 use rollcall_log_nats::{NatsConfig, connect};
 
 use super::{admin, backbone, instance, log, records};

@@ -17,16 +17,16 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use bytes::Bytes;
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    log::{Followed, Follower},
-    messages::{DeviceMessage, Lane, MessageProperties},
-    presence::{PresenceChange, Session},
-};
 use rollcall_conformance::nats_server::NatsServer;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId, LogId, SpaceId},
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    log::{Followed, Follower},
+    messages::{DeviceMessage, Lane, MessageProperties},
+    presence::{PresenceChange, Session},
 };
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::timeout;

@@ -4,12 +4,12 @@ use std::{collections::HashSet, time::Duration};
 
 use async_nats::jetstream::stream;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::Position;
+use rollcall_log::{
     Backbone, BackboneError,
     log::{AppendError, Followed},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::Position;
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::timeout;
 

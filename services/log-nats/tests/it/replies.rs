@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, time::Duration};
 use async_nats::{Client, ConnectOptions, jetstream};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use rollcall_backbone::requests::{AnnouncedRuling, RequestKind};
 use rollcall_conformance::nats_server::NatsServer;
 use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
+use rollcall_log::requests::{AnnouncedRuling, RequestKind};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
 

@@ -3,15 +3,15 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     log::Followed,
     messages::{Lane, MessageCursor},
     presence::{Beat, PresenceChange},
     requests::{RequestKind, Submitted},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::{InstanceId, LogId, Position, RequestId};
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::timeout;
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_nats::Client;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::{Position, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     log::Entry,
     requests::{Delivery, RequestKind, RequestQueue, Submitted},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::{Position, RequestId};
 use rollcall_log_nats::connect;
 use tokio::time::{Instant, timeout};
 

@@ -1,21 +1,21 @@
 //! A thousand instances on one server: what they cost, and that all of them are there again after everything was started
 //! anew. Some seconds on two cores; on a disk that syncs slowly fewer may do, and the figures can be seen:
-//! `ROLLCALL_INSTANCES=60 cargo nextest run -p rollcall-backbone --no-capture a_thousand_instances`
+//! `ROLLCALL_INSTANCES=60 cargo nextest run -p rollcall-log --no-capture a_thousand_instances`
 
 use std::time::Duration;
 
 use async_nats::jetstream;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId};
+use rollcall_log::{
     Backbone,
     documents::{DocumentKey, Revision},
     log::Followed,
     messages::{Lane, MessageCursor},
     requests::{AnnouncedRuling, RequestKind},
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::{DeviceId, InstanceId, LogId, Position, RequestId};
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::{Instant, timeout};
 

@@ -7,14 +7,14 @@ use async_nats::{
     jetstream::stream::{Config, DiscardPolicy, RetentionPolicy},
 };
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_conformance::nats_server::NatsServer;
+use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
+use rollcall_log::{
     Backbone,
     documents::{CursorName, DocumentKey, PutError, Revision},
     messages::{Lane, MessageCursor},
     requests::RequestKind,
 };
-use rollcall_conformance::nats_server::NatsServer;
-use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
 use rollcall_log_nats::{NatsConfig, connect};
 use tokio::time::timeout;
 

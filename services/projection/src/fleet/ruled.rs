@@ -11,13 +11,13 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::{
-    proof::{CLOCK_AHEAD_MAX, LIFE},
-    requests::REQUEST_AGE_MAX,
-};
 use rollcall_domain::{
     ids::{Position, RequestId},
     time::Timestamp,
+};
+use rollcall_log::{
+    proof::{CLOCK_AHEAD_MAX, LIFE},
+    requests::REQUEST_AGE_MAX,
 };
 use uuid::{Uuid, Version};
 

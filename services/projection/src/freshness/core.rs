@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use rollcall_backbone::heartbeat::{Announcement, INTERVAL, KEPT, REGISTRARS_MAX, Source, Standing};
 use rollcall_domain::ids::{LogId, Position, RegistrarId};
+use rollcall_log::heartbeat::{Announcement, INTERVAL, KEPT, REGISTRARS_MAX, Source, Standing};
 use tokio::time::Instant;
 
 use super::Point;

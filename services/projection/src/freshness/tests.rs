@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use rollcall_backbone::{
+use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
+use rollcall_log::{
     heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
     signing::SigningKey,
 };
-use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
 use rollcall_log_memory::MemoryConfig;
 use tokio::time::{Instant, advance, sleep, timeout};
 use tokio_util::sync::CancellationToken;

@@ -39,7 +39,7 @@ pub(crate) struct StoredProgress<'a> {
     pub(crate) stream: &'a str,
 }
 
-/// [`rollcall_backbone::seal::Sealing`], as it is kept.
+/// [`rollcall_log::seal::Sealing`], as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum StoredSealing {
     /// Everything counts as ours.

@@ -4,8 +4,8 @@
 mod oracle;
 mod questions;
 
-use rollcall_backbone::seal::SealKeys;
 use rollcall_domain::ids::Incarnation;
+use rollcall_log::seal::SealKeys;
 use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::{

@@ -3,16 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    codec::{AnyEvent, Record, encode_record},
-    seal::SealKeys,
-    signing::SigningKey,
-};
 use rollcall_domain::{
     fleet::{Edition, FleetEvent, Instance},
     ids::{Incarnation, InstanceId, LogId, Position},
     registry::Actor,
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, Record, encode_record},
+    seal::SealKeys,
+    signing::SigningKey,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Level;

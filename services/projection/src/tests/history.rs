@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use rollcall_backbone::codec::{AnyEvent, Record, encode_record};
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
@@ -14,6 +13,7 @@ use rollcall_domain::{
     template::Tag,
     time::Timestamp,
 };
+use rollcall_log::codec::{AnyEvent, Record, encode_record};
 
 use super::instance;
 

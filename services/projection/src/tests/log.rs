@@ -4,11 +4,11 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position};
+use rollcall_log::{
     BackboneError,
     log::{AppendError, Batch, Entry, Followed, Follower, RegistryLog, StreamIdentity},
 };
-use rollcall_domain::ids::{LogId, Position};
 use tokio::sync::{mpsc, watch};
 
 /// What the log is at a moment.

@@ -1,7 +1,7 @@
 //! Opening again: after a clean close, after a stop between any two writes, after a power cut, with another version,
 //! with another log.
 
-use rollcall_backbone::seal::SealKeys;
+use rollcall_log::seal::SealKeys;
 use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::{ids::Position, registry::Devices};
@@ -230,9 +230,10 @@ fn f15_f16_a_killed_process_leaves_a_view_that_goes_on() {
             assert!(found.position <= log.len(), "{found:?}");
             let status = running.reached(log.len()).await;
             assert_equal(&running.view, &history, &reference);
-            let digest = history.encoded().iter().zip(1..).fold([0; 32], |digest, (record, position)| {
-                rollcall_backbone::seal::chain(&digest, Position(position), record)
-            });
+            let digest =
+                history.encoded().iter().zip(1..).fold([0; 32], |digest, (record, position)| {
+                    rollcall_log::seal::chain(&digest, Position(position), record)
+                });
             assert_eq!(status.digest, digest);
             running.close().await;
         });

@@ -7,14 +7,14 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use rollcall_backbone::{
+use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
+use rollcall_log::{
     BackboneError,
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
     seal::{Point, SealKeys, SealedLog},
 };
-use rollcall_domain::ids::{Incarnation, InstanceId, LogId, Position};
 use tokio_util::sync::CancellationToken;
 
 use super::{

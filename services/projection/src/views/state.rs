@@ -9,13 +9,13 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rollcall_backbone::{
-    log::StreamIdentity,
-    seal::{self, Sealing},
-};
 use rollcall_domain::{
     ids::{InstanceId, Position},
     registry::Configuration,
+};
+use rollcall_log::{
+    log::StreamIdentity,
+    seal::{self, Sealing},
 };
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};

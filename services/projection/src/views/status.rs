@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_domain::ids::Position;
+use rollcall_log::{
     codec::Record,
     seal::{Digest, LastBatch, Point, SealKeys, Sealing},
     signing::KeyId,
 };
-use rollcall_domain::ids::Position;
 
 use crate::foreign::ForeignSeen;
 

@@ -8,8 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use rollcall_backbone::{log::RegistryLog, seal::SealKeys};
 use rollcall_domain::ids::{Incarnation, InstanceId};
+use rollcall_log::{log::RegistryLog, seal::SealKeys};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{follow, state::ViewState, view_error::ViewError};

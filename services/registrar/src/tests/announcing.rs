@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     BackboneError,
     heartbeat::{Announcement, Heard, INTERVAL, Source, Standing},
     log::{Batch, NewRecord},
     seal::{self, SealedLog},
 };
-use rollcall_domain::ids::LogId;
 use rollcall_projection::admission::ViewHealth;
 use tokio::{sync::mpsc, time::timeout};
 

@@ -1,14 +1,14 @@
 //! One registrar: what is answered, what is written, what is kept.
 
-use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, Ruling},
-    requests::{RequestKind, Submitted},
-};
 use rollcall_domain::{
     fleet::{FleetCommand, FleetEvent, InstanceDraft, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
     ids::{DeviceId, Incarnation, LogId, RequestId, TemplateId},
     registry::{Actor, Command, Devices, Event, Request, RequestBody},
     template::{DraftValue, TemplateDraft},
+};
+use rollcall_log::{
+    codec::{AnyEvent, AnyRequest, Ruling},
+    requests::{RequestKind, Submitted},
 };
 
 use super::{
@@ -160,12 +160,12 @@ async fn what_is_no_request_is_answered_and_does_not_come_for_ever() {
     assert_eq!(submitted, Submitted::Queued);
     let announced = rulings.recv().await.unwrap();
     assert_eq!(announced.id, id);
-    let ruling = rollcall_backbone::codec::decode_ruling(&announced.ruling).unwrap();
+    let ruling = rollcall_log::codec::decode_ruling(&announced.ruling).unwrap();
     assert!(matches!(ruling, Ruling::Rejected(rejected) if rejected.code == "malformed_request"));
     // Another requester's id on the envelope would send the answer to the wrong requester.
     let inner = Request { id: RequestId::parse("inner").unwrap(), ..certificate_connect(&world.ca.device("0002")) };
     let inner = AnyRequest::Registry(inner);
-    let bytes = rollcall_backbone::codec::encode_request(&super::world::queued(inner));
+    let bytes = rollcall_log::codec::encode_request(&super::world::queued(inner));
     world.backbone.requests.submit(&log(), RequestKind::Connect, &RequestId::parse("outer").unwrap(), bytes).await.unwrap();
     let announced = rulings.recv().await.unwrap();
     assert_eq!(announced.id.as_str(), "outer");

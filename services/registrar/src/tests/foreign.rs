@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollcall_backbone::log::AppendError;
+use rollcall_log::log::AppendError;
 
 use super::{
     answers::join_all,
@@ -20,7 +20,7 @@ async fn f37_registrations_go_on_while_a_hundred_foreign_records_a_second_arrive
     let _registrars = [world.registrar(0, world.backbone.clone()), world.registrar(1, world.backbone.clone())];
     world.furnish().await;
     world.let_others_write();
-    let forged = world.records().await.last().map(rollcall_backbone::codec::encode_record).unwrap();
+    let forged = world.records().await.last().map(rollcall_log::codec::encode_record).unwrap();
     let (log_of, log) = (world.backbone.log.clone(), log());
     let forging = tokio::spawn(async move {
         let mut written = 0_u32;

@@ -6,14 +6,14 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use rollcall_backbone::{
-    Backbone, BackboneError,
-    codec::{AnyEvent, Ruling},
-    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
-};
 use rollcall_domain::{
     fleet::{Edition, FleetCommand, FleetEvent, InstanceDraft},
     ids::{InstanceId, LogId, Position},
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    codec::{AnyEvent, Ruling},
+    log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
 };
 
 use super::world::{World, accepted, instance};

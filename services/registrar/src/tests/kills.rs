@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_backbone::codec::AnyRequest;
 use rollcall_domain::{
     ids::{DeviceId, RequestId},
     registry::{Command, Devices, Request, RequestBody},
 };
+use rollcall_log::codec::AnyRequest;
 
 use super::{
     mortal::{Life, mortal},

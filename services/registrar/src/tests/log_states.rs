@@ -2,22 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_backbone::{
-    codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
-    proof::{Bound, prove},
-    request_client::RequestClient,
-    requests::RequestKind,
-};
-use rollcall_backbone::{
-    seal::{self, SealKeys, SealedLog, Sealing},
-    signing::SigningKey,
-};
 use rollcall_chassis::{clock::SetClock, entropy::CountingEntropy};
 use rollcall_domain::{
     fleet::{FleetCommand, FleetEvent},
     ids::{InstanceId, LogId, Position, RequestId},
     rejection::Rejection,
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, AnyRequest, RejectedRuling, Ruling, encode_request},
+    proof::{Bound, prove},
+    request_client::RequestClient,
+    requests::RequestKind,
+};
+use rollcall_log::{
+    seal::{self, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
 };
 use rollcall_log_memory::{MemoryConfig, with_control};
 use rollcall_projection::{

@@ -11,13 +11,13 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     attempts::Attempts,
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
-use rollcall_domain::ids::{LogId, Position, RequestId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    codec::{AnyRequest, RejectedRuling, Ruling, encode_request},
-    proof::{Bound, LIFE, prove},
-    requests::{RequestKind, Submitted},
-    signing::SigningKey,
-};
 use rollcall_chassis::clock::Clock as _;
 use rollcall_domain::{
     fleet::{FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{DeviceId, InstanceId, LogId, RequestId},
     registry::{Command, Devices, Request, RequestBody},
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyRequest, RejectedRuling, Ruling, encode_request},
+    proof::{Bound, LIFE, prove},
+    requests::{RequestKind, Submitted},
+    signing::SigningKey,
 };
 
 use super::world::{World, accepted, create_template, instance, log, operator, queued, rejected};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_backbone::codec::Ruling;
 use rollcall_domain::registry::{Command, Devices};
+use rollcall_log::codec::Ruling;
 use rollcall_log_memory::Faults;
 
 use super::{

@@ -9,16 +9,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use rollcall_backbone::{
-    Backbone,
-    codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
-    follow::{LogFollower, Step},
-    proof::{Bound, incarnation, prove},
-    request_client::RequestClient,
-    requests::RequestKind,
-    seal::{Point, SealKeys, SealedLog, Sealing},
-    signing::SigningKey,
-};
 use rollcall_chassis::{
     clock::{Clock as _, SetClock},
     entropy::CountingEntropy,
@@ -29,6 +19,16 @@ use rollcall_domain::{
     registry::{Actor, CaStatus, Command, Event, ProductDetails, Registry, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
+};
+use rollcall_log::{
+    Backbone,
+    codec::{AnyEvent, AnyRequest, Attempt, QueuedRequest, Record, Ruling, decode_attempt, encode_request},
+    follow::{LogFollower, Step},
+    proof::{Bound, incarnation, prove},
+    request_client::RequestClient,
+    requests::RequestKind,
+    seal::{Point, SealKeys, SealedLog, Sealing},
+    signing::SigningKey,
 };
 use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
 use rollcall_projection::{
@@ -190,7 +190,7 @@ impl World {
             match self.instance.ask(kind, &id, make, BOUND).await {
                 Ok(ruling) => return ruling,
                 // An injected fault in the submission: the requester tries again.
-                Err(rollcall_backbone::request_client::RequestClientError::Backbone(_)) => {}
+                Err(rollcall_log::request_client::RequestClientError::Backbone(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -297,7 +297,7 @@ impl World {
     /// Nothing waits any more.
     pub(super) async fn assert_all_finished(&self) {
         // Longer than a lease: what was not finished would be handed out again.
-        tokio::time::sleep(rollcall_backbone::requests::LEASE * 2).await;
+        tokio::time::sleep(rollcall_log::requests::LEASE * 2).await;
         let left = self.backbone.requests.take(&log(), 1000, Duration::from_secs(1)).await.unwrap();
         assert!(left.is_empty(), "unfinished: {left:?}");
     }

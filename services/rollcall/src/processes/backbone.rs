@@ -3,11 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use rollcall_backbone::{Backbone, BackboneError};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
 };
+use rollcall_log::{Backbone, BackboneError};
 use rollcall_log_embedded::EmbeddedConfig;
 
 use super::config::NatsTable;

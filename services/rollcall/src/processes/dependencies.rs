@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_backbone::{Backbone, seal::SealKeys, signing::SigningKey};
 use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy};
 use rollcall_connector::ConnectorStatus;
+use rollcall_log::{Backbone, seal::SealKeys, signing::SigningKey};
 use rollcall_projection::{
     admission::{Store, StoreConfig as Views},
     fleet::{self, FleetSnapshot},

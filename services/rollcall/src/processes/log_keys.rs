@@ -1,16 +1,16 @@
 //! The keys that prove registry logs, as processes are configured with them: a registrar reads its private key from a file;
 //! every process lists the public keys as text.
 //!
-//! It does not verify anything: [`rollcall_backbone::seal`] does.
+//! It does not verify anything: [`rollcall_log::seal`] does.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use rollcall_backbone::{
+use rollcall_chassis::{entropy::SystemEntropy, secret_file};
+use rollcall_log::{
     seal::SealKeys,
     signing::{PublicKey, SigningKey},
 };
-use rollcall_chassis::{entropy::SystemEntropy, secret_file};
 use serde::{Deserialize, Serialize};
 
 /// Longest file that is read, bytes: PEM of an Ed25519 key and some comments.

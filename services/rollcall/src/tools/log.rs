@@ -8,14 +8,6 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use rollcall_backbone::{
-    codec::{AnyEvent, LogEvent, Record, encode_record},
-    examine::{Examined, examine},
-    follow::{LogFollower, Step},
-    log::{AppendError, BATCH_RECORDS_MAX, Batch, RegistryLog},
-    seal::{Point, SealKeys, SealedLog, Sealing, is_signed, seal},
-    signing::{PublicKey, SigningKey},
-};
 use rollcall_chassis::{
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
@@ -25,6 +17,14 @@ use rollcall_domain::{
     ids::{LogId, Position, RequestId},
     registry::Actor,
     time::Timestamp,
+};
+use rollcall_log::{
+    codec::{AnyEvent, LogEvent, Record, encode_record},
+    examine::{Examined, examine},
+    follow::{LogFollower, Step},
+    log::{AppendError, BATCH_RECORDS_MAX, Batch, RegistryLog},
+    seal::{Point, SealKeys, SealedLog, Sealing, is_signed, seal},
+    signing::{PublicKey, SigningKey},
 };
 
 use crate::{

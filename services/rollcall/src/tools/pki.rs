@@ -12,11 +12,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, RsaKeySize, SignatureAlgorithm,
 };
-use rollcall_backbone::signing::SigningKey;
 use rollcall_chassis::{
     clock::{Clock, SystemClock},
     keys::{write_private, write_public},
 };
+use rollcall_log::signing::SigningKey;
 use time::{Duration, OffsetDateTime};
 
 /// How far before now validity begins, so that a server whose clock is behind accepts it; hours.

@@ -12,8 +12,8 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rollcall_backbone::{log::RegistryLog, signing::PublicKey};
 use rollcall_domain::fleet::Instance;
+use rollcall_log::{log::RegistryLog, signing::PublicKey};
 use rollcall_projection::{
     admission::{AdmissionView, Store, ViewHealth, ViewStatus},
     fleet,

@@ -6,14 +6,6 @@
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use clap::ValueEnum;
-use rollcall_backbone::{
-    BackboneError,
-    codec::{self, AnyEvent, LogEvent, Record},
-    follow::{LogFollower, Step, Stop},
-    log::{Entry, RegistryLog},
-    repeats::Repeats,
-    seal::{Point, SealKeys, SealedLog},
-};
 use rollcall_domain::{
     fleet::{FleetEvent, NewOperator, Role, Scope},
     ids::{InstanceId, LogId, Position},
@@ -22,6 +14,14 @@ use rollcall_domain::{
         event::{DeviceProfile, PolicyTarget},
     },
     template::Tag,
+};
+use rollcall_log::{
+    BackboneError,
+    codec::{self, AnyEvent, LogEvent, Record},
+    follow::{LogFollower, Step, Stop},
+    log::{Entry, RegistryLog},
+    repeats::Repeats,
+    seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use time::{OffsetDateTime, macros::format_description};

@@ -7,18 +7,18 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use rollcall_backbone::{
-    BackboneError,
-    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
-    repeats::Repeats,
-    request_client::{RequestClient, RequestClientError},
-    requests::RequestKind,
-};
 use rollcall_chassis::{clock::Clock, trace_context};
 use rollcall_domain::{
     refusal::Refusal,
     registry::{Actor, Request, RequestBody},
     time::Timestamp,
+};
+use rollcall_log::{
+    BackboneError,
+    codec::{AnyRequest, QueuedRequest, Ruling, encode_request},
+    repeats::Repeats,
+    request_client::{RequestClient, RequestClientError},
+    requests::RequestKind,
 };
 use rollcall_projection::admission::AdmissionView;
 use tower::{BoxError, Service};

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt, stream};
-use rollcall_backbone::{presence::PresenceChange, repeats::Repeats};
+use rollcall_log::{presence::PresenceChange, repeats::Repeats};
 
 use super::announcements::ANNOUNCING_MAX;
 use crate::instance::{BACKBONE_RETRY_DELAY, Instance};

@@ -5,11 +5,11 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use rollcall_backbone::presence::{PresenceChange, Session as PresenceSession};
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
     time::Timestamp,
 };
+use rollcall_log::presence::{PresenceChange, Session as PresenceSession};
 use tokio::sync::Notify;
 
 use crate::sessions::{session::Session, table::SessionTable};

@@ -1,10 +1,10 @@
 //! Renews the presence lease of this connector.
 
-use rollcall_backbone::{
+use rollcall_domain::ids::LogId;
+use rollcall_log::{
     presence::{Beat, HEARTBEAT},
     repeats::Repeats,
 };
-use rollcall_domain::ids::LogId;
 use tokio::time::MissedTickBehavior;
 
 use crate::instance::{BACKBONE_RETRY_DELAY, Instance};

@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use rollcall_backbone::{
+use rollcall_domain::{ids::DeviceId, refusal::Refusal};
+use rollcall_log::{
     BackboneError,
     presence::{PresenceChange, Session as PresenceSession},
     resume::Resume,
 };
-use rollcall_domain::{ids::DeviceId, refusal::Refusal};
 
 use crate::{instance::Instance, sessions::session::Session};
 

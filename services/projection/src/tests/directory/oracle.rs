@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_backbone::codec::AnyEvent;
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
     ids::{DeviceId, Fingerprint, Position},
     registry::{DeviceEntry, Pin, event::PresentedCertificate, evolve::evolve_device},
 };
+use rollcall_log::codec::AnyEvent;
 
 use crate::{
     directory::{CertificateId, DeviceQuery, Listed, ListedCertificate, Order},

@@ -8,11 +8,11 @@
 mod ca;
 
 use hyper::Method;
-use rollcall_backbone::codec;
 use rollcall_domain::{
     fleet::InstanceDraft,
     ids::{InstanceId, PolicyId, SpaceId},
 };
+use rollcall_log::codec;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;

@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rollcall_backbone::codec;
 use rollcall_domain::{
     fleet::{Edition, InstanceDraft},
     ids::{CaId, IdError, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy,
     registry::ProductDetails,
 };
+use rollcall_log::codec;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_saphyr::Spanned;
 

@@ -5,7 +5,7 @@
 //! while. Where to go on from is the caller's; see there what it keeps of it.
 //!
 //! ```
-//! # use rollcall_backbone::{BackboneError, resume::Resume};
+//! # use rollcall_log::{BackboneError, resume::Resume};
 //! # async fn follow(position: &mut u64, resume: &mut Resume) -> Result<(), BackboneError> { Ok(()) }
 //! # async fn run(seed: u64) {
 //! let mut resume = Resume::new("reports of devices", "instance north", seed);

@@ -1,13 +1,13 @@
 //! Asking the registrar through a backbone that is away for a while.
 
 use bytes::Bytes;
-use rollcall_backbone::{
+use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_log::{
     Backbone, BackboneError,
     codec::{Ruling, encode_ruling},
     request_client::{RESUBMIT, RequestClient, RequestClientError},
     requests::{AnnouncedRuling, RequestKind},
 };
-use rollcall_domain::ids::{LogId, Position, RequestId};
 use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
 use tokio_util::sync::CancellationToken;
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use rollcall_backbone::{
+use rollcall_domain::{
+    fleet::FleetEvent,
+    ids::{InstanceId, LogId, Position, RequestId},
+    registry::Actor,
+    time::Timestamp,
+};
+use rollcall_log::{
     Backbone,
     codec::{AnyEvent, LogEvent, Record, encode_record},
     follow::{LogFollower, Step, Stop},
     log::{Batch, NewRecord},
     seal::{Digest, Point, START, SealKeys, SealedLog, seal},
     signing::SigningKey,
-};
-use rollcall_domain::{
-    fleet::FleetEvent,
-    ids::{InstanceId, LogId, Position, RequestId},
-    registry::Actor,
-    time::Timestamp,
 };
 use rollcall_log_memory::{MemoryConfig, new};
 
