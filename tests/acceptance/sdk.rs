@@ -25,14 +25,14 @@ const FLEET: &str = r"instances:
 ";
 
 /// Rollcall, one way or the other.
-enum Ground {
+enum SdkTarget {
     /// `rollcall up` on the embedded log.
     Together(Up),
     /// A registrar, a connector and an API of their own on NATS, and what the API's first start has printed.
     Apart(Deployment, Value),
 }
 
-impl Ground {
+impl SdkTarget {
     fn together() -> Self {
         Self::Together(Up::start_text(folder(), FLEET, None))
     }
@@ -90,42 +90,42 @@ impl Ground {
 
 #[test]
 fn the_whole_job_on_the_embedded_log() {
-    Ground::together().play("job", json!({}));
+    SdkTarget::together().play("job", json!({}));
 }
 
 #[test]
 fn the_whole_job_on_separate_processes_signed_the_other_way() {
-    Ground::apart().play("job", json!({"derived": true}));
+    SdkTarget::apart().play("job", json!({"derived": true}));
 }
 
 #[test]
 fn every_list_is_read_to_its_end() {
-    Ground::together().play("lists", json!({}));
+    SdkTarget::together().play("lists", json!({}));
 }
 
 #[test]
 fn every_list_of_separate_processes_is_read_to_its_end() {
-    Ground::apart().play("lists", json!({}));
+    SdkTarget::apart().play("lists", json!({}));
 }
 
 #[test]
 fn every_class_of_error_is_raised_with_its_code() {
-    Ground::together().play_refusals();
+    SdkTarget::together().play_refusals();
 }
 
 #[test]
 fn every_class_of_error_is_raised_by_separate_processes_too() {
-    Ground::apart().play_refusals();
+    SdkTarget::apart().play_refusals();
 }
 
 #[test]
 fn two_instances_on_one_api_are_kept_apart() {
-    Ground::together().play_two_instances();
+    SdkTarget::together().play_two_instances();
 }
 
 #[test]
 fn two_instances_of_separate_processes_are_kept_apart() {
-    Ground::apart().play_two_instances();
+    SdkTarget::apart().play_two_instances();
 }
 
 /// What was made before a crash is there after it, and the same credentials still hold.

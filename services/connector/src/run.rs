@@ -51,9 +51,7 @@ pub enum RunError {
     /// The port cannot be had.
     #[error("cannot listen on {address}: choose another `listen`, or stop what listens there")]
     Bind {
-        /// Which address.
         address: SocketAddr,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

@@ -29,7 +29,6 @@ pub struct ConnectorStatus {
 /// How one instance stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceStatus {
-    /// Its id.
     pub instance: InstanceId,
     /// Position, generation and health of its view.
     pub view: ViewStatus,
@@ -45,7 +44,6 @@ pub struct InstanceStatus {
     pub trusted_cas: usize,
     /// Whether downlinks and messages between devices are being followed.
     pub routing: bool,
-    /// Live sessions.
     pub sessions: usize,
 }
 

@@ -87,5 +87,4 @@ impl Device {
 
 /// MQTT 3.1.1 CONNECT: clean session, keep-alive 1200 s, client id `bench`.
 const CONNECT: &[u8] = b"\x10\x11\x00\x04MQTT\x04\x02\x04\xb0\x00\x05bench";
-/// DISCONNECT.
 const DISCONNECT: &[u8] = b"\xe0\x00";

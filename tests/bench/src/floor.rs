@@ -21,7 +21,6 @@ pub(crate) struct Arguments {
     /// The server's certificate.
     #[arg(long)]
     certificate: PathBuf,
-    /// Its key.
     #[arg(long)]
     key: PathBuf,
 }

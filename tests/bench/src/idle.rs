@@ -15,7 +15,6 @@ use crate::{client::DeviceMaker, proc::resident_bytes};
 /// How much to measure.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Idle connections.
     #[arg(long, default_value_t = 5000)]
     connections: usize,
     /// Connected before the first reading, so that what is allocated once does not count.

@@ -54,28 +54,20 @@ const PRIVATE: &[(&str, &str, &str)] = &[
     ("wishes", "", "desired"),
 ];
 
-/// Uses that are left, by crate. A name leaves the list with its last use there, and none joins.
-const NOT_YET: &[(&str, &str)] = &[("services/api", "Tally"), ("tests/acceptance", "Ground")];
-
 #[test]
 fn names_are_those_of_the_field() {
     let mut findings = Vec::new();
-    let mut left = BTreeSet::new();
     for checked in crates() {
         for module in &checked.modules {
             let mut words = module.path.clone();
             identifiers(&module.tokens, &mut words);
             let words: BTreeSet<String> = words.into_iter().collect();
             for (name, scope, instead) in PRIVATE.iter().filter(|(name, ..)| words.contains(*name)) {
-                match NOT_YET.iter().find(|use_left| **use_left == (checked.folder.as_str(), *name)) {
-                    _ if !scope.is_empty() && *scope != checked.folder => {}
-                    Some(use_left) => _ = left.insert(use_left),
-                    None => findings.push(format!("{}: {name}: write {instead}", module.file)),
+                if scope.is_empty() || *scope == checked.folder {
+                    findings.push(format!("{}: {name}: write {instead}", module.file));
                 }
             }
         }
     }
-    let gone = NOT_YET.iter().filter(|use_left| !left.contains(use_left));
-    findings.extend(gone.map(|(folder, name)| format!("{folder} has no {name} any more: take it off the list")));
     assert_none(&findings, "a name that only this repository understands");
 }

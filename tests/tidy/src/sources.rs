@@ -1,7 +1,5 @@
 //! The form of Rust sources: headers, names, and what must not be left in them.
 
-use std::collections::BTreeSet;
-
 use crate::repository::{Source, assert_none, files};
 
 /// Names that say "layer" or "rest" where a job should be named.
@@ -46,24 +44,15 @@ fn names_say_the_job() {
     assert_none(&findings, "a file, folder or module is named by its job");
 }
 
-/// Crates that still have comments of one or two words. A crate leaves the list with its last one, and none joins it.
-const LABELLED: &[&str] = &["services/api", "services/connector", "tests/bench"];
+/// Where comments on fields and operations are texts of the API's document, which says of every one what it is.
+const API_TEXTS: &str = "services/api/";
 
 #[test]
 fn a_doc_comment_says_more_than_a_name() {
     let mut findings = Vec::new();
-    let mut labelled = BTreeSet::new();
-    for source in rust() {
-        let folder = LABELLED.iter().find(|folder| source.path.starts_with(&format!("{folder}/")));
-        for (line, text) in labels(&source.text) {
-            match folder {
-                Some(folder) => _ = labelled.insert(*folder),
-                None => findings.push(format!("{}:{line}: {text}", source.path)),
-            }
-        }
+    for source in rust().iter().filter(|source| !source.path.starts_with(API_TEXTS)) {
+        findings.extend(labels(&source.text).into_iter().map(|(line, text)| format!("{}:{line}: {text}", source.path)));
     }
-    let clean = LABELLED.iter().filter(|folder| !labelled.contains(**folder));
-    findings.extend(clean.map(|folder| format!("{folder} has none any more: take it off the list")));
     assert_none(&findings, "delete it, or say what the name does not: units, range, who may call it, what else happens");
 }
 

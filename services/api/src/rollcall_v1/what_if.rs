@@ -1,9 +1,9 @@
 //! What a changed template would do to the devices that it has registered, asked before it is changed.
 //!
-//! Holds no rule: the domain says what another body would make of a certificate, [`tally`] counts the outcomes. Invariants:
+//! Holds no rule: the domain says what another body would make of a certificate, [`outcomes`] counts the outcomes. Invariants:
 //! nothing is changed; the work for one request is bounded, and an incomplete answer says so.
 
-mod tally;
+mod outcomes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use self::tally::{Counts, Examples, Tally};
+use self::outcomes::{Counts, Examples, OutcomeCounts};
 use crate::{
     context::InstanceContext,
     dry_run::DryRunContext,
@@ -137,13 +137,13 @@ async fn ask(
     let rejection = rejection(&context, &template, draft).await?;
     let mut examination = Examination::new(&context, &template, body);
     let limited_by = examination.run().await?;
-    let (counts, examples) = examination.tally.shown();
+    let (counts, examples) = examination.outcomes.shown();
     let (faults, complete) = (Vec::new(), limited_by.is_none());
     Ok(Json(WhatIfAnswer { valid: true, faults, rejection, complete, limited_by, counts, examples }))
 }
 
 fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
-    let (counts, examples) = Tally::default().shown();
+    let (counts, examples) = OutcomeCounts::default().shown();
     WhatIfAnswer { valid: false, faults, rejection: None, complete: false, limited_by: None, counts, examples }
 }
 
@@ -177,7 +177,7 @@ struct Examination {
     all_in_scope: bool,
     now: Arc<TemplateBody>,
     proposed: Arc<TemplateBody>,
-    tally: Tally,
+    outcomes: OutcomeCounts,
 }
 
 impl Examination {
@@ -191,7 +191,7 @@ impl Examination {
             all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
             now: Arc::new(template.body.clone()),
             proposed: Arc::new(proposed),
-            tally: Tally::default(),
+            outcomes: OutcomeCounts::default(),
         }
     }
 
@@ -201,7 +201,7 @@ impl Examination {
         for ca in self.cas.clone() {
             let (ca, mut after) = (Arc::new(ca), None);
             loop {
-                if self.tally.examined() >= CERTIFICATES_MAX {
+                if self.outcomes.examined() >= CERTIFICATES_MAX {
                     return Ok(Some(LimitedBy::Certificates));
                 }
                 let Ok(examined) = tokio::time::timeout_at(ends, self.examine_batch(&ca, after)).await else {
@@ -233,16 +233,16 @@ impl Examination {
         });
         let read: Vec<_> = read.buffered(READS_AT_A_TIME).try_collect().await?;
         let (ca, now, proposed) = (Arc::clone(ca), Arc::clone(&self.now), Arc::clone(&self.proposed));
-        let mut tally = std::mem::take(&mut self.tally);
-        self.tally = self
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        self.outcomes = self
             .instance
             .lookup(move |instance| {
                 let devices = instance.view.admission();
                 let damaged_before = devices.lookups_damaged();
                 for (certificate, der) in &read {
-                    tally.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
+                    outcomes.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
                 }
-                (devices.lookups_damaged() == damaged_before).then_some(tally)
+                (devices.lookups_damaged() == damaged_before).then_some(outcomes)
             })
             .await?;
         Ok(Some(last))

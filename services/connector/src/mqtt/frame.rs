@@ -56,7 +56,6 @@ struct Header {
 }
 
 impl Frames {
-    /// Bytes buffered.
     pub(super) fn buffered_bytes(&self) -> usize {
         self.buffered.len()
     }

@@ -86,7 +86,6 @@ pub(crate) struct PublishRef(pub(super) u64);
 /// has not been asked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publish {
-    /// For `published`.
     pub(crate) publish: PublishRef,
     /// 0 or 1.
     pub(crate) qos: u8,

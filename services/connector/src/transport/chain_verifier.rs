@@ -35,7 +35,6 @@ pub(crate) struct VerifiedChain {
     pub(crate) ca: CaId,
     /// From when all certificates of the chain are valid.
     not_before: Timestamp,
-    /// Until when.
     not_after: Timestamp,
 }
 

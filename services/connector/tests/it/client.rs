@@ -47,7 +47,6 @@ pub(crate) fn config(
     }
 }
 
-/// One connection.
 pub(crate) struct Client {
     pub(crate) tls: TlsStream<TcpStream>,
     codec: v5::Codec,

@@ -19,7 +19,6 @@ impl Identity {
     }
 }
 
-/// A CA.
 pub(crate) struct Authority {
     pub(crate) der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,

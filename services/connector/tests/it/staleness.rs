@@ -22,7 +22,6 @@ use crate::world::{Connector, World, id, instance_id};
 enum Announces {
     /// What the connector's view has.
     Truth,
-    /// Another digest.
     Fork,
     Nothing,
 }

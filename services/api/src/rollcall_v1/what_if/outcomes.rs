@@ -67,14 +67,14 @@ struct Example {
 }
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct OutcomeCounts {
     counts: Counts,
     examples: Examples,
     /// Free ids that a certificate before would take.
     taken: HashSet<DeviceId>,
 }
 
-impl Tally {
+impl OutcomeCounts {
     pub(super) fn examined(&self) -> u64 {
         self.counts.examined
     }
