@@ -31,7 +31,6 @@ type Handler = UtoipaMethodRouter<Arc<Api>>;
 /// Operations on their way to the router.
 #[derive(Default)]
 pub(crate) struct Routes {
-    /// Behind authentication.
     pub(super) guarded: OpenApiRouter<Arc<Api>>,
     /// Served without it.
     pub(super) open: OpenApiRouter<Arc<Api>>,

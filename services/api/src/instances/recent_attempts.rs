@@ -46,9 +46,7 @@ pub(crate) struct AttemptFilter {
     /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
     pub(crate) certificate: Option<String>,
     pub(crate) device: Option<String>,
-    /// Not before.
     pub(crate) since: Option<Timestamp>,
-    /// Not after.
     pub(crate) until: Option<Timestamp>,
     /// Before this position.
     pub(crate) before: Option<Position>,

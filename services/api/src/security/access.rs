@@ -43,9 +43,7 @@ pub(crate) struct Access {
     password_hasher: PasswordHasher,
     /// By access key id.
     pub(super) key_throttle: LoginThrottle,
-    /// By operator.
     operator_throttle: LoginThrottle,
-    /// By operator.
     pub(super) request_rate: RateLimit<OperatorName>,
     /// By the address of the client, if that is known.
     login_rate: RateLimit<Option<IpAddr>>,

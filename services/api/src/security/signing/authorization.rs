@@ -37,7 +37,6 @@ impl Scope {
         &self.text
     }
 
-    /// `yyyyMMdd`.
     pub(crate) fn date(&self) -> &str {
         self.text.split('/').next().unwrap_or_default()
     }

@@ -35,7 +35,6 @@ impl<'a> Date<'a> {
         Ok(Self { text, unix_ms: time.assume_utc().unix_timestamp().saturating_mul(1000) })
     }
 
-    /// `yyyyMMdd`.
     pub(super) fn day(&self) -> &'a str {
         self.text.get(..DAY_CHARS).unwrap_or_default()
     }

@@ -51,7 +51,6 @@ pub(crate) struct Statement {
     /// A device matches if all comparisons of any group hold: `and` binds tighter than `or`. Without a group each device
     /// matches. No group is empty.
     pub(crate) any_of: Vec<Vec<Comparison>>,
-    /// By marker.
     pub(crate) order: Order,
     /// How many matches are passed over, at most [`OFFSET_MAX`].
     pub(crate) offset: u32,
@@ -73,7 +72,6 @@ pub(crate) enum Select {
 /// The order of matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Oldest first.
     Ascending,
     /// Newest first: like every list of the API, and so the default.
     Descending,
