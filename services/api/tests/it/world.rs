@@ -115,11 +115,12 @@ impl World {
             cache_bytes_max: 16 * 1024 * 1024,
             directory: true,
             keys: SealKeys::default(),
+            retry_seed: 0,
         };
         let store = Store::open(&store).unwrap();
         let key = Arc::new(SigningKey::generate());
-        let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
-        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), 0, shutdown.clone());
+        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
         freshness.track_fleet(fleet.clone());
         let command_key_file = folder.path().join("api/command.key");
         let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();

@@ -38,7 +38,7 @@ struct Centre {
 impl Centre {
     fn of(world: &World) -> Self {
         let (key, shutdown) = (Arc::new(SigningKey::generate()), CancellationToken::new());
-        let freshness = Freshness::start(world.backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        let freshness = Freshness::start(world.backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
         let announces = watch::Sender::new(Announces::Truth);
         Self { freshness, key, announces, counter: Arc::default(), shutdown }
     }

@@ -91,12 +91,13 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
-        fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), shutdown.clone()),
+        fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), 0, shutdown.clone()),
         store: Store::open(&StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 8 << 20,
             directory: false,
             keys: SealKeys::default(),
+            retry_seed: 0,
         })
         .unwrap(),
         backbone: backbone.clone(),

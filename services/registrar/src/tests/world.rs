@@ -83,7 +83,7 @@ impl World {
         let (ca, clock) = (Ca::new("Enterprise CA"), SetClock::at(NOW_UNIX_S * 1000));
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys = [key.public()].into_iter().collect();
-        let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, shutdown.clone());
+        let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, 0, shutdown.clone());
         Self {
             backbone,
             faults,
@@ -114,10 +114,11 @@ impl World {
             cache_bytes_max: 8 << 20,
             directory: false,
             keys: keys.clone(),
+            retry_seed: 0,
         };
         let shutdown = self.shutdown.child_token();
         let parts = Parts {
-            fleet: fleet::follow(backbone.log.clone(), keys, shutdown.clone()),
+            fleet: fleet::follow(backbone.log.clone(), keys, 0, shutdown.clone()),
             backbone,
             key: Arc::clone(&self.key),
             store: Store::open(&views).unwrap(),
