@@ -30,7 +30,7 @@ use rollcall_projection::{
     supervisor::Run,
 };
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
@@ -96,7 +96,11 @@ impl Instance {
     ///
     /// # Errors
     /// [`ViewError`]: the view cannot be opened.
-    pub(crate) fn open(run: &Run, parts: &InstanceParts) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
+    pub(crate) fn open(
+        run: &Run,
+        parts: &InstanceParts,
+        tasks: &TaskTracker,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
         let (stop, limits) = (CancellationToken::new(), &parts.config.limits);
         let (id, sealed) = (run.instance.id.clone(), SealedLog::of(&run.instance));
         let view = parts.store.admission(&id, sealed.incarnation, parts.backbone.log.clone(), stop.clone())?;
@@ -105,7 +109,7 @@ impl Instance {
         parts.freshness.track(log.clone(), move || view_point(&standing.borrow()));
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = parts.backbone.requests.clone();
-        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, stop.clone());
+        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, tasks, stop.clone());
         let (attempts, recorded) = AttemptRecorder::new(view.clone(), parts.clock.clone());
         let instance = Arc::new(Self {
             opened_as: run.instance.clone(),

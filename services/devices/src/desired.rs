@@ -186,8 +186,8 @@ fn send_in_background(devices: &Arc<Devices>, listed: &Listed) {
     if !devices.presence().is_online(&listed.device.id) {
         return;
     }
-    let (devices, listed) = (Arc::clone(devices), listed.clone());
-    tokio::spawn(async move {
+    let (tasks, devices, listed) = (devices.tasks.clone(), Arc::clone(devices), listed.clone());
+    tasks.spawn(async move {
         if let Err(error) = send(&devices, &listed).await {
             let device = &listed.device.id;
             if let Some(left_out) = devices.told.failed(&error) {

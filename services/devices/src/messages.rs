@@ -200,7 +200,8 @@ async fn deliver_apart(
     queue: MessageQueue,
 ) -> Result<MessageQueue, DevicesError> {
     let (devices, listed) = (Arc::clone(devices), listed.clone());
-    let delivering = tokio::spawn(async move { deliver(&devices, &listed, &by, queue).await });
+    let tasks = devices.tasks.clone();
+    let delivering = tasks.spawn(async move { deliver(&devices, &listed, &by, queue).await });
     delivering.await.unwrap_or_else(|error| {
         tracing::error!(%error, "delivering messages failed in an unforeseen way");
         Err(DevicesError::DeliveryPanicked)
@@ -225,7 +226,8 @@ async fn deliver(
             if !Claim::has_time(since_ms, devices.now_ms()) {
                 break;
             }
-            if !devices.presence().is_online(device) {
+            // What has been handed over is written down; the rest is left to another process, or to the next of this one.
+            if devices.stop.is_cancelled() || !devices.presence().is_online(device) {
                 next = AfterDelivery::Release;
                 break;
             }

@@ -73,17 +73,14 @@ pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
         Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-api", Streams::Expect, views, &shutdown).await?;
     let (first_administrator, created) = oneshot::channel();
-    tokio::spawn(async move {
+    // It ends with the API, which holds the sender; a password that was made is printed also if the process stops.
+    let printing = async move {
         if let Ok(first_administrator) = created.await {
             print_first_administrator(&first_administrator);
         }
-    });
-    let outcome = rollcall_api::run(
-        config.api,
-        api_parts(&dependencies, announce_bound(), first_administrator, None),
-        shutdown.clone(),
-    )
-    .await;
+    };
+    let parts = api_parts(&dependencies, announce_bound(), first_administrator, None);
+    let (outcome, ()) = tokio::join!(rollcall_api::run(config.api, parts, shutdown.clone()), printing);
     dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")

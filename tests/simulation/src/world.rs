@@ -29,7 +29,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     certificates::{CAS, SERVER, START_UNIX_S},
@@ -119,7 +119,7 @@ impl World {
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys: SealKeys = [key.public()].into_iter().collect();
         let mut snapshots = fleet::follow(Arc::clone(&backbone.log), keys.clone(), seed, shutdown.clone());
-        let requests = RequestClient::start(log(), backbone.requests.clone(), shutdown.clone());
+        let requests = RequestClient::start(log(), backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
         let starting = Starting {
             backbone: &backbone,
             key: &key,
@@ -426,7 +426,7 @@ async fn found(
     snapshots: &mut watch::Receiver<Arc<FleetSnapshot>>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Instance> {
-    let requests = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let requests = RequestClient::start(LogId::Fleet, backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
     let id = RequestId::parse("create-instance")?;
     let draft = InstanceDraft {
         id: instance(),

@@ -46,7 +46,10 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use crate::{client::Client, pki::Authority};
 
@@ -236,7 +239,14 @@ impl World {
 
     fn request_client(&self, log: &LogId) -> RequestClient {
         let mut request_clients = self.request_clients.lock().unwrap();
-        let new = || RequestClient::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
+        let new = || {
+            RequestClient::start(
+                log.clone(),
+                Arc::clone(&self.backbone.requests),
+                &TaskTracker::new(),
+                self.shutdown.clone(),
+            )
+        };
         request_clients.entry(log.clone()).or_insert_with(new).clone()
     }
 

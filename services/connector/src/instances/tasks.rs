@@ -39,7 +39,7 @@ pub(super) fn start(
     parts: &InstanceParts,
     tracker: &TaskTracker,
 ) -> Result<(Arc<Instance>, mpsc::Receiver<Failure>), Failure> {
-    let (instance, recorded) = Instance::open(run, parts)?;
+    let (instance, recorded) = Instance::open(run, parts, tracker)?;
     let (failures, failed) = mpsc::channel(1);
     let tasks = Tasks { instance: &instance, tracker, failures: &failures };
     let (config, clock) = (parts.config.clone(), parts.clock.clone());

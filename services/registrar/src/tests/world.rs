@@ -37,7 +37,7 @@ use rollcall_projection::{
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::pki::{Ca, NOW_UNIX_S};
 use crate::{Config, Parts};
@@ -78,7 +78,8 @@ impl World {
             backbone.log.open(&log).await.unwrap();
             backbone.requests.open(&log).await.unwrap();
         }
-        let request_client = |log| RequestClient::start(log, backbone.requests.clone(), shutdown.clone());
+        let request_client =
+            |log| RequestClient::start(log, backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
         let (fleet, instance) = (request_client(LogId::Fleet), request_client(log()));
         let (ca, clock) = (Ca::new("Enterprise CA"), SetClock::at(NOW_UNIX_S * 1000));
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
