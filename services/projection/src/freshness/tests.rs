@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
 use rollcall_log::{
-    heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
+    heartbeat::{Announcement, INTERVAL, LogPosition, Source, shard_of},
     signing::SigningKey,
 };
 use rollcall_log_memory::MemoryConfig;
@@ -29,7 +29,7 @@ fn said(registrar: &str, counter: u64, at: Point) -> Announcement {
     Announcement {
         source: Source { registrar: RegistrarId::parse(registrar).unwrap(), shard: 1 },
         counter,
-        logs: vec![Standing { log: log(), position: at.position, digest: at.digest }],
+        logs: vec![LogPosition { log: log(), position: at.position, digest: at.digest }],
     }
 }
 
@@ -272,7 +272,7 @@ async fn f50_f54_a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
     let why = || unready(&status, &freshness.of_log(&LogId::Fleet)).map(|unready| unready.code());
     let source = Source { registrar: RegistrarId::parse("r1").unwrap(), shard: shard_of(&LogId::Fleet) };
     for counter in 1..20 {
-        let logs = vec![Standing { log: LogId::Fleet, position: status.position, digest: status.digest }];
+        let logs = vec![LogPosition { log: LogId::Fleet, position: status.position, digest: status.digest }];
         let announcement = Announcement { source: source.clone(), counter, logs };
         backbone.heartbeats.announce(&source, announcement.sign(&key)).await.unwrap();
         sleep(INTERVAL).await;
