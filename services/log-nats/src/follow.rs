@@ -18,7 +18,7 @@ use super::{
 /// Items that wait for a slow follower; then the server waits.
 const WAITING_MAX: usize = 1024;
 /// Pause before a replay that has ended is opened again.
-const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Makes items of stored messages, and knows the position from one replay to the next.
 pub(super) trait Reader: Send + 'static {
@@ -97,7 +97,7 @@ impl<R: Reader> Following<R> {
                     }
                     tokio::select! {
                         () = sender.closed() => return,
-                        () = sleep(AGAIN_PAUSE) => {}
+                        () = sleep(RETRY_DELAY) => {}
                     }
                 }
                 ReplayEnd::Final(error) => {
