@@ -65,7 +65,7 @@ pub(crate) enum FleetFileError {
     Faults {
         file: PathBuf,
         /// In the order of the file.
-        faults: Vec<Fault>,
+        faults: Vec<BrokenRule>,
     },
 }
 
@@ -75,15 +75,29 @@ fn plural(faults: usize) -> String {
 
 /// One value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct BrokenRule {
     pub(crate) place: Place,
     /// Which rule, and what would satisfy it.
     pub(crate) rule: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for BrokenRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.rule)
+    }
+}
+
+/// Something without fault that is hardly meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning {
+    pub(crate) place: Place,
+    /// What it comes to, and what would change that.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
     }
 }
 
@@ -104,7 +118,7 @@ pub(crate) struct Document {
     /// What it declares.
     pub(crate) instances: Vec<Declared<InstanceDeclaration>>,
     /// What is without fault and hardly meant.
-    pub(crate) warnings: Vec<Fault>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// One instance with what it holds.
@@ -234,19 +248,19 @@ impl Document {
 
 /// Spaces whose own policies would stand beside the default policy. What is there already is not known here: the API says that
 /// when the file is applied.
-fn warnings(instance: &InstanceDeclaration) -> impl Iterator<Item = Fault> {
+fn warnings(instance: &InstanceDeclaration) -> impl Iterator<Item = Warning> {
     let open = instance.spaces.iter().filter(|space| space.item.default_policy != Some(DefaultPolicy::None));
     let beside = open.filter_map(|space| {
         let own = space.item.policies.iter().find(|policy| policy::allow_some_topics(&policy.item.statements))?;
         Some((space, own))
     });
     beside.map(|(space, own)| {
-        let rule = format!(
+        let text = format!(
             "the default policy of a new resource space allows every custom topic, so an ALLOW of {} isolates nothing: write \
              `default_policy: none` into {} if it is to",
             own.item.id, space.item.id
         );
-        Fault { place: own.place.clone(), rule }
+        Warning { place: own.place.clone(), text }
     })
 }
 

@@ -17,8 +17,8 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_saphyr::Spanned;
 
 use super::{
-    CaDeclaration, Declared, DefaultPolicy, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, Proof,
-    SpaceDeclaration, TemplateDeclaration,
+    BrokenRule, CaDeclaration, Declared, DefaultPolicy, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration,
+    Proof, SpaceDeclaration, TemplateDeclaration,
     shape::{RawCa, RawDefaultPolicy, RawEdition, RawInstance, RawPolicy, RawProduct, RawProof, RawSpace, RawTemplate},
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Checker<'a> {
     /// What `$DATA` stands for.
     pub(super) data: &'a Path,
     /// What is wrong, in the order of the file.
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<BrokenRule>,
 }
 
 impl Checker<'_> {
@@ -210,7 +210,7 @@ impl Checker<'_> {
     }
 
     fn fault<T>(&mut self, place: Place, rule: String) -> Option<T> {
-        self.faults.push(Fault { place, rule });
+        self.faults.push(BrokenRule { place, rule });
         None
     }
 }
