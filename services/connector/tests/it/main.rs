@@ -8,7 +8,9 @@
 mod client;
 mod drain;
 mod first_connection;
+mod goodbye;
 mod messages;
+mod order;
 mod pki;
 mod refusals;
 mod registrar;
