@@ -10,6 +10,7 @@
 //! once and in order, across reconnects, unless it is slower than the stream forgets. What an instance of version 0.1 has
 //! in a stream of its own comes before what is in its shard: see `own`.
 
+mod body;
 mod own;
 
 use std::{
@@ -32,14 +33,15 @@ use rollcall_log::{
 use tokio::sync::mpsc;
 
 use super::{
-    atomic::{self, StoreError},
-    body,
     connection::{Connection, HEADERS_BYTES_MAX},
-    follow::{self, Reader},
-    group::{Group, Size, Waiting},
-    replay::Stored,
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        follow::{self, Reader},
+        group::{Group, Size, Waiting},
+        replay::Stored,
+    },
+    subjects::{self, shards::Shard},
 };
 use own::Draining;
 
