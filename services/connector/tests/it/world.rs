@@ -55,7 +55,7 @@ pub(crate) const BETA: &str = "beta.iot.example";
 
 pub(crate) struct World {
     pub(crate) backbone: Backbone,
-    faults: Control,
+    pub(crate) faults: Control,
     pub(crate) clock: SetClock,
     pub(crate) server_ca: Authority,
     pub(crate) alpha: Arc<Registrar>,
