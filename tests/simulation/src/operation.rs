@@ -11,8 +11,7 @@ use rollcall_domain::{
 
 use crate::{
     certificates::{CAS, Leaf},
-    link::Sight,
-    memory_log::{Faults, SplitMix},
+    memory_log::{Faults, Sight, SplitMix},
     world::{ca, other_product, product},
 };
 
