@@ -20,7 +20,7 @@ use crate::{
 /// Items that wait for a slow follower; then the server waits.
 const WAITING_MAX: usize = 1024;
 /// Pause before a replay that has ended is opened again.
-const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Makes items of stored messages, and knows the position from one replay to the next.
 pub(crate) trait Reader: Send + 'static {
@@ -99,7 +99,7 @@ impl<R: Reader> Following<R> {
                     }
                     tokio::select! {
                         () = sender.closed() => return,
-                        () = sleep(AGAIN_PAUSE) => {}
+                        () = sleep(RETRY_DELAY) => {}
                     }
                 }
                 ReplayEnd::Final(error) => {
