@@ -110,7 +110,7 @@ impl Fold {
             AnyEvent::Fleet(_) | AnyEvent::Log(_) => false,
         };
         if let Actor::Operator(_) = record.actor {
-            self.rows.put_ruled(&record.cause, position)?;
+            self.rows.put_ruled(&record.cause, position, record.time)?;
         }
         Ok(configured)
     }

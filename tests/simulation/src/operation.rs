@@ -11,8 +11,7 @@ use rollcall_domain::{
 
 use crate::{
     certificates::{CAS, Leaf, ca},
-    link::Sight,
-    memory_log::{Faults, SplitMix},
+    memory_log::{Faults, Sight, SplitMix},
     world::{other_product, product},
 };
 

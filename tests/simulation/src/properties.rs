@@ -20,7 +20,7 @@ use rollcall_chassis::clock::Clock as _;
 use crate::{
     client::Client,
     history::History,
-    link::Sight,
+    memory_log::{Ruling, Sight},
     world::{Connector, STALE_ADMISSION, World},
 };
 
@@ -97,6 +97,21 @@ pub(crate) fn sessions_are_counted(connector: &Connector, connected: usize) -> R
         true => Ok(()),
         false => violated("a session is a connection", format!("{counted} sessions, {connected} connected devices")),
     }
+}
+
+/// What an operator was told stays true: a command that was rejected never comes to a record, and one that was accepted to none
+/// beyond the position that it was accepted at.
+pub(crate) fn an_answer_is_final(world: &World) -> Result<(), Violation> {
+    for (request, told) in &world.answers {
+        let accepted_at = match told {
+            Ruling::Accepted { position } => Some(*position),
+            Ruling::Rejected(_) => None,
+        };
+        if let Some(late) = world.history.caused_by(request).find(|position| Some(*position) > accepted_at) {
+            return violated("an answer is final", format!("{request} was told {told:?}, and came to a record at {late}"));
+        }
+    }
+    Ok(())
 }
 
 /// No device is registered that there is already, whatever was delivered twice or decided again.
