@@ -21,5 +21,6 @@ mod products;
 mod refusals;
 mod simulated;
 mod templates;
+mod uplinks;
 mod what_if;
 mod world;
