@@ -27,11 +27,13 @@ use rollcall_log::{
 };
 
 use super::{
-    atomic::{self, StoreError},
     connection::Connection,
-    group::{Group, Waiting},
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        group::{Group, Waiting},
+    },
+    subjects::{self, shards::Shard},
 };
 
 /// The header that says that a document was deleted, named as key-value buckets of NATS name it.

@@ -3,10 +3,11 @@
 //! Invariant: a message's lane, space and device are those of its subject, which is what the broker checks permissions by.
 //!
 //! The stream forgets its oldest messages, so a follower may begin later than it asked; from then on each message comes
-//! once and in order, across reconnects, unless it is slower than the stream forgets. One that cannot be read is stepped over. What an instance of version 0.1 has
-//! in a stream of its own comes before what is in its shard: see `own`.
+//! once and in order, across reconnects, unless it is slower than the stream forgets. One that cannot be read is stepped
+//! over. What an instance of version 0.1 has in a stream of its own comes before what is in its shard: see `own`.
 
 mod backwards;
+mod body;
 mod own;
 
 use std::{
@@ -30,14 +31,15 @@ use rollcall_log::{
 use tokio::sync::mpsc;
 
 use super::{
-    atomic::{self, StoreError},
-    body,
     connection::{Connection, HEADERS_BYTES_MAX},
-    follow::{self, Reader},
-    group::{Group, Waiting},
-    replay::Stored,
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        follow::{self, Reader},
+        group::{Group, Waiting},
+        replay::Stored,
+    },
+    subjects::{self, shards::Shard},
 };
 use backwards::Page;
 use own::Draining;

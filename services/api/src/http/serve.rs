@@ -21,7 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use super::write_deadline::WriteDeadline;
@@ -34,7 +34,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Serves until `shutdown`, then lets requests under way finish.
+/// Serves until `shutdown`, then lets requests under way finish, within [`Limits::drain_ms_max`]; what lasts longer is cut
+/// off.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Acceptor>,
@@ -43,7 +44,10 @@ pub(crate) async fn serve(
     shutdown: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
-    let graceful = GracefulShutdown::new();
+    let (graceful, connections) = (GracefulShutdown::new(), TaskTracker::new());
+    // Also when this future is dropped.
+    let cut_off = CancellationToken::new();
+    let cutting_off = cut_off.clone().drop_guard();
     let (head, write) = (Duration::from_millis(limits.head_ms_max), Duration::from_millis(limits.write_ms_max));
     let server = Arc::new(Server { tls, router, head, write });
     let repeats = Repeats::default();
@@ -56,9 +60,9 @@ pub(crate) async fn serve(
                     if repeats.recovered() {
                         tracing::info!("connections are accepted again");
                     }
-                    let (server, watcher) = (Arc::clone(&server), graceful.watcher());
-                    tokio::spawn(async move {
-                        server.connection(socket, peer, watcher).await;
+                    let (server, watcher, cut_off) = (Arc::clone(&server), graceful.watcher(), cut_off.clone());
+                    connections.spawn(async move {
+                        cut_off.run_until_cancelled(server.connection(socket, peer, watcher)).await;
                         drop(permit);
                     });
                 }
@@ -78,6 +82,9 @@ pub(crate) async fn serve(
     if drained.is_err() {
         tracing::warn!("some requests did not end in time");
     }
+    drop(cutting_off);
+    connections.close();
+    connections.wait().await;
 }
 
 struct Server {

@@ -20,7 +20,7 @@ use rollcall_log::{
 use super::Wanted;
 use crate::{
     connection::Connection,
-    direct::{self, LastMessage},
+    streams::direct::{self, LastMessage},
 };
 
 /// Requests for one page.

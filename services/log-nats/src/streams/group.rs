@@ -11,7 +11,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use super::atomic;
+use crate::streams::atomic;
 
 /// Callers that wait for their turn; the next one waits before it.
 const WAITING_MAX: usize = 8 * atomic::MESSAGES_MAX;
@@ -19,21 +19,21 @@ const WAITING_MAX: usize = 8 * atomic::MESSAGES_MAX;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Something to commit, and who waits for it.
-pub(super) struct Waiting<T, R> {
-    pub(super) item: T,
+pub(crate) struct Waiting<T, R> {
+    pub(crate) item: T,
     bytes: usize,
     answer: oneshot::Sender<Result<R, BackboneError>>,
 }
 
 impl<T, R> Waiting<T, R> {
     /// Tells the caller. One that has stopped waiting hears nothing.
-    pub(super) fn answer(self, answer: Result<R, BackboneError>) {
+    pub(crate) fn answer(self, answer: Result<R, BackboneError>) {
         let _ = self.answer.send(answer);
     }
 }
 
 /// The way in. When the last clone is dropped, what has been handed in is committed and the task behind it ends.
-pub(super) struct Group<T, R> {
+pub(crate) struct Group<T, R> {
     sender: mpsc::Sender<Waiting<T, R>>,
     patience: Duration,
 }
@@ -41,7 +41,7 @@ pub(super) struct Group<T, R> {
 impl<T: Send + 'static, R: Send + 'static> Group<T, R> {
     /// Starts with the function that commits a batch and answers every caller in it. `patience` is how long a caller
     /// waits for its turn and its commit together.
-    pub(super) fn start<F, Fut>(patience: Duration, commit: F) -> Self
+    pub(crate) fn start<F, Fut>(patience: Duration, commit: F) -> Self
     where
         F: Fn(Vec<Waiting<T, R>>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -52,7 +52,7 @@ impl<T: Send + 'static, R: Send + 'static> Group<T, R> {
     }
 
     /// Hands in an item of so many payload bytes; returns what its commit said.
-    pub(super) async fn commit(&self, attempted: impl Fn() -> String, item: T, bytes: usize) -> Result<R, BackboneError> {
+    pub(crate) async fn commit(&self, attempted: impl Fn() -> String, item: T, bytes: usize) -> Result<R, BackboneError> {
         let (answer, answered) = oneshot::channel();
         let turn = async {
             self.sender.send(Waiting { item, bytes, answer }).await.map_err(|_| BackboneError::Closed)?;

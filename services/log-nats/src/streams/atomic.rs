@@ -11,10 +11,10 @@ use rollcall_log::BackboneError;
 use serde::Deserialize;
 use tokio::time::{Duration, Instant};
 
-use super::{connection::Connection, full::is_full};
+use crate::connection::{Connection, full::is_full};
 
 /// Most messages in one batch: the server's own limit.
-pub(super) const MESSAGES_MAX: usize = 1000;
+pub(crate) const MESSAGES_MAX: usize = 1000;
 /// Payload bytes a second that a slow disk and network still manage: what a large batch's deadline grows by.
 const BYTES_PER_S_MIN: u64 = 8 * 1024 * 1024;
 
@@ -29,15 +29,15 @@ const STORE_FAILED: u64 = 10077;
 
 /// A message to be stored.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) subject: String,
-    pub(super) headers: HeaderMap,
-    pub(super) payload: Bytes,
+pub(crate) struct Message {
+    pub(crate) subject: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
 }
 
 /// Why nothing was stored, or may not have been.
 #[derive(Debug)]
-pub(super) enum StoreError {
+pub(crate) enum StoreError {
     /// An expected sequence, of the stream or of a subject, was not the last one.
     WrongLastSequence,
     /// A limit of the stream; the server's words.
@@ -64,7 +64,7 @@ struct ApiError {
 }
 
 /// Stores 1 to [`MESSAGES_MAX`] messages, all or none, and returns the sequence of the last.
-pub(super) async fn store(
+pub(crate) async fn store(
     connection: &Connection,
     attempted: impl Fn() -> String,
     messages: Vec<Message>,
