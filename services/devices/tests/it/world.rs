@@ -19,7 +19,7 @@ use rollcall_domain::{
 use rollcall_log::{
     Backbone, BackboneError,
     codec::{AnyEvent, Record, encode_record},
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage, Unstored},
     presence::{PresenceChange, Session},
     seal::SealKeys,
 };
@@ -147,10 +147,14 @@ impl DeviceMessages for Gate {
         self.messages.open(instance).await
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
-        self.begun.send_modify(|begun| *begun += 1);
-        self.let_through.acquire().await.unwrap().forget();
-        self.messages.publish(instance, message).await
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        self.begun.send_modify(|begun| *begun += messages.len());
+        self.let_through.acquire_many(messages.len().try_into().unwrap()).await.unwrap().forget();
+        self.messages.publish_in_order(instance, messages).await
     }
 
     async fn follow(
