@@ -20,7 +20,7 @@ impl Contents<'_> {
         if found["distrusted"] == true {
             // Applied again as it was, a file does not undo what somebody decided since.
             let rule = "the CA is distrusted since a certificate of it was deleted: take it out of the file, or verify it through the API to lift that";
-            self.requests.outcome.faults.push(Fault { place: place.clone(), rule: rule.to_owned() });
+            self.requests.outcome.faults.push(BrokenRule { place: place.clone(), rule: rule.to_owned() });
             return Ok(());
         }
         if found["status"] != true {
