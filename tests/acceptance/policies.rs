@@ -231,7 +231,7 @@ fn f17_a_changed_policy_reaches_live_sessions() {
     speaker.publish_acknowledged("a/b", "allowed");
     listener.message("allowed");
     let narrowed = Instance { policies: allow("a/c"), ..north };
-    rollcall_harness::clients::success(&deployment.apply_text(&rollcall_harness::fleet::yaml(&[narrowed])))
+    success(&deployment.apply_text(&yaml(&[narrowed])))
         .expect("applied");
     wait::until("the publish to be denied", || {
         let code = publish(&mut speaker, "a/b");
