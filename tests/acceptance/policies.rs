@@ -8,7 +8,7 @@ use rollcall_harness::{
     certificates::{Authority, Form, Key},
     clients::{Paho, PahoOptions, folder, success},
     deployment::Deployment,
-    fleet::Instance,
+    fleet::{Instance, yaml},
     raw::{self, Raw, Tls},
     up::Up,
     wait,
@@ -231,7 +231,7 @@ fn f17_a_changed_policy_reaches_live_sessions() {
     speaker.publish_acknowledged("a/b", "allowed");
     listener.message("allowed");
     let narrowed = Instance { policies: allow("a/c"), ..north };
-    success(&deployment.apply_text(&rollcall_harness::fleet::yaml(&[narrowed]))).expect("applied");
+    success(&deployment.apply_text(&yaml(&[narrowed]))).expect("applied");
     wait::until("the publish to be denied", || {
         let code = publish(&mut speaker, "a/b");
         if code == 0x87 { Ok(()) } else { Err(code) }
