@@ -16,6 +16,7 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+pub(crate) mod retired_certificates;
 mod what_if;
 
 use crate::http::route::Routes;
@@ -39,5 +40,6 @@ pub(crate) fn routes() -> Routes {
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(retired_certificates::routes())
         .merge(what_if::routes())
 }

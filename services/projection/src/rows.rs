@@ -8,14 +8,16 @@
 mod certificate;
 mod counts;
 pub(crate) mod index;
+mod pin_key;
+mod retired;
 mod stats;
 mod stored;
 
 use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, Device, DeviceChange, DeviceEntry},
+    ids::{DeviceId, Position, ProductId, RequestId, SpaceId},
+    registry::{Configuration, Device, DeviceChange, DeviceEntry, PinKey},
 };
 
 pub use self::certificate::{CertificateId, ListedCertificate};
@@ -62,11 +64,11 @@ impl Rows {
     }
 
     /// The live device that has a fingerprint pinned.
-    pub(crate) fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<DeviceId>, Fault> {
-        let Some(found) = self.database.get(&self.fingerprint_key(fingerprint))? else { return Ok(None) };
+    pub(crate) fn holder(&self, key: &PinKey) -> Result<Option<DeviceId>, Fault> {
+        let Some(found) = self.database.get(&self.pin_key(key))? else { return Ok(None) };
         let id = device_id(found.as_ref())?;
         let holds = matches!(self.entry(&id)?, Some(DeviceEntry::Live(device))
-            if device.credential.pins().any(|pin| pin.fingerprint == *fingerprint));
+            if device.pin_keys().any(|(pinned, _)| pinned == *key));
         Ok(holds.then_some(id))
     }
 
@@ -154,7 +156,7 @@ impl Rows {
         let change = DeviceChange::between(old.map(|old| &old.entry), new.map(|new| &new.entry));
         for released in &change.released {
             // Another device may have come to hold the fingerprint; what leads there stays.
-            self.remove_if(&self.fingerprint_key(released), |holder| holder == id.as_str().as_bytes())?;
+            self.remove_if(&self.pin_key(released), |holder| holder == id.as_str().as_bytes())?;
         }
         let member = new.and_then(|new| self.member_key(id, &new.entry));
         if let Some(was) = old.and_then(|old| self.member_key(id, &old.entry)).filter(|was| member.as_ref() != Some(was)) {
@@ -190,7 +192,7 @@ impl Rows {
     pub(crate) fn put_index(&self, id: &DeviceId, entry: &DeviceEntry) -> Result<(), Fault> {
         for pinned in DeviceChange::between(None, Some(entry)).pinned {
             if self.holder(&pinned)?.is_none() {
-                self.database.put(&self.fingerprint_key(&pinned), id.as_str().as_bytes())?;
+                self.database.put(&self.pin_key(&pinned), id.as_str().as_bytes())?;
             }
         }
         match self.member_key(id, entry) {
@@ -199,7 +201,7 @@ impl Rows {
         }
     }
 
-    /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
+    /// Reads every row of a device or a retired certificate: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit no device, only after an unclean stop.
     pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
         let (mut stats, mut counts) = (RowStats::default(), Counts::default());
@@ -218,6 +220,7 @@ impl Rows {
             }
             Ok(Scan::Next)
         })?;
+        self.audit_retired(&mut stats)?;
         Ok((stats, counts))
     }
 
@@ -252,14 +255,10 @@ impl Rows {
         Some(self.key(MEMBER, &parts.map(str::as_bytes)))
     }
 
-    fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {
-        let kind: &[u8] = match fingerprint {
-            Fingerprint::Sha256(_) => &[1],
-            Fingerprint::Sha1(_) => &[2],
-        };
-        let mut key = self.key(FINGERPRINT, &[kind]);
-        key.extend_from_slice(fingerprint.as_bytes());
-        key
+    fn pin_key(&self, key: &PinKey) -> Vec<u8> {
+        let mut row = self.key(FINGERPRINT, &[]);
+        pin_key::write_pin_key(&mut row, key);
+        row
     }
 
     pub(crate) fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {

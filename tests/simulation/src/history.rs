@@ -83,6 +83,11 @@ impl History {
         registry
     }
 
+    /// What has happened up to a position.
+    pub(crate) fn events(&self, position: Position) -> impl Iterator<Item = &Event> {
+        self.records.iter().take_while(move |record| record.position <= position).map(|record| &record.event)
+    }
+
     /// Every registration: its position, its device and the SHA-256 of the certificate.
     pub(crate) fn registrations(&self) -> impl Iterator<Item = (Position, &DeviceId, &[u8; 32])> {
         self.records.iter().filter_map(|record| match &record.event {

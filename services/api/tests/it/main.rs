@@ -19,6 +19,7 @@ mod pki;
 mod policies;
 mod products;
 mod refusals;
+mod retired_certificates;
 mod simulated;
 mod templates;
 mod what_if;

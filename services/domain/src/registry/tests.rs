@@ -6,5 +6,6 @@ mod dry_runs;
 mod events;
 mod failures;
 mod histories;
+mod retired;
 mod table;
 pub(crate) mod world;

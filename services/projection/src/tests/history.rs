@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use rollcall_domain::{
-    certificate::CertificateFacts,
+    certificate::{CertificateFacts, path::ChainCertificate},
     ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{
-        Actor, Event, ProductDetails, Registry, Slot,
-        event::{DeclaredCredential, DeviceProfile, PresentedCertificate},
+        Actor, Event, ProductDetails, Registry, RetirementReason, Slot,
+        event::{DeclaredCredential, DeviceProfile, PathProof, PresentedCertificate},
     },
     template::Tag,
     time::Timestamp,
@@ -87,6 +87,15 @@ impl History {
 
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
         (0..FINGERPRINTS).map(fingerprint).collect()
+    }
+
+    pub(super) fn spaces(&self) -> impl Iterator<Item = SpaceId> + use<> {
+        (0..SPACES).map(space_id)
+    }
+
+    /// Instants between and after the ends of certificates.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        (0..=FINGERPRINTS).map(|n| Timestamp::from_unix_ms(not_after(n).unix_ms() - 1))
     }
 
     pub(super) fn products(&self) -> Vec<(SpaceId, ProductId)> {
@@ -172,8 +181,23 @@ fn certificate(dice: &mut Dice) -> PresentedCertificate {
         der: der(n).into(),
         not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
         ca: ca(n % CAS),
-        proof: None,
+        // One in four is of version 1, which did not say.
+        proof: (n % 4 != 2).then(|| PathProof {
+            not_after: not_after(n),
+            ca_name_and_key_sha256: [n as u8; 32],
+            chain: vec![ChainCertificate {
+                name_and_key_sha256: [n as u8; 32],
+                not_before: Timestamp::from_unix_s(0),
+                not_after: not_after(n),
+            }],
+            prover: 1,
+        }),
     }
+}
+
+/// Some end before the records of a history, which are a millisecond apart, and some while they are written.
+fn not_after(n: u64) -> Timestamp {
+    Timestamp::from_unix_ms(1_700_000_000_000 + n as i64 * 40 - 200)
 }
 
 /// An X.509 v1 certificate that can be read and proves nothing; one in four cannot be read either.
@@ -205,7 +229,7 @@ fn event(dice: &mut Dice) -> Event {
     let number = dice.roll(DEVICES);
     let product_number = dice.roll(PRODUCTS);
     let pin = |dice: &mut Dice| (dice.roll(3) > 0).then(|| fingerprint(dice.roll(FINGERPRINTS)));
-    match dice.roll(20) {
+    match dice.roll(23) {
         0 => Event::ProductCreated {
             space: space_id(0),
             product: product(product_number),
@@ -248,6 +272,20 @@ fn event(dice: &mut Dice) -> Event {
             Event::DeviceCertificateSwitched { device: id, fingerprint, active: dice.roll(2) == 0 }
         }
         18 => Event::DeviceDeleted { device: id },
+        19 => Event::CertificateRetired {
+            fingerprint: fingerprint(dice.roll(FINGERPRINTS)),
+            device: id,
+            reason: RetirementReason::CertificateDeleted,
+            not_after: (dice.roll(2) == 0).then(|| not_after(dice.roll(FINGERPRINTS))),
+        },
+        20 => {
+            let fingerprint = fingerprint(dice.roll(FINGERPRINTS));
+            Event::CertificateReadmitted { fingerprint, device: (dice.roll(2) == 0).then_some(id) }
+        }
+        21 => {
+            let many = (0..1 + dice.roll(4)).map(|_| fingerprint(dice.roll(FINGERPRINTS)));
+            Event::RetiredForgotten { fingerprints: many.collect() }
+        }
         _ => Event::DeviceReadmitted { device: id },
     }
 }

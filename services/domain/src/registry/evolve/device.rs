@@ -24,8 +24,12 @@ pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -
         }
         (None, _) => None,
         (Some(DeviceEntry::Deleted { .. }), Event::DeviceReadmitted { .. }) => None,
+        // An operator of its own resource space enters it again.
+        (Some(DeviceEntry::Deleted { space, .. }), Event::DevicePreRegistered { profile, .. }) if profile.space == space => {
+            evolve_device(None, event, at)
+        }
         (Some(deleted @ DeviceEntry::Deleted { .. }), _) => Some(deleted),
-        (Some(DeviceEntry::Live(_)), Event::DeviceDeleted { .. }) => Some(DeviceEntry::Deleted { at }),
+        (Some(DeviceEntry::Live(device)), Event::DeviceDeleted { .. }) => Some(deleted(&device, at)),
         (Some(DeviceEntry::Live(mut device)), event) => {
             change(&mut device, event);
             Some(DeviceEntry::Live(device))
@@ -61,8 +65,8 @@ fn change(device: &mut Device, event: &Event) {
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
             device.policies.retain(|other| other != policy);
         }
-        // Registered or bound again, readmitted without having been deleted, about a retired certificate, or not about a
-        // device: nothing to change.
+        Event::CertificateRetired { fingerprint, .. } => take_away(device, fingerprint),
+        // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
         _ => {}
     }
 }
@@ -81,6 +85,19 @@ fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
     for pin in [primary, secondary].into_iter().flatten().filter(|pin| pin.fingerprint == *fingerprint) {
         pin.active = active;
     }
+}
+
+fn take_away(device: &mut Device, fingerprint: &Fingerprint) {
+    let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    for place in [primary, secondary] {
+        place.take_if(|pin| pin.fingerprint == *fingerprint);
+    }
+}
+
+/// A readmission gives back what the device had, but not a certificate that an operator had switched off.
+fn deleted(device: &Device, at: Timestamp) -> DeviceEntry {
+    let certificates = device.pin_keys().filter(|(_, pin)| pin.active).map(|(key, _)| key).collect();
+    DeviceEntry::Deleted { at, space: device.space.clone(), certificates }
 }
 
 fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
@@ -111,7 +128,7 @@ fn declared(credential: &DeclaredCredential) -> Credential {
 
 /// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
-    Pin { fingerprint, ca: None, not_before: None, active: true }
+    Pin { fingerprint, ca: None, not_before: None, not_after: None, active: true }
 }
 
 fn pin(certificate: &PresentedCertificate) -> Pin {
@@ -119,6 +136,7 @@ fn pin(certificate: &PresentedCertificate) -> Pin {
         fingerprint: Fingerprint::Sha256(certificate.sha256),
         ca: Some(certificate.ca.clone()),
         not_before: Some(certificate.not_before),
+        not_after: certificate.proof.as_ref().map(|proof| proof.not_after),
         active: true,
     }
 }
