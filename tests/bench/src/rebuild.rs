@@ -126,7 +126,7 @@ fn open(log: &Path) -> anyhow::Result<Backbone> {
 }
 
 fn config(folder: PathBuf, arguments: &Arguments, directory: bool, keys: SealKeys) -> StoreConfig {
-    StoreConfig { folder, cache_bytes_max: arguments.cache_mib * 1024 * 1024, directory, keys }
+    StoreConfig { folder, cache_bytes_max: arguments.cache_mib * 1024 * 1024, directory, keys, retry_seed: 0 }
 }
 
 /// What folding a log took, seconds.

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use rollcall_domain::{
     authenticate::{Verdict, authenticate},
-    certificate::CertificateFacts,
     fleet::AvailabilityRules,
     ids::{DeviceId, Fingerprint, Position},
     registry::{
@@ -143,10 +142,11 @@ fn taken_away(history: &History, position: Position) -> BTreeMap<[u8; 32], Devic
 }
 
 fn give_back(taken: &mut BTreeMap<[u8; 32], DeviceId>, fingerprint: &Fingerprint) {
-    let leaves = CAS.iter().flat_map(|ca| &ca.leaves).map(|leaf| &leaf.facts);
-    let of =
-        |facts: &&CertificateFacts| [Fingerprint::Sha256(facts.sha256), Fingerprint::Sha1(facts.sha1)].contains(fingerprint);
-    leaves.filter(of).for_each(|facts| _ = taken.remove(&facts.sha256));
+    for facts in CAS.iter().flat_map(|ca| &ca.leaves).map(|leaf| &leaf.facts) {
+        if [Fingerprint::Sha256(facts.sha256), Fingerprint::Sha1(facts.sha1)].contains(fingerprint) {
+            taken.remove(&facts.sha256);
+        }
+    }
 }
 
 /// What a connector counts as sessions is what devices hold for connected.
