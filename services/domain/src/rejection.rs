@@ -291,7 +291,7 @@ impl Rejection {
     /// As a certificate of the resource space `space` is told.
     pub(crate) fn retired(retired: Retired, space: &SpaceId) -> Self {
         let Retired { device, space: of, reason, .. } = retired;
-        Self::CertificateRetired { device: (of.as_ref() == Some(space)).then_some(device), reason }
+        Self::CertificateRetired { device: (of == *space).then_some(device), reason }
     }
 
     /// Whose fault it is.

@@ -19,7 +19,7 @@ pub enum RetirementReason {
     Replaced,
 }
 
-/// A certificate is taken away from its device: from this record on it belongs to no device, whatever id it would come to.
+/// A certificate is taken away from the device that has it: from this record on it belongs to no device, whatever id it would come to.
 ///
 /// Not the only record that retires one: the deletion of a device does, and what takes the place of a certificate. This one says
 /// so of a certificate whose device goes on without it. Readable since 0.2.0.

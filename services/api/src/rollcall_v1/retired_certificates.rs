@@ -57,8 +57,7 @@ pub(crate) struct RetiredCertificate {
     /// The device that it was of.
     device_id: String,
     /// The resource space of that device.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_id: Option<String>,
+    app_id: String,
     /// `device_deleted`, `certificate_deleted` or `replaced`.
     #[schema(example = "device_deleted")]
     reason: &'static str,
@@ -106,11 +105,7 @@ pub(crate) fn routes() -> Routes {
 async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Json<RetiredCertificates>, ApiError> {
     let limit = paging::limit(which.limit)?;
     let spaces = context.caller.scope.spaces.clone();
-    let in_scope = move |retired: &Retired| match (&spaces, &retired.space) {
-        (None, _) => true,
-        (Some(spaces), Some(space)) => spaces.contains(space),
-        (Some(_), None) => false,
-    };
+    let in_scope = move |retired: &Retired| spaces.as_ref().is_none_or(|spaces| spaces.contains(&retired.space));
     if let Some(device) = which.device_id.filter(|device| !device.is_empty()) {
         let device = DeviceId::parse(&device).map_err(|_| device_not_found(&device))?;
         let found = context.instance.lookup(move |instance| instance.view.retired_of(&device, OF_DEVICE_MAX)).await?;
@@ -172,8 +167,7 @@ async fn in_scope(context: &InstanceContext, fingerprint: Fingerprint) -> Result
         let typed = configuration.spaces.keys().filter(|space| scope.holds_space(space));
         let keys = std::iter::once(PinKey::proven(fingerprint)).chain(typed.map(|space| PinKey::typed(fingerprint, space)));
         let mut found = keys.filter_map(|key| view.retired(&key).map(|retired| (key, retired)));
-        let held = |space: Option<&SpaceId>| space.map_or(scope.spaces.is_none(), |space| scope.holds_space(space));
-        let found = found.find(|(_, retired)| held(retired.space.as_ref()));
+        let found = found.find(|(_, retired)| scope.holds_space(&retired.space));
         (view.lookups_damaged() == damaged).then_some(found)
     };
     context.instance.lookup(lookup).await
@@ -200,8 +194,7 @@ pub(crate) async fn of_device(
 ) -> Result<Vec<RetiredCertificate>, ApiError> {
     let (device, space) = (device.clone(), space.clone());
     let found = context.instance.lookup(move |instance| instance.view.retired_of(&device, OF_DEVICE_MAX)).await?;
-    let barred =
-        found.iter().filter(|(_, retired)| retired.space.as_ref() == Some(&space) && retired.readmitted_for.is_none());
+    let barred = found.iter().filter(|(_, retired)| retired.space == space && retired.readmitted_for.is_none());
     Ok(barred.map(|(key, retired)| shown(&context.instance, key, retired)).collect())
 }
 
@@ -211,7 +204,7 @@ fn shown(instance: &ServedInstance, key: &PinKey, retired: &Retired) -> RetiredC
     RetiredCertificate {
         fingerprint,
         device_id: retired.device.to_string(),
-        app_id: retired.space.as_ref().map(ToString::to_string),
+        app_id: retired.space.to_string(),
         reason: retired.reason.name(),
         retired_time: times::basic(retired.since),
         expiry_date: retired.not_after.map(times::basic),

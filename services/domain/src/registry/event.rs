@@ -156,8 +156,8 @@ pub enum Event {
     DeviceDeleted { device: DeviceId },
     /// A deleted id may register again, with the certificates that it had last; not with one that was INACTIVE then.
     DeviceReadmitted { device: DeviceId },
-    /// A certificate belongs to no device any more, whatever id it would come to; the device has lost the pin. `not_after` is
-    /// its own, where it is known.
+    /// A certificate that the device has belongs to none any more, whatever id it would come to. `not_after` is its own, where it
+    /// is known.
     CertificateRetired { fingerprint: Fingerprint, device: DeviceId, reason: RetirementReason, not_after: Option<Timestamp> },
     /// That is lifted, for one device or for whichever it comes to.
     CertificateReadmitted { fingerprint: Fingerprint, device: Option<DeviceId> },

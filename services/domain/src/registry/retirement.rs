@@ -56,8 +56,8 @@ impl PinKey {
 pub struct Retired {
     /// The device that it was of.
     pub device: DeviceId,
-    /// The resource space of that device; `None` if the record named a device that never was.
-    pub space: Option<SpaceId>,
+    /// The resource space of that device.
+    pub space: SpaceId,
     pub reason: RetirementReason,
     /// When it was taken away.
     pub since: Timestamp,

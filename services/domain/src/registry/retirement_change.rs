@@ -44,7 +44,7 @@ impl LiftIf {
     fn holds(&self, retired: &Retired) -> bool {
         match self {
             Self::Always => true,
-            Self::OfSpace(space) => retired.space.as_ref() == Some(space),
+            Self::OfSpace(space) => retired.space == *space,
             Self::OfDevice(device) => retired.device == *device,
             Self::EndedBefore(instant) => retired.not_after.is_some_and(|not_after| not_after < *instant),
         }
@@ -56,7 +56,7 @@ impl RetirementChange {
     pub fn of(event: &Event, before: Option<&DeviceEntry>, after: Option<&DeviceEntry>, at: Timestamp) -> Self {
         let mut change = Self::default();
         change.note_released(event, before, after, at);
-        change.note_taken(event, before, after);
+        change.note_taken(event, after);
         change.note_readmitted(event, before, at);
         change
     }
@@ -115,40 +115,35 @@ impl RetirementChange {
                 Some(DeviceEntry::Deleted { .. }) | None => false,
             };
             for (key, pin) in device.pin_keys().filter(|(_, pin)| !kept(pin)) {
-                let (device, space) = (device.id.clone(), Some(device.space.clone()));
+                let (device, space) = (device.id.clone(), device.space.clone());
                 let not_after = pin.not_after.or(told);
                 self.retired.push((key, Retired { device, space, reason, since: at, not_after, readmitted_for: None }));
             }
         }
-        // Whoever has the certificate, or nobody as yet: the record says so of it, not of a pin.
-        if let Event::CertificateRetired { fingerprint, device, .. } = event
-            && self.retired.iter().all(|(key, _)| key.fingerprint != *fingerprint)
-        {
-            let (device, space) = (device.clone(), before.map(|entry| entry.space().clone()));
-            let retired = Retired { device, space, reason, since: at, not_after: told, readmitted_for: None };
-            self.retired.push((PinKey::proven(*fingerprint), retired));
-        }
     }
 
-    /// The fingerprints that a device has come to have.
-    fn note_taken(&mut self, event: &Event, before: Option<&DeviceEntry>, after: Option<&DeviceEntry>) {
+    /// The fingerprints that an event names and its device has. Whether the device has come to have them by this event alone is not
+    /// asked: a view that folds a record again cannot tell.
+    fn note_taken(&mut self, event: &Event, after: Option<&DeviceEntry>) {
         let Some(DeviceEntry::Live(device)) = after else { return };
-        let has = |fingerprint: &Fingerprint| device.credential.pins().any(|pin| pin.fingerprint == *fingerprint);
+        let space = &device.space;
+        let has = |key: PinKey| device.pin_keys().any(|(pinned, _)| pinned == key);
         match event {
             Event::DeviceRegistered { certificate, .. }
             | Event::DeviceCertificatePinned { certificate, .. }
             | Event::DeviceCertificateReplaced { certificate, .. }
-                if has(&Fingerprint::Sha256(certificate.sha256)) =>
+                if has(PinKey::proven(Fingerprint::Sha256(certificate.sha256))) =>
             {
-                self.note_proven(certificate, &device.space);
+                self.note_proven(certificate, space);
             }
-            Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. }
-                if !matches!(before, Some(DeviceEntry::Live(_))) =>
+            Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
+                let typed = primary.iter().chain(secondary).filter(|typed| has(PinKey::typed(**typed, space)));
+                typed.for_each(|fingerprint| self.note_typed(*fingerprint, space));
+            }
+            Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. }
+                if has(PinKey::typed(*fingerprint, space)) =>
             {
-                primary.iter().chain(secondary).for_each(|fingerprint| self.note_typed(*fingerprint, &device.space));
-            }
-            Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. } if has(fingerprint) => {
-                self.note_typed(*fingerprint, &device.space);
+                self.note_typed(*fingerprint, space);
             }
             _ => {}
         }

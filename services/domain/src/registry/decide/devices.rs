@@ -184,7 +184,7 @@ pub(super) fn reset_fingerprint(
 /// has it, one certificate being one device. What an operator of another space typed does not count.
 fn free(devices: &dyn Devices, id: &DeviceId, space: &SpaceId, fingerprint: &Fingerprint) -> Result<(), Rejection> {
     let retired = devices.retired(&PinKey::proven(*fingerprint));
-    if let Some(retired) = retired.filter(|retired| retired.space.as_ref() != Some(space)) {
+    if let Some(retired) = retired.filter(|retired| retired.space != *space) {
         return Err(Rejection::retired(retired, space));
     }
     let holder = collision::keys(*fingerprint, space).iter().find_map(|key| devices.holder(key));

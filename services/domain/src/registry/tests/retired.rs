@@ -249,16 +249,15 @@ fn a_retirement_is_forgotten_after_the_certificates_own_end_and_not_before() {
 
 #[test]
 fn a_batch_forgets_so_many_and_the_rest_is_for_the_next() {
-    let mut registry = Registry::default();
-    let many = limits::RETIRED_FORGOTTEN_MAX + 1;
-    for n in 0..many {
-        let mut digest = [0; 32];
-        digest[..8].copy_from_slice(&n.to_be_bytes());
-        let (fingerprint, reason) = (Fingerprint::Sha256(digest), RetirementReason::Replaced);
-        let event = Event::CertificateRetired { fingerprint, device: id("gone"), reason, not_after: Some(NOW) };
-        registry.evolve(&event, NOW);
+    let (world, leaf) = registered();
+    let mut registry = world.registry;
+    let Some(Event::DeviceRegistered { certificate, .. }) = world.history.last() else { panic!("not registered") };
+    for n in 0..=limits::RETIRED_FORGOTTEN_MAX {
+        let mut certificate = certificate.clone();
+        certificate.sha256[..8].copy_from_slice(&n.to_be_bytes());
+        registry.evolve(&Event::DeviceCertificateReplaced { device: id(DEVICE), certificate }, NOW);
     }
-    let later = NOW.plus_s(2 * limits::RETIRED_BEYOND_END_S);
+    let later = leaf.facts.not_after.plus_s(2 * limits::RETIRED_BEYOND_END_S);
     for left in [1, 0] {
         registry.evolve(&forget_retired(&registry, later).unwrap(), later);
         assert_eq!(registry.retired_count(), left);

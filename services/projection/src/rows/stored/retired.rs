@@ -21,7 +21,7 @@ pub(crate) struct RetiredRow {
 struct StoredRetired<'a> {
     applied: u64,
     device: &'a str,
-    space: Option<&'a str>,
+    space: &'a str,
     reason: StoredReason,
     since_ms: i64,
     not_after_ms: Option<i64>,
@@ -41,7 +41,7 @@ pub(crate) fn encode_retired(row: &RetiredRow) -> Result<Vec<u8>, Fault> {
     encode(&StoredRetired {
         applied: applied.0,
         device: retired.device.as_str(),
-        space: retired.space.as_ref().map(|space| space.as_str()),
+        space: retired.space.as_str(),
         reason: match retired.reason {
             RetirementReason::DeviceDeleted => StoredReason::DeviceDeleted,
             RetirementReason::CertificateDeleted => StoredReason::CertificateDeleted,
@@ -58,7 +58,7 @@ pub(crate) fn decode_retired(bytes: &[u8]) -> Result<RetiredRow, Fault> {
     let stored: StoredRetired<'_> = decode(bytes)?;
     let retired = Retired {
         device: id(stored.device)?,
-        space: stored.space.map(id).transpose()?,
+        space: id(stored.space)?,
         reason: match stored.reason {
             StoredReason::DeviceDeleted => RetirementReason::DeviceDeleted,
             StoredReason::CertificateDeleted => RetirementReason::CertificateDeleted,
