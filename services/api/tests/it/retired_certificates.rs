@@ -73,14 +73,14 @@ async fn many_retired_certificates_are_listed_in_pages() {
         operator.post("/devices", wanted).await.ok(201);
         operator.delete(&format!("/devices/truck_n{n}")).await.ok(204);
     }
-    let (mut found, mut marker) = (Vec::new(), String::new());
+    let (mut found, mut path) = (Vec::new(), format!("{RETIRED}?limit=2"));
     loop {
-        let page = operator.get(&format!("{RETIRED}?limit=2&marker={marker}")).await.ok(200);
+        let page = operator.get(&path).await.ok(200);
         let certificates = page["retired_certificates"].as_array().unwrap();
         assert!(certificates.len() <= 2 && certificates.iter().all(|certificate| certificate["typed"] == true), "{page}");
         found.extend(certificates.iter().map(|certificate| certificate["device_id"].clone()));
         match page["marker"].as_str() {
-            Some(next) => marker = next.to_owned(),
+            Some(next) => path = format!("{RETIRED}?limit=2&marker={next}"),
             None => break,
         }
     }
