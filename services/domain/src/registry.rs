@@ -11,25 +11,29 @@
 pub(crate) mod collision;
 pub mod command;
 pub mod decide;
+mod default_policy;
 mod device_change;
 pub mod event;
 pub mod evolve;
 mod retirement;
 mod retirement_change;
 pub mod state;
+mod trust;
 pub mod what_if;
 
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide, forget_retired};
+pub use default_policy::BesideDefault;
 pub use device_change::DeviceChange;
 pub use event::{AffectedSessions, Event};
 pub use evolve::evolve_device;
 pub use retirement::{PinKey, Retired, RetirementReason};
 pub use retirement_change::RetirementChange;
 pub use state::{
-    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,
-    Space, Template,
+    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product, ProductDetails,
+    Registry, Slot, Space, Template,
 };
+pub use trust::TrustBasis;
 pub use what_if::{WhatIf, what_if};
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{DeviceChange, DeviceEntry, Devices, Event, PinKey, Retired, RetirementChange, evolve_device},
+    registry::{Configuration, DeviceChange, DeviceEntry, Devices, Event, PinKey, Retired, RetirementChange, evolve_device},
     time::Timestamp,
 };
 
@@ -75,12 +75,12 @@ impl PendingCounts {
 
 impl<D: Devices> PendingDevices<'_, D> {
     /// Takes the event to have happened. Fingerprints follow as [`DeviceChange`] says, retirements as [`RetirementChange`] does.
-    pub(crate) fn apply_pending(&mut self, event: &Event, at: Timestamp, position: Position) {
+    pub(crate) fn apply_pending(&mut self, event: &Event, configuration: &Configuration, at: Timestamp, position: Position) {
         let Some(id) = event.device() else {
             return self.apply_retirements(&RetirementChange::of(event, None, None, at), position);
         };
         let before = self.entry(id);
-        let after = evolve_device(before.clone(), event, at);
+        let after = evolve_device(before.clone(), event, configuration, at);
         let change = DeviceChange::between(before.as_ref(), after.as_ref());
         for (key, holder) in change.holders(id, |key| self.holder(key)) {
             self.pending.holders.insert(key, (position, holder));

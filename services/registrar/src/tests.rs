@@ -9,7 +9,6 @@ mod forgetting;
 mod full;
 mod kills;
 mod log_states;
-mod mortal;
 mod pki;
 mod proofs;
 mod races;

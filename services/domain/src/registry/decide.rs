@@ -127,7 +127,9 @@ fn decide_command(
     context: &Context<'_>,
 ) -> Decided {
     match command {
-        Command::CreateSpace { space, name, default_policy } => spaces::create(configuration, space, name, default_policy),
+        Command::CreateSpace { space, name, default_policy } => {
+            spaces::create(configuration, space, name, default_policy.as_ref())
+        }
         Command::RenameSpace { space, name } => spaces::rename(configuration, space, name),
         Command::DeleteSpace { space } => spaces::delete(configuration, space),
         Command::CreateProduct { space, product, details } => products::create(configuration, space, product, details),
@@ -155,7 +157,7 @@ fn decide_command(
         Command::ConfigureCa { ca, template, self_registration } => {
             cas::configure(configuration, ca, template, *self_registration, context)
         }
-        Command::DeleteCa { ca } => cas::delete(configuration, ca),
+        Command::DeleteCa { ca, distrust } => cas::delete(configuration, ca, *distrust),
         Command::PreRegisterDevice { profile, credential, description, extension_info } => {
             let remarks = [description, extension_info].map(Option::as_deref);
             devices::pre_register(configuration, devices, profile, credential, remarks, context.devices_max())

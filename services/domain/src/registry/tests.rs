@@ -8,4 +8,5 @@ mod failures;
 mod histories;
 mod retired;
 mod table;
+mod trust;
 pub(crate) mod world;

@@ -24,7 +24,7 @@ const RETIRED: u8 = b'T';
 /// Those that were proven and whose end is known, by their end.
 const BY_END: u8 = b'E';
 /// By device; only with the directory.
-const BY_DEVICE: u8 = b'r';
+const BY_DEVICE: u8 = b'k';
 
 impl Rows {
     /// What is remembered of a certificate that was taken away.
