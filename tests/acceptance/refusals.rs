@@ -55,6 +55,7 @@ const TABLE: &[(&str, Said)] = &[
     ("certificate_inactive", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_frozen", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_deleted", Said::Connack(5, 0x87, "closed_sessions")),
+    ("certificate_retired", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_mismatch", Said::Connack(4, 0x86, HERE)),
     ("certificate_mismatch", Said::Connack(4, 0x86, HERE)),
     ("template_not_bound", Said::Connack(5, 0x87, HERE)),
