@@ -191,10 +191,25 @@ impl Rows {
         };
         let id = CertificateId::of(position, &presented.sha256);
         self.database.put(&self.certificate_key(&id), &encode_certificate(&row)?)?;
-        for key in self.certificate_index(&id, &row) {
-            self.database.put(&key, &[])?;
+        self.put_certificate_index(&id, &row)
+    }
+
+    /// Writes what a stop between two writes left out of a certificate. A row that is there stays: by the configuration as it is
+    /// when its record is folded again, its path may not be told any more.
+    pub(crate) fn complete_certificate(
+        &self,
+        device: &DeviceId,
+        position: Position,
+        brought: &Brought<'_>,
+    ) -> Result<(), Fault> {
+        match self.certificate_at(position)? {
+            Some((id, row)) => self.put_certificate_index(&id, &row),
+            None => self.put_certificate(device, position, brought),
         }
-        Ok(())
+    }
+
+    fn put_certificate_index(&self, id: &CertificateId, row: &CertificateRow) -> Result<(), Fault> {
+        self.certificate_index(id, row).iter().try_for_each(|key| self.database.put(key, &[]))
     }
 
     /// Removes the certificate that the record at `position` brought.
