@@ -8,6 +8,7 @@ mod connectors;
 mod debug;
 mod declared;
 mod devices;
+mod distrusted_cas;
 mod events;
 mod health;
 mod history;
@@ -16,6 +17,8 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+pub(crate) mod retired_certificates;
+mod uplinks;
 mod what_if;
 
 use crate::http::route::Routes;
@@ -33,11 +36,14 @@ pub(crate) fn routes() -> Routes {
         .merge(declared::spaces::routes())
         .merge(declared::templates::routes())
         .merge(devices::routes())
+        .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(instances::routes())
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(retired_certificates::routes())
+        .merge(uplinks::routes())
         .merge(what_if::routes())
 }

@@ -10,10 +10,11 @@
 //! must be in force and must, as it stands now, derive the device: so editing a template changes who gets in.
 
 use crate::{
-    certificate::CertificateFacts,
+    certificate::{CertificateFacts, path::Proven},
     fleet::{AvailabilityRules, Instance},
-    ids::{CaId, DeviceId, ProductId, SpaceId},
+    ids::{DeviceId, ProductId, SpaceId},
     limits,
+    policy::ClientId,
     refusal::Refusal,
     registry::{
         Configuration, Device, DeviceEntry, Devices,
@@ -31,6 +32,20 @@ pub struct Identification<'a> {
     pub client_id: &'a str,
     /// User name, as sent.
     pub user_name: Option<&'a str>,
+}
+
+impl<'a> Identification<'a> {
+    /// The client id as policies of `device` may take it. Bound are its device id, its node id, and its standard form. An empty
+    /// one is the device id, which the server assigns (MQTT 5 section 3.1.3.1). All else is a text that any device could send:
+    /// believed, one device would have the topics of another.
+    pub fn client_id_of(&self, device: &'a Device) -> ClientId<'a> {
+        let is_own_form = || StandardForm::of(self).is_some_and(|form| form.device_id == device.id);
+        match self.client_id {
+            "" => ClientId::Bound(device.id.as_str()),
+            own if own == device.id.as_str() || own == device.node_id.as_str() || is_own_form() => ClientId::Bound(own),
+            other => ClientId::Unbound(other),
+        }
+    }
 }
 
 /// The platform's standard form: `{device_id}_0_{0|1}_{YYYYMMDDHH}` with the device id as user name.
@@ -81,18 +96,18 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// Authenticates one connection of a certificate (`facts`) that was proven to chain to `ca`.
+/// Authenticates one connection of a certificate (`facts`) that was proven by `path`, perhaps a while ago.
 pub fn authenticate(
     configuration: &Configuration,
     devices: &dyn Devices,
     instance: &Instance,
     availability: &AvailabilityRules,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Verdict {
-    match recognise(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, path, identification, now) {
         Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
         Ok(Known::Not(Registrable { unknown: true, .. })) if !availability.allow(instance) => {
             Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
@@ -108,18 +123,22 @@ pub fn lost_right(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     device: &DeviceId,
     now: Timestamp,
 ) -> Option<Refusal> {
-    match recognise(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, path, identification, now) {
         Ok(Known::Recognised(recognised)) if recognised.device == *device => None,
         Ok(Known::Recognised(_)) => Some(Refusal::TemplateNoLongerDerives),
         Ok(Known::Not(_)) => Some(match devices.entry(device) {
             Some(DeviceEntry::Live(_)) => Refusal::CertificateMismatch,
             Some(DeviceEntry::Deleted { .. }) | None => Refusal::DeviceDeleted,
         }),
+        // The certificate went with the device: the session is told of the device. Another connection is told of both.
+        Err(Refusal::CertificateRetired) if matches!(devices.entry(device), Some(DeviceEntry::Deleted { .. })) => {
+            Some(Refusal::DeviceDeleted)
+        }
         Err(refusal) => Some(refusal),
     }
 }
@@ -143,11 +162,14 @@ fn recognise(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Result<Known, Refusal> {
-    let ca = configuration.cas.get(ca).filter(|ca| ca.is_verified()).ok_or(Refusal::CaNotTrusted)?;
+    if configuration.distrusts(&path.chain) {
+        return Err(Refusal::CaDistrusted);
+    }
+    let ca = configuration.ca_of(path).ok_or(Refusal::CaNotTrusted)?;
     if !ca.is_valid_at(now) {
         return Err(Refusal::CaExpired);
     }
@@ -158,6 +180,7 @@ fn recognise(
         return Err(Refusal::CertificateExpired);
     }
     let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
+    authentication.candidate.not_retired(devices, None).map_err(refusal)?;
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -187,7 +210,7 @@ impl Authentication<'_> {
                 if derived.device_id != named || derived.product_id != device.product {
                     return Err(Refusal::CertificateMismatch);
                 }
-                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
+                may_replace(&self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(named, None, false))
             }
             CertificateMatch::Unknown => {
@@ -229,7 +252,7 @@ impl Authentication<'_> {
             CertificateMatch::Same { device, active } => pinned_to(*device, active),
             CertificateMatch::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
             CertificateMatch::Other(device) => {
-                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
+                may_replace(&self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(derived.device_id, None, false))
             }
             CertificateMatch::Unknown => Ok(registrable(derived.device_id, None, true)),
@@ -262,11 +285,13 @@ fn registrable(derived: DeviceId, claimed: Option<DeviceId>, unknown: bool) -> K
 /// A rule's no, as a connection gets it. Those that have a refusal of their own take it; the rest keep the rule's words.
 fn refusal(rejection: Rejection) -> Refusal {
     match rejection {
+        Rejection::CaDistrusted => Refusal::CaDistrusted,
         Rejection::TemplateNotBound => Refusal::TemplateNotBound,
         Rejection::SelfRegistrationDisabled => Refusal::SelfRegistrationDisabled,
         Rejection::DeviceHasOtherCertificate(_) => Refusal::CertificateMismatch,
         Rejection::DeviceHasSecret(_) => Refusal::SecretAuthenticated,
         Rejection::DeviceDeleted(_) => Refusal::DeviceDeleted,
+        Rejection::CertificateRetired { .. } => Refusal::CertificateRetired,
         Rejection::DeviceFrozen(_) => Refusal::DeviceFrozen,
         Rejection::DeviceMismatch(_) => Refusal::DeviceMismatch,
         other => Refusal::RegistrationRejected(Box::new(other)),

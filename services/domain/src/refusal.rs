@@ -9,6 +9,9 @@ pub enum Refusal {
     /// The CA certificate has been deleted or is not verified.
     #[error("the CA certificate is no longer trusted by this instance")]
     CaNotTrusted,
+    /// A CA that stands above the certificate was deleted with distrust.
+    #[error("the chain leads through a CA that this instance distrusts")]
+    CaDistrusted,
     /// The CA certificate is outside its validity.
     #[error("the CA certificate is not within its validity")]
     CaExpired,
@@ -27,6 +30,9 @@ pub enum Refusal {
     /// The device was deleted; an operator must readmit it.
     #[error("the device was deleted and has not been readmitted")]
     DeviceDeleted,
+    /// The certificate was taken away from its device; an operator must readmit it.
+    #[error("the device certificate was taken away from its device and has not been readmitted")]
+    CertificateRetired,
     /// Client id and user name name a device that does not exist, and the certificate makes another or none.
     #[error("client id and user name name a device that this certificate does not belong to")]
     DeviceMismatch,
@@ -128,12 +134,14 @@ macro_rules! codes {
 
 codes! {
     Refusal::CaNotTrusted => "ca_not_trusted",
+    Refusal::CaDistrusted => "ca_distrusted",
     Refusal::CaExpired => "ca_expired",
     Refusal::CertificateExpired => "certificate_expired",
     Refusal::CertificateNotYetValid => "certificate_not_yet_valid",
     Refusal::CertificateInactive => "certificate_inactive",
     Refusal::DeviceFrozen => "device_frozen",
     Refusal::DeviceDeleted => "device_deleted",
+    Refusal::CertificateRetired => "certificate_retired",
     Refusal::DeviceMismatch => "device_mismatch",
     Refusal::CertificateMismatch => "certificate_mismatch",
     Refusal::TemplateNotBound => "template_not_bound",
@@ -184,10 +192,12 @@ impl Refusal {
             | Self::TakenOver
             | Self::SlowConsumer => Fault::Device,
             Self::CaNotTrusted
+            | Self::CaDistrusted
             | Self::CaExpired
             | Self::CertificateInactive
             | Self::DeviceFrozen
             | Self::DeviceDeleted
+            | Self::CertificateRetired
             | Self::TemplateNotBound
             | Self::SelfRegistrationDisabled
             | Self::SelfRegistrationUnavailable

@@ -19,8 +19,8 @@ mod stream;
 use std::{collections::BTreeSet, sync::Arc};
 
 use rollcall_domain::{
-    ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
-    registry::Device,
+    ids::{DeviceId, Incarnation, InstanceId, Position, SpaceId},
+    registry::{Device, PinKey, Retired},
     time::Timestamp,
 };
 use rollcall_log::log::RegistryLog;
@@ -145,14 +145,30 @@ impl DirectoryView {
         self.state().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
     }
 
-    /// The certificates that were proven by a CA certificate and are pinned, newest first, from before `after`.
-    pub fn devices_of_ca(&self, ca: &CaId, after: Option<CertificateId>, max: usize) -> Option<Vec<ListedCertificate>> {
-        self.state().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
+    /// The certificates that are pinned and were proven by a path through a CA, by name and key, newest first, from before
+    /// `after`.
+    pub fn certificates_below(
+        &self,
+        ca: &[u8; 32],
+        after: Option<CertificateId>,
+        max: usize,
+    ) -> Option<Vec<ListedCertificate>> {
+        self.state().look_in_directory(|rows| certificates::below(rows, ca, after, max))
     }
 
     /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.
     pub fn history(&self, device: &DeviceId, before: Option<Position>, max: usize) -> Option<Vec<Position>> {
         self.state().look_in_directory(|rows| rows.history(device, before, max))
+    }
+
+    /// The certificates that were taken away from a device, at most `max`.
+    pub fn retired_of(&self, device: &DeviceId, max: usize) -> Option<Vec<(PinKey, Retired)>> {
+        self.state().look_in_directory(|rows| rows.retired_of(device, max))
+    }
+
+    /// The certificates that are retired, by what they are looked up by, from after `after`, at most `max`.
+    pub fn retired_after(&self, after: Option<&PinKey>, max: usize) -> Option<Vec<(PinKey, Retired)>> {
+        self.state().look_in_directory(|rows| rows.retired_after(after, max))
     }
 
     /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rollcall_domain::{
     ids::{DeviceId, Incarnation, Position},
-    registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
+    registry::{Actor, Configuration, DeviceEntry, Event, RetirementChange, evolve::evolve_device},
 };
 use rollcall_log::{
     codec::{AnyEvent, Record},
@@ -19,7 +19,7 @@ use rollcall_log::{
 use crate::{
     files::{Fault, decode},
     foreign::ForeignSeen,
-    rows::{Counts, Row, RowStats, Rows, StoredProgress, StoredSealing, presented},
+    rows::{Brought, Counts, Row, RowStats, Rows, StoredProgress, StoredSealing},
 };
 
 /// One generation and how far it has been folded.
@@ -72,7 +72,7 @@ impl Fold {
             point: point(&progress),
             foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
             foreign_since: None,
-            stats: RowStats { live: progress.live, sum: progress.rows_sum },
+            stats: RowStats { live: progress.live, retired: progress.retired, sum: progress.rows_sum },
             counts: None,
             configuration: Arc::new(configuration),
             configured_at,
@@ -110,7 +110,7 @@ impl Fold {
             AnyEvent::Fleet(_) | AnyEvent::Log(_) => false,
         };
         if let Actor::Operator(_) = record.actor {
-            self.rows.put_ruled(&record.cause, position)?;
+            self.rows.put_ruled(&record.cause, position, record.time)?;
         }
         Ok(configured)
     }
@@ -149,6 +149,7 @@ impl Fold {
             foreign: self.foreign.map(|seen| (seen.count, seen.last.0)),
             incarnation: self.incarnation.0,
             live: self.stats.live,
+            retired: self.stats.retired,
             rows_sum: self.stats.sum,
             stream: &self.stream.0,
         })
@@ -175,23 +176,35 @@ impl Fold {
     }
 
     fn fold_device(&mut self, record: &Record, event: &Event, position: Position) -> Result<(), Fault> {
-        let Some(id) = event.device() else { return Ok(()) };
+        let Some(id) = event.device() else {
+            let change = RetirementChange::of(event, None, None, record.time);
+            return self.rows.apply_retirements(&change, position, &mut self.stats);
+        };
         self.rows.put_history(id, position)?;
         let old = self.rows.row(id)?;
-        let brought = presented(event);
+        let brought = Brought::by(event, &self.configuration);
         if let Some(row) = &old
             && row.applied >= position
         {
-            // Done before a stop, and counted by the audit; the indexes may have been left out.
+            // Done before a stop, and counted by the audit; the indexes may have been left out. What it retired was written before
+            // the row. What it lifted may be barred again, by an earlier record that has just been folded again.
+            let lifted = RetirementChange::of(event, None, Some(&row.entry), record.time).lifting();
+            self.rows.apply_retirements(&lifted, position, &mut self.stats)?;
             self.rows.put_index(id, &row.entry)?;
             self.rows.put_directory_keys(id, row)?;
             let brought = brought.filter(|_| row.certificates.contains(&position));
-            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, brought));
+            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, &brought));
         }
-        let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, record.time);
-        let brought = brought.map(|brought| (position, brought));
+        let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, &self.configuration, record.time);
+        let brought = brought.as_ref().map(|brought| (position, brought));
         let certificates = self.rows.certificates_after(old.as_ref(), entry.as_ref(), brought)?;
-        let created = old.as_ref().map_or(position, |row| row.created);
+        let change = RetirementChange::of(event, old.as_ref().map(|row| &row.entry), entry.as_ref(), record.time);
+        self.rows.apply_retirements(&change, position, &mut self.stats)?;
+        // One that was deleted and is entered again is another device.
+        let same = old.as_ref().filter(|old| {
+            matches!((&old.entry, &entry), (DeviceEntry::Live(_), _) | (_, None | Some(DeviceEntry::Deleted { .. })))
+        });
+        let created = same.map_or(position, |row| row.created);
         let new = entry.map(|entry| Row { applied: position, created, certificates, entry });
         self.put(id, old.as_ref(), new.as_ref(), brought)
     }
@@ -202,7 +215,7 @@ impl Fold {
         id: &DeviceId,
         old: Option<&Row>,
         new: Option<&Row>,
-        brought: Option<(Position, &PresentedCertificate)>,
+        brought: Option<(Position, &Brought<'_>)>,
     ) -> Result<(), Fault> {
         let certificates = new.map_or(&[][..], |new| &new.certificates);
         for gone in old.iter().flat_map(|old| &old.certificates).filter(|known| !certificates.contains(known)) {

@@ -8,23 +8,28 @@
 mod certificate;
 mod counts;
 pub(crate) mod index;
+mod pin_key;
+mod retired;
 mod stats;
 mod stored;
 
 use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, Device, DeviceChange, DeviceEntry},
+    ids::{DeviceId, Position, ProductId, RequestId, SpaceId},
+    registry::{Configuration, Device, DeviceChange, DeviceEntry, PinKey},
+    time::Timestamp,
 };
 
+#[cfg(test)]
+pub(crate) use self::certificate::presented;
 pub use self::certificate::{CertificateId, ListedCertificate};
 use self::stored::{
     configuration::{decode_configuration, encode_configuration},
     device::encode_row,
 };
 pub(crate) use self::{
-    certificate::presented,
+    certificate::Brought,
     counts::Counts,
     stats::RowStats,
     stored::{
@@ -32,16 +37,24 @@ pub(crate) use self::{
         device::{Row, decode_row},
     },
 };
-use crate::files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key};
+use crate::{
+    files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key},
+    request_age::forgotten_from,
+};
 
 const DEVICE: u8 = b'D';
 const FINGERPRINT: u8 = b'F';
 const MEMBER: u8 = b'M';
 const RULED: u8 = b'R';
+/// Operators' requests by the time from which they may be forgotten.
+const RULED_END: u8 = b'r';
 const CONFIGURATION: u8 = b'C';
 const PROGRESS: u8 = b'P';
 /// Positions that are not ours, as ranges: first → last.
 const FOREIGN: u8 = b'X';
+
+/// Requests forgotten with each that is remembered.
+const FORGOTTEN_AT_ONCE_MAX: usize = 16;
 
 /// One generation of one instance.
 pub(crate) struct Rows {
@@ -62,11 +75,11 @@ impl Rows {
     }
 
     /// The live device that has a fingerprint pinned.
-    pub(crate) fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<DeviceId>, Fault> {
-        let Some(found) = self.database.get(&self.fingerprint_key(fingerprint))? else { return Ok(None) };
+    pub(crate) fn holder(&self, key: &PinKey) -> Result<Option<DeviceId>, Fault> {
+        let Some(found) = self.database.get(&self.pin_key(key))? else { return Ok(None) };
         let id = device_id(found.as_ref())?;
         let holds = matches!(self.entry(&id)?, Some(DeviceEntry::Live(device))
-            if device.credential.pins().any(|pin| pin.fingerprint == *fingerprint));
+            if device.pin_keys().any(|(pinned, _)| pinned == *key));
         Ok(holds.then_some(id))
     }
 
@@ -90,9 +103,35 @@ impl Rows {
         found.map(|found| decode::<u64>(found.as_ref()).map(Position)).transpose()
     }
 
-    /// Remembers where an operator's request came to a record.
-    pub(crate) fn put_ruled(&self, request: &RequestId, position: Position) -> Result<(), Fault> {
-        self.database.put(&self.key(RULED, &[request.as_str().as_bytes()]), &encode(&position.0)?)
+    /// Remembers where an operator's request came to a record, and forgets some of what is too old beside it.
+    pub(crate) fn put_ruled(&self, request: &RequestId, position: Position, recorded_at: Timestamp) -> Result<(), Fault> {
+        self.forget_ruled(recorded_at)?;
+        let stored = encode(&position.0)?;
+        if let Some(end) = forgotten_from(request, recorded_at) {
+            self.database.put(&self.ruled_end_key(end, request.as_str().as_bytes()), &stored)?;
+        }
+        self.database.put(&self.key(RULED, &[request.as_str().as_bytes()]), &stored)
+    }
+
+    /// More than one is forgotten with each that is remembered, so that a long list gets shorter; not all of it, so that no record
+    /// takes long to fold.
+    fn forget_ruled(&self, now: Timestamp) -> Result<(), Fault> {
+        let (from, to) = (self.key(RULED_END, &[]), self.ruled_end_key(now, &[]));
+        let request_at = to.len();
+        for ended in self.database.walk((from, to), false)?.take(FORGOTTEN_AT_ONCE_MAX) {
+            let (end, position) = ended?;
+            // One that has come to another record since is known by that one.
+            let key = self.key(RULED, &[end.get(request_at..).unwrap_or_default()]);
+            self.remove_if(&key, |known| known == position.as_ref())?;
+            self.database.remove(&end)?;
+        }
+        Ok(())
+    }
+
+    fn ruled_end_key(&self, end: Timestamp, request: &[u8]) -> Vec<u8> {
+        // As an unsigned number, so that the earliest sorts first.
+        let end = end.unix_ms().cast_unsigned() ^ (1 << 63);
+        self.key(RULED_END, &[&[&end.to_be_bytes()[..], request].concat()])
     }
 
     /// The configuration, with the position of the record that changed it last.
@@ -154,7 +193,7 @@ impl Rows {
         let change = DeviceChange::between(old.map(|old| &old.entry), new.map(|new| &new.entry));
         for released in &change.released {
             // Another device may have come to hold the fingerprint; what leads there stays.
-            self.remove_if(&self.fingerprint_key(released), |holder| holder == id.as_str().as_bytes())?;
+            self.remove_if(&self.pin_key(released), |holder| holder == id.as_str().as_bytes())?;
         }
         let member = new.and_then(|new| self.member_key(id, &new.entry));
         let was_member = old.and_then(|old| self.member_key(id, &old.entry));
@@ -191,11 +230,11 @@ impl Rows {
         }
     }
 
-    /// Lets fingerprints that no live device holds lead to a device.
-    fn pin(&self, id: &DeviceId, pinned: &[Fingerprint]) -> Result<(), Fault> {
+    /// Lets what no live device holds lead to a device.
+    fn pin(&self, id: &DeviceId, pinned: &[PinKey]) -> Result<(), Fault> {
         for pinned in pinned {
             if self.holder(pinned)?.is_none() {
-                self.database.put(&self.fingerprint_key(pinned), id.as_str().as_bytes())?;
+                self.database.put(&self.pin_key(pinned), id.as_str().as_bytes())?;
             }
         }
         Ok(())
@@ -211,7 +250,7 @@ impl Rows {
         }
     }
 
-    /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
+    /// Reads every row of a device or a retired certificate: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit no device, only after an unclean stop.
     pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
         let (mut stats, mut counts) = (RowStats::default(), Counts::default());
@@ -230,6 +269,7 @@ impl Rows {
             }
             Ok(Scan::Next)
         })?;
+        self.audit_retired(&mut stats)?;
         Ok((stats, counts))
     }
 
@@ -264,14 +304,10 @@ impl Rows {
         Some(self.key(MEMBER, &parts.map(str::as_bytes)))
     }
 
-    fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {
-        let kind: &[u8] = match fingerprint {
-            Fingerprint::Sha256(_) => &[1],
-            Fingerprint::Sha1(_) => &[2],
-        };
-        let mut key = self.key(FINGERPRINT, &[kind]);
-        key.extend_from_slice(fingerprint.as_bytes());
-        key
+    fn pin_key(&self, key: &PinKey) -> Vec<u8> {
+        let mut row = self.key(FINGERPRINT, &[]);
+        pin_key::write_pin_key(&mut row, key);
+        row
     }
 
     pub(crate) fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {

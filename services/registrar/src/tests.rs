@@ -5,10 +5,10 @@
 mod announcing;
 mod answers;
 mod foreign;
+mod forgetting;
 mod full;
 mod kills;
 mod log_states;
-mod mortal;
 mod pki;
 mod proofs;
 mod races;

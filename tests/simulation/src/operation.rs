@@ -6,14 +6,13 @@ use std::collections::BTreeSet;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint},
-    registry::{Device, DeviceEntry, Devices, Registry, Slot},
+    registry::{Device, DeviceEntry, Devices, Registry, Slot, command::Distrust},
 };
 
 use crate::{
-    certificates::{CAS, Leaf},
-    link::Sight,
-    memory_log::{Faults, SplitMix},
-    world::{ca, other_product, product},
+    certificates::{CAS, Leaf, ca},
+    memory_log::{Faults, Sight, SplitMix},
+    world::{other_product, product},
 };
 
 /// A certificate of the pool: its CA and its place there.
@@ -79,6 +78,8 @@ pub(crate) enum Operation {
     Readmit(DeviceId),
     ResetFingerprint(DeviceId, Slot, Option<Typed>),
     SwitchCertificate(DeviceId, Typed, bool),
+    DeleteCertificate(DeviceId, Typed),
+    ReadmitCertificate(Typed, Option<DeviceId>),
     /// The template makes devices of the other product.
     EditTemplate {
         other: bool,
@@ -89,7 +90,7 @@ pub(crate) enum Operation {
     SelfRegistration {
         on: bool,
     },
-    DeleteCa(usize),
+    DeleteCa(usize, Distrust),
     Trust(usize),
     ChangePolicy {
         deny: bool,
@@ -186,7 +187,7 @@ impl Chooser {
         if !self.one_in(3)
             && let Some((device, certificate)) = self.of(&known).cloned()
         {
-            let named = (certificate.ca == 1 || !self.one_in(3)).then_some(device);
+            let named = (certificate.ca != 0 || !self.one_in(3)).then_some(device);
             return Connection { connector, certificate, named };
         }
         let certificate = self.certificate();
@@ -224,6 +225,11 @@ impl Chooser {
         let entry = registry.entry(&device);
         let live = match &entry {
             Some(DeviceEntry::Live(device)) => device,
+            Some(DeviceEntry::Deleted { .. }) if self.one_in(3) => {
+                let certificate = self.certificate();
+                let fingerprint = [None, Some(certificate.sha1()), Some(certificate.sha256())][self.below(3)];
+                return Operation::PreRegister(device, fingerprint);
+            }
             Some(DeviceEntry::Deleted { .. }) => return Operation::Readmit(device),
             None if self.one_in(4) => return Operation::Delete(device),
             None => return self.pre_registration(registry),
@@ -233,7 +239,12 @@ impl Chooser {
             0 | 1 if live.frozen => Operation::Unfreeze(device),
             0 | 1 => Operation::Freeze(device),
             2 => Operation::Delete(device),
+            3 if self.one_in(4) => {
+                let named = self.one_in(2).then_some(device);
+                Operation::ReadmitCertificate(self.certificate().sha256(), named)
+            }
             3 => match self.of(&pins) {
+                Some((fingerprint, _)) if self.one_in(2) => Operation::DeleteCertificate(device, *fingerprint),
                 Some((fingerprint, active)) => Operation::SwitchCertificate(device, *fingerprint, !active),
                 None => Operation::Delete(device),
             },
@@ -258,7 +269,10 @@ impl Chooser {
             0 => Operation::EditTemplate { other: self.one_in(2) },
             1 => Operation::BindTemplate { bound: !self.one_in(3) },
             2 => Operation::SelfRegistration { on: !self.one_in(3) },
-            3 => Operation::DeleteCa(self.below(CAS.len())),
+            3 => {
+                let distrust = if self.one_in(2) { Distrust::No } else { Distrust::UnlessRenewed };
+                Operation::DeleteCa(self.below(CAS.len()), distrust)
+            }
             _ => Operation::ChangePolicy { deny: self.one_in(2) },
         }
     }

@@ -7,9 +7,13 @@ use std::collections::BTreeMap;
 
 use rollcall_domain::{
     authenticate::{Verdict, authenticate},
+    certificate::path::Proven,
     fleet::AvailabilityRules,
-    ids::{DeviceId, Position},
-    registry::{Devices, Registry},
+    ids::{DeviceId, Fingerprint, Position},
+    registry::{
+        Devices, Event, Registry, Slot,
+        event::{DeclaredCredential, DeviceProfile},
+    },
     time::Timestamp,
 };
 use tokio::time::Instant;
@@ -20,8 +24,8 @@ use crate::{
     certificates::CAS,
     client::Client,
     history::History,
-    link::Sight,
-    world::{Connector, STALE_ADMISSION, World, ca},
+    memory_log::{Ruling, Sight},
+    world::{Connector, STALE_ADMISSION, World},
 };
 
 /// A bound counts from the last confirmation, which may be so much later than the moment from which a view lacked something.
@@ -69,20 +73,86 @@ pub(crate) fn who_lost_the_right_has_no_session(world: &World, clients: &[Vec<Cl
     Ok(())
 }
 
+/// By the path that the session came by, which is one of those that there are.
 fn right(world: &World, registry: &Registry, client: &Client) -> Verdict {
     let now = Timestamp::from_unix_ms(world.clock.unix_ms());
-    let of_ca = |number: &usize| CAS[*number].leaves.iter().any(|leaf| std::ptr::eq(leaf, client.leaf));
-    let number = (0..CAS.len()).find(of_ca).expect("every client's certificate is of the pool");
-    authenticate(
-        &registry.configuration,
-        registry,
-        &world.profile,
-        &AvailabilityRules::default(),
-        &client.leaf.facts,
-        &ca(number),
-        &client.claim.identification(),
-        now,
-    )
+    let by = |path: &Proven| {
+        authenticate(
+            &registry.configuration,
+            registry,
+            &world.profile,
+            &AvailabilityRules::default(),
+            &client.leaf.facts,
+            path,
+            &client.claim.identification(),
+            now,
+        )
+    };
+    let mut verdicts = client.leaf.paths.iter().map(by);
+    let first = verdicts.next().expect("every certificate of the pool has a path");
+    let is_this = |verdict: &Verdict| matches!(verdict, Verdict::Accept(device) if device.device == client.device);
+    if is_this(&first) { first } else { verdicts.find(is_this).unwrap_or(first) }
+}
+
+/// A certificate that a CA had proven for a device and that was taken away from it connects nobody, whatever the client id,
+/// template or pre-registration, until an operator gives it back.
+pub(crate) fn f39_what_was_taken_away_connects_nobody(world: &World, clients: &[Vec<Client>; 2]) -> Result<(), Violation> {
+    for (place, clients) in clients.iter().enumerate() {
+        let position = world.connectors[place].view.status().borrow().position;
+        let taken = taken_away(&world.history, position);
+        let live = clients.iter().filter(|client| client.end().is_none());
+        for client in live.filter(|client| taken.contains_key(&client.leaf.facts.sha256)) {
+            let how = format!("{} is connected to connector {place}, whose view is at {position}", client.device);
+            return violated("a certificate that was taken away connects nobody", how);
+        }
+    }
+    Ok(())
+}
+
+/// Certificates (SHA-256) that were taken away up to a position and not given back since, with the device that they were of. Said
+/// without the domain's own words for it; of what operators only typed it says nothing.
+fn taken_away(history: &History, position: Position) -> BTreeMap<[u8; 32], DeviceId> {
+    let (mut proven, mut taken) = (BTreeMap::<DeviceId, [u8; 32]>::new(), BTreeMap::new());
+    for event in history.events(position) {
+        match event {
+            Event::DeviceRegistered { profile: DeviceProfile { device, .. }, certificate, .. }
+            | Event::DeviceCertificatePinned { device, certificate }
+            | Event::DeviceCertificateReplaced { device, certificate } => {
+                taken.remove(&certificate.sha256);
+                if let Some(replaced) = proven.insert(device.clone(), certificate.sha256) {
+                    taken.insert(replaced, device.clone());
+                }
+            }
+            Event::DeviceDeleted { device } => {
+                taken.extend(proven.remove(device).map(|sha256| (sha256, device.clone())));
+            }
+            Event::CertificateRetired { device, fingerprint: Fingerprint::Sha256(sha256), .. } => {
+                taken.extend(proven.remove(device).filter(|of| of == sha256).map(|sha256| (sha256, device.clone())));
+            }
+            Event::DeviceReadmitted { device } => taken.retain(|_, of| of != device),
+            Event::CertificateReadmitted { fingerprint, .. } => give_back(&mut taken, fingerprint),
+            Event::DeviceFingerprintReset { device, slot, fingerprint } => {
+                let replaced = (*slot == Slot::Primary).then(|| proven.remove(device)).flatten();
+                if let Some(Fingerprint::Sha256(_)) = fingerprint {
+                    taken.extend(replaced.map(|sha256| (sha256, device.clone())));
+                }
+                fingerprint.iter().for_each(|fingerprint| give_back(&mut taken, fingerprint));
+            }
+            Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
+                primary.iter().chain(secondary).for_each(|fingerprint| give_back(&mut taken, fingerprint));
+            }
+            _ => {}
+        }
+    }
+    taken
+}
+
+fn give_back(taken: &mut BTreeMap<[u8; 32], DeviceId>, fingerprint: &Fingerprint) {
+    for facts in CAS.iter().flat_map(|ca| &ca.leaves).map(|leaf| &leaf.facts) {
+        if [Fingerprint::Sha256(facts.sha256), Fingerprint::Sha1(facts.sha1)].contains(fingerprint) {
+            taken.remove(&facts.sha256);
+        }
+    }
 }
 
 /// What a connector counts as sessions is what devices hold for connected.
@@ -92,6 +162,21 @@ pub(crate) fn sessions_are_counted(connector: &Connector, connected: usize) -> R
         true => Ok(()),
         false => violated("a session is a connection", format!("{counted} sessions, {connected} connected devices")),
     }
+}
+
+/// What an operator was told stays true: a command that was rejected never comes to a record, and one that was accepted to none
+/// beyond the position that it was accepted at.
+pub(crate) fn an_answer_is_final(world: &World) -> Result<(), Violation> {
+    for (request, told) in &world.answers {
+        let accepted_at = match told {
+            Ruling::Accepted { position } => Some(*position),
+            Ruling::Rejected(_) => None,
+        };
+        if let Some(late) = world.history.caused_by(request).find(|position| Some(*position) > accepted_at) {
+            return violated("an answer is final", format!("{request} was told {told:?}, and came to a record at {late}"));
+        }
+    }
+    Ok(())
 }
 
 /// No device is registered that there is already, whatever was delivered twice or decided again.

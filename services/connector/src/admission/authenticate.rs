@@ -78,12 +78,12 @@ fn authenticate(instance: &Instance, client: &Client<'_>) -> Result<(Verdict, (u
         &instance.profile(),
         &instance.availability,
         &client.verified.facts,
-        &client.verified.ca,
+        &client.verified.path,
         &client.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
-    // A lookup that met damage found nothing, which says nothing of the device. Who was found was found.
-    if !matches!(verdict, Verdict::Accept(_)) && instance.view.lookups_damaged() != damaged {
+    // A lookup that met damage found nothing, which says nothing of the device, nor that its certificate is not retired.
+    if instance.view.lookups_damaged() != damaged {
         return Err(Refusal::NotReady);
     }
     Ok((verdict, at))
@@ -93,7 +93,7 @@ fn certificate_connect(client: &Client<'_>, claimed: Option<DeviceId>, chain: Ch
     CertificateConnect {
         claimed,
         sha256: client.verified.facts.sha256,
-        ca: client.verified.ca.clone(),
+        ca: client.verified.path.ca.clone(),
         source: client.source,
         chain,
     }

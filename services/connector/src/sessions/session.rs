@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 use rollcall_domain::{
     authenticate::{Identification, Recognised},
-    certificate::CertificateFacts,
-    ids::CaId,
+    certificate::{CertificateFacts, path::Proven},
     policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
     registry::{Configuration, Device, DeviceEntry, Devices},
     time::Timestamp,
@@ -22,8 +21,8 @@ pub(crate) struct Session {
     pub(crate) client_id: Box<str>,
     pub(crate) user_name: Option<Box<str>>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
     /// What waits for its connection.
     pub(crate) mailbox: Mailbox,
@@ -42,8 +41,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) device: Recognised,
     pub(crate) identification: Identification<'a>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
 }
 
@@ -56,7 +55,7 @@ impl Session {
             client_id: opening.identification.client_id.into(),
             user_name: opening.identification.user_name.map(Into::into),
             facts: opening.facts,
-            ca: opening.ca,
+            path: opening.path,
             since: opening.since,
             mailbox: Mailbox::new(bounds),
             acknowledged: AtomicBool::new(false),
@@ -74,17 +73,19 @@ impl Session {
     /// Whether policies let the device do this on a custom topic, or with a custom filter.
     pub(crate) fn permits(&self, action: Action, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
         let Some(record) = self.record(devices) else { return false };
-        permits(configuration.policies_of(&record), action, topic, self.variables())
+        permits(configuration.policies_of(&record), action, topic, self.variables(&record))
     }
 
     /// Whether a policy forbids that a message on this custom topic is delivered, whatever filter it came by.
     pub(crate) fn forbids_delivery(&self, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
         let Some(record) = self.record(devices) else { return true };
-        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables())
+        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables(&record))
     }
 
-    fn variables(&self) -> Variables<'_> {
-        Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product }
+    fn variables<'a>(&'a self, record: &'a Device) -> Variables<'a> {
+        let client_id = self.identification().client_id_of(record);
+        let (device_id, product_id) = (&self.device.device, &self.device.product);
+        Variables { device_id, node_id: &record.node_id, client_id, product_id }
     }
 
     /// Whose a topic or filter is, seen from this device.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
 
 mod client;
+mod distrust;
 mod drain;
 mod first_connection;
 mod goodbye;

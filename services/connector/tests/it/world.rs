@@ -292,7 +292,7 @@ async fn open_store(folder: &Path) -> Store {
 /// A resource space with a product `truck` and a template that makes `truck_<CN>` of a certificate.
 pub(crate) async fn set_up(registrar: &Registrar, space: &str) {
     let space: SpaceId = id(space);
-    let default_policy: PolicyId = id(&format!("default-{space}"));
+    let default_policy: Option<PolicyId> = Some(id(&format!("default-{space}")));
     registrar.command(Command::CreateSpace { space: space.clone(), name: "Space".into(), default_policy }).await;
     create_product(registrar, &space, "truck").await;
     create_template(registrar, "template", "truck").await;
@@ -311,14 +311,19 @@ pub(crate) async fn create_product(registrar: &Registrar, space: &SpaceId, produ
     registrar.command(Command::CreateProduct { space: space.clone(), product, details }).await;
 }
 
-pub(crate) async fn create_template(registrar: &Registrar, template: &str, product: &str) {
+/// Makes `<product>_<CN>` of a certificate.
+pub(crate) fn template_body(product: &str) -> TemplateDraft {
     let cn = "iotda::certificate::common_name".to_owned();
-    let body = TemplateDraft {
+    TemplateDraft {
         parameters: vec![(cn.clone(), "String".into())],
         node_id: Some(DraftValue::Ref(cn)),
         product_id: Some(DraftValue::Static(product.into())),
         ..TemplateDraft::default()
-    };
+    }
+}
+
+pub(crate) async fn create_template(registrar: &Registrar, template: &str, product: &str) {
+    let body = template_body(product);
     let (template, name): (TemplateId, _) = (id(template), template.into());
     registrar.command(Command::CreateTemplate { template, name, description: "".into(), body }).await;
 }

@@ -52,7 +52,9 @@ pub enum Command {
     CreateSpace {
         space: SpaceId,
         name: Box<str>,
-        default_policy: PolicyId,
+        /// The id of the policy that it gets, which allows every custom topic; `None`: it gets none, and nothing is allowed
+        /// there until a policy of its own says so.
+        default_policy: Option<PolicyId>,
     },
     RenameSpace {
         space: SpaceId,
@@ -130,6 +132,7 @@ pub enum Command {
     },
     DeleteCa {
         ca: CaId,
+        distrust: Distrust,
     },
     PreRegisterDevice {
         profile: DeviceProfile,
@@ -167,12 +170,33 @@ pub enum Command {
         fingerprint: Fingerprint,
         active: bool,
     },
+    /// Take a certificate away from its device, for good.
+    DeleteCertificate {
+        device: DeviceId,
+        fingerprint: Fingerprint,
+    },
+    /// Let a retired certificate be used again: by this device, or by whichever it comes to.
+    ReadmitCertificate {
+        fingerprint: Fingerprint,
+        device: Option<DeviceId>,
+    },
     DeleteDevice {
         device: DeviceId,
     },
     ReadmitDevice {
         device: DeviceId,
     },
+}
+
+/// Whether a CA certificate is deleted because its CA, a name and a key, is not believed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// This certificate is not needed; its CA may stand above devices all the same.
+    No,
+    Yes,
+    /// As [`Self::Yes`], unless another certificate of the same CA is verified: then it was a renewal. Nor for one that was
+    /// never verified.
+    UnlessRenewed,
 }
 
 /// What to do with a CA certificate's template.

@@ -3,7 +3,10 @@
 
 use rollcall_domain::{
     fleet::FleetCommand,
-    registry::{Command, Request, RequestBody, command::TemplateChange},
+    registry::{
+        Command, Request, RequestBody,
+        command::{Distrust, TemplateChange},
+    },
 };
 use rollcall_schemas::request::{
     Request as WireRequest,
@@ -95,7 +98,7 @@ fn command_to_wire(command: &Command) -> Ask {
         Command::CreateSpace { space, name, default_policy } => wire::CreateSpace {
             space: space.to_string(),
             name: name.to_string(),
-            default_policy: default_policy.to_string(),
+            default_policy: default_policy.as_ref().map(ToString::to_string),
         }
         .into(),
         Command::RenameSpace { space, name } => {
@@ -162,7 +165,9 @@ fn command_to_wire(command: &Command) -> Ask {
             self_registration: *self_registration,
         }
         .into(),
-        Command::DeleteCa { ca } => wire::DeleteCa { ca: ca.to_string() }.into(),
+        Command::DeleteCa { ca, distrust } => {
+            wire::DeleteCa { ca: ca.to_string(), distrust: distrust_to_wire(*distrust) }.into()
+        }
         Command::PreRegisterDevice { profile, credential, description, extension_info } => wire::PreRegisterDevice {
             profile: part::profile_to_wire(profile),
             credential: part::credential_to_wire(credential),
@@ -198,6 +203,15 @@ fn command_to_wire(command: &Command) -> Ask {
         }
         .into(),
         Command::DeleteDevice { device } => wire::DeleteDevice { device: device.to_string() }.into(),
+        Command::DeleteCertificate { device, fingerprint } => {
+            wire::DeleteCertificate { device: device.to_string(), fingerprint: part::fingerprint_to_wire(fingerprint) }
+                .into()
+        }
+        Command::ReadmitCertificate { fingerprint, device } => wire::ReadmitCertificate {
+            fingerprint: part::fingerprint_to_wire(fingerprint),
+            device: device.as_ref().map(ToString::to_string),
+        }
+        .into(),
         Command::ReadmitDevice { device } => wire::ReadmitDevice { device: device.to_string() }.into(),
     }
 }
@@ -256,7 +270,7 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
         Ask::CreateSpace(it) => Command::CreateSpace {
             space: id("body.space", &it.space)?,
             name: it.name.into(),
-            default_policy: id("body.default_policy", &it.default_policy)?,
+            default_policy: optional_id("body.default_policy", it.default_policy.as_ref())?,
         },
         Ask::RenameSpace(it) => Command::RenameSpace { space: id("body.space", &it.space)?, name: it.name.into() },
         Ask::DeleteSpace(it) => Command::DeleteSpace { space: id("body.space", &it.space)? },
@@ -313,7 +327,7 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
             template: template_change_from_wire(&it.template)?,
             self_registration: it.self_registration,
         },
-        Ask::DeleteCa(it) => Command::DeleteCa { ca: id("body.ca", &it.ca)? },
+        Ask::DeleteCa(it) => Command::DeleteCa { ca: id("body.ca", &it.ca)?, distrust: distrust_from_wire(it.distrust) },
         Ask::PreRegisterDevice(it) => Command::PreRegisterDevice {
             profile: part::profile_from_wire(it.profile)?,
             credential: part::credential_from_wire(it.credential),
@@ -346,9 +360,33 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
             active: it.active,
         },
         Ask::DeleteDevice(it) => Command::DeleteDevice { device: id("body.device", &it.device)? },
+        Ask::DeleteCertificate(it) => Command::DeleteCertificate {
+            device: id("body.device", &it.device)?,
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+        },
+        Ask::ReadmitCertificate(it) => Command::ReadmitCertificate {
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+            device: it.device.map(|device| id("body.device", &device)).transpose()?,
+        },
         Ask::ReadmitDevice(it) => Command::ReadmitDevice { device: id("body.device", &it.device)? },
     };
     Ok(Unaddressed::Registry(RequestBody::Command(command)))
+}
+
+fn distrust_to_wire(distrust: Distrust) -> wire::Distrust {
+    match distrust {
+        Distrust::No => wire::Distrust::No,
+        Distrust::Yes => wire::Distrust::Yes,
+        Distrust::UnlessRenewed => wire::Distrust::UnlessRenewed,
+    }
+}
+
+fn distrust_from_wire(distrust: wire::Distrust) -> Distrust {
+    match distrust {
+        wire::Distrust::No => Distrust::No,
+        wire::Distrust::Yes => Distrust::Yes,
+        wire::Distrust::UnlessRenewed => Distrust::UnlessRenewed,
+    }
 }
 
 fn template_change_to_wire(change: &TemplateChange) -> wire::TemplateChange {

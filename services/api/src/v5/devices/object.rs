@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{http::times, instances::served::ServedInstance};
+use crate::{http::times, instances::served::ServedInstance, rollcall_v1::retired_certificates::RetiredCertificate};
 
 /// The `node_type` of a direct device, which every device is.
 pub(crate) const NODE_TYPE: &str = "GATEWAY";
@@ -102,6 +102,17 @@ pub(crate) struct DeviceShown {
     extension_info: Option<Value>,
 }
 
+/// A device that was added.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceAdded {
+    #[serde(flatten)]
+    pub(crate) device: DeviceShown,
+    /// Certificates that were taken away from a device of this id before, and that it is not let in with until each is
+    /// readmitted. Absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) retired_certificates: Vec<RetiredCertificate>,
+}
+
 impl From<&Tag> for TagShown {
     fn from(tag: &Tag) -> Self {
         Self { tag_key: tag.key.to_string(), tag_value: tag.value.to_string() }
@@ -134,7 +145,8 @@ impl DeviceShown {
         let device = &listed.device;
         let seen = instance.view.seen(&device.id);
         // A device with a proven certificate has connected, although this process may not have seen it.
-        let proven = device.credential.pins().any(|pin| pin.ca.is_some()).then_some(device.registered_at);
+        let proven =
+            device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some()).then_some(device.registered_at);
         Self {
             summary: DeviceSummary::of(instance, &instance.configuration(), device),
             auth_info: AuthInfoShown::from(&device.credential),

@@ -52,9 +52,11 @@ fn prove<'a>(
     let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
     let proven = context.trust.prove(&presented, context.now);
     let (ca, path) = checks.note("chain_leads_to_verified_ca", || {
-        let proven = proven.map_err(Rejection::ChainRefused)?;
-        let ca = configuration.cas.get(&proven.ca).filter(|ca| ca.is_verified());
-        let ca = ca.ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
+        let proven = proven.map_err(chain_refused)?;
+        if configuration.distrusts(&proven.chain) {
+            return Err(Rejection::CaDistrusted);
+        }
+        let ca = configuration.ca_of(&proven).ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
         Ok(((ca, proven.chain), format!("CA certificate {} of resource space {}", ca.id, ca.space)))
     })?;
     checks.note("ca_certificate_within_validity", || {
@@ -83,6 +85,14 @@ fn prove<'a>(
     Ok((Proven { facts, ca, path }, der))
 }
 
+/// A chain that does not hold, as a rejection: that a CA is distrusted has a code of its own.
+pub(super) fn chain_refused(error: PathError) -> Rejection {
+    match error {
+        PathError::Distrusted => Rejection::CaDistrusted,
+        error => Rejection::ChainRefused(error),
+    }
+}
+
 /// A certificate whose chain holds.
 struct Proven<'a> {
     facts: CertificateFacts,
@@ -104,6 +114,10 @@ struct Evaluation<'a> {
 impl Evaluation<'_> {
     fn rule(&self, checks: &mut Checks) -> Decided {
         self.check_validity(checks)?;
+        checks.note("certificate_not_retired", || {
+            self.candidate.as_candidate().not_retired(self.devices, None)?;
+            Ok(((), "it was taken away from no device, or readmitted since".into()))
+        })?;
         match self.derive(checks)? {
             Some((template, derived)) => self.rule_on_derived(template, derived, checks),
             None => self.rule_on_claimed(checks),
@@ -167,7 +181,7 @@ impl Evaluation<'_> {
             CertificateMatch::Other(device) => {
                 let change = template.body.on_certificate_change;
                 checks.note("certificate_may_replace_the_old_one", || {
-                    may_replace(self.configuration, &candidate, &device, change)?;
+                    may_replace(&candidate, &device, change)?;
                     Ok(((), "same CA, newer notBefore, and the template says replace".into()))
                 })?;
                 let (device, certificate) = (device.id, self.certificate());
@@ -225,6 +239,11 @@ impl Evaluation<'_> {
             fields::tags_per_device(&tags)?;
             let detail = format!("{} tags", tags.len());
             Ok((tags, detail))
+        })?;
+        checks.note("room_for_retired_certificates", || {
+            device_rules::room_for_retired(self.devices)?;
+            let retired = self.devices.retired_count();
+            Ok(((), format!("{retired} of {}", crate::limits::RETIRED_PER_INSTANCE_MAX)))
         })?;
         checks.note("device_quota", || {
             device_rules::quota(self.devices, self.context.devices_max())?;

@@ -4,17 +4,23 @@ use crate::{
     ids::Fingerprint,
     registry::{
         event::{DeclaredCredential, DeviceProfile, Event, PolicyTarget, PresentedCertificate},
-        state::{Credential, Device, DeviceEntry, Pin, Slot},
+        state::{Configuration, Credential, Device, DeviceEntry, Pin, Slot},
     },
     time::Timestamp,
 };
 
 /// The entry of the event's device after the event: `None` when there is none (readmitted, or never was).
-/// Only called for events that are about a device; for others the entry is returned unchanged.
-pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -> Option<DeviceEntry> {
+/// Only called for events that are about a device; for others the entry is returned unchanged. `configuration` is that of the
+/// event's position: it says which CA the id in a record of version 1 means.
+pub fn evolve_device(
+    entry: Option<DeviceEntry>,
+    event: &Event,
+    configuration: &Configuration,
+    at: Timestamp,
+) -> Option<DeviceEntry> {
     match (entry, event) {
         (None, Event::DeviceRegistered { profile, certificate, .. }) => {
-            let credential = Credential::Certificates { primary: Some(pin(certificate)), secondary: None };
+            let credential = Credential::Certificates { primary: Some(pin(certificate, configuration)), secondary: None };
             Some(DeviceEntry::Live(new_device(profile, credential, at)))
         }
         (None, Event::DevicePreRegistered { profile, credential, description, extension_info }) => {
@@ -24,25 +30,29 @@ pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -
         }
         (None, _) => None,
         (Some(DeviceEntry::Deleted { .. }), Event::DeviceReadmitted { .. }) => None,
+        // An operator of its own resource space enters it again.
+        (Some(DeviceEntry::Deleted { space, .. }), Event::DevicePreRegistered { profile, .. }) if profile.space == space => {
+            evolve_device(None, event, configuration, at)
+        }
         (Some(deleted @ DeviceEntry::Deleted { .. }), _) => Some(deleted),
-        (Some(DeviceEntry::Live(_)), Event::DeviceDeleted { .. }) => Some(DeviceEntry::Deleted { at }),
+        (Some(DeviceEntry::Live(device)), Event::DeviceDeleted { .. }) => Some(deleted(&device, at)),
         (Some(DeviceEntry::Live(mut device)), event) => {
-            change(&mut device, event);
+            change(&mut device, event, configuration);
             Some(DeviceEntry::Live(device))
         }
     }
 }
 
-fn change(device: &mut Device, event: &Event) {
+fn change(device: &mut Device, event: &Event, configuration: &Configuration) {
     match event {
         Event::DeviceCertificatePinned { certificate, .. } => {
             if let Credential::Certificates { primary: primary @ None, .. } = &mut device.credential {
-                *primary = Some(pin(certificate));
+                *primary = Some(pin(certificate, configuration));
             }
         }
         Event::DeviceCertificateReplaced { certificate, .. } => {
             if let Credential::Certificates { primary: Some(primary), .. } = &mut device.credential {
-                *primary = pin(certificate);
+                *primary = pin(certificate, configuration);
             }
         }
         Event::DeviceUpdated { name, description, extension_info, .. } => {
@@ -61,8 +71,8 @@ fn change(device: &mut Device, event: &Event) {
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
             device.policies.retain(|other| other != policy);
         }
-        // Registered or bound again, readmitted without having been deleted, about a retired certificate, or not about a
-        // device: nothing to change.
+        Event::CertificateRetired { fingerprint, .. } => take_away(device, fingerprint),
+        // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
         _ => {}
     }
 }
@@ -81,6 +91,19 @@ fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
     for pin in [primary, secondary].into_iter().flatten().filter(|pin| pin.fingerprint == *fingerprint) {
         pin.active = active;
     }
+}
+
+fn take_away(device: &mut Device, fingerprint: &Fingerprint) {
+    let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    for place in [primary, secondary] {
+        place.take_if(|pin| pin.fingerprint == *fingerprint);
+    }
+}
+
+/// A readmission gives back what the device had, but not a certificate that an operator had switched off.
+fn deleted(device: &Device, at: Timestamp) -> DeviceEntry {
+    let certificates = device.pin_keys().filter(|(_, pin)| pin.active).map(|(key, _)| key).collect();
+    DeviceEntry::Deleted { at, space: device.space.clone(), certificates }
 }
 
 fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
@@ -111,14 +134,15 @@ fn declared(credential: &DeclaredCredential) -> Credential {
 
 /// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
-    Pin { fingerprint, ca: None, not_before: None, active: true }
+    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, not_after: None, active: true }
 }
 
-fn pin(certificate: &PresentedCertificate) -> Pin {
+fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin {
     Pin {
         fingerprint: Fingerprint::Sha256(certificate.sha256),
-        ca: Some(certificate.ca.clone()),
+        ca_name_and_key_sha256: configuration.prover_of(certificate),
         not_before: Some(certificate.not_before),
+        not_after: certificate.proof.as_ref().map(|proof| proof.not_after),
         active: true,
     }
 }

@@ -5,7 +5,7 @@
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position},
-    registry::{Credential, Device, DeviceEntry, Pin},
+    registry::{Credential, Device, DeviceEntry, Pin, PinKey},
     template::Tag,
     time::Timestamp,
 };
@@ -40,6 +40,9 @@ enum StoredEntry<'a> {
     Live(StoredDevice<'a>),
     Deleted {
         at_ms: i64,
+        space: &'a str,
+        #[serde(borrow)]
+        certificates: Vec<StoredPinKey<'a>>,
     },
 }
 
@@ -55,29 +58,30 @@ struct StoredDevice<'a> {
     tags: Vec<(&'a str, &'a str)>,
     #[serde(borrow)]
     policies: Vec<&'a str>,
-    #[serde(borrow)]
-    credential: StoredCredential<'a>,
+    credential: StoredCredential,
     frozen: bool,
     registered_at_ms: i64,
 }
 
 #[derive(Serialize, Deserialize)]
-enum StoredCredential<'a> {
+enum StoredCredential {
     Secret,
-    Certificates {
-        #[serde(borrow)]
-        primary: Option<StoredPin<'a>>,
-        #[serde(borrow)]
-        secondary: Option<StoredPin<'a>>,
-    },
+    Certificates { primary: Option<StoredPin>, secondary: Option<StoredPin> },
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredPin<'a> {
+struct StoredPin {
     fingerprint: StoredFingerprint,
-    ca: Option<&'a str>,
+    ca_name_and_key_sha256: Option<[u8; 32]>,
     not_before_ms: Option<i64>,
+    not_after_ms: Option<i64>,
     active: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPinKey<'a> {
+    fingerprint: StoredFingerprint,
+    space: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,7 +93,11 @@ enum StoredFingerprint {
 /// Encodes a row.
 pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
     let entry = match &row.entry {
-        DeviceEntry::Deleted { at } => StoredEntry::Deleted { at_ms: at.unix_ms() },
+        DeviceEntry::Deleted { at, space, certificates } => StoredEntry::Deleted {
+            at_ms: at.unix_ms(),
+            space: space.as_str(),
+            certificates: certificates.iter().map(stored_pin_key).collect(),
+        },
         DeviceEntry::Live(device) => StoredEntry::Live(StoredDevice {
             node: device.node_id.as_str(),
             space: device.space.as_str(),
@@ -112,7 +120,11 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
 pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> {
     let row: StoredRow<'_> = decode(bytes)?;
     let entry = match row.entry {
-        StoredEntry::Deleted { at_ms } => DeviceEntry::Deleted { at: Timestamp::from_unix_ms(at_ms) },
+        StoredEntry::Deleted { at_ms, space, certificates } => DeviceEntry::Deleted {
+            at: Timestamp::from_unix_ms(at_ms),
+            space: id(space)?,
+            certificates: certificates.into_iter().map(pin_key).collect::<Result<_, _>>()?,
+        },
         StoredEntry::Live(stored) => DeviceEntry::Live(Device {
             id: device.clone(),
             node_id: id(stored.node)?,
@@ -123,7 +135,7 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
             extension_info: stored.extension_info.map(Into::into),
             tags: stored.tags.iter().map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() }).collect(),
             policies: stored.policies.iter().map(|policy| id(policy)).collect::<Result<_, _>>()?,
-            credential: credential(stored.credential)?,
+            credential: credential(stored.credential),
             frozen: stored.frozen,
             registered_at: Timestamp::from_unix_ms(stored.registered_at_ms),
         }),
@@ -132,7 +144,7 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
     Ok(Row { applied: Position(row.applied), created: Position(row.created), certificates, entry })
 }
 
-fn stored_credential(credential: &Credential) -> StoredCredential<'_> {
+fn stored_credential(credential: &Credential) -> StoredCredential {
     match credential {
         Credential::Secret => StoredCredential::Secret,
         Credential::Certificates { primary, secondary } => StoredCredential::Certificates {
@@ -142,35 +154,53 @@ fn stored_credential(credential: &Credential) -> StoredCredential<'_> {
     }
 }
 
-fn stored_pin(pin: &Pin) -> StoredPin<'_> {
+fn stored_pin(pin: &Pin) -> StoredPin {
     StoredPin {
-        fingerprint: match pin.fingerprint {
-            Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
-            Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
-        },
-        ca: pin.ca.as_ref().map(|ca| ca.as_str()),
+        fingerprint: stored_fingerprint(pin.fingerprint),
+        ca_name_and_key_sha256: pin.ca_name_and_key_sha256,
         not_before_ms: pin.not_before.map(Timestamp::unix_ms),
+        not_after_ms: pin.not_after.map(Timestamp::unix_ms),
         active: pin.active,
     }
 }
 
-fn credential(stored: StoredCredential<'_>) -> Result<Credential, Fault> {
-    Ok(match stored {
+fn credential(stored: StoredCredential) -> Credential {
+    match stored {
         StoredCredential::Secret => Credential::Secret,
         StoredCredential::Certificates { primary, secondary } => {
-            Credential::Certificates { primary: primary.map(pin).transpose()?, secondary: secondary.map(pin).transpose()? }
+            Credential::Certificates { primary: primary.map(pin), secondary: secondary.map(pin) }
         }
-    })
+    }
 }
 
-fn pin(stored: StoredPin<'_>) -> Result<Pin, Fault> {
-    Ok(Pin {
-        fingerprint: match stored.fingerprint {
-            StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
-            StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
-        },
-        ca: stored.ca.map(id).transpose()?,
+fn pin(stored: StoredPin) -> Pin {
+    Pin {
+        fingerprint: fingerprint(stored.fingerprint),
+        ca_name_and_key_sha256: stored.ca_name_and_key_sha256,
         not_before: stored.not_before_ms.map(Timestamp::from_unix_ms),
+        not_after: stored.not_after_ms.map(Timestamp::from_unix_ms),
         active: stored.active,
-    })
+    }
+}
+
+fn stored_pin_key(key: &PinKey) -> StoredPinKey<'_> {
+    StoredPinKey { fingerprint: stored_fingerprint(key.fingerprint), space: key.space.as_ref().map(|space| space.as_str()) }
+}
+
+fn pin_key(stored: StoredPinKey<'_>) -> Result<PinKey, Fault> {
+    Ok(PinKey { fingerprint: fingerprint(stored.fingerprint), space: stored.space.map(id).transpose()? })
+}
+
+fn stored_fingerprint(fingerprint: Fingerprint) -> StoredFingerprint {
+    match fingerprint {
+        Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
+        Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
+    }
+}
+
+fn fingerprint(stored: StoredFingerprint) -> Fingerprint {
+    match stored {
+        StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
+        StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
+    }
 }

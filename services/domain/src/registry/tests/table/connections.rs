@@ -11,7 +11,11 @@ use crate::{
     certificate::SubjectAttribute,
     fleet::Edition,
     refusal::Refusal,
-    registry::{Command, Decision, Event, command::TemplateChange, event::DeclaredCredential},
+    registry::{
+        Command, Decision, Event,
+        command::{Distrust, TemplateChange},
+        event::DeclaredCredential,
+    },
     rejection::Rejection,
 };
 
@@ -44,7 +48,7 @@ fn certificates() -> Certificates {
     }
 }
 
-const DEVICES: [(&str, Furnish); 20] = [
+const DEVICES: [(&str, Furnish); 26] = [
     ("unknown", |_, _| {}),
     ("registered with this certificate", |world, own| registered(world, &own.presented, "acme-ca")),
     ("registered with this, now INACTIVE", |world, own| {
@@ -72,7 +76,7 @@ const DEVICES: [(&str, Furnish); 20] = [
     }),
     ("registered, newer certificate", |world, own| registered(world, &own.newer, "acme-ca")),
     ("registered, older, CA renewed since", |world, own| {
-        world.grant(Command::DeleteCa { ca: id("acme-ca") });
+        world.delete_ca("acme-ca");
         world.verified_ca("acme-old-ca", "acme", &own.before_renewal);
         registered(world, &own.older, "acme-old-ca");
         world.verified_ca("acme-ca", "acme", &authorities()[0]);
@@ -87,6 +91,32 @@ const DEVICES: [(&str, Furnish); 20] = [
     ("deleted", |world, own| {
         registered(world, &own.presented, "acme-ca");
         world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    }),
+    ("deleted, and entered again without fingerprint", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        declared(world, pinned(None, None));
+    }),
+    ("deleted, and entered again with this SHA-256", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        declared(world, pinned(Some(own.presented.sha256()), None));
+    }),
+    ("deleted and readmitted", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        world.grant(Command::ReadmitDevice { device: id(DEVICE) });
+    }),
+    ("deleted, with another certificate", |world, own| {
+        registered(world, &own.older, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    }),
+    ("registered, this certificate deleted", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteCertificate { device: id(DEVICE), fingerprint: own.presented.sha256() });
+    }),
+    ("unknown, this SHA-256 typed in another space", |world, own| {
+        world.pre_register("theirs", "globex", "meter", pinned(Some(own.presented.sha256()), None));
     }),
     ("unknown, certificate is another's", |world, own| {
         world.pre_register("meter_other", "acme", "meter", pinned(Some(own.presented.sha256()), None));
@@ -109,7 +139,7 @@ fn freeze(world: &mut World) {
     world.grant(Command::FreezeDevice { device: id(DEVICE) });
 }
 
-const SETTINGS: [(&str, Furnish); 9] = [
+const SETTINGS: [(&str, Furnish); 10] = [
     ("the template derives this device; a certificate change is rejected", |world, _| {
         world.put_in_force("t", cn_template("meter"), "acme-ca");
     }),
@@ -133,7 +163,13 @@ const SETTINGS: [(&str, Furnish); 9] = [
         world.put_in_force("t", cn_template("meter"), "acme-ca");
         world.instance.edition = Edition::Basic;
     }),
-    ("the CA certificate has been deleted", |world, _| world.grant(Command::DeleteCa { ca: id("acme-ca") })),
+    ("the CA certificate has been deleted", |world, _| world.delete_ca("acme-ca")),
+    ("the CA certificate has been deleted with distrust", |world, _| {
+        if world.registry.configuration.cas.contains_key(&id("acme-old-ca")) {
+            world.delete_ca("acme-old-ca");
+        }
+        world.grant(Command::DeleteCa { ca: id("acme-ca"), distrust: Distrust::Yes });
+    }),
     ("the device certificate has expired", |world, _| {
         world.put_in_force("t", cn_template("meter"), "acme-ca");
         world.now = world.now.plus_s(5 * 365 * 24 * 3600);
