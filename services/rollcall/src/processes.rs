@@ -15,9 +15,9 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use backbone::Streams;
+use backbone::{Streams, retry_seed};
 use config::{ApiProcess, ConnectorProcess, RegistrarProcess};
-use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts, retry_seed};
+use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts};
 
 /// Runs a connector until it is told to stop.
 ///
