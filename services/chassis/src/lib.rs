@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod keys;
+pub mod pem;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret_file;
