@@ -46,6 +46,10 @@ const TABLE: &[(&str, Said)] = &[
         "ca_not_trusted",
         Said::Connack(5, 0x87, "closed_sessions: its CA certificate is deleted between handshake and CONNECT"),
     ),
+    (
+        "ca_distrusted",
+        Said::Connack(5, 0x87, "distrust: to a live session; between handshake and CONNECT as ca_not_trusted"),
+    ),
     ("ca_expired", Said::Connack(5, 0x87, HERE)),
     ("certificate_expired", Said::Connack(5, 0x87, "identity::f29: it expires between handshake and CONNECT")),
     (
@@ -55,6 +59,7 @@ const TABLE: &[(&str, Said)] = &[
     ("certificate_inactive", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_frozen", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_deleted", Said::Connack(5, 0x87, "closed_sessions")),
+    ("certificate_retired", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_mismatch", Said::Connack(4, 0x86, HERE)),
     ("certificate_mismatch", Said::Connack(4, 0x86, HERE)),
     ("template_not_bound", Said::Connack(5, 0x87, HERE)),
@@ -222,7 +227,7 @@ fn f1_f18_f36_what_the_registry_refuses() {
     expect(&north, &device("nothing", "no-such-product"), &plain(), "not_found");
     let mut operator = deployment.operator();
     let other = SpaceId::parse("other").expect("a space id");
-    let default_policy = PolicyId::parse("other-default").expect("an id");
+    let default_policy = Some(PolicyId::parse("other-default").expect("an id"));
     operator.command("north", Command::CreateSpace { space: other.clone(), name: "other".into(), default_policy });
     let product = ProductId::parse("boat").expect("a product id");
     operator.command("north", Command::CreateProduct { space: other, product, details: details("boat") });
@@ -291,7 +296,7 @@ fn f18_a_policy_of_another_space_is_refused() {
     let mut operator = deployment.operator();
     let policy = PolicyId::parse("named").expect("an id");
     let other = SpaceId::parse("other").expect("a space id");
-    let default_policy = PolicyId::parse("other-default").expect("an id");
+    let default_policy = Some(PolicyId::parse("other-default").expect("an id"));
     operator.command("north", Command::CreateSpace { space: other.clone(), name: "other".into(), default_policy });
     operator.command("north", Command::DeletePolicy { policy: policy.clone() });
     expect(&target, &ca.quick_device(deployment.folder(), "t-1"), &plain(), "not_found");

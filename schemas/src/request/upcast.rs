@@ -19,6 +19,7 @@ released! {
         SwitchAccessKey 1: v1::SwitchAccessKey,
         DeleteAccessKey 1: v1::DeleteAccessKey,
         CreateSpace 1: v1::CreateSpace,
+        CreateSpace 2: v2::CreateSpace,
         RenameSpace 1: v1::RenameSpace,
         DeleteSpace 1: v1::DeleteSpace,
         CreateProduct 1: v1::CreateProduct,
@@ -47,6 +48,8 @@ released! {
         UnfreezeDevice 1: v1::UnfreezeDevice,
         ResetFingerprint 1: v1::ResetFingerprint,
         SwitchCertificate 1: v1::SwitchCertificate,
+        DeleteCertificate 1: v1::DeleteCertificate,
+        ReadmitCertificate 1: v1::ReadmitCertificate,
         DeleteDevice 1: v1::DeleteDevice,
         ReadmitDevice 1: v1::ReadmitDevice,
     }

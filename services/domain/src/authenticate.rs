@@ -14,6 +14,7 @@ use crate::{
     fleet::{AvailabilityRules, Instance},
     ids::{DeviceId, ProductId, SpaceId},
     limits,
+    policy::ClientId,
     refusal::Refusal,
     registry::{
         Configuration, Device, DeviceEntry, Devices,
@@ -31,6 +32,20 @@ pub struct Identification<'a> {
     pub client_id: &'a str,
     /// User name, as sent.
     pub user_name: Option<&'a str>,
+}
+
+impl<'a> Identification<'a> {
+    /// The client id as policies of `device` may take it. Bound are its device id, its node id, and its standard form. An empty
+    /// one is the device id, which the server assigns (MQTT 5 section 3.1.3.1). All else is a text that any device could send:
+    /// believed, one device would have the topics of another.
+    pub fn client_id_of(&self, device: &'a Device) -> ClientId<'a> {
+        let is_own_form = || StandardForm::of(self).is_some_and(|form| form.device_id == device.id);
+        match self.client_id {
+            "" => ClientId::Bound(device.id.as_str()),
+            own if own == device.id.as_str() || own == device.node_id.as_str() || is_own_form() => ClientId::Bound(own),
+            other => ClientId::Unbound(other),
+        }
+    }
 }
 
 /// The platform's standard form: `{device_id}_0_{0|1}_{YYYYMMDDHH}` with the device id as user name.
@@ -120,6 +135,10 @@ pub fn lost_right(
             Some(DeviceEntry::Live(_)) => Refusal::CertificateMismatch,
             Some(DeviceEntry::Deleted { .. }) | None => Refusal::DeviceDeleted,
         }),
+        // The certificate went with the device: the session is told of the device. Another connection is told of both.
+        Err(Refusal::CertificateRetired) if matches!(devices.entry(device), Some(DeviceEntry::Deleted { .. })) => {
+            Some(Refusal::DeviceDeleted)
+        }
         Err(refusal) => Some(refusal),
     }
 }
@@ -161,6 +180,7 @@ fn recognise(
         return Err(Refusal::CertificateExpired);
     }
     let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
+    authentication.candidate.not_retired(devices, None).map_err(refusal)?;
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -271,6 +291,7 @@ fn refusal(rejection: Rejection) -> Refusal {
         Rejection::DeviceHasOtherCertificate(_) => Refusal::CertificateMismatch,
         Rejection::DeviceHasSecret(_) => Refusal::SecretAuthenticated,
         Rejection::DeviceDeleted(_) => Refusal::DeviceDeleted,
+        Rejection::CertificateRetired { .. } => Refusal::CertificateRetired,
         Rejection::DeviceFrozen(_) => Refusal::DeviceFrozen,
         Rejection::DeviceMismatch(_) => Refusal::DeviceMismatch,
         other => Refusal::RegistrationRejected(Box::new(other)),

@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The device was deleted; an operator must readmit it.
     #[error("the device was deleted and has not been readmitted")]
     DeviceDeleted,
+    /// The certificate was taken away from its device; an operator must readmit it.
+    #[error("the device certificate was taken away from its device and has not been readmitted")]
+    CertificateRetired,
     /// Client id and user name name a device that does not exist, and the certificate makes another or none.
     #[error("client id and user name name a device that this certificate does not belong to")]
     DeviceMismatch,
@@ -138,6 +141,7 @@ codes! {
     Refusal::CertificateInactive => "certificate_inactive",
     Refusal::DeviceFrozen => "device_frozen",
     Refusal::DeviceDeleted => "device_deleted",
+    Refusal::CertificateRetired => "certificate_retired",
     Refusal::DeviceMismatch => "device_mismatch",
     Refusal::CertificateMismatch => "certificate_mismatch",
     Refusal::TemplateNotBound => "template_not_bound",
@@ -193,6 +197,7 @@ impl Refusal {
             | Self::CertificateInactive
             | Self::DeviceFrozen
             | Self::DeviceDeleted
+            | Self::CertificateRetired
             | Self::TemplateNotBound
             | Self::SelfRegistrationDisabled
             | Self::SelfRegistrationUnavailable

@@ -10,7 +10,10 @@ use clap::{Parser, Subcommand};
 use rollcall_chassis::private_files::restrict_umask;
 
 use crate::{
-    operator::{apply, fleet_file::Document},
+    operator::{
+        apply,
+        fleet_file::{self, Document},
+    },
     processes::{
         self,
         config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
@@ -119,6 +122,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<String> {
     match file.config.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => {
             let document = Document::read(&file.config, &file.data)?;
+            fleet_file::warn(&document, &document.warnings);
             Ok(format!("{name}: a fleet file with {} instance(s), without fault", document.instances.len()))
         }
         Some("toml") => match AnyProcess::read(&file.config)? {

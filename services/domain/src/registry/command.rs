@@ -52,7 +52,9 @@ pub enum Command {
     CreateSpace {
         space: SpaceId,
         name: Box<str>,
-        default_policy: PolicyId,
+        /// The id of the policy that it gets, which allows every custom topic; `None`: it gets none, and nothing is allowed
+        /// there until a policy of its own says so.
+        default_policy: Option<PolicyId>,
     },
     RenameSpace {
         space: SpaceId,
@@ -167,6 +169,16 @@ pub enum Command {
         device: DeviceId,
         fingerprint: Fingerprint,
         active: bool,
+    },
+    /// Take a certificate away from its device, for good.
+    DeleteCertificate {
+        device: DeviceId,
+        fingerprint: Fingerprint,
+    },
+    /// Let a retired certificate be used again: by this device, or by whichever it comes to.
+    ReadmitCertificate {
+        fingerprint: Fingerprint,
+        device: Option<DeviceId>,
     },
     DeleteDevice {
         device: DeviceId,

@@ -13,6 +13,7 @@ mod fields;
 mod membership;
 mod policies;
 mod products;
+mod retired;
 mod spaces;
 mod templates;
 
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub use debug::{DebugOutcome, Debugged, debug};
+pub use retired::forget as forget_retired;
 
 /// What a decision may depend on beside the request and the state.
 #[derive(Clone, Debug)]
@@ -125,7 +127,9 @@ fn decide_command(
     context: &Context<'_>,
 ) -> Decided {
     match command {
-        Command::CreateSpace { space, name, default_policy } => spaces::create(configuration, space, name, default_policy),
+        Command::CreateSpace { space, name, default_policy } => {
+            spaces::create(configuration, space, name, default_policy.as_ref())
+        }
         Command::RenameSpace { space, name } => spaces::rename(configuration, space, name),
         Command::DeleteSpace { space } => spaces::delete(configuration, space),
         Command::CreateProduct { space, product, details } => products::create(configuration, space, product, details),
@@ -172,6 +176,8 @@ fn decide_command(
         Command::SwitchCertificate { device, fingerprint, active } => {
             devices::switch_certificate(devices, device, fingerprint, *active)
         }
+        Command::DeleteCertificate { device, fingerprint } => retired::delete(devices, device, fingerprint),
+        Command::ReadmitCertificate { fingerprint, device } => retired::readmit(devices, fingerprint, device.as_ref()),
         Command::DeleteDevice { device } => devices::delete(devices, device),
         Command::ReadmitDevice { device } => devices::readmit(devices, device),
     }
