@@ -331,7 +331,7 @@ fn f29_a_ca_that_expires_takes_its_devices_with_it() {
     params.not_before = from_now(-time::Duration::hours(1));
     params.not_after = from_now(time::Duration::seconds(12));
     std::fs::write(&pair.certificate, params.self_signed(&key).expect("a certificate").pem()).expect("written");
-    std::fs::write(&pair.key, key.serialize_pem()).expect("written");
+    pair.write_key(&key.serialize_pem());
     let ca = Authority::from_pair(pair);
     let up = Up::embedded(folder, &[Instance::new("north", &ca.pair.certificate)]);
     let target = up.target("north.test");
