@@ -10,7 +10,7 @@ mod token_bucket;
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
 use rollcall_domain::{
-    authenticate::{Identification, StandardForm},
+    authenticate::{Identification, Recognised, StandardForm},
     ids::DeviceId,
     refusal::Refusal,
 };
@@ -133,6 +133,11 @@ impl<S: ClientStream> Connection<S> {
                         let Stage::Connected(guard) = &self.stage else { continue };
                         filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&guard.session, filter));
                     }
+                    Effect::Disconnected(disconnected) => {
+                        if let (Stage::Connected(guard), false) = (&self.stage, disconnected.with_will) {
+                            guard.session.discard_will();
+                        }
+                    }
                     Effect::Dropped(_) => metrics().denied("publish"),
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
@@ -148,9 +153,9 @@ impl<S: ClientStream> Connection<S> {
         let Stage::Connecting(connecting) = &mut self.stage else { return };
         let stream = &self.stream;
         match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
-            Ok(guard) => {
-                let recognised = guard.session.device.clone();
-                let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
+            Ok((guard, session)) => {
+                let Recognised { device, space, product } = guard.session.device.clone();
+                let grant = Grant { device, space, product, session };
                 tracing::debug!(
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );

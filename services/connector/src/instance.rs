@@ -26,13 +26,19 @@ use rollcall_projection::{
     admission::{AdmissionView, Store, ViewError, ViewStatus},
     freshness::{Freshness, view_point},
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
-    sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
+    sessions::{
+        ended::schedule::Schedule, mailbox::Bounds, presence::announcements::Announcements, session::Session,
+        table::SessionTable,
+    },
     transport::trust::TrustEpoch,
 };
 
@@ -74,8 +80,12 @@ pub(crate) struct Instance {
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
+    /// What is still to be done for sessions that have ended.
+    pub(crate) schedule: Schedule,
     /// What has been said of messages that could not be stored.
     pub(crate) uplink_repeats: Repeats,
+    /// What has been said of wills that could not be stored.
+    pub(crate) will_repeats: Repeats,
     /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
@@ -120,7 +130,9 @@ impl Instance {
             registration,
             attempts,
             announcements: Announcements::default(),
+            schedule: Schedule::default(),
             uplink_repeats: Repeats::default(),
+            will_repeats: Repeats::default(),
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
             clock: parts.clock.clone(),
@@ -170,6 +182,7 @@ impl Instance {
         if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
+        self.schedule.ended(session, &self.connector, Instant::now());
     }
 
     /// Tells every session to close.

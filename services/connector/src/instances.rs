@@ -142,6 +142,7 @@ async fn drained(instance: &Instance) {
     // In an instance that has failed no task may announce any more; its successor announces what is missing.
     if !instance.is_broken() {
         instance.announcements.announced().await;
+        instance.schedule.settled().await;
     }
 }
 

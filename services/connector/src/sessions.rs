@@ -1,6 +1,8 @@
 //! Live sessions: their table, what they may use, who loses the right, and their messages in both directions.
 
 pub(crate) mod downlinks;
+pub(crate) mod ended;
+mod holder;
 pub(crate) mod mailbox;
 pub(crate) mod presence;
 pub(crate) mod reauthorize;

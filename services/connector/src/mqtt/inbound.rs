@@ -11,7 +11,12 @@ use rmqtt_codec::{error::DecodeError, types, v3, v5};
 use rollcall_log::messages::MessageProperties;
 use tokio_util::codec::Decoder;
 
-use super::{frame::Frame, interface::Version, topic, violation::Violation};
+use super::{
+    frame::Frame,
+    interface::{Disconnected, Version},
+    topic,
+    violation::Violation,
+};
 
 /// A packet of a client.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub(super) enum Packet {
     Subscribe { packet_id: NonZeroU16, filters: Vec<Filter> },
     Unsubscribe { packet_id: NonZeroU16, filters: Vec<String> },
     Pingreq,
-    Disconnect,
+    Disconnect(Disconnected),
 }
 
 /// A PUBLISH, its alias not resolved yet.
@@ -157,7 +162,7 @@ fn from_v3(packet: &'static str, decoded: v3::Packet) -> Result<Packet, Violatio
             filters: topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
         }),
         v3::Packet::PingRequest => Ok(Packet::Pingreq),
-        v3::Packet::Disconnect => Ok(Packet::Disconnect),
+        v3::Packet::Disconnect => Ok(Packet::Disconnect(Disconnected { with_will: false, session_expiry_s: None })),
         v3::Packet::Connect(_)
         | v3::Packet::ConnectAck(_)
         | v3::Packet::PublishReceived { .. }
@@ -187,7 +192,10 @@ fn from_v5(packet: &'static str, decoded: v5::Packet) -> Result<Packet, Violatio
             filters: unsubscribe.topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
         }),
         v5::Packet::PingRequest => Ok(Packet::Pingreq),
-        v5::Packet::Disconnect(_) => Ok(Packet::Disconnect),
+        v5::Packet::Disconnect(disconnect) => Ok(Packet::Disconnect(Disconnected {
+            with_will: disconnect.reason_code != v5::DisconnectReasonCode::NormalDisconnection,
+            session_expiry_s: disconnect.session_expiry_interval_secs,
+        })),
         v5::Packet::Connect(_)
         | v5::Packet::ConnectAck(_)
         | v5::Packet::PublishReceived(_)

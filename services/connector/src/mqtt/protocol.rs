@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, BytesMut};
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::messages::MessagePosition;
 
 use super::{
     connect::Peer,
@@ -14,6 +15,7 @@ use super::{
     interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
     limits::{BUFFERED_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
+    subscriptions::Subscription,
     violation::Violation,
 };
 
@@ -171,7 +173,8 @@ impl Protocol {
         if !outbound::accepted(&mut self.output, &peer, grant, &self.limits) {
             return self.end(Closing::Refused(Refusal::PacketTooLarge));
         }
-        self.state = State::Established(Box::new(Established::new(peer)));
+        let subscriptions = grant.session.subscriptions.clone();
+        self.state = State::Established(Box::new(Established::new(peer, subscriptions)));
         self.active_ms = Some(self.now_ms);
         self.read(&[]);
     }
@@ -222,6 +225,23 @@ impl Protocol {
             session.withdraw(filters);
             Ok(())
         });
+    }
+
+    /// The subscriptions of the open session.
+    pub(crate) fn subscriptions(&self) -> &[Subscription] {
+        match &self.state {
+            State::Established(session) => session.subscriptions.all(),
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => &[],
+        }
+    }
+
+    /// Where in the message stream those QoS 1 messages are that the client of the open session has not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = MessagePosition> {
+        let session = match &self.state {
+            State::Established(session) => Some(session),
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => None,
+        };
+        session.into_iter().flat_map(|session| session.unacknowledged())
     }
 
     /// Ends the session: DISCONNECT with the reason for MQTT 5, then close. Before CONNACK the same as `refuse`.

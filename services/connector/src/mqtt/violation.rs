@@ -52,6 +52,9 @@ pub(crate) enum Violation {
     /// SUBSCRIBE with a subscription identifier, MQTT 5 (where CONNACK said that they are not available).
     #[error("subscription identifiers are not supported")]
     SubscriptionIdentifier,
+    /// DISCONNECT that would keep a session which CONNECT said to end with the connection, MQTT 5 §3.14.2.2.2.
+    #[error("DISCONNECT keeps a session that CONNECT said to end with the connection")]
+    SessionExpiry,
     /// More QoS 1 messages at a time than the Receive Maximum, MQTT 5.
     #[error("more messages are unacknowledged than the Receive Maximum")]
     ReceiveMaximum,
@@ -73,6 +76,7 @@ impl Violation {
             | Self::TopicFilter
             | Self::TopicAlias
             | Self::SubscriptionIdentifier
+            | Self::SessionExpiry
             | Self::ReceiveMaximum => Refusal::ProtocolError,
         }
     }
@@ -80,7 +84,9 @@ impl Violation {
     /// The reason code of MQTT 5 DISCONNECT.
     pub(super) fn reason(self) -> Reason {
         match self {
-            Self::FirstPacketNotConnect | Self::SecondConnect | Self::UnexpectedPacket { .. } => Reason::ProtocolError,
+            Self::FirstPacketNotConnect | Self::SecondConnect | Self::UnexpectedPacket { .. } | Self::SessionExpiry => {
+                Reason::ProtocolError
+            }
             Self::ConnectTooSlow => Reason::MaximumConnectTime,
             Self::Malformed { .. } => Reason::MalformedPacket,
             Self::TooLarge => Reason::PacketTooLarge,

@@ -11,7 +11,10 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use super::mailbox::{Bounds, Mailbox};
+use super::{
+    ended::schedule::SessionWill,
+    mailbox::{Bounds, Mailbox},
+};
 
 /// One live session, shared by its connection and everything that may reach it.
 #[derive(Debug)]
@@ -35,6 +38,15 @@ pub(crate) struct Session {
     record: Mutex<Option<Arc<Device>>>,
     /// Its custom filters; the tree of its space holds the same.
     filters: Mutex<Vec<Box<str>>>,
+    will: Mutex<OwnWill>,
+}
+
+/// The will of a session.
+#[derive(Debug, Default)]
+struct OwnWill {
+    will: Option<SessionWill>,
+    /// The client has said goodbye in a way that discards it.
+    discarded: bool,
 }
 
 /// What makes a session.
@@ -63,7 +75,32 @@ impl Session {
             announced: AtomicBool::new(false),
             record: Mutex::default(),
             filters: Mutex::default(),
+            will: Mutex::default(),
         }
+    }
+
+    pub(super) fn set_will(&self, will: SessionWill) {
+        self.own_will().will = Some(will);
+    }
+
+    /// The client has said goodbye: its will is not published.
+    pub(crate) fn discard_will(&self) {
+        self.own_will().discarded = true;
+    }
+
+    /// Its will, and whether that is not to be published.
+    pub(super) fn take_will(&self) -> (Option<SessionWill>, bool) {
+        let mut own = self.own_will();
+        (own.will.take(), own.discarded)
+    }
+
+    fn own_will(&self) -> MutexGuard<'_, OwnWill> {
+        self.will.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// When its device was registered; `None` if the view does not know the device.
+    pub(super) fn registered_at(&self, devices: &dyn Devices) -> Option<Timestamp> {
+        self.record(devices).map(|device| device.registered_at)
     }
 
     /// The part of CONNECT that identifies the device.

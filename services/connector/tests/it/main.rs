@@ -17,4 +17,5 @@ mod staleness;
 mod storm;
 mod tls;
 mod view;
+mod wills;
 mod world;

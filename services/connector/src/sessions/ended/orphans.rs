@@ -1,0 +1,90 @@
+//! Finds what connectors that are gone have left.
+//!
+//! When a connector's lease has run out, its wills are listed. When presence is watched anew, which is how a process
+//! begins, a loss may have gone unseen: then every will is looked at whose session presence does not show, and looked at
+//! again a while later, because a session has its will before presence has the session.
+
+use std::time::Duration;
+
+use rollcall_domain::ids::DeviceId;
+use rollcall_log::{BackboneError, documents::DocumentKey, presence::Session as PresenceSession, repeats::Repeats};
+use tokio::time::Instant;
+
+use super::{
+    schedule::{Search, Work},
+    will::KeptWill,
+};
+use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
+
+/// How long a session may be without presence's knowing of it before it counts as ended.
+const UNANNOUNCED_MAX: Duration = Duration::from_secs(5);
+
+/// A will of a session that is not in this connector's table, and how long after the session's end it is due.
+type Found = (DeviceId, PresenceSession, Duration);
+
+/// Looks until the future is dropped.
+pub(crate) async fn run(instance: &Instance) {
+    let repeats = Repeats::default();
+    loop {
+        let Search { lost, everything } = instance.schedule.search().await;
+        let found = loop {
+            match list(instance).await {
+                Ok(found) => break found,
+                Err(error) => {
+                    if let Some(left_out) = repeats.failed(&error) {
+                        tracing::warn!(instance = %instance.id, %error, left_out, "wills cannot be listed; trying again");
+                    }
+                    tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+                }
+            }
+        };
+        add(instance, found.iter().filter(|(_, session, _)| lost.contains(&session.connector)));
+        if let Some(watch) = everything {
+            add(instance, unseen(instance, watch, found).await.iter());
+            instance.schedule.searched(watch);
+        }
+    }
+}
+
+/// Those whose session presence does not show, twice.
+async fn unseen(instance: &Instance, watch: u64, found: Vec<Found>) -> Vec<Found> {
+    let named = |found: &[Found]| found.iter().map(|(device, session, _)| (device.clone(), session.clone())).collect();
+    let Some(first) = instance.schedule.not_online(watch, named(&found)) else { return Vec::new() };
+    if first.is_empty() {
+        return Vec::new();
+    }
+    tokio::time::sleep(UNANNOUNCED_MAX).await;
+    // If presence is watched anew meanwhile, it is looked again after that.
+    let Some(second) = instance.schedule.not_online(watch, first) else { return Vec::new() };
+    let second: std::collections::HashSet<_> = second.into_iter().collect();
+    found.into_iter().filter(|(device, session, _)| second.contains(&(device.clone(), session.clone()))).collect()
+}
+
+fn add<'a>(instance: &Instance, found: impl Iterator<Item = &'a Found>) {
+    let now = Instant::now();
+    for (device, session, delay) in found {
+        let key = DocumentKey::Will(device.clone(), session.clone());
+        instance.schedule.add(key, now + *delay, Work::Publish(None));
+    }
+}
+
+async fn list(instance: &Instance) -> Result<Vec<Found>, BackboneError> {
+    instance.backbone.documents.open_sessions(&instance.id).await?;
+    let mut listed = instance.backbone.documents.sessions(&instance.id).await?;
+    // What is of this run of the instance is in its schedule when it is due.
+    let is_own = |session: &PresenceSession| {
+        session.connector == instance.connector && session.number >= instance.sessions.first_number()
+    };
+    let mut found = Vec::new();
+    while let Some(next) = listed.recv().await {
+        let (key, document) = next?;
+        if let DocumentKey::Will(device, session) = key
+            && !is_own(&session)
+        {
+            // One that cannot be read is found out when it is due.
+            let delay_s = KeptWill::read(&document.body).map_or(0, |will| will.delay_s);
+            found.push((device, session, Duration::from_secs(delay_s.into())));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,85 @@
+//! The device that a will or a kept session is of, as it is written down with it, and whether that device may still use it.
+//!
+//! Whoever reads it later has no connection and no certificate, and may be another connector: it asks its own view.
+
+use rollcall_domain::{
+    authenticate::{Absent, absent},
+    ids::{CaId, DeviceId},
+    policy::{Action, TopicScope, Variables, permits, topic_scope},
+    refusal::Refusal,
+    registry::{Configuration, Device, Devices},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::session::Session;
+
+/// See the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Holder {
+    /// Tells the device from a later one of its id.
+    registered_at_ms: i64,
+    /// As the CONNECT said it.
+    pub(crate) client_id: String,
+    /// SHA-256 over the certificate's DER, in hexadecimal.
+    sha256: String,
+    /// SHA-1 over it, in hexadecimal.
+    sha1: String,
+    not_after_ms: i64,
+    ca: String,
+}
+
+impl Holder {
+    /// The holder of what a session leaves; `None` if the view does not know the device (any more).
+    pub(crate) fn of(session: &Session, devices: &dyn Devices) -> Option<Self> {
+        let (facts, registered_at) = (&session.facts, session.registered_at(devices)?);
+        Some(Self {
+            registered_at_ms: registered_at.unix_ms(),
+            client_id: session.client_id.to_string(),
+            sha256: hex::encode(facts.sha256),
+            sha1: hex::encode(facts.sha1),
+            not_after_ms: facts.not_after.unix_ms(),
+            ca: session.ca.to_string(),
+        })
+    }
+
+    /// The device, if it would still be let in as it was.
+    ///
+    /// # Errors
+    /// [`Refusal`]: why it would not.
+    pub(crate) fn device(
+        &self,
+        id: &DeviceId,
+        configuration: &Configuration,
+        devices: &dyn Devices,
+        now: Timestamp,
+    ) -> Result<Device, Refusal> {
+        let unreadable = Refusal::CertificateMismatch;
+        let ca = CaId::parse(&self.ca).map_err(|_| unreadable.clone())?;
+        let mut digests = ([0; 32], [0; 20]);
+        hex::decode_to_slice(&self.sha256, &mut digests.0).map_err(|_| unreadable.clone())?;
+        hex::decode_to_slice(&self.sha1, &mut digests.1).map_err(|_| unreadable)?;
+        let holder = Absent {
+            device: id,
+            registered_at: Timestamp::from_unix_ms(self.registered_at_ms),
+            sha256: digests.0,
+            sha1: digests.1,
+            not_after: Timestamp::from_unix_ms(self.not_after_ms),
+            ca: &ca,
+        };
+        absent(configuration, devices, &holder, now)
+    }
+
+    /// Whether the policies of the device, as they are now, let it publish to a topic; then whose topic it is.
+    pub(crate) fn may_publish(&self, topic: &str, device: &Device, configuration: &Configuration) -> Option<TopicScope> {
+        let scope = topic_scope(topic, &device.id);
+        let variables = Variables { device_id: &device.id, client_id: &self.client_id, product_id: &device.product };
+        let permitted = match &scope {
+            TopicScope::OwnSystem(_) => true,
+            TopicScope::Reserved => false,
+            TopicScope::Custom => permits(configuration.policies_of(device), Action::Publish, topic, variables),
+        };
+        permitted.then_some(scope)
+    }
+}
