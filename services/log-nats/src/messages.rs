@@ -7,6 +7,7 @@
 //! in a stream of its own comes before what is in its shard: see `own`.
 
 mod own;
+mod replay;
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,9 @@ use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
     log::StreamIdentity,
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
+    messages::{
+        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, Replayed, StoredMessage,
+    },
     repeats::Repeats,
 };
 use tokio::sync::mpsc;
@@ -170,6 +173,34 @@ impl DeviceMessages for NatsMessages {
         let reader = Draining::new(MessageReader::new(own, None, lanes, last));
         let own = follow::follow(&self.connection, stream, wanted, reader).await?;
         Ok(own::before(own, follower))
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        let last = self.end(&subjects::messages_stream(shard)).await?;
+        let mut end = MessageCursor::from(MessagePosition::sharded(shard.number(), last));
+        if shards.since_0_1 {
+            let own = subjects::Messages::own(instance);
+            let looking = || format!("looking for the messages of instance {instance} of version 0.1");
+            if let Some(info) = streams::info(&self.connection, &own.stream, looking).await? {
+                end.advance(MessagePosition::own(info.state.last_sequence));
+            }
+        }
+        Ok(end)
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let sharded = subjects::Messages::sharded(shard, instance);
+        let filter = filter(&sharded, lanes);
+        let reader = MessageReader::new(sharded, Some(shard), lanes, after.sharded(shard.number()));
+        replay::replay(&self.connection, reader, filter, after).await
     }
 }
 

@@ -132,7 +132,7 @@ macro_rules! conformance_tests {
             attempts: attempts_are_read_in_order, attempts_of_logs_are_isolated;
             messages: a_message_arrives_whole, publishers_keep_their_order, lanes_are_told_apart,
                 following_starts_after_a_position_or_now, what_is_too_large_is_not_published,
-                messages_of_instances_are_isolated;
+                messages_of_instances_are_isolated, a_replay_ends_where_the_next_begins;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
                 connectors_tell_how_they_are, presence_of_instances_is_isolated;

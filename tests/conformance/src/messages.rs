@@ -5,7 +5,10 @@ use futures_util::future::try_join_all;
 use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use rollcall_log::{
     BackboneError,
-    messages::{DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, StoredMessage},
+    messages::{
+        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, Replayed,
+        StoredMessage,
+    },
 };
 use tokio::sync::mpsc;
 
@@ -171,5 +174,56 @@ pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Resul
         expect(follower, expected).await?;
         nothing("after the instance's only message", follower)?;
     }
+    Ok(())
+}
+
+/// What a replay hands over: payloads, then the cursor of its end.
+async fn replayed(
+    messages: &dyn DeviceMessages,
+    instance: &InstanceId,
+    lanes: &[Lane],
+    after: MessageCursor,
+) -> Result<(Vec<Bytes>, MessageCursor), Failure> {
+    let (mut replay, mut payloads) = (messages.replay(instance, lanes, after).await?, Vec::new());
+    loop {
+        match next("the end of the replay", &mut replay).await?? {
+            Replayed::Message(stored) => payloads.push(stored.message.payload),
+            Replayed::End(cursor) => {
+                ensure!(replay.recv().await.is_none(), "the end is the last that a replay hands over");
+                return Ok((payloads, cursor));
+            }
+        }
+    }
+}
+
+/// A replay hands over what of its lanes was stored after a cursor, once, and ends; the next goes on from its end. So it
+/// does from the end of all, where a reader starts that wants nothing that is there.
+pub async fn a_replay_ends_where_the_next_begins(under_test: &UnderTest) -> Result<(), Failure> {
+    const MESSAGES: usize = 700;
+    let (instance, other) = (open(under_test, "replay").await?, open(under_test, "replay-other").await?);
+    let messages = &*under_test.backbone.messages;
+    let peers = [Lane::Peer];
+    let beginning = messages.end(&instance).await?;
+    let (found, end) = replayed(messages, &instance, &peers, beginning).await?;
+    ensure!(found.is_empty() && end.covers(&beginning), "nothing is there, not {found:?}");
+    let wanted: Vec<Bytes> = (0..MESSAGES).map(|number| Bytes::from(number.to_string())).collect();
+    let mut positions = Vec::new();
+    for payload in &wanted {
+        positions.push(messages.publish(&instance, message(Lane::Peer, "device-1", payload.clone())?).await?);
+        messages.publish(&instance, message(Lane::Uplink, "device-1", "up")?).await?;
+    }
+    messages.publish(&other, message(Lane::Peer, "device-1", "elsewhere")?).await?;
+    let (found, end) = replayed(messages, &instance, &peers, beginning).await?;
+    ensure!(found == wanted, "all {MESSAGES} are handed over once and in order, not {found:?}");
+    let (again, _) = replayed(messages, &instance, &peers, positions[2].into()).await?;
+    ensure!(again == wanted[3..], "those after a position are handed over, not {again:?}");
+    let mut unread = end;
+    unread.step_back(positions[MESSAGES - 2]);
+    let (last, _) = replayed(messages, &instance, &peers, unread).await?;
+    ensure!(last == wanted[MESSAGES - 2..], "a cursor that steps back is before what was not read, not {last:?}");
+    ensure!(messages.end(&instance).await?.covers(&positions[MESSAGES - 1].into()), "the end is after all");
+    messages.publish(&instance, message(Lane::Peer, "device-1", "later")?).await?;
+    let (found, _) = replayed(messages, &instance, &peers, end).await?;
+    ensure!(found == ["later"], "the next goes on from the end, not {found:?}");
     Ok(())
 }

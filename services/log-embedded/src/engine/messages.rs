@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage},
+    messages::{
+        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, Replayed, StoredMessage,
+    },
 };
 use tokio::sync::mpsc;
 
@@ -53,6 +55,49 @@ impl DeviceMessages for LocalMessages {
         tokio::spawn(follow(cursor, lanes.into(), out));
         Ok(follower)
     }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        let stream = StreamName::messages(instance);
+        let last = self.0.shared.tails.last(&stream).ok_or_else(|| stream.undeclared())?;
+        Ok(MessagePosition::own(last).into())
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        let stream = StreamName::messages(instance);
+        let tail = self.0.shared.tails.watch(&stream).ok_or_else(|| stream.undeclared())?;
+        let (out, replayed) = mpsc::channel(FOLLOWER_ROWS_MAX);
+        let last = *tail.borrow();
+        let cursor = Cursor { store: Arc::clone(&self.0.shared.store), stream, after: after.own().min(last), tail };
+        tokio::spawn(replay(cursor, last, lanes.into(), out));
+        Ok(replayed)
+    }
+}
+
+async fn replay(mut cursor: Cursor, last: u64, lanes: Arc<[Lane]>, out: mpsc::Sender<Result<Replayed, BackboneError>>) {
+    while cursor.after < last {
+        let wanted = Arc::clone(&lanes);
+        let rows = cursor.next(move |body| message_form::is_of(&wanted, body)).await;
+        let messages = rows.and_then(|rows| rows.iter().map(|row| message_form::decode(&cursor.stream, row)).collect());
+        let messages: Vec<StoredMessage> = match messages {
+            Ok(messages) => messages,
+            Err(error) => {
+                // The reader may be gone too.
+                let _ = out.send(Err(error)).await;
+                return;
+            }
+        };
+        for message in messages {
+            if out.send(Ok(Replayed::Message(message))).await.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = out.send(Ok(Replayed::End(MessagePosition::own(cursor.after).into()))).await;
 }
 
 async fn follow(mut cursor: Cursor, lanes: Arc<[Lane]>, out: Out) {

@@ -10,7 +10,7 @@ use rollcall_log::{
     attempts::Attempts,
     heartbeat::{Heard, Heartbeats, Source},
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, Replayed, StoredMessage},
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use tokio::sync::mpsc;
@@ -109,6 +109,19 @@ impl DeviceMessages for FaultyMessages {
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
         Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.injection))
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        self.inner.end(instance).await
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        Ok(cut(self.inner.replay(instance, lanes, after).await?, &self.injection))
     }
 }
 
