@@ -36,8 +36,8 @@ use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
     sessions::{
-        ended::schedule::Schedule, mailbox::Bounds, presence::announcements::Announcements, session::Session,
-        table::SessionTable,
+        ended::schedule::Schedule, mailbox::Bounds, persistent::routed::Routed, presence::announcements::Announcements,
+        session::Session, table::SessionTable,
     },
     transport::trust::TrustEpoch,
 };
@@ -82,6 +82,8 @@ pub(crate) struct Instance {
     pub(crate) announcements: Announcements,
     /// What is still to be done for sessions that have ended.
     pub(crate) schedule: Schedule,
+    /// Up to where messages have been routed.
+    pub(crate) routed: Routed,
     /// What has been said of messages that could not be stored.
     pub(crate) uplink_repeats: Repeats,
     /// What has been said of wills that could not be stored.
@@ -131,6 +133,7 @@ impl Instance {
             attempts,
             announcements: Announcements::default(),
             schedule: Schedule::default(),
+            routed: Routed::new(limits.persistent()),
             uplink_repeats: Repeats::default(),
             will_repeats: Repeats::default(),
             routing: watch::Sender::new(false),
@@ -182,7 +185,11 @@ impl Instance {
         if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
-        self.schedule.ended(session, &self.connector, Instant::now());
+        self.routed.remove(session);
+        // A newer connection here is shown after it has seen to what this one leaves; one elsewhere has been shown.
+        let newer = self.sessions.of(&session.device.device).is_none_or(|newer| newer.acknowledged.load(Ordering::SeqCst));
+        let superseded = newer && session.mailbox.closed() == Some(Refusal::TakenOver);
+        self.schedule.ended(session, &self.connector, superseded, Instant::now());
     }
 
     /// Tells every session to close.

@@ -30,8 +30,8 @@ mod uplink;
 mod tests;
 
 pub(crate) use interface::{
-    Closing, Connect, Delivered, Delivery, Disconnected, Effect, FilterOutcome, FilterRequest, Grant, Publish,
-    PublishOutcome, PublishRef, SessionGrant, Will,
+    Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome, PublishRef,
+    SessionGrant, Will,
 };
 pub(crate) use limits::Limits;
 pub(crate) use protocol::Protocol;

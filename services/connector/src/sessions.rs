@@ -4,6 +4,7 @@ pub(crate) mod downlinks;
 pub(crate) mod ended;
 mod holder;
 pub(crate) mod mailbox;
+pub(crate) mod persistent;
 pub(crate) mod presence;
 pub(crate) mod reauthorize;
 pub(crate) mod session;

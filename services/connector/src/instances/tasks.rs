@@ -10,7 +10,7 @@ use rollcall_projection::admission::ViewError;
 use crate::{
     admission::attempts,
     instance::{BACKBONE_RETRY_DELAY, Instance, InstanceParts},
-    sessions::{downlinks, ended, presence, reauthorize},
+    sessions::{downlinks, ended, persistent, presence, reauthorize},
     transport::trust::TrustPublisher,
 };
 
@@ -28,6 +28,8 @@ pub(super) fn start(profile: fleet::Instance, parts: &InstanceParts) -> Result<A
     spawn(&instance, "downlinks", async |instance| downlinks::run(&instance).await);
     spawn(&instance, "presence announcements", async |instance| presence::announce::announce(&instance).await);
     spawn(&instance, "presence watch", async |instance| presence::watch::watch(&instance).await);
+    spawn(&instance, "replay", async |instance| persistent::replay::run(&instance).await);
+    spawn(&instance, "kept sessions", async |instance| persistent::save::run(&instance).await);
     spawn(&instance, "ended sessions", async |instance| ended::finish::run(&instance).await);
     spawn(&instance, "sessions of lost connectors", async |instance| ended::orphans::run(&instance).await);
     spawn(&instance, "presence lease", async |instance| presence::lease::renew(&instance).await);

@@ -14,9 +14,9 @@ use rollcall_log::messages::{MessagePosition, MessageProperties};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{
-    Closing, Delivered, Delivery, Disconnected, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef,
-    SessionGrant, Subscription, Will,
-    interface::{Undelivered, Version},
+    Closing, Delivered, Delivery, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef, SessionGrant,
+    Subscription, Will,
+    interface::{Disconnected, Undelivered, Version},
     violation::Violation,
 };
 

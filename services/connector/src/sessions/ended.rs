@@ -6,11 +6,12 @@
 //! connector dies in the middle, and not at all once its document is gone; and it is published only if the device could
 //! publish it then.
 //!
-//! Read [`will`] (what is kept), [`begin`] (before CONNACK), [`schedule`] (what is due when), [`finish`] (doing it), then
+//! Read [`will`] (what is kept), [`begin`] and [`keep`] (before CONNACK), [`schedule`] (what is due when), [`finish`] (doing it), then
 //! [`orphans`] (what connectors that are gone have left).
 
 pub(crate) mod begin;
 pub(crate) mod finish;
+pub(crate) mod keep;
 pub(crate) mod orphans;
 pub(crate) mod schedule;
 pub(crate) mod will;

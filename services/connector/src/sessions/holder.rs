@@ -4,6 +4,7 @@
 
 use rollcall_domain::{
     authenticate::{Absent, absent},
+    certificate::CertificateFacts,
     ids::{CaId, DeviceId},
     policy::{Action, TopicScope, Variables, permits, topic_scope},
     refusal::Refusal,
@@ -11,8 +12,6 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-
-use super::session::Session;
 
 /// See the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,17 +30,16 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// The holder of what a session leaves; `None` if the view does not know the device (any more).
-    pub(crate) fn of(session: &Session, devices: &dyn Devices) -> Option<Self> {
-        let (facts, registered_at) = (&session.facts, session.registered_at(devices)?);
-        Some(Self {
+    /// The holder of what a connection leaves that was let in with this certificate.
+    pub(super) fn new(registered_at: Timestamp, client_id: &str, facts: &CertificateFacts, ca: &CaId) -> Self {
+        Self {
             registered_at_ms: registered_at.unix_ms(),
-            client_id: session.client_id.to_string(),
+            client_id: client_id.to_owned(),
             sha256: hex::encode(facts.sha256),
             sha1: hex::encode(facts.sha1),
             not_after_ms: facts.not_after.unix_ms(),
-            ca: session.ca.to_string(),
-        })
+            ca: ca.to_string(),
+        }
     }
 
     /// The device, if it would still be let in as it was.

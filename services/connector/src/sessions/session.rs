@@ -12,8 +12,10 @@ use rollcall_domain::{
 };
 
 use super::{
-    ended::schedule::SessionWill,
+    ended::will::SessionWill,
+    holder::Holder,
     mailbox::{Bounds, Mailbox},
+    persistent::state::Persistence,
 };
 
 /// One live session, shared by its connection and everything that may reach it.
@@ -39,6 +41,8 @@ pub(crate) struct Session {
     /// Its custom filters; the tree of its space holds the same.
     filters: Mutex<Vec<Box<str>>>,
     will: Mutex<OwnWill>,
+    /// What of it outlives its connection.
+    pub(crate) persistence: Persistence,
 }
 
 /// The will of a session.
@@ -76,6 +80,7 @@ impl Session {
             record: Mutex::default(),
             filters: Mutex::default(),
             will: Mutex::default(),
+            persistence: Persistence::default(),
         }
     }
 
@@ -98,9 +103,9 @@ impl Session {
         self.will.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// When its device was registered; `None` if the view does not know the device.
-    pub(super) fn registered_at(&self, devices: &dyn Devices) -> Option<Timestamp> {
-        self.record(devices).map(|device| device.registered_at)
+    /// Whom what it leaves belongs to; `None` if the view does not know the device (any more).
+    pub(super) fn holder(&self, devices: &dyn Devices) -> Option<Holder> {
+        self.record(devices).map(|device| Holder::new(device.registered_at, &self.client_id, &self.facts, &self.ca))
     }
 
     /// The part of CONNECT that identifies the device.

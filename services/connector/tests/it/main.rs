@@ -9,6 +9,7 @@ mod client;
 mod drain;
 mod first_connection;
 mod messages;
+mod persistent;
 mod pki;
 mod refusals;
 mod registrar;

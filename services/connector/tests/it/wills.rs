@@ -5,6 +5,7 @@ use rmqtt_codec::{
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
 use rollcall_domain::{policy::Action, registry::Command};
+use rollcall_log::documents::DocumentKey;
 
 use crate::{
     client::Client,
@@ -48,10 +49,15 @@ async fn leave(mut client: Client, reason: DisconnectReasonCode) {
 }
 
 /// No will is kept or due: whatever was to be published has been.
-async fn no_will_is_left(world: &World) {
+pub(crate) async fn no_will_is_left(world: &World) {
     eventually("no will is left", || async {
         let mut listed = world.backbone.documents.sessions(&instance_id("alpha")).await.unwrap();
-        listed.recv().await.is_none()
+        while let Some(next) = listed.recv().await {
+            if matches!(next.unwrap().0, DocumentKey::Will(..)) {
+                return false;
+            }
+        }
+        true
     })
     .await;
 }

@@ -19,6 +19,7 @@ use crate::{
     admission::view_ready::view_ready,
     instance::{BACKBONE_RETRY_DELAY, Instance},
     metrics::metrics,
+    sessions::persistent::save,
 };
 
 /// Done at a time.
@@ -53,7 +54,7 @@ pub(crate) async fn run(instance: &Instance) {
         let outcomes: Vec<_> = stream::iter(doing).buffer_unordered(AT_ONCE).collect().await;
         for (outcome, key) in outcomes {
             if let Outcome::Again(after, work) = outcome {
-                instance.schedule.add(key, Instant::now() + after, work);
+                instance.schedule.again(key, Instant::now() + after, work);
             }
         }
         instance.schedule.done(count);
@@ -61,18 +62,24 @@ pub(crate) async fn run(instance: &Instance) {
 }
 
 async fn finish(instance: &Instance, repeats: &Repeats, key: &DocumentKey, work: Work) -> Outcome {
-    let DocumentKey::Will(device, _) = key else { return Outcome::Done };
-    let tried = match &work {
-        Work::Publish(None) => publish_stored(instance, key, device).await,
-        Work::Publish(Some(will)) => publish(instance, device, will).await.map(|published| published.err()),
-        Work::Discard(revision) => discard(instance, key, *revision).await.map(|()| None),
+    let tried = match (&work, key) {
+        (Work::Publish(None), DocumentKey::Will(device, _)) => publish_stored(instance, key, device).await,
+        (Work::Publish(Some(will)), DocumentKey::Will(device, _)) => {
+            publish(instance, device, will).await.map(|published| published.err())
+        }
+        (Work::Discard(revision), _) => discard(instance, key, *revision).await.map(|()| None),
+        (Work::Keep(session), _) => save::finish(instance, session).await.map(|()| None),
+        (Work::Check(superseded), DocumentKey::Session(device)) => {
+            save::check(instance, key, device, superseded.as_ref()).await
+        }
+        (Work::Publish(_) | Work::Check(_), _) => Ok(None),
     };
     match tried {
         Ok(None) => Outcome::Done,
         Ok(Some(after)) => Outcome::Again(after, work),
         Err(error) => {
             if let Some(left_out) = repeats.failed(&error) {
-                tracing::warn!(instance = %instance.id, %error, left_out, "a will cannot be published yet; trying again");
+                tracing::warn!(instance = %instance.id, %error, left_out, "a session's will or state cannot be stored yet; trying again");
             }
             Outcome::Again(RETRY_DELAY, work)
         }

@@ -1,12 +1,12 @@
 //! Finds what connectors that are gone have left.
 //!
-//! When a connector's lease has run out, its wills are listed. When presence is watched anew, which is how a process
-//! begins, a loss may have gone unseen: then every will is looked at whose session presence does not show, and looked at
-//! again a while later, because a session has its will before presence has the session.
+//! When a connector's lease has run out, what it has left is listed. When presence is watched anew, which is how a process
+//! begins, a loss may have gone unseen: then everything is looked at whose connection presence does not show, and looked at
+//! again a while later, because a will is written before presence hears of its connection.
 
 use std::time::Duration;
 
-use rollcall_domain::ids::DeviceId;
+use rollcall_domain::{ids::DeviceId, time::Timestamp};
 use rollcall_log::{BackboneError, documents::DocumentKey, presence::Session as PresenceSession, repeats::Repeats};
 use tokio::time::Instant;
 
@@ -14,13 +14,26 @@ use super::{
     schedule::{Search, Work},
     will::KeptWill,
 };
-use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
+use crate::{
+    instance::{BACKBONE_RETRY_DELAY, Instance},
+    sessions::persistent::form::KeptSession,
+};
 
 /// How long a session may be without presence's knowing of it before it counts as ended.
 const UNANNOUNCED_MAX: Duration = Duration::from_secs(5);
 
-/// A will of a session that is not in this connector's table, and how long after the session's end it is due.
-type Found = (DeviceId, PresenceSession, Duration);
+/// What a connection has left that is not in this connector's table.
+struct Found {
+    device: DeviceId,
+    session: PresenceSession,
+    what: What,
+}
+
+enum What {
+    /// It is due so long after the connection's end.
+    Will(Duration),
+    Session(Box<KeptSession>),
+}
 
 /// Looks until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
@@ -38,7 +51,7 @@ pub(crate) async fn run(instance: &Instance) {
                 }
             }
         };
-        add(instance, found.iter().filter(|(_, session, _)| lost.contains(&session.connector)));
+        add(instance, found.iter().filter(|found| lost.contains(&found.session.connector)));
         if let Some(watch) = everything {
             add(instance, unseen(instance, watch, found).await.iter());
             instance.schedule.searched(watch);
@@ -48,7 +61,7 @@ pub(crate) async fn run(instance: &Instance) {
 
 /// Those whose session presence does not show, twice.
 async fn unseen(instance: &Instance, watch: u64, found: Vec<Found>) -> Vec<Found> {
-    let named = |found: &[Found]| found.iter().map(|(device, session, _)| (device.clone(), session.clone())).collect();
+    let named = |found: &[Found]| found.iter().map(|found| (found.device.clone(), found.session.clone())).collect();
     let Some(first) = instance.schedule.not_online(watch, named(&found)) else { return Vec::new() };
     if first.is_empty() {
         return Vec::new();
@@ -57,14 +70,24 @@ async fn unseen(instance: &Instance, watch: u64, found: Vec<Found>) -> Vec<Found
     // If presence is watched anew meanwhile, it is looked again after that.
     let Some(second) = instance.schedule.not_online(watch, first) else { return Vec::new() };
     let second: std::collections::HashSet<_> = second.into_iter().collect();
-    found.into_iter().filter(|(device, session, _)| second.contains(&(device.clone(), session.clone()))).collect()
+    found.into_iter().filter(|found| second.contains(&(found.device.clone(), found.session.clone()))).collect()
 }
 
 fn add<'a>(instance: &Instance, found: impl Iterator<Item = &'a Found>) {
     let now = Instant::now();
-    for (device, session, delay) in found {
-        let key = DocumentKey::Will(device.clone(), session.clone());
-        instance.schedule.add(key, now + *delay, Work::Publish(None));
+    for Found { device, session, what } in found {
+        match what {
+            What::Will(delay) => {
+                let key = DocumentKey::Will(device.clone(), session.clone());
+                instance.schedule.add(key, now + *delay, Work::Publish(None));
+            }
+            What::Session(form) => {
+                let left_ms = form.over_at_ms().saturating_sub(instance.clock.unix_ms());
+                let over_at = now + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+                let since = Timestamp::from_unix_ms(form.since_ms);
+                instance.schedule.adopt(device, session.clone(), since, over_at);
+            }
+        }
     }
 }
 
@@ -78,13 +101,19 @@ async fn list(instance: &Instance) -> Result<Vec<Found>, BackboneError> {
     let mut found = Vec::new();
     while let Some(next) = listed.recv().await {
         let (key, document) = next?;
-        if let DocumentKey::Will(device, session) = key
-            && !is_own(&session)
-        {
-            // One that cannot be read is found out when it is due.
-            let delay_s = KeptWill::read(&document.body).map_or(0, |will| will.delay_s);
-            found.push((device, session, Duration::from_secs(delay_s.into())));
-        }
+        let left = match key {
+            DocumentKey::Will(device, session) => {
+                // One that cannot be read is found out when it is due.
+                let delay_s = KeptWill::read(&document.body).map_or(0, |will| will.delay_s);
+                Some(Found { device, session, what: What::Will(Duration::from_secs(delay_s.into())) })
+            }
+            DocumentKey::Session(device) => KeptSession::read(&document.body).ok().and_then(|form| {
+                let session = form.owner()?;
+                Some(Found { device, session, what: What::Session(Box::new(form)) })
+            }),
+            DocumentKey::Shadow(_) | DocumentKey::Messages(_) | DocumentKey::Message(..) | DocumentKey::Cursor(_) => None,
+        };
+        found.extend(left.filter(|left| !is_own(&left.session)));
     }
     Ok(found)
 }

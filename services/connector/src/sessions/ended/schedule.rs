@@ -4,11 +4,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use rollcall_domain::ids::{ConnectorId, DeviceId};
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId},
+    time::Timestamp,
+};
 use rollcall_log::{
     documents::{DocumentKey, Revision},
     online::OnlineDevices,
@@ -16,17 +19,8 @@ use rollcall_log::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-use super::will::KeptWill;
+use super::will::{KeptWill, SessionWill};
 use crate::sessions::session::Session;
-
-/// The will of a live session.
-#[derive(Debug)]
-pub(crate) enum SessionWill {
-    /// It is a document.
-    Stored { revision: Revision, delay: Duration },
-    /// The document could not be written: the will does not outlive this connector.
-    Unstored(Box<KeptWill>),
-}
 
 /// What is to be done with a document of an ended session.
 #[derive(Debug)]
@@ -35,6 +29,21 @@ pub(crate) enum Work {
     Publish(Option<Box<KeptWill>>),
     /// Delete the will: the client has said goodbye.
     Discard(Revision),
+    /// Write down how far a kept session has come, or that it is over.
+    Keep(Arc<Session>),
+    /// Look whether the session that is kept of a device that is away is over; of the one that is named, because a newer
+    /// connection has done without it.
+    Check(Option<PresenceSession>),
+}
+
+/// The session that is kept of a device, as far as this connector knows.
+#[derive(Debug)]
+struct Known {
+    /// The connection that has it, or had it last.
+    owner: PresenceSession,
+    since: Timestamp,
+    /// That connection is open, here.
+    live: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +77,8 @@ struct State {
     numbers: u64,
     entries: HashMap<DeviceId, Vec<Entry>>,
     order: BTreeMap<(Instant, u64), DeviceId>,
+    /// Sessions that are kept: those of this connector's connections, and those that connectors have left that are gone.
+    kept: HashMap<DeviceId, Known>,
     /// Taken and not done.
     working: usize,
     /// Counts watches of presence.
@@ -78,8 +89,13 @@ struct State {
 }
 
 impl Schedule {
-    /// A session has ended here at `now`.
-    pub(crate) fn ended(&self, session: &Session, connector: &ConnectorId, now: Instant) {
+    /// A session has ended here at `now`. `superseded`: by a newer connection that presence has shown already; if its session
+    /// goes on with that one, the will has been deleted.
+    pub(crate) fn ended(&self, session: &Arc<Session>, connector: &ConnectorId, superseded: bool, now: Instant) {
+        if session.persistence.get().is_some() {
+            let key = DocumentKey::Session(session.device.device.clone());
+            self.add(key, now, Work::Keep(session.clone()));
+        }
         let (will, discarded) = session.take_will();
         let Some(will) = will else { return };
         let ended = PresenceSession { connector: connector.clone(), number: session.number };
@@ -87,7 +103,10 @@ impl Schedule {
         match will {
             SessionWill::Stored { revision, .. } if discarded => self.add(key, now, Work::Discard(revision)),
             SessionWill::Unstored(_) if discarded => {}
-            SessionWill::Stored { delay, .. } => self.add(key, now + delay, Work::Publish(None)),
+            SessionWill::Stored { delay, .. } => {
+                let delay = if superseded { Duration::ZERO } else { delay };
+                self.add(key, now + delay, Work::Publish(None));
+            }
             SessionWill::Unstored(will) => {
                 let delay = Duration::from_secs(will.delay_s.into());
                 self.add(key, now + delay, Work::Publish(Some(will)));
@@ -95,15 +114,88 @@ impl Schedule {
         }
     }
 
+    /// The connection `owner` of a device, which is open here, has its session.
+    pub(crate) fn keeps(&self, device: &DeviceId, owner: PresenceSession, since: Timestamp) {
+        let mut state = self.lock();
+        state.remove(device, |entry| matches!(entry.work, Work::Check(_)));
+        state.kept.insert(device.clone(), Known { owner, since, live: true });
+    }
+
+    /// That connection is over; its session is until `over_at`, or is no more.
+    pub(crate) fn ends(&self, device: &DeviceId, number: u64, over_at: Option<Instant>) {
+        let mut state = self.lock();
+        let Some(known) = state.kept.get_mut(device).filter(|known| known.owner.number == number) else { return };
+        known.live = false;
+        match over_at {
+            Some(at) => {
+                drop(state);
+                self.add(DocumentKey::Session(device.clone()), at, Work::Check(None));
+            }
+            None => _ = state.kept.remove(device),
+        }
+    }
+
+    /// A connector that is gone has left a session.
+    pub(super) fn adopt(&self, device: &DeviceId, owner: PresenceSession, since: Timestamp, over_at: Instant) {
+        let mut state = self.lock();
+        if state.kept.get(device).is_some_and(|known| known.live) {
+            return;
+        }
+        state.kept.insert(device.clone(), Known { owner, since, live: false });
+        drop(state);
+        self.add(DocumentKey::Session(device.clone()), over_at, Work::Check(None));
+    }
+
+    /// Whether a session is kept of a device, as far as this connector knows.
+    pub(crate) fn knows(&self, device: &DeviceId) -> bool {
+        self.lock().kept.contains_key(device)
+    }
+
+    /// No session is kept of a device any more.
+    pub(crate) fn forget(&self, device: &DeviceId) {
+        self.lock().kept.remove(device);
+    }
+
+    /// The same, unless a connection here has one since.
+    pub(crate) fn forget_ended(&self, device: &DeviceId) {
+        let mut state = self.lock();
+        if state.kept.get(device).is_some_and(|known| !known.live) {
+            state.kept.remove(device);
+        }
+    }
+
+    /// A record may have taken a right: looks at the sessions that are kept of these devices, or of all, that are away.
+    pub(crate) fn recheck<'a>(&self, devices: Option<impl Iterator<Item = &'a DeviceId>>, now: Instant) {
+        let away: Vec<DeviceId> = {
+            let state = self.lock();
+            let is_away = |device: &&DeviceId| state.kept.get(*device).is_some_and(|known| !known.live);
+            match devices {
+                Some(devices) => devices.filter(is_away).cloned().collect(),
+                None => state.kept.keys().filter(is_away).cloned().collect(),
+            }
+        };
+        for device in away {
+            self.add(DocumentKey::Session(device), now, Work::Check(None));
+        }
+    }
+
+    /// To be done again at `at`, unless something else is to be done with the same document by now.
+    pub(super) fn again(&self, key: DocumentKey, at: Instant, work: Work) {
+        let newer = {
+            let state = self.lock();
+            device_of(&key)
+                .and_then(|device| state.entries.get(device))
+                .is_some_and(|entries| entries.iter().any(|entry| entry.key == key))
+        };
+        if !newer {
+            self.add(key, at, work);
+        }
+    }
+
     /// To be done at `at`; replaces what was to be done with the same document.
     pub(super) fn add(&self, key: DocumentKey, at: Instant, work: Work) {
         let Some(device) = device_of(&key).cloned() else { return };
-        let mut state = self.lock();
-        state.remove(&device, |entry| entry.key == key);
-        state.numbers += 1;
-        let number = state.numbers;
-        state.order.insert((at, number), device.clone());
-        state.entries.entry(device).or_default().push(Entry { number, key, at, work });
+        self.lock().add(key, device, at, work);
         self.more.notify_one();
     }
 
@@ -178,16 +270,23 @@ impl Schedule {
         }
         match change {
             // A session that goes on has had the will deleted before it was announced; of any other the end is now.
-            PresenceChange::Online { device, session, .. } => {
+            PresenceChange::Online { device, session, at } => {
+                if let Some(known) = state.kept.get(device)
+                    && !known.live
+                    && known.owner != *session
+                    && known.since <= *at
+                {
+                    // A newer connection that lets the session go on has written that down before it was announced.
+                    let (owner, device) = (known.owner.clone(), device.clone());
+                    state.add(DocumentKey::Session(device.clone()), device, now, Work::Check(Some(owner)));
+                    self.more.notify_one();
+                }
                 let over = |entry: &Entry| match &entry.key {
                     DocumentKey::Will(_, ended) => ended != session && entry.at > now,
                     _ => false,
                 };
-                for entry in state.remove(device, over) {
-                    state.numbers += 1;
-                    let number = state.numbers;
-                    state.order.insert((now, number), device.clone());
-                    state.entries.entry(device.clone()).or_default().push(Entry { number, at: now, ..entry });
+                for Entry { key, work, .. } in state.remove(device, over) {
+                    state.add(key, device.clone(), now, work);
                     self.more.notify_one();
                 }
             }
@@ -244,6 +343,14 @@ impl Schedule {
 }
 
 impl State {
+    fn add(&mut self, key: DocumentKey, device: DeviceId, at: Instant, work: Work) {
+        self.remove(&device, |entry| entry.key == key);
+        self.numbers += 1;
+        let number = self.numbers;
+        self.order.insert((at, number), device.clone());
+        self.entries.entry(device).or_default().push(Entry { number, key, at, work });
+    }
+
     fn remove(&mut self, device: &DeviceId, which: impl Fn(&Entry) -> bool) -> std::vec::IntoIter<Entry> {
         let Some(entries) = self.entries.get_mut(device) else { return Vec::new().into_iter() };
         let removed: Vec<Entry> = entries.extract_if(.., |entry| which(entry)).collect();

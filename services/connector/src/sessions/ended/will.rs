@@ -1,5 +1,7 @@
 //! A will as it is kept, and the message that becomes of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rollcall_domain::{
     ids::DeviceId,
@@ -7,13 +9,25 @@ use rollcall_domain::{
     registry::{Configuration, Devices},
     time::Timestamp,
 };
-use rollcall_log::messages::{DeviceMessage, Lane, MessageProperties};
+use rollcall_log::{
+    documents::Revision,
+    messages::{DeviceMessage, Lane, MessageProperties},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{mqtt::Will, sessions::holder::Holder};
 
 /// How long who publishes a will has it for itself, milliseconds: longer than storing a message takes.
 pub(super) const CLAIM_MS: i64 = 15_000;
+
+/// The will of a live session.
+#[derive(Debug)]
+pub(crate) enum SessionWill {
+    /// It is a document.
+    Stored { revision: Revision, delay: Duration },
+    /// The document could not be written: the will does not outlive this connector.
+    Unstored(Box<KeptWill>),
+}
 
 /// A will, in the form of its document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +88,15 @@ impl KeptWill {
         serde_json::to_vec(self).expect("texts and numbers are JSON").into()
     }
 
-    /// Claims it from `now_ms` on; how long it is another connector's, milliseconds, if it is.
+    /// Whether it waits for a delay, which ends when the session goes on.
+    pub(super) fn is_delayed(&self) -> bool {
+        self.delay_s > 0
+    }
+
+    /// Claims it from `now_ms` on.
     ///
     /// # Errors
-    /// Until when it is claimed already.
+    /// For how long it is claimed already, milliseconds.
     pub(super) fn claim(&mut self, now_ms: i64) -> Result<(), i64> {
         // One from further ahead than any can be was written by a clock that has been set back since.
         match self.claimed_until_ms {
