@@ -7,10 +7,10 @@
 //!
 //! Invariant: a seal has one text only; what is read as a seal is written as the same bytes again.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 /// What stands before the signed fields, so that a signature of something else is never taken for a seal.
 const SIGNED_AS: &str = "rollcall log seal\n";
@@ -50,7 +50,8 @@ impl Seal {
         text
     }
 
-    /// Reads the one text that a seal has.
+    /// Reads the one text that a seal has. Each field is held to its one form rather than the whole written again and compared:
+    /// a log that grew a device at a time has a seal beside every record, and a rebuild reads them all.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > SEAL_BYTES_MAX {
             return None;
@@ -62,15 +63,15 @@ impl Seal {
         }
         let seal = Self {
             log: next()?.into(),
-            incarnation: Uuid::try_parse(next()?).ok()?,
+            incarnation: uuid(next()?)?,
             key: bytes(next()?)?,
-            first: next()?.parse().ok()?,
-            count: next()?.parse().ok()?,
+            first: number(next()?)?,
+            count: number(next()?)?,
             before: bytes(next()?)?,
             after: bytes(next()?)?,
-            signature: STANDARD.decode(next()?).ok()?.try_into().ok()?,
+            signature: signature(next()?)?,
         };
-        (fields.next().is_none() && seal.count > 0 && seal.to_string() == text).then_some(seal)
+        (fields.next().is_none() && seal.count > 0).then_some(seal)
     }
 
     fn write_fields(&self, out: &mut impl fmt::Write) -> fmt::Result {
@@ -80,10 +81,35 @@ impl Seal {
     }
 }
 
+/// Lower-case hex digits, two a byte.
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
+    hex::decode_to_slice(is_lower_case(text).then_some(text)?, &mut bytes).ok()?;
     Some(bytes)
+}
+
+/// Decimal digits without a sign or leading zeros.
+fn number<N: FromStr>(text: &str) -> Option<N> {
+    let is_plain = text.starts_with(|first: char| first.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// The hyphenated form in lower case, of the forms that a UUID has.
+fn uuid(text: &str) -> Option<Uuid> {
+    let is_hyphenated = text.len() == Hyphenated::LENGTH;
+    Uuid::try_parse(text).ok().filter(|_| is_hyphenated && is_lower_case(text))
+}
+
+/// Base64 with its padding; the decoder refuses bits that are left over.
+fn signature(text: &str) -> Option<[u8; 64]> {
+    // The decoder asks for room for whole groups of three.
+    let mut bytes = [0; 66];
+    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
+    bytes.get(..length)?.try_into().ok()
+}
+
+fn is_lower_case(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 impl fmt::Display for Seal {
@@ -125,9 +151,37 @@ mod tests {
             &text.replace(" 3 ", " 0 "),
             &text.replace(' ', "  "),
             &upper,
+            &text.replace("=", ""),
+            &text.replace("==", "="),
             &"1 ".repeat(SEAL_BYTES_MAX),
         ] {
             assert_eq!(Seal::parse(other), None, "{other}");
         }
+    }
+
+    /// Any one byte put in another's place, taken out or put in: what is still read as a seal is written as it was read.
+    #[test]
+    fn what_is_read_is_written_as_it_was() {
+        let text = GOLDEN.trim_end();
+        let mut read = 0;
+        for at in 0..=text.len() {
+            for byte in (b' '..=b'~').map(char::from) {
+                for end in [at, at + 1] {
+                    let Some(rest) = text.get(end..) else { continue };
+                    let changed = format!("{}{byte}{rest}", &text[..at]);
+                    if let Some(seal) = Seal::parse(&changed) {
+                        read += 1;
+                        assert_eq!(seal.to_string(), changed);
+                    }
+                }
+            }
+            if let Some(rest) = text.get(at + 1..)
+                && let Some(seal) = Seal::parse(&format!("{}{rest}", &text[..at]))
+            {
+                read += 1;
+                assert_eq!(format!("{}{rest}", &text[..at]), seal.to_string());
+            }
+        }
+        assert!(read > text.len(), "digits may be others: {read}");
     }
 }

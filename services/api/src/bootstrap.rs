@@ -9,6 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use rollcall_chassis::retry::{Backoff, Retry};
 use rollcall_domain::{
     fleet::{AccessKey, FleetCommand, NewOperator, OperatorName, ProjectId, Role, Scope},
     ids::{Position, RequestId},
@@ -42,8 +43,8 @@ const FLEET_FILE_OPERATOR: &str = "fleet-file";
 const FLEET_FILE_OPERATOR_REQUEST: &str = "fleet-file-operator";
 /// The id of the request that makes that operator's access key.
 const FLEET_FILE_KEY_REQUEST: &str = "fleet-file-access-key";
-/// The pause before a failed request is sent again.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How long to wait before what could not be made is tried again.
+const RETRY: Backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(5) };
 
 /// The credentials of the first administrator.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub struct AccessCredentials {
 /// Sends nothing if the operator was deleted, is disabled or has no enabled access key: an administrator decided so.
 /// Retries until it succeeds.
 pub(crate) async fn create_fleet_file_operator(api: &Api, to: oneshot::Sender<AccessCredentials>) {
-    let repeats = Repeats::default();
+    let (repeats, mut retry) = (Repeats::default(), Retry::new(RETRY, Arc::clone(&api.entropy)));
     loop {
         match try_create_fleet_file_operator(api).await {
             Ok(Some(credentials)) => return drop(to.send(credentials)),
@@ -83,7 +84,7 @@ pub(crate) async fn create_fleet_file_operator(api: &Api, to: oneshot::Sender<Ac
                         "the operator of the fleet file cannot be made yet; trying again"
                     );
                 }
-                tokio::time::sleep(RETRY_DELAY).await;
+                retry.pause().await;
             }
         }
     }
@@ -120,6 +121,7 @@ async fn try_create_fleet_file_operator(api: &Api) -> Result<Option<AccessCreden
 /// not exist or has no enabled access key. Retries until it succeeds.
 pub(crate) async fn create_first_administrator(api: &Api, to: oneshot::Sender<FirstAdministrator>) {
     let (mut first, repeats) = (None, Repeats::default());
+    let mut retry = Retry::new(RETRY, Arc::clone(&api.entropy));
     loop {
         match try_create_first_administrator(api, &mut first).await {
             Ok(Some(administrator)) => return drop(to.send(administrator)),
@@ -132,7 +134,7 @@ pub(crate) async fn create_first_administrator(api: &Api, to: oneshot::Sender<Fi
                         "the first administrator cannot be made yet; trying again"
                     );
                 }
-                tokio::time::sleep(RETRY_DELAY).await;
+                retry.pause().await;
             }
         }
     }

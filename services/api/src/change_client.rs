@@ -23,7 +23,7 @@ use rollcall_log::{
 };
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, util::BoxCloneSyncService};
 
 use crate::{
@@ -67,16 +67,17 @@ pub(crate) struct Change {
 pub(crate) struct ChangeClient(BoxCloneSyncService<Change, Position, BoxError>);
 
 impl ChangeClient {
-    /// Starts listening for rulings, until `shutdown`.
+    /// Starts listening for rulings, until `shutdown`, by one task of `tasks`.
     pub(crate) fn start(
         log: LogId,
         queue: Arc<dyn RequestQueue>,
         signer: CommandSigner,
         reached: ViewReached,
         limits: &Limits,
+        tasks: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
-        let (requests, deadline) = (RequestClient::start(log.clone(), queue, shutdown), limits.change());
+        let (requests, deadline) = (RequestClient::start(log.clone(), queue, tasks, shutdown), limits.change());
         let service = tower::service_fn(move |change: Change| {
             let (requests, reached) = (requests.clone(), Arc::clone(&reached));
             let (log, signer) = (log.clone(), signer.clone());

@@ -153,7 +153,7 @@ async fn open(run: &Run, tasks: &TaskTracker, dependencies: &Dependencies) -> Re
     let standing = view.admission().status();
     dependencies.freshness.track(log.clone(), move || view_point(&standing.borrow()));
     let (queue, signer) = (Arc::clone(&backbone.requests), dependencies.signer.clone());
-    let changes = ChangeClient::start(log, queue, signer, reached, &dependencies.limits, stop.clone());
+    let changes = ChangeClient::start(log, queue, signer, reached, &dependencies.limits, tasks, stop.clone());
     let devices = rollcall_devices::start(Parts {
         instance: id.clone(),
         view: view.clone(),

@@ -8,7 +8,7 @@ use rollcall_domain::ids::LogId;
 use rollcall_log::Backbone;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     bootstrap::{self, AccessCredentials, FirstAdministrator},
@@ -87,12 +87,14 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     // The receiver may be gone: nothing here depends on the address being heard.
     let _ = parts.bound.send(address);
     tracing::info!(%address, scheme, "serving the API");
+    let tasks = TaskTracker::new();
     let fleet_changes = ChangeClient::start(
         LogId::Fleet,
         Arc::clone(&parts.backbone.requests),
         signer.clone(),
         fleet_reached(parts.fleet.clone()),
         &config.limits,
+        &tasks,
         shutdown.clone(),
     );
     let searches = config.limits.searches_per_s_max;
@@ -138,6 +140,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         }
     });
     tokio::join!(serving, following, polling, following_names, bootstrapping);
+    tasks.close();
+    tasks.wait().await;
     Ok(())
 }
 

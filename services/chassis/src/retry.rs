@@ -1,9 +1,10 @@
 //! How long to wait before something that failed is tried again: longer each time, never the same for two processes.
 //!
-//! Arithmetic alone: it neither sleeps nor counts. Without jitter everything that lost one broker would come back at one
-//! moment, and be refused together. Invariant: a delay lies between half of its attempt's ceiling and the whole of it.
+//! Without jitter everything that lost one broker would come back at one moment, and be refused together. [`Backoff`] is the
+//! arithmetic, [`Retry`] counts and sleeps by it. Invariant: a delay lies between half of its attempt's ceiling and the whole
+//! of it.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::entropy::Entropy;
 
@@ -27,6 +28,44 @@ impl Backoff {
     fn ceiling(&self, failures: u32) -> Duration {
         let doubled = 2_u32.checked_pow(failures).and_then(|times| self.min.checked_mul(times));
         doubled.map_or(self.max, |doubled| doubled.min(self.max))
+    }
+}
+
+/// One thing that is tried until it succeeds.
+pub struct Retry {
+    backoff: Backoff,
+    entropy: Arc<dyn Entropy>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Retry {
+    /// Nothing has failed yet.
+    pub fn new(backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self {
+        Self { backoff, entropy, failures: 0 }
+    }
+
+    /// It has failed: waits before the next try.
+    pub async fn pause(&mut self) {
+        tokio::time::sleep(self.failed()).await;
+    }
+
+    /// It has failed: how long to wait before the next try, for a caller that waits by itself.
+    pub fn failed(&mut self) -> Duration {
+        let delay = self.backoff.delay(self.failures, &*self.entropy);
+        self.failures = self.failures.saturating_add(1);
+        delay
+    }
+
+    /// It has succeeded: the next failure is a first one.
+    pub const fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+impl fmt::Debug for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("backoff", &self.backoff).field("failures", &self.failures).finish_non_exhaustive()
     }
 }
 
@@ -59,6 +98,14 @@ mod tests {
                 assert!((ceiling / 2..=ceiling).contains(&delay), "{delay:?} after {failures} failures");
             }
         }
+    }
+
+    #[test]
+    fn delays_grow_with_failures_in_a_row_and_begin_anew_after_a_success() {
+        let mut retry = Retry::new(BACKOFF, Arc::new(CountingEntropy::seeded(0)));
+        let delays: Vec<_> = (0..3).map(|_| retry.failed().as_millis()).collect();
+        retry.succeeded();
+        assert_eq!((delays, retry.failed().as_millis()), (vec![50, 100, 200], 50));
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::refusal::Refusal;
-use tokio::{sync::Semaphore, time::Instant};
+use rollcall_projection::fleet::FleetSnapshot;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, instances::Instances};
@@ -21,10 +25,10 @@ pub(crate) struct ConnectorContext {
 }
 
 impl ConnectorContext {
-    pub(crate) fn new(config: Arc<Config>, entropy: Arc<dyn Entropy>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, entropy: Arc<dyn Entropy>, fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
         Self {
             handshakes: Semaphore::new(config.limits.handshakes_max as usize),
-            instances: Instances::default(),
+            instances: Instances::new(fleet),
             stopping: CancellationToken::new(),
             started: Instant::now(),
             config,

@@ -8,13 +8,17 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use arc_swap::ArcSwapOption;
+use rollcall_chassis::{
+    clock::Clock,
+    entropy::Entropy,
+    retry::{Backoff, Retry},
+};
 use rollcall_domain::{
     fleet::{self, AvailabilityRules},
     ids::{ConnectorId, InstanceId, LogId},
@@ -24,13 +28,15 @@ use rollcall_domain::{
 use rollcall_log::{Backbone, codec::Attempt, repeats::Repeats, resume::Resume, seal::SealedLog};
 use rollcall_projection::{
     admission::{AdmissionView, Store, ViewError, ViewStatus},
+    fleet::FleetSnapshot,
     freshness::{Freshness, view_point},
+    supervisor::Run,
 };
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{mpsc, watch},
     time::Instant,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
@@ -42,8 +48,8 @@ use crate::{
     transport::trust::TrustEpoch,
 };
 
-/// How long a task of an instance waits, at most, before it tries again what the backbone has refused: devices wait for it.
-pub(crate) const BACKBONE_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// How long a task of an instance waits before it tries again what the backbone has refused: devices wait for it.
+const BACKBONE_RETRY: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_millis(500) };
 
 /// What every instance of this connector is built from.
 #[derive(Clone)]
@@ -55,20 +61,20 @@ pub(crate) struct InstanceParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connector: ConnectorId,
-    /// Cancelled when the connector begins to stop.
-    pub(crate) stopping: CancellationToken,
+    /// Which instances there are, and how each stands there.
+    pub(crate) fleet: watch::Receiver<Arc<FleetSnapshot>>,
     /// Session numbers: they rise within the connector's life, whatever instances come and go.
     pub(crate) numbers: Arc<AtomicU64>,
-    /// Notified when an instance has failed.
-    pub(crate) failed: Arc<Notify>,
 }
+
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     /// Which incarnation of this id it is.
     pub(crate) sealed: SealedLog,
     pub(crate) log: LogId,
-    /// Access domain, edition and region, as the fleet has them now.
-    pub(crate) profile: ArcSwap<fleet::Instance>,
+    /// As the fleet had it when it was opened.
+    opened_as: fleet::Instance,
+    fleet: watch::Receiver<Arc<FleetSnapshot>>,
     pub(crate) availability: AvailabilityRules,
     pub(crate) view: AdmissionView,
     pub(crate) status: watch::Receiver<ViewStatus>,
@@ -96,9 +102,7 @@ pub(crate) struct Instance {
     pub(crate) connector: ConnectorId,
     /// Cancelled first of all when it is no longer served: from then on no device is accepted.
     pub(crate) retiring: CancellationToken,
-    broken: AtomicBool,
-    failed: Arc<Notify>,
-    /// Cancelled when its tasks have to end.
+    /// Cancelled when its tasks have to end: its sessions should be closed, and that announced, before.
     pub(crate) stop: CancellationToken,
 }
 
@@ -108,21 +112,23 @@ impl Instance {
     /// # Errors
     /// [`ViewError`]: the view cannot be opened.
     pub(crate) fn open(
-        profile: fleet::Instance,
+        run: &Run,
         parts: &InstanceParts,
+        tasks: &TaskTracker,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Box<Attempt>>), ViewError> {
         let (stop, limits) = (CancellationToken::new(), &parts.config.limits);
-        let (id, sealed) = (profile.id.clone(), SealedLog::of(&profile));
+        let (id, sealed) = (run.instance.id.clone(), SealedLog::of(&run.instance));
         let view = parts.store.admission(&id, sealed.incarnation, parts.backbone.log.clone(), stop.clone())?;
         let log = LogId::Instance(id.clone());
         let standing = view.status();
         parts.freshness.track(log.clone(), move || view_point(&standing.borrow()));
         let bounds = Bounds { messages_max: limits.queue_messages_max as usize, bytes_max: limits.queue_bytes_max as usize };
         let queue = parts.backbone.requests.clone();
-        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, stop.clone());
+        let registration = Registration::start(&id, queue, view.clone(), parts.clock.clone(), limits, tasks, stop.clone());
         let (attempts, recorded) = AttemptRecorder::new(view.clone(), parts.clock.clone());
         let instance = Arc::new(Self {
-            profile: ArcSwap::from_pointee(profile),
+            opened_as: run.instance.clone(),
+            fleet: parts.fleet.clone(),
             availability: parts.config.availability(),
             status: view.status(),
             freshness: parts.freshness.clone(),
@@ -141,9 +147,7 @@ impl Instance {
             clock: parts.clock.clone(),
             entropy: parts.entropy.clone(),
             connector: parts.connector.clone(),
-            retiring: parts.stopping.child_token(),
-            broken: AtomicBool::new(false),
-            failed: parts.failed.clone(),
+            retiring: run.stop.clone(),
             view,
             log,
             id,
@@ -153,20 +157,10 @@ impl Instance {
         Ok((instance, recorded))
     }
 
-    /// Marks it as failed: another instance has to replace it.
-    pub(crate) fn fail(&self, reason: &str) {
-        // A retiring instance is about to end its tasks anyway.
-        if self.retiring.is_cancelled() {
-            return;
-        }
-        tracing::error!(instance = %self.id, reason, "the instance has failed and is started again");
-        self.broken.store(true, Ordering::SeqCst);
-        self.failed.notify_one();
-    }
-
-    /// Whether another instance has to replace it.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::SeqCst)
+    /// Access domain, edition and region, as the fleet has them now.
+    pub(crate) fn profile(&self) -> fleet::Instance {
+        let latest = self.fleet.borrow().fleet.instances.get(&self.id).cloned();
+        latest.filter(|latest| SealedLog::of(latest) == self.sealed).unwrap_or_else(|| self.opened_as.clone())
     }
 
     /// Now, by the injected clock.
@@ -177,7 +171,12 @@ impl Instance {
     /// For a task that follows something of this instance.
     pub(crate) fn resume(&self, what: &'static str) -> Resume {
         let seed = self.entropy.uuid_v4().as_u64_pair().0;
-        Resume::new(what, format_args!("instance {}", self.id), seed).at_most(BACKBONE_RETRY_DELAY)
+        Resume::new(what, format_args!("instance {}", self.id), seed).at_most(BACKBONE_RETRY.max)
+    }
+
+    /// For a task that tries something again until the backbone takes it.
+    pub(crate) fn retry(&self) -> Retry {
+        Retry::new(BACKBONE_RETRY, self.entropy.clone())
     }
 
     /// Removes a session whose connection has ended, and announces that the device is offline.
@@ -197,10 +196,5 @@ impl Instance {
         for session in self.sessions.all() {
             session.mailbox.close(refusal.clone());
         }
-    }
-
-    /// Ends the tasks when it is dropped. The sessions should be closed and announced before.
-    pub(crate) fn stop_guard(&self) -> DropGuard {
-        self.stop.clone().drop_guard()
     }
 }

@@ -17,7 +17,6 @@ use crate::{
     config::Config,
     context::ConnectorContext,
     instance::InstanceParts,
-    instances::retire,
     status::{self, ConnectorStatus, report},
     transport::{below_tls, listener},
 };
@@ -117,7 +116,8 @@ async fn serve<F: Future<Output = ()>>(
     shutdown: CancellationToken,
 ) {
     let connector = connector_id(&*parts.entropy);
-    let (context, connections) = (Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy)), TaskTracker::new());
+    let context = Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy, parts.fleet.clone()));
+    let connections = TaskTracker::new();
     let start = Start { connector: connector.clone(), bound: parts.bound };
     let accepting = accept(context.clone(), connections.clone(), start);
     let instance_parts = InstanceParts {
@@ -128,35 +128,26 @@ async fn serve<F: Future<Output = ()>>(
         clock: parts.clock,
         entropy: context.entropy.clone(),
         connector,
-        stopping: context.stopping.clone(),
+        fleet: parts.fleet.clone(),
         numbers: Arc::new(AtomicU64::new(1)),
-        failed: Arc::default(),
     };
-    let fleet = status::Fleet { snapshot: parts.fleet.clone(), freshness: parts.freshness };
-    {
-        let serving = async {
-            tokio::join!(
-                context.instances.follow(parts.fleet, &instance_parts),
-                accepting,
-                report(&context, &fleet, &parts.status, STATUS_EVERY),
-            )
-        };
-        shutdown.run_until_cancelled(serving).await;
-    }
-    context.stopping.cancel();
-    parts.status.send_modify(|status| status.stopping = true);
-    drain(&context, &connections).await;
+    let fleet = status::Fleet { snapshot: parts.fleet, freshness: parts.freshness };
+    let serving = async {
+        let until_shutdown = async { tokio::join!(accepting, report(&context, &fleet, &parts.status, STATUS_EVERY)) };
+        shutdown.run_until_cancelled(until_shutdown).await;
+        // From here on the instances close every session with Refusal::ShuttingDown, and announce that.
+        context.stopping.cancel();
+        parts.status.send_modify(|status| status.stopping = true);
+        drain(&connections, context.config.limits.drain()).await;
+    };
+    tokio::join!(context.instances.follow(instance_parts, context.stopping.clone()), serving);
 }
 
-/// Closes every session with [`Refusal::ShuttingDown`](rollcall_domain::refusal::Refusal::ShuttingDown), announces that
-/// and waits for the connections to end.
-async fn drain(context: &ConnectorContext, connections: &TaskTracker) {
+/// Waits for the connections to end.
+async fn drain(connections: &TaskTracker, limit: Duration) {
     connections.close();
-    let limit = context.config.limits.drain();
     tracing::info!(connections = connections.len(), "draining");
-    let retired = context.instances.all().into_iter().map(|instance| retire(instance, limit));
-    let (_, waited) = tokio::join!(futures_util::future::join_all(retired), tokio::time::timeout(limit, connections.wait()));
-    if waited.is_err() {
+    if tokio::time::timeout(limit, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "some connections did not end in time");
     }
 }

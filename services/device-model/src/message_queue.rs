@@ -77,7 +77,7 @@ pub enum Added {
 pub enum AfterDelivery {
     /// Goes on, if any more are waiting.
     Continue,
-    /// Leaves the rest to whoever comes next: the device has gone.
+    /// Leaves the rest to whichever process comes next: the device has gone, or this process stops.
     Release,
     /// Does not know what became of the next one: it may be tried again when the claim has ended.
     Hold,

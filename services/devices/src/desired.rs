@@ -17,7 +17,7 @@ use rollcall_projection::directory::Listed;
 use serde_json::json;
 
 use crate::{
-    documents::{self, Outcome},
+    documents::{self, Edit},
     error::DevicesError,
     instance::Devices,
 };
@@ -36,9 +36,9 @@ pub async fn begin(devices: &Arc<Devices>, listed: &Listed, desired: Vec<(String
     let key = key(listed);
     let writing = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
         if shadow.has_desired() {
-            return Ok(Outcome::Unchanged(()));
+            return Ok(Edit::Unchanged(()));
         }
-        apply(shadow, &changes, None, now_ms).map(Outcome::Changed)
+        apply(shadow, &changes, None, now_ms).map(Edit::Changed)
     });
     writing.await?;
     send_in_background(devices, listed);
@@ -67,9 +67,9 @@ pub async fn change(
     let key = key(listed);
     let changing = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
         if idempotency_key.is_some_and(|key| shadow.has_applied(key)) {
-            return Ok(Outcome::Unchanged(()));
+            return Ok(Edit::Unchanged(()));
         }
-        apply(shadow, changes, idempotency_key, now_ms).map(Outcome::Changed)
+        apply(shadow, changes, idempotency_key, now_ms).map(Edit::Changed)
     });
     let (shadow, ()) = changing.await?;
     send_in_background(devices, listed);
@@ -84,7 +84,7 @@ pub async fn clear(devices: &Devices, listed: &Listed) -> Result<(), DevicesErro
     let now_ms = devices.now_ms();
     let key = key(listed);
     let clearing = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
-        Ok(if shadow.clear_desired(now_ms) { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
+        Ok(if shadow.clear_desired(now_ms) { Edit::Changed(()) } else { Edit::Unchanged(()) })
     });
     clearing.await.map(drop)
 }
@@ -124,13 +124,13 @@ pub(crate) async fn send(devices: &Devices, listed: &Listed) -> Result<(), Devic
         let key = key(listed);
         let claiming = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
             if !shadow.is_pending_for(&presence.session) {
-                return Ok(Outcome::Unchanged(Turn::Nothing));
+                return Ok(Edit::Unchanged(Turn::Nothing));
             }
             if shadow.claim.as_ref().is_some_and(|claim| claim.holds(now_ms)) {
-                return Ok(Outcome::Unchanged(Turn::Others));
+                return Ok(Edit::Unchanged(Turn::Others));
             }
             shadow.claim = Some(Claim::new(&by, now_ms));
-            Ok(Outcome::Changed(Turn::Ours))
+            Ok(Edit::Changed(Turn::Ours))
         });
         let (shadow, turn) = claiming.await?;
         match turn {
@@ -172,11 +172,11 @@ async fn send_once(
     let key = key(listed);
     let noting = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
         if shadow.claim.as_ref().is_none_or(|claim| claim.by != by) {
-            return Ok(Outcome::Unchanged(()));
+            return Ok(Edit::Unchanged(()));
         }
         shadow.claim = None;
         shadow.mark_sent(session, sent);
-        Ok(Outcome::Changed(()))
+        Ok(Edit::Changed(()))
     });
     noting.await.map(drop)
 }
@@ -186,8 +186,8 @@ fn send_in_background(devices: &Arc<Devices>, listed: &Listed) {
     if !devices.presence().is_online(&listed.device.id) {
         return;
     }
-    let (devices, listed) = (Arc::clone(devices), listed.clone());
-    tokio::spawn(async move {
+    let (tasks, devices, listed) = (devices.tasks.clone(), Arc::clone(devices), listed.clone());
+    tasks.spawn(async move {
         if let Err(error) = send(&devices, &listed).await {
             let device = &listed.device.id;
             if let Some(left_out) = devices.told.failed(&error) {

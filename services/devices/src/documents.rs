@@ -15,7 +15,7 @@ const CONFLICTS_MAX: usize = 32;
 
 /// A document as it was read.
 #[derive(Clone, Debug)]
-pub(crate) struct Held<T> {
+pub(crate) struct StoredDocument<T> {
     /// What a write over it expects.
     pub(crate) revision: Revision,
     /// What it says.
@@ -23,7 +23,7 @@ pub(crate) struct Held<T> {
 }
 
 /// What a change comes to.
-pub(crate) enum Outcome<R> {
+pub(crate) enum Edit<R> {
     /// To be written.
     Changed(R),
     /// Nothing to write.
@@ -37,13 +37,13 @@ pub(crate) enum Outcome<R> {
 pub(crate) async fn read<T: DeserializeOwned>(
     devices: &Devices,
     key: &DocumentKey,
-) -> Result<Option<Held<T>>, DevicesError> {
+) -> Result<Option<StoredDocument<T>>, DevicesError> {
     let Some(document) = devices.backbone.documents.get(&devices.instance, key).await? else { return Ok(None) };
     let value = serde_json::from_slice(&document.body).map_err(|error| {
         tracing::error!(instance = %devices.instance, ?key, %error, "a document cannot be read");
         DevicesError::Unreadable
     })?;
-    Ok(Some(Held { revision: document.revision, value }))
+    Ok(Some(StoredDocument { revision: document.revision, value }))
 }
 
 /// Writes a document over a revision; `None`: another process has written it since.
@@ -90,12 +90,12 @@ pub(crate) async fn of_device<T: DeviceDocument>(
     devices: &Devices,
     key: &DocumentKey,
     created_at: u64,
-) -> Result<Held<T>, DevicesError> {
+) -> Result<StoredDocument<T>, DevicesError> {
     match read::<T>(devices, key).await? {
-        None => Ok(Held { revision: Revision::NONE, value: T::new(created_at) }),
+        None => Ok(StoredDocument { revision: Revision::NONE, value: T::new(created_at) }),
         Some(held) if held.value.created_at() == created_at => Ok(held),
         Some(held) if held.value.created_at() > created_at => Err(DevicesError::NotReady),
-        Some(held) => Ok(Held { revision: held.revision, value: T::new(created_at) }),
+        Some(held) => Ok(StoredDocument { revision: held.revision, value: T::new(created_at) }),
     }
 }
 
@@ -107,13 +107,13 @@ pub(crate) async fn change<T: DeviceDocument, R>(
     devices: &Devices,
     key: &DocumentKey,
     created_at: u64,
-    mut change: impl FnMut(&mut T) -> Result<Outcome<R>, DevicesError>,
+    mut change: impl FnMut(&mut T) -> Result<Edit<R>, DevicesError>,
 ) -> Result<(T, R), DevicesError> {
     for _ in 0..CONFLICTS_MAX {
-        let Held { revision, mut value } = of_device::<T>(devices, key, created_at).await?;
+        let StoredDocument { revision, mut value } = of_device::<T>(devices, key, created_at).await?;
         match change(&mut value)? {
-            Outcome::Unchanged(outcome) => return Ok((value, outcome)),
-            Outcome::Changed(outcome) => {
+            Edit::Unchanged(outcome) => return Ok((value, outcome)),
+            Edit::Changed(outcome) => {
                 if write(devices, key, revision, &value).await?.is_some() {
                     return Ok((value, outcome));
                 }

@@ -29,7 +29,7 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Stops what runs for the instance.
     pub stop: CancellationToken,
-    /// Holds what runs for the instance, so that a caller can wait for its end.
+    /// Holds what runs for the instance, and what it has begun for one device, so that a caller can wait for its end.
     pub tasks: TaskTracker,
 }
 
@@ -42,6 +42,11 @@ pub struct Devices {
     pub(crate) recheck: Recheck,
     /// What was said of devices that could not be served or sent something: one for all, or each would say it.
     pub(crate) told: Repeats,
+    /// Cancelled when no more is to be begun for any device.
+    pub(crate) stop: CancellationToken,
+    /// What goes on although its caller goes away. It is not cut off in the middle, where it could not be told what a device
+    /// has been sent; it ends by itself soon after `stop`.
+    pub(crate) tasks: TaskTracker,
     presence: Presence,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -56,6 +61,8 @@ impl Devices {
             requests: Requests::default(),
             recheck: Recheck::default(),
             told: Repeats::default(),
+            stop: parts.stop,
+            tasks: parts.tasks,
             presence: Presence::default(),
             clock: parts.clock,
             entropy: parts.entropy,

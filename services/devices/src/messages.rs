@@ -24,7 +24,7 @@ use rollcall_projection::directory::Listed;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    documents::{self, Outcome},
+    documents::{self, Edit},
     error::DevicesError,
     instance::Devices,
 };
@@ -90,9 +90,9 @@ pub async fn create(devices: &Arc<Devices>, listed: &Listed, wanted: NewMessage)
         documents::change::<MessageQueue, _>(devices, &list, created_at, |queue| match queue.add(entry.clone(), now_ms) {
             Added::New { dropped } => {
                 let claimed = session.is_some() && queue.claim(&by, now_ms);
-                Ok(Outcome::Changed((dropped, claimed)))
+                Ok(Edit::Changed((dropped, claimed)))
             }
-            Added::Existing => Ok(Outcome::Unchanged((Vec::new(), false))),
+            Added::Existing => Ok(Edit::Unchanged((Vec::new(), false))),
             Added::IdTaken => Err(id_taken(&entry.id)),
             Added::Full => Err(DevicesError::QueueFull { device: device.clone(), max: MESSAGES_MAX }),
         });
@@ -144,7 +144,7 @@ pub async fn delete(devices: &Devices, listed: &Listed, id: &str) -> Result<(), 
     let device = &listed.device.id;
     let key = DocumentKey::Messages(device.clone());
     let removed = documents::change::<MessageQueue, _>(devices, &key, listed.created.0, |queue| {
-        queue.remove(id).map(Outcome::Changed).ok_or_else(|| not_found(id))
+        queue.remove(id).map(Edit::Changed).ok_or_else(|| not_found(id))
     });
     let (_, entry) = removed.await?;
     forget_body(devices, device, &entry).await
@@ -168,7 +168,7 @@ pub(crate) async fn deliver_waiting(devices: &Arc<Devices>, listed: &Listed) -> 
     let key = DocumentKey::Messages(device.clone());
     let claiming = documents::change::<MessageQueue, _>(devices, &key, listed.created.0, |queue| {
         let claimed = queue.claim(&by, now_ms);
-        Ok(if claimed { Outcome::Changed(true) } else { Outcome::Unchanged(false) })
+        Ok(if claimed { Edit::Changed(true) } else { Edit::Unchanged(false) })
     });
     let (queue, claimed) = claiming.await?;
     if claimed {
@@ -200,7 +200,8 @@ async fn deliver_apart(
     queue: MessageQueue,
 ) -> Result<MessageQueue, DevicesError> {
     let (devices, listed) = (Arc::clone(devices), listed.clone());
-    let delivering = tokio::spawn(async move { deliver(&devices, &listed, &by, queue).await });
+    let tasks = devices.tasks.clone();
+    let delivering = tasks.spawn(async move { deliver(&devices, &listed, &by, queue).await });
     delivering.await.unwrap_or_else(|error| {
         tracing::error!(%error, "delivering messages failed in an unforeseen way");
         Err(DevicesError::DeliveryPanicked)
@@ -225,7 +226,8 @@ async fn deliver(
             if !Claim::has_time(since_ms, devices.now_ms()) {
                 break;
             }
-            if !devices.presence().is_online(device) {
+            // What has been handed over is written down; the rest is left to another process, or to the next of this one.
+            if devices.stop.is_cancelled() || !devices.presence().is_online(device) {
                 next = AfterDelivery::Release;
                 break;
             }
@@ -241,7 +243,7 @@ async fn deliver(
             }
         }
         let noting = documents::change::<MessageQueue, _>(devices, &key, listed.created.0, |queue| {
-            Ok(Outcome::Changed(queue.record(by, &ended, next, devices.now_ms())))
+            Ok(Edit::Changed(queue.record(by, &ended, next, devices.now_ms())))
         });
         let (noted, more) = noting.await.inspect_err(|_| devices.recheck.put(device))?;
         if next != AfterDelivery::Continue {

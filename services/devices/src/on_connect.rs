@@ -27,8 +27,8 @@ pub(crate) async fn run(devices: Arc<Devices>, mut connects: broadcast::Receiver
         };
         for device in due {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let devices = Arc::clone(&devices);
-            tokio::spawn(async move {
+            let (tasks, devices) = (devices.tasks.clone(), Arc::clone(&devices));
+            tasks.spawn(async move {
                 if let Err(error) = check(&devices, &device).await {
                     if let Some(left_out) = devices.told.failed(&error) {
                         tracing::warn!(instance = %devices.instance, %device, %error, left_out, "a device could not be served");

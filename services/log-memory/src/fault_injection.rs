@@ -23,6 +23,8 @@ pub struct Faults {
     pub dropped_ruling: u16,
     /// A ruling is announced late, by up to [`Faults::RULING_DELAY_MAX`].
     pub delayed_ruling: u16,
+    /// Of several messages that are stored in order the first half is stored, and then reported so.
+    pub cut_sequence: u16,
     /// A follower of a log or of messages ends with an error after the entry it has just been given.
     pub cut_follower: u16,
     /// Before an append, a record that no registrar has written gets into the log, as whoever may write there can put one.
@@ -43,6 +45,7 @@ impl Faults {
             redelivery: 20,
             dropped_ruling: 20,
             delayed_ruling: 20,
+            cut_sequence: 20,
             cut_follower: 20,
             foreign_record: 0,
         }

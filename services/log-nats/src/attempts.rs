@@ -11,10 +11,13 @@ use rollcall_domain::ids::{LogId, Position};
 use rollcall_log::{BackboneError, attempts::Attempts, log::Entry};
 
 use super::{
-    atomic::{self, StoreError},
     connection::Connection,
-    replay::{Replay, ReplayEnd},
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        replay::{Replay, ReplayEnd},
+    },
+    subjects,
 };
 
 /// See [`Attempts`].

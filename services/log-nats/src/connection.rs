@@ -3,6 +3,12 @@
 //! Invariant: every operation through [`Connection::within`] ends within the configured time, with an answer or with
 //! [`BackboneError::Unavailable`]. The client library reconnects by itself; what was in flight is unknown to it, so
 //! what holds state on the server (a subscription with a consumer behind it) watches [`Connection::link`] and starts again.
+//!
+//! Below it: `dial` (making it), `link` (whether it stands), `full` (a broker that has no room, as against one that is away).
+
+mod dial;
+pub(crate) mod full;
+pub(crate) mod link;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,11 +28,9 @@ use tokio::{
 
 use super::{
     config::NatsConfig,
-    dial,
-    link::{Link, lost},
-    shards::Shards,
-    submitter::Submitter,
+    subjects::{shards::Shards, submitter::Submitter},
 };
+use link::{Link, lost};
 
 /// Oldest server that coalesces the syncs of atomic batches, and acknowledges them only when they are on disk.
 const SERVER_VERSION_MIN: (u64, u64) = (2, 15);

@@ -30,11 +30,13 @@ use rollcall_log::{
 };
 
 use super::{
-    atomic::{self, StoreError},
     connection::Connection,
-    group::{Group, Waiting},
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        group::{Group, Size, Waiting},
+    },
+    subjects::{self, shards::Shard},
 };
 
 /// The header that says that a document was deleted, named as key-value buckets of NATS name it.
@@ -94,10 +96,10 @@ impl NatsDocuments {
         payload: Bytes,
     ) -> Result<Answer, BackboneError> {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
-        let bytes = payload.len();
+        let size = Size { messages: 1, payload_bytes: payload.len() };
         let shard = self.connection.shards().await?.of_instance(instance);
         let message = atomic::Message { subject: subjects::document(shard, instance, key), headers, payload };
-        self.writer(shard).commit(|| attempted(shard), message, bytes).await
+        self.writer(shard).commit(|| attempted(shard), message, size).await
     }
 
     async fn latest(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Latest, BackboneError> {

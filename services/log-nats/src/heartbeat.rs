@@ -15,11 +15,14 @@ use rollcall_log::{
 use tokio::sync::mpsc;
 
 use super::{
-    atomic::{self, StoreError},
     connection::Connection,
-    follow::{self, Reader},
-    replay::Stored,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        follow::{self, Reader},
+        replay::Stored,
+    },
+    subjects,
 };
 
 /// See [`Heartbeats`].

@@ -7,40 +7,20 @@
 //! Trust boundary: the server's accounts decide who may append to which stream; here, whatever is read is checked for
 //! sequence and identity, and never believed to be a record before [`rollcall_log::codec`] has said so.
 //!
-//! Read `connection` (and `dial`, `link`), `shards` (what instances share), `streams` (every declaration), `token` and
-//! `subjects` (every name), then `atomic` (how things are written) and `replay` (how they are read), then one file per trait.
+//! Read `connection` (and below it `dial`, `link`), `subjects` (every name; below it `shards`, what instances share), `streams`
+//! (every declaration; below it `atomic`, how things are written, and `replay`, how they are read), then one file per trait.
 
-mod atomic;
 mod attempts;
-mod beside;
-mod body;
-mod bound;
 mod config;
 mod connection;
-mod dial;
-mod direct;
-mod dispatch;
 mod documents;
-mod follow;
-mod full;
-mod group;
 mod heartbeat;
-mod inbox;
-mod link;
 mod log;
 mod messages;
 mod presence;
-mod pull;
-mod replay;
 mod requests;
-mod rulings;
-mod shards;
-mod source;
 mod streams;
 mod subjects;
-mod submit;
-mod submitter;
-mod token;
 
 use std::sync::Arc;
 

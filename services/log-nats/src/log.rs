@@ -4,6 +4,8 @@
 //! is still the one it began with, and stops with [`BackboneError::Damaged`] when it is not. Whether an append that got no
 //! answer took place is not decided here: the caller reads the log.
 
+mod beside;
+
 use std::sync::Arc;
 
 use async_nats::{header, jetstream::stream::Info};
@@ -18,13 +20,15 @@ use rollcall_log::{
 };
 
 use super::{
-    atomic::{self, StoreError},
-    beside,
     connection::Connection,
-    direct,
-    follow::{self, Reader},
-    replay::Stored,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        direct,
+        follow::{self, Reader},
+        replay::Stored,
+    },
+    subjects,
 };
 
 /// See [`RegistryLog`].

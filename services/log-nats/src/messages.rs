@@ -1,11 +1,16 @@
 //! Device messages on JetStream: bounded shards, written in group commits.
 //!
+//! A shard has one writer with one commit under way, so that messages are stored in the order in which they were handed in.
+//! Few of them are published one after the other, many as one atomic batch. Either way they are sent by one task on one
+//! connection: the server takes them in that order.
+//!
 //! Invariant: a message's lane, space and device are those of its subject, which is what the broker checks permissions by.
 //!
 //! The stream forgets its oldest messages, so a follower may begin later than it asked; from then on each message comes
 //! once and in order, across reconnects, unless it is slower than the stream forgets. What an instance of version 0.1 has
 //! in a stream of its own comes before what is in its shard: see `own`.
 
+mod body;
 mod own;
 mod replay;
 
@@ -22,20 +27,22 @@ use rollcall_log::{
     log::StreamIdentity,
     messages::{
         DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, Replayed, StoredMessage,
+        Unstored, encode_up_to_limit,
     },
     repeats::Repeats,
 };
 use tokio::sync::mpsc;
 
 use super::{
-    atomic::{self, StoreError},
-    body,
     connection::{Connection, HEADERS_BYTES_MAX},
-    follow::{self, Reader},
-    group::{Group, Waiting},
-    replay::Stored,
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        follow::{self, Reader},
+        group::{Group, Size, Waiting},
+        replay::Stored,
+    },
+    subjects::{self, shards::Shard},
 };
 use own::Draining;
 
@@ -45,7 +52,9 @@ const ATTEMPTS_MAX: usize = 3;
 /// as long as six syncs on an idle disk and forty on a busy one.
 const SINGLY_MAX: usize = 16;
 
-type Writer = Group<atomic::Message, u64>;
+/// The messages of one call, and the sequence of the last of them.
+type Writer = Group<Vec<atomic::Message>, Result<u64, Unstored>>;
+type Handed = Waiting<Vec<atomic::Message>, Result<u64, Unstored>>;
 
 /// See [`DeviceMessages`].
 pub(super) struct NatsMessages {
@@ -72,6 +81,22 @@ impl NatsMessages {
         })
     }
 
+    /// A message as the server gets it.
+    fn encode(&self, subjects: &subjects::Messages, message: &DeviceMessage) -> Result<atomic::Message, BackboneError> {
+        let subject = subjects.of_device(message.lane, &message.space, &message.device);
+        let payload =
+            body::write(message).map_err(|reason| BackboneError::Damaged { what: "a device message".to_owned(), reason })?;
+        let max = self.connection.message_bytes_max().min(PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX);
+        // The batch's own headers are well below a kilobyte.
+        if payload.len() + 1024 > max {
+            return Err(BackboneError::LimitReached {
+                what: "a device message with its topic and properties in bytes (max_payload of the NATS server)".to_owned(),
+                max: max as u64,
+            });
+        }
+        Ok(atomic::Message { subject, headers: HeaderMap::new(), payload })
+    }
+
     /// Where the end of a stream is.
     async fn end(&self, stream: &str) -> Result<u64, BackboneError> {
         let attempted = || format!("looking for the end of stream {stream}");
@@ -84,34 +109,56 @@ fn attempted(shard: Shard) -> String {
 }
 
 /// Stores a batch and answers everyone in it.
-async fn store(connection: &Connection, shard: Shard, batch: Vec<Waiting<atomic::Message, u64>>) {
-    if batch.len() > SINGLY_MAX {
-        return store_together(connection, shard, batch).await;
+async fn store(connection: &Connection, shard: Shard, batch: Vec<Handed>) {
+    let messages = batch.iter().map(|handed| handed.item.len()).sum();
+    if messages > SINGLY_MAX {
+        return store_together(connection, shard, batch, messages).await;
     }
-    let singly = batch.into_iter().map(|waiting| store_together(connection, shard, vec![waiting]));
-    futures_util::future::join_all(singly).await;
+    store_singly(connection, shard, batch).await;
 }
 
-async fn store_together(connection: &Connection, shard: Shard, batch: Vec<Waiting<atomic::Message, u64>>) {
+async fn store_singly(connection: &Connection, shard: Shard, batch: Vec<Handed>) {
+    let messages = batch.iter().flat_map(|handed| &handed.item).cloned().collect();
+    let mut stored = atomic::store_singly(connection, || attempted(shard), messages).await.into_iter();
+    for handed in batch {
+        let mut answer = Ok(0);
+        for (number, sequence) in stored.by_ref().take(handed.item.len()).enumerate() {
+            // What is behind the first failure counts as failed too: acknowledged, it would have overtaken.
+            if answer.is_ok() {
+                answer = sequence.map_err(|error| Unstored { stored: number, error: unavailable(shard, error) });
+            }
+        }
+        handed.answer(Ok(answer));
+    }
+}
+
+async fn store_together(connection: &Connection, shard: Shard, batch: Vec<Handed>, messages: usize) {
     let mut tries = 0;
     let stored = loop {
         tries += 1;
-        let messages = batch.iter().map(|waiting| waiting.item.clone()).collect();
+        let messages = batch.iter().flat_map(|handed| &handed.item).cloned().collect();
         match atomic::store(connection, || attempted(shard), messages).await {
             Err(StoreError::Incomplete) if tries < ATTEMPTS_MAX => {}
             other => break other,
         }
     };
+    let stored = stored.map_err(|error| Unstored { stored: 0, error: unavailable(shard, error) });
+    // The last of a batch has the sequence of the answer, those before it the sequences before.
+    let mut behind = messages;
+    for handed in batch {
+        behind = behind.saturating_sub(handed.item.len());
+        let answer = stored.clone().map(|last| last.saturating_sub(behind as u64));
+        handed.answer(Ok(answer));
+    }
+}
+
+fn unavailable(shard: Shard, error: StoreError) -> BackboneError {
     let unavailable = |reason: &str| BackboneError::Unavailable { attempted: attempted(shard), reason: reason.to_owned() };
-    let stored = stored.map_err(|error| match error {
+    match error {
         StoreError::WrongLastSequence => unavailable("the server expected a sequence that was not asked for"),
         StoreError::Incomplete => unavailable("the server loses every batch"),
         StoreError::StreamLimit(reason) => unavailable(&reason),
         StoreError::Backbone(error) => error,
-    });
-    // The last of a batch has the sequence of the answer, those before it the sequences before.
-    for (behind, waiting) in (0..).zip(batch.into_iter().rev()) {
-        waiting.answer(stored.clone().map(|last| last.saturating_sub(behind)));
     }
 }
 
@@ -122,28 +169,20 @@ impl DeviceMessages for NatsMessages {
         streams::open(&self.connection, streams::messages(shard, &self.connection.config)).await.map(|_info| ())
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
-        let limit = |what: &str, max: usize| BackboneError::LimitReached { what: what.to_owned(), max: max as u64 };
-        if message.payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(limit("a device message's payload in bytes", PAYLOAD_BYTES_MAX));
-        }
-        let shard = self.connection.shards().await?.of_instance(instance);
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        let unstored = |error| Unstored { stored: 0, error };
+        let shard = self.connection.shards().await.map_err(unstored)?.of_instance(instance);
         let subjects = subjects::Messages::sharded(shard, instance);
-        let subject = subjects.of_device(message.lane, &message.space, &message.device);
-        let payload = body::write(&message)
-            .map_err(|reason| BackboneError::Damaged { what: "a device message".to_owned(), reason })?;
-        let max = self.connection.message_bytes_max().min(PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX);
-        // The batch's own headers are well below a kilobyte.
-        if payload.len() + 1024 > max {
-            return Err(limit(
-                "a device message with its topic and properties in bytes (max_payload of the NATS server)",
-                max,
-            ));
-        }
-        let bytes = payload.len();
-        let message = atomic::Message { subject, headers: HeaderMap::new(), payload };
-        let sequence = self.writer(shard).commit(|| attempted(shard), message, bytes).await?;
-        Ok(MessagePosition::sharded(shard.number(), sequence))
+        let (encoded, over) = encode_up_to_limit(messages, |message| self.encode(&subjects, message))?;
+        let payload_bytes = encoded.iter().map(|message| message.payload.len()).sum();
+        let size = Size { messages: encoded.len(), payload_bytes };
+        let committed = self.writer(shard).commit(|| attempted(shard), encoded, size).await;
+        let sequence = committed.map_err(unstored)??;
+        over.map_or(Ok(MessagePosition::sharded(shard.number(), sequence)), Err)
     }
 
     async fn follow(

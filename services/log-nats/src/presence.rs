@@ -29,9 +29,13 @@ use rollcall_log::{
 use tokio::sync::mpsc;
 
 use super::{
-    atomic::{self, StoreError},
     connection::Connection,
-    direct, streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+        direct,
+    },
+    subjects,
 };
 use lease::Leases;
 use message::Change;

@@ -4,6 +4,15 @@
 //! at most once, whatever the connector remembers; a message whose subject names no request is removed, and keeps no other
 //! from the others.
 //! Taking and finishing are the registrar's; a connector's account can do neither.
+//!
+//! Below it: `submit` (into the queue), `dispatch`, `source`, `inbox` and `bound` (out of it), `rulings` (the answers).
+
+mod bound;
+mod dispatch;
+mod inbox;
+mod rulings;
+mod source;
+mod submit;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +26,9 @@ use rollcall_log::{
 };
 use tokio::sync::mpsc;
 
-use super::{connection::Connection, dispatch::Dispatch, rulings, streams, submit::Submissions};
+use super::{connection::Connection, streams};
+use dispatch::Dispatch;
+use submit::Submissions;
 
 /// Acknowledgements under way at a time.
 const FINISHING_MAX: usize = 256;

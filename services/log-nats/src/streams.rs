@@ -3,6 +3,16 @@
 //! said once. Where the copies are differs only with a configuration that is wrong, here or there: an error for a process that would make streams by it.
 //!
 //! What is compared is what is declared here; what a server adds by itself (metadata, defaults) is not.
+//!
+//! Below it is how any of them is written (`atomic`, `group`) and read: from a position onward (`replay`, `follow`), a message by its
+//! place (`direct`), by taking (`pull`).
+
+pub(crate) mod atomic;
+pub(crate) mod direct;
+pub(crate) mod follow;
+pub(crate) mod group;
+pub(crate) mod pull;
+pub(crate) mod replay;
 
 use std::{collections::HashMap, fmt::Debug, time::Duration};
 
@@ -21,10 +31,14 @@ use rollcall_log::{
 
 use super::{
     config::NatsConfig,
-    connection::Connection,
-    full::{full, is_full},
-    shards::{Shard, Shards},
-    subjects,
+    connection::{
+        Connection,
+        full::{full, is_full},
+    },
+    subjects::{
+        self,
+        shards::{Shard, Shards},
+    },
 };
 
 /// Devices and connectors whose presence one shard keeps.

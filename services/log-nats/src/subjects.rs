@@ -3,7 +3,11 @@
 //! What is sharded has the shard as its second token, and then what it had before there were shards: the broker tells
 //! streams apart by whole tokens, and refuses two that could hold the same subject.
 //!
-//! Invariant: an id is one token of them; see `token`.
+//! Below it is what names are made of: `token`, `shards`, `submitter`. Invariant: an id is one token of them; see `token`.
+
+pub(crate) mod shards;
+pub(crate) mod submitter;
+pub(crate) mod token;
 
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId},
@@ -15,11 +19,9 @@ use rollcall_log::{
     requests::RequestKind,
 };
 
-use super::{
-    shards::Shard,
-    submitter::Submitter,
-    token::{FLEET, log_token, token},
-};
+use shards::Shard;
+use submitter::Submitter;
+use token::{FLEET, log_token, token};
 
 /// The stream of a registry log.
 pub(super) fn registry_stream(log: &LogId) -> String {
@@ -289,7 +291,7 @@ pub(super) fn document_copy(shard: Shard, own: &str) -> Option<String> {
 pub(super) mod own {
     use rollcall_domain::ids::{InstanceId, LogId};
 
-    use crate::token::{log_token, token};
+    use super::token::{log_token, token};
 
     pub(crate) fn requests_stream(log: &LogId) -> String {
         format!("requests_{}", log_token(log))
@@ -314,7 +316,7 @@ pub(super) mod own {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::shards::Shards, *};
+    use super::{shards::Shards, *};
 
     #[test]
     fn f9_nothing_but_a_plain_token_comes_of_an_id() {

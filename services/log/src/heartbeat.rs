@@ -41,7 +41,7 @@ pub struct Source {
 
 /// How far a registrar's view of one log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LogPosition {
     pub log: LogId,
     /// The last record that it has folded.
     pub position: Position,
@@ -57,7 +57,7 @@ pub struct Announcement {
     /// Rises from each to the next.
     pub counter: u64,
     /// The logs of the shard that the registrar serves.
-    pub logs: Vec<Standing>,
+    pub logs: Vec<LogPosition>,
 }
 
 /// Why bytes are not believed.
@@ -162,7 +162,7 @@ impl Announcement {
         }
         let standing = |standing: wire::Standing| {
             let (position, digest) = (Position(standing.position), standing.digest.0);
-            Ok(Standing { log: named(&standing.log)?, position, digest })
+            Ok(LogPosition { log: named(&standing.log)?, position, digest })
         };
         let source = Source { registrar, shard: written.shard };
         let logs = written.logs.into_iter().map(standing).collect::<Result<_, Disbelief>>()?;
@@ -179,7 +179,7 @@ mod tests {
         Announcement {
             source: Source { registrar: RegistrarId::parse("r-1").unwrap(), shard: shard_of(&log) },
             counter: 42,
-            logs: [log, LogId::Fleet].map(|log| Standing { log, position: Position(7), digest: [7; 32] }).into(),
+            logs: [log, LogId::Fleet].map(|log| LogPosition { log, position: Position(7), digest: [7; 32] }).into(),
         }
     }
 

@@ -17,6 +17,8 @@ pub const MESSAGES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const MESSAGES_AGE_S_MAX: u64 = 24 * 3600;
 /// Largest payload, bytes: the service's 1 MB.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Most messages of one call of [`DeviceMessages::publish_in_order`].
+pub const PUBLISHED_TOGETHER_MAX: usize = 256;
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,6 +173,37 @@ impl From<MessagePosition> for MessageCursor {
     }
 }
 
+/// Encodes messages up to the first that is over a limit by itself; that one's error follows them.
+///
+/// # Errors
+/// [`Unstored`]: the first is over a limit.
+pub fn encode_up_to_limit<T>(
+    messages: &[DeviceMessage],
+    encode: impl Fn(&DeviceMessage) -> Result<T, BackboneError>,
+) -> Result<(Vec<T>, Option<Unstored>), Unstored> {
+    let limit =
+        |stored, what: String, max: usize| Unstored { stored, error: BackboneError::LimitReached { what, max: max as u64 } };
+    if messages.len() > PUBLISHED_TOGETHER_MAX {
+        let what = format!("{} messages in one call", messages.len());
+        return Err(limit(0, what, PUBLISHED_TOGETHER_MAX));
+    }
+    let mut encoded = Vec::with_capacity(messages.len());
+    for message in messages {
+        let bytes = message.payload.len();
+        let next = if bytes > PAYLOAD_BYTES_MAX {
+            Err(limit(encoded.len(), format!("a payload of {bytes} bytes"), PAYLOAD_BYTES_MAX))
+        } else {
+            encode(message).map_err(|error| Unstored { stored: encoded.len(), error })
+        };
+        match next {
+            Ok(next) => encoded.push(next),
+            Err(over) if encoded.is_empty() => return Err(over),
+            Err(over) => return Ok((encoded, Some(over))),
+        }
+    }
+    Ok((encoded, None))
+}
+
 /// A message with its place among its instance's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
@@ -189,6 +222,17 @@ pub enum Replayed {
     End(MessageCursor),
 }
 
+/// Why [`DeviceMessages::publish_in_order`] has not stored everything.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{stored} messages were stored, the next one was not")]
+pub struct Unstored {
+    /// So many messages at the front are on disk.
+    pub stored: usize,
+    /// What happened to the next one.
+    #[source]
+    pub error: BackboneError,
+}
+
 /// The message streams of a fleet.
 #[async_trait]
 pub trait DeviceMessages: Send + Sync {
@@ -198,12 +242,26 @@ pub trait DeviceMessages: Send + Sync {
     /// [`BackboneError`] if that cannot be done.
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError>;
 
-    /// Stores a message; it is on disk when this returns. Many calls at a time share one sync. Messages that one caller
-    /// publishes one after the other keep their order.
+    /// Stores up to [`PUBLISHED_TOGETHER_MAX`] messages of one sender, in their order; they are on disk when this returns.
+    /// Returns the position of the last. Calls of many senders share one sync.
+    ///
+    /// One call with a sequence, not a call for each message: calls that are under way at the same time have no order. A
+    /// sender has one call under way, and its messages are in order whatever the scheduler does.
+    ///
+    /// # Errors
+    /// [`Unstored`]. With [`BackboneError::LimitReached`] the next message is over a limit by itself, and those behind it
+    /// were not tried. With any other error each of the rest may have been stored: a sender that keeps its order hands in
+    /// the whole rest again.
+    async fn publish_in_order(&self, instance: &InstanceId, messages: &[DeviceMessage])
+    -> Result<MessagePosition, Unstored>;
+
+    /// Stores one message, as [`Self::publish_in_order`] does.
     ///
     /// # Errors
     /// [`BackboneError`]: it may not have been stored.
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError>;
+    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
+        self.publish_in_order(instance, &[message]).await.map_err(|unstored| unstored.error)
+    }
 
     /// The messages of the given lanes: all kept ones after a cursor, or with `None` those stored from now on.
     /// Bounded channel; ends after the first error.

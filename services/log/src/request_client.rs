@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use rollcall_domain::ids::{LogId, RequestId};
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     codec::{Ruling, decode_ruling},
@@ -74,10 +74,10 @@ fn is_of_the_proof(ruling: &Ruling) -> bool {
 type Waiting = Mutex<HashMap<RequestId, broadcast::Sender<Ruling>>>;
 
 impl RequestClient {
-    /// Listens for the log's rulings until `shutdown`.
-    pub fn start(log: LogId, queue: Arc<dyn RequestQueue>, shutdown: CancellationToken) -> Self {
+    /// Listens for the log's rulings until `shutdown`, by one task of `tasks`.
+    pub fn start(log: LogId, queue: Arc<dyn RequestQueue>, tasks: &TaskTracker, shutdown: CancellationToken) -> Self {
         let request_client = Self { log, queue, waiting: Arc::default() };
-        tokio::spawn(request_client.clone().listen(shutdown));
+        tasks.spawn(request_client.clone().listen(shutdown));
         request_client
     }
 

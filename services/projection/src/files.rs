@@ -39,6 +39,9 @@ pub struct StoreConfig {
     pub directory: bool,
     /// Whose seals prove a log's records.
     pub keys: SealKeys,
+    /// Spreads the delays before a log is followed again: it differs between processes, so that they do not all come back at
+    /// once.
+    pub retry_seed: u64,
 }
 
 /// The database of one process, and the work that goes on in it. Dropped, it is marked clean.

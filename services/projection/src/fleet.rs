@@ -7,7 +7,7 @@
 
 mod ruled;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use rollcall_domain::{
     fleet::Fleet,
@@ -19,6 +19,7 @@ use rollcall_log::{
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
+    resume::Resume,
     seal::{Point, SealKeys, SealedLog},
 };
 use tokio::sync::watch;
@@ -29,11 +30,6 @@ use crate::{
     foreign::{ForeignNotice, ForeignSeen, metrics},
     views::{LogProof, ViewHealth, ViewStatus},
 };
-
-/// First wait before following is tried again.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-/// Longest wait before following is tried again.
-const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The fleet at one position.
 #[derive(Clone, Debug)]
@@ -101,10 +97,11 @@ impl FleetSnapshot {
 }
 
 /// Follows the fleet log until `shutdown`, proven by `keys`; reconnects by itself. The receiver always holds the latest
-/// snapshot.
+/// snapshot. `retry_seed` differs between processes, so that they do not all reconnect at once.
 pub fn follow(
     log: Arc<dyn RegistryLog>,
     keys: SealKeys,
+    retry_seed: u64,
     shutdown: CancellationToken,
 ) -> watch::Receiver<Arc<FleetSnapshot>> {
     let latest = FleetSnapshot::at_start(&keys);
@@ -118,7 +115,7 @@ pub fn follow(
         foreign: ForeignNotice::default(),
         reaching: Repeats::default(),
         reading: Repeats::default(),
-        retry: RETRY_MIN,
+        resume: Resume::new("the fleet log", &LogId::Fleet, retry_seed),
     };
     tokio::spawn(async move { shutdown.run_until_cancelled(follower.run()).await });
     snapshots
@@ -136,7 +133,7 @@ struct Follower {
     reaching: Repeats,
     /// What was said of one that cannot be read on, or is another than it was.
     reading: Repeats,
-    retry: Duration,
+    resume: Resume,
 }
 
 /// Why following stopped.
@@ -186,9 +183,9 @@ impl Follower {
         }
     }
 
+    /// Waits before the next try; what has happened has been said.
     async fn wait(&mut self) {
-        tokio::time::sleep(self.retry).await;
-        self.retry = (self.retry * 2).min(RETRY_MAX);
+        self.resume.pause(Ok::<_, Infallible>(())).await;
     }
 
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
@@ -219,7 +216,7 @@ impl Follower {
             }
             Step::CaughtUp(_) => {
                 (self.latest.caught_up, self.latest.health) = (true, ViewHealth::Following);
-                self.retry = RETRY_MIN;
+                self.resume.follows();
                 let back = [self.reaching.recovered(), self.reading.recovered()];
                 if back.contains(&true) {
                     tracing::info!(position = %self.latest.position(), "the fleet log is followed again");

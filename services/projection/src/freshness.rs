@@ -25,6 +25,7 @@ use rollcall_log::{
     heartbeat::{Announcement, Heard, Heartbeats, INTERVAL},
     presence::FleetBeat,
     repeats::Repeats,
+    resume::Resume,
     signing::PublicKey,
 };
 use tokio::{
@@ -42,8 +43,8 @@ use crate::{
 
 /// How often it is looked whether the process runs, and how far its views are.
 const TICK: Duration = Duration::from_millis(100);
-/// Pause before announcements are followed again.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// The longest delay before announcements are followed again: views grow old meanwhile.
+const RETRY_DELAY_MAX: Duration = Duration::from_millis(500);
 /// How often it is looked at most whether the divergence of one log is to be logged again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -83,9 +84,7 @@ struct Inner {
     turns: watch::Sender<u64>,
     /// The process was suspended: what waits to be read is older than it looks.
     suspended: Notify,
-    /// What was said of announcements that cannot be followed.
-    following: Repeats,
-    /// What was said of those that cannot be believed.
+    /// What was said of announcements that cannot be believed.
     believing: Repeats,
 }
 
@@ -97,8 +96,13 @@ struct State {
     diverging: HashMap<LogId, Repeats>,
 }
 
-/// Whatever waits to be heard is older than it looks: to be followed anew at once.
-struct Suspended;
+/// Why hearing ended.
+enum End {
+    /// The process was suspended: whatever waits to be heard is older than it looks, and is followed anew at once.
+    Suspended,
+    /// The announcements have ended, or are out of reach.
+    Lost(Result<(), BackboneError>),
+}
 
 /// Where a view stands, for [`Freshness::track`]. One that has ended stands nowhere.
 pub fn view_point(status: &ViewStatus) -> Option<Point> {
@@ -121,15 +125,22 @@ impl Freshness {
     /// Follows what the holders of these keys announce, until `shutdown`. Without a key nothing is followed: ages are not
     /// known, and all that remains is to notice that the process was suspended.
     ///
-    /// Must be called inside a tokio runtime.
-    pub fn start(heartbeats: Arc<dyn Heartbeats>, keys: Vec<PublicKey>, shutdown: CancellationToken) -> Self {
+    /// Must be called inside a tokio runtime. `retry_seed` differs between processes, so that they do not all follow again at
+    /// once.
+    pub fn start(
+        heartbeats: Arc<dyn Heartbeats>,
+        keys: Vec<PublicKey>,
+        retry_seed: u64,
+        shutdown: CancellationToken,
+    ) -> Self {
         let freshness = Self::of(Core::new(Instant::now(), !keys.is_empty()), keys.clone());
         let ticking = freshness.clone();
         let stop = shutdown.clone();
         tokio::spawn(async move { stop.run_until_cancelled(ticking.tick()).await });
         if !keys.is_empty() {
             let following = freshness.clone();
-            tokio::spawn(async move { shutdown.run_until_cancelled(following.follow(heartbeats)).await });
+            let resume = Resume::new("announcements", "registrars", retry_seed).at_most(RETRY_DELAY_MAX);
+            tokio::spawn(async move { shutdown.run_until_cancelled(following.follow(heartbeats, resume)).await });
         }
         freshness
     }
@@ -144,7 +155,6 @@ impl Freshness {
             state: Mutex::new(State { core, keys, looks: HashMap::new(), diverging: HashMap::new() }),
             turns: watch::Sender::new(0),
             suspended: Notify::new(),
-            following: Repeats::default(),
             believing: Repeats::default(),
         }))
     }
@@ -220,41 +230,37 @@ impl Freshness {
         }
     }
 
-    async fn follow(&self, heartbeats: Arc<dyn Heartbeats>) {
+    async fn follow(&self, heartbeats: Arc<dyn Heartbeats>, mut resume: Resume) {
         loop {
             let epoch = self.with(|core| core.epoch(Instant::now()));
-            match heartbeats.follow().await {
+            let ended = match heartbeats.follow().await {
                 Ok(heard) => {
                     self.with(|core| core.listen(epoch, Instant::now()));
-                    if self.0.following.recovered() {
-                        tracing::info!("registrars' announcements are followed again");
-                    }
-                    if self.hear(heard).await.is_err() {
-                        continue;
+                    resume.follows();
+                    match self.hear(heard).await {
+                        End::Suspended => continue,
+                        End::Lost(reason) => reason,
                     }
                 }
-                Err(error) => self.cannot_follow(&error),
-            }
-            tokio::time::sleep(RETRY_DELAY).await;
+                Err(error) => Err(error),
+            };
+            resume.pause(ended).await;
         }
     }
 
     /// Hears what comes, until it ends or the process was suspended meanwhile.
-    async fn hear(&self, mut heard: mpsc::Receiver<Result<Heard, BackboneError>>) -> Result<(), Suspended> {
+    async fn hear(&self, mut heard: mpsc::Receiver<Result<Heard, BackboneError>>) -> End {
         loop {
             let next = tokio::select! {
                 biased;
-                () = self.0.suspended.notified() => return Err(Suspended),
+                () = self.0.suspended.notified() => return End::Suspended,
                 next = heard.recv() => next,
             };
             match next {
                 Some(Ok(Heard::Announced(bytes))) => self.hear_one(&bytes),
                 Some(Ok(Heard::Interrupted)) => self.with(Core::interrupted),
-                Some(Err(error)) => {
-                    self.cannot_follow(&error);
-                    return Ok(());
-                }
-                None => return Ok(()),
+                Some(Err(error)) => return End::Lost(Err(error)),
+                None => return End::Lost(Ok(())),
             }
         }
     }
@@ -301,12 +307,6 @@ impl Freshness {
             let (ours, theirs) = (hex::encode(ours), hex::encode(theirs));
             tracing::error!(%log, %position, ours, theirs, %registrar,
                 "the view of a log differs from a registrar's at one position: one of them is wrong; `rollcall view verify` says which");
-        }
-    }
-
-    fn cannot_follow(&self, error: &BackboneError) {
-        if let Some(left_out) = self.0.following.failed(error) {
-            tracing::warn!(%error, left_out, "registrars' announcements cannot be followed; views grow old meanwhile");
         }
     }
 

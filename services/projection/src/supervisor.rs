@@ -161,6 +161,11 @@ impl<T> Running<T> {
         self.0.load().get(id).filter(|shown| !shown.until.is_cancelled()).map(|shown| Arc::clone(&shown.value))
     }
 
+    /// As [`get`](Self::get), but until the run has ended: for what may still be told why it ends.
+    pub fn get_ending(&self, id: &InstanceId) -> Option<Arc<T>> {
+        self.0.load().get(id).map(|shown| Arc::clone(&shown.value))
+    }
+
     /// What all runs show, by instance id.
     pub fn all(&self) -> Vec<Arc<T>> {
         let shown = self.0.load();

@@ -33,6 +33,7 @@ fn config(folder: &TempDir) -> StoreConfig {
         cache_bytes_max: 16 << 20,
         directory: false,
         keys: SealKeys::default(),
+        retry_seed: 0,
     }
 }
 

@@ -14,7 +14,7 @@ use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::{LogId, RegistrarId};
 use rollcall_log::{
     BackboneError,
-    heartbeat::{Announcement, Heartbeats, INTERVAL, Source, Standing, shard_of},
+    heartbeat::{Announcement, Heartbeats, INTERVAL, LogPosition, Source, shard_of},
     repeats::Repeats,
     signing::SigningKey,
 };
@@ -37,12 +37,12 @@ impl Served {
     }
 
     /// What can be announced now, by shard.
-    fn standings(&self) -> BTreeMap<u32, Vec<Standing>> {
-        let mut shards: BTreeMap<u32, Vec<Standing>> = BTreeMap::new();
+    fn positions(&self) -> BTreeMap<u32, Vec<LogPosition>> {
+        let mut shards: BTreeMap<u32, Vec<LogPosition>> = BTreeMap::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|log, view| {
             let ViewStatus { position, digest, caught_up, health, .. } = view();
             if caught_up && health == ViewHealth::Following {
-                shards.entry(shard_of(log)).or_default().push(Standing { log: log.clone(), position, digest });
+                shards.entry(shard_of(log)).or_default().push(LogPosition { log: log.clone(), position, digest });
             }
             health != ViewHealth::Ended
         });
@@ -99,7 +99,7 @@ impl Announcer {
     async fn announce_once(&mut self) -> Result<(), BackboneError> {
         let now_ms = u64::try_from(self.clock.unix_ms()).unwrap_or_default();
         self.counter = now_ms.max(self.counter + 1);
-        let announced = self.served.standings().into_iter().map(|(shard, logs)| {
+        let announced = self.served.positions().into_iter().map(|(shard, logs)| {
             let source = Source { registrar: self.registrar.clone(), shard };
             let announcement = Announcement { source, counter: self.counter, logs };
             let (bytes, heartbeats) = (announcement.sign(&self.key), &self.heartbeats);

@@ -11,7 +11,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollcall_chassis::{clock::Clock, entropy::Entropy};
+use rollcall_chassis::{
+    clock::Clock,
+    entropy::Entropy,
+    retry::{Backoff, Retry},
+};
 use rollcall_domain::ids::{LogId, Position};
 use rollcall_log::{Backbone, signing::SigningKey};
 use tokio_util::sync::CancellationToken;
@@ -30,10 +34,8 @@ use crate::{
     request::Taken,
 };
 
-/// First wait before the backbone is asked again.
-const RETRY_MIN: Duration = Duration::from_millis(50);
-/// Longest wait before the backbone is asked again.
-const RETRY_MAX: Duration = Duration::from_secs(2);
+/// How long to wait before the backbone is asked again.
+const RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(2) };
 /// How long a worker that is told to stop goes on answering what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,7 @@ pub(crate) struct LogWorker<R> {
     notices: Arc<Notices>,
     /// Where the log ends, as far as this worker knows; `None` after anything that casts a doubt on it.
     end: Option<Tip>,
-    retry: Duration,
+    retry: Retry,
 }
 
 impl<R: LogState> LogWorker<R> {
@@ -56,7 +58,8 @@ impl<R: LogState> LogWorker<R> {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
         let proofs = Proofs::new(log.clone(), config, parts);
-        Self { log, backbone, clock, entropy, key, proofs, state, notices, end: None, retry: RETRY_MIN }
+        let retry = Retry::new(RETRY, Arc::clone(&entropy));
+        Self { log, backbone, clock, entropy, key, proofs, state, notices, end: None, retry }
     }
 
     /// Serves until `stop`.
@@ -89,7 +92,7 @@ impl<R: LogState> LogWorker<R> {
                     if self.notices.opening.recovered() {
                         tracing::info!(log = %self.log, "the log can be served");
                     }
-                    break self.retry = RETRY_MIN;
+                    break self.retry.succeeded();
                 }
                 Err(error) => {
                     if let Some(left_out) = self.notices.opening.failed(&error) {
@@ -97,7 +100,7 @@ impl<R: LogState> LogWorker<R> {
                     }
                 }
             }
-            self.wait().await;
+            self.retry.pause().await;
         }
     }
 
@@ -108,7 +111,7 @@ impl<R: LogState> LogWorker<R> {
                     if self.notices.taking.recovered() {
                         tracing::info!(log = %self.log, "requests are taken again");
                     }
-                    self.retry = RETRY_MIN;
+                    self.retry.succeeded();
                     return taken;
                 }
                 Err(error) => {
@@ -117,7 +120,7 @@ impl<R: LogState> LogWorker<R> {
                     }
                 }
             }
-            self.wait().await;
+            self.retry.pause().await;
         }
     }
 
@@ -151,7 +154,8 @@ impl<R: LogState> LogWorker<R> {
             };
             match confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end(), &self.notices).await {
                 Ok(end) => {
-                    (self.end, self.retry) = (Some(end), RETRY_MIN);
+                    self.end = Some(end);
+                    self.retry.succeeded();
                     return Ok((draft, end.position));
                 }
                 Err(why) => self.doubt(why).await,
@@ -194,7 +198,7 @@ impl<R: LogState> LogWorker<R> {
                     }
                 }
             }
-            self.wait().await;
+            self.retry.pause().await;
         }
     }
 
@@ -204,12 +208,7 @@ impl<R: LogState> LogWorker<R> {
         match why {
             // Another registrar got on: no reason to wait.
             RetryReason::Conflict => {}
-            RetryReason::Unavailable | RetryReason::Damage | RetryReason::OtherKey => self.wait().await,
+            RetryReason::Unavailable | RetryReason::Damage | RetryReason::OtherKey => self.retry.pause().await,
         }
-    }
-
-    async fn wait(&mut self) {
-        tokio::time::sleep(self.retry).await;
-        self.retry = (self.retry * 2).min(RETRY_MAX);
     }
 }

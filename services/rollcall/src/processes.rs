@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use backbone::Streams;
 use config::{ApiProcess, ConnectorProcess, RegistrarProcess};
-use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts};
+use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts, retry_seed};
 
 /// Runs a connector until it is told to stop.
 ///
@@ -30,7 +30,8 @@ pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     if keys.is_empty() {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
-    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
+    let views =
+        Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-connector", Streams::Expect, views, &shutdown).await?;
     let parts = connector_parts(&dependencies, announce_bound(), watch::Sender::default());
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
@@ -48,7 +49,8 @@ pub(crate) async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let (key, keys) = config.log.read()?;
     let folder = config.data.join("views");
-    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys };
+    let views =
+        Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-registrar", Streams::Declare, views, &shutdown).await?;
     rollcall_registrar::run(config.registrar, registrar_parts(&dependencies, Arc::new(key)), shutdown.clone()).await;
     dependencies.store.close().await;
@@ -67,20 +69,18 @@ pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
     if keys.is_empty() {
         tracing::warn!("registrar_keys is empty: everything that stands in a log is taken for a registrar's");
     }
-    let views = Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys };
+    let views =
+        Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-api", Streams::Expect, views, &shutdown).await?;
     let (first_administrator, created) = oneshot::channel();
-    tokio::spawn(async move {
+    // It ends with the API, which holds the sender; a password that was made is printed also if the process stops.
+    let printing = async move {
         if let Ok(first_administrator) = created.await {
             print_first_administrator(&first_administrator);
         }
-    });
-    let outcome = rollcall_api::run(
-        config.api,
-        api_parts(&dependencies, announce_bound(), first_administrator, None),
-        shutdown.clone(),
-    )
-    .await;
+    };
+    let parts = api_parts(&dependencies, announce_bound(), first_administrator, None);
+    let (outcome, ()) = tokio::join!(rollcall_api::run(config.api, parts, shutdown.clone()), printing);
     dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")

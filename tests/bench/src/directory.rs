@@ -73,6 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         cache_bytes_max: arguments.cache_mib * 1024 * 1024,
         directory,
         keys: SealKeys::default(),
+        retry_seed: 0,
     };
     let (store, without) = build(&config(false), &backbone, &instance).await?;
     store.close().await;

@@ -130,7 +130,8 @@ macro_rules! conformance_tests {
                 takers_share_a_queue, an_unfinished_request_comes_again, a_stale_receipt_finishes_nothing,
                 rulings_reach_every_listener, queues_are_isolated;
             attempts: attempts_are_read_in_order, attempts_of_logs_are_isolated;
-            messages: a_message_arrives_whole, publishers_keep_their_order, lanes_are_told_apart,
+            messages: a_message_arrives_whole, publishers_keep_their_order, a_sequence_keeps_its_order,
+                a_sequence_ends_before_what_is_too_large, lanes_are_told_apart,
                 following_starts_after_a_position_or_now, what_is_too_large_is_not_published,
                 messages_of_instances_are_isolated, a_replay_ends_where_the_next_begins;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,

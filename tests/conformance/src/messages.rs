@@ -6,8 +6,8 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use rollcall_log::{
     BackboneError,
     messages::{
-        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, Replayed,
-        StoredMessage,
+        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX,
+        PUBLISHED_TOGETHER_MAX, Replayed, StoredMessage, Unstored,
     },
 };
 use tokio::sync::mpsc;
@@ -99,6 +99,75 @@ pub async fn publishers_keep_their_order(under_test: &UnderTest) -> Result<(), F
         *number += 1;
     }
     nothing("after the last message", &mut follower)
+}
+
+/// What one call stores has the call's order, and what one sender stores by calls one after the other has the sender's:
+/// with few messages and with more than a runtime's cooperative budget (128 polls), alone and among other senders.
+pub async fn a_sequence_keeps_its_order(under_test: &UnderTest) -> Result<(), Failure> {
+    const SENDERS: usize = 3;
+    const SEQUENCES: [usize; 8] = [1, 2, 16, 17, 128, 129, 250, PUBLISHED_TOGETHER_MAX];
+    let instance = &open(under_test, "sequence").await?;
+    let messages = &under_test.backbone.messages;
+    let mut follower = messages.follow(instance, &[Lane::Uplink], None).await?;
+    let send = |sender: usize| async move {
+        let mut next = 0;
+        for length in SEQUENCES {
+            let numbers = next..next + length;
+            next = numbers.end;
+            let sequence = numbers.map(|number| message(Lane::Uplink, &format!("device-{sender}"), number.to_string()));
+            let sequence = sequence.collect::<Result<Vec<_>, _>>()?;
+            let last = messages.publish_in_order(instance, &sequence).await;
+            last.map_err(|unstored| Failure(format!("a sequence of {length} is stored, not {unstored:?}")))?;
+        }
+        Ok::<(), Failure>(())
+    };
+    // In one task: its budget is spent by all of them together.
+    let sending = try_join_all((0..SENDERS).map(send));
+    let reading = async {
+        let (mut last, mut seen) = (MessagePosition::default(), [0; SENDERS]);
+        for _ in 0..SENDERS * SEQUENCES.iter().sum::<usize>() {
+            let found = next("the next message of a sequence", &mut follower).await??;
+            ensure!(found.position > last, "positions rise: {} comes after {last}", found.position);
+            last = found.position;
+            let sender: usize = found.message.device.as_str().trim_start_matches("device-").parse().unwrap_or(SENDERS);
+            let number = seen.get_mut(sender).ok_or_else(|| Failure(format!("nobody sent {found:?}")))?;
+            ensure!(
+                found.message.payload == number.to_string(),
+                "message {number} of sender {sender} is next, not {found:?}"
+            );
+            *number += 1;
+        }
+        Ok::<(), Failure>(())
+    };
+    let (sent, read) = tokio::join!(sending, reading);
+    sent?;
+    read?;
+    nothing("after the last message", &mut follower)
+}
+
+/// A message that is over a limit by itself is told by its place; those before it are stored, and those behind it are not.
+pub async fn a_sequence_ends_before_what_is_too_large(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "cut").await?;
+    let messages = &under_test.backbone.messages;
+    let mut follower = messages.follow(&instance, &ALL, Some(MessageCursor::START)).await?;
+    let of = |payload: Vec<u8>| message(Lane::Uplink, "device-1", payload);
+    let large = of(vec![b'x'; PAYLOAD_BYTES_MAX + 1])?;
+    let sequence = [of(b"1".to_vec())?, of(b"2".to_vec())?, large, of(b"4".to_vec())?];
+    match messages.publish_in_order(&instance, &sequence).await {
+        Err(Unstored { stored: 2, error: BackboneError::LimitReached { .. } }) => {}
+        other => return Err(Failure(format!("the third of four messages is over its limit, not {other:?}"))),
+    }
+    for stored in &sequence[..2] {
+        expect(&mut follower, stored).await?;
+    }
+    messages.publish(&instance, sequence[3].clone()).await?;
+    expect(&mut follower, &sequence[3]).await?;
+    let many = vec![sequence[0].clone(); PUBLISHED_TOGETHER_MAX + 1];
+    match messages.publish_in_order(&instance, &many).await {
+        Err(Unstored { stored: 0, error: BackboneError::LimitReached { .. } }) => {}
+        other => return Err(Failure(format!("more messages than one call takes are LimitReached, not {other:?}"))),
+    }
+    nothing("of a call that is refused", &mut follower)
 }
 
 /// A follower gets the lanes that it asked for, in one order.

@@ -32,7 +32,7 @@ use rollcall_log::{
 };
 use rollcall_log_embedded::EmbeddedConfig;
 use tokio::{runtime::Runtime, sync::mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{nats::NatsLogin, wait};
 
@@ -221,7 +221,8 @@ impl Operator {
         };
         runtime.block_on(async {
             backbone.requests.open(&log).await.expect("the request queue can be opened");
-            let start = || RequestClient::start(log.clone(), backbone.requests.clone(), shutdown.clone());
+            let start =
+                || RequestClient::start(log.clone(), backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
             let request_client = request_clients.entry(log.clone()).or_insert_with(start).clone();
             request_client.ask(RequestKind::Command, id, make, wait::BOUND).await.expect("the registrar rules on a command")
         })

@@ -29,7 +29,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     certificates::{CAS, SERVER, START_UNIX_S},
@@ -118,8 +118,8 @@ impl World {
         }
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys: SealKeys = [key.public()].into_iter().collect();
-        let mut snapshots = fleet::follow(Arc::clone(&backbone.log), keys.clone(), shutdown.clone());
-        let requests = RequestClient::start(log(), backbone.requests.clone(), shutdown.clone());
+        let mut snapshots = fleet::follow(Arc::clone(&backbone.log), keys.clone(), seed, shutdown.clone());
+        let requests = RequestClient::start(log(), backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
         let starting = Starting {
             backbone: &backbone,
             key: &key,
@@ -345,7 +345,13 @@ impl Starting<'_> {
     fn store(&self, number: u64) -> anyhow::Result<Store> {
         let folder = self.folder.path().join(format!("views-{number}"));
         let keys = [self.key.public()].into_iter().collect();
-        Ok(Store::open(&StoreConfig { folder, cache_bytes_max: VIEW_CACHE_BYTES, directory: false, keys })?)
+        Ok(Store::open(&StoreConfig {
+            folder,
+            cache_bytes_max: VIEW_CACHE_BYTES,
+            directory: false,
+            keys,
+            retry_seed: self.seed,
+        })?)
     }
 
     fn entropy(&self, number: u64) -> Arc<CountingEntropy> {
@@ -358,7 +364,7 @@ impl Starting<'_> {
         let keys = [self.key.public()].into_iter().collect();
         let backbone = link.backbone();
         let parts = RegistrarParts {
-            fleet: fleet::follow(backbone.log.clone(), keys, shutdown.clone()),
+            fleet: fleet::follow(backbone.log.clone(), keys, self.seed, shutdown.clone()),
             backbone,
             store: store.clone(),
             key: Arc::clone(self.key),
@@ -386,7 +392,7 @@ impl Starting<'_> {
         let ((clients, handed_over), (bound, _)) = (mpsc::channel(16), oneshot::channel());
         let (told, status) = watch::channel(ConnectorStatus::default());
         let heartbeats = self.backbone.heartbeats.clone();
-        let freshness = Freshness::start(heartbeats, vec![self.key.public()], shutdown.clone());
+        let freshness = Freshness::start(heartbeats, vec![self.key.public()], self.seed, shutdown.clone());
         freshness.track_fleet(snapshots.clone());
         let parts = rollcall_connector::Parts {
             backbone: link.backbone(),
@@ -420,7 +426,7 @@ async fn found(
     snapshots: &mut watch::Receiver<Arc<FleetSnapshot>>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Instance> {
-    let requests = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let requests = RequestClient::start(LogId::Fleet, backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
     let id = RequestId::parse("create-instance")?;
     let draft = InstanceDraft {
         id: instance(),

@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::repository::{assert_none, root};
 
 /// Internal arrows. A crate that is not listed is a crate of tests and may name all of them.
-const INTERNAL: [(&str, &[&str]); 14] = [
+const INTERNAL: [(&str, &[&str]); 15] = [
     ("rollcall-schemas", &[]),
     ("rollcall-domain", &[]),
     ("rollcall-chassis", &[]),
@@ -18,6 +18,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
     ("rollcall-log-memory", &["rollcall-domain", "rollcall-log", "rollcall-log-embedded"]),
     ("rollcall-projection", &["rollcall-domain", "rollcall-log"]),
     ("rollcall-device-model", &["rollcall-domain"]),
+    ("rollcall-search-language", &[]),
     (
         "rollcall-devices",
         &["rollcall-domain", "rollcall-chassis", "rollcall-device-model", "rollcall-log", "rollcall-projection"],
@@ -34,6 +35,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
             "rollcall-projection",
             "rollcall-device-model",
             "rollcall-devices",
+            "rollcall-search-language",
         ],
     ),
     (

@@ -21,7 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::config::Limits;
@@ -33,7 +33,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Serves until `shutdown`, then lets requests under way finish.
+/// Serves until `shutdown`, then lets requests under way finish, within [`Limits::drain_ms_max`]; what lasts longer is cut
+/// off.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Acceptor>,
@@ -42,7 +43,10 @@ pub(crate) async fn serve(
     shutdown: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
-    let graceful = GracefulShutdown::new();
+    let (graceful, connections) = (GracefulShutdown::new(), TaskTracker::new());
+    // Also when this future is dropped.
+    let cut_off = CancellationToken::new();
+    let cutting_off = cut_off.clone().drop_guard();
     let server = Arc::new(Server { tls, router, head: Duration::from_millis(limits.head_ms_max) });
     let repeats = Repeats::default();
     let accepting = async {
@@ -54,9 +58,9 @@ pub(crate) async fn serve(
                     if repeats.recovered() {
                         tracing::info!("connections are accepted again");
                     }
-                    let (server, watcher) = (Arc::clone(&server), graceful.watcher());
-                    tokio::spawn(async move {
-                        server.connection(socket, peer, watcher).await;
+                    let (server, watcher, cut_off) = (Arc::clone(&server), graceful.watcher(), cut_off.clone());
+                    connections.spawn(async move {
+                        cut_off.run_until_cancelled(server.connection(socket, peer, watcher)).await;
                         drop(permit);
                     });
                 }
@@ -76,6 +80,9 @@ pub(crate) async fn serve(
     if drained.is_err() {
         tracing::warn!("some requests did not end in time");
     }
+    drop(cutting_off);
+    connections.close();
+    connections.wait().await;
 }
 
 struct Server {

@@ -1,23 +1,20 @@
 //! SearchDevices: a statement in SQL becomes a query of the directory.
 //!
-//! [`sql`] parses the statement. Invariant: every comparison of the statement is a condition on what is answered, and the
+//! `rollcall-search-language` parses the statement. Invariant: every comparison of the statement is a condition on what is answered, and the
 //! caller's scope is one more.
 
 mod found_device;
-mod sql;
 mod time_comparisons;
 
 use axum::Json;
 use rollcall_domain::{fleet::Role, ids::Position, registry::Device};
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Order, TextTest, ValueTest};
+use rollcall_search_language::{self as sql, Comparison, Field, Operator, Select, Statement};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use self::{
-    found_device::FoundDevice,
-    sql::{Comparison, Field, Operator, Select, Statement},
-};
+use self::found_device::FoundDevice;
 use super::devices::{list::scope_condition, object::NODE_TYPE};
 use crate::{
     context::InstanceContext,

@@ -15,7 +15,7 @@ use rollcall_log::{
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     pki::Authority,
@@ -28,7 +28,7 @@ const ATTEMPTS: &str = "/rollcall/v1/instances/alpha/attempts";
 async fn refused(world: &World, der: &[u8]) -> String {
     let (log, sha256) = (LogId::Instance(id("alpha")), Sha256::digest(der).into());
     let stop = CancellationToken::new();
-    let request_client = RequestClient::start(log, Arc::clone(&world.backbone.requests), stop.clone());
+    let request_client = RequestClient::start(log, Arc::clone(&world.backbone.requests), &TaskTracker::new(), stop.clone());
     let body = RequestBody::CertificateConnect { chain: vec![der.into()], claimed: None };
     let request_id: RequestId = id(&format!("refused-{}", world.number()));
     let request = Request { id: request_id.clone(), actor: Actor::Certificate(sha256), body };

@@ -7,7 +7,7 @@ use rollcall_api::{Config, Parts, run};
 use rollcall_chassis::entropy::CountingEntropy;
 use rollcall_domain::ids::{LogId, Position};
 use rollcall_log::{
-    heartbeat::{Announcement, Source, Standing, shard_of},
+    heartbeat::{Announcement, LogPosition, Source, shard_of},
     presence::{Beat, FleetBeat},
 };
 use serde_json::json;
@@ -114,7 +114,7 @@ async fn f38_a_fleet_that_differs_from_a_registrars_is_not_ready_and_the_reason_
     let shown = fleet().await;
     assert_eq!((&shown["position"], &shown["digest"], shown.get("unready")), (&json!(position.0), &json!(digest), None));
     let source = Source { registrar: id("another"), shard: shard_of(&LogId::Fleet) };
-    let logs = vec![Standing { log: LogId::Fleet, position, digest: [0; 32] }];
+    let logs = vec![LogPosition { log: LogId::Fleet, position, digest: [0; 32] }];
     let forked = Announcement { source, counter: u64::MAX / 2, logs };
     world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
     let told = not_ready(&world).await;
@@ -156,7 +156,7 @@ async fn f38_an_instance_whose_view_differs_from_a_registrars_is_not_ready_and_t
     assert_eq!(health().await.ok(200)["instances"][0], json!({"id": "alpha", "ready": true}));
     let position = world.backbone.log.last(&log).await.unwrap();
     let source = Source { registrar: id("another"), shard: shard_of(&log) };
-    let logs = vec![Standing { log: log.clone(), position, digest: [0; 32] }];
+    let logs = vec![LogPosition { log: log.clone(), position, digest: [0; 32] }];
     let forked = Announcement { source, counter: u64::MAX / 2, logs };
     world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
     eventually("it is noticed", || async { health().await.status == 503 }).await;

@@ -46,7 +46,10 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use crate::{client::Client, pki::Authority};
 
@@ -115,11 +118,12 @@ impl World {
             cache_bytes_max: 16 * 1024 * 1024,
             directory: true,
             keys: SealKeys::default(),
+            retry_seed: 0,
         };
         let store = Store::open(&store).unwrap();
         let key = Arc::new(SigningKey::generate());
-        let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), shutdown.clone());
-        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        let fleet = fleet::follow(Arc::clone(&backbone.log), SealKeys::default(), 0, shutdown.clone());
+        let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
         freshness.track_fleet(fleet.clone());
         let command_key_file = folder.path().join("api/command.key");
         let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();
@@ -235,7 +239,14 @@ impl World {
 
     fn request_client(&self, log: &LogId) -> RequestClient {
         let mut request_clients = self.request_clients.lock().unwrap();
-        let new = || RequestClient::start(log.clone(), Arc::clone(&self.backbone.requests), self.shutdown.clone());
+        let new = || {
+            RequestClient::start(
+                log.clone(),
+                Arc::clone(&self.backbone.requests),
+                &TaskTracker::new(),
+                self.shutdown.clone(),
+            )
+        };
         request_clients.entry(log.clone()).or_insert_with(new).clone()
     }
 

@@ -75,7 +75,7 @@ fn authenticate(instance: &Instance, client: &Client<'_>) -> Result<(Verdict, (u
     let verdict = authenticate::authenticate(
         &instance.view.configuration(),
         &instance.view,
-        &instance.profile.load(),
+        &instance.profile(),
         &instance.availability,
         &client.verified.facts,
         &client.verified.ca,

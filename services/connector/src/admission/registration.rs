@@ -20,7 +20,7 @@ use rollcall_domain::{
 };
 use rollcall_log::{request_client::RequestClient, requests::RequestQueue};
 use rollcall_projection::admission::{AdmissionView, ViewHealth};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{
     BoxError, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, timeout::error::Elapsed, util::BoxCloneSyncService,
 };
@@ -41,17 +41,18 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Listens for rulings until `shutdown`.
+    /// Listens for rulings until `shutdown`, by one task of `tasks`.
     pub(crate) fn start(
         instance: &InstanceId,
         queue: Arc<dyn RequestQueue>,
         view: AdmissionView,
         clock: Arc<dyn Clock>,
         limits: &Limits,
+        tasks: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
         let applied = Arc::new(AppliedRequests::default());
-        let request_client = RequestClient::start(LogId::Instance(instance.clone()), queue, shutdown);
+        let request_client = RequestClient::start(LogId::Instance(instance.clone()), queue, tasks, shutdown);
         let service = ServiceBuilder::new()
             .layer(BoxCloneSyncService::layer())
             .layer(TraceLayer::new(instance.clone()))

@@ -8,7 +8,7 @@ use std::sync::{
 use rollcall_connector::{ConnectorStatus, InstanceStaleness, StaleSessions, Unready};
 use rollcall_domain::ids::LogId;
 use rollcall_log::{
-    heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
+    heartbeat::{Announcement, INTERVAL, LogPosition, Source, shard_of},
     signing::SigningKey,
 };
 use rollcall_projection::freshness::Freshness;
@@ -38,7 +38,7 @@ struct Centre {
 impl Centre {
     fn of(world: &World) -> Self {
         let (key, shutdown) = (Arc::new(SigningKey::generate()), CancellationToken::new());
-        let freshness = Freshness::start(world.backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+        let freshness = Freshness::start(world.backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
         let announces = watch::Sender::new(Announces::Truth);
         Self { freshness, key, announces, counter: Arc::default(), shutdown }
     }
@@ -58,7 +58,7 @@ impl Centre {
                 let announcement = Announcement {
                     source: Source { registrar: id("r-1"), shard: shard_of(&log) },
                     counter: counter.fetch_add(1, Ordering::SeqCst) + 1,
-                    logs: vec![Standing { log: log.clone(), position: view.position, digest }],
+                    logs: vec![LogPosition { log: log.clone(), position: view.position, digest }],
                 };
                 heartbeats.announce(&announcement.source, announcement.sign(&key)).await.unwrap();
             }

@@ -276,6 +276,7 @@ async fn open_store(folder: &Path) -> Store {
         cache_bytes_max: 16 * 1024 * 1024,
         directory: false,
         keys: SealKeys::default(),
+        retry_seed: 0,
     };
     within(async {
         loop {

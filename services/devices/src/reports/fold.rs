@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{CLOCKS_APART_MS_MAX, Item, Said};
 use crate::{
-    documents::{self, Outcome},
+    documents::{self, Edit},
     error::DevicesError,
     instance::Devices,
     metrics::report_dropped,
@@ -107,7 +107,7 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
                 }
             }
         }
-        Ok(if news { Outcome::Changed(asked) } else { Outcome::Unchanged(asked) })
+        Ok(if news { Edit::Changed(asked) } else { Edit::Unchanged(asked) })
     });
     let (shadow, asked) = folding.await?;
     for (request, service_id, asked_ms) in asked {

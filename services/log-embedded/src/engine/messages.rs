@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::ids::{InstanceId, Position};
 use rollcall_log::{
     BackboneError,
     messages::{
-        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, Replayed, StoredMessage,
+        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, Replayed, StoredMessage, Unstored,
+        encode_up_to_limit,
     },
 };
 use tokio::sync::mpsc;
@@ -30,15 +31,17 @@ impl DeviceMessages for LocalMessages {
         self.0.declare(StreamName::messages(instance), StreamKind::Messages).await.map(|_| ())
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
-        if message.payload.len() > PAYLOAD_BYTES_MAX {
-            let what = format!("a payload of {} bytes", message.payload.len());
-            return Err(BackboneError::LimitReached { what, max: PAYLOAD_BYTES_MAX as u64 });
-        }
-        let body = message_form::encode(&message)?;
+    /// All of them in one job: its transaction holds them all or none.
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        let (bodies, over) = encode_up_to_limit(messages, message_form::encode)?;
         let (stream, bounds) = (StreamName::messages(instance), self.0.shared.limits.messages);
-        let last = self.0.write(move |batch| batch.keep(&stream, &[body], bounds)).await?;
-        Ok(MessagePosition::own(last.0))
+        let last: Result<Position, BackboneError> = self.0.write(move |batch| batch.keep(&stream, &bodies, bounds)).await;
+        let last = last.map_err(|error| Unstored { stored: 0, error })?;
+        over.map_or(Ok(MessagePosition::own(last.0)), Err)
     }
 
     async fn follow(

@@ -10,7 +10,7 @@ use rollcall_log::{
     attempts::Attempts,
     heartbeat::{Heard, Heartbeats, Source},
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, Replayed, StoredMessage},
+    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, Replayed, StoredMessage, Unstored},
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use tokio::sync::mpsc;
@@ -95,10 +95,21 @@ impl DeviceMessages for FaultyMessages {
         self.inner.open(instance).await
     }
 
-    async fn publish(&self, instance: &InstanceId, message: DeviceMessage) -> Result<MessagePosition, BackboneError> {
-        self.injection.reach("publishing")?;
-        let position = self.inner.publish(instance, message).await?;
-        self.injection.acknowledge("publishing")?;
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        let unstored = |error| Unstored { stored: 0, error };
+        self.injection.reach("publishing").map_err(unstored)?;
+        if messages.len() > 1 && self.injection.happens(|faults| faults.cut_sequence) {
+            let (front, _) = messages.split_at(messages.len() / 2);
+            self.inner.publish_in_order(instance, front).await?;
+            let (attempted, reason) = ("publishing".to_owned(), "injected fault: the rest was not stored".to_owned());
+            return Err(Unstored { stored: front.len(), error: BackboneError::Unavailable { attempted, reason } });
+        }
+        let position = self.inner.publish_in_order(instance, messages).await?;
+        self.injection.acknowledge("publishing").map_err(unstored)?;
         Ok(position)
     }
 

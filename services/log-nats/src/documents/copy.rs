@@ -14,11 +14,13 @@ use rollcall_domain::ids::InstanceId;
 use rollcall_log::BackboneError;
 
 use crate::{
-    atomic::{self, StoreError},
     connection::Connection,
     documents::is_deletion,
-    shards::Shard,
-    streams, subjects,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+    },
+    subjects::{self, shards::Shard},
 };
 
 /// Names the subject whose last sequence is expected, where that is not the message's own.

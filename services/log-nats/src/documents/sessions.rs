@@ -12,9 +12,11 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{Latest, is_deletion};
 use crate::{
     connection::Connection,
-    direct,
-    replay::{Replay, ReplayEnd, Stored},
-    streams, subjects,
+    streams::{
+        self, direct,
+        replay::{Replay, ReplayEnd, Stored},
+    },
+    subjects,
 };
 
 /// Documents that wait for a slow reader.

@@ -9,7 +9,10 @@ use async_nats::jetstream::stream::Info;
 use rollcall_log::{BackboneError, messages::StoredMessage};
 use tokio::sync::mpsc;
 
-use crate::{follow::Reader, messages::MessageReader, replay::Stored};
+use crate::{
+    messages::MessageReader,
+    streams::{follow::Reader, replay::Stored},
+};
 
 /// Messages that wait for a slow follower.
 const WAITING_MAX: usize = 64;

@@ -11,9 +11,11 @@ use tokio::{sync::mpsc, time::timeout};
 use super::MessageReader;
 use crate::{
     connection::Connection,
-    follow::Reader,
-    replay::{Replay, ReplayEnd},
-    streams,
+    streams::{
+        self,
+        follow::Reader,
+        replay::{Replay, ReplayEnd},
+    },
 };
 
 /// Messages that wait for a slow reader; then the server waits.

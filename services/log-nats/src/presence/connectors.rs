@@ -8,9 +8,11 @@ use rollcall_log::{BackboneError, presence::ConnectorBeat};
 
 use crate::{
     connection::Connection,
-    direct::{self, LastMessage},
-    presence::message::read_beat,
-    presence::watch::{server_time_ns, timestamp},
+    presence::{
+        message::read_beat,
+        watch::{server_time_ns, timestamp},
+    },
+    streams::direct::{self, LastMessage},
     subjects,
 };
 

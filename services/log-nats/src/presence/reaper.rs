@@ -8,7 +8,11 @@ use std::{collections::VecDeque, sync::Arc};
 use rollcall_domain::ids::InstanceId;
 use tokio::{task::JoinHandle, time::Instant};
 
-use crate::{atomic::StoreError, connection::Connection, presence::message::Change, presence::offline_over};
+use crate::{
+    connection::Connection,
+    presence::{message::Change, offline_over},
+    streams::atomic::StoreError,
+};
 
 /// Devices that are made offline at a time.
 const AT_ONCE: usize = 256;

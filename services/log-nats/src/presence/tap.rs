@@ -15,7 +15,11 @@ use rollcall_domain::ids::InstanceId;
 use rollcall_log::BackboneError;
 use tokio::sync::mpsc;
 
-use crate::{connection::Connection, link::lost, shards::Shard, streams, subjects, token::token};
+use crate::{
+    connection::{Connection, link::lost},
+    streams,
+    subjects::{self, shards::Shard, token::token},
+};
 
 /// Changes that wait for a slow watcher; one that is slower is cut off, and watches again.
 const LISTENED_WAITING_MAX: usize = 16 * 1024;

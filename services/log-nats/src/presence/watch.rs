@@ -27,13 +27,17 @@ use tokio::{
 };
 
 use crate::{
-    connection::Connection,
-    link::lost,
-    presence::message::{Change, Said, said},
-    presence::reaper::{Reaper, Stale},
-    presence::tap::{Repeated, Taps},
-    replay::{Replay, Stored},
-    streams, subjects,
+    connection::{Connection, link::lost},
+    presence::{
+        message::{Change, Said, said},
+        reaper::{Reaper, Stale},
+        tap::{Repeated, Taps},
+    },
+    streams::{
+        self,
+        replay::{Replay, Stored},
+    },
+    subjects,
 };
 
 /// Changes that wait for a slow watcher.

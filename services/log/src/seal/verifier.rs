@@ -99,8 +99,8 @@ pub struct Verifier {
 struct Walk {
     steps: Vec<(usize, Step)>,
     point: Point,
-    /// The last seal whose links fit and whose signature has not been looked at.
-    unchecked: Option<(Box<Seal>, PublicKey)>,
+    /// The place of the last seal whose links fit and whose signature has not been looked at, and the key that it is by.
+    unchecked: Option<(usize, PublicKey)>,
     stop: Option<Stop>,
 }
 
@@ -142,8 +142,9 @@ impl Verifier {
     pub fn take(&mut self) -> Result<Vec<Verified>, Stop> {
         let mut held = self.held;
         let mut walk = self.walk(Check::Last, &mut held);
-        if let Some((seal, key)) = walk.unchecked.take()
-            && !self.holds(&seal, &key, &mut held)
+        if let Some((at, key)) = walk.unchecked.take()
+            && let Some(seal) = self.waiting.get(at).and_then(|entry| entry.seal.as_ref())
+            && !self.holds(seal, &key, &mut held)
         {
             walk = self.walk(Check::Each, &mut held);
         }
@@ -188,7 +189,7 @@ impl Verifier {
                         None => (1, Step::Foreign(Foreign::Forged, step_over(&walk.point, entry))),
                         Some(batch) if digest_of(&walk.point.digest, batch) == seal.after => {
                             if check == Check::Last || self.holds(seal, &key, held) {
-                                walk.unchecked = Some((Box::new(seal.clone()), key));
+                                walk.unchecked = Some((at, key));
                                 (count, Step::Own(after(seal.after)))
                             } else {
                                 (1, Step::Foreign(Foreign::Forged, step_over(&walk.point, entry)))

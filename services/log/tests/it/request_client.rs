@@ -9,7 +9,7 @@ use rollcall_log::{
     requests::{AnnouncedRuling, RequestKind},
 };
 use rollcall_log_memory::{Control, Faults, MemoryConfig, with_control};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A backbone that is away, and a request_client of its fleet.
 async fn request_client_away() -> (Backbone, Control, RequestClient) {
@@ -17,7 +17,8 @@ async fn request_client_away() -> (Backbone, Control, RequestClient) {
     let (backbone, control) = with_control(config);
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     control.set_faults(Faults { unavailable: 1000, ..Faults::default() });
-    let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), CancellationToken::new());
+    let request_client =
+        RequestClient::start(LogId::Fleet, backbone.requests.clone(), &TaskTracker::new(), CancellationToken::new());
     (backbone, control, request_client)
 }
 

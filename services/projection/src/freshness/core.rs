@@ -10,7 +10,7 @@ use std::{
 };
 
 use rollcall_domain::ids::{LogId, Position, RegistrarId};
-use rollcall_log::heartbeat::{Announcement, INTERVAL, KEPT, REGISTRARS_MAX, Source, Standing};
+use rollcall_log::heartbeat::{Announcement, INTERVAL, KEPT, LogPosition, REGISTRARS_MAX, Source};
 use tokio::time::Instant;
 
 use super::Point;
@@ -101,7 +101,7 @@ struct Confirmed {
 /// Something announced that the view has not reached.
 struct Waiting {
     source: Source,
-    standing: Standing,
+    announced: LogPosition,
     /// When the counter rose; `None` if it was the first that was heard.
     risen: Option<Confirmed>,
 }
@@ -202,15 +202,15 @@ impl Core {
         }
         let Some(rises) = self.rises(&said.source, said.counter, now) else { return };
         let risen = rises.then_some(Confirmed { at: now, epoch: self.running.epoch });
-        for standing in &said.logs {
-            let Some(log) = self.logs.get_mut(&standing.log) else { continue };
+        for announced in &said.logs {
+            let Some(log) = self.logs.get_mut(&announced.log) else { continue };
             if log.waiting.len() == WAITING_MAX {
                 // The oldest stay: a view that is always a little behind reaches those.
                 log.waiting.pop_back();
             }
-            log.waiting.push_back(Waiting { source: said.source.clone(), standing: standing.clone(), risen });
-            if let Some(point) = point(&standing.log) {
-                self.look(&standing.log, point, now);
+            log.waiting.push_back(Waiting { source: said.source.clone(), announced: announced.clone(), risen });
+            if let Some(point) = point(&announced.log) {
+                self.look(&announced.log, point, now);
             }
         }
     }
@@ -249,14 +249,14 @@ impl Core {
     pub(super) fn look(&mut self, id: &LogId, point: Point, now: Instant) {
         let was_fresh = self.is_fresh(id, now);
         let Some(log) = self.logs.get_mut(id) else { return };
-        for Waiting { source, standing, risen } in std::mem::take(&mut log.waiting) {
-            match point.position.cmp(&standing.position) {
+        for Waiting { source, announced, risen } in std::mem::take(&mut log.waiting) {
+            match point.position.cmp(&announced.position) {
                 Ordering::Less => {
-                    log.waiting.push_back(Waiting { source, standing, risen });
+                    log.waiting.push_back(Waiting { source, announced, risen });
                     continue;
                 }
-                Ordering::Equal if point.digest == standing.digest => drop(log.disputes.remove(&source.registrar)),
-                Ordering::Equal => log.dispute(id, source.registrar, point, standing.digest),
+                Ordering::Equal if point.digest == announced.digest => drop(log.disputes.remove(&source.registrar)),
+                Ordering::Equal => log.dispute(id, source.registrar, point, announced.digest),
                 // The view has passed it: there is nothing to compare with any more.
                 Ordering::Greater => {}
             }

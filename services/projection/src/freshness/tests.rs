@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_domain::ids::{InstanceId, LogId, Position, RegistrarId};
 use rollcall_log::{
-    heartbeat::{Announcement, INTERVAL, Source, Standing, shard_of},
+    heartbeat::{Announcement, INTERVAL, LogPosition, Source, shard_of},
     signing::SigningKey,
 };
 use rollcall_log_memory::MemoryConfig;
@@ -29,7 +29,7 @@ fn said(registrar: &str, counter: u64, at: Point) -> Announcement {
     Announcement {
         source: Source { registrar: RegistrarId::parse(registrar).unwrap(), shard: 1 },
         counter,
-        logs: vec![Standing { log: log(), position: at.position, digest: at.digest }],
+        logs: vec![LogPosition { log: log(), position: at.position, digest: at.digest }],
     }
 }
 
@@ -234,7 +234,7 @@ fn at_a_start_one_waits_for_the_first_announcement_or_for_its_time() {
 async fn announcements_of_the_backbone_make_views_fresh_and_silence_makes_them_old() {
     let (backbone, key, shutdown) =
         (rollcall_log_memory::new(MemoryConfig::seeded(1)), SigningKey::generate(), CancellationToken::new());
-    let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+    let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
     freshness.track(log(), || Some(point(7, 7)));
     let announce = async |counter: u64, key: &SigningKey| {
         let announcement = said("r1", counter, point(7, 7));
@@ -265,14 +265,14 @@ async fn f50_f54_a_fleet_that_no_registrar_confirms_any_more_is_not_ready() {
     let backbone = rollcall_log_memory::new(MemoryConfig::seeded(2));
     backbone.heartbeats.open().await.unwrap();
     let (key, shutdown) = (SigningKey::generate(), CancellationToken::new());
-    let mut fleet = fleet::follow(backbone.log.clone(), [key.public()].into_iter().collect(), shutdown.clone());
-    let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], shutdown.clone());
+    let mut fleet = fleet::follow(backbone.log.clone(), [key.public()].into_iter().collect(), 0, shutdown.clone());
+    let freshness = Freshness::start(backbone.heartbeats.clone(), vec![key.public()], 0, shutdown.clone());
     freshness.track_fleet(fleet.clone());
     let status = fleet.wait_for(|fleet| fleet.caught_up).await.unwrap().status();
     let why = || unready(&status, &freshness.of_log(&LogId::Fleet)).map(|unready| unready.code());
     let source = Source { registrar: RegistrarId::parse("r1").unwrap(), shard: shard_of(&LogId::Fleet) };
     for counter in 1..20 {
-        let logs = vec![Standing { log: LogId::Fleet, position: status.position, digest: status.digest }];
+        let logs = vec![LogPosition { log: LogId::Fleet, position: status.position, digest: status.digest }];
         let announcement = Announcement { source: source.clone(), counter, logs };
         backbone.heartbeats.announce(&source, announcement.sign(&key)).await.unwrap();
         sleep(INTERVAL).await;

@@ -27,7 +27,7 @@ use crate::{
 #[tokio::test]
 async fn the_fleet_is_the_fold_of_its_log_through_cuts_and_another_log() {
     let log = Arc::new(TestLog::of(vec![created(0), created(1)]));
-    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), 0, CancellationToken::new());
     let snapshot = until(&mut snapshots, |snapshot| snapshot.caught_up).await;
     assert_eq!((snapshot.position(), names(&snapshot)), (Position(2), vec!["one-0".to_owned(), "one-1".to_owned()]));
     assert_eq!(snapshot.ruled.get(&history::request(1)), Some(&Position(2)));
@@ -46,7 +46,7 @@ async fn the_fleet_is_the_fold_of_its_log_through_cuts_and_another_log() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_leaves_the_fleet_before_it() {
     let log = Arc::new(TestLog::of(vec![created(0)]));
-    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), 0, CancellationToken::new());
     until(&mut snapshots, |snapshot| snapshot.caught_up).await;
     log.push([created(1), Bytes::from_static(b"{}"), created(2)]);
     let snapshot = until(&mut snapshots, |snapshot| snapshot.position() == Position(2)).await;
@@ -57,7 +57,7 @@ async fn a_record_that_cannot_be_read_leaves_the_fleet_before_it() {
 async fn a_fleet_that_is_not_to_be_relied_upon_says_why() {
     let why = |snapshot: &FleetSnapshot| unready(&snapshot.status(), &Seen::default()).map(|unready| unready.code());
     let log = Arc::new(TestLog::of(vec![created(0)]));
-    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), 0, CancellationToken::new());
     assert_eq!(why(&*until(&mut snapshots, |_| true).await), Some("reading"));
     until(&mut snapshots, |snapshot| why(snapshot).is_none()).await;
     log.reachable(false);
@@ -70,12 +70,12 @@ async fn a_fleet_that_is_not_to_be_relied_upon_says_why() {
     assert_eq!((names(&parked), parked.position()), (vec!["one-0".to_owned()], Position(1)));
 
     // One that cannot be read from the start has never been whole: nothing is shown of it but that.
-    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), 0, CancellationToken::new());
     let parked = until(&mut snapshots, |snapshot| why(snapshot) == Some("parked")).await;
     assert!(!parked.caught_up && parked.fleet.instances.is_empty());
 
     let keys: SealKeys = [SigningKey::generate().public()].into_iter().collect();
-    let mut snapshots = follow(Arc::new(TestLog::of(vec![created(0)])), keys, CancellationToken::new());
+    let mut snapshots = follow(Arc::new(TestLog::of(vec![created(0)])), keys, 0, CancellationToken::new());
     until(&mut snapshots, |snapshot| why(snapshot) == Some("unsigned")).await;
 }
 
@@ -84,7 +84,7 @@ async fn a_fleet_log_that_is_away_for_a_day_fills_no_log() {
     let (lines, log) = (Lines::default(), Arc::new(TestLog::of(vec![created(0)])));
     let _counting = lines.count();
     log.reachable(false);
-    let mut snapshots = follow(log.clone(), SealKeys::default(), CancellationToken::new());
+    let mut snapshots = follow(log.clone(), SealKeys::default(), 0, CancellationToken::new());
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
     // The first, one after a minute, one after ten, and one an hour.
     assert_eq!(lines.of(Level::WARN), 2 + 24, "of some 17,000 tries");

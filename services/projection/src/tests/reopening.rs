@@ -270,6 +270,7 @@ fn the_victim() {
         cache_bytes_max: 1 << 24,
         directory: false,
         keys: SealKeys::default(),
+        retry_seed: 0,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -129,6 +129,9 @@ async fn what_a_run_shows_goes_as_soon_as_it_is_told_to_stop() {
     let shown = world.running.get(&id("a")).expect("it is shown");
     world.shutdown.cancel();
     assert_eq!((world.shown(), shown.as_str()), (Vec::new(), "a 1"), "before the run has seen it");
+    assert_eq!(world.running.get_ending(&id("a")), Some(shown), "it still ends");
+    assert_eq!(world.events.first(2).await[1], "a 1 has ended");
+    assert_eq!(world.running.get_ending(&id("a")), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use rollcall_log::{
     follow::{Batch, LogFollower, Step, Stop},
     log::{RegistryLog, StreamIdentity},
     repeats::Repeats,
+    resume::Resume,
     seal::{Point, SealKeys, SealedLog},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,10 +31,6 @@ use crate::{
 
 /// Most records folded before readers are told and other tasks get their turn.
 const GROUP_RECORDS_MAX: usize = 64;
-/// First wait before following is tried again.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-/// Longest wait before following is tried again.
-const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Keys of an old generation that are removed at a time.
 const ERASED_AT_ONCE_MAX: usize = 1000;
 /// How often it is looked whether an old generation still has readers.
@@ -59,7 +56,7 @@ pub(crate) struct Follower {
     reaching: Repeats,
     /// What was said of one that cannot be read on, or is another than it was.
     reading: Repeats,
-    retry: Duration,
+    resume: Resume,
     /// Dropped last: the view may be opened again as soon as its end is told, and then no other task writes it.
     _ended: Ended,
 }
@@ -110,6 +107,7 @@ pub(crate) fn open(
     let state = Arc::new(ViewState::new(Arc::clone(&files)));
     let ended = Ended::of(Arc::clone(&state), instance.clone());
     let sealed = SealedLog { log: LogId::Instance(instance.clone()), incarnation };
+    let resume = Resume::new("the registry log", &sealed.log, files.config().retry_seed);
     let mut follower = Follower {
         state: Arc::clone(&state),
         files,
@@ -123,7 +121,7 @@ pub(crate) fn open(
         foreign: ForeignNotice::default(),
         reaching: Repeats::default(),
         reading: Repeats::default(),
-        retry: RETRY_MIN,
+        resume,
         _ended: ended,
     };
     if let Err(fault) = follower.serve_what_was_left() {
@@ -224,9 +222,9 @@ impl Follower {
         self.state.stale(reason);
     }
 
+    /// Waits before the next try; what has happened has been said.
     async fn wait(&mut self) {
-        tokio::time::sleep(self.retry).await;
-        self.retry = (self.retry * 2).min(RETRY_MAX);
+        self.resume.pause(Ok::<_, Infallible>(())).await;
     }
 
     fn give_up_database(&mut self, fault: &Fault) {
@@ -359,7 +357,7 @@ impl Follower {
         }
         fold.commit()?;
         if caught_up {
-            self.retry = RETRY_MIN;
+            self.resume.follows();
             let back = [self.reaching.recovered(), self.reading.recovered()];
             if back.contains(&true) {
                 tracing::info!(instance = %self.instance, position = %fold.point.position, "the registry log is followed again");

@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_as_left(folder: PathBuf, cache_bytes_max: u64, keys: SealKeys) -> Result<Self, ViewError> {
-        let config = StoreConfig { folder, cache_bytes_max, directory: false, keys };
+        let config = StoreConfig { folder, cache_bytes_max, directory: false, keys, retry_seed: 0 };
         let refused = ViewError::open(&config);
         Files::open_as_left(config, SCHEMA, SERVED_SCHEMAS).map(Self::of).map_err(refused)
     }

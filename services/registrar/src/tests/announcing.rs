@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_domain::ids::LogId;
 use rollcall_log::{
     BackboneError,
-    heartbeat::{Announcement, Heard, INTERVAL, Source, Standing},
+    heartbeat::{Announcement, Heard, INTERVAL, LogPosition, Source},
     log::{Batch, NewRecord},
     seal::{self, SealedLog},
 };
@@ -43,7 +43,7 @@ async fn a_registrar_announces_where_its_views_and_the_fleets_are_under_a_counte
     world.furnish().await;
     let ends = ends(&world).await;
     let mut counters: BTreeMap<Source, u64> = BTreeMap::new();
-    let mut announced: BTreeMap<LogId, Standing> = BTreeMap::new();
+    let mut announced: BTreeMap<LogId, LogPosition> = BTreeMap::new();
     while ends.iter().any(|(log, end)| announced.get(log).is_none_or(|standing| standing.position != *end)) {
         let Announcement { source, counter, logs } = next(&world, &mut heard).await;
         let before = counters.insert(source, counter);

@@ -24,7 +24,7 @@ use rollcall_projection::{
     admission::{Store, StoreConfig},
     fleet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     pki::NOW_UNIX_S,
@@ -88,15 +88,17 @@ async fn asked<const N: usize>(damaged: u32, ids: [&str; N]) -> [Ruling; N] {
     backbone.requests.open(&LogId::Fleet).await.unwrap();
     let shutdown = CancellationToken::new();
     let _stop = shutdown.clone().drop_guard();
-    let request_client = RequestClient::start(LogId::Fleet, backbone.requests.clone(), shutdown.clone());
+    let request_client =
+        RequestClient::start(LogId::Fleet, backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts {
-        fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), shutdown.clone()),
+        fleet: fleet::follow(backbone.log.clone(), SealKeys::default(), 0, shutdown.clone()),
         store: Store::open(&StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 8 << 20,
             directory: false,
             keys: SealKeys::default(),
+            retry_seed: 0,
         })
         .unwrap(),
         backbone: backbone.clone(),

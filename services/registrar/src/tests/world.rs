@@ -37,7 +37,7 @@ use rollcall_projection::{
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::pki::{Ca, NOW_UNIX_S};
 use crate::{Config, Parts};
@@ -78,12 +78,13 @@ impl World {
             backbone.log.open(&log).await.unwrap();
             backbone.requests.open(&log).await.unwrap();
         }
-        let request_client = |log| RequestClient::start(log, backbone.requests.clone(), shutdown.clone());
+        let request_client =
+            |log| RequestClient::start(log, backbone.requests.clone(), &TaskTracker::new(), shutdown.clone());
         let (fleet, instance) = (request_client(LogId::Fleet), request_client(log()));
         let (ca, clock) = (Ca::new("Enterprise CA"), SetClock::at(NOW_UNIX_S * 1000));
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys = [key.public()].into_iter().collect();
-        let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, shutdown.clone());
+        let snapshots = fleet::follow(Arc::clone(&backbone.log), keys, 0, shutdown.clone());
         Self {
             backbone,
             faults,
@@ -114,10 +115,11 @@ impl World {
             cache_bytes_max: 8 << 20,
             directory: false,
             keys: keys.clone(),
+            retry_seed: 0,
         };
         let shutdown = self.shutdown.child_token();
         let parts = Parts {
-            fleet: fleet::follow(backbone.log.clone(), keys, shutdown.clone()),
+            fleet: fleet::follow(backbone.log.clone(), keys, 0, shutdown.clone()),
             backbone,
             key: Arc::clone(&self.key),
             store: Store::open(&views).unwrap(),

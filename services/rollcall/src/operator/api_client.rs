@@ -7,6 +7,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use rollcall_api::signing::{DATE_HEADER, SignedRequest, date_text, sign};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
+    retry::{Backoff, Retry},
     tls_client::{TlsClientError, connect_without_certificate},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,10 +31,8 @@ use tokio::{
 
 /// How long one request may take, its retries included.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Delay before the first retry; each further one doubles it.
-const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
-/// Longest delay between two retries.
-const RETRY_DELAY_MAX: Duration = Duration::from_secs(1);
+/// How long to wait before a request is sent again.
+const RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(1) };
 /// Largest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The code for more requests than an operator may send: trying again helps.
@@ -193,7 +193,7 @@ impl Client {
         let operation = format!("{method} {path}");
         let ends = tokio::time::Instant::now() + DEADLINE;
         let key = SystemEntropy.uuid_v4().to_string();
-        let mut wait = RETRY_DELAY_MIN;
+        let (mut retry, mut is_first) = (Retry::new(RETRY, Arc::new(SystemEntropy)), true);
         loop {
             let attempt = self.attempt(method, path, instance, body, &key);
             let last = match tokio::time::timeout_at(ends, attempt).await {
@@ -206,11 +206,7 @@ impl Client {
                         503 => said,
                         _ if refusal.code == RATE_LIMITED => said,
                         // A token may have run out; an access key that is refused stays so.
-                        401 | 403
-                            if self.token.take().is_some() && wait == RETRY_DELAY_MIN && is_about_the_token(&refusal) =>
-                        {
-                            said
-                        }
+                        401 | 403 if self.token.take().is_some() && is_first && is_about_the_token(&refusal) => said,
                         401 | 500.. => return Err(ClientError::Refused { operation, status: answer.status, said }),
                         _ => return Ok(Err(refusal)),
                     }
@@ -221,11 +217,12 @@ impl Client {
                 }
                 Ok(Err(error)) => return Err(error),
             };
+            let wait = retry.failed();
             if tokio::time::Instant::now() + wait >= ends {
                 return Err(ClientError::TimedOut { operation, last });
             }
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_DELAY_MAX);
+            is_first = false;
         }
     }
 

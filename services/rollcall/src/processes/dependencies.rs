@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy};
+use rollcall_chassis::{
+    clock::SystemClock,
+    entropy::{Entropy as _, SystemEntropy},
+};
 use rollcall_connector::ConnectorStatus;
 use rollcall_log::{Backbone, seal::SealKeys, signing::SigningKey};
 use rollcall_projection::{
@@ -39,7 +42,12 @@ pub(super) async fn connect_dependencies(
 
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
 pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
-    Views { folder: data.join("views"), cache_bytes_max: config::default_cache(), directory, keys }
+    Views { folder: data.join("views"), cache_bytes_max: config::default_cache(), directory, keys, retry_seed: retry_seed() }
+}
+
+/// Another for each process, so that all that lost one broker do not come back at one moment.
+pub(super) fn retry_seed() -> u64 {
+    SystemEntropy.uuid_v4().as_u64_pair().0
 }
 
 /// Opens the views of a process and follows the fleet.
@@ -49,9 +57,9 @@ pub(crate) fn open_dependencies(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Dependencies> {
     let store = Store::open(views)?;
-    let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), shutdown.clone());
+    let fleet = fleet::follow(backbone.log.clone(), views.keys.clone(), views.retry_seed, shutdown.clone());
     let keys = views.keys.iter().copied().collect();
-    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, shutdown.clone());
+    let freshness = Freshness::start(backbone.heartbeats.clone(), keys, views.retry_seed, shutdown.clone());
     freshness.track_fleet(fleet.clone());
     Ok(Dependencies { backbone, store, fleet, freshness })
 }

@@ -78,7 +78,7 @@ async fn compare_all(arguments: &VerifyArguments, scratch: &Path) -> anyhow::Res
     let open = |folder: PathBuf| Store::open_as_left(folder, config::default_cache(), keys.clone());
     let kept = open(arguments.data.join("views")).context("does the process still run?")?;
     let fresh = open(scratch.to_owned())?;
-    let mut fleet = fleet::follow(backbone.log.clone(), keys.clone(), shutdown.clone());
+    let mut fleet = fleet::follow(backbone.log.clone(), keys.clone(), 0, shutdown.clone());
     let fleet = fleet.wait_for(|fleet| fleet.caught_up).await.context("the fleet's log cannot be read")?.clone();
     let mut differs = false;
     for instance in fleet.fleet.instances.values() {

@@ -21,15 +21,13 @@ use rollcall_log::{
     follow::{LogFollower, Step, Stop},
     log::{Entry, RegistryLog},
     repeats::Repeats,
+    resume::Resume,
     seal::{Point, SealKeys, SealedLog},
 };
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot};
 use time::{OffsetDateTime, macros::format_description};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-
-/// How long to wait before following a log again after it could not be read.
-const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The format of the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -50,7 +48,7 @@ pub(crate) async fn show(
     output: Output,
     shutdown: CancellationToken,
 ) {
-    let printer = Printer { log, store, output, shutdown };
+    let printer = Printer { log, store, output, shutdown, tasks: TaskTracker::new() };
     let mut followed = HashSet::new();
     // What an instance's log holds when this process first sees it has been shown before, unless the instance is new.
     let mut from_start = false;
@@ -72,9 +70,11 @@ pub(crate) async fn show(
         }
         match printer.shutdown.run_until_cancelled(fleet.changed()).await {
             Some(Ok(())) => {}
-            Some(Err(_)) | None => return,
+            Some(Err(_)) | None => break,
         }
     }
+    printer.tasks.close();
+    printer.tasks.wait().await;
 }
 
 /// Prints all logs; starts one [`LogPrinter`] for each.
@@ -83,6 +83,7 @@ struct Printer {
     store: Store,
     output: Output,
     shutdown: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl Printer {
@@ -95,7 +96,7 @@ impl Printer {
     fn follow(&self, sealed: SealedLog, start: Point, from_start: bool) {
         let (log, keys, shutdown) = (Arc::clone(&self.log), self.store.keys().clone(), self.shutdown.clone());
         let output = self.output;
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let mut printer = LogPrinter {
                 log,
                 sealed,
@@ -124,8 +125,10 @@ struct LogPrinter {
 
 impl LogPrinter {
     async fn show(&mut self, output: Output) {
+        // No seed: the log is this process's own, and nothing else comes back to it at the same time.
+        let mut resume = Resume::new("records to print", &self.sealed.log, 0);
         loop {
-            match self.follow(output).await {
+            match self.follow(output, &mut resume).await {
                 Stop::Lost(error) => tracing::debug!(log = %self.sealed.log, %error, "cannot follow; trying again"),
                 stop @ (Stop::Diverged { .. } | Stop::Unproven(_)) => {
                     if let Some(left_out) = self.repeats.failed(&stop) {
@@ -134,11 +137,12 @@ impl LogPrinter {
                     self.point = Point::start(&self.sealed, &self.keys);
                 }
             }
-            tokio::time::sleep(RETRY_DELAY).await;
+            // What has happened has been said.
+            resume.pause(Ok::<_, BackboneError>(())).await;
         }
     }
 
-    async fn follow(&mut self, output: Output) -> Stop {
+    async fn follow(&mut self, output: Output, resume: &mut Resume) -> Stop {
         let after = match (self.shown, self.end().await) {
             (Some(after), Ok(_)) => after,
             (None, Ok(end)) => *self.shown.insert(end),
@@ -150,6 +154,7 @@ impl LogPrinter {
                 Ok(steps) => steps,
                 Err(stop) => return stop,
             };
+            resume.follows();
             for step in steps {
                 self.handle(step, after, output);
             }

@@ -4,16 +4,14 @@
 
 use rollcall_domain::registry::Configuration;
 use rollcall_projection::directory::Listed;
+use rollcall_search_language::{Field, Select};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     http::{paging::marker_of, times},
     instances::served::ServedInstance,
-    v5::{
-        devices::object::{NODE_TYPE, TagShown, app_name, product_name, status_name},
-        search::sql::{Field, Select},
-    },
+    v5::devices::object::{NODE_TYPE, TagShown, app_name, product_name, status_name},
 };
 
 /// A device that was found. Fields that were not selected are absent.

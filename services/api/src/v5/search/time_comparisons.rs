@@ -4,12 +4,10 @@
 
 use rollcall_domain::time::Timestamp;
 use rollcall_projection::directory::{Condition, ValueTest};
+use rollcall_search_language::Operator;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{
-    http::{error::ApiError, times},
-    v5::search::sql::Operator,
-};
+use crate::http::{error::ApiError, times};
 
 /// Milliseconds, the first and the last one.
 type Period = (i64, i64);

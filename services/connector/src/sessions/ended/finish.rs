@@ -15,12 +15,7 @@ use super::{
     schedule::Work,
     will::{CLAIM_MS, KeptWill},
 };
-use crate::{
-    admission::view_ready::view_ready,
-    instance::{BACKBONE_RETRY_DELAY, Instance},
-    metrics::metrics,
-    sessions::persistent::save,
-};
+use crate::{admission::view_ready::view_ready, instance::Instance, metrics::metrics, sessions::persistent::save};
 
 /// Done at a time.
 const AT_ONCE: usize = 64;
@@ -36,11 +31,12 @@ enum Outcome {
 
 /// Does what is due until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
+    let mut retry = instance.retry();
     while let Err(error) = instance.backbone.documents.open_sessions(&instance.id).await {
         if let Some(left_out) = instance.will_repeats.failed(&error) {
             tracing::warn!(instance = %instance.id, %error, left_out, "wills and sessions cannot be stored; trying again");
         }
-        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+        retry.pause().await;
     }
     let repeats = Repeats::default();
     loop {

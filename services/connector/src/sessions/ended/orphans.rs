@@ -14,10 +14,7 @@ use super::{
     schedule::{Search, Work},
     will::KeptWill,
 };
-use crate::{
-    instance::{BACKBONE_RETRY_DELAY, Instance},
-    sessions::persistent::form::KeptSession,
-};
+use crate::{instance::Instance, sessions::persistent::form::KeptSession};
 
 /// How long a session may be without presence's knowing of it before it counts as ended.
 const UNANNOUNCED_MAX: Duration = Duration::from_secs(5);
@@ -37,17 +34,20 @@ enum What {
 
 /// Looks until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
-    let repeats = Repeats::default();
+    let (repeats, mut retry) = (Repeats::default(), instance.retry());
     loop {
         let Search { lost, everything } = instance.schedule.search().await;
         let found = loop {
             match list(instance).await {
-                Ok(found) => break found,
+                Ok(found) => {
+                    retry.succeeded();
+                    break found;
+                }
                 Err(error) => {
                     if let Some(left_out) = repeats.failed(&error) {
                         tracing::warn!(instance = %instance.id, %error, left_out, "wills cannot be listed; trying again");
                     }
-                    tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+                    retry.pause().await;
                 }
             }
         };

@@ -13,14 +13,14 @@ use rollcall_log::{
 
 use super::state::Reading;
 use crate::{
-    instance::{BACKBONE_RETRY_DELAY, Instance},
+    instance::Instance,
     metrics::metrics,
     sessions::{mailbox::Put, session::Session},
 };
 
 /// Reads for whoever waits until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
-    let (repeats, mut routing) = (Repeats::default(), instance.routing.subscribe());
+    let (repeats, mut retry, mut routing) = (Repeats::default(), instance.retry(), instance.routing.subscribe());
     loop {
         let sessions = instance.routed.ready();
         if sessions.is_empty() {
@@ -32,7 +32,10 @@ pub(crate) async fn run(instance: &Instance) {
             return;
         }
         match read(instance, sessions).await {
-            Ok(()) => _ = repeats.recovered(),
+            Ok(()) => {
+                retry.succeeded();
+                repeats.recovered();
+            }
             Err(error) => {
                 if let Some(left_out) = repeats.failed(&error) {
                     tracing::warn!(
@@ -40,7 +43,7 @@ pub(crate) async fn run(instance: &Instance) {
                         "what came while sessions were away cannot be read; trying again"
                     );
                 }
-                tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+                retry.pause().await;
             }
         }
     }

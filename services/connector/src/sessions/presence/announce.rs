@@ -6,11 +6,11 @@ use futures_util::{StreamExt, stream};
 use rollcall_log::{presence::PresenceChange, repeats::Repeats};
 
 use super::announcements::ANNOUNCING_MAX;
-use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
+use crate::instance::Instance;
 
 /// Announces until the future is dropped.
 pub(crate) async fn announce(instance: &Instance) {
-    let (announcements, repeats) = (&instance.announcements, Repeats::default());
+    let (announcements, repeats, mut retry) = (&instance.announcements, Repeats::default(), instance.retry());
     loop {
         let batch = announcements.batch();
         if batch.is_empty() {
@@ -29,8 +29,11 @@ pub(crate) async fn announce(instance: &Instance) {
             if let Some(left_out) = repeats.failed(&error) {
                 tracing::warn!(instance = %instance.id, %error, left_out, "presence cannot be announced; trying again");
             }
-            tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
-        } else if repeats.recovered() {
+            retry.pause().await;
+            continue;
+        }
+        retry.succeeded();
+        if repeats.recovered() {
             tracing::info!(instance = %instance.id, "presence is announced again");
         }
     }

@@ -7,13 +7,14 @@ use rollcall_log::{
 };
 use tokio::time::MissedTickBehavior;
 
-use crate::instance::{BACKBONE_RETRY_DELAY, Instance};
+use crate::instance::Instance;
 
 /// Renews the lease, with position, sessions and age of the view, until the future is dropped.
 pub(crate) async fn renew(instance: &Instance) {
+    let mut retry = instance.retry();
     // The watch task reports the error.
     while instance.backbone.presence.open(&instance.id).await.is_err() {
-        tokio::time::sleep(BACKBONE_RETRY_DELAY).await;
+        retry.pause().await;
     }
     let repeats = Repeats::default();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::document::{
-    Declared, Document, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
+    BrokenRule, Declared, Document, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
     TemplateDeclaration,
 };
 use crate::operator::api_client::{Answer, Client, ClientError};
@@ -31,11 +31,11 @@ const INSTANCE_NOT_FOUND: &str = "IOTDA.014907";
 
 /// The outcome of applying a file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct ApplyReport {
     /// Declarations that changed something.
     pub(crate) changes: usize,
     /// What was refused, with its place.
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<BrokenRule>,
     /// What an operator still has to do.
     pub(crate) notes: Vec<String>,
 }
@@ -74,18 +74,18 @@ impl FleetFileClient {
     /// Applies a document.
     ///
     /// # Errors
-    /// [`ApplyError`] if the API cannot be asked; refusals are in the [`Outcome`].
-    pub(crate) async fn apply(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+    /// [`ApplyError`] if the API cannot be asked; refusals are in the [`ApplyReport`].
+    pub(crate) async fn apply(&mut self, document: &Document) -> Result<ApplyReport, ApplyError> {
         let stopping = self.shutdown.clone();
         stopping.run_until_cancelled(self.apply_all(document)).await.unwrap_or(Err(ApplyError::Stopped))
     }
 
-    async fn apply_all(&mut self, document: &Document) -> Result<Outcome, ApplyError> {
+    async fn apply_all(&mut self, document: &Document) -> Result<ApplyReport, ApplyError> {
         let me = self.client.ask(&Method::GET, "/rollcall/v1/me", None, None).await.map_err(ApplyError::Login)?;
         let me = me.map_err(|refusal| ApplyError::UnknownOperator(format!("{} ({})", refusal.message, refusal.code)))?;
         let project =
             me["project_id"].as_str().ok_or_else(|| ApplyError::UnknownOperator("no project_id".into()))?.to_owned();
-        let mut outcome = Outcome::default();
+        let mut outcome = ApplyReport::default();
         for declared in &document.instances {
             if self.instance(declared, &mut outcome).await? {
                 let requests = InstanceRequests {
@@ -103,7 +103,7 @@ impl FleetFileClient {
     async fn instance(
         &mut self,
         declared: &Declared<InstanceDeclaration>,
-        outcome: &mut Outcome,
+        outcome: &mut ApplyReport,
     ) -> Result<bool, ApplyError> {
         let (wanted, place) = (&declared.item.instance, &declared.place);
         let failed = |source| ApplyError::At { place: place.clone(), source };
@@ -145,12 +145,12 @@ fn is_met_by(wanted: &InstanceDraft, found: &Value) -> bool {
 }
 
 /// The granted answer; a refusal becomes a fault of the outcome.
-fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value> {
+fn granted(answer: Answer, place: &Place, outcome: &mut ApplyReport) -> Option<Value> {
     match answer {
         Ok(body) => Some(body),
         Err(refusal) => {
             let rule = format!("{} ({})", refusal.message, refusal.code);
-            outcome.faults.push(Fault { place: place.clone(), rule });
+            outcome.faults.push(BrokenRule { place: place.clone(), rule });
             None
         }
     }
@@ -159,7 +159,7 @@ fn granted(answer: Answer, place: &Place, outcome: &mut Outcome) -> Option<Value
 /// Sends requests about one instance and collects their refusals.
 struct InstanceRequests<'a> {
     client: &'a mut Client,
-    outcome: &'a mut Outcome,
+    outcome: &'a mut ApplyReport,
     instance: &'a InstanceId,
 }
 
@@ -275,7 +275,7 @@ impl Contents<'_> {
                     Some(failed) => {
                         let text = |field: &str| failed[field].as_str().unwrap_or_default().to_owned();
                         let rule = format!("{} ({})", text("error_msg"), text("error_code"));
-                        self.requests.outcome.faults.push(Fault { place: place.clone(), rule });
+                        self.requests.outcome.faults.push(BrokenRule { place: place.clone(), rule });
                     }
                 }
             }

@@ -65,7 +65,7 @@ pub(crate) enum FleetFileError {
     Faults {
         file: PathBuf,
         /// In the order of the file.
-        faults: Vec<Fault>,
+        faults: Vec<BrokenRule>,
     },
 }
 
@@ -75,13 +75,13 @@ fn plural(faults: usize) -> String {
 
 /// One value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct BrokenRule {
     pub(crate) place: Place,
     /// Which rule, and what would satisfy it.
     pub(crate) rule: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for BrokenRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.rule)
     }

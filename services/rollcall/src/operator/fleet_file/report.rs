@@ -1,10 +1,10 @@
 //! Reports the outcome of applying a fleet file to the person at the terminal and to the process's log.
 
-use super::{apply::Outcome, document::Document};
+use super::{apply::ApplyReport, document::Document};
 
 /// Prints what was refused and what is left to do; how much has changed goes into the log.
 #[expect(clippy::print_stderr, reason = "what an operator has to do or mend is for the person at the terminal")]
-pub(crate) fn report(document: &Document, outcome: Outcome) {
+pub(crate) fn report(document: &Document, outcome: ApplyReport) {
     for fault in &outcome.faults {
         eprintln!("rollcall: {}:{fault}", document.file.display());
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ApplyError, Contents};
 use crate::{
-    operator::fleet_file::document::{CaDeclaration, Declared, Fault, Place, Proof},
+    operator::fleet_file::document::{BrokenRule, CaDeclaration, Declared, Place, Proof},
     tools::pki,
 };
 
@@ -66,7 +66,7 @@ impl Contents<'_> {
             }
             Err(rule) => {
                 let place = Place { line: place.line, field: format!("{}.proof_of_possession", place.field) };
-                self.requests.outcome.faults.push(Fault { place, rule });
+                self.requests.outcome.faults.push(BrokenRule { place, rule });
                 Ok(false)
             }
         }

@@ -17,7 +17,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_saphyr::Spanned;
 
 use super::{
-    CaDeclaration, Declared, Fault, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, Proof,
+    BrokenRule, CaDeclaration, Declared, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, Proof,
     SpaceDeclaration, TemplateDeclaration,
     shape::{RawCa, RawEdition, RawInstance, RawPolicy, RawProduct, RawProof, RawSpace, RawTemplate},
 };
@@ -29,7 +29,7 @@ pub(super) struct Checker<'a> {
     /// What `$DATA` stands for.
     pub(super) data: &'a Path,
     /// What is wrong, in the order of the file.
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<BrokenRule>,
 }
 
 impl Checker<'_> {
@@ -206,7 +206,7 @@ impl Checker<'_> {
     }
 
     fn fault<T>(&mut self, place: Place, rule: String) -> Option<T> {
-        self.faults.push(Fault { place, rule });
+        self.faults.push(BrokenRule { place, rule });
         None
     }
 }

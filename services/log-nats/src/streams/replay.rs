@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use rollcall_log::BackboneError;
 use tokio::time::{Instant, timeout_at};
 
-use super::{connection::Connection, link::lost};
+use crate::connection::{Connection, link::lost};
 
 /// How often the server says that it is there when it has nothing to send.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -36,17 +36,17 @@ const CONSUMER_STALLED: &str = "Nats-Consumer-Stalled";
 
 /// A message as the stream holds it.
 #[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) sequence: u64,
-    pub(super) stored_at_ns: i128,
+pub(crate) struct Stored {
+    pub(crate) sequence: u64,
+    pub(crate) stored_at_ns: i128,
     /// How many messages the consumer still has to deliver after this one.
-    pub(super) pending: u64,
-    pub(super) message: async_nats::Message,
+    pub(crate) pending: u64,
+    pub(crate) message: async_nats::Message,
 }
 
 /// Why a replay is over.
 #[derive(Debug)]
-pub(super) enum ReplayEnd {
+pub(crate) enum ReplayEnd {
     /// Open another after the last position.
     Again(String),
     /// Reading on would be wrong.
@@ -63,7 +63,7 @@ impl From<BackboneError> for ReplayEnd {
 }
 
 /// One consumer's worth of a stream.
-pub(super) struct Replay {
+pub(crate) struct Replay {
     connection: Arc<Connection>,
     subscription: Subscriber,
     epoch: u64,
@@ -73,14 +73,14 @@ pub(super) struct Replay {
     stream: String,
     delivered: u64,
     /// What the stream was just before this replay was opened.
-    pub(super) info: Info,
+    pub(crate) info: Info,
     /// How many messages there were to deliver when it was opened.
-    pub(super) pending: u64,
+    pub(crate) pending: u64,
 }
 
 impl Replay {
     /// Starts after `after`, with the messages that match `filter`, of the stream that `info` has just been read of.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         connection: &Arc<Connection>,
         info: Info,
         filter: &str,
@@ -116,7 +116,7 @@ impl Replay {
     }
 
     /// The next message. Safe to drop while waiting.
-    pub(super) async fn next(&mut self) -> Result<Stored, ReplayEnd> {
+    pub(crate) async fn next(&mut self) -> Result<Stored, ReplayEnd> {
         loop {
             let message = self.receive().await?;
             if message.status.is_some() {
@@ -180,18 +180,18 @@ impl Replay {
 /// `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>`,
 /// in short form without domain and account, and with whatever may follow.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// How often it has been delivered, this time included.
-    pub(super) deliveries: u64,
-    pub(super) sequence: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) sequence: u64,
     delivered: u64,
     stored_at_ns: i128,
     /// How many messages the consumer had still to deliver after this one.
-    pub(super) pending: u64,
+    pub(crate) pending: u64,
 }
 
 impl Place {
-    pub(super) fn read(reply: &str) -> Option<Self> {
+    pub(crate) fn read(reply: &str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = if tokens.len() >= 9 { tokens.get(4..9) } else { tokens.get(2..7) }?;
         let [deliveries, sequence, delivered, stored_at_ns, pending] = numbers else { return None };

@@ -1,31 +1,24 @@
-//! The SQL of SearchDevices: one `select` over the devices of an instance.
+//! All that a statement can say, its limits, and how it prints.
 //!
-//! [`parse`] reads a text into a [`Statement`], which prints as the same statement again. Does not run it, and does not know
-//! whether a value can exist. Invariant: whatever the text, the result is a statement within every limit below or an error that
-//! says where and what was expected.
-
-mod lexer;
-mod parser;
+//! Invariant: what is printed reads as the same statement again.
 
 use std::fmt;
 
-pub(crate) use self::parser::parse;
-
 /// Longest statement, characters.
-pub(crate) const SQL_CHARS_MAX: usize = 400;
+pub const SQL_CHARS_MAX: usize = 400;
 /// Most comparisons of one statement.
-pub(crate) const CONDITIONS_MAX: usize = 5;
-pub(crate) const OFFSET_MAX: u32 = 500;
+pub const CONDITIONS_MAX: usize = 5;
+pub const OFFSET_MAX: u32 = 500;
 /// Most rows of one answer.
-pub(crate) const ROWS_MAX: u32 = 50;
+pub const ROWS_MAX: u32 = 50;
 /// Rows of an answer without a `limit`.
-pub(crate) const ROWS_DEFAULT: u32 = 10;
+pub const ROWS_DEFAULT: u32 = 10;
 /// Shortest beginning that `like` looks for, characters.
-pub(crate) const PREFIX_CHARS_MIN: usize = 4;
+pub const PREFIX_CHARS_MIN: usize = 4;
 
 /// Why a text is not a statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SqlError {
+pub enum SqlError {
     /// Longer than [`SQL_CHARS_MAX`].
     #[error("the statement has {characters} characters; {SQL_CHARS_MAX} are allowed")]
     TooLong {
@@ -45,22 +38,22 @@ pub(crate) enum SqlError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Statement {
+pub struct Statement {
     /// What of each device is wanted.
-    pub(crate) select: Select,
+    pub select: Select,
     /// A device matches if all comparisons of any group hold: `and` binds tighter than `or`. Without a group each device
     /// matches. No group is empty.
-    pub(crate) any_of: Vec<Vec<Comparison>>,
-    pub(crate) order: Order,
+    pub any_of: Vec<Vec<Comparison>>,
+    pub order: Order,
     /// How many matches are passed over, at most [`OFFSET_MAX`].
-    pub(crate) offset: u32,
+    pub offset: u32,
     /// How many are wanted, 1 to [`ROWS_MAX`].
-    pub(crate) limit: u32,
+    pub limit: u32,
 }
 
 /// What of each device is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Select {
+pub enum Select {
     /// `*`
     Everything,
     /// Some fields, at least one; repeated if they were.
@@ -71,22 +64,22 @@ pub(crate) enum Select {
 
 /// The order of matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     Ascending,
     /// Newest first: like every list of the API, and so the default.
     Descending,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Comparison {
-    pub(crate) field: Field,
+pub struct Comparison {
+    pub field: Field,
     /// With what, and how. Only what [`Field`] allows.
-    pub(crate) operator: Operator,
+    pub operator: Operator,
 }
 
 /// How a field is compared. Values are text, case-sensitive; a number is its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Operator {
+pub enum Operator {
     /// `=`
     Equals(String),
     /// `!=`
@@ -107,16 +100,16 @@ macro_rules! fields {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// A field of a device.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Field {
+        pub enum Field {
             $($(#[$doc])* $variant,)+
         }
 
         impl Field {
             /// All there are.
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// As it is written.
-            pub(crate) fn name(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
                 }
@@ -157,21 +150,21 @@ fields! {
 
 impl Field {
     /// Whether `>` and `<` may follow.
-    pub(crate) fn is_ordered(self) -> bool {
+    pub fn is_ordered(self) -> bool {
         matches!(self, Self::CreateTime | Self::Marker)
     }
 
     /// Whether `like` may follow.
-    pub(crate) fn has_prefixes(self) -> bool {
+    pub fn has_prefixes(self) -> bool {
         matches!(self, Self::DeviceName | Self::NodeId | Self::TagKey | Self::TagValue)
     }
 
     /// Whether `in` and `not in` may follow.
-    pub(crate) fn is_listed(self) -> bool {
+    pub fn is_listed(self) -> bool {
         !matches!(self, Self::TagKey | Self::TagValue)
     }
 
-    fn of(name: &str) -> Option<Self> {
+    pub(crate) fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|field| field.name().eq_ignore_ascii_case(name))
     }
 }
@@ -225,6 +218,3 @@ fn joined(parts: &[impl fmt::Display], between: &str) -> String {
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,15 +29,19 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    bound::{self, Bound},
+use crate::{
     connection::Connection,
-    inbox::{Inbox, Taking, Waiting},
-    pull::{Pulled, pull},
-    replay::Place,
-    shards::Shard,
-    source::Source,
-    streams, subjects,
+    requests::{
+        bound::{self, Bound},
+        inbox::{Inbox, Taking, Waiting},
+        source::Source,
+    },
+    streams::{
+        self,
+        pull::{Pulled, pull},
+        replay::Place,
+    },
+    subjects::{self, shards::Shard},
 };
 
 /// The consumer of a shard, which all registrars share.

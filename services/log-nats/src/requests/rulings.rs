@@ -13,7 +13,7 @@ use rollcall_domain::ids::{LogId, RequestId};
 use rollcall_log::{BackboneError, repeats::Repeats, requests::AnnouncedRuling};
 use tokio::sync::mpsc;
 
-use super::{connection::Connection, subjects};
+use crate::{connection::Connection, subjects};
 
 /// Bytes of rulings in one message, unless one alone is larger.
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;

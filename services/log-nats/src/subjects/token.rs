@@ -7,17 +7,17 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::ids::LogId;
 
 /// What the fleet's own log is called where an instance's id would stand. No id can hold `~`.
-pub(super) const FLEET: &str = "~fleet";
+pub(crate) const FLEET: &str = "~fleet";
 /// What stays as it is in a token. `.`, `*`, `>` and blanks are not among it.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
 
 /// One token of a subject, whatever the text.
-pub(super) fn token(id: &str) -> String {
+pub(crate) fn token(id: &str) -> String {
     utf8_percent_encode(id, ENCODED).to_string()
 }
 
 /// The token of a log.
-pub(super) fn log_token(log: &LogId) -> String {
+pub(crate) fn log_token(log: &LogId) -> String {
     match log {
         LogId::Fleet => FLEET.to_owned(),
         LogId::Instance(id) => token(id.as_str()),

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{bound::Excess, shards::Shard};
+use crate::{requests::bound::Excess, subjects::shards::Shard};
 
 /// See the file.
 pub(super) struct Source {

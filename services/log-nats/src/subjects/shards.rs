@@ -15,28 +15,28 @@ use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_log::{BackboneError, limits::SHARDS_MAX};
 use sha2::{Digest as _, Sha256};
 
-use super::token::log_token;
+use crate::subjects::token::log_token;
 
 /// Names the count in the metadata of the fleet's registry stream.
-pub(super) const COUNT: &str = "rollcall-shards";
+pub(crate) const COUNT: &str = "rollcall-shards";
 /// How many a fleet has whose stream says nothing: version 0.1 made it, before there were shards.
 const COUNT_SINCE_0_1: u32 = 16;
 
 /// The shards of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shards {
+pub(crate) struct Shards {
     count: u32,
     /// Whether version 0.1 made the fleet, so that instances may have streams of their own beside the shards.
-    pub(super) since_0_1: bool,
+    pub(crate) since_0_1: bool,
 }
 
 /// One of them, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Shard(u32);
+pub(crate) struct Shard(u32);
 
 impl Shards {
     /// As the metadata of the fleet's registry stream says.
-    pub(super) fn read(stream: &str, metadata: &HashMap<String, String>) -> Result<Self, BackboneError> {
+    pub(crate) fn read(stream: &str, metadata: &HashMap<String, String>) -> Result<Self, BackboneError> {
         let Some(said) = metadata.get(COUNT) else { return Ok(Self { count: COUNT_SINCE_0_1, since_0_1: true }) };
         match said.parse() {
             Ok(count) if (1..=SHARDS_MAX).contains(&count) => Ok(Self { count, since_0_1: false }),
@@ -48,31 +48,31 @@ impl Shards {
     }
 
     /// The metadata that says so.
-    pub(super) fn write(count: u32) -> HashMap<String, String> {
+    pub(crate) fn write(count: u32) -> HashMap<String, String> {
         HashMap::from([(COUNT.to_owned(), count.to_string())])
     }
 
     /// The shard of a log.
-    pub(super) fn of(self, log: &LogId) -> Shard {
+    pub(crate) fn of(self, log: &LogId) -> Shard {
         let digest = Sha256::digest(log_token(log).as_bytes());
         let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         Shard(u32::try_from(number % u64::from(self.count)).unwrap_or_default())
     }
 
     /// The shard of an instance.
-    pub(super) fn of_instance(self, instance: &InstanceId) -> Shard {
+    pub(crate) fn of_instance(self, instance: &InstanceId) -> Shard {
         self.of(&LogId::Instance(instance.clone()))
     }
 
     /// All of them.
-    pub(super) fn all(self) -> impl Iterator<Item = Shard> {
+    pub(crate) fn all(self) -> impl Iterator<Item = Shard> {
         (0..self.count).map(Shard)
     }
 }
 
 impl Shard {
     /// Counted from 0.
-    pub(super) const fn number(self) -> u32 {
+    pub(crate) const fn number(self) -> u32 {
         self.0
     }
 }

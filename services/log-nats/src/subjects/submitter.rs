@@ -6,21 +6,21 @@
 
 use std::fmt;
 
-use super::{config::Credentials, token::token};
+use crate::{config::Credentials, subjects::token::token};
 
 /// Stands where a user would. `~` is encoded in a user's token.
 const NOBODY: &str = "~";
 
 /// See the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Submitter(Option<String>);
+pub(crate) struct Submitter(Option<String>);
 
 impl Submitter {
     /// No user's.
-    pub(super) const NOBODY: Self = Self(None);
+    pub(crate) const NOBODY: Self = Self(None);
 
     /// The one that the server knows by these credentials.
-    pub(super) fn of(credentials: &Credentials) -> Self {
+    pub(crate) fn of(credentials: &Credentials) -> Self {
         match credentials {
             Credentials::User { name, .. } if !name.is_empty() => Self(Some(token(name))),
             Credentials::User { .. } | Credentials::None | Credentials::File(_) => Self::NOBODY,
@@ -28,12 +28,12 @@ impl Submitter {
     }
 
     /// From the token of a subject.
-    pub(super) fn read(token: &str) -> Self {
+    pub(crate) fn read(token: &str) -> Self {
         Self((token != NOBODY).then(|| token.to_owned()))
     }
 
     /// The user, as a token; `None` without one.
-    pub(super) fn user(&self) -> Option<&str> {
+    pub(crate) fn user(&self) -> Option<&str> {
         self.0.as_deref()
     }
 }

@@ -9,10 +9,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{
+use crate::{
     config::{Credentials, NatsConfig},
-    link::Link,
-    token::token,
+    connection::link::Link,
+    subjects::token::token,
 };
 
 /// Shortest pause between two attempts to connect.

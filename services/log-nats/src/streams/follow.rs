@@ -9,19 +9,21 @@ use async_nats::jetstream::stream::Info;
 use rollcall_log::BackboneError;
 use tokio::{sync::mpsc, time::sleep};
 
-use super::{
+use crate::{
     connection::Connection,
-    replay::{Replay, ReplayEnd, Stored},
-    streams,
+    streams::{
+        self,
+        replay::{Replay, ReplayEnd, Stored},
+    },
 };
 
 /// Items that wait for a slow follower; then the server waits.
 const WAITING_MAX: usize = 1024;
 /// Pause before a replay that has ended is opened again.
-const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Makes items of stored messages, and knows the position from one replay to the next.
-pub(super) trait Reader: Send + 'static {
+pub(crate) trait Reader: Send + 'static {
     /// What the follower gets.
     type Item: Send + 'static;
 
@@ -46,7 +48,7 @@ type Receiver<T> = mpsc::Receiver<Result<T, BackboneError>>;
 type Sender<T> = mpsc::Sender<Result<T, BackboneError>>;
 
 /// Starts following `filter` of `stream` after the reader's last position. The first replay is open when this returns.
-pub(super) async fn follow<R: Reader>(
+pub(crate) async fn follow<R: Reader>(
     connection: &Arc<Connection>,
     stream: String,
     filter: String,
@@ -97,7 +99,7 @@ impl<R: Reader> Following<R> {
                     }
                     tokio::select! {
                         () = sender.closed() => return,
-                        () = sleep(AGAIN_PAUSE) => {}
+                        () = sleep(RETRY_DELAY) => {}
                     }
                 }
                 ReplayEnd::Final(error) => {

@@ -5,16 +5,21 @@
 //! order of one connection is the server's order, and a batch that lost a message on the way is refused whole at its
 //! commit.
 
-use async_nats::{HeaderMap, client::Request, header};
+use async_nats::{
+    HeaderMap,
+    client::Request,
+    header,
+    jetstream::{self, context::PublishError, message::PublishMessage},
+};
 use bytes::Bytes;
 use rollcall_log::BackboneError;
 use serde::Deserialize;
 use tokio::time::{Duration, Instant};
 
-use super::{connection::Connection, full::is_full};
+use crate::connection::{Connection, full::is_full};
 
 /// Most messages in one batch: the server's own limit.
-pub(super) const MESSAGES_MAX: usize = 1000;
+pub(crate) const MESSAGES_MAX: usize = 1000;
 /// Payload bytes a second that a slow disk and network still manage: what a large batch's deadline grows by.
 const BYTES_PER_S_MIN: u64 = 8 * 1024 * 1024;
 
@@ -29,15 +34,15 @@ const STORE_FAILED: u64 = 10077;
 
 /// A message to be stored.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) subject: String,
-    pub(super) headers: HeaderMap,
-    pub(super) payload: Bytes,
+pub(crate) struct Message {
+    pub(crate) subject: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
 }
 
 /// Why nothing was stored, or may not have been.
 #[derive(Debug)]
-pub(super) enum StoreError {
+pub(crate) enum StoreError {
     /// An expected sequence, of the stream or of a subject, was not the last one.
     WrongLastSequence,
     /// A limit of the stream; the server's words.
@@ -64,7 +69,7 @@ struct ApiError {
 }
 
 /// Stores 1 to [`MESSAGES_MAX`] messages, all or none, and returns the sequence of the last.
-pub(super) async fn store(
+pub(crate) async fn store(
     connection: &Connection,
     attempted: impl Fn() -> String,
     messages: Vec<Message>,
@@ -74,6 +79,49 @@ pub(super) async fn store(
     let deadline = Instant::now() + connection.config.operation_timeout + allowance;
     let answer = connection.by(deadline, &attempted, send(connection, messages, deadline)).await?;
     read(&answer, attempted)
+}
+
+/// Publishes messages one after the other, each stored by itself: an answer for each. The server gets them in their order,
+/// for they are sent by one future; their answers are awaited when all are sent.
+pub(crate) async fn store_singly(
+    connection: &Connection,
+    attempted: impl Fn() -> String,
+    messages: Vec<Message>,
+) -> Vec<Result<u64, StoreError>> {
+    let (count, mut stored) = (messages.len(), Vec::with_capacity(messages.len()));
+    let publishing = async {
+        let mut acknowledgements = Vec::with_capacity(count);
+        for Message { subject, headers, payload } in messages {
+            let mut message = PublishMessage::build().payload(payload);
+            if !headers.is_empty() {
+                message = message.headers(headers);
+            }
+            acknowledgements
+                .push(connection.jetstream.send_publish(subject, message).await.map_err(|error| error.to_string())?);
+        }
+        for acknowledgement in acknowledgements {
+            stored.push(match acknowledgement.await {
+                Ok(stored) => Ok(stored.sequence),
+                Err(error) => Err(refused(&error, &attempted)),
+            });
+        }
+        Ok::<(), String>(())
+    };
+    if let Err(error) = connection.within(&attempted, publishing).await {
+        stored.resize_with(count, || Err(StoreError::Backbone(error.clone())));
+    }
+    stored
+}
+
+fn refused(error: &PublishError, attempted: impl Fn() -> String) -> StoreError {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    match said {
+        Some(said) => {
+            let (err_code, description) = (said.error_code().0, said.to_string());
+            server_error(ApiError { err_code, description }, attempted)
+        }
+        None => StoreError::Backbone(BackboneError::Unavailable { attempted: attempted(), reason: error.to_string() }),
+    }
 }
 
 async fn send(connection: &Connection, messages: Vec<Message>, deadline: Instant) -> Result<Bytes, String> {
@@ -109,16 +157,23 @@ fn read(answer: &[u8], attempted: impl Fn() -> String) -> Result<u64, StoreError
     match answer.error {
         None if answer.seq > 0 => Ok(answer.seq),
         None => Err(unavailable("the answer has no sequence".to_owned())),
-        Some(error) => Err(match error.err_code {
-            WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_CONSTANT => StoreError::WrongLastSequence,
-            INCOMPLETE => StoreError::Incomplete,
-            STORE_FAILED => StoreError::StreamLimit(error.description),
-            code if is_full(code) => StoreError::Backbone(BackboneError::Full {
-                attempted: attempted(),
-                reason: format!("{} (JetStream error {code})", error.description),
-                usage: "what was to be stored is not stored".to_owned(),
-            }),
-            code => unavailable(format!("{} (JetStream error {code})", error.description)),
+        Some(error) => Err(server_error(error, attempted)),
+    }
+}
+
+fn server_error(error: ApiError, attempted: impl Fn() -> String) -> StoreError {
+    match error.err_code {
+        WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_CONSTANT => StoreError::WrongLastSequence,
+        INCOMPLETE => StoreError::Incomplete,
+        STORE_FAILED => StoreError::StreamLimit(error.description),
+        code if is_full(code) => StoreError::Backbone(BackboneError::Full {
+            attempted: attempted(),
+            reason: format!("{} (JetStream error {code})", error.description),
+            usage: "what was to be stored is not stored".to_owned(),
+        }),
+        code => StoreError::Backbone(BackboneError::Unavailable {
+            attempted: attempted(),
+            reason: format!("{} (JetStream error {code})", error.description),
         }),
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{source::Source, submitter::Submitter};
+use crate::{requests::source::Source, subjects::submitter::Submitter};
 
 /// Requests that lie in one inbox: as many as a registrar rules on at a time.
 const INBOX_MAX: usize = BATCH_RECORDS_MAX;

@@ -2,19 +2,19 @@
 
 use rollcall_log::BackboneError;
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// JetStream's errors that mean so: the account's resources, no server with room (in a cluster), insufficient resources,
 /// streams, memory, storage, and a stream's bytes above what the account allows.
 const CODES: [u64; 7] = [10002, 10005, 10023, 10027, 10028, 10047, 10122];
 
 /// Whether a JetStream error means that there is no room.
-pub(super) fn is_full(code: u64) -> bool {
+pub(crate) fn is_full(code: u64) -> bool {
     CODES.contains(&code)
 }
 
 /// The error for it, with what the broker tells of its room. Most accounts may not ask; then it says only what is known.
-pub(super) async fn full(connection: &Connection, attempted: String, reason: String) -> BackboneError {
+pub(crate) async fn full(connection: &Connection, attempted: String, reason: String) -> BackboneError {
     let asking = connection.within(|| "asking what is reserved".to_owned(), connection.jetstream.query_account()).await;
     let usage = match asking {
         Ok(account) => {

@@ -20,12 +20,13 @@ use rollcall_log::{
 };
 use tokio::time::Instant;
 
-use super::{
-    atomic::{self, StoreError},
+use crate::{
     connection::Connection,
-    shards::Shard,
-    streams, subjects,
-    submitter::Submitter,
+    streams::{
+        self,
+        atomic::{self, StoreError},
+    },
+    subjects::{self, shards::Shard, submitter::Submitter},
 };
 
 /// How long it counts what a shard or a log was last found to hold.

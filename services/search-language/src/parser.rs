@@ -1,16 +1,18 @@
 //! Reads tokens into a statement, by descent: a function for each clause, none of which calls itself.
 
-use super::{
-    CONDITIONS_MAX, Comparison, Field, OFFSET_MAX, Operator, Order, PREFIX_CHARS_MIN, ROWS_DEFAULT, ROWS_MAX, SQL_CHARS_MAX,
-    Select, SqlError, Statement,
+use crate::{
     lexer::{Kind, Token, tokens},
+    statement::{
+        CONDITIONS_MAX, Comparison, Field, OFFSET_MAX, Operator, Order, PREFIX_CHARS_MIN, ROWS_DEFAULT, ROWS_MAX,
+        SQL_CHARS_MAX, Select, SqlError, Statement,
+    },
 };
 
 /// Reads a statement. Keywords and names of fields in any case.
 ///
 /// # Errors
 /// [`SqlError`].
-pub(crate) fn parse(sql: &str) -> Result<Statement, SqlError> {
+pub fn parse(sql: &str) -> Result<Statement, SqlError> {
     let characters = sql.chars().count();
     if characters > SQL_CHARS_MAX {
         return Err(SqlError::TooLong { characters });

@@ -10,7 +10,7 @@ use rollcall_log::BackboneError;
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// Says where a message that was read stands in its stream.
 const SEQUENCE: &str = "Nats-Sequence";
@@ -25,27 +25,27 @@ const END_OF_BATCH: u16 = 204;
 
 /// A message as the stream holds it.
 #[derive(Debug)]
-pub(super) struct LastMessage {
-    pub(super) sequence: u64,
-    pub(super) headers: HeaderMap,
-    pub(super) payload: Bytes,
+pub(crate) struct LastMessage {
+    pub(crate) sequence: u64,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
 }
 
 impl LastMessage {
     /// The subject that it was published to.
-    pub(super) fn subject(&self) -> Option<&str> {
+    pub(crate) fn subject(&self) -> Option<&str> {
         Some(self.headers.get(SUBJECT)?.as_str())
     }
 
     /// When the server stored it.
-    pub(super) fn stored_at_ns(&self) -> Option<i128> {
+    pub(crate) fn stored_at_ns(&self) -> Option<i128> {
         let stored_at = OffsetDateTime::parse(self.headers.get(TIME_STAMP)?.as_str(), &Rfc3339);
         stored_at.ok().map(OffsetDateTime::unix_timestamp_nanos)
     }
 }
 
 /// What `subject` of `stream` holds; `None` if nothing.
-pub(super) async fn last(
+pub(crate) async fn last(
     connection: &Connection,
     stream: &str,
     subject: &str,
@@ -73,7 +73,7 @@ struct LastOfEach<'a> {
 
 /// Up to `max` (at least 1) messages of a stream after a sequence, and no more once `bytes_max` are there. Sequences that
 /// are gone are passed over.
-pub(super) async fn after(
+pub(crate) async fn after(
     connection: &Connection,
     stream: &str,
     after: u64,
@@ -85,7 +85,7 @@ pub(super) async fn after(
 }
 
 /// What each subject of a stream holds that matches `filter`. The server refuses more than 1024 of them.
-pub(super) async fn last_of_each(
+pub(crate) async fn last_of_each(
     connection: &Connection,
     stream: &str,
     filter: String,

@@ -11,29 +11,37 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use super::atomic;
+use crate::streams::atomic;
 
 /// Callers that wait for their turn; the next one waits before it.
 const WAITING_MAX: usize = 8 * atomic::MESSAGES_MAX;
-/// Payload bytes in one batch, unless a single message is larger.
+/// Payload bytes in one batch, unless a single item is larger.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How much of a batch an item takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// At most [`atomic::MESSAGES_MAX`].
+    pub(crate) messages: usize,
+    pub(crate) payload_bytes: usize,
+}
+
 /// Something to commit, and who waits for it.
-pub(super) struct Waiting<T, R> {
-    pub(super) item: T,
-    bytes: usize,
+pub(crate) struct Waiting<T, R> {
+    pub(crate) item: T,
+    size: Size,
     answer: oneshot::Sender<Result<R, BackboneError>>,
 }
 
 impl<T, R> Waiting<T, R> {
     /// Tells the caller. One that has stopped waiting hears nothing.
-    pub(super) fn answer(self, answer: Result<R, BackboneError>) {
+    pub(crate) fn answer(self, answer: Result<R, BackboneError>) {
         let _ = self.answer.send(answer);
     }
 }
 
 /// The way in. When the last clone is dropped, what has been handed in is committed and the task behind it ends.
-pub(super) struct Group<T, R> {
+pub(crate) struct Group<T, R> {
     sender: mpsc::Sender<Waiting<T, R>>,
     patience: Duration,
 }
@@ -41,7 +49,7 @@ pub(super) struct Group<T, R> {
 impl<T: Send + 'static, R: Send + 'static> Group<T, R> {
     /// Starts with the function that commits a batch and answers every caller in it. `patience` is how long a caller
     /// waits for its turn and its commit together.
-    pub(super) fn start<F, Fut>(patience: Duration, commit: F) -> Self
+    pub(crate) fn start<F, Fut>(patience: Duration, commit: F) -> Self
     where
         F: Fn(Vec<Waiting<T, R>>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -51,11 +59,11 @@ impl<T: Send + 'static, R: Send + 'static> Group<T, R> {
         Self { sender, patience }
     }
 
-    /// Hands in an item of so many payload bytes; returns what its commit said.
-    pub(super) async fn commit(&self, attempted: impl Fn() -> String, item: T, bytes: usize) -> Result<R, BackboneError> {
+    /// Hands in an item; returns what its commit said.
+    pub(crate) async fn commit(&self, attempted: impl Fn() -> String, item: T, size: Size) -> Result<R, BackboneError> {
         let (answer, answered) = oneshot::channel();
         let turn = async {
-            self.sender.send(Waiting { item, bytes, answer }).await.map_err(|_| BackboneError::Closed)?;
+            self.sender.send(Waiting { item, size, answer }).await.map_err(|_| BackboneError::Closed)?;
             answered.await.map_err(|_| BackboneError::Closed)?
         };
         timeout(self.patience, turn).await.unwrap_or_else(|_elapsed| {
@@ -78,12 +86,13 @@ where
                 None => return,
             },
         };
-        let mut bytes = first.bytes;
+        let mut size = first.size;
         let mut batch = vec![first];
-        while batch.len() < atomic::MESSAGES_MAX {
+        while size.messages < atomic::MESSAGES_MAX {
             let Ok(next) = receiver.try_recv() else { break };
-            bytes += next.bytes;
-            if bytes > BATCH_BYTES_MAX {
+            size.messages += next.size.messages;
+            size.payload_bytes += next.size.payload_bytes;
+            if size.messages > atomic::MESSAGES_MAX || size.payload_bytes > BATCH_BYTES_MAX {
                 held = Some(next);
                 break;
             }

@@ -10,18 +10,18 @@ use futures_util::StreamExt;
 use rollcall_log::BackboneError;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// What a pull brought.
 #[derive(Debug, Default)]
-pub(super) struct Pulled {
-    pub(super) messages: Vec<Message>,
+pub(crate) struct Pulled {
+    pub(crate) messages: Vec<Message>,
     /// The server does not answer for the consumer: it has to be declared again.
-    pub(super) consumer_is_gone: bool,
+    pub(crate) consumer_is_gone: bool,
 }
 
 /// 1 to `max` messages: what there is now, or with a `wait` the first that come within it; none if none come.
-pub(super) async fn pull(
+pub(crate) async fn pull(
     connection: &Connection,
     stream: &str,
     consumer: &str,

@@ -22,12 +22,10 @@ use rollcall_domain::ids::LogId;
 use rollcall_log::{limits::Limits, requests::RequestKind};
 use tokio::time::{Instant, sleep};
 
-use super::{
+use crate::{
     connection::Connection,
-    shards::Shard,
-    subjects,
-    submit::{COUNT_EVERY, each_subject},
-    submitter::Submitter,
+    requests::submit::{COUNT_EVERY, each_subject},
+    subjects::{self, shards::Shard, submitter::Submitter},
 };
 
 /// Submitters whose rate is known at a time: more than a broker has users for Rollcall. Further ones are over their bound.
