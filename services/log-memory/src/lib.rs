@@ -10,10 +10,12 @@
 //! own: the clock is given, ids and faults come from the seed, leases and delays are `tokio::time`'s (pause it, and a
 //! current-thread runtime repeats itself). What it holds is gone with it.
 //!
-//! With faults, use [`with_control`]: a simulation clears the faults before it checks that everything arrived.
+//! With faults, use [`with_control`]: a simulation clears the faults before it checks that everything arrived. What happens to one
+//! process and not to the others (it loses sight of the log, it dies) is [`link`]'s.
 
 mod fault_injection;
 mod faulty;
+pub mod link;
 
 use std::sync::Arc;
 

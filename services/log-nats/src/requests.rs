@@ -76,18 +76,31 @@ impl RequestQueue for NatsRequests {
         self.dispatch.take(log, max, wait).await
     }
 
-    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+    fn is_leased(&self, _log: &LogId, receipt: &Receipt) -> bool {
+        self.dispatch.within_lease(receipt).is_some()
+    }
+
+    /// Acknowledgements are answered, so that the same id can be queued again when this returns. The server takes an acknowledgement
+    /// of whichever delivery: only an answer that came within the lease says that no other taker had the request.
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, BackboneError> {
         let attempted = || format!("finishing requests of {log}");
-        // Answered acknowledgements, so that the same id can be queued again when this returns.
-        let subjects: Vec<String> =
-            receipts.iter().filter_map(|receipt| self.dispatch.within_lease(receipt)).map(str::to_owned).collect();
-        stream::iter(subjects)
-            .map(|subject| {
+        let leased: Vec<(Receipt, String)> = receipts
+            .into_iter()
+            .filter_map(|receipt| {
+                let subject = self.dispatch.within_lease(&receipt)?.to_owned();
+                Some((receipt, subject))
+            })
+            .collect();
+        stream::iter(leased)
+            .map(|(receipt, subject)| async move {
                 let answered = self.connection.client.request(subject, Bytes::from_static(ACK));
-                self.connection.within(attempted, answered)
+                self.connection.within(attempted, answered).await?;
+                let is_surely = self.dispatch.within_lease(&receipt).is_some();
+                Ok(is_surely.then_some(receipt))
             })
             .buffer_unordered(FINISHING_MAX)
-            .try_for_each(|_answer| std::future::ready(Ok(())))
+            .try_filter_map(|finished| std::future::ready(Ok(finished)))
+            .try_collect()
             .await
     }
 

@@ -73,6 +73,33 @@ fn is_of_the_proof(ruling: &Ruling) -> bool {
 /// Who waits for which ruling: one channel for each request, however many wait.
 type Waiting = Mutex<HashMap<RequestId, broadcast::Sender<Ruling>>>;
 
+/// One caller that waits for a ruling, until this is dropped: callers may stop waiting at any moment.
+struct WaitingForRuling<'a> {
+    waiting: &'a Waiting,
+    id: &'a RequestId,
+    receiver: broadcast::Receiver<Ruling>,
+}
+
+impl<'a> WaitingForRuling<'a> {
+    fn new(waiting: &'a Waiting, id: &'a RequestId) -> Self {
+        let receiver = {
+            let mut waiting = waiting.lock().expect("nothing panics while it holds this lock");
+            waiting.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0).subscribe()
+        };
+        Self { waiting, id, receiver }
+    }
+}
+
+impl Drop for WaitingForRuling<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
+        // This caller's own receiver is still there.
+        if waiting.get(self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
+            waiting.remove(self.id);
+        }
+    }
+}
+
 impl RequestClient {
     /// Listens for the log's rulings until `shutdown`, by one task of `tasks`.
     pub fn start(log: LogId, queue: Arc<dyn RequestQueue>, tasks: &TaskTracker, shutdown: CancellationToken) -> Self {
@@ -93,12 +120,10 @@ impl RequestClient {
         make: impl Fn() -> Bytes + Send,
         deadline: Duration,
     ) -> Result<Ruling, RequestClientError> {
-        let mut ruling = self.wait_for(id);
+        let mut ruling = WaitingForRuling::new(&self.waiting, id);
         let mut so_far = SoFar::default();
-        let answered =
-            tokio::time::timeout(deadline, self.submit_until_ruled(kind, id, make, &mut ruling, &mut so_far)).await;
-        drop(ruling);
-        self.forget_if_unwanted(id);
+        let asking = self.submit_until_ruled(kind, id, make, &mut ruling.receiver, &mut so_far);
+        let answered = tokio::time::timeout(deadline, asking).await;
         match (answered, so_far) {
             (Ok(outcome), _) => outcome,
             (Err(_), SoFar { unproven: Some(ruling), .. }) => Ok(ruling),
@@ -136,24 +161,12 @@ impl RequestClient {
             match tokio::time::timeout(RESUBMIT, ruling.recv()).await {
                 Ok(Ok(ruled)) if so_far.unproven.is_none() && is_of_the_proof(&ruled) => {
                     so_far.unproven = Some(ruled);
-                    // Announced before it is finished: what was refused leaves the queue only after this.
+                    // A registrar of version 0.1 announces before it finishes: what was refused leaves the queue only after this.
                     tokio::time::sleep_until(again).await;
                 }
                 Ok(Ok(ruled)) => return Ok(ruled),
                 Ok(Err(_)) | Err(_) => {}
             }
-        }
-    }
-
-    fn wait_for(&self, id: &RequestId) -> broadcast::Receiver<Ruling> {
-        let mut waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
-        waiting.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0).subscribe()
-    }
-
-    fn forget_if_unwanted(&self, id: &RequestId) {
-        let mut waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
-        if waiting.get(id).is_some_and(|sender| sender.receiver_count() == 0) {
-            waiting.remove(id);
         }
     }
 
@@ -187,5 +200,21 @@ impl RequestClient {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_stops_waiting_leaves_nothing_behind() {
+        let (waiting, id) = (Waiting::default(), RequestId::parse("request").unwrap());
+        let known = || waiting.lock().unwrap().len();
+        let (one, other) = (WaitingForRuling::new(&waiting, &id), WaitingForRuling::new(&waiting, &id));
+        drop(one);
+        assert_eq!(known(), 1, "another caller waits for the same ruling");
+        drop(other);
+        assert_eq!(known(), 0);
     }
 }

@@ -1,8 +1,8 @@
 //! The request queue of each log, and the rulings on its requests.
 //!
 //! Invariants: a key (kind and id) of one submitter waits at most once in a queue, however often it is submitted; a request that
-//! was taken and not finished within its lease is handed out again; rulings are announced to those that listen and are not kept
-//! (the log is the truth: who misses one asks again).
+//! was taken and not finished within its lease is handed out again; who finishes a request is told whether it is gone while nobody
+//! else had it; rulings are announced to those that listen and are not kept (the log is the truth: who misses one asks again).
 //!
 //! Submitters are the processes that a broker can tell apart, by its users; embedded and in memory there is one. The same key of
 //! two of them waits twice, and is ruled on twice: a command's id is in the record of what came of it, and a
@@ -31,6 +31,14 @@ pub const CONNECTS_PER_S_MAX: u32 = 2_000;
 pub const CONNECTS_BURST_MAX: u32 = 4_000;
 /// How long a taken request may stay unfinished before it is handed out again.
 pub const LEASE: Duration = Duration::from_secs(10);
+/// One part in so many of a lease its taker does not count on: see [`counted_on`].
+const LEASE_MARGIN: u32 = 10;
+
+/// How much of a lease its taker counts on, by its own monotonic clock and from before the request was handed out. The rest is for
+/// clocks that run at another rate, and for what is on its way when the lease ends.
+pub fn counted_on(lease: Duration) -> Duration {
+    lease - lease / LEASE_MARGIN
+}
 
 /// What a request may come to. It is not in the request's own bytes, which are whatever the submitter wrote: a broker's
 /// permissions can tell one kind from the other, and so can the registrar, without believing anybody.
@@ -65,7 +73,7 @@ pub struct Delivery {
 }
 
 /// Names one delivery to the queue that made it. Opaque.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt(pub String);
 
 /// One announced ruling.
@@ -108,11 +116,15 @@ pub trait RequestQueue: Send + Sync {
     /// [`BackboneError`] if the queue cannot be read.
     async fn take(&self, log: &LogId, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackboneError>;
 
-    /// Removes taken requests for good. One whose lease has run out is left alone.
+    /// Whether the taker of this delivery can count on being the only one that has the request: a tenth of its lease is left.
+    fn is_leased(&self, log: &LogId, receipt: &Receipt) -> bool;
+
+    /// Removes taken requests for good, and returns those that are gone while they were surely this taker's: none of them has been,
+    /// or ever will be, handed out again. One whose lease has run out is left alone.
     ///
     /// # Errors
-    /// [`BackboneError`] if that cannot be done; they come again.
-    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError>;
+    /// [`BackboneError`] if that cannot be done, or it is not known whether it was; what is left comes again.
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, BackboneError>;
 
     /// Tells listeners how requests were ruled on.
     ///

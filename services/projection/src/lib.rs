@@ -20,6 +20,7 @@ mod fold;
 mod foreign;
 pub mod freshness;
 pub mod readiness;
+mod request_age;
 mod rows;
 pub mod supervisor;
 mod views;

@@ -16,15 +16,18 @@ use std::{ops::ControlFlow, sync::Arc};
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
     registry::{Configuration, Device, DeviceChange, DeviceEntry},
+    time::Timestamp,
 };
 
+#[cfg(test)]
+pub(crate) use self::certificate::presented;
 pub use self::certificate::{CertificateId, ListedCertificate};
 use self::stored::{
     configuration::{decode_configuration, encode_configuration},
     device::encode_row,
 };
 pub(crate) use self::{
-    certificate::presented,
+    certificate::Brought,
     counts::Counts,
     stats::RowStats,
     stored::{
@@ -32,16 +35,24 @@ pub(crate) use self::{
         device::{Row, decode_row},
     },
 };
-use crate::files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key};
+use crate::{
+    files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key},
+    request_age::forgotten_from,
+};
 
 const DEVICE: u8 = b'D';
 const FINGERPRINT: u8 = b'F';
 const MEMBER: u8 = b'M';
 const RULED: u8 = b'R';
+/// Operators' requests by the time from which they may be forgotten.
+const RULED_END: u8 = b'r';
 const CONFIGURATION: u8 = b'C';
 const PROGRESS: u8 = b'P';
 /// Positions that are not ours, as ranges: first → last.
 const FOREIGN: u8 = b'X';
+
+/// Requests forgotten with each that is remembered.
+const FORGOTTEN_AT_ONCE_MAX: usize = 16;
 
 /// One generation of one instance.
 pub(crate) struct Rows {
@@ -90,9 +101,35 @@ impl Rows {
         found.map(|found| decode::<u64>(found.as_ref()).map(Position)).transpose()
     }
 
-    /// Remembers where an operator's request came to a record.
-    pub(crate) fn put_ruled(&self, request: &RequestId, position: Position) -> Result<(), Fault> {
-        self.database.put(&self.key(RULED, &[request.as_str().as_bytes()]), &encode(&position.0)?)
+    /// Remembers where an operator's request came to a record, and forgets some of what is too old beside it.
+    pub(crate) fn put_ruled(&self, request: &RequestId, position: Position, recorded_at: Timestamp) -> Result<(), Fault> {
+        self.forget_ruled(recorded_at)?;
+        let stored = encode(&position.0)?;
+        if let Some(end) = forgotten_from(request, recorded_at) {
+            self.database.put(&self.ruled_end_key(end, request.as_str().as_bytes()), &stored)?;
+        }
+        self.database.put(&self.key(RULED, &[request.as_str().as_bytes()]), &stored)
+    }
+
+    /// More than one is forgotten with each that is remembered, so that a long list gets shorter; not all of it, so that no record
+    /// takes long to fold.
+    fn forget_ruled(&self, now: Timestamp) -> Result<(), Fault> {
+        let (from, to) = (self.key(RULED_END, &[]), self.ruled_end_key(now, &[]));
+        let request_at = to.len();
+        for ended in self.database.walk((from, to), false)?.take(FORGOTTEN_AT_ONCE_MAX) {
+            let (end, position) = ended?;
+            // One that has come to another record since is known by that one.
+            let key = self.key(RULED, &[end.get(request_at..).unwrap_or_default()]);
+            self.remove_if(&key, |known| known == position.as_ref())?;
+            self.database.remove(&end)?;
+        }
+        Ok(())
+    }
+
+    fn ruled_end_key(&self, end: Timestamp, request: &[u8]) -> Vec<u8> {
+        // As an unsigned number, so that the earliest sorts first.
+        let end = end.unix_ms().cast_unsigned() ^ (1 << 63);
+        self.key(RULED_END, &[&[&end.to_be_bytes()[..], request].concat()])
     }
 
     /// The configuration, with the position of the record that changed it last.

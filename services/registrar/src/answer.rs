@@ -1,7 +1,14 @@
-//! Answering what the log has confirmed: rulings out, refused attempts kept, requests finished, in this order.
+//! Answering what the log has confirmed: recorded rulings out, refused attempts kept, requests finished, the other rulings out.
 //!
-//! Invariant: a request is finished only after everything else was done for it, so whatever fails or dies in between, it
-//! comes again and gets the same ruling.
+//! A record answers for itself whenever its request comes again, so it is announced at once. Any other ruling holds for the state
+//! that it was made in and is written nowhere: told before its request is gone, a registrar that dies then leaves the request to be
+//! ruled on again, in another state, and what was rejected comes true. So it is told only of a request that is gone for good while
+//! it was this registrar's; of one that may be another's by now, nothing is said: its next taker answers it.
+//!
+//! Invariants: a request is finished only after its record or its attempt is kept, so whatever fails or dies in between, it comes
+//! again; what was told stays so.
+
+use std::collections::HashSet;
 
 use rollcall_domain::{
     ids::{LogId, Position},
@@ -31,36 +38,52 @@ pub(crate) async fn answer(
     last: Position,
 ) {
     let answered = || taken.iter().zip(rulings);
-    let announcements = answered().map(|(taken, ruling)| announced(log, notices, taken, ruling, last)).collect();
-    match backbone.requests.announce(log, announcements).await {
+    let tell = |(taken, ruling)| announced(log, notices, taken, ruling, last);
+    let recorded = answered().filter(|(_, ruling)| ruling.is_recorded());
+    announce(backbone, log, notices, recorded.map(tell).collect()).await;
+    let kept = keep_attempts(backbone, log, notices, taken, rulings).await;
+    let finishing = answered().filter(|(_, ruling)| kept || !matches!(ruling, DraftRuling::Rejected(_)));
+    let finished = finish(backbone, log, notices, finishing.map(|(taken, _)| taken.receipt.clone()).collect()).await;
+    let unrecorded = answered().filter(|(taken, ruling)| !ruling.is_recorded() && finished.contains(&taken.receipt));
+    announce(backbone, log, notices, unrecorded.map(tell).collect()).await;
+}
+
+async fn announce(backbone: &Backbone, log: &LogId, notices: &Notices, rulings: Vec<AnnouncedRuling>) {
+    if rulings.is_empty() {
+        return;
+    }
+    match backbone.requests.announce(log, rulings).await {
         Ok(()) => {
             if notices.announcing.recovered() {
                 tracing::info!(%log, "rulings are announced again");
             }
         }
         Err(error) => {
-            // Who waits asks again, and is told the same.
+            // Who waits asks again, and is told what is so then.
             if let Some(left_out) = notices.announcing.failed(&error) {
                 tracing::warn!(%log, %error, left_out, "rulings could not be announced");
             }
         }
     }
-    let kept = keep_attempts(backbone, log, notices, taken, rulings).await;
-    let finished = answered().filter(|(_, ruling)| kept || !matches!(ruling, DraftRuling::Rejected(_)));
-    let receipts: Vec<Receipt> = finished.map(|(taken, _)| taken.receipt.clone()).collect();
+}
+
+/// Finishes requests; returns those that are gone for good.
+async fn finish(backbone: &Backbone, log: &LogId, notices: &Notices, receipts: Vec<Receipt>) -> HashSet<Receipt> {
     if receipts.is_empty() {
-        return;
+        return HashSet::new();
     }
     match backbone.requests.finish(log, receipts).await {
-        Ok(()) => {
+        Ok(finished) => {
             if notices.finishing.recovered() {
                 tracing::info!(%log, "requests are finished again");
             }
+            finished.into_iter().collect()
         }
         Err(error) => {
             if let Some(left_out) = notices.finishing.failed(&error) {
                 tracing::warn!(%log, %error, left_out, "requests could not be finished; they come again");
             }
+            HashSet::new()
         }
     }
 }

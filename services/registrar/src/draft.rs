@@ -44,6 +44,16 @@ pub(crate) enum DraftRuling {
     Unfit(Unfit),
 }
 
+impl DraftRuling {
+    /// Whether a record says so, to every registrar that the request comes to again.
+    pub(crate) fn is_recorded(&self) -> bool {
+        match self {
+            Self::Recorded(_) | Self::RuledBefore(_) => true,
+            Self::AlreadySo | Self::Rejected(_) | Self::Unfit(_) => false,
+        }
+    }
+}
+
 /// A decided batch that the log has not confirmed yet.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {

@@ -19,6 +19,7 @@ pub(crate) struct Metrics {
     unreadable: Counter<u64>,
     unproven: Counter<u64>,
     attempts_lost: Counter<u64>,
+    left: Counter<u64>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -31,6 +32,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         unreadable: meter.u64_counter("rollcall.registrar.unreadable").build(),
         unproven: meter.u64_counter("rollcall.registrar.unproven").build(),
         attempts_lost: meter.u64_counter("rollcall.registrar.attempts_lost").build(),
+        left: meter.u64_counter("rollcall.registrar.left").build(),
     }
 });
 
@@ -50,6 +52,8 @@ pub(crate) enum RetryReason {
     Damage,
     /// The log is sealed by a key that this registrar does not have.
     OtherKey,
+    /// A request of the draft may be another registrar's by now.
+    Lease,
 }
 
 impl Metrics {
@@ -87,8 +91,16 @@ impl Metrics {
             RetryReason::Unavailable => "unavailable",
             RetryReason::Damage => "damage",
             RetryReason::OtherKey => "other_key",
+            RetryReason::Lease => "lease",
         };
         self.decided_again.add(1, &[KeyValue::new("why", why)]);
+    }
+
+    /// Taken requests were left to their next taker: their lease may have run out before they were ruled on.
+    pub(crate) fn left(&self, requests: usize) {
+        if requests > 0 {
+            self.left.add(requests as u64, &[]);
+        }
     }
 
     /// Rejected attempts could not be kept.

@@ -8,7 +8,6 @@ mod foreign;
 mod full;
 mod kills;
 mod log_states;
-mod mortal;
 mod pki;
 mod proofs;
 mod races;

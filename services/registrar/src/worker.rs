@@ -2,7 +2,12 @@
 //!
 //! Why it is safe to die, or to be told nothing, between any two of these. Before the append nothing has happened. After
 //! it the records are the truth: the requests come again when their lease runs out, and are found to be ruled on
-//! (operators' commands, by the request's id in the record) or already so (certificates, by the device that is there).
+//! (operators' commands, by the request's id in the record) or already so (certificates, by the device that is there). What is
+//! written in no record is told only once its request is gone: see `answer`.
+//!
+//! Nothing is decided for a request whose lease may have run out, by this process's own clock: its next taker may reject it at the
+//! same moment, which no record would show and no append conflict with.
+//!
 //! A conflict, or an append that got no answer, is met alike: wait until the view has everything that the log has, forget
 //! what is pending, decide again. An append that was given up and comes about late makes the next one conflict, and is a
 //! good batch of ours: it was sealed for the place where it stands. Records of others move the end like any append.
@@ -124,43 +129,52 @@ impl<R: LogState> LogWorker<R> {
         }
     }
 
-    /// Rules on everything that was taken, in as many appends as it needs.
+    /// Rules on everything that was taken, in as many appends as it needs; what is not surely this worker's any more is left to
+    /// its next taker.
     async fn serve(&mut self, mut taken: Vec<Taken>) -> Result<(), Closed> {
-        while !taken.is_empty() {
-            let (draft, last) = self.settle(&taken).await?;
-            answer(&self.backbone, &self.log, &self.notices, &taken, &draft.rulings, last).await;
-            taken.drain(..draft.rulings.len());
-        }
-        Ok(())
-    }
-
-    /// Decides until the log confirms a draft. Returns it, and where the log ends with it.
-    async fn settle(&mut self, taken: &[Taken]) -> Result<(Draft, Position), Closed> {
         loop {
-            let end = self.known_end().await?;
-            self.state.prepare(taken).await;
-            let draft = self.draft(taken, end.position).await?;
-            if !self.state.is_sound() {
-                // The view is being built again; what it did not find may well be there.
-                self.doubt(RetryReason::Damage).await;
-                continue;
+            let before = taken.len();
+            taken.retain(|taken| self.is_ours(taken));
+            metrics().left(before - taken.len());
+            if taken.is_empty() {
+                return Ok(());
             }
-            let sealed = match append::sealed(&self.key, self.state.sealed_log(), end, &draft, &self.notices).await {
-                Ok(sealed) => sealed,
-                Err(why) => {
-                    self.doubt(why).await;
-                    continue;
-                }
-            };
-            match confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end(), &self.notices).await {
-                Ok(end) => {
-                    self.end = Some(end);
-                    self.retry.succeeded();
-                    return Ok((draft, end.position));
+            match self.settle(&taken).await? {
+                Ok((draft, last)) => {
+                    answer(&self.backbone, &self.log, &self.notices, &taken, &draft.rulings, last).await;
+                    taken.drain(..draft.rulings.len());
                 }
                 Err(why) => self.doubt(why).await,
             }
         }
+    }
+
+    fn is_ours(&self, taken: &Taken) -> bool {
+        self.backbone.requests.is_leased(&self.log, &taken.receipt)
+    }
+
+    /// Decides, and has the log confirm the draft. Returns it, and where the log ends with it.
+    async fn settle(&mut self, taken: &[Taken]) -> Result<Result<(Draft, Position), RetryReason>, Closed> {
+        let end = self.known_end().await?;
+        self.state.prepare(taken).await;
+        let draft = self.draft(taken, end.position).await?;
+        if !self.state.is_sound() {
+            // The view is being built again; what it did not find may well be there.
+            return Ok(Err(RetryReason::Damage));
+        }
+        let sealed = match append::sealed(&self.key, self.state.sealed_log(), end, &draft, &self.notices).await {
+            Ok(sealed) => sealed,
+            Err(why) => return Ok(Err(why)),
+        };
+        if !taken.iter().zip(&draft.rulings).all(|(taken, _)| self.is_ours(taken)) {
+            return Ok(Err(RetryReason::Lease));
+        }
+        let confirmed = confirm(&*self.backbone.log, &self.log, sealed, draft.depends_on_the_end(), &self.notices).await;
+        Ok(confirmed.map(|end| {
+            self.end = Some(end);
+            self.retry.succeeded();
+            (draft, end.position)
+        }))
     }
 
     async fn draft(&mut self, taken: &[Taken], expected: Position) -> Result<Draft, Closed> {
@@ -206,8 +220,8 @@ impl<R: LogState> LogWorker<R> {
         metrics().decided_again(why);
         self.end = None;
         match why {
-            // Another registrar got on: no reason to wait.
-            RetryReason::Conflict => {}
+            // Another registrar got on, or may soon: no reason to wait.
+            RetryReason::Conflict | RetryReason::Lease => {}
             RetryReason::Unavailable | RetryReason::Damage | RetryReason::OtherKey => self.retry.pause().await,
         }
     }

@@ -240,7 +240,7 @@ pub async fn sessions_and_wills_are_listed(under_test: &UnderTest) -> Result<(),
     Ok(())
 }
 
-/// By key.
+/// What is listed, sorted by key.
 async fn list(documents: &dyn Documents, instance: &InstanceId) -> Result<Vec<(DocumentKey, Document)>, Failure> {
     let (mut listed, mut found) = (documents.sessions(instance).await?, Vec::new());
     while let Some(next) = soon("the end of the list", listed.recv()).await? {

@@ -128,6 +128,7 @@ macro_rules! conformance_tests {
                 a_slow_follower_misses_nothing;
             requests: a_key_waits_once, the_kind_stays_with_a_request, the_oldest_come_first, taking_waits_for_the_first,
                 takers_share_a_queue, an_unfinished_request_comes_again, a_stale_receipt_finishes_nothing,
+                finishing_tells_what_is_gone_for_good,
                 rulings_reach_every_listener, queues_are_isolated;
             attempts: attempts_are_read_in_order, attempts_of_logs_are_isolated;
             messages: a_message_arrives_whole, publishers_keep_their_order, a_sequence_keeps_its_order,

@@ -162,13 +162,37 @@ pub async fn an_unfinished_request_comes_again(under_test: &UnderTest) -> Result
     Ok(())
 }
 
+/// Whoever finishes requests is told which of them are gone for good while nobody else had them: what is said of those is final.
+pub async fn finishing_tells_what_is_gone_for_good(under_test: &UnderTest) -> Result<(), Failure> {
+    let (backbone, log) = (&under_test.backbone, under_test.open_log("gone").await?);
+    submit(backbone, &log, 1).await?;
+    submit(backbone, &log, 2).await?;
+    let stale = receipts(take(backbone, &log, &[1, 2]).await?);
+    ensure!(
+        stale.iter().all(|receipt| backbone.requests.is_leased(&log, receipt)),
+        "what was just taken is its taker's: {stale:?}"
+    );
+    let fresh = receipts(take(backbone, &log, &[1, 2]).await?);
+    ensure!(
+        stale.iter().all(|receipt| !backbone.requests.is_leased(&log, receipt)),
+        "what was handed out again is no more its first taker's: {stale:?}"
+    );
+    let finished = backbone.requests.finish(&log, vec![stale[0].clone(), fresh[1].clone()]).await?;
+    ensure!(finished == fresh[1..], "of a stale and a fresh receipt only {:?} is gone, not {finished:?}", fresh[1]);
+    let left = take(backbone, &log, &[1]).await?;
+    let finished = backbone.requests.finish(&log, receipts(left)).await?;
+    ensure!(finished.len() == 1, "the request that was left is gone now, not {finished:?}");
+    nothing_waits(backbone, &log, "both requests are gone").await
+}
+
 /// Finishing with a receipt whose lease has run out leaves the request where it is.
 pub async fn a_stale_receipt_finishes_nothing(under_test: &UnderTest) -> Result<(), Failure> {
     let (backbone, log) = (&under_test.backbone, under_test.open_log("receipt").await?);
     submit(backbone, &log, 1).await?;
     let stale = take(backbone, &log, &[1]).await?;
     take(backbone, &log, &[1]).await?;
-    backbone.requests.finish(&log, receipts(stale)).await?;
+    let finished = backbone.requests.finish(&log, receipts(stale)).await?;
+    ensure!(finished.is_empty(), "a stale receipt finishes nothing, not {finished:?}");
     let submitted = submit(backbone, &log, 1).await?;
     ensure!(
         submitted == Submitted::AlreadyQueued,

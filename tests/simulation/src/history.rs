@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use rollcall_domain::{
-    ids::{DeviceId, Position},
+    ids::{DeviceId, Position, RequestId},
     registry::{Event, Registry},
     time::Timestamp,
 };
@@ -14,6 +14,7 @@ use crate::memory_log::{AnyEvent, Digest, LogFollower, Point, RegistryLog, SealK
 /// A record of the registry.
 struct Recorded {
     position: Position,
+    cause: RequestId,
     at: Timestamp,
     event: Event,
 }
@@ -45,7 +46,7 @@ impl History {
                         self.records.extend(batch.records.iter().filter_map(|read| match &read.record.event {
                             AnyEvent::Registry(event) => {
                                 let (position, at) = (read.entry.position, read.record.time);
-                                Some(Recorded { position, at, event: event.clone() })
+                                Some(Recorded { position, cause: read.record.cause.clone(), at, event: event.clone() })
                             }
                             AnyEvent::Fleet(_) | AnyEvent::Log(_) => None,
                         }));
@@ -81,6 +82,11 @@ impl History {
             registry.evolve(&record.event, record.at);
         }
         registry
+    }
+
+    /// Where a request came to a record, if it did.
+    pub(crate) fn caused_by<'a>(&'a self, request: &'a RequestId) -> impl Iterator<Item = Position> + 'a {
+        self.records.iter().filter(move |record| record.cause == *request).map(|record| record.position)
     }
 
     /// Every registration: its position, its device and the SHA-256 of the certificate.

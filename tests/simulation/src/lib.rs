@@ -9,12 +9,11 @@
 //! and races are only run where their end does not depend on who wins.
 //!
 //! Read [`operation`] (what may happen), [`run`] (a history), [`properties`] (what must hold), then what they stand on:
-//! [`world`], [`link`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once.
+//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once.
 
 mod certificates;
 mod client;
 mod history;
-mod link;
 mod memory_log;
 mod operation;
 mod properties;

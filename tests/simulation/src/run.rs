@@ -22,12 +22,12 @@ use rollcall_domain::{
 };
 
 use crate::{
+    certificates::ca,
     client::{Claim, Client, connect},
-    link::Sight,
-    memory_log::{Faults, Ruling},
+    memory_log::{Faults, Ruling, Sight},
     operation::{Certificate, Chooser, Connection, Ended, Operation, Typed, template_product},
     properties::{self, Violation},
-    world::{SERVER_NAME, World, ca, product, space, template, template_body},
+    world::{SERVER_NAME, World, product, space, template, template_body},
 };
 
 /// Steps of a history, unless somebody wants more.
@@ -157,7 +157,7 @@ impl Simulation {
         let before = self.world.history.end();
         self.world.faults.set_faults(faults);
         let outcome = self.perform(operation, faults).await?;
-        self.world.settle(faults).await?;
+        self.world.settle().await?;
         self.check(before)?;
         self.forget_ended().await?;
         let live: Vec<String> = (0..2).map(|place| self.live(place)).collect();
@@ -174,6 +174,7 @@ impl Simulation {
 
     fn check(&self, before: Position) -> Result<(), Violation> {
         properties::one_registration_for_each_life(&self.world.history)?;
+        properties::an_answer_is_final(&self.world)?;
         properties::one_digest_at_one_position(&self.world)?;
         properties::who_lost_the_right_has_no_session(&self.world, &self.clients)?;
         properties::the_log_only_grows(before, self.world.history.end())
@@ -205,8 +206,8 @@ impl Simulation {
     async fn perform(&mut self, operation: Operation, faults: Faults) -> anyhow::Result<String> {
         match operation {
             Operation::Connect(connection) => self.connect(&connection, faults).await,
-            Operation::ConnectTwice(certificate, named) => self.connect_twice(certificate, named, faults).await,
-            Operation::ConnectWhile(connection, ended) => self.connect_while(&connection, ended, faults).await,
+            Operation::ConnectTwice(certificate, named) => self.connect_twice(certificate, named).await,
+            Operation::ConnectWhile(connection, ended) => self.connect_while(&connection, ended).await,
             Operation::HangUp(connector) => {
                 self.clients[connector].clear();
                 Ok("hung up".into())
@@ -275,12 +276,7 @@ impl Simulation {
     }
 
     /// Which of the two sessions stays depends on how threads were scheduled, so neither does.
-    async fn connect_twice(
-        &mut self,
-        certificate: Certificate,
-        named: Option<DeviceId>,
-        faults: Faults,
-    ) -> anyhow::Result<String> {
+    async fn connect_twice(&mut self, certificate: Certificate, named: Option<DeviceId>) -> anyhow::Result<String> {
         let before = self.world.history.end();
         let connections = [0, 1].map(|connector| Connection { connector, certificate, named: named.clone() });
         let verdicts = [0, 1].map(|place| self.verdict(&connections[place]));
@@ -299,14 +295,14 @@ impl Simulation {
         for (place, outcome) in [one, other].into_iter().enumerate() {
             self.clients[place].extend(outcome);
         }
-        self.world.settle(faults).await?;
+        self.world.settle().await?;
         self.check(before)?;
         self.clients.iter_mut().for_each(|clients| clients.retain(|client| client.leaf.facts.sha256 != *sha256));
         Ok(told.join(" and "))
     }
 
     /// Whether the connection was first depends on how threads were scheduled; that it ends does not.
-    async fn connect_while(&mut self, connection: &Connection, ended: Ended, faults: Faults) -> anyhow::Result<String> {
+    async fn connect_while(&mut self, connection: &Connection, ended: Ended) -> anyhow::Result<String> {
         let Verdict::Accept(device) = self.verdict(connection) else { return Ok("nothing to race for".into()) };
         let device = device.device;
         let before = self.world.history.end();
@@ -323,7 +319,7 @@ impl Simulation {
         let ruled = self.command(command).await?;
         let connected = connecting.await?;
         self.clients[connection.connector].extend(connected);
-        self.world.settle(faults).await?;
+        self.world.settle().await?;
         self.check(before)?;
         let sha256 = connection.certificate.get().facts.sha256;
         self.clients[connection.connector].retain(|client| client.leaf.facts.sha256 != sha256);
@@ -346,9 +342,13 @@ impl Simulation {
 /// What the domain says of a certificate that comes with this claim.
 pub(crate) fn verdict(world: &World, registry: &Registry, certificate: Certificate, claim: &Claim) -> Verdict {
     let (leaf, now) = (certificate.get(), Timestamp::from_unix_ms(world.clock.unix_ms()));
-    let (rules, ca) = (AvailabilityRules::default(), ca(certificate.ca));
+    let (configuration, rules) = (&registry.configuration, AvailabilityRules::default());
+    let path = match leaf.path(configuration) {
+        Ok(path) => path,
+        Err(refusal) => return Verdict::Refuse(refusal),
+    };
     let devices: &dyn Devices = registry;
-    authenticate(&registry.configuration, devices, &world.profile, &rules, &leaf.facts, &ca, &claim.identification(), now)
+    authenticate(configuration, devices, &world.profile, &rules, &leaf.facts, path, &claim.identification(), now)
 }
 
 /// The faults that happen, in 1000 calls.
@@ -404,7 +404,7 @@ fn command(operation: Operation) -> anyhow::Result<Option<Command>> {
         Operation::SelfRegistration { on } => {
             Command::ConfigureCa { ca: ca(0), template: keep, self_registration: Some(on) }
         }
-        Operation::DeleteCa(number) => Command::DeleteCa { ca: ca(number) },
+        Operation::DeleteCa(number, distrust) => Command::DeleteCa { ca: ca(number), distrust },
         Operation::ChangePolicy { deny } => {
             let effect = if deny { Effect::Deny } else { Effect::Allow };
             let (actions, resources) = (vec![Action::Publish, Action::Subscribe], vec!["topic:#".into()]);

@@ -13,7 +13,7 @@ use rollcall_chassis::{
 use rollcall_connector::{ClientBelowTls, Config as ConnectorConfig, ConnectorStatus, StaleSessions, run_below_tls};
 use rollcall_domain::{
     fleet::{Edition, FleetCommand, Instance, InstanceDraft},
-    ids::{CaId, InstanceId, LogId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
+    ids::{InstanceId, LogId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
@@ -32,12 +32,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    certificates::{CAS, SERVER, START_UNIX_S},
+    certificates::{CAS, SERVER, START_UNIX_S, ca},
     history::History,
-    link::{Link, Sight},
     memory_log::{
-        AnyRequest, Backbone, Bound, Control, Faults, LEASE, MemoryConfig, QueuedRequest, RequestClient, RequestKind,
-        Ruling, SealKeys, SealedLog, SigningKey, encode_request, incarnation, prove, with_control,
+        AnyRequest, Backbone, Bound, Control, Link, MemoryConfig, QueuedRequest, RequestClient, RequestKind, Ruling,
+        SealKeys, SealedLog, Sight, SigningKey, encode_request, incarnation, prove, with_control,
     },
 };
 
@@ -74,6 +73,8 @@ pub(crate) struct World {
     seed: u64,
     /// Of requests and of processes.
     numbers: u64,
+    /// What operators were told, in order.
+    pub(crate) answers: Vec<(RequestId, Ruling)>,
     folder: TempDir,
 }
 
@@ -150,10 +151,11 @@ impl World {
             shutdown,
             seed,
             numbers: 4,
+            answers: Vec::new(),
             folder,
         };
         world.furnish().await?;
-        world.settle(Faults::default()).await?;
+        world.settle().await?;
         Ok(world)
     }
 
@@ -217,7 +219,9 @@ impl World {
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: operator(), body });
         let at = Timestamp::from_unix_ms(self.clock.unix_ms());
         let make = || prove_command(&self.command_key, &self.snapshots, &log(), &id, request.clone(), at);
-        Ok(self.requests.ask(RequestKind::Command, &id, make, RULING).await?)
+        let ruling = self.requests.ask(RequestKind::Command, &id, make, RULING).await?;
+        self.answers.push((id, ruling.clone()));
+        Ok(ruling)
     }
 
     fn number(&mut self) -> u64 {
@@ -225,18 +229,16 @@ impl World {
         self.numbers
     }
 
-    /// Puts a new registrar in the place of one that died; `false` if none has.
-    fn replace_dead_registrars(&mut self) -> anyhow::Result<bool> {
-        let mut any = false;
+    /// Puts a new registrar in the place of one that died.
+    fn replace_dead_registrars(&mut self) -> anyhow::Result<()> {
         for place in 0..self.registrars.len() {
             if self.registrars[place].link.is_dead() {
                 self.registrars[place].shutdown.cancel();
                 let number = self.number();
                 self.registrars[place] = self.starting().registrar(number)?.opened(&self.profile)?;
-                any = true;
             }
         }
-        Ok(any)
+        Ok(())
     }
 
     fn starting(&self) -> Starting<'_> {
@@ -257,21 +259,12 @@ impl World {
         self.history.read().await
     }
 
-    /// Ends the faults and waits until every view that sees the log has all of it, and what follows from that is done.
-    ///
-    /// A request that was answered and not finished, because a registrar died or could not reach the queue, is ruled on again when its
-    /// lease has run out. That is waited for: in another state of the registry it may be granted although it was rejected.
-    pub(crate) async fn settle(&mut self, faults: Faults) -> anyhow::Result<()> {
+    /// Ends the faults and waits until every view that sees the log has all of it, and what follows from that is done. Does not wait
+    /// for requests that a registrar that died had taken: they come again when their lease runs out, some steps later.
+    pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
         self.faults.clear();
-        let mut unfinished = faults.unavailable > 0;
-        loop {
-            unfinished |= self.replace_dead_registrars()?;
-            self.reach_the_end().await?;
-            if !std::mem::take(&mut unfinished) {
-                break;
-            }
-            tokio::time::sleep(LEASE + AFTERMATH).await;
-        }
+        self.replace_dead_registrars()?;
+        self.reach_the_end().await?;
         tokio::time::sleep(AFTERMATH).await;
         self.history.read().await?;
         let end = self.history.end();
@@ -498,8 +491,4 @@ pub(crate) fn other_product() -> ProductId {
 
 pub(crate) fn template() -> TemplateId {
     TemplateId::parse("template").expect("an id")
-}
-
-pub(crate) fn ca(number: usize) -> CaId {
-    CaId::parse(&format!("ca-{number}")).expect("an id")
 }

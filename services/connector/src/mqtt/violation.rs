@@ -55,9 +55,6 @@ pub(crate) enum Violation {
     /// DISCONNECT that would keep a session which CONNECT said to end with the connection, MQTT 5 §3.14.2.2.2.
     #[error("DISCONNECT keeps a session that CONNECT said to end with the connection")]
     SessionExpiry,
-    /// More QoS 1 messages at a time than the Receive Maximum, MQTT 5.
-    #[error("more messages are unacknowledged than the Receive Maximum")]
-    ReceiveMaximum,
 }
 
 impl Violation {
@@ -76,8 +73,7 @@ impl Violation {
             | Self::TopicFilter
             | Self::TopicAlias
             | Self::SubscriptionIdentifier
-            | Self::SessionExpiry
-            | Self::ReceiveMaximum => Refusal::ProtocolError,
+            | Self::SessionExpiry => Refusal::ProtocolError,
         }
     }
 
@@ -96,7 +92,6 @@ impl Violation {
             Self::TopicFilter => Reason::TopicFilterInvalid,
             Self::TopicAlias => Reason::TopicAliasInvalid,
             Self::SubscriptionIdentifier => Reason::SubscriptionIdentifiersNotSupported,
-            Self::ReceiveMaximum => Reason::ReceiveMaximumExceeded,
         }
     }
 }

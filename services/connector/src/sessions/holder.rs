@@ -4,8 +4,8 @@
 
 use rollcall_domain::{
     authenticate::{Absent, absent},
-    certificate::CertificateFacts,
-    ids::{CaId, DeviceId},
+    certificate::{CertificateFacts, path::Proven},
+    ids::DeviceId,
     policy::{Action, TopicScope, Variables, permits, topic_scope},
     refusal::Refusal,
     registry::{Configuration, Device, Devices},
@@ -26,19 +26,23 @@ pub(crate) struct Holder {
     /// SHA-1 over it, in hexadecimal.
     sha1: String,
     not_after_ms: i64,
-    ca: String,
+    /// SHA-256 over the CA certificate's DER, in hexadecimal.
+    ca_sha256: String,
+    /// The CAs above the certificate, by name and key, in hexadecimal.
+    above: Vec<String>,
 }
 
 impl Holder {
     /// The holder of what a connection leaves that was let in with this certificate.
-    pub(super) fn new(registered_at: Timestamp, client_id: &str, facts: &CertificateFacts, ca: &CaId) -> Self {
+    pub(super) fn new(registered_at: Timestamp, client_id: &str, facts: &CertificateFacts, path: &Proven) -> Self {
         Self {
             registered_at_ms: registered_at.unix_ms(),
             client_id: client_id.to_owned(),
             sha256: hex::encode(facts.sha256),
             sha1: hex::encode(facts.sha1),
             not_after_ms: facts.not_after.unix_ms(),
-            ca: ca.to_string(),
+            ca_sha256: hex::encode(path.ca_sha256),
+            above: path.chain.iter().map(|above| hex::encode(above.name_and_key_sha256)).collect(),
         }
     }
 
@@ -53,18 +57,19 @@ impl Holder {
         devices: &dyn Devices,
         now: Timestamp,
     ) -> Result<Device, Refusal> {
-        let unreadable = Refusal::CertificateMismatch;
-        let ca = CaId::parse(&self.ca).map_err(|_| unreadable.clone())?;
-        let mut digests = ([0; 32], [0; 20]);
-        hex::decode_to_slice(&self.sha256, &mut digests.0).map_err(|_| unreadable.clone())?;
-        hex::decode_to_slice(&self.sha1, &mut digests.1).map_err(|_| unreadable)?;
+        // What this version cannot read is no certificate that it knows.
+        let digest = |text: &String| digest(text).ok_or(Refusal::CertificateMismatch);
+        let above = self.above.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
+        let mut sha1 = [0; 20];
+        hex::decode_to_slice(&self.sha1, &mut sha1).map_err(|_| Refusal::CertificateMismatch)?;
         let holder = Absent {
             device: id,
             registered_at: Timestamp::from_unix_ms(self.registered_at_ms),
-            sha256: digests.0,
-            sha1: digests.1,
+            sha256: digest(&self.sha256)?,
+            sha1,
             not_after: Timestamp::from_unix_ms(self.not_after_ms),
-            ca: &ca,
+            ca_sha256: digest(&self.ca_sha256)?,
+            above: &above,
         };
         absent(configuration, devices, &holder, now)
     }
@@ -80,4 +85,10 @@ impl Holder {
         };
         permitted.then_some(scope)
     }
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).ok()?;
+    Some(digest)
 }

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 use rollcall_domain::{
     authenticate::{Identification, Recognised},
-    certificate::CertificateFacts,
-    ids::CaId,
+    certificate::{CertificateFacts, path::Proven},
     policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
     registry::{Configuration, Device, DeviceEntry, Devices},
     time::Timestamp,
@@ -27,8 +26,8 @@ pub(crate) struct Session {
     pub(crate) client_id: Box<str>,
     pub(crate) user_name: Option<Box<str>>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
     /// What waits for its connection.
     pub(crate) mailbox: Mailbox,
@@ -58,8 +57,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) device: Recognised,
     pub(crate) identification: Identification<'a>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
 }
 
@@ -72,7 +71,7 @@ impl Session {
             client_id: opening.identification.client_id.into(),
             user_name: opening.identification.user_name.map(Into::into),
             facts: opening.facts,
-            ca: opening.ca,
+            path: opening.path,
             since: opening.since,
             mailbox: Mailbox::new(bounds),
             acknowledged: AtomicBool::new(false),
@@ -105,7 +104,7 @@ impl Session {
 
     /// Whom what it leaves belongs to; `None` if the view does not know the device (any more).
     pub(super) fn holder(&self, devices: &dyn Devices) -> Option<Holder> {
-        self.record(devices).map(|device| Holder::new(device.registered_at, &self.client_id, &self.facts, &self.ca))
+        self.record(devices).map(|device| Holder::new(device.registered_at, &self.client_id, &self.facts, &self.path))
     }
 
     /// The part of CONNECT that identifies the device.

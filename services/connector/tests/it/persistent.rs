@@ -195,7 +195,7 @@ async fn a_session_ends_by_clean_start_expiry_or_another_client_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f39_f40_a_right_that_was_taken_takes_the_session_or_its_filters() {
+async fn a_right_that_was_taken_takes_the_session_or_its_filters() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;
     let (truck, other) = (ca.device("0001"), ca.device("0002"));

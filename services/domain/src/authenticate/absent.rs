@@ -5,7 +5,7 @@
 //! is frozen, deleted, or another one of the same id.
 
 use crate::{
-    ids::{CaId, DeviceId, Fingerprint},
+    ids::{DeviceId, Fingerprint},
     refusal::Refusal,
     registry::{Configuration, Device, DeviceEntry, Devices},
     time::Timestamp,
@@ -23,8 +23,10 @@ pub struct Absent<'a> {
     pub sha1: [u8; 20],
     /// The certificate's last instant of validity.
     pub not_after: Timestamp,
-    /// The CA certificate that the chain led to.
-    pub ca: &'a CaId,
+    /// SHA-256 over the DER of the CA certificate that the chain led to.
+    pub ca_sha256: [u8; 32],
+    /// The CAs of that chain, by name and key.
+    pub above: &'a [[u8; 32]],
 }
 
 /// The device, if it would still be let in with that certificate.
@@ -37,7 +39,10 @@ pub fn absent(
     absent: &Absent<'_>,
     now: Timestamp,
 ) -> Result<Device, Refusal> {
-    let ca = configuration.cas.get(absent.ca).filter(|ca| ca.is_verified()).ok_or(Refusal::CaNotTrusted)?;
+    if absent.above.iter().any(|ca| configuration.is_distrusted(ca)) {
+        return Err(Refusal::CaDistrusted);
+    }
+    let ca = configuration.in_force().find(|ca| ca.sha256 == absent.ca_sha256).ok_or(Refusal::CaNotTrusted)?;
     if !ca.is_valid_at(now) {
         return Err(Refusal::CaExpired);
     }
@@ -49,16 +54,16 @@ pub fn absent(
         Some(DeviceEntry::Live(_) | DeviceEntry::Deleted { .. }) | None => return Err(Refusal::DeviceDeleted),
     };
     let fingerprints = [Fingerprint::Sha256(absent.sha256), Fingerprint::Sha1(absent.sha1)];
-    let mut pins = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint)).peekable();
-    if device.space != ca.space || pins.peek().is_none() {
+    let pins = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint));
+    let active: Vec<bool> = pins.map(|pin| pin.active).collect();
+    if device.space != ca.space || active.is_empty() {
         return Err(Refusal::CertificateMismatch);
     }
     if device.frozen {
         return Err(Refusal::DeviceFrozen);
     }
-    if !pins.all(|pin| pin.active) {
+    if active.contains(&false) {
         return Err(Refusal::CertificateInactive);
     }
-    drop(pins);
     Ok(device)
 }

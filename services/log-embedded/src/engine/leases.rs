@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rollcall_log::requests::counted_on;
 use tokio::time::Instant;
 
 /// One handing out of one request.
@@ -67,6 +68,13 @@ impl Leases {
     /// When the next lease runs out.
     pub(crate) fn next_end(&self) -> Option<Instant> {
         self.ends.first().map(|(until, _)| *until)
+    }
+
+    /// Whether this delivery is the latest, and enough of its lease is left to count on.
+    pub(crate) fn is_counted_on(&self, lease: Lease, now: Instant) -> bool {
+        let spare = self.term - counted_on(self.term);
+        let out = self.out.get(&lease.position).filter(|out| out.delivery == lease.delivery);
+        out.is_some_and(|out| out.until.is_none_or(|until| until > now + spare))
     }
 
     /// Whether this delivery may finish its request now; if so its lease cannot run out any more.
@@ -146,9 +154,12 @@ mod tests {
         let mut leases = Leases::new(TERM, [1]);
         let stale = leases.take(1, now)[0];
         assert_eq!(leases.next_end(), Some(now + TERM));
+        assert!(leases.is_counted_on(stale, now + TERM / 2));
+        assert!(!leases.is_counted_on(stale, now + TERM - TERM / 20), "too little is left");
         assert!(!leases.settle(stale, now + TERM), "the lease has run out");
         let fresh = leases.take(1, now + TERM)[0];
         assert!(!leases.settle(stale, now + TERM), "another delivery is out");
+        assert!(!leases.is_counted_on(stale, now + TERM) && leases.is_counted_on(fresh, now + TERM));
         assert!(leases.settle(fresh, now + TERM));
         assert!(!leases.settle(fresh, now + TERM), "it is being removed already");
         assert!(leases.take(1, now + TERM * 9).is_empty(), "what is being removed does not run out");

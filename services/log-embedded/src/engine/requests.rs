@@ -80,7 +80,12 @@ impl RequestQueue for LocalRequests {
         }
     }
 
-    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+    fn is_leased(&self, log: &LogId, receipt: &Receipt) -> bool {
+        let queue = self.core.shared.queues.get(&StreamName::queue(log));
+        queue.zip(lease_of(receipt)).is_some_and(|(queue, lease)| queue.leases().is_counted_on(lease, Instant::now()))
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, BackboneError> {
         let stream = StreamName::queue(log);
         let queue = self.queue(&stream)?;
         let settled: Vec<Lease> = {
@@ -88,13 +93,14 @@ impl RequestQueue for LocalRequests {
             receipts.iter().filter_map(lease_of).filter(|lease| leases.settle(*lease, now)).collect()
         };
         if settled.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let finished = settled.iter().copied().map(receipt_of).collect();
         let positions = settled.iter().map(|lease| lease.position).collect();
         let held = LeaseGuard::new(&queue, settled);
         self.core.write(move |batch| batch.dequeue(&stream, positions).map(Ok::<(), BackboneError>)).await?;
         held.keep();
-        Ok(())
+        Ok(finished)
     }
 
     async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {

@@ -51,10 +51,15 @@ impl RequestQueue for FaultyRequests {
         Ok(deliveries)
     }
 
-    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+    fn is_leased(&self, log: &LogId, receipt: &Receipt) -> bool {
+        self.inner.is_leased(log, receipt)
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, BackboneError> {
         self.injection.reach("finishing requests")?;
-        self.inner.finish(log, receipts).await?;
-        self.injection.acknowledge("finishing requests")
+        let finished = self.inner.finish(log, receipts).await?;
+        self.injection.acknowledge("finishing requests")?;
+        Ok(finished)
     }
 
     async fn announce(&self, log: &LogId, rulings: Vec<AnnouncedRuling>) -> Result<(), BackboneError> {

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use rollcall_domain::ids::LogId;
 use rollcall_log::{
     BackboneError,
-    requests::{Delivery, Receipt},
+    requests::{Delivery, Receipt, counted_on},
 };
 use tokio::{
     sync::OwnedMutexGuard,
@@ -49,6 +49,8 @@ const CONSUMER: &str = "registrar";
 /// Pulls in a row for one taker, when what they brought was over its submitters' bounds. Then what was found is handed out, however
 /// much is submitted meanwhile.
 const PULLS_MAX: usize = 64;
+/// The longest time that one request to the server stays open is one part in so many of a lease.
+const WAIT_PARTS: u32 = 4;
 /// First pause before a request without a taker here is handed out again.
 const RETURNED_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause before a request without a taker here is handed out again.
@@ -110,11 +112,11 @@ impl Dispatch {
         Ok(found)
     }
 
-    /// The subject to acknowledge to, unless the lease has run out: the request may be another's by now.
+    /// The subject to acknowledge to, unless so little of the lease may be left that the request may be another's by now.
     pub(super) fn within_lease<'a>(&self, receipt: &'a Receipt) -> Option<&'a str> {
-        let (taken_ms, subject) = receipt.0.split_once(':')?;
-        let taken = Duration::from_millis(taken_ms.parse().ok()?);
-        (self.began.elapsed() < taken + self.lease()).then_some(subject)
+        let (asked_ms, subject) = receipt.0.split_once(':')?;
+        let asked = Duration::from_millis(asked_ms.parse().ok()?);
+        (self.began.elapsed() < asked + counted_on(self.lease())).then_some(subject)
     }
 
     fn lease(&self) -> Duration {
@@ -180,7 +182,8 @@ impl Dispatch {
     /// removed.
     async fn wait(self: &Arc<Self>, source: &Arc<Source>, deadline: Instant) -> Result<usize, BackboneError> {
         let waiting = source.waiting.clone().lock_owned().await;
-        let wait = deadline.saturating_duration_since(Instant::now());
+        // A lease counts from when the server was asked, since when it began is not known: so it is not asked for long.
+        let wait = deadline.saturating_duration_since(Instant::now()).min(self.lease() / WAIT_PARTS);
         // One only: with more asked for, the server would keep the request open for the rest.
         self.pull(source, 1, wait, Some(waiting)).await
     }
@@ -198,6 +201,7 @@ impl Dispatch {
         // In a task of its own: the server leases what it sends, so a taker who has gone away must not make it vanish.
         let pulling = tokio::spawn(async move {
             let _waiting = waiting;
+            let asked = Instant::now();
             let Pulled { messages, consumer_is_gone } = pull(&this.connection, &source.stream, CONSUMER, max, wait).await?;
             if consumer_is_gone {
                 source.set_consumer(false);
@@ -205,7 +209,7 @@ impl Dispatch {
             this.count_excess(&source, messages.last()).await;
             let mut removed = 0;
             for message in messages {
-                removed += usize::from(this.sort(&source, message).await == Sorted::Removed);
+                removed += usize::from(this.sort(&source, message, asked).await == Sorted::Removed);
             }
             Ok(removed)
         });
@@ -263,9 +267,9 @@ impl Dispatch {
         None
     }
 
-    /// Puts a request into the inbox of its log, removes it, or hands it back. Whoever may publish to the queue may choose a subject,
+    /// Puts a request into the inbox of its log, removes it, or hands it back. The server was asked for it at `asked`. Whoever may publish to the queue may choose a subject,
     /// so one odd message must not hold up the rest.
-    async fn sort(&self, source: &Source, message: Message) -> Sorted {
+    async fn sort(&self, source: &Source, message: Message, asked: Instant) -> Sorted {
         let stream = &source.stream;
         let Some((reply, place)) = message.reply.as_deref().and_then(|reply| Some((reply.to_owned(), Place::read(reply)?)))
         else {
@@ -293,10 +297,10 @@ impl Dispatch {
             self.say(reply, returned(place.deliveries)).await;
             return Sorted::Back;
         };
-        let receipt = Receipt(format!("{}:{reply}", self.began.elapsed().as_millis()));
+        let receipt = Receipt(format!("{}:{reply}", (asked - self.began).as_millis()));
         let subjects::Request { kind, id, submitter, .. } = request;
         let delivery = Delivery { kind, id, request: message.payload, receipt };
-        let next = Waiting { delivery, submitter, reply, deliveries: place.deliveries, came: Instant::now() };
+        let next = Waiting { delivery, submitter, reply, deliveries: place.deliveries, asked };
         match inbox.put((source.rank, place.sequence), next) {
             None => Sorted::Kept,
             Some(evicted) => {

@@ -43,7 +43,8 @@ pub(super) struct Waiting {
     pub(super) submitter: Submitter,
     pub(super) reply: String,
     pub(super) deliveries: u64,
-    pub(super) came: Instant,
+    /// When the server was asked for it: its lease has begun since.
+    pub(super) asked: Instant,
 }
 
 /// Somebody takes from the log until this is dropped.
@@ -84,14 +85,14 @@ impl Inbox {
         evicted
     }
 
-    /// Up to `max` of what has come, and what has lain for longer than `lain_max`.
-    pub(super) fn take(&self, max: usize, lain_max: Duration) -> (Vec<Delivery>, Vec<Waiting>) {
+    /// Up to `max` of what has come, and what may have been leased for longer than `leased_max`.
+    pub(super) fn take(&self, max: usize, leased_max: Duration) -> (Vec<Delivery>, Vec<Waiting>) {
         let (mut found, mut late) = (Vec::new(), Vec::new());
         let mut held = lock(&self.held);
         while found.len() < max
             && let Some((_, next)) = held.pop_first()
         {
-            if next.came.elapsed() < lain_max { found.push(next.delivery) } else { late.push(next) }
+            if next.asked.elapsed() < leased_max { found.push(next.delivery) } else { late.push(next) }
         }
         if !held.is_empty() {
             self.arrived.notify_one();
@@ -139,8 +140,8 @@ mod tests {
             request: Bytes::new(),
             receipt: Receipt(String::new()),
         };
-        let (submitter, came) = (Submitter::read(submitter), Instant::now());
-        ((1, number), Waiting { delivery, submitter, reply: String::new(), deliveries: 1, came })
+        let (submitter, asked) = (Submitter::read(submitter), Instant::now());
+        ((1, number), Waiting { delivery, submitter, reply: String::new(), deliveries: 1, asked })
     }
 
     #[test]

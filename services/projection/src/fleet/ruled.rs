@@ -1,68 +1,55 @@
 //! Where each request to the fleet came to a record: how a request seen again gets its earlier ruling.
 //!
-//! Two kinds of ids. One that was drawn for a single request, a UUID of version 7 at its end, is asked under by nothing but that
-//! request, and a registrar rules on that no longer than its proof lasts ([`LIFE`]): it is forgotten [`REQUEST_AGE_MAX`] after its
-//! record. Every other id may be asked under at any time: that of an `Idempotency-Key`, for which no end is promised, and the
-//! fixed ones of what is done once in a fleet's life. Those stay. Invariant: nothing that a registrar can still be asked is
-//! forgotten.
+//! Invariant: an id is known until [`forgotten_from`], and not much longer: what is older goes with the next record.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_domain::{
     ids::{Position, RequestId},
     time::Timestamp,
 };
-use rollcall_log::{
-    proof::{CLOCK_AHEAD_MAX, LIFE},
-    requests::REQUEST_AGE_MAX,
-};
-use uuid::{Uuid, Version};
 
-/// How long after its record the id of a single request is known.
-const DRAWN_AGE_MAX: Duration = REQUEST_AGE_MAX;
-const _: () = assert!(DRAWN_AGE_MAX.as_secs() > LIFE.as_secs() + CLOCK_AHEAD_MAX.as_secs());
-
-/// Characters of a UUID with its dashes.
-const UUID_CHARS: usize = 36;
+use crate::request_age::forgotten_from;
 
 /// Positions by request id.
 #[derive(Clone, Debug, Default)]
 pub struct Ruled {
-    positions: BTreeMap<RequestId, Position>,
-    /// The ids of single requests that are known, with the times of their records, oldest first.
-    drawn: VecDeque<(Timestamp, RequestId)>,
+    known: BTreeMap<RequestId, Known>,
+    /// What is known for a time only, by its end.
+    ends: BTreeSet<(Timestamp, RequestId)>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    position: Position,
+    until: Option<Timestamp>,
 }
 
 impl Ruled {
     /// The record that a request came to, if it came to one and is known.
     pub fn get(&self, request: &RequestId) -> Option<&Position> {
-        self.positions.get(request)
+        self.known.get(request).map(|known| &known.position)
     }
 
     pub fn contains_key(&self, request: &RequestId) -> bool {
-        self.positions.contains_key(request)
+        self.known.contains_key(request)
     }
 
     /// Remembers that a request came to the record at `position`, and forgets what is too old beside it.
     pub(super) fn insert(&mut self, request: RequestId, position: Position, time: Timestamp) {
-        let oldest = time.plus_s(-i64::try_from(DRAWN_AGE_MAX.as_secs()).unwrap_or(i64::MAX));
-        while let Some((_, forgotten)) = self.drawn.pop_front_if(|(ruled_at, _)| *ruled_at < oldest) {
-            self.positions.remove(&forgotten);
+        while self.ends.first().is_some_and(|(until, _)| *until < time)
+            && let Some((_, forgotten)) = self.ends.pop_first()
+        {
+            self.known.remove(&forgotten);
         }
-        if is_drawn(&request) {
-            self.drawn.push_back((time, request.clone()));
+        let until = forgotten_from(&request, time);
+        let before = self.known.insert(request.clone(), Known { position, until });
+        // Asked under again after it was ruled on: it is known from the later record on.
+        if let Some(until) = before.and_then(|known| known.until) {
+            self.ends.remove(&(until, request.clone()));
         }
-        self.positions.insert(request, position);
+        self.ends.extend(until.map(|until| (until, request)));
     }
-}
-
-fn is_drawn(request: &RequestId) -> bool {
-    let text = request.as_str();
-    let end = text.len().checked_sub(UUID_CHARS).and_then(|from| text.get(from..));
-    end.and_then(|end| Uuid::parse_str(end).ok()).is_some_and(|uuid| uuid.get_version() == Some(Version::SortRand))
 }
 
 #[cfg(test)]
@@ -82,13 +69,18 @@ mod tests {
         id(&format!("api-{uuid}"))
     }
 
+    /// The id of the `n`th `Idempotency-Key`.
+    fn keyed(n: u64) -> RequestId {
+        id(&format!("api-{n:064x}-0"))
+    }
+
     #[test]
     fn ids_of_single_requests_are_known_for_a_day_and_no_longer() {
         let mut ruled = Ruled::default();
         // Two an hour, for a year.
         for n in 0..365 * 48_u64 {
             ruled.insert(drawn(n), Position(n + 1), Timestamp::from_unix_s(i64::try_from(n).unwrap() * 1800));
-            assert!(ruled.positions.len() <= 49 && ruled.drawn.len() <= 49, "{}", ruled.positions.len());
+            assert!(ruled.known.len() <= 49 && ruled.ends.len() <= 49, "{}", ruled.known.len());
         }
         let last = 365 * 48 - 1;
         assert_eq!(ruled.get(&drawn(last - 48)), Some(&Position(last - 47)), "a day old");
@@ -96,21 +88,29 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_may_be_asked_under_again_are_known_for_ever() {
+    fn ids_that_may_be_asked_under_again_are_known_for_a_week_and_the_programs_own_for_ever() {
         let mut ruled = Ruled::default();
-        let keyed = id(&format!("api-{}-0", "7".repeat(64)));
-        // Not of version 7, which says when it was drawn.
-        let given = id("api-4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
-        for (kept, position) in [(&keyed, 1), (&id("first-administrator"), 2), (&given, 3)] {
-            ruled.insert(kept.clone(), Position(position), Timestamp::from_unix_s(0));
+        ruled.insert(id("first-administrator"), Position(1), Timestamp::from_unix_s(0));
+        // One an hour, for a year.
+        for n in 0..365 * 24_u64 {
+            ruled.insert(keyed(n), Position(n + 2), Timestamp::from_unix_s(i64::try_from(n).unwrap() * 3600));
+            assert!(ruled.known.len() <= 7 * 24 + 2 && ruled.ends.len() <= 7 * 24 + 1, "{}", ruled.known.len());
         }
-        for n in 0..1000 {
-            let time = Timestamp::from_unix_s(i64::try_from(n).unwrap() * DAY_S);
-            ruled.insert(drawn(n), Position(n + 4), time);
+        let last = 365 * 24 - 1;
+        assert_eq!(ruled.get(&keyed(last - 7 * 24)), Some(&Position(last - 7 * 24 + 2)), "a week old");
+        assert_eq!(ruled.get(&keyed(last - 7 * 24 - 1)), None);
+        assert!(ruled.contains_key(&id("first-administrator")));
+    }
+
+    #[test]
+    fn an_id_that_came_to_another_record_is_known_from_that_one_on() {
+        let mut ruled = Ruled::default();
+        for (day, position) in [(0, 1), (6, 2)] {
+            ruled.insert(keyed(1), Position(position), Timestamp::from_unix_s(day * DAY_S));
         }
-        assert_eq!(ruled.get(&keyed), Some(&Position(1)));
-        assert!(ruled.contains_key(&id("first-administrator")) && ruled.contains_key(&given));
-        assert_eq!(ruled.positions.len(), 3 + 2);
+        ruled.insert(keyed(2), Position(3), Timestamp::from_unix_s(8 * DAY_S));
+        assert_eq!(ruled.get(&keyed(1)), Some(&Position(2)));
+        assert_eq!(ruled.ends.len(), 2);
     }
 
     #[test]
@@ -119,8 +119,8 @@ mod tests {
         ruled.insert(drawn(1), Position(1), Timestamp::from_unix_s(10 * DAY_S));
         ruled.insert(drawn(2), Position(2), Timestamp::from_unix_s(0));
         ruled.insert(drawn(3), Position(3), Timestamp::from_unix_s(DAY_S - 1));
-        assert_eq!(ruled.positions.len(), 3);
+        assert_eq!(ruled.known.len(), 3);
         ruled.insert(drawn(4), Position(4), Timestamp::from_unix_s(12 * DAY_S));
-        assert_eq!(ruled.positions.len(), 1);
+        assert_eq!(ruled.known.len(), 1);
     }
 }

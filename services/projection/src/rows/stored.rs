@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
-pub(crate) const SCHEMA: u32 = 3;
+pub(crate) const SCHEMA: u32 = 4;
 /// The older versions whose rows this code still reads as they are.
-pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
+pub(crate) const SERVED_SCHEMAS: &[u32] = &[3];
 
 /// How far a generation has been folded: always to the end of a batch. Written last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,11 +4,14 @@ use rollcall_domain::ids::Incarnation;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rollcall_domain::{ids::Position, registry::Devices};
+use rollcall_domain::{ids::Position, registry::Devices, time::Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, assert_equal, history, history::History, instance, log::TestLog};
-use crate::admission::{Store, ViewError, ViewHealth};
+use crate::{
+    admission::{Store, ViewError, ViewHealth},
+    files::Scan,
+};
 
 #[tokio::test]
 async fn a_view_is_the_fold_of_its_log() {
@@ -46,6 +49,33 @@ async fn every_record_is_told_once_and_after_it_can_be_looked_up() {
         assert_eq!(running.view.ruled(&record.cause), Some(told.position));
     }
     assert_eq!(running.view.ruled(&history::request(200)), None);
+}
+
+#[tokio::test]
+async fn a_request_is_known_for_a_week_and_no_longer() {
+    const WEEK_H: usize = 7 * 24;
+    let mut history = History::random(31, 30 * 24);
+    for (hour, record) in history.records.iter_mut().enumerate() {
+        record.time = Timestamp::from_unix_s(1_700_000_000 + 3600 * hour as i64);
+    }
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::open(&folder, &log);
+    running.reached(log.len()).await;
+    let last = history.records.len() - 1;
+    for hour in 0..=last {
+        let known = (hour + WEEK_H >= last).then_some(Position(hour as u64 + 1));
+        assert_eq!(running.view.ruled(&history::request(hour)), known, "hour {hour} of {last}");
+    }
+    for kind in [b'R', b'r'] {
+        let mut rows = 0;
+        let count = |key: &[u8], _: &[u8]| {
+            rows += usize::from(key[4] == kind && key[..4] != [0; 4]);
+            Ok(Scan::Next)
+        };
+        running.store.database().scan(&[], count).unwrap();
+        assert_eq!(rows, WEEK_H + 1, "rows of kind {}", char::from(kind));
+    }
 }
 
 #[tokio::test]

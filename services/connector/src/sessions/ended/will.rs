@@ -35,7 +35,7 @@ pub(crate) enum SessionWill {
 pub(crate) struct KeptWill {
     holder: Holder,
     topic: String,
-    /// In hexadecimal.
+    /// In hexadecimal digits.
     payload: String,
     qos: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub(crate) struct KeptWill {
     content_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response_topic: Option<String>,
-    /// In hexadecimal.
+    /// In hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation_data: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

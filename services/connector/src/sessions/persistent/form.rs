@@ -31,7 +31,7 @@ pub(crate) struct KeptSession {
     pub(crate) ended: bool,
 }
 
-/// One subscription.
+/// One subscription of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeptFilter {

@@ -13,16 +13,17 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::ids::{LogId, Position, RequestId};
-use tokio::sync::{mpsc, watch};
-
-use crate::memory_log::{
-    AnnouncedRuling, AppendError, Backbone, BackboneError, Batch, Delivery, Entry, Followed, Follower, Receipt, RegistryLog,
-    RequestKind, RequestQueue, StreamIdentity, Submitted,
+use rollcall_log::{
+    Backbone, BackboneError,
+    attempts::Attempts,
+    log::{AppendError, Batch, Entry, Followed, Follower, RegistryLog, StreamIdentity},
+    requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
+use tokio::sync::{mpsc, watch};
 
 /// How a process sees the registry log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub enum Sight {
     Whole,
     /// Nothing comes, and nothing says so.
     Silent,
@@ -31,7 +32,7 @@ pub(crate) enum Sight {
 }
 
 /// See the file.
-pub(crate) struct Link {
+pub struct Link {
     inner: Backbone,
     sight: watch::Sender<Sight>,
     steps_left: AtomicI64,
@@ -39,35 +40,41 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn to(inner: &Backbone) -> Arc<Self> {
+    pub fn to(inner: &Backbone) -> Arc<Self> {
         let (sight, dead) = (watch::Sender::new(Sight::Whole), watch::Sender::new(false));
         Arc::new(Self { inner: inner.clone(), sight, steps_left: i64::MAX.into(), dead })
     }
 
     /// The backbone as this process sees it.
-    pub(crate) fn backbone(self: &Arc<Self>) -> Backbone {
-        Backbone { log: self.clone(), requests: self.clone(), ..self.inner.clone() }
+    pub fn backbone(self: &Arc<Self>) -> Backbone {
+        Backbone { log: self.clone(), requests: self.clone(), attempts: self.clone(), ..self.inner.clone() }
     }
 
-    pub(crate) fn sight(&self) -> Sight {
+    pub fn sight(&self) -> Sight {
         *self.sight.borrow()
     }
 
-    pub(crate) fn set_sight(&self, sight: Sight) {
+    pub fn set_sight(&self, sight: Sight) {
         self.sight.send_replace(sight);
     }
 
     /// The process dies after so many steps: nothing that it begins afterwards is done, and nothing returns.
-    pub(crate) fn die_after(&self, steps: i64) {
+    pub fn die_after(&self, steps: i64) {
         self.steps_left.store(steps, Ordering::SeqCst);
     }
 
-    pub(crate) fn is_doomed(&self) -> bool {
+    pub fn is_doomed(&self) -> bool {
         self.steps_left.load(Ordering::SeqCst) < i64::MAX / 2
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
+    pub fn is_dead(&self) -> bool {
         *self.dead.borrow()
+    }
+
+    /// Returns when the process is dead.
+    pub async fn died(&self) {
+        // The sender is this link's own.
+        let _ = self.dead.subscribe().wait_for(|dead| *dead).await;
     }
 
     /// The moment before an operation, or the moment after it has taken effect and before its answer comes.
@@ -169,7 +176,11 @@ impl RequestQueue for Link {
         taken
     }
 
-    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<(), BackboneError> {
+    fn is_leased(&self, log: &LogId, receipt: &Receipt) -> bool {
+        self.inner.requests.is_leased(log, receipt)
+    }
+
+    async fn finish(&self, log: &LogId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, BackboneError> {
         self.step().await;
         let finished = self.inner.requests.finish(log, receipts).await;
         self.step().await;
@@ -185,5 +196,19 @@ impl RequestQueue for Link {
 
     async fn rulings(&self, log: &LogId) -> Result<mpsc::Receiver<AnnouncedRuling>, BackboneError> {
         self.inner.requests.rulings(log).await
+    }
+}
+
+#[async_trait]
+impl Attempts for Link {
+    async fn keep(&self, log: &LogId, attempts: Vec<Bytes>) -> Result<(), BackboneError> {
+        self.step().await;
+        let kept = self.inner.attempts.keep(log, attempts).await;
+        self.step().await;
+        kept
+    }
+
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.inner.attempts.read(log, after, max).await
     }
 }
