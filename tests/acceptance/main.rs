@@ -33,3 +33,4 @@ mod thousand_instances;
 mod tool;
 mod two_instances;
 mod unwritable_log;
+mod uplinks;

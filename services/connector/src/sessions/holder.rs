@@ -77,7 +77,12 @@ impl Holder {
     /// Whether the policies of the device, as they are now, let it publish to a topic; then whose topic it is.
     pub(crate) fn may_publish(&self, topic: &str, device: &Device, configuration: &Configuration) -> Option<TopicScope> {
         let scope = topic_scope(topic, &device.id);
-        let variables = Variables { device_id: &device.id, client_id: &self.client_id, product_id: &device.product };
+        let variables = Variables {
+            device_id: &device.id,
+            node_id: &device.node_id,
+            client_id: &self.client_id,
+            product_id: &device.product,
+        };
         let permitted = match &scope {
             TopicScope::OwnSystem(_) => true,
             TopicScope::Reserved => false,

@@ -32,7 +32,7 @@ pub(super) async fn replay(
     filter: String,
     after: MessageCursor,
 ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
-    let stream = reader.subjects.stream.clone();
+    let stream = reader.wanted.subjects.stream.clone();
     let info = streams::existing(connection, &stream, || format!("replaying stream {stream}")).await?;
     let from = reader.start(&info)?;
     let replay = Replay::open(connection, info, &filter, from).await?;
@@ -49,7 +49,7 @@ async fn read(mut replay: Replay, mut reader: MessageReader, after: MessageCurso
             stored = timeout(SILENCE_MAX, replay.next()) => stored,
         };
         let unavailable = |reason: String| {
-            let attempted = format!("replaying stream {}", reader.subjects.stream);
+            let attempted = format!("replaying stream {}", reader.wanted.subjects.stream);
             Err(BackboneError::Unavailable { attempted, reason })
         };
         let message = match stored {
@@ -72,7 +72,7 @@ async fn read(mut replay: Replay, mut reader: MessageReader, after: MessageCurso
         }
     }
     let mut cursor = after;
-    if let Some(shard) = reader.shard {
+    if let Some(shard) = reader.wanted.shard {
         cursor.advance(MessagePosition::sharded(shard.number(), reader.last.max(end)));
     }
     // The reader may be gone.

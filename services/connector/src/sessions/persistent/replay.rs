@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rollcall_log::{
     BackboneError,
-    messages::{Lane, MessageCursor, Replayed, StoredMessage},
+    messages::{Lane, MessageCursor, MessagesOf, Replayed, StoredMessage},
     repeats::Repeats,
 };
 
@@ -55,8 +55,10 @@ async fn read(instance: &Instance, sessions: Vec<Arc<Session>>) -> Result<(), Ba
         Reading::Live | Reading::LiveAfter(_) => None,
     };
     let Some(after) = sessions.iter().filter_map(behind).reduce(MessageCursor::earlier) else { return Ok(()) };
+    let spaces = sessions.iter().map(|session| session.device.space.clone()).collect();
     let mut reading: HashMap<u64, Arc<Session>> = sessions.into_iter().map(|session| (session.number, session)).collect();
-    let mut replay = instance.backbone.messages.replay(&instance.id, &[Lane::Peer], after).await?;
+    let mut replay =
+        instance.backbone.messages.replay(&instance.id, &[Lane::Peer], &MessagesOf::Spaces(spaces), after).await?;
     while let Some(next) = replay.recv().await {
         match next? {
             Replayed::Message(stored) => {
