@@ -238,9 +238,14 @@ impl DeviceMessages for NatsMessages {
         instance: &InstanceId,
         lanes: &[Lane],
         of: &MessagesOf,
-        after: MessageCursor,
+        mut after: MessageCursor,
     ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
-        let shard = self.connection.shards().await?.of_instance(instance);
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        if shards.since_0_1 {
+            // Passed over, and said to have been.
+            after.advance(MessagePosition::own(DeviceMessages::end(self, instance).await?.own()));
+        }
         let sharded = subjects::Messages::sharded(shard, instance);
         let filter = filter(&sharded, lanes, of);
         let reader = MessageReader::new(Wanted::new(sharded, Some(shard), lanes, of), after.sharded(shard.number()));

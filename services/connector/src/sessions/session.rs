@@ -102,9 +102,15 @@ impl Session {
         self.will.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Whom what it leaves belongs to; `None` if the view does not know the device (any more).
+    /// Whom a will of it belongs to; `None` if the view does not know the device (any more).
     pub(super) fn holder(&self, devices: &dyn Devices) -> Option<Holder> {
-        self.record(devices).map(|device| Holder::new(device.registered_at, &self.client_id, &self.facts, &self.path))
+        self.record(devices).map(|device| Holder::new(&device, &self.identification(), &self.facts, &self.path))
+    }
+
+    /// Whom the session belongs to that it goes on from, or that is kept of it.
+    pub(super) fn session_holder(&self, devices: &dyn Devices) -> Option<Holder> {
+        let device = self.record(devices)?;
+        Some(Holder::new(&device, &self.identification(), &self.facts, &self.path).of_session(&device))
     }
 
     /// The part of CONNECT that identifies the device.

@@ -58,11 +58,7 @@ async fn resume(
     let device = &session.device.device;
     let owner = PresenceSession { connector: instance.connector.clone(), number: session.number };
     let key = DocumentKey::Session(device.clone());
-    let Some(mut holder) = session.holder(&instance.view) else { return Ok(SessionGrant::default()) };
-    if connect.client_id.is_empty() {
-        // The id that it is assigned.
-        holder.client_id = device.to_string();
-    }
+    let Some(holder) = session.session_holder(&instance.view) else { return Ok(SessionGrant::default()) };
     for _ in 0..TRIES_MAX {
         let found = get(instance, &key).await?;
         let earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));

@@ -3,7 +3,7 @@
 //! One reading of the stream at a time, for all that wait for it: a fleet that returns at once costs no more readings than
 //! one device. Whoever does not take what it is given is left behind, where it is, and waits for the next.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rollcall_log::{
     BackboneError,
@@ -17,6 +17,9 @@ use crate::{
     metrics::metrics,
     sessions::{mailbox::Put, session::Session},
 };
+
+/// Between two readings: where messages come without end, one reading follows the other until it has caught up.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads for whoever waits until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
@@ -35,6 +38,7 @@ pub(crate) async fn run(instance: &Instance) {
             Ok(()) => {
                 retry.succeeded();
                 repeats.recovered();
+                tokio::time::sleep(PAUSE).await;
             }
             Err(error) => {
                 if let Some(left_out) = repeats.failed(&error) {
