@@ -83,7 +83,7 @@ fn one_command_and_one_line_register_a_device() {
         printed.contains(&format!("First administrator: admin; password and access key are in {}", first.display())),
         "{printed}"
     );
-    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&first).expect("the file")).expect("JSON");
+    let kept: Value = serde_json::from_slice(&std::fs::read(&first).expect("the file")).expect("JSON");
     for secret in ["password", "secret_key"] {
         assert!(!printed.contains(kept[secret].as_str().expect("a secret")), "a pipe gets no secret: {printed}");
     }
