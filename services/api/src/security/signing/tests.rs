@@ -286,7 +286,7 @@ fn paths_and_queries_have_one_canonical_spelling() {
 
 #[test]
 fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
-    let names = ["host", "x-sdk-content-sha256", "x-sdk-date"];
+    let names = ["host", "instance-id", "x-project-id", "x-sdk-content-sha256", "x-sdk-date"];
     let with = |value: &str| {
         let mut case = Case::sdk();
         case.set("X-Sdk-Content-Sha256", value.as_bytes());
@@ -311,7 +311,7 @@ fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
 fn header_values_need_not_be_ascii() {
     let mut case = Case::sdk();
     case.set("User-Agent", "gw/\u{7535}".as_bytes());
-    let case = case.signed(&["host", "user-agent", "x-sdk-date"]);
+    let case = case.signed(&["host", "instance-id", "user-agent", "x-project-id", "x-sdk-date"]);
     assert_eq!(case.verified(), Ok(()));
 }
 
