@@ -81,8 +81,8 @@ pub enum Refusal {
     /// This connector is stopping.
     #[error("this connector is shutting down; connect again")]
     ShuttingDown,
-    /// Keep-alive outside 30 to 1200 seconds.
-    #[error("the keep-alive must be between 30 and 1200 seconds")]
+    /// A keep-alive that a client before MQTT 5 may not have: under 5 seconds, over 1200, or none.
+    #[error("the keep-alive must be 5 to 1200 seconds, and not 0")]
     KeepAliveOutOfRange,
     /// Not MQTT 3.1, 3.1.1 or 5.0.
     #[error("this MQTT version is not supported")]
