@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_domain::{
     ids::{CaId, DeviceId, Fingerprint},
-    registry::Command,
+    registry::{Command, command::Distrust},
 };
 use rollcall_harness::{
     certificates::{Authority, Key, Pair},
@@ -189,7 +189,7 @@ fn a_session_whose_ca_is_deleted_is_closed_and_its_tls_session_is_not_resumed() 
 
     let mut operator = deployment.operator();
     let id = CaId::parse("ca").expect("a CA id");
-    operator.command("north", Command::DeleteCa { ca: id });
+    operator.command("north", Command::DeleteCa { ca: id, distrust: Distrust::No });
     let goodbye = connected.live.expect("disconnect");
     assert_eq!(goodbye["from_server"], true, "{goodbye}");
     assert!(reason_string(&goodbye).starts_with("ca_not_trusted: "), "{goodbye}");

@@ -10,6 +10,7 @@ mod backbone_away;
 mod closed_sessions;
 mod crashes;
 mod deploy_up;
+mod distrust;
 mod first_connection;
 mod fleet_file;
 mod forged_commands;

@@ -37,6 +37,7 @@ released! {
         VerifyCa 1: v1::VerifyCa,
         ConfigureCa 1: v1::ConfigureCa,
         DeleteCa 1: v1::DeleteCa,
+        DeleteCa 2: v2::DeleteCa,
         PreRegisterDevice 1: v1::PreRegisterDevice,
         PreRegisterDevice 2: v2::PreRegisterDevice,
         UpdateDevice 1: v1::UpdateDevice,

@@ -1,7 +1,9 @@
 //! Version 2 of the requests that have one, frozen. All others are still as in [`super::v1`].
 
+mod ca;
 mod device;
 mod fleet;
 
+pub use ca::{DeleteCa, Distrust};
 pub use device::PreRegisterDevice;
 pub use fleet::{CreateInstance, InstanceDraft, UpdateInstance};

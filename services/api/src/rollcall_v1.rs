@@ -8,6 +8,7 @@ mod connectors;
 mod debug;
 mod declared;
 mod devices;
+mod distrusted_cas;
 mod events;
 mod health;
 mod history;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Routes {
         .merge(declared::spaces::routes())
         .merge(declared::templates::routes())
         .merge(devices::routes())
+        .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(instances::routes())

@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(certificates::routes())
         .merge(certificates::action::routes())
+        .merge(certificates::deletion::routes())
         .merge(commands::routes())
         .merge(device_certificates::routes())
         .merge(devices::routes())

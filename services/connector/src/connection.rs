@@ -79,6 +79,10 @@ struct Connection<S> {
     timer: Pin<Box<Sleep>>,
     /// Output has been written that may still be in the stream's buffers.
     unflushed: bool,
+    /// Output can no longer be written: the client has gone, though what it sent before may still be read.
+    unwritable: bool,
+    /// The mailbox has given its last: the reason to close.
+    dismissed: bool,
     /// QoS 1 messages wait in the state machine for the client's acknowledgements.
     backlogged: bool,
 }
@@ -110,6 +114,8 @@ impl<S: ClientStream> Connection<S> {
             buckets: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| TokenBucket::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
             unflushed: false,
+            unwritable: false,
+            dismissed: false,
             backlogged: false,
             instance: handshake.instance,
             stream: handshake.stream,
@@ -137,10 +143,7 @@ impl<S: ClientStream> Connection<S> {
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
             }
-            if poll_fn(|cx| self.poll_progress(cx)).await.is_err() {
-                // The client went without DISCONNECT: dropping the guard ends the session.
-                return;
-            }
+            poll_fn(|cx| self.poll_progress(cx)).await;
         }
     }
 
@@ -180,14 +183,15 @@ impl<S: ClientStream> Connection<S> {
 
     /// Ends: writes what is left of the output and close_notify, and leaves the client time to read both.
     async fn end(mut self, closing: Closing) {
+        self.report_unstored();
         match (&self.stage, &closing) {
-            (_, Closing::Client) => {}
+            (_, Closing::Client | Closing::Gone) => {}
             (Stage::Connecting(_), Closing::Refused(refusal)) => accept::report(&self.instance, self.source, refusal),
             (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
             (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
         let last_output = async {
-            while !self.protocol.output().is_empty() {
+            while !self.unwritable && !self.protocol.output().is_empty() {
                 let bytes = self.stream.write(self.protocol.output()).await?;
                 self.protocol.written(bytes);
             }
@@ -206,6 +210,16 @@ impl<S: ClientStream> Connection<S> {
             self.stream.linger(&self.context).await;
         }
     }
+
+    /// Says what a goodbye has waited for in vain.
+    fn report_unstored(&self) {
+        let (Stage::Connected(guard), Some(uplinks)) = (&self.stage, &self.uplinks) else { return };
+        let what = "the session ended before its last messages could be stored";
+        if let Some(left_out) = self.instance.uplink_repeats.failed(what) {
+            let (device, messages) = (&guard.session.device.device, uplinks.len());
+            tracing::warn!(instance = %self.instance.id, %device, messages, left_out, "{what}");
+        }
+    }
 }
 
 fn claimed(connect: &Connect) -> Option<DeviceId> {
@@ -217,7 +231,7 @@ fn report_closed(instance: &Instance, session: &Session, closing: &Closing) {
     let Some(refusal) = closing.refusal() else { return };
     metrics().closed(&refusal);
     let reason = match closing {
-        Closing::Client => String::new(),
+        Closing::Client | Closing::Gone => String::new(),
         Closing::Refused(refusal) => refusal.to_string(),
         Closing::Violated(violation) => violation.to_string(),
     };

@@ -10,9 +10,9 @@
 //! must be in force and must, as it stands now, derive the device: so editing a template changes who gets in.
 
 use crate::{
-    certificate::CertificateFacts,
+    certificate::{CertificateFacts, path::Proven},
     fleet::{AvailabilityRules, Instance},
-    ids::{CaId, DeviceId, ProductId, SpaceId},
+    ids::{DeviceId, ProductId, SpaceId},
     limits,
     refusal::Refusal,
     registry::{
@@ -81,18 +81,18 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// Authenticates one connection of a certificate (`facts`) that was proven to chain to `ca`.
+/// Authenticates one connection of a certificate (`facts`) that was proven by `path`, perhaps a while ago.
 pub fn authenticate(
     configuration: &Configuration,
     devices: &dyn Devices,
     instance: &Instance,
     availability: &AvailabilityRules,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Verdict {
-    match recognise(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, path, identification, now) {
         Ok(Known::Recognised(recognised)) => Verdict::Accept(recognised),
         Ok(Known::Not(Registrable { unknown: true, .. })) if !availability.allow(instance) => {
             Verdict::Refuse(Refusal::SelfRegistrationUnavailable)
@@ -108,12 +108,12 @@ pub fn lost_right(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     device: &DeviceId,
     now: Timestamp,
 ) -> Option<Refusal> {
-    match recognise(configuration, devices, facts, ca, identification, now) {
+    match recognise(configuration, devices, facts, path, identification, now) {
         Ok(Known::Recognised(recognised)) if recognised.device == *device => None,
         Ok(Known::Recognised(_)) => Some(Refusal::TemplateNoLongerDerives),
         Ok(Known::Not(_)) => Some(match devices.entry(device) {
@@ -143,11 +143,14 @@ fn recognise(
     configuration: &Configuration,
     devices: &dyn Devices,
     facts: &CertificateFacts,
-    ca: &CaId,
+    path: &Proven,
     identification: &Identification<'_>,
     now: Timestamp,
 ) -> Result<Known, Refusal> {
-    let ca = configuration.cas.get(ca).filter(|ca| ca.is_verified()).ok_or(Refusal::CaNotTrusted)?;
+    if configuration.distrusts(&path.chain) {
+        return Err(Refusal::CaDistrusted);
+    }
+    let ca = configuration.ca_of(path).ok_or(Refusal::CaNotTrusted)?;
     if !ca.is_valid_at(now) {
         return Err(Refusal::CaExpired);
     }
@@ -187,7 +190,7 @@ impl Authentication<'_> {
                 if derived.device_id != named || derived.product_id != device.product {
                     return Err(Refusal::CertificateMismatch);
                 }
-                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
+                may_replace(&self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(named, None, false))
             }
             CertificateMatch::Unknown => {
@@ -229,7 +232,7 @@ impl Authentication<'_> {
             CertificateMatch::Same { device, active } => pinned_to(*device, active),
             CertificateMatch::Unpinned(_) => Ok(registrable(derived.device_id, None, false)),
             CertificateMatch::Other(device) => {
-                may_replace(self.configuration, &self.candidate, &device, change).map_err(refusal)?;
+                may_replace(&self.candidate, &device, change).map_err(refusal)?;
                 Ok(registrable(derived.device_id, None, false))
             }
             CertificateMatch::Unknown => Ok(registrable(derived.device_id, None, true)),
@@ -262,6 +265,7 @@ fn registrable(derived: DeviceId, claimed: Option<DeviceId>, unknown: bool) -> K
 /// A rule's no, as a connection gets it. Those that have a refusal of their own take it; the rest keep the rule's words.
 fn refusal(rejection: Rejection) -> Refusal {
     match rejection {
+        Rejection::CaDistrusted => Refusal::CaDistrusted,
         Rejection::TemplateNotBound => Refusal::TemplateNotBound,
         Rejection::SelfRegistrationDisabled => Refusal::SelfRegistrationDisabled,
         Rejection::DeviceHasOtherCertificate(_) => Refusal::CertificateMismatch,

@@ -9,6 +9,9 @@ pub enum Refusal {
     /// The CA certificate has been deleted or is not verified.
     #[error("the CA certificate is no longer trusted by this instance")]
     CaNotTrusted,
+    /// A CA that stands above the certificate was deleted with distrust.
+    #[error("the chain leads through a CA that this instance distrusts")]
+    CaDistrusted,
     /// The CA certificate is outside its validity.
     #[error("the CA certificate is not within its validity")]
     CaExpired,
@@ -128,6 +131,7 @@ macro_rules! codes {
 
 codes! {
     Refusal::CaNotTrusted => "ca_not_trusted",
+    Refusal::CaDistrusted => "ca_distrusted",
     Refusal::CaExpired => "ca_expired",
     Refusal::CertificateExpired => "certificate_expired",
     Refusal::CertificateNotYetValid => "certificate_not_yet_valid",
@@ -184,6 +188,7 @@ impl Refusal {
             | Self::TakenOver
             | Self::SlowConsumer => Fault::Device,
             Self::CaNotTrusted
+            | Self::CaDistrusted
             | Self::CaExpired
             | Self::CertificateInactive
             | Self::DeviceFrozen

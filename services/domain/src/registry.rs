@@ -14,6 +14,7 @@ mod device_change;
 pub mod event;
 pub mod evolve;
 pub mod state;
+mod trust;
 pub mod what_if;
 
 pub use command::{Actor, Command, Request, RequestBody};
@@ -22,9 +23,10 @@ pub use device_change::DeviceChange;
 pub use event::{AffectedSessions, Event};
 pub use evolve::evolve_device;
 pub use state::{
-    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Pin, Product, ProductDetails, Registry, Slot,
-    Space, Template,
+    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product, ProductDetails,
+    Registry, Slot, Space, Template,
 };
+pub use trust::TrustBasis;
 pub use what_if::{WhatIf, what_if};
 
 #[cfg(test)]

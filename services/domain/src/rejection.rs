@@ -114,6 +114,9 @@ pub enum Rejection {
     /// The same CA (name and key) is verified in this instance already.
     #[error("this CA is verified in this instance already")]
     CaAlreadyVerified,
+    /// The CA was deleted with distrust, by another resource space or as part of a device's chain.
+    #[error("the CA is distrusted in this instance, until the resource space that deleted it has verified it again")]
+    CaDistrusted,
     /// Proof of possession failed.
     #[error("proof of possession failed: {0}")]
     ProofRefused(#[source] ProofFault),
@@ -220,6 +223,7 @@ codes!(Rejection {
     Self::InvalidTemplate(_) => "invalid_template",
     Self::InvalidPolicy(_) => "invalid_policy",
     Self::CaAlreadyVerified => "ca_already_verified",
+    Self::CaDistrusted => "ca_distrusted",
     Self::CodeExpired => "verification_code_expired",
     Self::CaNotVerified => "ca_not_verified",
     Self::TemplateRequired => "template_required",
@@ -298,6 +302,7 @@ impl Rejection {
             | Self::InvalidPolicy(_)
             | Self::CaRefused(_)
             | Self::CaAlreadyVerified
+            | Self::CaDistrusted
             | Self::ProofRefused(_)
             | Self::CodeExpired
             | Self::CaNotVerified

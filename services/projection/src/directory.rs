@@ -19,7 +19,7 @@ mod stream;
 use std::{collections::BTreeSet, sync::Arc};
 
 use rollcall_domain::{
-    ids::{CaId, DeviceId, Incarnation, InstanceId, Position, SpaceId},
+    ids::{DeviceId, Incarnation, InstanceId, Position, SpaceId},
     registry::Device,
     time::Timestamp,
 };
@@ -145,9 +145,15 @@ impl DirectoryView {
         self.state().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
     }
 
-    /// The certificates that were proven by a CA certificate and are pinned, newest first, from before `after`.
-    pub fn devices_of_ca(&self, ca: &CaId, after: Option<CertificateId>, max: usize) -> Option<Vec<ListedCertificate>> {
-        self.state().look_in_directory(|rows| certificates::of_ca(rows, ca, after, max))
+    /// The certificates that are pinned and were proven by a path through a CA, by name and key, newest first, from before
+    /// `after`.
+    pub fn certificates_below(
+        &self,
+        ca: &[u8; 32],
+        after: Option<CertificateId>,
+        max: usize,
+    ) -> Option<Vec<ListedCertificate>> {
+        self.state().look_in_directory(|rows| certificates::below(rows, ca, after, max))
     }
 
     /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.

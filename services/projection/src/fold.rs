@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rollcall_domain::{
     ids::{DeviceId, Incarnation, Position},
-    registry::{Actor, Configuration, Event, event::PresentedCertificate, evolve::evolve_device},
+    registry::{Actor, Configuration, Event, evolve::evolve_device},
 };
 use rollcall_log::{
     codec::{AnyEvent, Record},
@@ -19,7 +19,7 @@ use rollcall_log::{
 use crate::{
     files::{Fault, decode},
     foreign::ForeignSeen,
-    rows::{Counts, Row, RowStats, Rows, StoredProgress, StoredSealing, presented},
+    rows::{Brought, Counts, Row, RowStats, Rows, StoredProgress, StoredSealing},
 };
 
 /// One generation and how far it has been folded.
@@ -178,7 +178,7 @@ impl Fold {
         let Some(id) = event.device() else { return Ok(()) };
         self.rows.put_history(id, position)?;
         let old = self.rows.row(id)?;
-        let brought = presented(event);
+        let brought = Brought::by(event, &self.configuration);
         if let Some(row) = &old
             && row.applied >= position
         {
@@ -186,10 +186,10 @@ impl Fold {
             self.rows.put_index(id, &row.entry)?;
             self.rows.put_directory_keys(id, row)?;
             let brought = brought.filter(|_| row.certificates.contains(&position));
-            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, brought));
+            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, &brought));
         }
-        let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, record.time);
-        let brought = brought.map(|brought| (position, brought));
+        let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, &self.configuration, record.time);
+        let brought = brought.as_ref().map(|brought| (position, brought));
         let certificates = self.rows.certificates_after(old.as_ref(), entry.as_ref(), brought)?;
         let created = old.as_ref().map_or(position, |row| row.created);
         let new = entry.map(|entry| Row { applied: position, created, certificates, entry });
@@ -202,7 +202,7 @@ impl Fold {
         id: &DeviceId,
         old: Option<&Row>,
         new: Option<&Row>,
-        brought: Option<(Position, &PresentedCertificate)>,
+        brought: Option<(Position, &Brought<'_>)>,
     ) -> Result<(), Fault> {
         let certificates = new.map_or(&[][..], |new| &new.certificates);
         for gone in old.iter().flat_map(|old| &old.certificates).filter(|known| !certificates.contains(known)) {

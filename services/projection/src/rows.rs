@@ -19,13 +19,15 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
+#[cfg(test)]
+pub(crate) use self::certificate::presented;
 pub use self::certificate::{CertificateId, ListedCertificate};
 use self::stored::{
     configuration::{decode_configuration, encode_configuration},
     device::encode_row,
 };
 pub(crate) use self::{
-    certificate::presented,
+    certificate::Brought,
     counts::Counts,
     stats::RowStats,
     stored::{

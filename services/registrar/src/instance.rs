@@ -170,8 +170,12 @@ impl LogState for InstanceState {
             Arc::make_mut(&mut self.configuration).evolve(event, at);
             self.configured_at = Some(position);
         } else {
-            PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live }
-                .apply_pending(event, at, position);
+            PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live }.apply_pending(
+                event,
+                &self.configuration,
+                at,
+                position,
+            );
         }
     }
 

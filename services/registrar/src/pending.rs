@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{DeviceChange, DeviceEntry, Devices, Event, evolve_device},
+    registry::{Configuration, DeviceChange, DeviceEntry, Devices, Event, evolve_device},
     time::Timestamp,
 };
 
@@ -58,10 +58,10 @@ pub(crate) struct PendingDevices<'a, D> {
 
 impl<D: Devices> PendingDevices<'_, D> {
     /// Takes the event to have happened to its device. Fingerprints follow as [`DeviceChange`] says.
-    pub(crate) fn apply_pending(&mut self, event: &Event, at: Timestamp, position: Position) {
+    pub(crate) fn apply_pending(&mut self, event: &Event, configuration: &Configuration, at: Timestamp, position: Position) {
         let Some(id) = event.device() else { return };
         let before = self.entry(id);
-        let after = evolve_device(before.clone(), event, at);
+        let after = evolve_device(before.clone(), event, configuration, at);
         let change = DeviceChange::between(before.as_ref(), after.as_ref());
         for (fingerprint, holder) in change.holders(id, |fingerprint| self.holder(fingerprint)) {
             self.pending.holders.insert(fingerprint, (position, holder));

@@ -83,7 +83,7 @@ pub(crate) async fn connect(
     claim: Claim,
 ) -> Result<Client, String> {
     let (mine, stream) = tokio::io::duplex(STREAM_BYTES);
-    let (chain, source) = (vec![leaf.der.clone()], IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let (chain, source) = ([&leaf.der].into_iter().chain(&leaf.above).cloned().collect(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let client = ClientBelowTls { server_name: server_name.into(), chain, source, stream };
     connector.send(client).await.map_err(|_| "the connector is gone".to_owned())?;
     let mut wire = Wire { stream: mine, codec: v5::Codec::new(0, 0), read: BytesMut::new() };

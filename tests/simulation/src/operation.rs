@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint},
-    registry::{Device, DeviceEntry, Devices, Registry, Slot},
+    registry::{Device, DeviceEntry, Devices, Registry, Slot, command::Distrust},
 };
 
 use crate::{
-    certificates::{CAS, Leaf},
+    certificates::{CAS, Leaf, ca},
     memory_log::{Faults, Sight, SplitMix},
-    world::{ca, other_product, product},
+    world::{other_product, product},
 };
 
 /// A certificate of the pool: its CA and its place there.
@@ -88,7 +88,7 @@ pub(crate) enum Operation {
     SelfRegistration {
         on: bool,
     },
-    DeleteCa(usize),
+    DeleteCa(usize, Distrust),
     Trust(usize),
     ChangePolicy {
         deny: bool,
@@ -185,7 +185,7 @@ impl Chooser {
         if !self.one_in(3)
             && let Some((device, certificate)) = self.of(&known).cloned()
         {
-            let named = (certificate.ca == 1 || !self.one_in(3)).then_some(device);
+            let named = (certificate.ca != 0 || !self.one_in(3)).then_some(device);
             return Connection { connector, certificate, named };
         }
         let certificate = self.certificate();
@@ -257,7 +257,10 @@ impl Chooser {
             0 => Operation::EditTemplate { other: self.one_in(2) },
             1 => Operation::BindTemplate { bound: !self.one_in(3) },
             2 => Operation::SelfRegistration { on: !self.one_in(3) },
-            3 => Operation::DeleteCa(self.below(CAS.len())),
+            3 => {
+                let distrust = if self.one_in(2) { Distrust::No } else { Distrust::UnlessRenewed };
+                Operation::DeleteCa(self.below(CAS.len()), distrust)
+            }
             _ => Operation::ChangePolicy { deny: self.one_in(2) },
         }
     }

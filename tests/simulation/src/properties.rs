@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use rollcall_domain::{
     authenticate::{Verdict, authenticate},
+    certificate::path::Proven,
     fleet::AvailabilityRules,
     ids::{DeviceId, Position},
     registry::{Devices, Registry},
@@ -17,11 +18,10 @@ use tokio::time::Instant;
 use rollcall_chassis::clock::Clock as _;
 
 use crate::{
-    certificates::CAS,
     client::Client,
     history::History,
     memory_log::{Ruling, Sight},
-    world::{Connector, STALE_ADMISSION, World, ca},
+    world::{Connector, STALE_ADMISSION, World},
 };
 
 /// A bound counts from the last confirmation, which may be so much later than the moment from which a view lacked something.
@@ -69,20 +69,25 @@ pub(crate) fn who_lost_the_right_has_no_session(world: &World, clients: &[Vec<Cl
     Ok(())
 }
 
+/// By the path that the session came by, which is one of those that there are.
 fn right(world: &World, registry: &Registry, client: &Client) -> Verdict {
     let now = Timestamp::from_unix_ms(world.clock.unix_ms());
-    let of_ca = |number: &usize| CAS[*number].leaves.iter().any(|leaf| std::ptr::eq(leaf, client.leaf));
-    let number = (0..CAS.len()).find(of_ca).expect("every client's certificate is of the pool");
-    authenticate(
-        &registry.configuration,
-        registry,
-        &world.profile,
-        &AvailabilityRules::default(),
-        &client.leaf.facts,
-        &ca(number),
-        &client.claim.identification(),
-        now,
-    )
+    let by = |path: &Proven| {
+        authenticate(
+            &registry.configuration,
+            registry,
+            &world.profile,
+            &AvailabilityRules::default(),
+            &client.leaf.facts,
+            path,
+            &client.claim.identification(),
+            now,
+        )
+    };
+    let mut verdicts = client.leaf.paths.iter().map(by);
+    let first = verdicts.next().expect("every certificate of the pool has a path");
+    let is_this = |verdict: &Verdict| matches!(verdict, Verdict::Accept(device) if device.device == client.device);
+    if is_this(&first) { first } else { verdicts.find(is_this).unwrap_or(first) }
 }
 
 /// What a connector counts as sessions is what devices hold for connected.

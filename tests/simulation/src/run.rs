@@ -22,11 +22,12 @@ use rollcall_domain::{
 };
 
 use crate::{
+    certificates::ca,
     client::{Claim, Client, connect},
     memory_log::{Faults, Ruling, Sight},
     operation::{Certificate, Chooser, Connection, Ended, Operation, Typed, template_product},
     properties::{self, Violation},
-    world::{SERVER_NAME, World, ca, product, space, template, template_body},
+    world::{SERVER_NAME, World, product, space, template, template_body},
 };
 
 /// Steps of a history, unless somebody wants more.
@@ -341,9 +342,13 @@ impl Simulation {
 /// What the domain says of a certificate that comes with this claim.
 pub(crate) fn verdict(world: &World, registry: &Registry, certificate: Certificate, claim: &Claim) -> Verdict {
     let (leaf, now) = (certificate.get(), Timestamp::from_unix_ms(world.clock.unix_ms()));
-    let (rules, ca) = (AvailabilityRules::default(), ca(certificate.ca));
+    let (configuration, rules) = (&registry.configuration, AvailabilityRules::default());
+    let path = match leaf.path(configuration) {
+        Ok(path) => path,
+        Err(refusal) => return Verdict::Refuse(refusal),
+    };
     let devices: &dyn Devices = registry;
-    authenticate(&registry.configuration, devices, &world.profile, &rules, &leaf.facts, &ca, &claim.identification(), now)
+    authenticate(configuration, devices, &world.profile, &rules, &leaf.facts, path, &claim.identification(), now)
 }
 
 /// The faults that happen, in 1000 calls.
@@ -399,7 +404,7 @@ fn command(operation: Operation) -> anyhow::Result<Option<Command>> {
         Operation::SelfRegistration { on } => {
             Command::ConfigureCa { ca: ca(0), template: keep, self_registration: Some(on) }
         }
-        Operation::DeleteCa(number) => Command::DeleteCa { ca: ca(number) },
+        Operation::DeleteCa(number, distrust) => Command::DeleteCa { ca: ca(number), distrust },
         Operation::ChangePolicy { deny } => {
             let effect = if deny { Effect::Deny } else { Effect::Allow };
             let (actions, resources) = (vec![Action::Publish, Action::Subscribe], vec!["topic:#".into()]);

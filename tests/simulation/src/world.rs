@@ -13,7 +13,7 @@ use rollcall_chassis::{
 use rollcall_connector::{ClientBelowTls, Config as ConnectorConfig, ConnectorStatus, StaleSessions, run_below_tls};
 use rollcall_domain::{
     fleet::{Edition, FleetCommand, Instance, InstanceDraft},
-    ids::{CaId, InstanceId, LogId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
+    ids::{InstanceId, LogId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{Actor, CaStatus, Command, ProductDetails, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
     time::Timestamp,
@@ -32,7 +32,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    certificates::{CAS, SERVER, START_UNIX_S},
+    certificates::{CAS, SERVER, START_UNIX_S, ca},
     history::History,
     memory_log::{
         AnyRequest, Backbone, Bound, Control, Link, MemoryConfig, QueuedRequest, RequestClient, RequestKind, Ruling,
@@ -491,8 +491,4 @@ pub(crate) fn other_product() -> ProductId {
 
 pub(crate) fn template() -> TemplateId {
     TemplateId::parse("template").expect("an id")
-}
-
-pub(crate) fn ca(number: usize) -> CaId {
-    CaId::parse(&format!("ca-{number}")).expect("an id")
 }

@@ -26,3 +26,12 @@ fn a_device_is_disconnected_when_its_certificate_is_given_to_another() {
     assert!(trace.contains("dev-a disconnected: device_mismatch"), "{trace}");
     assert!(trace.contains("accepted as dev-b"), "{trace}");
 }
+
+#[test]
+fn a_device_is_disconnected_when_a_ca_above_it_is_distrusted_and_comes_back_when_it_is_verified_again() {
+    let trace = scenario::a_ca_below_another_is_distrusted().unwrap_or_else(|failure| panic!("{failure}"));
+    let trace = trace.join("\n");
+    assert!(trace.contains("sensor_0 disconnected: ca_distrusted"), "{trace}");
+    assert!(trace.contains("  ca_distrusted; connected"), "{trace}");
+    assert_eq!(trace.matches("accepted as sensor_0").count(), 2, "{trace}");
+}

@@ -12,8 +12,8 @@ pub struct CaDeleted {
     /// The CA certificate, by its id.
     pub ca: String,
     /// Whether it went because the CA, which is a name and a key, is not believed any more, rather than because this
-    /// certificate of it is not needed. 0.2.0 never writes `true`, and does
-    /// the same for both.
+    /// certificate of it is not needed. A CA that is distrusted vouches for nothing, wherever it stands above a certificate,
+    /// until the space that it was deleted in has verified a certificate of it again.
     pub distrust: bool,
 }
 

@@ -172,6 +172,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "invalid_template" => Code::InvalidTemplate,
         "invalid_policy" => Code::InvalidPolicy,
         "ca_already_verified" => Code::CaAlreadyVerified,
+        "ca_distrusted" => Code::CaDistrusted,
         "verification_code_expired" => Code::CodeExpired,
         "ca_not_verified" => Code::CaNotVerified,
         "template_required" => Code::TemplateRequired,

@@ -78,7 +78,7 @@ impl ServedInstance {
             return DeviceStatus::Online;
         }
         // A proven certificate was shown by the device, which has therefore connected; a typed-in fingerprint says nothing.
-        let proven = device.credential.pins().any(|pin| pin.ca.is_some());
+        let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
         if proven || self.view.seen(&device.id).is_some() { DeviceStatus::Offline } else { DeviceStatus::Inactive }
     }
 

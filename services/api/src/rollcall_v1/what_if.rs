@@ -185,9 +185,13 @@ impl Examination {
         let configuration = context.configuration();
         let bound = |ca: &&Ca| ca.template.as_ref() == Some(&template.id);
         let in_scope = |ca: &&Ca| context.caller.scope.holds_space(&ca.space);
+        let mut cas: Vec<Ca> = configuration.cas.values().filter(bound).filter(in_scope).cloned().collect();
+        // Devices are those of a CA, whichever of its certificates proved them: of renewals the one that is good for longest.
+        cas.sort_by_key(|ca| (ca.name_and_key_sha256, std::cmp::Reverse(ca.not_after)));
+        cas.dedup_by_key(|ca| ca.name_and_key_sha256);
         Self {
             instance: Arc::clone(&context.instance),
-            cas: configuration.cas.values().filter(bound).filter(in_scope).cloned().collect(),
+            cas,
             all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
             now: Arc::new(template.body.clone()),
             proposed: Arc::new(proposed),
@@ -222,10 +226,12 @@ impl Examination {
         ca: &Arc<Ca>,
         after: Option<CertificateId>,
     ) -> Result<Option<CertificateId>, ApiError> {
-        let issuer = ca.id.clone();
-        let look = move |instance: &ServedInstance| instance.view.devices_of_ca(&issuer, after, CERTIFICATES_AT_A_TIME);
-        let found = self.instance.lookup(look).await?;
+        let issuer = ca.name_and_key_sha256;
+        let look = move |instance: &ServedInstance| instance.view.certificates_below(&issuer, after, CERTIFICATES_AT_A_TIME);
+        let mut found = self.instance.lookup(look).await?;
         let Some(last) = found.last().map(|certificate| certificate.id) else { return Ok(None) };
+        // Those of a CA below this one are by its own template.
+        found.retain(|certificate| certificate.path.last() == Some(&issuer));
         let instance = &self.instance;
         let read = stream::iter(found).map(|certificate| async move {
             let der = der(instance, &certificate).await?;

@@ -1,10 +1,12 @@
 //! CA certificates (`/certificates`): upload, proof of possession, the template that is bound.
 //!
-//! Device certificates have paths of their own; [`debug`] asks the domain about one. Invariant: the registrar decides what a
+//! Device certificates have paths of their own; [`debug`] asks the domain about one. [`deletion`] says what becomes of
+//! the CA. Invariant: the registrar decides what a
 //! verification code proves; here the code is only shown, while it is of use.
 
 pub(crate) mod action;
 pub(crate) mod debug;
+pub(crate) mod deletion;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
@@ -26,7 +28,7 @@ use crate::{
         extract::{Body, Query},
         paging::{self, Page, PageQuery},
         pem,
-        responses::{Created, NoContent},
+        responses::Created,
         route::Routes,
         times,
     },
@@ -142,7 +144,6 @@ pub(crate) fn routes() -> Routes {
         .operation(Role::Viewer, routes!(list))
         .operation(Role::Viewer, routes!(show))
         .operation(Role::Operator, routes!(update))
-        .operation(Role::Operator, routes!(delete))
 }
 
 /// Upload a CA certificate
@@ -211,18 +212,6 @@ async fn update(
     };
     context.command(Command::ConfigureCa { ca, template, self_registration: change.provision_enable }).await?;
     found(&context, &certificate_id).map(|ca| Json(shown(&ca)))
-}
-
-/// Delete a CA certificate: the devices that it vouches for are not let in any more
-#[utoipa::path(delete, path = "/v5/iot/{project_id}/certificates/{certificate_id}", tag = "CA certificates",
-    params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
-async fn delete(
-    context: InstanceContext,
-    Path((_project, certificate_id)): Path<(String, String)>,
-) -> Result<NoContent, ApiError> {
-    let ca = found(&context, &certificate_id)?.id;
-    context.command(Command::DeleteCa { ca }).await?;
-    Ok(NoContent)
 }
 
 /// Tells a field that is `null` from one that is absent.

@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// The position of a change in the log.
-const POSITION: HeaderName = HeaderName::from_static("rollcall-position");
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("rollcall-position");
 /// The connectors that may not learn of it in time.
 const OUT_OF_REACH: HeaderName = HeaderName::from_static("rollcall-out-of-reach");
 

@@ -11,6 +11,7 @@ mod device_certificates;
 mod device_data;
 mod device_lists;
 mod devices;
+mod distrust;
 mod fleet;
 mod history;
 mod openapi;

@@ -5,6 +5,7 @@ use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa
 pub(crate) struct Authority {
     pub(crate) der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
+    subject: DistinguishedName,
 }
 
 impl Authority {
@@ -20,13 +21,25 @@ impl Authority {
     }
 
     fn with(subject: DistinguishedName) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = subject;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().unwrap();
+        let (params, key) = (authority(subject.clone()), KeyPair::generate().unwrap());
         let der = params.self_signed(&key).unwrap().der().to_vec();
-        Self { der, issuer: Issuer::new(params, key) }
+        Self { der, issuer: Issuer::new(params, key), subject }
+    }
+
+    /// A CA whose certificate this one has signed.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let (params, key) = (authority(subject(name)), KeyPair::generate().unwrap());
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().to_vec();
+        Self { der, issuer: Issuer::new(params, key), subject: subject(name) }
+    }
+
+    /// The same name and key with another certificate.
+    pub(crate) fn renewed(&self) -> Self {
+        let key = KeyPair::try_from(self.issuer.key().serialize_der()).unwrap();
+        let mut params = authority(self.subject.clone());
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        Self { der, issuer: Issuer::new(params, key), subject: self.subject.clone() }
     }
 
     /// DER of a certificate for a device, or for a proof of possession: signed directly.
@@ -51,6 +64,14 @@ impl Authority {
         params.distinguished_name = subject;
         params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap().der().to_vec()
     }
+}
+
+fn authority(subject: DistinguishedName) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn subject(cn: &str) -> DistinguishedName {

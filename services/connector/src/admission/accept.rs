@@ -78,7 +78,7 @@ fn open(
         device: admitted.device.clone(),
         identification,
         facts: verified.facts.clone(),
-        ca: verified.ca.clone(),
+        path: verified.path.clone(),
         since: instance.now(),
     });
     SessionGuard { instance: instance.clone(), session }

@@ -64,9 +64,9 @@ impl AttemptRecorder {
         if !concerns_device(refused.refusal) {
             return;
         }
-        let (configuration, ca) = (self.view.configuration(), &refused.verified.ca);
+        let configuration = self.view.configuration();
         // Deleted meanwhile: then the chain leads to no verified CA certificate.
-        let Some(ca) = configuration.cas.get(ca).filter(|ca| ca.is_verified()) else { return };
+        let Some(ca) = configuration.ca_of(&refused.verified.path) else { return };
         let Ok(room) = self.waiting.try_reserve() else { return metrics().refusals_lost(NotRecorded::QueueFull, 1) };
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,6 +160,7 @@ fn concerns_device(refusal: &Refusal) -> bool {
         | Refusal::RegistrationRejected(_)
         | Refusal::SecretAuthenticated => true,
         Refusal::CaNotTrusted
+        | Refusal::CaDistrusted
         | Refusal::RegistrationRuledOut { .. }
         | Refusal::RegistrationTimedOut
         | Refusal::RegistryUnavailable

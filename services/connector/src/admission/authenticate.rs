@@ -78,7 +78,7 @@ fn authenticate(instance: &Instance, client: &Client<'_>) -> Result<(Verdict, (u
         &instance.profile(),
         &instance.availability,
         &client.verified.facts,
-        &client.verified.ca,
+        &client.verified.path,
         &client.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
@@ -93,7 +93,7 @@ fn certificate_connect(client: &Client<'_>, claimed: Option<DeviceId>, chain: Ch
     CertificateConnect {
         claimed,
         sha256: client.verified.facts.sha256,
-        ca: client.verified.ca.clone(),
+        ca: client.verified.path.ca.clone(),
         source: client.source,
         chain,
     }

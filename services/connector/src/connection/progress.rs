@@ -1,10 +1,10 @@
 //! What a connection waits for, all at once: room to write, mail, stored messages, bytes, the clock.
 //!
 //! Polled by hand, because one stream is both read and written and one state machine gets every event. Invariant:
-//! each part that returns pending has registered its waker where its next change happens.
+//! each part that returns pending has registered its waker where its next change happens; the end of the client's bytes
+//! and a broken socket are input to the state machine, which first has stored what was taken.
 
 use std::{
-    io,
     mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
@@ -28,40 +28,62 @@ const OUTPUT_HIGH_BYTES: usize = 32 * 1024;
 
 impl<S: ClientStream> Connection<S> {
     /// Polls every part; ready when the state machine may have an effect.
-    pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // One instant for all, so that the timer does not take for past what another part still waits for.
         let now = Instant::now();
-        let wrote = self.poll_write(cx)?;
-        let progress =
-            [wrote, self.poll_mail(cx), self.poll_uplinks(now, cx), self.poll_read(now, cx)?, self.poll_timer(now, cx)];
-        if progress.iter().any(Poll::is_ready) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        let progress = [
+            self.poll_write(cx),
+            self.poll_mail(cx),
+            self.poll_uplinks(now, cx),
+            self.poll_read(now, cx),
+            self.poll_timer(now, cx),
+        ];
+        if progress.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Writes output as far as the client takes it.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes output as far as the client takes it. That it takes no more does not end the connection: a client that sent
+    /// its messages and closed its socket at once has reset it, and what it sent is still to be read.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut progress = Poll::Pending;
         while !self.protocol.output().is_empty() {
+            if self.unwritable {
+                self.protocol.written(self.protocol.output().len());
+                return Poll::Ready(());
+            }
             match Pin::new(&mut self.stream).poll_write(cx, self.protocol.output()) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(bytes)) => {
+                Poll::Ready(Ok(bytes)) if bytes > 0 => {
                     self.protocol.written(bytes);
-                    (self.unflushed, progress) = (true, Poll::Ready(Ok(())));
+                    (self.unflushed, progress) = (true, Poll::Ready(()));
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(_) => self.unwritable = true,
                 Poll::Pending => return progress,
             }
         }
-        if self.unflushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
-            self.unflushed = false;
+        if self.unflushed && !self.unwritable {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(_)) => self.unwritable = true,
+                Poll::Pending => {}
+            }
         }
         progress
     }
 
     fn poll_mail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Connected(guard) = &self.stage else { return self.poll_stopping(cx) };
-        let wanted = !self.backlogged && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
+        if self.dismissed {
+            return Poll::Pending;
+        }
+        let wanted = !self.backlogged && !self.unwritable && self.protocol.output().len() < OUTPUT_HIGH_BYTES;
         match ready!(guard.session.mailbox.poll_next(wanted, cx)) {
-            Mail::Close(refusal) => self.protocol.close(refusal),
+            Mail::Close(refusal) => {
+                self.dismissed = true;
+                match refusal {
+                    // The device has the rights that it had: what it has sent by now is taken.
+                    Refusal::TakenOver | Refusal::ShuttingDown => self.protocol.leave(refusal),
+                    _ => self.protocol.close(refusal),
+                }
+            }
             Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
             Mail::Message(stored) => {
                 let mut stored = Arc::unwrap_or_clone(stored);
@@ -83,14 +105,14 @@ impl<S: ClientStream> Connection<S> {
     fn poll_uplinks(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Some(uplinks) = &mut self.uplinks else { return Poll::Pending };
         let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, cx));
-        if uplinks.is_empty() {
+        if uplinks.len() == 0 {
             self.uplinks = None;
         }
         self.protocol.published(publish, outcome);
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let too_fast = self.is_too_fast(now);
         self.protocol.suspend_reading(too_fast);
         if too_fast || !self.protocol.wants_input() {
@@ -98,14 +120,15 @@ impl<S: ClientStream> Connection<S> {
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut scratch);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-        if read.filled().is_empty() {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        let received = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read));
+        if received.is_err() || read.filled().is_empty() {
+            self.protocol.receive_ended();
+            return Poll::Ready(());
         }
         self.backlogged = false;
         self.buckets[1].spend(read.filled().len(), now);
         self.protocol.receive(read.filled(), self.context.now_ms());
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Whether the device exceeds a rate or has too much in flight: then it is not read from, which slows it down.

@@ -38,6 +38,8 @@ pub(super) struct Established {
     unanswered: Unanswered,
     aliases: Aliases,
     downlink: Downlink,
+    /// A QoS 1 message could not be stored: no later one is acknowledged.
+    failed: bool,
     /// The SUBSCRIBE that the owner has to answer.
     pending: Option<Box<PendingSubscribe>>,
 }
@@ -65,13 +67,22 @@ impl Established {
             unanswered: Unanswered::default(),
             aliases: Aliases::default(),
             downlink: Downlink::default(),
+            failed: false,
             pending: None,
         }
     }
 
-    /// Whether no packet may be read until the owner has answered.
+    /// Whether no packet may be read until the owner has answered. A client that has more than Receive Maximum under way is
+    /// read slower, not disconnected (0x93): some libraries send all that they are given at once.
     pub(super) fn waits_for_owner(&self, limits: &Limits) -> bool {
-        self.pending.is_some() || self.unanswered.len() >= limits.unanswered_max().max(1)
+        let window_is_full = self.peer.version == Version::V5
+            && self.unanswered.unacknowledged() >= usize::from(limits.receive_maximum.max(1));
+        self.pending.is_some() || window_is_full || self.unanswered.len() >= limits.unanswered_max().max(1)
+    }
+
+    /// Whether messages that were taken have no answer yet, and an answer still matters.
+    pub(super) fn owes_answers(&self) -> bool {
+        !self.failed && self.unanswered.len() > 0
     }
 
     pub(super) fn packet(&mut self, packet: Packet, sink: &mut Sink<'_>) -> Result<(), Closing> {
@@ -102,12 +113,6 @@ impl Established {
         let limits = sink.limits;
         if published.payload.len() > limits.payload_bytes_max as usize {
             return Err(Closing::Violated(Violation::TooLarge));
-        }
-        if published.packet_id.is_some()
-            && self.peer.version == Version::V5
-            && self.unanswered.unacknowledged() >= usize::from(limits.receive_maximum)
-        {
-            return Err(Closing::Violated(Violation::ReceiveMaximum));
         }
         // Before aliases: what they keep is within the limit too.
         if !topic::is_within_limit(&published.topic) {
@@ -140,6 +145,9 @@ impl Established {
     }
 
     fn acknowledge(&mut self, sink: &mut Sink<'_>) -> Result<(), Closing> {
+        if self.failed {
+            return Ok(());
+        }
         while let Some((packet_id, answer)) = self.unanswered.pop_answered() {
             let Some(packet_id) = packet_id else { continue };
             let refused = match answer {
@@ -147,7 +155,10 @@ impl Established {
                 Answer::Owner(PublishOutcome::Denied) => {
                     Some((PublishAckReason::NotAuthorized, "denied: this device may not publish to this topic"))
                 }
-                Answer::Owner(PublishOutcome::Failed) => return Err(Closing::Refused(Refusal::RegistryUnavailable)),
+                Answer::Owner(PublishOutcome::Failed) => {
+                    self.failed = true;
+                    return Err(Closing::Refused(Refusal::RegistryUnavailable));
+                }
                 Answer::TopicTooLong => Some((
                     PublishAckReason::TopicNameInvalid,
                     "topic_too_long: the topic is longer than this server accepts",

@@ -47,7 +47,8 @@ pub(crate) enum Effect {
     Unsubscribed(Vec<String>),
     /// A message of the client that the machine itself did not pass on; the session goes on.
     Dropped(Dropped),
-    /// Write what is left of the output, then close the connection. No effect follows.
+    /// Write what is left of the output, then close the connection. No effect follows. The messages that were taken before
+    /// have been answered, unless their time ran out.
     Close(Closing),
 }
 
@@ -191,6 +192,8 @@ pub(crate) enum Dropped {
 pub(crate) enum Closing {
     /// The client sent DISCONNECT.
     Client,
+    /// The client's bytes ended without DISCONNECT.
+    Gone,
     /// The owner refused the CONNECT or closed the session, or a limit of the service did.
     Refused(Refusal),
     /// The client broke the standard.
@@ -201,7 +204,7 @@ impl Closing {
     /// The refusal that this counts as, if it is one.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Client => None,
+            Self::Client | Self::Gone => None,
             Self::Refused(refusal) => Some(refusal.clone()),
             Self::Violated(violation) => Some(violation.refusal()),
         }

@@ -23,6 +23,11 @@ pub(crate) const REASON_BYTES_MAX: usize = 512;
 pub(crate) const BUFFERED_BYTES_MAX: usize = 64 * 1024;
 /// Output that the client has not taken; more is not added, and nothing more is read.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// How long a session that ends, for whatever reason, waits for the answers to the messages that it has taken, milliseconds.
+pub(crate) const GOODBYE_MS_MAX: u64 = 5_000;
+/// A session that ends and keeps its rights reads until nothing has come for so long, milliseconds: what the client sent
+/// before it could know may not be at hand yet.
+pub(crate) const GOODBYE_QUIET_MS: u64 = 50;
 /// Bytes of one packet that count as activity before the packet is whole: a large message on a slow link takes
 /// longer than a keep-alive.
 pub(crate) const PROGRESS_BYTES: usize = 1024;
@@ -38,8 +43,8 @@ pub(crate) struct Limits {
     pub(crate) connect_ms_max: u32,
     /// Payload of a message, bytes.
     pub(crate) payload_bytes_max: u32,
-    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum; before MQTT 5 more are not
-    /// read.
+    /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum. More are not read, twice as many
+    /// before MQTT 5, where the client has not been told.
     pub(crate) receive_maximum: u16,
     /// MQTT 5 topic aliases of the client.
     pub(crate) topic_alias_maximum: u16,

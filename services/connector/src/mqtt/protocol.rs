@@ -1,5 +1,6 @@
 //! The state machine of one connection, as its owner uses it.
 
+mod goodbye;
 mod transitions;
 
 use std::collections::VecDeque;
@@ -7,6 +8,7 @@ use std::collections::VecDeque;
 use bytes::{Buf, BytesMut};
 use rollcall_domain::refusal::Refusal;
 
+use self::goodbye::Goodbye;
 use super::{
     connect::Peer,
     established::Established,
@@ -36,6 +38,8 @@ pub(crate) struct Protocol {
     active_ms: Option<u64>,
     /// Whether the owner leaves bytes in the socket although they are wanted.
     reading_suspended: bool,
+    /// The end of the session that is under way.
+    goodbye: Option<Box<Goodbye>>,
     /// How much of the packet that is being received has counted as activity.
     progress_bytes: usize,
 }
@@ -64,12 +68,14 @@ impl Protocol {
             now_ms,
             active_ms: Some(now_ms),
             reading_suspended: false,
+            goodbye: None,
             progress_bytes: 0,
         }
     }
 
     /// Takes bytes from the client, split anywhere.
     pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
+        self.disturb_goodbye();
         self.observe_time(now_ms);
         self.read(bytes);
     }
@@ -80,6 +86,7 @@ impl Protocol {
     pub(crate) fn wants_input(&self) -> bool {
         match self.state {
             State::Closed => false,
+            State::Established(_) if self.has_stopped_receiving() => false,
             State::AwaitingConnect | State::Authorizing(_) | State::Established(_) => {
                 !self.is_paused()
                     || (self.output.len() <= OUTPUT_BYTES_MAX && self.frames.buffered_bytes() < BUFFERED_BYTES_MAX)
@@ -93,6 +100,7 @@ impl Protocol {
     pub(crate) fn suspend_reading(&mut self, reading_suspended: bool) {
         if self.reading_suspended && !reading_suspended {
             self.active_ms = None;
+            self.disturb_goodbye();
         }
         self.reading_suspended = reading_suspended;
     }
@@ -135,6 +143,9 @@ impl Protocol {
 
     /// When to call `tick` at the latest, on the owner's clock; `None` while no time limit runs.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        if let Some(deadline_ms) = self.goodbye_deadline_ms() {
+            return Some(deadline_ms);
+        }
         let timeout_ms = match &self.state {
             State::AwaitingConnect => u64::from(self.limits.connect_ms_max),
             // One and a half keep-alives (MQTT 5 §3.1.2.10).
@@ -154,6 +165,7 @@ impl Protocol {
             return;
         }
         match &self.state {
+            State::Established(_) if self.goodbye.is_some() => self.goodbye_is_due(),
             State::AwaitingConnect => self.end(Closing::Violated(Violation::ConnectTooSlow)),
             State::Established(_) if self.output.len() > OUTPUT_BYTES_MAX => {
                 self.end(Closing::Refused(Refusal::SlowConsumer))
@@ -224,7 +236,8 @@ impl Protocol {
         });
     }
 
-    /// Ends the session: DISCONNECT with the reason for MQTT 5, then close. Before CONNACK the same as `refuse`.
+    /// Ends the session: no packet is read any more; when the messages that were taken are answered, DISCONNECT with the
+    /// reason for MQTT 5, then close. Before CONNACK the same as `refuse`.
     pub(crate) fn close(&mut self, refusal: Refusal) {
         self.refuse(refusal, None);
     }

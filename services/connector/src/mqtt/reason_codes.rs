@@ -34,6 +34,7 @@ pub(crate) fn codes(refusal: &Refusal) -> Codes {
     let unavailable = |connack_5, disconnect_5| codes_of(Some(Connack3::ServiceUnavailable), connack_5, disconnect_5);
     match refusal {
         Refusal::CaNotTrusted
+        | Refusal::CaDistrusted
         | Refusal::CertificateInactive
         | Refusal::DeviceFrozen
         | Refusal::DeviceDeleted

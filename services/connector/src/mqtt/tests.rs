@@ -2,6 +2,7 @@
 
 mod connecting;
 mod delivering;
+mod goodbye;
 mod hostile;
 mod publishing;
 mod subscribing;

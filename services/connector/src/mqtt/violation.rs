@@ -52,9 +52,6 @@ pub(crate) enum Violation {
     /// SUBSCRIBE with a subscription identifier, MQTT 5 (where CONNACK said that they are not available).
     #[error("subscription identifiers are not supported")]
     SubscriptionIdentifier,
-    /// More QoS 1 messages at a time than the Receive Maximum, MQTT 5.
-    #[error("more messages are unacknowledged than the Receive Maximum")]
-    ReceiveMaximum,
 }
 
 impl Violation {
@@ -72,8 +69,7 @@ impl Violation {
             | Self::TopicName
             | Self::TopicFilter
             | Self::TopicAlias
-            | Self::SubscriptionIdentifier
-            | Self::ReceiveMaximum => Refusal::ProtocolError,
+            | Self::SubscriptionIdentifier => Refusal::ProtocolError,
         }
     }
 
@@ -90,7 +86,6 @@ impl Violation {
             Self::TopicFilter => Reason::TopicFilterInvalid,
             Self::TopicAlias => Reason::TopicAliasInvalid,
             Self::SubscriptionIdentifier => Reason::SubscriptionIdentifiersNotSupported,
-            Self::ReceiveMaximum => Reason::ReceiveMaximumExceeded,
         }
     }
 }

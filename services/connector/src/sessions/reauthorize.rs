@@ -147,7 +147,7 @@ pub(crate) fn reauthorize(instance: &Instance, session: &Arc<Session>) {
         &configuration,
         &instance.view,
         &session.facts,
-        &session.ca,
+        &session.path,
         &session.identification(),
         &session.device.device,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
@@ -178,9 +178,8 @@ fn sweep_stale(instance: &Instance) {
 /// reauthorizing is not.
 async fn sweep_expired(instance: &Instance) {
     let now = Timestamp::from_unix_ms(instance.clock.unix_ms());
-    let configuration = instance.view.configuration();
     let outside = |session: &Arc<Session>| {
-        let ca_valid = configuration.cas.get(&session.ca).is_some_and(|ca| ca.not_before <= now && now <= ca.not_after);
+        let ca_valid = session.path.chain.last().is_some_and(|ca| ca.not_before <= now && now <= ca.not_after);
         !ca_valid || now < session.facts.not_before || session.facts.not_after < now
     };
     reauthorize_all(instance, instance.sessions.all().into_iter().filter(outside).collect()).await;

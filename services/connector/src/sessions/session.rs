@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 use rollcall_domain::{
     authenticate::{Identification, Recognised},
-    certificate::CertificateFacts,
-    ids::CaId,
+    certificate::{CertificateFacts, path::Proven},
     policy::{Action, TopicScope, Variables, forbids, permits, topic_scope},
     registry::{Configuration, Device, DeviceEntry, Devices},
     time::Timestamp,
@@ -22,8 +21,8 @@ pub(crate) struct Session {
     pub(crate) client_id: Box<str>,
     pub(crate) user_name: Option<Box<str>>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
     /// What waits for its connection.
     pub(crate) mailbox: Mailbox,
@@ -42,8 +41,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) device: Recognised,
     pub(crate) identification: Identification<'a>,
     pub(crate) facts: Arc<CertificateFacts>,
-    /// The CA certificate that its chain leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates its chain leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     pub(crate) since: Timestamp,
 }
 
@@ -56,7 +55,7 @@ impl Session {
             client_id: opening.identification.client_id.into(),
             user_name: opening.identification.user_name.map(Into::into),
             facts: opening.facts,
-            ca: opening.ca,
+            path: opening.path,
             since: opening.since,
             mailbox: Mailbox::new(bounds),
             acknowledged: AtomicBool::new(false),

@@ -14,9 +14,8 @@ use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     certificate::{
         CertificateFacts,
-        path::{PathError, TrustStore},
+        path::{PathError, Proven, TrustStore},
     },
-    ids::CaId,
     limits::CHAIN_CERTIFICATES_MAX,
     time::Timestamp,
 };
@@ -31,8 +30,8 @@ const CACHED_MAX: usize = 2048;
 pub(crate) struct VerifiedChain {
     /// What the device's certificate says; read once.
     pub(crate) facts: Arc<CertificateFacts>,
-    /// Which CA certificate it leads to.
-    pub(crate) ca: CaId,
+    /// By which certificates it leads to which CA certificate.
+    pub(crate) path: Arc<Proven>,
     /// From when all certificates of the chain are valid.
     not_before: Timestamp,
     not_after: Timestamp,
@@ -75,8 +74,8 @@ impl ChainVerifier {
             return Ok(verified);
         }
         let chain: Vec<&[u8]> = chain.map(AsRef::as_ref).collect();
-        let ca = self.store.prove(&chain, now)?.ca;
-        let verified = Arc::new(VerifiedChain::of(&chain, ca)?);
+        let path = self.store.prove(&chain, now)?;
+        let verified = Arc::new(VerifiedChain::of(&chain, path)?);
         self.cache.lock().expect("nothing panics while it holds this lock").put(key, verified.clone());
         Ok(verified)
     }
@@ -112,7 +111,7 @@ impl std::fmt::Debug for ChainVerifier {
 }
 
 impl VerifiedChain {
-    fn of(chain: &[&[u8]], ca: CaId) -> Result<Self, PathError> {
+    fn of(chain: &[&[u8]], path: Proven) -> Result<Self, PathError> {
         let read = |(index, der): (usize, &&[u8])| {
             CertificateFacts::from_der(der).map_err(|error| PathError::Malformed { index, reason: error.to_string() })
         };
@@ -125,7 +124,7 @@ impl VerifiedChain {
             let (from, until) = bounds.unwrap_or((Timestamp::from_unix_ms(i64::MAX), Timestamp::from_unix_ms(i64::MIN)));
             (not_before, not_after) = (not_before.max(from), not_after.min(until));
         }
-        Ok(Self { facts: Arc::new(facts), ca, not_before, not_after })
+        Ok(Self { facts: Arc::new(facts), path: Arc::new(path), not_before, not_after })
     }
 }
 

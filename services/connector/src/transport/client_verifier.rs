@@ -101,6 +101,7 @@ fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKe
 fn alerting(fault: PathError) -> CertificateError {
     match fault {
         PathError::UnknownIssuer => CertificateError::UnknownIssuer,
+        PathError::Distrusted => CertificateError::Revoked,
         PathError::Expired => CertificateError::Expired,
         PathError::NotYetValid => CertificateError::NotValidYet,
         PathError::BadSignature => CertificateError::BadSignature,

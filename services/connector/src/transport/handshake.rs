@@ -107,6 +107,7 @@ pub(crate) fn verify_chain(
         _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
         PathError::Expired => Refusal::CertificateExpired,
         PathError::NotYetValid => Refusal::CertificateNotYetValid,
+        PathError::Distrusted => Refusal::CaDistrusted,
         PathError::Empty
         | PathError::TooLong { .. }
         | PathError::Malformed { .. }

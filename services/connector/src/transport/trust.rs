@@ -1,6 +1,6 @@
 //! The trust epochs of one instance: what TLS trusts and presents, and the task that publishes it.
 //!
-//! A **trust epoch** is one set of verified CA certificates and one server certificate. Each has a `ServerConfig` of
+//! A **trust epoch** is one set of verified CA certificates, one of distrusted CAs and one server certificate. Each has a `ServerConfig` of
 //! its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed.
 //! The task publishes, every handshake reads the latest once; nothing is trusted before the first value.
 
@@ -16,8 +16,8 @@ use rollcall_chassis::{
     server_certificate::{PemPair, ServerCertificate},
 };
 use rollcall_domain::{
-    ids::{CaId, InstanceId},
-    registry::Configuration,
+    ids::InstanceId,
+    registry::{Configuration, TrustBasis},
 };
 use rollcall_log::repeats::Repeats;
 use rollcall_projection::admission::AdmissionView;
@@ -52,9 +52,6 @@ pub(crate) struct TrustEpoch {
     pub(crate) chain_verifier: Arc<ChainVerifier>,
 }
 
-/// The CA certificates that an epoch stands on: ids and SHA-256 of the verified ones.
-type Anchors = Vec<(CaId, [u8; 32])>;
-
 /// Publishes the trust epochs of one instance; runs until the view is closed or the future is dropped.
 pub(crate) struct TrustPublisher {
     instance: InstanceId,
@@ -63,7 +60,7 @@ pub(crate) struct TrustPublisher {
     limits: Limits,
     certificate: ServerCertificate,
     certificate_repeats: Repeats,
-    anchors: Anchors,
+    basis: TrustBasis,
     epoch: u64,
 }
 
@@ -84,7 +81,7 @@ impl TrustPublisher {
             limits,
             certificate,
             certificate_repeats: Repeats::default(),
-            anchors: Anchors::new(),
+            basis: TrustBasis::default(),
             epoch: 0,
         }
     }
@@ -103,8 +100,8 @@ impl TrustPublisher {
             let latest = self.view.configuration();
             let same = configuration.as_ref().is_some_and(|known| Arc::ptr_eq(known, &latest));
             let replaced = ticked && self.server_certificate_replaced();
-            let anchors_changed = !same && self.anchors_changed(&latest);
-            if replaced || anchors_changed {
+            let trust_changed = !same && self.trust_changed(&latest);
+            if replaced || trust_changed {
                 self.publish(&latest, published);
             }
             configuration = Some(latest);
@@ -130,11 +127,10 @@ impl TrustPublisher {
         }
     }
 
-    fn anchors_changed(&mut self, configuration: &Configuration) -> bool {
-        let verified = configuration.cas.values().filter(|ca| ca.is_verified());
-        let anchors: Anchors = verified.map(|ca| (ca.id.clone(), ca.sha256)).collect();
-        let changed = anchors != self.anchors;
-        self.anchors = anchors;
+    fn trust_changed(&mut self, configuration: &Configuration) -> bool {
+        let basis = configuration.trust_basis();
+        let changed = basis != self.basis;
+        self.basis = basis;
         changed
     }
 
@@ -149,10 +145,10 @@ impl TrustPublisher {
         self.epoch += 1;
         match self.server_config(key, chain_verifier.clone()) {
             Ok(tls) => {
-                tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.anchors.len(), "trust changed");
+                tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.basis.anchors(), "trust changed");
                 published.store(Some(Arc::new(TrustEpoch {
                     epoch: self.epoch,
-                    cas: self.anchors.len(),
+                    cas: self.basis.anchors(),
                     tls: Arc::new(tls),
                     chain_verifier,
                 })));

@@ -75,8 +75,13 @@ impl Client {
     }
 
     pub(crate) async fn send(&mut self, packet: Packet) {
+        self.send_together([packet]).await;
+    }
+
+    /// All packets in one write.
+    pub(crate) async fn send_together(&mut self, packets: impl IntoIterator<Item = Packet>) {
         let mut bytes = BytesMut::new();
-        self.codec.encode(packet, &mut bytes).unwrap();
+        packets.into_iter().for_each(|packet| self.codec.encode(packet, &mut bytes).unwrap());
         self.tls.write_all(&bytes).await.unwrap();
     }
 

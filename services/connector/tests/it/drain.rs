@@ -1,5 +1,6 @@
 //! A connector that is told to stop says goodbye.
 
+use rollcall_domain::ids::Incarnation;
 use rollcall_log::presence::PresenceChange;
 
 use crate::{
@@ -64,6 +65,26 @@ async fn an_instance_that_is_back_is_served_by_a_view_that_moves() {
     let unknown = world.config(&ca.device("0002"));
     let let_in = async || attempt(&connector, ALPHA, unknown.clone()).await.is_ok_and(|answer| answer.is_ok());
     eventually("a new device is let in again", let_in).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_made_again_under_its_id_is_served_after_the_sessions_of_the_former_have_ended() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let known = ca.device("0001");
+    let mut client = world.connect(&connector, &known).await.unwrap();
+    world.fleet.send_modify(|snapshot| {
+        let mut fleet = (**snapshot).clone();
+        let alpha = fleet.fleet.instances.get_mut(&instance_id("alpha")).unwrap();
+        alpha.incarnation = Incarnation([2; 16]);
+        *snapshot = std::sync::Arc::new(fleet);
+    });
+    let (_, reason) = client.disconnected().await;
+    assert!(reason.starts_with("shutting_down: "), "{reason}");
+    drop(client);
+    let let_in = async || attempt(&connector, ALPHA, world.config(&known)).await.is_ok_and(|answer| answer.is_ok());
+    eventually("the device is let in by the one made again", let_in).await;
+    connector.until(|status| status.complete && status.instances.len() == 2).await;
 }
 
 fn remove_alpha(world: &World) {

@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, helpers included")]
 
 mod client;
+mod distrust;
 mod drain;
 mod first_connection;
+mod goodbye;
 mod messages;
+mod order;
 mod pki;
 mod refusals;
 mod registrar;

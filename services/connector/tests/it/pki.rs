@@ -38,6 +38,20 @@ impl Authority {
         Self { der, issuer: Issuer::new(params, key), name: name.into() }
     }
 
+    /// The same name and key with another certificate.
+    pub(crate) fn renewed(&self) -> Self {
+        let key = KeyPair::try_from(self.issuer.key().serialize_der()).unwrap();
+        let mut params = authority_params(&self.name);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        let der = params.self_signed(&key).unwrap().der().clone();
+        Self { der, issuer: Issuer::new(params, key), name: self.name.clone() }
+    }
+
+    /// A certificate of another CA, signed by this one.
+    pub(crate) fn signs(&self, other: &Self) -> CertificateDer<'static> {
+        authority_params(&other.name).signed_by(other.issuer.key(), &self.issuer).unwrap().der().clone()
+    }
+
     pub(crate) fn device(&self, cn: &str) -> Identity {
         self.issue(CertificateParams::default(), cn)
     }
@@ -45,6 +59,12 @@ impl Authority {
     pub(crate) fn device_until(&self, cn: &str, not_after_unix_s: i64) -> Identity {
         let mut params = CertificateParams::default();
         params.not_after = OffsetDateTime::from_unix_timestamp(not_after_unix_s).unwrap();
+        self.issue(params, cn)
+    }
+
+    pub(crate) fn device_since(&self, cn: &str, not_before_unix_s: i64) -> Identity {
+        let mut params = CertificateParams::default();
+        params.not_before = OffsetDateTime::from_unix_timestamp(not_before_unix_s).unwrap();
         self.issue(params, cn)
     }
 

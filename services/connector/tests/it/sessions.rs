@@ -8,7 +8,10 @@ use std::sync::{
 use async_trait::async_trait;
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId, InstanceId},
-    registry::{Command, command::TemplateChange},
+    registry::{
+        Command,
+        command::{Distrust, TemplateChange},
+    },
 };
 use rollcall_log::{
     Backbone, BackboneError,
@@ -28,7 +31,7 @@ fn rights() -> Vec<(&'static str, u8, Command)> {
     vec![
         ("device_frozen", 0x98, Command::FreezeDevice { device: device() }),
         ("device_deleted", 0x98, Command::DeleteDevice { device: device() }),
-        ("ca_not_trusted", 0x98, Command::DeleteCa { ca: ca() }),
+        ("ca_not_trusted", 0x98, Command::DeleteCa { ca: ca(), distrust: Distrust::No }),
         (
             "template_not_bound",
             0x98,

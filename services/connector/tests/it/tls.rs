@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollcall_domain::registry::Command;
+use rollcall_domain::registry::{Command, command::Distrust};
 use rustls::{
     ClientConfig, NamedGroup,
     client::{ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue},
@@ -136,7 +136,7 @@ async fn a_session_is_not_resumed_after_its_ca_is_gone() {
     let connector = world.connector().await;
     let config = world.config(&ca.device("0001"));
     drop(connect(&connector, ALPHA, &config).await);
-    world.alpha.command(Command::DeleteCa { ca: id("ca") }).await;
+    world.alpha.command(Command::DeleteCa { ca: id("ca"), distrust: Distrust::No }).await;
     world.settled(&connector).await;
     let said = world.refused_by_tls(&connector, ALPHA, config).await;
     assert!(said.contains("UnknownCA"), "{said}");

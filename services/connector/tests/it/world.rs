@@ -55,7 +55,7 @@ pub(crate) const BETA: &str = "beta.iot.example";
 
 pub(crate) struct World {
     pub(crate) backbone: Backbone,
-    faults: Control,
+    pub(crate) faults: Control,
     pub(crate) clock: SetClock,
     pub(crate) server_ca: Authority,
     pub(crate) alpha: Arc<Registrar>,
@@ -311,14 +311,19 @@ pub(crate) async fn create_product(registrar: &Registrar, space: &SpaceId, produ
     registrar.command(Command::CreateProduct { space: space.clone(), product, details }).await;
 }
 
-pub(crate) async fn create_template(registrar: &Registrar, template: &str, product: &str) {
+/// Makes `<product>_<CN>` of a certificate.
+pub(crate) fn template_body(product: &str) -> TemplateDraft {
     let cn = "iotda::certificate::common_name".to_owned();
-    let body = TemplateDraft {
+    TemplateDraft {
         parameters: vec![(cn.clone(), "String".into())],
         node_id: Some(DraftValue::Ref(cn)),
         product_id: Some(DraftValue::Static(product.into())),
         ..TemplateDraft::default()
-    };
+    }
+}
+
+pub(crate) async fn create_template(registrar: &Registrar, template: &str, product: &str) {
+    let body = template_body(product);
     let (template, name): (TemplateId, _) = (id(template), template.into());
     registrar.command(Command::CreateTemplate { template, name, description: "".into(), body }).await;
 }

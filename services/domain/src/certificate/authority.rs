@@ -171,6 +171,14 @@ pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timesta
     Ok(())
 }
 
+/// Whether `issuer` (DER) signed `certificate` (DER): the names and the signature, nothing of whether it might.
+pub(crate) fn signed(issuer: &[u8], certificate: &[u8]) -> bool {
+    let (Ok(issuer), Ok(certificate)) = (TbsCertificate::read(issuer), TbsCertificate::read(certificate)) else {
+        return false;
+    };
+    certificate.issuer == issuer.subject && keys::verify(&certificate, issuer.public_key).is_ok()
+}
+
 fn malformed(reason: impl ToString) -> AuthorityFault {
     AuthorityFault::Malformed { reason: reason.to_string() }
 }

@@ -7,6 +7,8 @@
 //! webpki builds and verifies the path. It takes an anchor for a name and a key, so dates and path length of a CA
 //! certificate are checked here, as is every keyUsage, and X.509 v1 device certificates (`unversioned`).
 
+use std::collections::HashSet;
+
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
@@ -38,13 +40,17 @@ pub struct TrustStore {
     /// Each beside what webpki needs of it, in one order.
     anchors: Vec<Anchor>,
     trusted: Vec<TrustAnchor<'static>>,
+    /// CAs that no path leads through, by name and key.
+    distrusted: HashSet<[u8; 32]>,
 }
 
 /// A chain that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
-    /// The CA certificate that it leads to.
+    /// The CA certificate that it leads to, by the id that it had when the store was made.
     pub ca: CaId,
+    /// That CA certificate itself: over its DER.
+    pub ca_sha256: [u8; 32],
     /// Whether the device certificate is X.509 v1 (its handshake signature then wants the raw-key check).
     pub v1: bool,
     /// The path above the device certificate, nearest first: the intermediates that were used, then the CA certificate.
@@ -90,6 +96,9 @@ pub enum PathError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No path but through a CA that is distrusted.
+    #[error("the chain leads through a CA that this instance distrusts")]
+    Distrusted,
     /// No path to a verified CA certificate of this instance.
     #[error("the chain does not lead to a verified CA certificate of this instance")]
     UnknownIssuer,
@@ -126,11 +135,17 @@ impl TrustStore {
     /// From the verified CA certificates (DER) of one instance. A certificate that cannot be an anchor is left out: it
     /// was checked at upload, so this only ever happens to a damaged one.
     pub fn new<'a>(anchors: impl IntoIterator<Item = (CaId, &'a [u8])>) -> Self {
+        Self::without(anchors, HashSet::new())
+    }
+
+    /// The same, without any path through one of the distrusted CAs (by name and key), as anchor or in between.
+    pub fn without<'a>(anchors: impl IntoIterator<Item = (CaId, &'a [u8])>, distrusted: HashSet<[u8; 32]>) -> Self {
         let mut read: Vec<_> = anchors.into_iter().filter_map(|(ca, der)| Anchor::read(ca, der)).collect();
+        read.retain(|(anchor, _)| !distrusted.contains(&anchor.certificate.name_and_key_sha256));
         // Of two certificates of one CA (same name and key) the one that is good for longer comes first.
         read.sort_by_key(|(anchor, _)| std::cmp::Reverse(anchor.certificate.not_after));
         let (anchors, trusted) = read.into_iter().unzip();
-        Self { anchors, trusted }
+        Self { anchors, trusted, distrusted }
     }
 
     /// Whether no chain can hold.
@@ -143,7 +158,7 @@ impl TrustStore {
     /// # Errors
     /// [`PathError`]: the chain does not hold.
     pub fn prove(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, PathError> {
-        let presented = Presented::read(chain)?;
+        let presented = Presented::read(chain, &self.distrusted)?;
         keys::check(presented.device.public_key)
             .map_err(|found| PathError::WeakKey { reason: format!("the device certificate has {found}") })?;
         let v1 = match presented.device.version {
@@ -158,7 +173,7 @@ impl TrustStore {
         within(anchor.certificate.not_before, anchor.certificate.not_after, now)?;
         within(presented.device.not_before, presented.device.not_after, now)?;
         chain.push(anchor.certificate);
-        Ok(Proven { ca: anchor.ca.clone(), v1, chain })
+        Ok(Proven { ca: anchor.ca.clone(), ca_sha256: anchor.sha256, v1, chain })
     }
 
     /// Builds and verifies the path of a v3 certificate: the anchor it ends at, and the intermediates.

@@ -16,7 +16,7 @@
 use crate::{
     certificate::CertificateFacts,
     ids::{DeviceId, Fingerprint, ProductId},
-    registry::state::{Ca, Configuration, Credential, Device, DeviceEntry, Devices, Pin},
+    registry::state::{Ca, Credential, Device, DeviceEntry, Devices, Pin},
     rejection::Rejection,
     template::OnCertificateChange,
 };
@@ -101,31 +101,20 @@ impl Candidate<'_> {
 ///
 /// # Errors
 /// [`Rejection`]: the template does not replace, the device is frozen, or the certificate is not a newer one of the same CA.
-pub(crate) fn may_replace(
-    configuration: &Configuration,
-    candidate: &Candidate<'_>,
-    device: &Device,
-    change: OnCertificateChange,
-) -> Result<(), Rejection> {
+pub(crate) fn may_replace(candidate: &Candidate<'_>, device: &Device, change: OnCertificateChange) -> Result<(), Rejection> {
     match change {
         OnCertificateChange::Reject => Err(Rejection::DeviceHasOtherCertificate(device.id.clone())),
         OnCertificateChange::Replace if device.frozen => Err(Rejection::DeviceFrozen(device.id.clone())),
         OnCertificateChange::Replace => match &device.credential {
-            Credential::Certificates { primary: Some(primary), .. }
-                if is_newer_of_same_ca(configuration, candidate, primary) =>
-            {
-                Ok(())
-            }
+            Credential::Certificates { primary: Some(primary), .. } if is_newer_of_same_ca(candidate, primary) => Ok(()),
             Credential::Certificates { .. } | Credential::Secret => Err(Rejection::CertificateNotNewer(device.id.clone())),
         },
     }
 }
 
-/// Same CA (the certificate itself, or one of the same name and key: a renewed one) and a newer notBefore. A pin that an
+/// Same CA (name and key, whatever became of the certificate that proved the old one) and a newer notBefore. A pin that an
 /// operator typed has neither, so nothing replaces it: whose it was cannot be told.
-fn is_newer_of_same_ca(configuration: &Configuration, candidate: &Candidate<'_>, primary: &Pin) -> bool {
-    let Some((ca, not_before)) = primary.ca.as_ref().zip(primary.not_before) else { return false };
-    let same_ca = *ca == candidate.ca.id
-        || configuration.cas.get(ca).is_some_and(|old| old.name_and_key_sha256 == candidate.ca.name_and_key_sha256);
-    same_ca && candidate.facts.not_before > not_before
+fn is_newer_of_same_ca(candidate: &Candidate<'_>, primary: &Pin) -> bool {
+    let Some((ca, not_before)) = primary.ca_name_and_key_sha256.zip(primary.not_before) else { return false };
+    ca == candidate.ca.name_and_key_sha256 && candidate.facts.not_before > not_before
 }

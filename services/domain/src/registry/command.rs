@@ -130,6 +130,7 @@ pub enum Command {
     },
     DeleteCa {
         ca: CaId,
+        distrust: Distrust,
     },
     PreRegisterDevice {
         profile: DeviceProfile,
@@ -173,6 +174,17 @@ pub enum Command {
     ReadmitDevice {
         device: DeviceId,
     },
+}
+
+/// Whether a CA certificate is deleted because its CA, a name and a key, is not believed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// This certificate is not needed; its CA may stand above devices all the same.
+    No,
+    Yes,
+    /// As [`Self::Yes`], unless another certificate of the same CA is verified: then it was a renewal. Nor for one that was
+    /// never verified.
+    UnlessRenewed,
 }
 
 /// What to do with a CA certificate's template.

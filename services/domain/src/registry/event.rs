@@ -133,7 +133,7 @@ pub enum Event {
     /// Its template and its self-registration switch, as they are now.
     CaConfigured { ca: CaId, template: Option<TemplateId>, self_registration: bool },
     /// It is gone; what it issued is no longer let in by it. `distrust`: it went because the CA itself, a name and a key, is
-    /// not believed any more. No decision says so yet, and both are the same to every rule.
+    /// not believed any more, and no path leads through it until its space has verified it again.
     CaDeleted { ca: CaId, distrust: bool },
     /// A device registered itself by connecting.
     DeviceRegistered {

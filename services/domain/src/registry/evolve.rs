@@ -22,7 +22,7 @@ impl Registry {
             return;
         };
         let before = self.devices.remove(id);
-        let after = evolve_device(before.clone(), event, at);
+        let after = evolve_device(before.clone(), event, &self.configuration, at);
         let change = DeviceChange::between(before.as_ref(), after.as_ref());
         for (fingerprint, holder) in change.holders(id, |fingerprint| self.holders.get(fingerprint).cloned()) {
             match holder {

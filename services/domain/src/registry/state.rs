@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    certificate::path::TrustStore,
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Policy,
     rejection::Rejection,
@@ -24,15 +23,11 @@ pub struct Configuration {
     /// Self-registration templates.
     pub templates: BTreeMap<TemplateId, Template>,
     pub cas: BTreeMap<CaId, Ca>,
+    /// CAs that are refused wherever they stand above a device, by name and key.
+    pub distrusted: BTreeMap<[u8; 32], Distrusted>,
 }
 
 impl Configuration {
-    /// The verified CA certificates, ready for path building.
-    pub fn trust_store(&self) -> TrustStore {
-        let verified = self.cas.values().filter(|ca| ca.is_verified());
-        TrustStore::new(verified.map(|ca| (ca.id.clone(), &*ca.der)))
-    }
-
     /// The template that makes devices of this CA certificate's certificates now; one that is bound but switched off, or
     /// is gone, does not.
     ///
@@ -172,6 +167,20 @@ impl Ca {
     }
 }
 
+/// A CA that was deleted because it is not believed any more. It is forgiven when the space that deleted it has verified a
+/// certificate of it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distrusted {
+    /// The resource space that had its certificate.
+    pub space: SpaceId,
+    /// The certificate that was deleted, by the id that it had.
+    pub ca: CaId,
+    /// Of that certificate; shown to people.
+    pub cn_name: Box<str>,
+    /// When it was deleted.
+    pub since: Timestamp,
+}
+
 /// Which of a device's two fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Slot {
@@ -185,8 +194,8 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     pub fingerprint: Fingerprint,
-    /// The CA certificate that it was proven by, once it has connected or registered.
-    pub ca: Option<CaId>,
+    /// The CA that it was proven by, by name and key, once it has connected or registered.
+    pub ca_name_and_key_sha256: Option<[u8; 32]>,
     /// Its notBefore, once known; what `replace` compares.
     pub not_before: Option<Timestamp>,
     /// `false`: an operator has made this certificate INACTIVE.

@@ -7,4 +7,5 @@ mod events;
 mod failures;
 mod histories;
 mod table;
+mod trust;
 pub(crate) mod world;

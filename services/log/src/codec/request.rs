@@ -3,7 +3,10 @@
 
 use rollcall_domain::{
     fleet::FleetCommand,
-    registry::{Command, Request, RequestBody, command::TemplateChange},
+    registry::{
+        Command, Request, RequestBody,
+        command::{Distrust, TemplateChange},
+    },
 };
 use rollcall_schemas::request::{
     Request as WireRequest,
@@ -162,7 +165,9 @@ fn command_to_wire(command: &Command) -> Ask {
             self_registration: *self_registration,
         }
         .into(),
-        Command::DeleteCa { ca } => wire::DeleteCa { ca: ca.to_string() }.into(),
+        Command::DeleteCa { ca, distrust } => {
+            wire::DeleteCa { ca: ca.to_string(), distrust: distrust_to_wire(*distrust) }.into()
+        }
         Command::PreRegisterDevice { profile, credential, description, extension_info } => wire::PreRegisterDevice {
             profile: part::profile_to_wire(profile),
             credential: part::credential_to_wire(credential),
@@ -313,7 +318,7 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
             template: template_change_from_wire(&it.template)?,
             self_registration: it.self_registration,
         },
-        Ask::DeleteCa(it) => Command::DeleteCa { ca: id("body.ca", &it.ca)? },
+        Ask::DeleteCa(it) => Command::DeleteCa { ca: id("body.ca", &it.ca)?, distrust: distrust_from_wire(it.distrust) },
         Ask::PreRegisterDevice(it) => Command::PreRegisterDevice {
             profile: part::profile_from_wire(it.profile)?,
             credential: part::credential_from_wire(it.credential),
@@ -349,6 +354,22 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
         Ask::ReadmitDevice(it) => Command::ReadmitDevice { device: id("body.device", &it.device)? },
     };
     Ok(Unaddressed::Registry(RequestBody::Command(command)))
+}
+
+fn distrust_to_wire(distrust: Distrust) -> wire::Distrust {
+    match distrust {
+        Distrust::No => wire::Distrust::No,
+        Distrust::Yes => wire::Distrust::Yes,
+        Distrust::UnlessRenewed => wire::Distrust::UnlessRenewed,
+    }
+}
+
+fn distrust_from_wire(distrust: wire::Distrust) -> Distrust {
+    match distrust {
+        wire::Distrust::No => Distrust::No,
+        wire::Distrust::Yes => Distrust::Yes,
+        wire::Distrust::UnlessRenewed => Distrust::UnlessRenewed,
+    }
 }
 
 fn template_change_to_wire(change: &TemplateChange) -> wire::TemplateChange {

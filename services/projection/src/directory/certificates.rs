@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_domain::ids::{CaId, Fingerprint, SpaceId};
+use rollcall_domain::ids::{Fingerprint, SpaceId};
 
 use crate::{
     files::{Fault, Walk},
     rows::{
         CertificateId, Counts, ListedCertificate, Rows,
-        index::{self, CERTIFICATE, COMMON_NAME, ISSUER},
+        index::{self, CERTIFICATE, COMMON_NAME},
     },
 };
 
@@ -68,15 +68,15 @@ pub(crate) fn page(rows: &Rows, counts: Option<&Counts>, query: &CertificateQuer
     Ok(CertificatePage { certificates, count: count(rows, counts, query)? })
 }
 
-/// See [`DirectoryView::devices_of_ca`](super::DirectoryView::devices_of_ca).
-pub(crate) fn of_ca(
+/// See [`DirectoryView::certificates_below`](super::DirectoryView::certificates_below).
+pub(crate) fn below(
     rows: &Rows,
-    ca: &CaId,
+    ca: &[u8; 32],
     after: Option<CertificateId>,
     max: usize,
 ) -> Result<Vec<ListedCertificate>, Fault> {
     let mut found = Vec::new();
-    let mut ids = walk(rows, &rows.index_prefix(ISSUER, &[ca.as_str()]), after)?;
+    let mut ids = walk(rows, &rows.issuer_prefix(ca), after)?;
     while found.len() < max
         && let Some(id) = ids.next().transpose()?
     {

@@ -9,7 +9,7 @@ use std::fmt;
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
     ids::{CaId, DeviceId, Fingerprint, Position, SpaceId},
-    registry::{Device, DeviceEntry, Event, event::PresentedCertificate},
+    registry::{Configuration, Device, DeviceEntry, Event, Pin, event::PresentedCertificate},
     time::Timestamp,
 };
 
@@ -91,8 +91,11 @@ pub struct ListedCertificate {
     pub device: DeviceId,
     /// The device's resource space.
     pub space: SpaceId,
-    /// The CA certificate that it was proven by.
+    /// The CA certificate that it was proven by, by the id that it had then.
     pub ca: CaId,
+    /// The CAs above it as it was proven, by name and key, nearest first; that of `ca` comes last. Of a record of version 1
+    /// only that one, if the id was known.
+    pub path: Vec<[u8; 32]>,
     /// SHA-256 over the DER.
     pub sha256: [u8; 32],
     /// SHA-1 over the DER; none if it could not be read.
@@ -103,6 +106,33 @@ pub struct ListedCertificate {
     pub not_after: Option<Timestamp>,
     /// `false`: an operator has made it INACTIVE.
     pub active: bool,
+}
+
+/// A certificate that a record brings to a device, and which CAs stand above it.
+pub(crate) struct Brought<'a> {
+    certificate: &'a PresentedCertificate,
+    /// By name and key, nearest first.
+    path: Vec<[u8; 32]>,
+}
+
+impl<'a> Brought<'a> {
+    /// `configuration` is that of the record's position: it says which CA the id in a record of version 1 means.
+    pub(crate) fn by(event: &'a Event, configuration: &Configuration) -> Option<Self> {
+        let certificate = presented(event)?;
+        let path = match &certificate.proof {
+            Some(proof) => proof.chain.iter().map(|above| above.name_and_key_sha256).collect(),
+            None => configuration.prover_of(certificate).into_iter().collect(),
+        };
+        Some(Self { certificate, path })
+    }
+
+    /// Whether a pin is of this certificate and not one that an operator typed.
+    fn is_pinned_by(&self, pin: &Pin) -> bool {
+        let certificate = self.certificate;
+        pin.fingerprint == Fingerprint::Sha256(certificate.sha256)
+            && pin.not_before == Some(certificate.not_before)
+            && pin.ca_name_and_key_sha256.as_ref() == self.path.last()
+    }
 }
 
 /// The certificate that an event brings to a device.
@@ -124,7 +154,7 @@ impl Rows {
         &self,
         old: Option<&Row>,
         new: Option<&DeviceEntry>,
-        brought: Option<(Position, &PresentedCertificate)>,
+        brought: Option<(Position, &Brought<'_>)>,
     ) -> Result<Vec<Position>, Fault> {
         let Some(DeviceEntry::Live(device)) = new.filter(|_| self.has_directory()) else { return Ok(Vec::new()) };
         let mut known = Vec::new();
@@ -134,14 +164,11 @@ impl Rows {
                 && pins(device, &row).next().is_some()
             {
                 known.push(*position);
-                is_known |= brought.is_some_and(|(_, brought)| brought.sha256 == row.sha256);
+                is_known |= brought.is_some_and(|(_, brought)| brought.certificate.sha256 == row.sha256);
             }
         }
         if let Some((position, brought)) = brought.filter(|_| !is_known)
-            && device
-                .credential
-                .pins()
-                .any(|pin| pin.fingerprint == Fingerprint::Sha256(brought.sha256) && pin.ca.as_ref() == Some(&brought.ca))
+            && device.credential.pins().any(|pin| brought.is_pinned_by(pin))
         {
             known.push(position);
         }
@@ -149,17 +176,14 @@ impl Rows {
     }
 
     /// Writes a certificate and what leads to it.
-    pub(crate) fn put_certificate(
-        &self,
-        device: &DeviceId,
-        position: Position,
-        presented: &PresentedCertificate,
-    ) -> Result<(), Fault> {
+    pub(crate) fn put_certificate(&self, device: &DeviceId, position: Position, brought: &Brought<'_>) -> Result<(), Fault> {
+        let presented = brought.certificate;
         let facts = CertificateFacts::from_der(&presented.der).ok();
         let common_name = facts.as_ref().and_then(|facts| facts.attribute(SubjectAttribute::CommonName).ok());
         let row = CertificateRow {
             device: device.clone(),
             ca: presented.ca.clone(),
+            path: brought.path.clone(),
             sha256: presented.sha256,
             sha1: facts.as_ref().map(|facts| facts.sha1),
             common_name: common_name.unwrap_or_default().chars().take(COMMON_NAME_CHARS_MAX).collect(),
@@ -197,11 +221,9 @@ impl Rows {
     }
 
     fn certificate_index(&self, id: &CertificateId, row: &CertificateRow) -> Vec<Vec<u8>> {
-        let mut keys = vec![
-            self.index_prefix(COMMON_NAME, &[&row.common_name]),
-            self.index_prefix(ISSUER, &[row.ca.as_str()]),
-            self.digest_prefix(&Fingerprint::Sha256(row.sha256)),
-        ];
+        let mut keys =
+            vec![self.index_prefix(COMMON_NAME, &[&row.common_name]), self.digest_prefix(&Fingerprint::Sha256(row.sha256))];
+        keys.extend(row.path.iter().map(|ca| self.issuer_prefix(ca)));
         keys.extend(row.sha1.map(|sha1| self.digest_prefix(&Fingerprint::Sha1(sha1))));
         for key in &mut keys {
             key.extend_from_slice(&id.key_end());
@@ -215,6 +237,13 @@ impl Rows {
     pub(crate) fn certificate(&self, id: &CertificateId) -> Result<Option<ListedCertificate>, Fault> {
         let Some(found) = self.database.get(&self.certificate_key(id))? else { return Ok(None) };
         self.listed_certificate(id, decode_certificate(found.as_ref())?)
+    }
+
+    /// What stands before the id in the index by the CAs above a certificate.
+    pub(crate) fn issuer_prefix(&self, name_and_key_sha256: &[u8; 32]) -> Vec<u8> {
+        let mut prefix = self.key(ISSUER, &[]);
+        prefix.extend_from_slice(name_and_key_sha256);
+        prefix
     }
 
     /// What stands before the id in the index by fingerprint.
@@ -232,9 +261,9 @@ impl Rows {
         let Some(of) = self.row(&row.device)?.filter(|of| of.certificates.contains(&id.position)) else { return Ok(None) };
         let DeviceEntry::Live(device) = of.entry else { return Ok(None) };
         let active = pins(&device, &row).all(|active| active);
-        let CertificateRow { device: holder, ca, sha256, sha1, common_name, not_after } = row;
-        let space = device.space;
-        Ok(Some(ListedCertificate { id: *id, device: holder, space, ca, sha256, sha1, common_name, not_after, active }))
+        let CertificateRow { device: holder, ca, path, sha256, sha1, common_name, not_after } = row;
+        let (id, space) = (*id, device.space);
+        Ok(Some(ListedCertificate { id, device: holder, space, ca, path, sha256, sha1, common_name, not_after, active }))
     }
 }
 

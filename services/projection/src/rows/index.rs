@@ -33,7 +33,7 @@ pub(crate) const CERTIFICATE: u8 = b'c';
 pub(crate) const COMMON_NAME: u8 = b'o';
 /// Certificates by fingerprint.
 pub(crate) const DIGEST: u8 = b'd';
-/// Certificates by the CA certificate that they were proven by.
+/// Certificates by the CAs above them, each by name and key.
 pub(crate) const ISSUER: u8 = b'i';
 
 /// Bytes of an inverted position.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use rollcall_domain::{
-    certificate::CertificateFacts,
+    certificate::{CertificateFacts, path::ChainCertificate},
     ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{
         Actor, Event, ProductDetails, Registry, Slot,
-        event::{DeclaredCredential, DeviceProfile, PresentedCertificate},
+        event::{CaCertificate, DeclaredCredential, DeviceProfile, PathProof, PresentedCertificate},
     },
     template::Tag,
     time::Timestamp,
@@ -42,6 +42,7 @@ const FINGERPRINTS: u64 = 20;
 const PRODUCTS: u64 = 3;
 const SPACES: u64 = 2;
 const CAS: u64 = 2;
+pub(super) const NAMES_AND_KEYS: u64 = 3;
 
 impl History {
     pub(super) fn random(seed: u64, records: usize) -> Self {
@@ -172,8 +173,36 @@ fn certificate(dice: &mut Dice) -> PresentedCertificate {
         der: der(n).into(),
         not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
         ca: ca(n % CAS),
-        proof: None,
+        proof: (dice.roll(2) == 0).then(|| proof(dice)),
     }
+}
+
+/// By one CA, or by one below another.
+fn proof(dice: &mut Dice) -> PathProof {
+    let at = Timestamp::from_unix_s(0);
+    let above = |n| ChainCertificate { name_and_key_sha256: name_and_key(n), not_before: at, not_after: at };
+    let chain: Vec<_> = (0..1 + dice.roll(2)).map(|_| above(dice.roll(NAMES_AND_KEYS))).collect();
+    let ca_name_and_key_sha256 = chain.last().unwrap().name_and_key_sha256;
+    PathProof { not_after: at, ca_name_and_key_sha256, chain, prover: 1 }
+}
+
+pub(super) fn name_and_key(n: u64) -> [u8; 32] {
+    [0xc0 + n as u8; 32]
+}
+
+/// Ids of CA certificates are used again for whichever CA comes.
+fn uploaded(dice: &mut Dice) -> Event {
+    let at = Timestamp::from_unix_s(0);
+    let certificate = CaCertificate {
+        der: [][..].into(),
+        cn_name: "CA".into(),
+        sha256: [dice.roll(4) as u8; 32],
+        name_and_key_sha256: name_and_key(dice.roll(NAMES_AND_KEYS)),
+        not_before: at,
+        not_after: at,
+    };
+    let (ca, space) = (ca(dice.roll(CAS)), space_id(0));
+    Event::CaUploaded { ca, space, certificate, code: "code".into(), code_expires_at: at }
 }
 
 /// An X.509 v1 certificate that can be read and proves nothing; one in four cannot be read either.
@@ -205,7 +234,7 @@ fn event(dice: &mut Dice) -> Event {
     let number = dice.roll(DEVICES);
     let product_number = dice.roll(PRODUCTS);
     let pin = |dice: &mut Dice| (dice.roll(3) > 0).then(|| fingerprint(dice.roll(FINGERPRINTS)));
-    match dice.roll(20) {
+    match dice.roll(24) {
         0 => Event::ProductCreated {
             space: space_id(0),
             product: product(product_number),
@@ -248,6 +277,9 @@ fn event(dice: &mut Dice) -> Event {
             Event::DeviceCertificateSwitched { device: id, fingerprint, active: dice.roll(2) == 0 }
         }
         18 => Event::DeviceDeleted { device: id },
+        20 | 21 => uploaded(dice),
+        22 => Event::CaVerified { ca: ca(dice.roll(CAS)) },
+        23 => Event::CaDeleted { ca: ca(dice.roll(CAS)), distrust: dice.roll(2) == 0 },
         _ => Event::DeviceReadmitted { device: id },
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct CertificateDeclared {
     verify_code_expires_at: Option<String>,
     /// Whether it has expired: another one is to be asked for by `action_id=issue-code`.
     verify_code_expired: bool,
+    /// Whether its CA is distrusted since a certificate of it was deleted: proving possession of its key lifts that.
+    distrusted: bool,
 }
 
 /// The operations, each with the least role that may do it.
@@ -67,5 +69,6 @@ async fn put(
         certificate: shown(&ca),
         verify_code_expires_at: expires_at.map(times::with_milliseconds),
         verify_code_expired: expires_at.is_some_and(|at| at <= context.now()),
+        distrusted: context.configuration().is_distrusted(&ca.name_and_key_sha256),
     }))
 }

@@ -134,7 +134,8 @@ impl DeviceShown {
         let device = &listed.device;
         let seen = instance.view.seen(&device.id);
         // A device with a proven certificate has connected, although this process may not have seen it.
-        let proven = device.credential.pins().any(|pin| pin.ca.is_some()).then_some(device.registered_at);
+        let proven =
+            device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some()).then_some(device.registered_at);
         Self {
             summary: DeviceSummary::of(instance, &instance.configuration(), device),
             auth_info: AuthInfoShown::from(&device.credential),

@@ -20,14 +20,24 @@ impl Protocol {
     pub(super) fn answered(&mut self, act: impl FnOnce(&mut Established, &mut Sink<'_>) -> Result<(), Closing>) {
         if self.is_paused() {
             self.active_ms = None;
+            self.disturb_goodbye();
         }
         self.with_session(act);
         self.read(&[]);
     }
 
+    pub(super) fn disturb_goodbye(&mut self) {
+        if let Some(goodbye) = &mut self.goodbye {
+            goodbye.disturb();
+        }
+    }
+
     pub(super) fn observe_time(&mut self, now_ms: u64) {
         self.now_ms = self.now_ms.max(now_ms);
         self.active_ms.get_or_insert(self.now_ms);
+        if let Some(goodbye) = &mut self.goodbye {
+            goodbye.observe_time(self.now_ms);
+        }
     }
 
     /// Whether packets stay unread for now.
@@ -35,7 +45,9 @@ impl Protocol {
         match &self.state {
             State::AwaitingConnect => false,
             State::Authorizing(_) | State::Closed => true,
-            State::Established(session) => self.output.len() > OUTPUT_BYTES_MAX || session.waits_for_owner(&self.limits),
+            State::Established(session) => {
+                self.has_stopped_reading() || self.output.len() > OUTPUT_BYTES_MAX || session.waits_for_owner(&self.limits)
+            }
         }
     }
 
@@ -48,14 +60,20 @@ impl Protocol {
                     self.progress_bytes = 0;
                     self.packet(frame);
                 }
-                Ok(None) => return self.note_progress(),
+                Ok(None) => {
+                    self.note_progress();
+                    return self.close_when_answered();
+                }
                 Err(violation) => return self.end(Closing::Violated(violation)),
             }
         }
         if matches!(self.state, State::Closed) {
             return;
         }
-        self.frames.buffer(bytes);
+        if !self.has_stopped_reading() {
+            self.frames.buffer(bytes);
+        }
+        self.close_when_answered();
     }
 
     fn next_frame(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
@@ -114,11 +132,22 @@ impl Protocol {
         }
     }
 
-    /// Closes, with a DISCONNECT if the session is open and the version has one for servers.
+    /// Closes, once the messages that were taken are answered: with a DISCONNECT if the session is open and the version has
+    /// one for servers.
     pub(super) fn end(&mut self, closing: Closing) {
+        if self.owes_answers() {
+            self.wait_for_answers(closing);
+        } else if self.has_stopped_reading() {
+            self.give_up_answers();
+        } else {
+            self.close_now(closing);
+        }
+    }
+
+    pub(super) fn close_now(&mut self, closing: Closing) {
         if let State::Established(session) = &self.state {
             match &closing {
-                Closing::Client => {}
+                Closing::Client | Closing::Gone => {}
                 Closing::Refused(refusal) => {
                     let reason = reason_codes::reason_string(refusal.code(), refusal);
                     outbound::disconnect(&mut self.output, &session.peer, reason_codes::codes(refusal).disconnect_5, reason);
@@ -135,6 +164,7 @@ impl Protocol {
     pub(super) fn finish(&mut self, closing: Closing) {
         if !matches!(self.state, State::Closed) {
             self.state = State::Closed;
+            self.goodbye = None;
             self.frames.clear();
             self.effects.push_back(Effect::Close(closing));
         }

@@ -1,6 +1,7 @@
 //! One verified CA certificate, as path building needs it.
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
+use sha2::{Digest, Sha256};
 use webpki::VerifiedPath;
 
 use super::{
@@ -13,6 +14,8 @@ use crate::ids::CaId;
 #[derive(Debug)]
 pub(super) struct Anchor {
     pub(super) ca: CaId,
+    /// Over the DER.
+    pub(super) sha256: [u8; 32],
     /// Content of the subject's Name.
     pub(super) subject: Box<[u8]>,
     /// SubjectPublicKeyInfo, DER.
@@ -25,10 +28,12 @@ impl Anchor {
     pub(super) fn read(ca: CaId, der: &[u8]) -> Option<(Self, TrustAnchor<'static>)> {
         let certificate = TbsCertificate::read(der).ok()?;
         let extensions = Extensions::read(certificate.extensions).ok()?;
+        let sha256 = Sha256::digest(der).into();
         let der = CertificateDer::from(der);
         let trusted = webpki::anchor_from_trusted_cert(&der).ok()?.to_owned();
         let anchor = Self {
             ca,
+            sha256,
             subject: certificate.subject.into(),
             public_key: certificate.public_key.into(),
             certificate: ChainCertificate::of(&certificate),

@@ -3,6 +3,8 @@
 //! Invariant: the work that a chain can cause is bounded here. A name has at most two issuers, and webpki never goes
 //! twice through one name and key, so a handful of signatures is all that anybody can make us verify.
 
+use std::collections::HashSet;
+
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
@@ -30,16 +32,25 @@ pub(super) struct Presented<'a> {
     pub(super) branches: bool,
     /// Subjects of those that may not, and why.
     unfit: Vec<(&'a [u8], PathError)>,
+    /// Whether one was left out because its CA is distrusted.
+    distrusted: bool,
 }
 
 impl<'a> Presented<'a> {
-    pub(super) fn read(chain: &[&'a [u8]]) -> Result<Self, PathError> {
+    /// Certificates of the distrusted CAs, by name and key, are not among those that may issue.
+    pub(super) fn read(chain: &[&'a [u8]], distrusted: &HashSet<[u8; 32]>) -> Result<Self, PathError> {
         let (&device_der, others) = chain.split_first().ok_or(PathError::Empty)?;
         if chain.len() > limits::CHAIN_CERTIFICATES_MAX {
             return Err(PathError::TooLong { certificates: chain.len(), max: limits::CHAIN_CERTIFICATES_MAX });
         }
-        let mut presented =
-            Self { device: read(0, device_der)?, device_der, issuers: Vec::new(), branches: false, unfit: Vec::new() };
+        let mut presented = Self {
+            device: read(0, device_der)?,
+            device_der,
+            issuers: Vec::new(),
+            branches: false,
+            unfit: Vec::new(),
+            distrusted: false,
+        };
         // Everything is read before anything is used: a chain with one broken certificate is broken.
         let others: Vec<_> =
             (1..).zip(others).map(|(n, der)| Ok((n, *der, read(n, der)?))).collect::<Result<_, PathError>>()?;
@@ -47,6 +58,10 @@ impl<'a> Presented<'a> {
         if presented.device.version == X509Version::V3 {
             let mut names: Vec<&[u8]> = Vec::with_capacity(others.len());
             for (n, der, certificate) in others {
+                if !distrusted.is_empty() && distrusted.contains(&certificate.name_and_key_sha256()) {
+                    presented.distrusted = true;
+                    continue;
+                }
                 presented.sort(n, der, &certificate, &mut names)?;
             }
         }
@@ -89,11 +104,13 @@ impl<'a> Presented<'a> {
         }
     }
 
-    /// What to say when no path was found: where the device's issuer is there but unfit, why it is.
+    /// What to say when no path was found: where the device's issuer is there but unfit, why it is; where a certificate was
+    /// left out, that it was.
     pub(super) fn explain(&self, error: &webpki::Error) -> PathError {
         let unfit = self.unfit.iter().find(|(subject, _)| *subject == self.device.issuer);
         match (fault::of_path(error), unfit) {
             (PathError::UnknownIssuer, Some((_, reason))) => reason.clone(),
+            (PathError::UnknownIssuer, None) if self.distrusted => PathError::Distrusted,
             (error, _) => error,
         }
     }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use rcgen::KeyPair;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::certificate::test_certificates::{
@@ -76,7 +77,8 @@ fn every_accepted_kind_of_key_is_proven_v1_and_v3() {
         let trusted = store(&[("root", &root)]);
         for (blank, v1) in [(Blank::v1(cn("d")), true), (Blank::device(cn("d")), false)] {
             let der = root.issue(&blank, &test_certificates::key());
-            assert_eq!(trusted.prove(&[&der], NOW), Ok(Proven { ca: ca("root"), v1, chain: vec![kept(&root)] }));
+            let ca_sha256 = Sha256::digest(&root.der).into();
+            assert_eq!(trusted.prove(&[&der], NOW), Ok(Proven { ca: ca("root"), ca_sha256, v1, chain: vec![kept(&root)] }));
         }
     }
 }

@@ -4,13 +4,13 @@
 //! in one resource space at most, or the devices of one tenant would be another's. An upload that is not proven blocks no
 //! other, so a public CA certificate cannot be squatted.
 
-use super::{Context, Decided, Decision, membership, templates};
+use super::{Context, Decided, Decision, fields, membership, templates};
 use crate::{
     certificate::authority::{self, AuthorityFault},
     ids::{CaId, SpaceId},
     limits,
     registry::{
-        command::TemplateChange,
+        command::{Distrust, TemplateChange},
         event::{CaCertificate, Event},
         state::{Ca, CaStatus, Configuration},
     },
@@ -37,7 +37,7 @@ pub(super) fn upload(
         return Err(Rejection::AlreadyExists(Subject::Ca(twin.id.clone())));
     }
     let (cas, max) = (configuration.cas.len() + 1, limits::CA_CERTIFICATES_PER_INSTANCE_MAX);
-    super::fields::limit(cas, max, "CA certificates in this instance")?;
+    fields::limit(cas, max, "CA certificates in this instance")?;
     let facts = authority::examine(der, context.now).map_err(Rejection::CaRefused)?;
     let certificate = CaCertificate {
         der: der.into(),
@@ -85,6 +85,9 @@ pub(super) fn verify(configuration: &Configuration, id: &CaId, proof: &[u8], now
     if configuration.cas.values().any(|other| elsewhere(&other)) {
         return Err(Rejection::CaAlreadyVerified);
     }
+    if !configuration.may_forgive(&ca.name_and_key_sha256, &ca.space) {
+        return Err(Rejection::CaDistrusted);
+    }
     Ok(Decision::Record(Event::CaVerified { ca: id.clone() }))
 }
 
@@ -130,10 +133,35 @@ pub(super) fn available(context: &Context<'_>) -> Result<(), Rejection> {
     Err(Rejection::SelfRegistrationUnavailable { edition, region })
 }
 
-/// Always granted, also while devices use it: taking trust away must never have to wait. They are not let in any more.
-pub(super) fn delete(configuration: &Configuration, id: &CaId) -> Decided {
-    existing(configuration, id)?;
-    Ok(Decision::Record(Event::CaDeleted { ca: id.clone(), distrust: false }))
+/// Granted also while devices use it: taking trust away must never have to wait. They are not let in any more. Only whoever
+/// has proven to hold its key says that a CA is not to be believed, or anybody could upload another's and have it refused.
+pub(super) fn delete(configuration: &Configuration, id: &CaId, distrust: Distrust) -> Decided {
+    let ca = existing(configuration, id)?;
+    let distrust = match (distrust, ca.is_verified(), renewal(configuration, ca)) {
+        (Distrust::No, _, _) | (Distrust::UnlessRenewed, false, _) | (Distrust::UnlessRenewed, true, Some(_)) => false,
+        (Distrust::Yes | Distrust::UnlessRenewed, true, None) => true,
+        (Distrust::Yes, false, _) => {
+            let rule =
+                "nobody has proven to hold the key of this CA certificate, so it vouches for nothing: delete it without";
+            return Err(fields::invalid("distrust", rule.into()));
+        }
+        (Distrust::Yes, true, Some(renewal)) => {
+            let rule = format!("CA certificate {} is verified and of the same CA: delete it first", renewal.id);
+            return Err(fields::invalid("distrust", rule));
+        }
+    };
+    if distrust && !configuration.is_distrusted(&ca.name_and_key_sha256) {
+        let (count, max) = (configuration.distrusted.len() + 1, limits::DISTRUSTED_CAS_PER_INSTANCE_MAX);
+        fields::limit(count, max, "distrusted CAs in this instance")?;
+    }
+    Ok(Decision::Record(Event::CaDeleted { ca: id.clone(), distrust }))
+}
+
+/// Another certificate of the same CA that is verified.
+fn renewal<'a>(configuration: &'a Configuration, ca: &Ca) -> Option<&'a Ca> {
+    let is_one =
+        |other: &&Ca| other.id != ca.id && other.is_verified() && other.name_and_key_sha256 == ca.name_and_key_sha256;
+    configuration.cas.values().find(is_one)
 }
 
 fn existing<'a>(configuration: &'a Configuration, id: &CaId) -> Result<&'a Ca, Rejection> {

@@ -52,9 +52,11 @@ fn prove<'a>(
     let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
     let proven = context.trust.prove(&presented, context.now);
     let (ca, path) = checks.note("chain_leads_to_verified_ca", || {
-        let proven = proven.map_err(Rejection::ChainRefused)?;
-        let ca = configuration.cas.get(&proven.ca).filter(|ca| ca.is_verified());
-        let ca = ca.ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
+        let proven = proven.map_err(chain_refused)?;
+        if configuration.distrusts(&proven.chain) {
+            return Err(Rejection::CaDistrusted);
+        }
+        let ca = configuration.ca_of(&proven).ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
         Ok(((ca, proven.chain), format!("CA certificate {} of resource space {}", ca.id, ca.space)))
     })?;
     checks.note("ca_certificate_within_validity", || {
@@ -81,6 +83,14 @@ fn prove<'a>(
         }
     })?;
     Ok((Proven { facts, ca, path }, der))
+}
+
+/// A chain that does not hold, as a rejection: that a CA is distrusted has a code of its own.
+pub(super) fn chain_refused(error: PathError) -> Rejection {
+    match error {
+        PathError::Distrusted => Rejection::CaDistrusted,
+        error => Rejection::ChainRefused(error),
+    }
 }
 
 /// A certificate whose chain holds.
@@ -167,7 +177,7 @@ impl Evaluation<'_> {
             CertificateMatch::Other(device) => {
                 let change = template.body.on_certificate_change;
                 checks.note("certificate_may_replace_the_old_one", || {
-                    may_replace(self.configuration, &candidate, &device, change)?;
+                    may_replace(&candidate, &device, change)?;
                     Ok(((), "same CA, newer notBefore, and the template says replace".into()))
                 })?;
                 let (device, certificate) = (device.id, self.certificate());

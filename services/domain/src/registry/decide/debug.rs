@@ -158,7 +158,7 @@ fn leads_to<'a>(
         };
     }
     let proven = context.trust.prove(&presented, context.now);
-    let found = proven.as_ref().ok().and_then(|proven| configuration.cas.get(&proven.ca));
+    let found = proven.as_ref().ok().and_then(|proven| configuration.ca_of(proven));
     match (proven, found) {
         (_, Some(found)) if found.id == row.id => checks.keep(NAME, true, &format!("CA certificate {}", row.id)),
         (_, Some(found)) if found.space == row.space => {

@@ -7,7 +7,7 @@ use crate::{
     policy::{self, Policy},
     registry::{
         event::{CaCertificate, Event, PolicyTarget},
-        state::{Ca, CaStatus, Configuration, Product, Space, Template},
+        state::{Ca, CaStatus, Configuration, Distrusted, Product, Space, Template},
     },
     time::Timestamp,
 };
@@ -226,6 +226,10 @@ impl Configuration {
                     && !ca.is_verified()
                 {
                     ca.status = CaStatus::Verified { at };
+                    let (space, ca) = (ca.space.clone(), ca.name_and_key_sha256);
+                    if self.may_forgive(&ca, &space) {
+                        self.distrusted.remove(&ca);
+                    }
                 }
             }
             Event::CaConfigured { ca, template, self_registration } => {
@@ -237,8 +241,12 @@ impl Configuration {
                     ca.self_registration = *self_registration && template.is_some();
                 }
             }
-            Event::CaDeleted { ca, .. } => {
-                self.cas.remove(ca);
+            Event::CaDeleted { ca, distrust } => {
+                let Some(gone) = self.cas.remove(ca) else { return };
+                if *distrust {
+                    let Ca { id: ca, space, cn_name, name_and_key_sha256, .. } = gone;
+                    self.distrusted.insert(name_and_key_sha256, Distrusted { space, ca, cn_name, since: at });
+                }
             }
             _ => {}
         }

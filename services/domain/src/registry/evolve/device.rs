@@ -4,17 +4,23 @@ use crate::{
     ids::Fingerprint,
     registry::{
         event::{DeclaredCredential, DeviceProfile, Event, PolicyTarget, PresentedCertificate},
-        state::{Credential, Device, DeviceEntry, Pin, Slot},
+        state::{Configuration, Credential, Device, DeviceEntry, Pin, Slot},
     },
     time::Timestamp,
 };
 
 /// The entry of the event's device after the event: `None` when there is none (readmitted, or never was).
-/// Only called for events that are about a device; for others the entry is returned unchanged.
-pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -> Option<DeviceEntry> {
+/// Only called for events that are about a device; for others the entry is returned unchanged. `configuration` is that of the
+/// event's position: it says which CA the id in a record of version 1 means.
+pub fn evolve_device(
+    entry: Option<DeviceEntry>,
+    event: &Event,
+    configuration: &Configuration,
+    at: Timestamp,
+) -> Option<DeviceEntry> {
     match (entry, event) {
         (None, Event::DeviceRegistered { profile, certificate, .. }) => {
-            let credential = Credential::Certificates { primary: Some(pin(certificate)), secondary: None };
+            let credential = Credential::Certificates { primary: Some(pin(certificate, configuration)), secondary: None };
             Some(DeviceEntry::Live(new_device(profile, credential, at)))
         }
         (None, Event::DevicePreRegistered { profile, credential, description, extension_info }) => {
@@ -27,22 +33,22 @@ pub fn evolve_device(entry: Option<DeviceEntry>, event: &Event, at: Timestamp) -
         (Some(deleted @ DeviceEntry::Deleted { .. }), _) => Some(deleted),
         (Some(DeviceEntry::Live(_)), Event::DeviceDeleted { .. }) => Some(DeviceEntry::Deleted { at }),
         (Some(DeviceEntry::Live(mut device)), event) => {
-            change(&mut device, event);
+            change(&mut device, event, configuration);
             Some(DeviceEntry::Live(device))
         }
     }
 }
 
-fn change(device: &mut Device, event: &Event) {
+fn change(device: &mut Device, event: &Event, configuration: &Configuration) {
     match event {
         Event::DeviceCertificatePinned { certificate, .. } => {
             if let Credential::Certificates { primary: primary @ None, .. } = &mut device.credential {
-                *primary = Some(pin(certificate));
+                *primary = Some(pin(certificate, configuration));
             }
         }
         Event::DeviceCertificateReplaced { certificate, .. } => {
             if let Credential::Certificates { primary: Some(primary), .. } = &mut device.credential {
-                *primary = pin(certificate);
+                *primary = pin(certificate, configuration);
             }
         }
         Event::DeviceUpdated { name, description, extension_info, .. } => {
@@ -111,13 +117,13 @@ fn declared(credential: &DeclaredCredential) -> Credential {
 
 /// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
-    Pin { fingerprint, ca: None, not_before: None, active: true }
+    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, active: true }
 }
 
-fn pin(certificate: &PresentedCertificate) -> Pin {
+fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin {
     Pin {
         fingerprint: Fingerprint::Sha256(certificate.sha256),
-        ca: Some(certificate.ca.clone()),
+        ca_name_and_key_sha256: configuration.prover_of(certificate),
         not_before: Some(certificate.not_before),
         active: true,
     }

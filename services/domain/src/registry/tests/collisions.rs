@@ -93,7 +93,7 @@ fn another_fingerprint_is_rejected_unless_the_template_says_replace() {
 #[test]
 fn a_renewed_ca_certificate_is_the_same_ca_another_is_not() {
     let (mut world, _) = world(replacing(cn_template("meter")));
-    world.grant(Command::DeleteCa { ca: id("acme-ca") });
+    world.delete_ca("acme-ca");
     world.verified_ca("acme-old", "acme", &authorities()[0].before_renewal());
     world.configure("acme-old", crate::registry::command::TemplateChange::Bind(id("t")), Some(true));
     let subject = [(rcgen::DnType::CommonName, "dev1")];

@@ -177,7 +177,7 @@ fn a_space_goes_when_it_is_empty_and_takes_its_policies_along() {
         world.grant(Command::DeleteProduct { space: id("acme"), product: id(product) });
     }
     assert_eq!(world.word(delete()), "in_use", "its CA certificate is still there");
-    world.grant(Command::DeleteCa { ca: id("acme-ca") });
+    world.delete_ca("acme-ca");
     world.grant(delete());
     assert!(!world.registry.configuration.policies.contains_key(&id::<PolicyId>("acme-default")));
     let again = Command::CreateSpace { space: id("initech"), name: "initech".into(), default_policy: id("initech-default") };

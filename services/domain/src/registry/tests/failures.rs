@@ -6,7 +6,10 @@ use crate::{
     certificate::SubjectAttribute,
     limits,
     refusal::Refusal,
-    registry::{Actor, Command, Decision, Event, RequestBody, command::TemplateChange},
+    registry::{
+        Actor, Command, Decision, Event, RequestBody,
+        command::{Distrust, TemplateChange},
+    },
     rejection::Rejection,
     template::{DraftValue, TemplateDraft},
 };
@@ -118,7 +121,7 @@ fn f28_a_verification_code_is_for_one_ca_once_and_expires() {
     world.grant(Command::IssueCaCode { ca: id("own") });
     let proof = own.device(&world.code("own")).der;
     world.grant(verify("own", &proof));
-    world.grant(Command::DeleteCa { ca: id("own") });
+    world.delete_ca("own");
     world.grant(Command::UploadCa { ca: id("own"), space: id("acme"), der: own.der });
     assert_eq!(world.word(verify("own", &proof)), "proof_wrong_code", "a proof is not good twice");
 }
@@ -219,7 +222,7 @@ fn a_connector_cannot_give_commands_nor_speak_for_another_certificate() {
     world.put_in_force("t", cn_template("meter"), "acme-ca");
     let leaf = authorities()[0].device("dev1");
     let actor = Actor::Certificate(leaf.facts.sha256);
-    let command = RequestBody::Command(Command::DeleteCa { ca: id("acme-ca") });
+    let command = RequestBody::Command(Command::DeleteCa { ca: id("acme-ca"), distrust: Distrust::No });
     assert_eq!(word(&world.ask(actor, command).outcome), "invalid_field");
     let connect = RequestBody::CertificateConnect { chain: vec![leaf.der.clone()], claimed: None };
     assert_eq!(word(&world.ask(Actor::Certificate([0; 32]), connect.clone()).outcome), "invalid_field");

@@ -5,7 +5,7 @@
 
 mod steps;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -13,6 +13,10 @@ use self::steps::{CAS, DEVICES, PRODUCTS, SPACES, Step, TEMPLATES, create_space,
 use super::world::{Leaf, World, any, authorities, details, id, standard, word};
 use crate::{
     authenticate::Verdict,
+    certificate::{
+        authority,
+        path::{ChainCertificate, Proven},
+    },
     ids::{DeviceId, Fingerprint},
     limits,
     registry::{
@@ -30,19 +34,20 @@ struct Stage {
 #[derive(Clone)]
 struct Session {
     leaf: usize,
-    ca: String,
+    path: Proven,
     connect: (String, Option<String>),
     device: String,
 }
 
 fn leaves() -> Vec<Leaf> {
     use rcgen::DnType::CommonName;
-    let [acme, globex] = authorities();
+    let [acme, globex, line] = authorities();
     vec![
         acme.issue(&[(CommonName, "a")], (2025, 1)),
         acme.issue(&[(CommonName, "a")], (2026, 1)),
         acme.issue(&[(CommonName, "b")], (2025, 1)),
         globex.issue(&[(CommonName, "a")], (2026, 1)),
+        line.issue(&[(CommonName, "a")], (2027, 1)),
     ]
 }
 
@@ -75,6 +80,7 @@ impl Stage {
 
     fn take(&mut self, step: &Step) {
         let (events, sessions) = (self.world.history.len(), self.sessions.clone());
+        let before = self.world.registry.clone();
         match step {
             Step::Command(command) => self.command(self.resolve(command.clone())),
             Step::Prove(ca) => self.prove(*ca),
@@ -87,6 +93,7 @@ impl Stage {
         }
         whole(&self.world.registry);
         let happened = self.world.history[events..].to_vec();
+        happened.iter().for_each(|event| self.check_replacement(&before, event));
         for session in sessions {
             self.check_session(&session, &happened);
         }
@@ -107,40 +114,70 @@ impl Stage {
     }
 
     fn prove(&mut self, ca: usize) {
-        let (ca, _, certificate) = CAS[ca];
-        let awaited = self.world.registry.configuration.cas.get(&id(ca)).map(|ca| ca.status.clone());
-        let Some(CaStatus::AwaitingProof { code, .. }) = awaited else { return };
-        let proof = authorities()[certificate / 2].device(&code).der;
-        let _ = self.world.command(Command::VerifyCa { ca: id(ca), proof });
+        let ca = id(CAS[ca].0);
+        let Some(entry) = self.world.registry.configuration.cas.get(&ca) else { return };
+        let CaStatus::AwaitingProof { code, .. } = &entry.status else { return };
+        let holder = authorities().iter().find(|holder| holder.name_and_key_sha256() == entry.name_and_key_sha256).unwrap();
+        let proof = holder.device(code).der;
+        let _ = self.world.command(Command::VerifyCa { ca, proof });
     }
 
     /// The connector's way: prove, authenticate, ask if there is something to ask, authenticate again.
     fn connect(&mut self, leaf: usize, named: Option<usize>) {
         let certificate = self.leaves[leaf].clone();
         let trust = self.world.registry.configuration.trust_store();
-        let Ok(proven) = trust.prove(&[&certificate.der], self.world.now) else { return };
-        let ca = proven.ca.to_string();
+        let chain = certificate.chain();
+        let chain: Vec<&[u8]> = chain.iter().map(|der| &**der).collect();
+        let Ok(proven) = trust.prove(&chain, self.world.now) else { return };
         let connect = named.map_or_else(any, |device| standard(DEVICES[device]));
-        let mut verdict = self.world.authenticate(&certificate, &ca, &connect);
+        let mut verdict = self.world.authenticate_by(&certificate, &proven, &connect);
         if let Verdict::Register { derived, claimed } = verdict {
             let granted = self.world.connect_as(&certificate, claimed).outcome.is_ok();
-            verdict = self.world.authenticate(&certificate, &ca, &connect);
+            verdict = self.world.authenticate_by(&certificate, &proven, &connect);
             if granted {
                 let Verdict::Accept(recognised) = &verdict else { panic!("granted, and then {verdict:?}") };
                 assert_eq!(recognised.device, derived, "the registrar makes the device that the edge foresaw");
             }
         }
         if let Verdict::Accept(recognised) = verdict {
-            self.check_right(&certificate, &ca, &recognised.device);
+            self.check_right(&certificate, &proven, &recognised.device);
+            let trusted = |above: &ChainCertificate| !self.distrusted().contains(&above.name_and_key_sha256);
+            assert!(proven.chain.iter().all(trusted), "f19: a path through a distrusted CA");
             let device = recognised.device.to_string();
-            self.sessions.push(Session { leaf, ca, connect, device });
+            self.sessions.push(Session { leaf, path: proven, connect, device });
         }
     }
 
+    /// The CAs that a deletion with distrust was the last word on, read from the history again.
+    fn distrusted(&self) -> HashSet<[u8; 32]> {
+        let (mut uploaded, mut distrusted, mut spaces) = (HashMap::new(), HashMap::new(), HashSet::new());
+        for event in &self.world.history {
+            match event {
+                Event::SpaceCreated { space, .. } => _ = spaces.insert(space),
+                Event::SpaceDeleted { space } => _ = spaces.remove(space),
+                Event::CaUploaded { ca, space, certificate, .. } => {
+                    uploaded.insert(ca, (space, certificate.name_and_key_sha256));
+                }
+                Event::CaVerified { ca } => {
+                    let (space, name_and_key) = uploaded[ca];
+                    if distrusted.get(&name_and_key).is_some_and(|by| *by == space || !spaces.contains(by)) {
+                        distrusted.remove(&name_and_key);
+                    }
+                }
+                Event::CaDeleted { ca, distrust: true } => {
+                    let (space, name_and_key) = uploaded[ca];
+                    distrusted.insert(name_and_key, space);
+                }
+                _ => {}
+            }
+        }
+        distrusted.into_keys().collect()
+    }
+
     /// Said again in other words: who is let in is live, not frozen, has this certificate active, alone, and in one space.
-    fn check_right(&self, leaf: &Leaf, ca: &str, device: &DeviceId) {
+    fn check_right(&self, leaf: &Leaf, path: &Proven, device: &DeviceId) {
         let registry = &self.world.registry;
-        let ca = &registry.configuration.cas[&id(ca)];
+        let ca = &registry.configuration.cas[&path.ca];
         assert!(ca.is_verified() && ca.is_valid_at(self.world.now));
         let Some(DeviceEntry::Live(found)) = registry.entry(device) else { panic!("{device} is not live") };
         assert!(!found.frozen && found.space == ca.space);
@@ -150,11 +187,25 @@ impl Stage {
         assert!(registry.holder(&leaf.sha256()).is_none_or(|holder| holder == *device));
     }
 
+    /// Who holds the key of the new certificate's issuer held that of the old one's, whatever the ids of CA certificates say.
+    fn check_replacement(&self, before: &Registry, event: &Event) {
+        let Event::DeviceCertificateReplaced { device, certificate } = event else { return };
+        let issuer = |sha256: &[u8; 32]| {
+            let leaf = self.leaves.iter().find(|leaf| leaf.facts.sha256 == *sha256).unwrap();
+            authorities().iter().position(|authority| authority::signed(&authority.der, &leaf.der))
+        };
+        let Some(DeviceEntry::Live(device)) = before.entry(device) else { panic!("{device} was not live") };
+        let Some(Fingerprint::Sha256(old)) = device.credential.pins().next().map(|pin| pin.fingerprint) else {
+            panic!("a typed SHA-1 was replaced")
+        };
+        assert_eq!(issuer(&old), issuer(&certificate.sha256), "f18: another CA's certificate replaced a pin");
+    }
+
     /// A session that lost its right is among those that the events affect; one that keeps it would be let in again.
     fn check_session(&self, session: &Session, happened: &[Event]) {
         let leaf = &self.leaves[session.leaf];
         let lost = lost(&self.world, &self.leaves, session);
-        let verdict = self.world.authenticate(leaf, &session.ca, &session.connect);
+        let verdict = self.world.authenticate_by(leaf, &session.path, &session.connect);
         let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
         assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
         let device = id(&session.device);
@@ -182,7 +233,7 @@ impl Stage {
 }
 
 fn lost(world: &World, leaves: &[Leaf], session: &Session) -> Option<crate::refusal::Refusal> {
-    world.lost_right(&leaves[session.leaf], &session.ca, &session.connect, &session.device)
+    world.lost_right_by(&leaves[session.leaf], &session.path, &session.connect, &session.device)
 }
 
 /// What is true of every registry that only decisions have made.
@@ -209,6 +260,8 @@ fn whole(registry: &Registry) {
         let twins = configuration.cas.values().filter(|other| other.name_and_key_sha256 == ca.name_and_key_sha256);
         let elsewhere = twins.filter(|other| other.is_verified() && other.space != ca.space).count();
         assert!(!ca.is_verified() || elsewhere == 0, "f18: one CA is verified in one space");
+        let distrusted = configuration.is_distrusted(&ca.name_and_key_sha256);
+        assert!(!ca.is_verified() || !distrusted, "a distrusted CA has no verified certificate");
     }
     let spaces = configuration.spaces.values().map(|space| (&space.id, &space.policies));
     let products = configuration.products.values().map(|product| (&product.space, &product.policies));

@@ -6,15 +6,19 @@ use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa
 
 use crate::{
     authenticate::{Identification, Verdict, authenticate, lost_right},
-    certificate::{CertificateFacts, SubjectAttribute},
+    certificate::{
+        CertificateFacts, SubjectAttribute,
+        authority::examine,
+        path::{ChainCertificate, Proven},
+    },
     fleet::{AvailabilityRules, Edition, Instance},
     ids::{CaId, DeviceId, Fingerprint, Incarnation, NodeId, PolicyId, ProductId, SpaceId},
     refusal::Refusal,
     registry::{
         Actor, CaStatus, CheckedDecision, Command, Context, Decision, Event, ProductDetails, Registry, Request, RequestBody,
-        command::TemplateChange,
+        command::{Distrust, TemplateChange},
         decide,
-        event::{DeclaredCredential, DeviceProfile},
+        event::{CaCertificate, DeclaredCredential, DeviceProfile},
     },
     rejection::Rejection,
     template::{DraftValue, TemplateDraft},
@@ -38,11 +42,24 @@ pub(crate) struct Authority {
     params: CertificateParams,
     key: Arc<KeyPair>,
     pub(crate) der: Box<[u8]>,
+    /// What its devices present beside their own certificates.
+    above: Vec<Box<[u8]>>,
 }
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
         Self::certified(params(&[(DnType::CommonName, name)], (2025, 1)), Arc::new(KeyPair::generate().unwrap()), 2040)
+    }
+
+    /// A certificate of another CA, signed by this one.
+    pub(crate) fn signs(&self, other: &Self) -> Box<[u8]> {
+        let issuer = Issuer::from_params(&self.params, &*self.key);
+        other.params.signed_by(&*other.key, &issuer).unwrap().der().to_vec().into()
+    }
+
+    /// Which CA it is.
+    pub(crate) fn name_and_key_sha256(&self) -> [u8; 32] {
+        examine(&self.der, NOW).unwrap().name_and_key_sha256
     }
 
     /// The certificate that this one is a renewal of: same name and key, good for less long.
@@ -55,7 +72,14 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let der = params.self_signed(&*key).unwrap().der().to_vec().into();
-        Self { params, key, der }
+        Self { params, key, der, above: Vec::new() }
+    }
+
+    /// A CA whose certificate this one has signed.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let below = Self::new(name);
+        let der = self.signs(&below);
+        Self { above: vec![der.clone()], der, ..below }
     }
 
     /// A certificate for `subject`, valid from the first of a month until 2030.
@@ -63,7 +87,7 @@ impl Authority {
         let issuer = Issuer::from_params(&self.params, &*self.key);
         let der: Box<[u8]> = params(subject, from).signed_by(leaf_key(), &issuer).unwrap().der().to_vec().into();
         let facts = CertificateFacts::from_der(&der).unwrap();
-        Leaf { der, facts }
+        Leaf { der, facts, above: self.above.clone() }
     }
 
     /// The certificate of the device whose CN is `name`, from 2026.
@@ -94,9 +118,15 @@ fn leaf_key() -> &'static KeyPair {
 pub(crate) struct Leaf {
     pub(crate) der: Box<[u8]>,
     pub(crate) facts: CertificateFacts,
+    /// What is presented with it.
+    pub(crate) above: Vec<Box<[u8]>>,
 }
 
 impl Leaf {
+    pub(crate) fn chain(&self) -> Vec<Box<[u8]>> {
+        [self.der.clone()].into_iter().chain(self.above.iter().cloned()).collect()
+    }
+
     pub(crate) fn sha256(&self) -> Fingerprint {
         Fingerprint::Sha256(self.facts.sha256)
     }
@@ -106,10 +136,14 @@ impl Leaf {
     }
 }
 
-/// Two CAs that never change, made once: keys are slow to make.
-pub(crate) fn authorities() -> &'static [Authority; 2] {
-    static AUTHORITIES: OnceLock<[Authority; 2]> = OnceLock::new();
-    AUTHORITIES.get_or_init(|| [Authority::new("acme devices"), Authority::new("globex devices")])
+/// Two CAs that never change, and one below the first, made once: keys are slow to make.
+pub(crate) fn authorities() -> &'static [Authority; 3] {
+    static AUTHORITIES: OnceLock<[Authority; 3]> = OnceLock::new();
+    AUTHORITIES.get_or_init(|| {
+        let acme = Authority::new("acme devices");
+        let line = acme.below("acme line");
+        [acme, Authority::new("globex devices"), line]
+    })
 }
 
 /// CONNECT in the standard form, as text.
@@ -163,7 +197,7 @@ impl World {
                 world.grant(Command::CreateProduct { space: id(space), product, details: details() });
             }
         }
-        let [acme, globex] = authorities();
+        let [acme, globex, _] = authorities();
         world.verified_ca("acme-ca", "acme", acme);
         world.verified_ca("globex-ca", "globex", globex);
         world
@@ -216,21 +250,24 @@ impl World {
     }
 
     pub(crate) fn connect_as(&mut self, leaf: &Leaf, claimed: Option<DeviceId>) -> CheckedDecision {
-        let body = RequestBody::CertificateConnect { chain: vec![leaf.der.clone()], claimed };
+        let body = RequestBody::CertificateConnect { chain: leaf.chain(), claimed };
         self.ask(Actor::Certificate(leaf.facts.sha256), body)
     }
 
     pub(crate) fn authenticate(&self, leaf: &Leaf, ca: &str, connect: &(String, Option<String>)) -> Verdict {
+        self.authenticate_by(leaf, &self.path(ca), connect)
+    }
+
+    pub(crate) fn authenticate_by(&self, leaf: &Leaf, path: &Proven, connect: &(String, Option<String>)) -> Verdict {
         let identification = Identification { client_id: &connect.0, user_name: connect.1.as_deref() };
-        let (configuration, ca) = (&self.registry.configuration, id(ca));
-        let availability = AvailabilityRules::default();
+        let (configuration, availability) = (&self.registry.configuration, AvailabilityRules::default());
         authenticate(
             configuration,
             &self.registry,
             &self.instance,
             &availability,
             &leaf.facts,
-            &ca,
+            path,
             &identification,
             self.now,
         )
@@ -243,9 +280,36 @@ impl World {
         connect: &(String, Option<String>),
         device: &str,
     ) -> Option<Refusal> {
+        self.lost_right_by(leaf, &self.path(ca), connect, device)
+    }
+
+    pub(crate) fn lost_right_by(
+        &self,
+        leaf: &Leaf,
+        path: &Proven,
+        connect: &(String, Option<String>),
+        device: &str,
+    ) -> Option<Refusal> {
         let identification = Identification { client_id: &connect.0, user_name: connect.1.as_deref() };
-        let (configuration, ca) = (&self.registry.configuration, id(ca));
-        lost_right(configuration, &self.registry, &leaf.facts, &ca, &identification, &id(device), self.now)
+        let configuration = &self.registry.configuration;
+        lost_right(configuration, &self.registry, &leaf.facts, path, &identification, &id(device), self.now)
+    }
+
+    /// The path of a device certificate that the CA certificate which had this id last has signed, whatever became of it.
+    pub(crate) fn path(&self, ca: &str) -> Proven {
+        let uploaded = self.history.iter().rev().find_map(|event| match event {
+            Event::CaUploaded { ca: uploaded, certificate, .. } if uploaded.as_str() == ca => Some(certificate),
+            _ => None,
+        });
+        let CaCertificate { sha256, name_and_key_sha256, not_before, not_after, .. } = uploaded.unwrap();
+        let certificate =
+            ChainCertificate { name_and_key_sha256: *name_and_key_sha256, not_before: *not_before, not_after: *not_after };
+        Proven { ca: id(ca), ca_sha256: *sha256, v1: false, chain: vec![certificate] }
+    }
+
+    /// Deletes a CA certificate and nothing else.
+    pub(crate) fn delete_ca(&mut self, ca: &str) {
+        self.grant(Command::DeleteCa { ca: id(ca), distrust: Distrust::No });
     }
 
     pub(crate) fn verified_ca(&mut self, ca: &str, space: &str, authority: &Authority) {

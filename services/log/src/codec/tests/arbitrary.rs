@@ -12,7 +12,7 @@ use rollcall_domain::{
     policy::{Action, Effect, Statement},
     registry::{
         Actor, Command, Event, ProductDetails, Request, RequestBody, Slot,
-        command::TemplateChange,
+        command::{Distrust, TemplateChange},
         event::{
             CaCertificate, DeclaredCredential, DeviceProfile, PathProof, PolicyTarget, PresentedCertificate,
             RetirementReason,
@@ -430,7 +430,8 @@ fn configuration_command() -> impl Strategy<Value = Command> {
             template,
             self_registration
         }),
-        id().prop_map(|ca| Command::DeleteCa { ca }),
+        (id(), prop_oneof![Just(Distrust::No), Just(Distrust::Yes), Just(Distrust::UnlessRenewed)])
+            .prop_map(|(ca, distrust)| Command::DeleteCa { ca, distrust }),
     ]
 }
 

@@ -14,7 +14,10 @@ use crate::files::{Fault, decode, encode, id};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateRow {
     pub(crate) device: DeviceId,
+    /// The CA certificate that proved it, by the id that it had.
     pub(crate) ca: CaId,
+    /// The CAs above it, by name and key, nearest first; that of `ca` comes last.
+    pub(crate) path: Vec<[u8; 32]>,
     pub(crate) sha256: [u8; 32],
     pub(crate) sha1: Option<[u8; 20]>,
     pub(crate) common_name: Box<str>,
@@ -25,6 +28,7 @@ pub(crate) struct CertificateRow {
 struct StoredCertificate<'a> {
     device: &'a str,
     ca: &'a str,
+    path: Vec<[u8; 32]>,
     sha256: [u8; 32],
     sha1: Option<[u8; 20]>,
     common_name: &'a str,
@@ -36,6 +40,7 @@ pub(crate) fn encode_certificate(row: &CertificateRow) -> Result<Vec<u8>, Fault>
     encode(&StoredCertificate {
         device: row.device.as_str(),
         ca: row.ca.as_str(),
+        path: row.path.clone(),
         sha256: row.sha256,
         sha1: row.sha1,
         common_name: &row.common_name,
@@ -49,6 +54,7 @@ pub(crate) fn decode_certificate(bytes: &[u8]) -> Result<CertificateRow, Fault> 
     Ok(CertificateRow {
         device: id(stored.device)?,
         ca: id(stored.ca)?,
+        path: stored.path,
         sha256: stored.sha256,
         sha1: stored.sha1,
         common_name: stored.common_name.into(),

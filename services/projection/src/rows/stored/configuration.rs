@@ -7,7 +7,7 @@ use rollcall_domain::{
     certificate::SubjectAttribute,
     ids::Position,
     policy::{Action, Effect, Policy, Statement},
-    registry::{Ca, CaStatus, Configuration, Product, ProductDetails, Space, Template},
+    registry::{Ca, CaStatus, Configuration, Distrusted, Product, ProductDetails, Space, Template},
     template::{OnCertificateChange, TemplateBody, Value},
     time::Timestamp,
 };
@@ -28,6 +28,8 @@ struct StoredConfiguration<'a> {
     templates: Vec<StoredTemplate<'a>>,
     #[serde(borrow)]
     cas: Vec<StoredCa<'a>>,
+    #[serde(borrow)]
+    distrusted: Vec<StoredDistrusted<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,6 +130,15 @@ enum StoredCaStatus<'a> {
     Verified { at_ms: i64 },
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredDistrusted<'a> {
+    name_and_key_sha256: [u8; 32],
+    space: &'a str,
+    ca: &'a str,
+    cn_name: &'a str,
+    since_ms: i64,
+}
+
 /// Encodes a configuration that the record at `applied` was the last to change.
 pub(crate) fn encode_configuration(applied: Position, configuration: &Configuration) -> Result<Vec<u8>, Fault> {
     encode(&StoredConfiguration {
@@ -137,6 +148,7 @@ pub(crate) fn encode_configuration(applied: Position, configuration: &Configurat
         policies: configuration.policies.values().map(stored_policy).collect(),
         templates: configuration.templates.values().map(stored_template).collect(),
         cas: configuration.cas.values().map(stored_ca).collect(),
+        distrusted: configuration.distrusted.iter().map(|(ca, distrusted)| stored_distrusted(*ca, distrusted)).collect(),
     })
 }
 
@@ -163,6 +175,9 @@ pub(crate) fn decode_configuration(bytes: &[u8]) -> Result<(Position, Configurat
     for ca in stored.cas.iter().map(ca) {
         let ca = ca?;
         configuration.cas.insert(ca.id.clone(), ca);
+    }
+    for stored in &stored.distrusted {
+        configuration.distrusted.insert(stored.name_and_key_sha256, distrusted(stored)?);
     }
     Ok((Position(stored.applied), configuration))
 }
@@ -368,5 +383,24 @@ fn ca(stored: &StoredCa<'_>) -> Result<Ca, Fault> {
         template: stored.template.map(id).transpose()?,
         self_registration: stored.self_registration,
         created_at: Timestamp::from_unix_ms(stored.created_at_ms),
+    })
+}
+
+fn stored_distrusted(name_and_key_sha256: [u8; 32], distrusted: &Distrusted) -> StoredDistrusted<'_> {
+    StoredDistrusted {
+        name_and_key_sha256,
+        space: distrusted.space.as_str(),
+        ca: distrusted.ca.as_str(),
+        cn_name: &distrusted.cn_name,
+        since_ms: distrusted.since.unix_ms(),
+    }
+}
+
+fn distrusted(stored: &StoredDistrusted<'_>) -> Result<Distrusted, Fault> {
+    Ok(Distrusted {
+        space: id(stored.space)?,
+        ca: id(stored.ca)?,
+        cn_name: stored.cn_name.into(),
+        since: Timestamp::from_unix_ms(stored.since_ms),
     })
 }

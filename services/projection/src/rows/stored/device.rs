@@ -55,27 +55,21 @@ struct StoredDevice<'a> {
     tags: Vec<(&'a str, &'a str)>,
     #[serde(borrow)]
     policies: Vec<&'a str>,
-    #[serde(borrow)]
-    credential: StoredCredential<'a>,
+    credential: StoredCredential,
     frozen: bool,
     registered_at_ms: i64,
 }
 
 #[derive(Serialize, Deserialize)]
-enum StoredCredential<'a> {
+enum StoredCredential {
     Secret,
-    Certificates {
-        #[serde(borrow)]
-        primary: Option<StoredPin<'a>>,
-        #[serde(borrow)]
-        secondary: Option<StoredPin<'a>>,
-    },
+    Certificates { primary: Option<StoredPin>, secondary: Option<StoredPin> },
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredPin<'a> {
+struct StoredPin {
     fingerprint: StoredFingerprint,
-    ca: Option<&'a str>,
+    ca_name_and_key_sha256: Option<[u8; 32]>,
     not_before_ms: Option<i64>,
     active: bool,
 }
@@ -123,7 +117,7 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
             extension_info: stored.extension_info.map(Into::into),
             tags: stored.tags.iter().map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() }).collect(),
             policies: stored.policies.iter().map(|policy| id(policy)).collect::<Result<_, _>>()?,
-            credential: credential(stored.credential)?,
+            credential: credential(stored.credential),
             frozen: stored.frozen,
             registered_at: Timestamp::from_unix_ms(stored.registered_at_ms),
         }),
@@ -132,7 +126,7 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
     Ok(Row { applied: Position(row.applied), created: Position(row.created), certificates, entry })
 }
 
-fn stored_credential(credential: &Credential) -> StoredCredential<'_> {
+fn stored_credential(credential: &Credential) -> StoredCredential {
     match credential {
         Credential::Secret => StoredCredential::Secret,
         Credential::Certificates { primary, secondary } => StoredCredential::Certificates {
@@ -142,35 +136,35 @@ fn stored_credential(credential: &Credential) -> StoredCredential<'_> {
     }
 }
 
-fn stored_pin(pin: &Pin) -> StoredPin<'_> {
+fn stored_pin(pin: &Pin) -> StoredPin {
     StoredPin {
         fingerprint: match pin.fingerprint {
             Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
             Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
         },
-        ca: pin.ca.as_ref().map(|ca| ca.as_str()),
+        ca_name_and_key_sha256: pin.ca_name_and_key_sha256,
         not_before_ms: pin.not_before.map(Timestamp::unix_ms),
         active: pin.active,
     }
 }
 
-fn credential(stored: StoredCredential<'_>) -> Result<Credential, Fault> {
-    Ok(match stored {
+fn credential(stored: StoredCredential) -> Credential {
+    match stored {
         StoredCredential::Secret => Credential::Secret,
         StoredCredential::Certificates { primary, secondary } => {
-            Credential::Certificates { primary: primary.map(pin).transpose()?, secondary: secondary.map(pin).transpose()? }
+            Credential::Certificates { primary: primary.map(pin), secondary: secondary.map(pin) }
         }
-    })
+    }
 }
 
-fn pin(stored: StoredPin<'_>) -> Result<Pin, Fault> {
-    Ok(Pin {
+fn pin(stored: StoredPin) -> Pin {
+    Pin {
         fingerprint: match stored.fingerprint {
             StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
             StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
         },
-        ca: stored.ca.map(id).transpose()?,
+        ca_name_and_key_sha256: stored.ca_name_and_key_sha256,
         not_before: stored.not_before_ms.map(Timestamp::from_unix_ms),
         active: stored.active,
-    })
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
     ids::{DeviceId, Fingerprint, Position},
-    registry::{DeviceEntry, Pin, event::PresentedCertificate, evolve::evolve_device},
+    registry::{Configuration, DeviceEntry, Pin, event::PresentedCertificate, evolve::evolve_device},
 };
 use rollcall_log::codec::AnyEvent;
 
@@ -30,28 +30,35 @@ struct Life {
     entry: Option<DeviceEntry>,
     created: Position,
     updated: Position,
-    certificates: Vec<(Position, PresentedCertificate)>,
+    certificates: Vec<(Position, PresentedCertificate, Vec<[u8; 32]>)>,
 }
 
 impl Oracle {
     pub(super) fn of(history: &History, until: Position) -> Self {
         let mut oracle = Self::default();
         let mut lives: BTreeMap<DeviceId, Life> = BTreeMap::new();
+        let mut configuration = Configuration::default();
         for (record, position) in history.records.iter().zip(1..=until.0).map(|(record, n)| (record, Position(n))) {
             let AnyEvent::Registry(event) = &record.event else { panic!("only registry events here") };
-            let Some(id) = event.device() else { continue };
+            let Some(id) = event.device() else {
+                configuration.evolve(event, record.time);
+                continue;
+            };
             oracle.history.entry(id.clone()).or_default().insert(0, position);
             let nobody = Life { entry: None, created: position, updated: position, certificates: Vec::new() };
             let mut life = lives.remove(id).unwrap_or(nobody);
-            life.entry = evolve_device(life.entry, event, record.time);
+            life.entry = evolve_device(life.entry, event, &configuration, record.time);
             life.updated = position;
             let pins = pins(life.entry.as_ref());
-            life.certificates.retain(|(_, known)| pins.iter().any(|pin| is_of(pin, known)));
+            life.certificates.retain(|(_, known, _)| pins.iter().any(|pin| is_of(pin, known)));
             if let Some(brought) = presented(event)
-                && pins.iter().any(|pin| is_of(pin, brought) && pin.ca.as_ref() == Some(&brought.ca))
-                && !life.certificates.iter().any(|(_, known)| known.sha256 == brought.sha256)
+                && pins.iter().any(|pin| is_of(pin, brought) && pin.not_before == Some(brought.not_before))
+                && !life.certificates.iter().any(|(_, known, _)| known.sha256 == brought.sha256)
             {
-                life.certificates.push((position, brought.clone()));
+                let by_id = configuration.cas.get(&brought.ca).map(|ca| ca.name_and_key_sha256);
+                let recorded = brought.proof.iter().flat_map(|proof| &proof.chain).map(|above| above.name_and_key_sha256);
+                let path = recorded.chain(by_id.filter(|_| brought.proof.is_none())).collect();
+                life.certificates.push((position, brought.clone(), path));
             }
             if life.entry.is_some() {
                 lives.insert(id.clone(), life);
@@ -66,7 +73,7 @@ impl Oracle {
     fn add(&mut self, life: Life) {
         let pins = pins(life.entry.as_ref());
         let Some(DeviceEntry::Live(device)) = life.entry else { return };
-        for (position, brought) in life.certificates {
+        for (position, brought, path) in life.certificates {
             let facts = CertificateFacts::from_der(&brought.der).ok();
             let common_name = facts.as_ref().and_then(|facts| facts.attribute(SubjectAttribute::CommonName).ok());
             self.certificates.push(ListedCertificate {
@@ -74,6 +81,7 @@ impl Oracle {
                 device: device.id.clone(),
                 space: device.space.clone(),
                 ca: brought.ca.clone(),
+                path,
                 sha256: brought.sha256,
                 sha1: facts.as_ref().map(|facts| facts.sha1),
                 common_name: common_name.unwrap_or_default().into(),

@@ -123,9 +123,10 @@ fn certificates(view: &DirectoryView, oracle: &Oracle) {
             assert_eq!(found, wanted, "{query:?}");
         }
     }
-    for n in 0..3 {
-        let of_ca: Vec<_> = newest_first().filter(|known| known.ca == history::ca(n)).cloned().collect();
-        assert_eq!(view.devices_of_ca(&history::ca(n), None, 1000), Some(of_ca));
+    for n in 0..history::NAMES_AND_KEYS + 1 {
+        let ca = history::name_and_key(n);
+        let below: Vec<_> = newest_first().filter(|known| known.path.contains(&ca)).cloned().collect();
+        assert_eq!(view.certificates_below(&ca, None, 1000), Some(below));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     ids::{DeviceId, Fingerprint},
     registry::{
         Command, Slot,
-        command::TemplateChange,
+        command::{Distrust, TemplateChange},
         event::{DeclaredCredential, PolicyTarget},
     },
     template::{DraftValue, TemplateDraft},
@@ -19,14 +19,16 @@ pub(super) const PRODUCTS: [&str; 2] = ["p0", "p1"];
 pub(super) const DEVICES: [&str; 4] = ["p0_a", "p0_b", "p1_a", "a"];
 const POLICIES: [&str; 3] = ["x0", "x1", "x2"];
 pub(super) const TEMPLATES: [&str; 4] = ["t0", "t1", "t2", "t3"];
-/// CA certificate id, space, and which certificate: 0 acme, 1 acme before its renewal, 2 globex. Acme is in both spaces.
-pub(super) const CAS: [(&str, &str, usize); 4] = [("c0", "s0", 0), ("c1", "s0", 1), ("c2", "s1", 0), ("c3", "s1", 2)];
+/// CA certificate id, space, and which certificate it has when it is not another's: 0 acme, 1 acme before its renewal, 2 globex,
+/// 3 the one below acme. Acme is in both spaces.
+pub(super) const CAS: [(&str, &str, usize); 5] =
+    [("c0", "s0", 0), ("c1", "s0", 1), ("c2", "s1", 0), ("c3", "s1", 2), ("c4", "s0", 3)];
 
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a hundred of them at a time")]
 pub(super) enum Step {
     Command(Command),
-    /// Prove possession of a CA key with the code that is awaited.
+    /// Prove possession of a CA's key with the code that is awaited.
     Prove(usize),
     /// A device connects, naming that device in the standard form or nothing in particular.
     Connect(usize, Option<usize>),
@@ -51,9 +53,9 @@ pub(super) fn draft(n: usize) -> TemplateDraft {
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (0..4usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Connect(leaf, named)),
-        2 => (0..4usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Event(leaf, named)),
-        4 => (0..4usize).prop_map(Step::Prove),
+        12 => (0..5usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Connect(leaf, named)),
+        2 => (0..5usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Event(leaf, named)),
+        4 => (0..5usize).prop_map(Step::Prove),
         1 => (1..30i64).prop_map(Step::Wait),
         8 => ca_command().prop_map(Step::Command),
         4 => device_command().prop_map(Step::Command),
@@ -68,12 +70,14 @@ fn ca_command() -> impl Strategy<Value = Command> {
         Just(TemplateChange::Unbind)
     ];
     prop_oneof![
-        4 => (0..4usize).prop_map(|c| Command::UploadCa { ca: id(CAS[c].0), space: id(CAS[c].1), der: der(CAS[c].2) }),
-        1 => (0..4usize).prop_map(|c| Command::IssueCaCode { ca: id(CAS[c].0) }),
-        6 => (0..4usize, change, proptest::option::of(proptest::bool::weighted(0.8))).prop_map(|(c, template, on)| {
+        4 => (0..5usize).prop_map(|c| Command::UploadCa { ca: id(CAS[c].0), space: id(CAS[c].1), der: der(CAS[c].2) }),
+        2 => (0..5usize, 0..4usize)
+            .prop_map(|(c, n)| Command::UploadCa { ca: id(CAS[c].0), space: id(CAS[c].1), der: der(n) }),
+        1 => (0..5usize).prop_map(|c| Command::IssueCaCode { ca: id(CAS[c].0) }),
+        6 => (0..5usize, change, proptest::option::of(proptest::bool::weighted(0.8))).prop_map(|(c, template, on)| {
             Command::ConfigureCa { ca: id(CAS[c].0), template, self_registration: on }
         }),
-        1 => (0..4usize).prop_map(|c| Command::DeleteCa { ca: id(CAS[c].0) }),
+        2 => (0..5usize, distrust()).prop_map(|(c, distrust)| Command::DeleteCa { ca: id(CAS[c].0), distrust }),
         2 => (0..4usize).prop_map(|t| Command::CreateTemplate {
             template: id(TEMPLATES[t]),
             name: TEMPLATES[t].into(),
@@ -90,12 +94,17 @@ fn ca_command() -> impl Strategy<Value = Command> {
 }
 
 fn der(n: usize) -> Box<[u8]> {
-    let [acme, globex] = authorities();
+    let [acme, globex, line] = authorities();
     match n {
         0 => acme.der.clone(),
         1 => acme.before_renewal().der,
-        _ => globex.der.clone(),
+        2 => globex.der.clone(),
+        _ => line.der.clone(),
     }
+}
+
+fn distrust() -> impl Strategy<Value = Distrust> {
+    prop_oneof![Just(Distrust::No), Just(Distrust::Yes), Just(Distrust::UnlessRenewed)]
 }
 
 /// A fingerprint of one of the leaves, by its place; resolved when the step is taken.

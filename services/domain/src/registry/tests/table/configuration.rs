@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     ids::SpaceId,
-    registry::{Command, command::TemplateChange, event::PolicyTarget},
+    registry::{
+        Command,
+        command::{Distrust, TemplateChange},
+        event::PolicyTarget,
+    },
 };
 
 pub(super) fn commands(table: &mut String) {
@@ -75,7 +79,7 @@ pub(super) fn commands(table: &mut String) {
             },
         ),
         ("delete the template", Command::DeleteTemplate { template: id("t") }),
-        ("delete the CA", Command::DeleteCa { ca: id("third") }),
+        ("delete the CA", Command::DeleteCa { ca: id("third"), distrust: Distrust::No }),
     ];
     cross(table, "Operators' commands about a CA certificate and its template", &states, &commands);
     rest_of_configuration(table);

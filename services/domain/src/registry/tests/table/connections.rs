@@ -11,7 +11,11 @@ use crate::{
     certificate::SubjectAttribute,
     fleet::Edition,
     refusal::Refusal,
-    registry::{Command, Decision, Event, command::TemplateChange, event::DeclaredCredential},
+    registry::{
+        Command, Decision, Event,
+        command::{Distrust, TemplateChange},
+        event::DeclaredCredential,
+    },
     rejection::Rejection,
 };
 
@@ -72,7 +76,7 @@ const DEVICES: [(&str, Furnish); 20] = [
     }),
     ("registered, newer certificate", |world, own| registered(world, &own.newer, "acme-ca")),
     ("registered, older, CA renewed since", |world, own| {
-        world.grant(Command::DeleteCa { ca: id("acme-ca") });
+        world.delete_ca("acme-ca");
         world.verified_ca("acme-old-ca", "acme", &own.before_renewal);
         registered(world, &own.older, "acme-old-ca");
         world.verified_ca("acme-ca", "acme", &authorities()[0]);
@@ -109,7 +113,7 @@ fn freeze(world: &mut World) {
     world.grant(Command::FreezeDevice { device: id(DEVICE) });
 }
 
-const SETTINGS: [(&str, Furnish); 9] = [
+const SETTINGS: [(&str, Furnish); 10] = [
     ("the template derives this device; a certificate change is rejected", |world, _| {
         world.put_in_force("t", cn_template("meter"), "acme-ca");
     }),
@@ -133,7 +137,13 @@ const SETTINGS: [(&str, Furnish); 9] = [
         world.put_in_force("t", cn_template("meter"), "acme-ca");
         world.instance.edition = Edition::Basic;
     }),
-    ("the CA certificate has been deleted", |world, _| world.grant(Command::DeleteCa { ca: id("acme-ca") })),
+    ("the CA certificate has been deleted", |world, _| world.delete_ca("acme-ca")),
+    ("the CA certificate has been deleted with distrust", |world, _| {
+        if world.registry.configuration.cas.contains_key(&id("acme-old-ca")) {
+            world.delete_ca("acme-old-ca");
+        }
+        world.grant(Command::DeleteCa { ca: id("acme-ca"), distrust: Distrust::Yes });
+    }),
     ("the device certificate has expired", |world, _| {
         world.put_in_force("t", cn_template("meter"), "acme-ca");
         world.now = world.now.plus_s(5 * 365 * 24 * 3600);

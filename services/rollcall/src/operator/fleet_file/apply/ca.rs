@@ -17,6 +17,12 @@ impl Contents<'_> {
         let body = json!({ "content": pki::pem(&wanted.der) });
         let path = format!("/apps/{space}/certificates/{}", wanted.id);
         let Some(mut found) = self.requests.declare(&path, &body, place).await? else { return Ok(()) };
+        if found["distrusted"] == true {
+            // Applied again as it was, a file does not undo what somebody decided since.
+            let rule = "the CA is distrusted since a certificate of it was deleted: take it out of the file, or verify it through the API to lift that";
+            self.requests.outcome.faults.push(BrokenRule { place: place.clone(), rule: rule.to_owned() });
+            return Ok(());
+        }
         if found["status"] != true {
             if !self.prove(declared, &found).await? {
                 return Ok(());

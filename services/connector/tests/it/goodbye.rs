@@ -1,0 +1,166 @@
+//! A client that sends its messages and leaves: everything that it sent is stored, whatever its goodbye looks like.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rmqtt_codec::{
+    types::{Publish, QoS},
+    v5::{Disconnect, DisconnectReasonCode, Packet, PublishProperties},
+};
+use rollcall_log::{
+    BackboneError,
+    messages::{Lane, StoredMessage},
+};
+use tokio::{io::AsyncWriteExt, sync::mpsc};
+
+use crate::{
+    client::{Client, within},
+    pki::Identity,
+    world::{Connector, World, instance_id},
+};
+
+const TOPIC: &str = "$oc/devices/truck_0001/sys/messages/up";
+/// More than a window holds, fewer than a burst's share of the rate.
+const COUNT: usize = 90;
+
+fn message(qos: QoS, number: usize) -> Packet {
+    Packet::Publish(Box::new(Publish {
+        dup: false,
+        retain: false,
+        qos,
+        topic: TOPIC.into(),
+        packet_id: (qos == QoS::AtLeastOnce).then(|| std::num::NonZeroU16::new(number as u16 + 1).unwrap()),
+        payload: Bytes::from(number.to_string()),
+        properties: Some(PublishProperties::default()),
+    }))
+}
+
+fn messages(qos: QoS) -> Vec<Packet> {
+    (0..COUNT).map(|number| message(qos, number)).collect()
+}
+
+fn disconnect() -> Packet {
+    Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection))
+}
+
+struct Scene {
+    world: World,
+    device: Identity,
+    connector: Connector,
+    stored: mpsc::Receiver<Result<StoredMessage, BackboneError>>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (world, ca) = World::with_ca().await;
+        let connector = world.connector().await;
+        let stored = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Uplink], None).await.unwrap();
+        Self { world, device: ca.device("0001"), connector, stored }
+    }
+
+    async fn connect(&self) -> Client {
+        self.world.connect(&self.connector, &self.device).await.unwrap()
+    }
+
+    /// Every message is stored, once and in order.
+    async fn all_are_stored(&mut self) {
+        for number in 0..COUNT {
+            let stored = within(self.stored.recv()).await.unwrap().unwrap();
+            assert_eq!(stored.message.payload, number.to_string());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_read_together_with_disconnect_are_stored() {
+    let mut scene = Scene::new().await;
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut client = scene.connect().await;
+        client.send_together(messages(qos).into_iter().chain([disconnect()])).await;
+        drop(client);
+        scene.all_are_stored().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_before_a_connection_that_just_ends_are_stored() {
+    let mut scene = Scene::new().await;
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut client = scene.connect().await;
+        client.send_together(messages(qos)).await;
+        client.tls.get_mut().0.shutdown().await.unwrap();
+        scene.all_are_stored().await;
+        drop(client);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_before_a_reset_are_stored() {
+    let mut scene = Scene::new().await;
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut client = scene.connect().await;
+        client.send_together(messages(qos)).await;
+        client.tls.flush().await.unwrap();
+        // Closed with acknowledgements unread, a socket resets its connection.
+        client.tls.get_mut().0.set_zero_linger().unwrap();
+        drop(client);
+        scene.all_are_stored().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_before_a_violation_are_stored_and_acknowledged() {
+    let mut scene = Scene::new().await;
+    let mut client = scene.connect().await;
+    let violation = message(QoS::ExactlyOnce, 0);
+    let violation = match violation {
+        Packet::Publish(publish) => {
+            Packet::Publish(Box::new(Publish { packet_id: std::num::NonZeroU16::new(999), ..*publish }))
+        }
+        other => other,
+    };
+    client.send_together(messages(QoS::AtLeastOnce).into_iter().chain([violation])).await;
+    scene.all_are_stored().await;
+    for number in 1..=COUNT {
+        match client.receive().await.unwrap() {
+            Packet::PublishAck(ack) => assert_eq!(usize::from(ack.packet_id.get()), number),
+            other => panic!("expected PUBACK {number}, got {other:?}"),
+        }
+    }
+    assert_eq!(client.disconnected().await.0, 0x9b);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_before_a_take_over_are_stored() {
+    let mut scene = Scene::new().await;
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut client = scene.connect().await;
+        client.send_together(messages(qos)).await;
+        let newer = scene.connect().await;
+        scene.all_are_stored().await;
+        drop((client, newer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_before_a_shutdown_are_stored() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut scene = Scene::new().await;
+        let mut client = scene.connect().await;
+        client.send_together(messages(qos)).await;
+        scene.connector.shutdown.cancel();
+        scene.all_are_stored().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_waits_for_a_store_that_fails_at_first() {
+    let mut scene = Scene::new().await;
+    let mut client = scene.connect().await;
+    scene.world.lose_backbone().await;
+    client.send_together(messages(QoS::AtLeastOnce).into_iter().chain([disconnect()])).await;
+    drop(client);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.world.find_backbone();
+    scene.all_are_stored().await;
+}
