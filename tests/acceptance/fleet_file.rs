@@ -374,3 +374,38 @@ fn who_disables_the_operator_of_the_file_ends_its_being_applied() {
     raw::trusted(&target, &device);
     assert_eq!(target.paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"), "devices get in");
 }
+
+/// Whoever declares policies beside the default one is told, before it is applied and whenever it is.
+#[test]
+fn own_policies_beside_the_default_one_are_warned_of() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let policy = "          - id: own\n            statement: [{ effect: ALLOW, actions: [\"iotda:devices:publish\"], resources: [\"topic:own/*\"] }]\n            bind: { products: [truck] }\n";
+    let north = Instance { policies: policy.into(), ..Instance::new("north", &ca.pair.certificate) };
+    let open = fleet::yaml(std::slice::from_ref(&north));
+    let closed = open.replace("- id: vehicles", "- id: vehicles\n        default_policy: none");
+    let file = folder.path().join("checked.yaml");
+    let check = |yaml: &str| {
+        fs::write(&file, yaml).expect("written");
+        let done = Command::new(rollcall()).args(["check-config", "--config"]).arg(&file).output().expect("it starts");
+        assert!(done.status.success(), "a warning is no fault");
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    let said = check(&open);
+    let place = format!("checked.yaml:{}: instances[0].resource_spaces[0].policies[0]: ", line_of(&open, "id: own"));
+    assert!(said.contains(&place) && said.contains("default_policy: none"), "{said}");
+    assert_eq!(check(&closed), "");
+
+    let mut up = Up::start_text(folder, &open, None);
+    let warning = format!("fleet.yaml:{}: instances[0].resource_spaces[0]: policy ", line_of(&open, "id: vehicles"));
+    let warnings = |up: &mut Up| up.process().errors().matches(&warning).count();
+    assert_eq!(warnings(&mut up), 1, "{}", up.process().errors());
+    up.apply_text(&open);
+    assert_eq!(warnings(&mut up), 2, "as long as it is so");
+    up.apply_text(&closed);
+    assert_eq!(warnings(&mut up), 2, "{}", up.process().errors());
+    assert_eq!(up.records_of("north", "PolicyUnbound").len(), 1, "the default policy is unbound where there is to be none");
+    let before = up.records().len();
+    up.apply_text(&closed);
+    assert_eq!(up.records().len(), before, "applied again, it changes nothing");
+}

@@ -32,3 +32,4 @@ mod thousand_instances;
 mod tool;
 mod two_instances;
 mod unwritable_log;
+mod uplinks;

@@ -5,11 +5,12 @@ use rollcall_domain::{
     registry::{Command, event::PolicyTarget},
 };
 use rollcall_harness::{
-    certificates::{Authority, Key},
-    clients::{Paho, PahoOptions, folder},
+    certificates::{Authority, Form, Key},
+    clients::{Paho, PahoOptions, folder, success},
     deployment::Deployment,
-    fleet::Instance,
-    raw::{Raw, Tls},
+    fleet::{Instance, yaml},
+    raw::{self, Raw, Tls},
+    up::Up,
     wait,
     wire::{self, Connect, V311},
 };
@@ -51,7 +52,7 @@ fn f10_policies_allow_deny_and_take_values_as_text() {
                 ("ALLOW", BOTH, r#"["topic:own/${devices.deviceId}/*", "topic:by/${devices.productId}/?"]"#),
                 ("ALLOW", BOTH, r#"["topic:client/${devices.clientId}/*"]"#),
                 ("ALLOW", r#"["iotda:devices:publish"]"#, r#"["topic:up/only"]"#),
-                ("ALLOW", r#"["iotda:devices:subscribe"]"#, r#"["topic:literal/+/#"]"#),
+                ("ALLOW", r#"["iotda:devices:subscribe"]"#, r#"["topic:literal/+/#", "topic:one/?"]"#),
             ],
         ) + &policy("deny", &[("DENY", BOTH, r#"["topic:own/${devices.deviceId}/secret*"]"#)]),
         ..Instance::new("north", &ca.pair.certificate)
@@ -60,7 +61,7 @@ fn f10_policies_allow_deny_and_take_values_as_text() {
     without_default(&deployment);
     let target = deployment.target("north.test", 0);
     let device = ca.quick_device(deployment.folder(), "t1");
-    let options = PahoOptions { client_id: "box".into(), ..PahoOptions::default() };
+    let options = PahoOptions { client_id: "truck_t1".into(), ..PahoOptions::default() };
     let mut paho = target.paho(&device, &options);
     paho.accepted();
     wait::until("the default policy to be gone", || {
@@ -77,7 +78,8 @@ fn f10_policies_allow_deny_and_take_values_as_text() {
         ("by/truck/x", 0),
         ("by/truck/xy", 0x87),
         ("by/car/x", 0x87),
-        ("client/box/x", 0),
+        ("client/truck_t1/x", 0),
+        ("client/t1/x", 0x87),
         ("client/other/x", 0x87),
         ("up/only", 0),
         ("literal/a/b", 0x87),
@@ -94,6 +96,9 @@ fn f10_policies_allow_deny_and_take_values_as_text() {
         ("up/only", 0x87),
         ("literal/+/#", 1),
         ("literal/a/b", 0x87),
+        ("one/x", 1),
+        ("one/+", 0x87),
+        ("one/#", 0x87),
         ("$oc/devices/truck_t1/user/x", 1),
         ("$oc/devices/truck_t2/user/x", 0x87),
         ("$oc/devices/+/user/x", 0x87),
@@ -113,23 +118,79 @@ fn f10_policies_allow_deny_and_take_values_as_text() {
     ] {
         assert_eq!(publish(&mut paho, topic), code, "publish to {topic}");
     }
-    f10_a_client_id_with_wildcards_grants_none(&deployment, &ca);
+    f10_a_client_id_that_is_not_the_devices_grants_none(&deployment, &ca);
     three_one_one_is_acknowledged_and_nobody_gets_it(&deployment, &ca);
 }
 
-/// A client id is whatever the client says: once substituted, it is text.
-fn f10_a_client_id_with_wildcards_grants_none(deployment: &Deployment, ca: &Authority) {
+/// A client id is whatever the client says: another device's, or a wildcard.
+fn f10_a_client_id_that_is_not_the_devices_grants_none(deployment: &Deployment, ca: &Authority) {
     let target = deployment.target("north.test", 0);
     let device = ca.quick_device(deployment.folder(), "t3");
-    for client_id in ["+", "#", "*", "?", "a/b", "$SYS", "${devices.deviceId}"] {
-        let mut paho = target.paho(&device, &PahoOptions { client_id: client_id.into(), ..PahoOptions::default() });
+    let connect = |client_id: &str, user_name: Option<&str>| {
+        let (client_id, user_name) = (client_id.to_owned(), user_name.map(ToOwned::to_owned));
+        let paho = target.paho(&device, &PahoOptions { client_id, user_name, ..PahoOptions::default() });
         paho.accepted();
-        for filter in ["client/+/x", "client/#", "client/box/x"] {
+        paho
+    };
+    for client_id in ["truck_t1", "t1", "+", "#", "*", "?", "a/b", "$SYS", "${devices.deviceId}", "truck_t3_0_0_2026060100"]
+    {
+        let mut paho = connect(client_id, None);
+        for filter in ["client/+/x", "client/#", "client/truck_t1/x", "client/t1/x"] {
             assert_eq!(paho.subscribe(filter)["codes"][0], 0x87, "client id {client_id:?}, filter {filter}");
         }
-        assert_eq!(publish(&mut paho, "client/box/x"), 0x87, "client id {client_id:?}");
+        if !client_id.contains(['+', '#']) {
+            assert_eq!(publish(&mut paho, &format!("client/{client_id}/x")), 0x87, "client id {client_id:?}");
+        }
         paho.disconnect();
     }
+    let standard = "truck_t3_0_0_2026060100";
+    for (client_id, user_name) in [("t3", None), ("truck_t3", None), (standard, Some("truck_t3"))] {
+        let mut paho = connect(client_id, user_name);
+        assert_eq!(paho.subscribe(&format!("client/{client_id}/+"))["codes"][0], 1, "client id {client_id:?}");
+        assert_eq!(publish(&mut paho, &format!("client/{client_id}/x")), 0, "client id {client_id:?}");
+        paho.message(&format!("client/{client_id}/x"));
+        paho.disconnect();
+    }
+}
+
+/// The demo's fleet file as it is shipped: its own policy isolates, because its resource space has no default policy.
+#[test]
+fn f10_a_truck_of_the_demo_has_its_own_topics_and_no_others() {
+    let folder = folder();
+    let demo = folder.path().join("data/demo");
+    std::fs::create_dir_all(&demo).expect("made");
+    let ca = Authority::root(&demo, "ca", Key::P256);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/demo/fleet.yaml");
+    let mut up = Up::start_text(folder, &std::fs::read_to_string(file).expect("the demo's fleet file"), None);
+    assert!(!up.process().errors().contains("warning: "), "{}", up.process().errors());
+    let truck = |name: &str| ca.device(up.folder(), name, &format!("/O=Acme/CN={name}"), Key::P256, Form::V3);
+    let (a, b) = (truck("a"), truck("b"));
+    let target = up.target("localhost");
+    raw::trusted(&target, &a);
+
+    let mut owner = target.paho(&b, &PahoOptions::default());
+    assert_eq!(owner.accepted().as_deref(), Some("truck_b"));
+    assert_eq!(owner.subscribe("trucks/truck_b/#")["codes"][0], 1);
+    for client_id in ["a", "truck_a", "b", "truck_b", "paho"] {
+        let mut other = target.paho(&a, &PahoOptions { client_id: client_id.into(), ..PahoOptions::default() });
+        assert_eq!(other.accepted().as_deref(), Some("truck_a"));
+        for topic in ["trucks/truck_b/x", "trucks/truck_b", "trucks/x", "anything"] {
+            assert_eq!(publish(&mut other, topic), 0x87, "publish to {topic} as {client_id}");
+        }
+        for filter in ["trucks/truck_b/#", "trucks/truck_b/x", "trucks/+/x", "trucks/#", "#", "+/truck_b/#", "+/+/+"] {
+            assert_eq!(other.subscribe(filter)["codes"][0], 0x87, "subscribe to {filter} as {client_id}");
+        }
+        assert_eq!(other.subscribe("trucks/truck_a/#")["codes"][0], 1);
+        assert_eq!(publish(&mut other, "trucks/truck_a/x"), 0);
+        other.message("trucks/truck_a/x");
+        other.disconnect();
+    }
+    // MQTT 3.1.1 has no word for a denied publish: it is acknowledged, and nobody gets it.
+    success(&target.mosquitto_pub(&a, "trucks/truck_b/x", "from a", &["-i", "truck_b"])).expect("acknowledged");
+    owner.publish_acknowledged("trucks/truck_b/x", "from b");
+    owner.message("from b");
+    let messages = owner.said().into_iter().filter(|event| event["event"] == "message").count();
+    assert_eq!(messages, 1, "{:?}", owner.said());
 }
 
 fn three_one_one_is_acknowledged_and_nobody_gets_it(deployment: &Deployment, ca: &Authority) {
@@ -170,8 +231,7 @@ fn f17_a_changed_policy_reaches_live_sessions() {
     speaker.publish_acknowledged("a/b", "allowed");
     listener.message("allowed");
     let narrowed = Instance { policies: allow("a/c"), ..north };
-    rollcall_harness::clients::success(&deployment.apply_text(&rollcall_harness::fleet::yaml(&[narrowed])))
-        .expect("applied");
+    success(&deployment.apply_text(&yaml(&[narrowed]))).expect("applied");
     wait::until("the publish to be denied", || {
         let code = publish(&mut speaker, "a/b");
         if code == 0x87 { Ok(()) } else { Err(code) }

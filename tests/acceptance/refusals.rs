@@ -222,7 +222,7 @@ fn f1_f18_f36_what_the_registry_refuses() {
     expect(&north, &device("nothing", "no-such-product"), &plain(), "not_found");
     let mut operator = deployment.operator();
     let other = SpaceId::parse("other").expect("a space id");
-    let default_policy = PolicyId::parse("other-default").expect("an id");
+    let default_policy = Some(PolicyId::parse("other-default").expect("an id"));
     operator.command("north", Command::CreateSpace { space: other.clone(), name: "other".into(), default_policy });
     let product = ProductId::parse("boat").expect("a product id");
     operator.command("north", Command::CreateProduct { space: other, product, details: details("boat") });
@@ -291,7 +291,7 @@ fn f18_a_policy_of_another_space_is_refused() {
     let mut operator = deployment.operator();
     let policy = PolicyId::parse("named").expect("an id");
     let other = SpaceId::parse("other").expect("a space id");
-    let default_policy = PolicyId::parse("other-default").expect("an id");
+    let default_policy = Some(PolicyId::parse("other-default").expect("an id"));
     operator.command("north", Command::CreateSpace { space: other.clone(), name: "other".into(), default_policy });
     operator.command("north", Command::DeletePolicy { policy: policy.clone() });
     expect(&target, &ca.quick_device(deployment.folder(), "t-1"), &plain(), "not_found");

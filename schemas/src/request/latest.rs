@@ -3,10 +3,10 @@
 use crate::catalogue::catalogue;
 
 pub use super::v1::{
-    BindPolicy, CertificateConnect, ConfigureCa, CreatePolicy, CreateProduct, CreateSpace, CreateTemplate, DeleteDevice,
-    DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice, IssueCaCode, ReadmitDevice,
-    RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice, UntagDevice, UpdateDevice,
-    UpdatePolicy, UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
+    BindPolicy, CertificateConnect, ConfigureCa, CreatePolicy, CreateProduct, CreateTemplate, DeleteDevice, DeleteInstance,
+    DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice, IssueCaCode, ReadmitDevice, RenameSpace,
+    ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice, UntagDevice, UpdateDevice, UpdatePolicy,
+    UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
 };
 pub use super::v1::{
     CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
@@ -14,7 +14,7 @@ pub use super::v1::{
 pub use super::v1::{
     DeviceDraft, ParameterDraft, ParameterDrafts, PolicyDraft, ResourcesDraft, TemplateChange, TemplateDraft,
 };
-pub use super::v2::{CreateInstance, DeleteCa, Distrust, InstanceDraft, PreRegisterDevice, UpdateInstance};
+pub use super::v2::{CreateInstance, CreateSpace, DeleteCa, Distrust, InstanceDraft, PreRegisterDevice, UpdateInstance};
 
 catalogue! {
     /// What is asked, in its latest version.
@@ -30,7 +30,7 @@ catalogue! {
         CreateAccessKey 1,
         SwitchAccessKey 1,
         DeleteAccessKey 1,
-        CreateSpace 1,
+        CreateSpace 2,
         RenameSpace 1,
         DeleteSpace 1,
         CreateProduct 1,

@@ -19,6 +19,7 @@ released! {
         SwitchAccessKey 1: v1::SwitchAccessKey,
         DeleteAccessKey 1: v1::DeleteAccessKey,
         CreateSpace 1: v1::CreateSpace,
+        CreateSpace 2: v2::CreateSpace,
         RenameSpace 1: v1::RenameSpace,
         DeleteSpace 1: v1::DeleteSpace,
         CreateProduct 1: v1::CreateProduct,

@@ -44,6 +44,8 @@ pub struct Limits {
     pub handshake_ms_max: u64,
     /// How long a client may take over the head of a request, and so how long a connection may idle between two.
     pub head_ms_max: u64,
+    /// How long a client may take nothing of an answer that it is sent.
+    pub write_ms_max: u64,
     /// Largest body, bytes.
     pub body_bytes_max: u64,
     /// Changes that wait for a ruling at a time, for each instance.
@@ -56,6 +58,12 @@ pub struct Limits {
     pub requests_per_s_max: u32,
     /// SQL searches a second of one operator, in bursts of ten seconds' worth.
     pub searches_per_s_max: u32,
+    /// Streams of events at a time.
+    pub streams_max: u32,
+    /// Streams of events of one operator at a time.
+    pub streams_of_operator_max: u32,
+    /// How long there may be no room for the next event of a stream because its client does not read.
+    pub stream_stall_ms_max: u64,
     /// The lifetime of a token.
     pub token_s_max: u64,
     /// How long requests under way may take when the process stops.
@@ -85,12 +93,16 @@ impl Default for Limits {
             connections_max: 1000,
             handshake_ms_max: 10_000,
             head_ms_max: 30_000,
+            write_ms_max: 30_000,
             body_bytes_max: 1024 * 1024,
             changes_max: 256,
             change_ms_max: 5_000,
             device_answer_ms_max: 20_000,
             requests_per_s_max: 100,
             searches_per_s_max: 1,
+            streams_max: 64,
+            streams_of_operator_max: 8,
+            stream_stall_ms_max: 10_000,
             token_s_max: 24 * 3600,
             drain_ms_max: 5_000,
         }
@@ -107,6 +119,10 @@ impl Config {
 impl Limits {
     pub const fn change(&self) -> Duration {
         Duration::from_millis(self.change_ms_max)
+    }
+
+    pub const fn stream_stall(&self) -> Duration {
+        Duration::from_millis(self.stream_stall_ms_max)
     }
 
     pub const fn device_answer(&self) -> Duration {

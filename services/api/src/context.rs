@@ -13,7 +13,7 @@ mod instance;
 mod scope;
 
 pub(crate) use self::{
-    caller::Caller,
+    caller::{Caller, Credential},
     fleet::FleetContext,
     idempotency::Idempotency,
     instance::{INSTANCE_HEADER, InstanceContext},

@@ -5,6 +5,7 @@
 pub(crate) mod codes;
 pub(crate) mod error;
 pub(crate) mod errors;
+pub(crate) mod event_stream;
 pub(crate) mod extract;
 pub(crate) mod json_integer;
 pub(crate) mod metrics;
@@ -19,3 +20,4 @@ pub(crate) mod router;
 pub(crate) mod serve;
 pub(crate) mod server_certificates;
 pub(crate) mod times;
+mod write_deadline;

@@ -23,6 +23,7 @@ mod rollcall_v1;
 mod run;
 mod security;
 mod state;
+mod streams;
 mod v5;
 mod writable;
 

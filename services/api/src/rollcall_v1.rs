@@ -17,6 +17,7 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+mod uplinks;
 mod what_if;
 
 use crate::http::route::Routes;
@@ -41,5 +42,6 @@ pub(crate) fn routes() -> Routes {
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(uplinks::routes())
         .merge(what_if::routes())
 }

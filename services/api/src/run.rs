@@ -22,6 +22,7 @@ use crate::{
         master_key::MasterKeyError,
     },
     state::{Api, DRY_RUNS_MAX},
+    streams::Streams,
     writable,
 };
 
@@ -99,6 +100,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     );
     let searches = config.limits.searches_per_s_max;
     let search_rate = RateLimit::per_second(searches, searches.saturating_mul(BURST_S));
+    let streams = Streams::new(&config.limits, shutdown.clone());
     let (writable_publisher, writable) = watch::channel(None);
     let api = Arc::new(Api {
         config: Arc::new(config),
@@ -109,6 +111,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         entropy: parts.entropy,
         access,
         search_rate,
+        streams,
         dry_runs: Semaphore::new(DRY_RUNS_MAX),
         instances: Instances::default(),
         writable,
@@ -127,6 +130,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let serving = async {
         let _drained = drained.clone().drop_guard();
         serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone()).await;
+        api.streams.ended().await;
     };
     // Instances end after the requests that are under way for them.
     let following = api.instances.follow(parts.fleet, dependencies, drained.clone());

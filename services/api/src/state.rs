@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     change_client::ChangeClient, config::Config, http::paging::time_ordered_id, instances::Instances,
-    security::access::Access, writable::Writable,
+    security::access::Access, streams::Streams, writable::Writable,
 };
 
 /// Dry runs of templates that a process works on at a time.
@@ -30,6 +30,8 @@ pub(crate) struct Api {
     pub(crate) access: Access,
     /// SQL searches, by operator.
     pub(crate) search_rate: RateLimit<OperatorName>,
+    /// Streams of events that are being served.
+    pub(crate) streams: Streams,
     /// A permit for each dry run of a template under way.
     pub(crate) dry_runs: Semaphore,
     pub(crate) instances: Instances,

@@ -14,6 +14,7 @@ use crate::{
     fleet::{AvailabilityRules, Instance},
     ids::{DeviceId, ProductId, SpaceId},
     limits,
+    policy::ClientId,
     refusal::Refusal,
     registry::{
         Configuration, Device, DeviceEntry, Devices,
@@ -31,6 +32,20 @@ pub struct Identification<'a> {
     pub client_id: &'a str,
     /// User name, as sent.
     pub user_name: Option<&'a str>,
+}
+
+impl<'a> Identification<'a> {
+    /// The client id as policies of `device` may take it. Bound are its device id, its node id, and its standard form. An empty
+    /// one is the device id, which the server assigns (MQTT 5 section 3.1.3.1). All else is a text that any device could send:
+    /// believed, one device would have the topics of another.
+    pub fn client_id_of(&self, device: &'a Device) -> ClientId<'a> {
+        let is_own_form = || StandardForm::of(self).is_some_and(|form| form.device_id == device.id);
+        match self.client_id {
+            "" => ClientId::Bound(device.id.as_str()),
+            own if own == device.id.as_str() || own == device.node_id.as_str() || is_own_form() => ClientId::Bound(own),
+            other => ClientId::Unbound(other),
+        }
+    }
 }
 
 /// The platform's standard form: `{device_id}_0_{0|1}_{YYYYMMDDHH}` with the device id as user name.

@@ -3,9 +3,14 @@
 //! DENY wins; without an ALLOW it is denied. `*` is any run of characters (it crosses `/`), `?` any one; `+` and `#` are
 //! literal. Variables are replaced by the connecting device's values, which are matched literally whatever they hold.
 //! Topics that start with `$` are not a policy's business: see [`topic_scope`].
+//!
+//! Where a reading is in doubt, an ALLOW takes the narrower and a DENY the wider one. In an ALLOW `?` is no wildcard of a
+//! filter, and a client id that names no particular device stands for nothing; in a DENY both keep what they could mean.
+//! Invariant: a filter that an ALLOW without `+` and `#` grants brings no topic that this ALLOW does not match, but the
+//! parent of a filter that ends with `/#` (MQTT 5 section 4.7.1.2), as at the service.
 
 use crate::{
-    ids::{DeviceId, PolicyId, ProductId, SpaceId},
+    ids::{DeviceId, NodeId, PolicyId, ProductId, SpaceId},
     time::Timestamp,
 };
 
@@ -81,10 +86,22 @@ pub struct Policy {
 pub struct Variables<'a> {
     /// `${devices.deviceId}`.
     pub device_id: &'a DeviceId,
-    /// `${devices.clientId}`: whatever the CONNECT carried.
-    pub client_id: &'a str,
+    /// Has no variable of its own; it may be the client id.
+    pub node_id: &'a NodeId,
+    /// `${devices.clientId}`.
+    pub client_id: ClientId<'a>,
     /// `${devices.productId}`.
     pub product_id: &'a ProductId,
+}
+
+/// A client id, as far as policies may believe it: the client chooses it freely, and the certificate says nothing of it.
+/// [`crate::authenticate::Identification::client_id_of`] tells the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientId<'a> {
+    /// Only this device has it.
+    Bound(&'a str),
+    /// Another device could have sent the same.
+    Unbound(&'a str),
 }
 
 /// What is wrong with a policy, and where.
@@ -98,6 +115,8 @@ pub struct PolicyFault {
 }
 
 /// Whether `policies` together let the device do `action` on `topic` (a topic name, or a filter string as subscribed).
+///
+/// A filter is matched as the text that it is: what a DENY of topics means for a wider filter is [`forbids`]'s.
 ///
 /// Cheap enough for every publish: patterns are matched as they are written, without an allocation, in at most
 /// (length of the pattern) × (length of the topic) steps.
@@ -116,8 +135,8 @@ pub fn permits<'a>(
     for statement in statements.filter(|statement| statement.actions.contains(&action)) {
         match statement.effect {
             Effect::Allow if allowed => {}
-            Effect::Allow => allowed = statement.covers(topic, &pattern::Values::granting(action, variables)),
-            Effect::Deny if statement.covers(topic, &pattern::Values::forbidding(variables)) => return false,
+            Effect::Allow => allowed = statement.covers(topic, variables),
+            Effect::Deny if statement.covers(topic, variables) => return false,
             Effect::Deny => {}
         }
     }
@@ -137,26 +156,63 @@ pub fn forbids<'a>(
     let statements = policies.into_iter().flat_map(|policy| &policy.statements);
     statements
         .filter(|statement| statement.effect == Effect::Deny && statement.actions.contains(&action))
-        .any(|statement| statement.covers(topic, &pattern::Values::forbidding(variables)))
+        .any(|statement| statement.covers(topic, variables))
 }
 
 impl Statement {
-    fn covers(&self, topic: &str, values: &pattern::Values<'_>) -> bool {
+    fn covers(&self, topic: &str, variables: Variables<'_>) -> bool {
         let mut patterns = self.resources.iter().filter_map(|resource| resource.strip_prefix(RESOURCE_PREFIX));
-        patterns.any(|pattern| pattern::matches(pattern, topic, values))
+        match self.effect {
+            Effect::Allow => patterns.any(|pattern| pattern::grants(pattern, topic, variables)),
+            Effect::Deny => patterns.any(|pattern| pattern::forbids(pattern, topic, variables)),
+        }
     }
 }
 
-/// The policy that every new resource space gets at `at`, as the service does: everything outside `$oc` is allowed.
+/// Name of the policy that every new resource space gets, at the service and, unless it is to have none, here.
+const SYSTEM_DEFAULT_NAME: &str = "system_default_policy";
+/// Its resource: everything that is a policy's business.
+const EVERY_TOPIC: &str = "topic:*";
+
+impl Policy {
+    /// Whether it is still what [`system_default`] has made: an operator may have changed its statements since.
+    pub fn is_system_default(&self) -> bool {
+        let denies = self.statements.iter().any(|statement| statement.effect == Effect::Deny);
+        *self.name == *SYSTEM_DEFAULT_NAME && allow_every_topic(&self.statements) && !denies
+    }
+}
+
+/// Whether statements allow to publish and to subscribe every custom topic. Where they are bound to a whole resource space,
+/// what others allow there changes nothing; what they deny does.
+pub fn allow_every_topic(statements: &[Statement]) -> bool {
+    [Action::Publish, Action::Subscribe].iter().all(|action| {
+        allowing(statements).any(|statement| {
+            let is_open = statement.resources.iter().any(|resource| **resource == *EVERY_TOPIC);
+            is_open && statement.actions.contains(action)
+        })
+    })
+}
+
+/// Whether statements allow some topics and not all: what a policy is written for that is to isolate.
+pub fn allow_some_topics(statements: &[Statement]) -> bool {
+    allowing(statements).next().is_some() && !allow_every_topic(statements)
+}
+
+fn allowing(statements: &[Statement]) -> impl Iterator<Item = &Statement> {
+    statements.iter().filter(|statement| statement.effect == Effect::Allow)
+}
+
+/// The policy that a new resource space gets at `at` unless it is to have none, as at the service: everything outside `$oc`
+/// is allowed.
 pub(crate) fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
     Policy {
         id,
         space,
-        name: "system_default_policy".into(),
+        name: SYSTEM_DEFAULT_NAME.into(),
         statements: vec![Statement {
             effect: Effect::Allow,
             actions: vec![Action::Publish, Action::Subscribe],
-            resources: vec!["topic:*".into()],
+            resources: vec![EVERY_TOPIC.into()],
         }],
         created_at: at,
         updated_at: at,

@@ -10,6 +10,7 @@
 pub(crate) mod collision;
 pub mod command;
 pub mod decide;
+mod default_policy;
 mod device_change;
 pub mod event;
 pub mod evolve;
@@ -19,6 +20,7 @@ pub mod what_if;
 
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide};
+pub use default_policy::BesideDefault;
 pub use device_change::DeviceChange;
 pub use event::{AffectedSessions, Event};
 pub use evolve::evolve_device;

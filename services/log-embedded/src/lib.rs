@@ -12,7 +12,7 @@
 //!
 //! Invariants: what was acknowledged has been synced to disk and is there after SIGKILL or a power cut; one process at a
 //! time has a folder; a damaged file is an error when it is opened, or at the latest when the damaged row is read,
-//! never a panic and never a silent gap.
+//! never a panic and never a silent gap. A damaged message is said and stepped over.
 //!
 //! Rulings and presence are in memory: they are for the processes' own clients, which are in this process.
 //!

@@ -7,9 +7,10 @@
 //! Invariant: a message's lane, space and device are those of its subject, which is what the broker checks permissions by.
 //!
 //! The stream forgets its oldest messages, so a follower may begin later than it asked; from then on each message comes
-//! once and in order, across reconnects, unless it is slower than the stream forgets. What an instance of version 0.1 has
-//! in a stream of its own comes before what is in its shard: see `own`.
+//! once and in order, across reconnects, unless it is slower than the stream forgets. One that cannot be read is stepped
+//! over. What an instance of version 0.1 has in a stream of its own comes before what is in its shard: see `own`.
 
+mod backwards;
 mod body;
 mod own;
 
@@ -20,13 +21,14 @@ use std::{
 
 use async_nats::{HeaderMap, jetstream::stream::Info};
 use async_trait::async_trait;
+use bytes::Bytes;
 use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
     log::StreamIdentity,
     messages::{
-        DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, PAYLOAD_BYTES_MAX, StoredMessage, Unstored,
-        encode_up_to_limit,
+        DeviceMessage, DeviceMessages, KeptMessages, LATEST_MAX, Lane, LatestMessages, MessageCursor, MessagePosition,
+        MessagesOf, PAYLOAD_BYTES_MAX, StoredMessage, Unstored, encode_up_to_limit, step_over,
     },
     repeats::Repeats,
 };
@@ -43,6 +45,7 @@ use super::{
     },
     subjects::{self, shards::Shard},
 };
+use backwards::Page;
 use own::Draining;
 
 /// How often a batch that the server has lost is sent.
@@ -184,10 +187,11 @@ impl DeviceMessages for NatsMessages {
         over.map_or(Ok(MessagePosition::sharded(shard.number(), sequence)), Err)
     }
 
-    async fn follow(
+    async fn follow_of(
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
+        of: &MessagesOf,
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
         let shards = self.connection.shards().await?;
@@ -197,8 +201,8 @@ impl DeviceMessages for NatsMessages {
             Some(after) => after.sharded(shard.number()),
             None => self.end(&sharded.stream).await?,
         };
-        let (stream, wanted) = (sharded.stream.clone(), filter(&sharded, lanes));
-        let reader = MessageReader::new(sharded, Some(shard), lanes, last);
+        let (stream, wanted) = (sharded.stream.clone(), filter(&sharded, lanes, of));
+        let reader = MessageReader::new(Wanted::new(sharded, Some(shard), lanes, of), last);
         let follower = follow::follow(&self.connection, stream, wanted, reader).await?;
         if !shards.since_0_1 {
             return Ok(follower);
@@ -207,16 +211,65 @@ impl DeviceMessages for NatsMessages {
         let looking = || format!("looking for the messages of instance {instance} of version 0.1");
         let Some(info) = streams::info(&self.connection, &own.stream, looking).await? else { return Ok(follower) };
         let last = after.map_or(info.state.last_sequence, |after| after.own());
-        let (stream, wanted) = (own.stream.clone(), filter(&own, lanes));
-        let reader = Draining::new(MessageReader::new(own, None, lanes, last));
+        let (stream, wanted) = (own.stream.clone(), filter(&own, lanes, of));
+        let reader = Draining::new(MessageReader::new(Wanted::new(own, None, lanes, of), last));
         let own = follow::follow(&self.connection, stream, wanted, reader).await?;
         Ok(own::before(own, follower))
+    }
+
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError> {
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        let mut page = Page::new(max.min(LATEST_MAX));
+        let sharded = subjects::Messages::sharded(shard, instance);
+        let attempted = || format!("reading the latest messages of instance {instance}");
+        if before.is_none_or(|before| before > MessagePosition::own(u64::MAX)) {
+            let filter = filter(&sharded, &[lane], of);
+            let info = streams::existing(&self.connection, &sharded.stream, attempted).await?;
+            let before = before.filter(|before| before.shard() == Some(shard.number()));
+            let wanted = Wanted::new(sharded, Some(shard), &[lane], of);
+            page.read(&self.connection, &wanted, &filter, &info, before).await?;
+        }
+        if shards.since_0_1 && page.latest.next.is_none() {
+            let own = subjects::Messages::own(instance);
+            if let Some(info) = streams::info(&self.connection, &own.stream, attempted).await? {
+                let filter = filter(&own, &[lane], of);
+                let before = before.filter(|before| before.shard().is_none());
+                page.read(&self.connection, &Wanted::new(own, None, &[lane], of), &filter, &info, before).await?;
+            }
+        }
+        Ok(page.latest)
+    }
+
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
+        let shard = self.connection.shards().await?.of_instance(instance);
+        let stream = subjects::messages_stream(shard);
+        let attempted = || format!("looking at the messages of instance {instance}");
+        let state = streams::existing(&self.connection, &stream, attempted).await?.state;
+        let at = |sequence| MessagePosition::sharded(shard.number(), sequence);
+        Ok(KeptMessages { after: at(state.first_sequence.saturating_sub(1)), last: at(state.last_sequence) })
     }
 }
 
 /// One filter, because only a consumer with one filter can be permitted by its subject. Where no subject has just these
-/// lanes, what is not wanted is dropped here.
-fn filter(subjects: &subjects::Messages, lanes: &[Lane]) -> String {
+/// lanes and devices, what is not wanted is dropped here.
+fn filter(subjects: &subjects::Messages, lanes: &[Lane], of: &MessagesOf) -> String {
+    if let [lane] = lanes {
+        match of {
+            MessagesOf::Device { space, device } => return subjects.of_device(*lane, space, device),
+            MessagesOf::Spaces(spaces) if spaces.len() == 1 => {
+                return spaces.iter().map(|space| subjects.of_space(*lane, space)).collect();
+            }
+            MessagesOf::Spaces(_) | MessagesOf::Instance => {}
+        }
+    }
     let (up, down, lateral) = (lanes.contains(&Lane::Uplink), lanes.contains(&Lane::Downlink), lanes.contains(&Lane::Peer));
     match (up, down, lateral) {
         (true, false, false) => subjects.lane(Lane::Uplink),
@@ -227,25 +280,73 @@ fn filter(subjects: &subjects::Messages, lanes: &[Lane]) -> String {
     }
 }
 
-/// Reads an instance's messages of some lanes from one stream. Positions rise; what the stream has forgotten is not
-/// missed.
-pub(super) struct MessageReader {
+/// Which messages of one stream are read.
+pub(super) struct Wanted {
     subjects: subjects::Messages,
     shard: Option<Shard>,
     lanes: Vec<Lane>,
-    last: u64,
-    identity: Option<StreamIdentity>,
+    of: MessagesOf,
     /// What was said of messages that are passed over.
     told: Repeats,
 }
 
-impl MessageReader {
-    fn new(subjects: subjects::Messages, shard: Option<Shard>, lanes: &[Lane], last: u64) -> Self {
-        Self { subjects, shard, lanes: lanes.to_vec(), last, identity: None, told: Repeats::default() }
+impl Wanted {
+    fn new(subjects: subjects::Messages, shard: Option<Shard>, lanes: &[Lane], of: &MessagesOf) -> Self {
+        Self { subjects, shard, lanes: lanes.to_vec(), of: of.clone(), told: Repeats::default() }
     }
 
-    fn position(&self) -> MessagePosition {
-        self.shard.map_or(MessagePosition::own(self.last), |shard| MessagePosition::sharded(shard.number(), self.last))
+    fn position(&self, sequence: u64) -> MessagePosition {
+        self.shard.map_or(MessagePosition::own(sequence), |shard| MessagePosition::sharded(shard.number(), sequence))
+    }
+
+    /// Reads a message; `None` if it was not asked for.
+    ///
+    /// # Errors
+    /// [`BackboneError::Damaged`], which has been said and counted: whoever reads goes on behind it.
+    fn read(
+        &self,
+        sequence: u64,
+        stored_at_ns: i128,
+        (found, payload): (&str, &Bytes),
+    ) -> Result<Option<StoredMessage>, BackboneError> {
+        let stream = &self.subjects.stream;
+        let message = body::read(payload).map_err(|reason| {
+            let error = BackboneError::Damaged { what: format!("message {sequence} of stream {stream}"), reason };
+            step_over(&error, stream, &self.told);
+            error
+        })?;
+        let subject = self.subjects.of_device(message.lane, &message.space, &message.device);
+        if found != subject {
+            // Permissions are on subjects: the body's word for another lane or device is not the platform's.
+            if let Some(left_out) = self.told.failed("elsewhere") {
+                tracing::warn!(
+                    stream,
+                    sequence,
+                    found,
+                    subject,
+                    left_out,
+                    "a message says that it belongs elsewhere; passed over"
+                );
+            }
+            return Ok(None);
+        }
+        let stored_at_ms = i64::try_from(stored_at_ns / 1_000_000).unwrap_or(i64::MAX);
+        let wanted = self.lanes.contains(&message.lane) && self.of.holds(message.space.as_str(), message.device.as_str());
+        Ok(wanted.then(|| StoredMessage { position: self.position(sequence), stored_at_ms, message }))
+    }
+}
+
+/// Reads an instance's messages of some lanes from one stream. Positions rise; what the stream has forgotten is not
+/// missed.
+pub(super) struct MessageReader {
+    wanted: Wanted,
+    last: u64,
+    identity: Option<StreamIdentity>,
+}
+
+impl MessageReader {
+    fn new(wanted: Wanted, last: u64) -> Self {
+        Self { wanted, last, identity: None }
     }
 }
 
@@ -255,7 +356,7 @@ impl Reader for MessageReader {
     /// A pipe goes on: a stream that was made again is read from its beginning, one that lost its end from where it ends
     /// now. To stop would keep from devices what is sent to them today because of what was lost yesterday.
     fn start(&mut self, info: &Info) -> Result<u64, BackboneError> {
-        let (stream, end, found) = (&self.subjects.stream, info.state.last_sequence, streams::identity(info));
+        let (stream, end, found) = (&self.wanted.subjects.stream, info.state.last_sequence, streams::identity(info));
         if *self.identity.get_or_insert_with(|| found.clone()) != found {
             tracing::warn!(stream, last = self.last, "the message stream has been made again: following from its beginning");
             self.last = 0;
@@ -273,21 +374,7 @@ impl Reader for MessageReader {
 
     fn read(&mut self, stored: Stored) -> Result<Option<StoredMessage>, BackboneError> {
         self.last = stored.sequence;
-        let message = body::read(&stored.message.payload).map_err(|reason| BackboneError::Damaged {
-            what: format!("message {} of stream {}", self.last, self.subjects.stream),
-            reason,
-        })?;
-        let subject = self.subjects.of_device(message.lane, &message.space, &message.device);
-        if stored.message.subject.as_str() != subject {
-            // Permissions are on subjects: the body's word for another lane or device is not the platform's.
-            let (stream, position, found) = (&self.subjects.stream, self.last, &stored.message.subject);
-            if let Some(left_out) = self.told.failed("elsewhere") {
-                tracing::warn!(stream, position, %found, subject, left_out, "a message says that it belongs elsewhere; passed over");
-            }
-            return Ok(None);
-        }
-        let stored_at_ms = i64::try_from(stored.stored_at_ns / 1_000_000).unwrap_or(i64::MAX);
-        let stored = StoredMessage { position: self.position(), stored_at_ms, message };
-        Ok(self.lanes.contains(&stored.message.lane).then_some(stored))
+        let found = (stored.message.subject.as_str(), &stored.message.payload);
+        Ok(self.wanted.read(stored.sequence, stored.stored_at_ns, found).unwrap_or_default())
     }
 }

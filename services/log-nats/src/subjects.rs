@@ -156,6 +156,11 @@ impl Messages {
         format!("{}.{}.>", self.root, lane_tokens(lane))
     }
 
+    /// One lane of a resource space's devices.
+    pub(super) fn of_space(&self, lane: Lane, space: &SpaceId) -> String {
+        format!("{}.{}.{}.>", self.root, lane_tokens(lane), token(space.as_str()))
+    }
+
     /// The subject of one device's messages on one lane.
     pub(super) fn of_device(&self, lane: Lane, space: &SpaceId, device: &DeviceId) -> String {
         format!("{}.{}.{}.{}", self.root, lane_tokens(lane), token(space.as_str()), token(device.as_str()))

@@ -1,6 +1,9 @@
 //! What devices send and are sent. Uplinks and messages between devices are on disk when `publish` returns, so a PUBACK
 //! that follows it is true. Bounded by age and size: a message stream is a pipe, not an archive.
 
+mod damaged;
+mod reading;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -9,6 +12,10 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub use self::{
+    damaged::step_over,
+    reading::{KeptMessages, LATEST_BYTES_MAX, LATEST_MAX, LatestMessages, MessagesOf},
+};
 use crate::error::BackboneError;
 
 /// Most bytes of messages kept for one instance; on a broker a shard's limit holds, for all its instances together.
@@ -238,7 +245,7 @@ pub trait DeviceMessages: Send + Sync {
     }
 
     /// The messages of the given lanes: all kept ones after a cursor, or with `None` those stored from now on.
-    /// Bounded channel; ends after the first error.
+    /// Bounded channel; ends after the first error. A message that cannot be read is stepped over ([`step_over`]).
     ///
     /// # Errors
     /// [`BackboneError`] if following cannot start.
@@ -247,7 +254,42 @@ pub trait DeviceMessages: Send + Sync {
         instance: &InstanceId,
         lanes: &[Lane],
         after: Option<MessageCursor>,
+    ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
+        self.follow_of(instance, lanes, &MessagesOf::Instance, after).await
+    }
+
+    /// As [`follow`](Self::follow), of some devices only: what is not asked for is left where it is, as far as the
+    /// implementation can.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if following cannot start.
+    async fn follow_of(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError>;
+
+    /// The latest messages of a lane, newest first: at most `max` and [`LATEST_MAX`] of those stored before a position, or
+    /// of all. The work for a page is bounded, so that it may be short, even empty, before the oldest is reached.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the stream cannot be read.
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError>;
+
+    /// From where to where messages are kept now.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the stream cannot be looked at.
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError>;
 }
 
 #[cfg(test)]

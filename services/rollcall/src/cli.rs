@@ -9,7 +9,10 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    operator::{apply, fleet_file::Document},
+    operator::{
+        apply,
+        fleet_file::{self, Document},
+    },
     processes::{
         self,
         config::{AnyProcess, ApiProcess, ConnectorProcess, RegistrarProcess},
@@ -108,6 +111,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<String> {
     match file.config.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => {
             let document = Document::read(&file.config, &file.data)?;
+            fleet_file::warn(&document, &document.warnings);
             Ok(format!("{name}: a fleet file with {} instance(s), without fault", document.instances.len()))
         }
         Some("toml") => match AnyProcess::read(&file.config)? {

@@ -134,7 +134,9 @@ macro_rules! conformance_tests {
             messages: a_message_arrives_whole, publishers_keep_their_order, a_sequence_keeps_its_order,
                 a_sequence_ends_before_what_is_too_large, lanes_are_told_apart,
                 following_starts_after_a_position_or_now, what_is_too_large_is_not_published,
-                messages_of_instances_are_isolated;
+                messages_of_instances_are_isolated, the_latest_are_read_back_page_by_page,
+                a_quiet_device_is_found_behind_busy_ones, a_page_of_large_messages_is_shorter,
+                devices_are_followed_apart, what_is_kept_is_known;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
                 connectors_tell_how_they_are, presence_of_instances_is_isolated;

@@ -1,4 +1,6 @@
-//! Device messages arrive whole and in order, on their own lane and instance.
+//! Device messages arrive whole and in order, on their own lane and instance, and the latest are read back.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -6,8 +8,8 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use rollcall_log::{
     BackboneError,
     messages::{
-        DeviceMessage, Lane, MessageCursor, MessagePosition, MessageProperties, PAYLOAD_BYTES_MAX, PUBLISHED_TOGETHER_MAX,
-        StoredMessage, Unstored,
+        DeviceMessage, LATEST_BYTES_MAX, LATEST_MAX, Lane, MessageCursor, MessagePosition, MessageProperties, MessagesOf,
+        PAYLOAD_BYTES_MAX, PUBLISHED_TOGETHER_MAX, StoredMessage, Unstored,
     },
 };
 use tokio::sync::mpsc;
@@ -243,5 +245,176 @@ pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Resul
         expect(follower, expected).await?;
         nothing("after the instance's only message", follower)?;
     }
+    Ok(())
+}
+
+/// A message of a device of a resource space.
+fn of_space(space: &SpaceId, device: &str, number: usize) -> Result<DeviceMessage, Failure> {
+    Ok(DeviceMessage { space: space.clone(), ..message(Lane::Uplink, device, number.to_string())? })
+}
+
+fn device_of(space: &SpaceId, device: &str) -> Result<MessagesOf, Failure> {
+    let device = DeviceId::parse(device).map_err(|error| Failure(error.to_string()))?;
+    Ok(MessagesOf::Device { space: space.clone(), device })
+}
+
+/// Reads the latest messages to the oldest, in pages of `max`.
+async fn all_latest(
+    under_test: &UnderTest,
+    instance: &InstanceId,
+    of: &MessagesOf,
+    max: usize,
+) -> Result<Vec<StoredMessage>, Failure> {
+    const PAGES_MAX: usize = 1000;
+    let (mut found, mut before) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let page = under_test.backbone.messages.latest(instance, Lane::Uplink, of, before, max).await?;
+        ensure!(page.messages.len() <= max.min(LATEST_MAX), "a page of {max} has {} messages", page.messages.len());
+        ensure!(page.damaged == 0, "nothing is damaged");
+        found.extend(page.messages);
+        match page.next {
+            None => return Ok(found),
+            next => before = next,
+        }
+    }
+    Err(Failure(format!("the oldest message is reached within {PAGES_MAX} pages")))
+}
+
+/// The latest messages of a device, of resource spaces and of an instance come newest first, each once, on pages of any
+/// size; what is on other lanes, or comes while pages are read, does not.
+pub async fn the_latest_are_read_back_page_by_page(under_test: &UnderTest) -> Result<(), Failure> {
+    let (instance, other) = (open(under_test, "latest").await?, open(under_test, "latest-other").await?);
+    let messages = &under_test.backbone.messages;
+    let spaces: Vec<SpaceId> = ["space-1", "space-2", "space-3"].iter().filter_map(|id| SpaceId::parse(id).ok()).collect();
+    let mut sent = Vec::new();
+    for number in 0..45 {
+        // One device id in every space: a device of another space is another device.
+        let sending = of_space(&spaces[number % 3], ["device-1", "device-2"][number / 3 % 2], number)?;
+        messages.publish(&other, message(Lane::Uplink, "device-1", "of another instance")?).await?;
+        messages.publish(&instance, message(ALL[1 + number % 2], "device-1", "on another lane")?).await?;
+        let position = messages.publish(&instance, sending.clone()).await?;
+        sent.push((position, sending));
+    }
+    let some: BTreeSet<SpaceId> = spaces.iter().take(2).cloned().collect();
+    let one = BTreeSet::from([spaces[2].clone()]);
+    let asked = [
+        MessagesOf::Instance,
+        MessagesOf::Spaces(some),
+        MessagesOf::Spaces(one),
+        MessagesOf::Spaces(BTreeSet::new()),
+        device_of(&spaces[0], "device-1")?,
+        device_of(&spaces[1], "device-2")?,
+        device_of(&spaces[0], "device-9")?,
+    ];
+    for of in &asked {
+        let newest_first = sent.iter().rev();
+        let expected: Vec<_> = newest_first
+            .filter(|(_, sent)| of.holds(sent.space.as_str(), sent.device.as_str()))
+            .map(|(position, sent)| (*position, &sent.payload))
+            .collect();
+        for max in [1, 4, 1000] {
+            let found = all_latest(under_test, &instance, of, max).await?;
+            let found: Vec<_> = found.iter().map(|found| (found.position, &found.message.payload)).collect();
+            ensure!(found == expected, "the latest of {of:?} by {max} are {expected:?}, not {found:?}");
+        }
+    }
+    let page = messages.latest(&instance, Lane::Uplink, &MessagesOf::Instance, None, 5).await?;
+    messages.publish(&instance, of_space(&spaces[0], "device-1", 99)?).await?;
+    let later = messages.latest(&instance, Lane::Uplink, &MessagesOf::Instance, page.next, 5).await?;
+    let found: Vec<_> = [page, later].iter().flat_map(|page| page.messages.iter().map(|found| found.position)).collect();
+    let expected: Vec<_> = sent.iter().rev().take(10).map(|(position, _)| *position).collect();
+    ensure!(found == expected, "what comes meanwhile moves nothing: {expected:?}, not {found:?}");
+    Ok(())
+}
+
+/// A device that says little among others that say much is found, and so is one that has been busy before.
+pub async fn a_quiet_device_is_found_behind_busy_ones(under_test: &UnderTest) -> Result<(), Failure> {
+    const BUSY: usize = 600;
+    let instance = &open(under_test, "quiet").await?;
+    let messages = &under_test.backbone.messages;
+    let space = &SpaceId::parse("space-1").map_err(|error| Failure(error.to_string()))?;
+    let publish = |device: &'static str, number: usize| async move {
+        Ok::<_, Failure>(messages.publish(instance, of_space(space, device, number)?).await?)
+    };
+    publish("quiet", 0).await?;
+    try_join_all((0..BUSY).map(|number| publish("busy", number))).await?;
+    publish("quiet", 1).await?;
+    try_join_all((0..BUSY).map(|number| publish("another", number))).await?;
+    let found = all_latest(under_test, instance, &device_of(space, "quiet")?, 10).await?;
+    let found: Vec<_> = found.iter().map(|found| &found.message.payload).collect();
+    ensure!(found == ["1", "0"], "both messages of the quiet device are found, not {found:?}");
+    for (device, max) in [("busy", 10), ("another", 1000)] {
+        let found = all_latest(under_test, instance, &device_of(space, device)?, max).await?;
+        let rises = found.windows(2).all(|two| two[0].position > two[1].position);
+        ensure!(found.len() == BUSY && rises, "{BUSY} messages of device {device}, each once, not {}", found.len());
+    }
+    Ok(())
+}
+
+/// A page of large messages is short rather than too large for who gets it.
+pub async fn a_page_of_large_messages_is_shorter(under_test: &UnderTest) -> Result<(), Failure> {
+    const COUNT: usize = 12;
+    let instance = open(under_test, "large-page").await?;
+    let messages = &under_test.backbone.messages;
+    for number in 0..COUNT {
+        let payload = vec![b'a' + u8::try_from(number).unwrap_or_default(); PAYLOAD_BYTES_MAX];
+        messages.publish(&instance, message(Lane::Uplink, "device-1", payload)?).await?;
+    }
+    let page = messages.latest(&instance, Lane::Uplink, &MessagesOf::Instance, None, 50).await?;
+    let bytes: usize = page.messages.iter().map(|found| found.message.payload.len()).sum();
+    ensure!(bytes <= LATEST_BYTES_MAX + PAYLOAD_BYTES_MAX, "a page has {bytes} bytes");
+    ensure!(page.messages[0].message.payload[0] == b'a' + 11, "the newest is first");
+    let found = all_latest(under_test, &instance, &MessagesOf::Instance, 50).await?;
+    let found: Vec<_> = found.iter().map(|found| found.message.payload[0]).collect();
+    ensure!(found.iter().rev().copied().eq((b'a'..).take(COUNT)), "all are found, newest first: {found:?}");
+    Ok(())
+}
+
+/// A follower of some devices gets theirs and no others', kept ones and later ones.
+pub async fn devices_are_followed_apart(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "apart").await?;
+    let messages = &under_test.backbone.messages;
+    let spaces: Vec<SpaceId> = ["space-1", "space-2", "space-3"].iter().filter_map(|id| SpaceId::parse(id).ok()).collect();
+    let asked = [
+        device_of(&spaces[1], "device-1")?,
+        MessagesOf::Spaces(BTreeSet::from([spaces[0].clone()])),
+        MessagesOf::Spaces(spaces.iter().skip(1).cloned().collect()),
+    ];
+    let mut followers = Vec::new();
+    let mut sent = Vec::new();
+    for number in 0..24 {
+        if number == 12 {
+            for of in &asked {
+                let start = Some(MessageCursor::START);
+                followers.push(messages.follow_of(&instance, &[Lane::Uplink], of, start).await?);
+            }
+        }
+        let sending = of_space(&spaces[number % 3], ["device-1", "device-2"][number / 3 % 2], number)?;
+        messages.publish(&instance, message(Lane::Peer, "device-1", "on another lane")?).await?;
+        messages.publish(&instance, sending.clone()).await?;
+        sent.push(sending);
+    }
+    for (of, follower) in asked.iter().zip(&mut followers) {
+        for expected in sent.iter().filter(|sent| of.holds(sent.space.as_str(), sent.device.as_str())) {
+            expect(follower, expected).await?;
+        }
+        nothing("after the last message", follower)?;
+    }
+    Ok(())
+}
+
+/// Where messages are kept from and to; following from the end gets what comes from then on.
+pub async fn what_is_kept_is_known(under_test: &UnderTest) -> Result<(), Failure> {
+    let instance = open(under_test, "kept").await?;
+    let messages = &under_test.backbone.messages;
+    let before = messages.kept(&instance).await?;
+    ensure!(before.after <= before.last, "{before:?}");
+    let first = messages.publish(&instance, message(Lane::Uplink, "device-1", "first")?).await?;
+    let kept = messages.kept(&instance).await?;
+    ensure!(kept.after < first && kept.last >= first, "{first} is kept: {kept:?}");
+    let mut follower = messages.follow(&instance, &ALL, Some(kept.last.into())).await?;
+    let second = message(Lane::Uplink, "device-1", "second")?;
+    messages.publish(&instance, second.clone()).await?;
+    expect(&mut follower, &second).await?;
     Ok(())
 }

@@ -8,7 +8,11 @@ use std::{
 use rollcall_chassis::keys;
 use serde_json::{Value, json};
 
-use crate::{earlier::Earlier, process::rollcall};
+use crate::{
+    earlier::Earlier,
+    process::{Process, rollcall},
+    wait,
+};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/signed_request.py");
 
@@ -30,6 +34,29 @@ pub struct Answer {
     pub headers: Value,
     /// JSON, or text.
     pub body: Value,
+}
+
+/// A client that reads server-sent events.
+pub struct Events(Process);
+
+impl Events {
+    /// Everything that it has read: `event`, `id` and `data` of each event.
+    pub fn read(&self) -> Vec<Value> {
+        self.0.output().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits for so many events of a kind.
+    ///
+    /// # Panics
+    /// When they do not come.
+    #[track_caller]
+    pub fn expect(&self, kind: &str, count: usize) -> Vec<Value> {
+        wait::until(&format!("{count} events {kind}"), || {
+            let read = self.read();
+            let found: Vec<Value> = read.iter().filter(|event| event["event"] == kind).cloned().collect();
+            if found.len() >= count { Ok(found) } else { Err(format!("{read:?} {}", self.0.errors())) }
+        })
+    }
 }
 
 impl Api {
@@ -56,6 +83,27 @@ impl Api {
     /// When there is no answer.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &Value) -> Answer {
+        let wanted = self.wanted(method, path, body, headers);
+        let done = self.program().arg(wanted.to_string()).output().expect("python is installed by tests/run");
+        let said: Value = serde_json::from_slice(&done.stdout)
+            .unwrap_or_else(|_| panic!("{method} {path}: {}", String::from_utf8_lossy(&done.stderr)));
+        let status = said["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
+        Answer { status, headers: said["headers"].clone(), body: said["body"].clone() }
+    }
+
+    /// Reads server-sent events, after the event with an id if one is given; what is read goes into `folder`.
+    ///
+    /// # Panics
+    /// When no client can be started.
+    pub fn events(&self, path: &str, last: Option<&str>, folder: &Path) -> Events {
+        let headers = last.map_or(json!({}), |last| json!({"Last-Event-ID": last}));
+        let mut wanted = self.wanted("GET", path, None, &headers);
+        wanted["events"] = true.into();
+        Events(Process::start("events", self.program().arg(wanted.to_string()), folder))
+    }
+
+    /// What the program is told of a request.
+    fn wanted(&self, method: &str, path: &str, body: Option<&Value>, headers: &Value) -> Value {
         let project = self.announced["project_id"].as_str().expect("a project_id");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let pairs: Vec<Value> =
@@ -69,16 +117,17 @@ impl Api {
         if let Some(instance) = &self.instance {
             wanted["headers"]["Instance-Id"] = instance.clone().into();
         }
+        wanted
+    }
+
+    fn program(&self) -> Command {
         let python = std::env::var_os("ROLLCALL_TEST_PYTHON").unwrap_or_else(|| "python3".into());
         let mut command = Command::new(python);
         if let Some(clock) = self.clock {
             clock.set(&mut command);
         }
-        let done = command.arg(PROGRAM).arg(wanted.to_string()).output().expect("python is installed by tests/run");
-        let said: Value = serde_json::from_slice(&done.stdout)
-            .unwrap_or_else(|_| panic!("{method} {path}: {}", String::from_utf8_lossy(&done.stderr)));
-        let status = said["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
-        Answer { status, headers: said["headers"].clone(), body: said["body"].clone() }
+        command.arg(PROGRAM);
+        command
     }
 
     /// A body of something that is there.

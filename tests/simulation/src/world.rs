@@ -160,7 +160,7 @@ impl World {
     }
 
     async fn furnish(&mut self) -> anyhow::Result<()> {
-        let default_policy = PolicyId::parse("default")?;
+        let default_policy = Some(PolicyId::parse("default")?);
         self.granted(Command::CreateSpace { space: space(), name: "Space".into(), default_policy }).await?;
         for product in [product(), other_product()] {
             let details = ProductDetails {

@@ -1,9 +1,11 @@
-//! The caller: an operator as authentication found them, with the project that their key or token is for.
+//! The caller: an operator as authentication found them, with the project that their key or token is for, and whether that
+//! still holds for what takes longer than a request.
 
 use axum::http::request::Parts;
 use rollcall_domain::{
-    fleet::{Operator, OperatorName, ProjectId, Role, Scope},
+    fleet::{AccessKeyId, Fleet, Operator, OperatorName, ProjectId, Role, Scope},
     registry::Actor,
+    time::Timestamp,
 };
 
 use super::idempotency::Idempotency;
@@ -17,17 +19,40 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     /// The only project that the path may name.
     pub(crate) project: ProjectId,
+    credential: Credential,
+}
+
+/// What the caller has proven who they are with.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    Key(AccessKeyId),
+    Token { issued_ms: i64, expires_ms: i64 },
 }
 
 impl Caller {
     /// An operator of the fleet, with a key or token for `project`.
-    pub(crate) fn of(operator: &Operator, project: &ProjectId) -> Self {
+    pub(crate) fn of(operator: &Operator, project: &ProjectId, credential: Credential) -> Self {
         Self {
             operator: operator.name.clone(),
             role: operator.role,
             scope: operator.scope.clone(),
             project: project.clone(),
+            credential,
         }
+    }
+
+    /// Whether the same request would be let through now, with the same role and scope.
+    pub(crate) fn still_holds(&self, fleet: &Fleet, now: Timestamp) -> bool {
+        let Some(operator) = fleet.operators.get(&self.operator).filter(|operator| operator.enabled) else { return false };
+        let credential_holds = match &self.credential {
+            Credential::Key(key) => {
+                fleet.access_keys.get(key).is_some_and(|key| key.enabled && key.operator == self.operator)
+            }
+            Credential::Token { issued_ms, expires_ms } => {
+                *issued_ms >= operator.sessions_since.unix_ms() && *expires_ms > now.unix_ms()
+            }
+        };
+        credential_holds && operator.role == self.role && operator.scope == self.scope
     }
 
     pub(super) fn actor(&self) -> Actor {

@@ -2,7 +2,7 @@
 //!
 //! Accepting is a loop of our own, since `axum::serve` has no bound on connections and no deadline for the head of a request;
 //! the HTTP and the graceful end of connections are hyper's. Does not look at what a request means. Invariants: a client
-//! that sends nothing holds a connection for no longer than the deadlines allow; plain HTTP is served on loopback addresses
+//! that sends nothing, or takes nothing of an answer, holds a connection for no longer than the deadlines allow; plain HTTP is served on loopback addresses
 //! only; a request that has begun is answered before the process stops, within the time that draining may take.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -24,6 +24,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use super::write_deadline::WriteDeadline;
 use crate::config::Limits;
 
 /// The pause after a socket could not be accepted: out of file descriptors, mostly.
@@ -47,7 +48,8 @@ pub(crate) async fn serve(
     // Also when this future is dropped.
     let cut_off = CancellationToken::new();
     let cutting_off = cut_off.clone().drop_guard();
-    let server = Arc::new(Server { tls, router, head: Duration::from_millis(limits.head_ms_max) });
+    let (head, write) = (Duration::from_millis(limits.head_ms_max), Duration::from_millis(limits.write_ms_max));
+    let server = Arc::new(Server { tls, router, head, write });
     let repeats = Repeats::default();
     let accepting = async {
         loop {
@@ -90,6 +92,8 @@ struct Server {
     router: Router,
     /// How long the head of a request may take.
     head: Duration,
+    /// How long a client may take nothing of an answer.
+    write: Duration,
 }
 
 impl Server {
@@ -119,7 +123,7 @@ impl Server {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+            .serve_connection(TokioIo::new(WriteDeadline::new(stream, self.write)), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
@@ -235,6 +239,27 @@ mod tests {
         let _ = rest(&mut { later }).await;
         answer.send(()).unwrap();
         assert!(rest(&mut client).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_an_answer_is_disconnected() {
+        /// More than sockets buffer.
+        const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+        let router = Router::new().route("/", get(|| async { vec![b'x'; ANSWER_BYTES] }));
+        let limits = Limits { write_ms_max: 50, drain_ms_max: 60_000, ..Limits::default() };
+        let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let stop = shutdown.clone();
+        let serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(REQUEST).await.unwrap();
+        within(client.read_exact(&mut [0; 12])).await.unwrap();
+        shutdown.cancel();
+        // The client still holds its end.
+        within(serving).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = within(client.read_to_end(&mut rest)).await;
+        assert!(rest.len() < ANSWER_BYTES, "{}", rest.len());
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@ pub(super) mod products;
 pub(super) mod spaces;
 pub(super) mod templates;
 
-use rollcall_domain::registry::Command;
+use rollcall_domain::{
+    ids::SpaceId,
+    registry::{BesideDefault, Command},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,6 +43,29 @@ pub(crate) struct Declared {
     /// The position of the record in the instance's log; absent where nothing changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// What is so as it was declared, and hardly as it was meant; absent where there is nothing to say. For now one thing: the
+    /// resource space's own policies stand beside one that allows every custom topic to the whole space.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Declared {
+    /// With what is to be said of the resource space as it is now.
+    fn with_warnings(mut self, context: &InstanceContext, space: &SpaceId) -> Self {
+        if let Some(BesideDefault { open, others }) = context.configuration().beside_default(space) {
+            let first = others.first().map_or("", |other| other.id.as_str());
+            let more = match others.len() {
+                0 | 1 => String::new(),
+                all => format!(" and {} more", all - 1),
+            };
+            self.warnings.push(format!(
+                "policy {} ({}) is bound to the whole resource space {space} and allows every custom topic, so an ALLOW of {first}{more} \
+                 isolates nothing: declare the resource space with default_policy \"none\", or unbind that policy",
+                open.id, open.name
+            ));
+        }
+        self
+    }
 }
 
 /// The change that makes a thing as it is declared.
@@ -55,10 +81,12 @@ impl Needed {
         let (outcome, command) = match self {
             Self::Create(command) => (DeclarationOutcome::Created, command),
             Self::Change(command) => (DeclarationOutcome::Changed, command),
-            Self::Nothing => return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None }),
+            Self::Nothing => {
+                return Ok(Declared { outcome: DeclarationOutcome::Unchanged, position: None, warnings: Vec::new() });
+            }
         };
         let position = context.command(command).await?.position;
-        Ok(Declared { outcome, position: Some(position.0) })
+        Ok(Declared { outcome, position: Some(position.0), warnings: Vec::new() })
     }
 }
 

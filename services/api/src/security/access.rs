@@ -21,7 +21,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         password_hasher::PasswordHasher,
         randomness::bytes_32,
-        token::TokenKey,
+        token::{Claims, TokenKey},
     },
 };
 
@@ -146,11 +146,16 @@ impl Access {
         Issued { token, expires_at: Timestamp::from_unix_ms(from.saturating_add(self.token_ms)) }
     }
 
-    /// The operator whose token it is.
+    /// The operator whose token it is, and what else it says.
     ///
     /// # Errors
     /// [`Code::InvalidToken`].
-    pub(super) fn of_token<'a>(&self, fleet: &'a Fleet, token: &str, now: Timestamp) -> Result<&'a Operator, ApiError> {
+    pub(super) fn of_token<'a>(
+        &self,
+        fleet: &'a Fleet,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(&'a Operator, Claims), ApiError> {
         let enabled = |name: &str| {
             let operator = fleet.operators.get(&OperatorName::parse(name).ok()?)?;
             operator.enabled.then_some(operator)
@@ -161,7 +166,8 @@ impl Access {
             .token_key
             .verify(token, now.unix_ms(), since)
             .map_err(|fault| refused(format!("{fault}: log in again with POST /rollcall/v1/login")))?;
-        enabled(&claims.operator).ok_or_else(|| refused("the token has been ended".to_owned()))
+        let operator = enabled(&claims.operator).ok_or_else(|| refused("the token has been ended".to_owned()))?;
+        Ok((operator, claims))
     }
 }
 

@@ -19,7 +19,7 @@ use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
 
 use super::signing::{Credentials, SignedRequest, SigningError, verify};
 use crate::{
-    context::{Caller, INSTANCE_HEADER, Idempotency},
+    context::{Caller, Credential, INSTANCE_HEADER, Idempotency},
     http::{codes::Code, error::ApiError, route::Roles},
     security::access::caught_up,
     state::Api,
@@ -51,8 +51,9 @@ pub(crate) async fn authenticate(
     let caller = match &claim {
         Claim::Signed(credentials) => signed(&api, fleet, credentials, &parts, &body)?,
         Claim::Token(token) => {
-            let operator = api.access.of_token(fleet, token, api.now())?;
-            Caller::of(operator, &operator.project)
+            let (operator, claims) = api.access.of_token(fleet, token, api.now())?;
+            let (issued_ms, expires_ms) = (claims.issued_ms, claims.expires_ms);
+            Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms })
         }
     };
     api.access.request_rate.check(&caller.operator).map_err(|wait| {
@@ -164,7 +165,7 @@ fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, bo
     let key = known(credentials).and_then(|key| fleet.access_keys.get(&key)).filter(|key| key.enabled);
     let operator = key.and_then(|key| fleet.operators.get(&key.operator)).filter(|operator| operator.enabled);
     match (key, operator) {
-        (Some(key), Some(operator)) => Ok(Caller::of(operator, &key.project)),
+        (Some(key), Some(operator)) => Ok(Caller::of(operator, &key.project, Credential::Key(key.id.clone()))),
         (Some(_) | None, _) => Err(ApiError::new(Code::Unauthenticated, NOT_PROVEN)),
     }
 }

@@ -56,8 +56,9 @@ struct PolicyStatement {
     /// Publish, subscribe or both.
     #[schema(min_items = 1, max_items = 2)]
     actions: Vec<PolicyAction>,
-    /// `topic:<pattern>`; `*` is any run of characters, `?` any one, `+` and `#` are literal. `${devices.deviceId}`,
-    /// `${devices.clientId}` and `${devices.productId}` are the connecting device's.
+    /// `topic:<pattern>`; `*` is any run of characters, `?` any one (in an ALLOW not `+` or `#`), `+` and `#` are literal.
+    /// `${devices.deviceId}`, `${devices.clientId}` and `${devices.productId}` are the connecting device's. In an ALLOW a client id
+    /// counts that is the device id, the node id or the standard form; with any other the resource matches nothing.
     #[schema(min_items = 1, max_items = 10)]
     resources: Vec<PolicyResource>,
 }

@@ -86,6 +86,8 @@ async fn add(context: InstanceContext, Body(wanted): Body<ApplicationName>) -> R
     context.require_whole_instance()?;
     let space = SpaceId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("app_id", error))?;
     let default_policy = PolicyId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("policy_id", error))?;
+    // As at the service, which knows no resource space without it.
+    let default_policy = Some(default_policy);
     let command = Command::CreateSpace { space: space.clone(), name: wanted.app_name.into(), default_policy };
     let made = match context.command(command).await?.earlier {
         Some(Event::SpaceCreated { space, .. }) => space,

@@ -1,11 +1,11 @@
 //! A client of the API that signs as the service's SDKs do, and speaks JSON.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{HeaderMap, Method, Request, client::conn::http1};
+use hyper::{HeaderMap, Method, Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use rollcall_chassis::clock::{Clock as _, SetClock};
@@ -88,6 +88,46 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>, more: &[(&str, &str)]) -> Answer {
+        let asked = format!("{method} {path}");
+        within(async {
+            let (head, body) = self.exchange(method, path, body, more).await.into_parts();
+            let bytes = body.collect().await.unwrap().to_bytes();
+            let is_json = head.headers.get("content-type").is_none_or(|kind| kind == "application/json");
+            let body = match (bytes.is_empty(), is_json) {
+                (true, _) => Value::Null,
+                (false, true) => serde_json::from_slice(&bytes).unwrap(),
+                (false, false) => String::from_utf8_lossy(&bytes).into(),
+            };
+            Answer { asked, status: head.status.as_u16(), headers: head.headers, body }
+        })
+        .await
+    }
+
+    /// Opens a stream of events, once there is a place for it.
+    pub(crate) async fn events(&self, path: &str, more: &[(&str, &str)]) -> Events {
+        let opening = async {
+            loop {
+                let response = self.exchange(Method::GET, path, None, more).await;
+                if response.status().as_u16() != 503 {
+                    return response;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let response = within(opening).await;
+        let head = (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap());
+        assert_eq!(head, (200, "text/event-stream"));
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        Events { body: response.into_body(), read: String::new() }
+    }
+
+    /// How a request is answered, whose answer need not end.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        within(self.exchange(Method::GET, path, None, &[])).await.status().as_u16()
+    }
+
+    /// Sends a request; the head of its answer has come when this returns.
+    async fn exchange(&self, method: Method, path: &str, body: Option<Value>, more: &[(&str, &str)]) -> Response<Incoming> {
         let path = match path.starts_with("/v5/")
             || path.starts_with("/v3/")
             || path.starts_with("/rollcall/")
@@ -112,21 +152,10 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
-        within(async {
-            let socket = TcpStream::connect(self.address).await.unwrap();
-            let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
-            tokio::spawn(connection);
-            let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-            let bytes = body.collect().await.unwrap().to_bytes();
-            let is_json = head.headers.get("content-type").is_none_or(|kind| kind == "application/json");
-            let body = match (bytes.is_empty(), is_json) {
-                (true, _) => Value::Null,
-                (false, true) => serde_json::from_slice(&bytes).unwrap(),
-                (false, false) => String::from_utf8_lossy(&bytes).into(),
-            };
-            Answer { asked: format!("{method} {path}"), status: head.status.as_u16(), headers: head.headers, body }
-        })
-        .await
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
+        tokio::spawn(connection);
+        sender.send_request(request).await.unwrap()
     }
 
     fn date(&self) -> String {
@@ -161,6 +190,58 @@ impl Client {
         mac.update(signed.as_bytes());
         let signature = hex::encode(mac.finalize().into_bytes());
         format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", self.access_key)
+    }
+}
+
+/// A stream of server-sent events.
+pub(crate) struct Events {
+    body: Incoming,
+    read: String,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: Value,
+}
+
+impl Events {
+    /// The next event, comments passed over; `None`: the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        within(async {
+            loop {
+                while let Some((event, rest)) = self.read.split_once("\n\n") {
+                    let (event, rest) = (event.to_owned(), rest.to_owned());
+                    self.read = rest;
+                    let field = |name: &str| {
+                        let lines = event.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                        Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+                    };
+                    if let (Some(name), Some(data)) = (field("event"), field("data")) {
+                        return Some(Event { name, id: field("id"), data: serde_json::from_str(&data).unwrap() });
+                    }
+                }
+                let frame = self.body.frame().await?.unwrap();
+                self.read.push_str(str::from_utf8(&frame.into_data().unwrap()).unwrap());
+            }
+        })
+        .await
+    }
+
+    /// The next event, which is an uplink.
+    pub(crate) async fn uplink(&mut self) -> Event {
+        let event = self.next().await.unwrap();
+        assert_eq!((event.name.as_str(), event.id.as_deref()), ("uplink", event.data["marker"].as_str()), "{event:?}");
+        event
+    }
+
+    /// Why the stream ends, which it does next.
+    pub(crate) async fn end(&mut self) -> String {
+        let event = self.next().await.unwrap();
+        assert_eq!((event.name.as_str(), self.next().await), ("ended", None), "{event:?}");
+        event.data["reason"].as_str().unwrap().to_owned()
     }
 }
 

@@ -86,6 +86,63 @@ async fn what_is_declared_is_created_then_left_alone_then_changed() {
     assert_eq!(operator.get("/certificates/ca").await.ok(200)["app_id"], "fleet");
 }
 
+/// The policies that are bound to the whole of a resource space.
+fn bound(world: &World, space: &str) -> Vec<String> {
+    let configuration = world.view("alpha").admission().configuration();
+    configuration.spaces[&id(space)].policies.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_resource_space_has_a_default_policy_unless_it_is_to_have_none() {
+    let world = World::with_alpha().await;
+    let operator = world.operator().await;
+    let none = |name: &str| json!({ "app_name": name, "default_policy": "none" });
+    let own = json!({ "policy_name": "own", "statement": statement("own/*") });
+
+    let made = operator.put(&at("/apps/closed"), none("Closed")).await.ok(200);
+    assert_eq!((&made["outcome"], &made["warnings"]), (&json!("created"), &Value::Null));
+    assert_eq!(bound(&world, "closed"), [""; 0]);
+    let declared = operator.put(&at("/apps/closed/policies/own"), own.clone()).await.ok(200);
+    assert_eq!(declared["warnings"], Value::Null, "nothing stands beside it");
+    let again = operator.put(&at("/apps/closed"), none("Closed")).await.ok(200);
+    assert_eq!(again["outcome"], "unchanged");
+    let opened = json!({ "app_name": "Closed", "default_policy": "allow" });
+    assert_eq!(operator.put(&at("/apps/closed"), opened).await.ok(200)["outcome"], "unchanged", "a word opens nothing");
+    assert_eq!(bound(&world, "closed"), [""; 0]);
+
+    let by_word = json!({ "app_name": "Open", "default_policy": "allow", "default_policy_id": "everything" });
+    operator.put(&at("/apps/open"), by_word.clone()).await.ok(200);
+    assert_eq!(bound(&world, "open"), ["everything"]);
+    let declared = operator.put(&at("/apps/open/policies/own-2"), own).await.ok(200);
+    let warning = declared["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("everything (system_default_policy)") && warning.contains("default_policy"), "{warning}");
+    assert_eq!(operator.put(&at("/apps/open"), by_word).await.ok(200)["warnings"][0], warning, "as long as it is so");
+    // A name and the end of the default policy in one: two records, and the answer names the last.
+    let closed = operator.put(&at("/apps/open"), none("Shut")).await.ok(200);
+    assert_eq!((&closed["outcome"], &closed["position"]), (&json!("changed"), &json!(last(&world).await.0)));
+    assert_eq!(closed["warnings"], Value::Null);
+    assert_eq!(bound(&world, "open"), [""; 0]);
+    let of_alpha = operator.of_instance("alpha");
+    assert_eq!(of_alpha.get("/apps/open").await.ok(200)["app_name"], "Shut");
+    of_alpha.get("/device-policies/everything").await.ok(200);
+
+    // What an operator has made open is theirs: it is told, and left.
+    let statement = json!([{ "effect": "ALLOW", "actions": ["iotda:devices:publish", "iotda:devices:subscribe"], "resources": ["topic:*"] }]);
+    operator.put(&at("/apps/closed/policies/all"), json!({ "policy_name": "all", "statement": statement })).await.ok(200);
+    let bind = json!({ "target_type": "app", "target_ids": ["closed"] });
+    of_alpha.post("/device-policies/all/bind", bind).await.ok(200);
+    let kept = operator.put(&at("/apps/closed"), none("Closed")).await.ok(200);
+    assert_eq!(kept["outcome"], "unchanged");
+    assert!(kept["warnings"][0].as_str().is_some_and(|warning| warning.contains("policy all (all)")), "{kept}");
+
+    let contradicting = json!({ "app_name": "x", "default_policy": "none", "default_policy_id": "p" });
+    operator.put(&at("/apps/x"), contradicting).await.refused(400, "IOTDA.000006");
+    operator.put(&at("/apps/x"), json!({ "app_name": "x", "default_policy": "deny" })).await.refused(400, "IOTDA.000006");
+    // The service's own call makes what the service makes.
+    let of_service = of_alpha.post("/apps", json!({ "app_name": "as-ever" })).await.ok(201);
+    assert_eq!(bound(&world, of_service["app_id"].as_str().expect("an id")).len(), 1);
+}
+
 #[tokio::test]
 async fn a_declared_ca_certificate_says_how_its_code_stands() {
     let world = World::with_alpha().await;

@@ -22,5 +22,6 @@ mod products;
 mod refusals;
 mod simulated;
 mod templates;
+mod uplinks;
 mod what_if;
 mod world;

@@ -331,7 +331,7 @@ impl World {
     }
 
     pub(crate) async fn create_space(&self, instance: &str, space: &str) {
-        let default_policy = id(&format!("default-{space}"));
+        let default_policy = Some(id(&format!("default-{space}")));
         self.command(instance, Command::CreateSpace { space: id(space), name: space.into(), default_policy }).await;
     }
 

@@ -73,17 +73,19 @@ impl Session {
     /// Whether policies let the device do this on a custom topic, or with a custom filter.
     pub(crate) fn permits(&self, action: Action, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
         let Some(record) = self.record(devices) else { return false };
-        permits(configuration.policies_of(&record), action, topic, self.variables())
+        permits(configuration.policies_of(&record), action, topic, self.variables(&record))
     }
 
     /// Whether a policy forbids that a message on this custom topic is delivered, whatever filter it came by.
     pub(crate) fn forbids_delivery(&self, topic: &str, configuration: &Configuration, devices: &dyn Devices) -> bool {
         let Some(record) = self.record(devices) else { return true };
-        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables())
+        forbids(configuration.policies_of(&record), Action::Subscribe, topic, self.variables(&record))
     }
 
-    fn variables(&self) -> Variables<'_> {
-        Variables { device_id: &self.device.device, client_id: &self.client_id, product_id: &self.device.product }
+    fn variables<'a>(&'a self, record: &'a Device) -> Variables<'a> {
+        let client_id = self.identification().client_id_of(record);
+        let (device_id, product_id) = (&self.device.device, &self.device.product);
+        Variables { device_id, node_id: &record.node_id, client_id, product_id }
     }
 
     /// Whose a topic or filter is, seen from this device.

@@ -81,7 +81,7 @@ async fn f10_a_filter_wider_than_a_deny_does_not_get_round_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_stays_in_its_resource_space() {
     let (world, ca) = World::with_ca().await;
-    let (space, default_policy) = (id("beside"), id("default-beside"));
+    let (space, default_policy) = (id("beside"), Some(id("default-beside")));
     world.alpha.command(Command::CreateSpace { space, name: "Beside".into(), default_policy }).await;
     create_product(&world.alpha, &id("beside"), "truck").await;
     let other = Authority::root("Other CA");

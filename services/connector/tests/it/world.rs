@@ -292,7 +292,7 @@ async fn open_store(folder: &Path) -> Store {
 /// A resource space with a product `truck` and a template that makes `truck_<CN>` of a certificate.
 pub(crate) async fn set_up(registrar: &Registrar, space: &str) {
     let space: SpaceId = id(space);
-    let default_policy: PolicyId = id(&format!("default-{space}"));
+    let default_policy: Option<PolicyId> = Some(id(&format!("default-{space}")));
     registrar.command(Command::CreateSpace { space: space.clone(), name: "Space".into(), default_policy }).await;
     create_product(registrar, &space, "truck").await;
     create_template(registrar, "template", "truck").await;

@@ -19,7 +19,10 @@ use rollcall_domain::{
 use rollcall_log::{
     Backbone, BackboneError,
     codec::{AnyEvent, Record, encode_record},
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage, Unstored},
+    messages::{
+        DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
+        StoredMessage, Unstored,
+    },
     presence::{PresenceChange, Session},
     seal::SealKeys,
 };
@@ -157,13 +160,29 @@ impl DeviceMessages for Gate {
         self.messages.publish_in_order(instance, messages).await
     }
 
-    async fn follow(
+    async fn follow_of(
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
+        of: &MessagesOf,
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
-        self.messages.follow(instance, lanes, after).await
+        self.messages.follow_of(instance, lanes, of, after).await
+    }
+
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError> {
+        self.messages.latest(instance, lane, of, before, max).await
+    }
+
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
+        self.messages.kept(instance).await
     }
 }
 

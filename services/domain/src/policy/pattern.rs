@@ -4,7 +4,7 @@
 //! The pattern is cut at its stars before anything is put in, so a value can never become a star, whatever it holds.
 //! No recursion and no backtracking: between two stars the leftmost place that fits is the right one.
 
-use super::{Action, Variables};
+use super::{ClientId, Variables};
 
 /// A variable of the v5 API and what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,36 +14,25 @@ enum Variable {
     Product,
 }
 
-const VARIABLES: [(&str, Variable); 3] = [
-    ("${devices.deviceId}", Variable::Device),
-    ("${devices.clientId}", Variable::Client),
-    ("${devices.productId}", Variable::Product),
-];
+const CLIENT_ID: &str = "${devices.clientId}";
+
+const VARIABLES: [(&str, Variable); 3] =
+    [("${devices.deviceId}", Variable::Device), (CLIENT_ID, Variable::Client), ("${devices.productId}", Variable::Product)];
 
 /// The names of the variables, as written.
 pub(super) const VARIABLE_NAMES: [&str; 3] = [VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
 
-/// What variables stand for in one statement.
+/// What `?` and the variables stand for in one pattern.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Values<'a> {
+struct Values<'a> {
     variables: Variables<'a>,
-    /// `None`: the client id may not stand for anything here.
+    /// `None`: the client id stands for nothing here, so a pattern that names it matches nothing.
     client_id: Option<&'a str>,
+    /// Whether `?` may be a `+` or `#`. As a filter either is a whole level, not one character.
+    one_is_wildcard: bool,
 }
 
 impl<'a> Values<'a> {
-    /// For a statement that allows. A client id with `+` or `#` stands for nothing in a subscription: it would be matched
-    /// as text here and then subscribe as a wildcard, to everybody's topics. Ids cannot hold either.
-    pub(super) fn granting(action: Action, variables: Variables<'a>) -> Self {
-        let becomes_wildcard = action == Action::Subscribe && variables.client_id.contains(['+', '#']);
-        Self { variables, client_id: (!becomes_wildcard).then_some(variables.client_id) }
-    }
-
-    /// For a statement that denies: as text, whatever it holds.
-    pub(super) fn forbidding(variables: Variables<'a>) -> Self {
-        Self { variables, client_id: Some(variables.client_id) }
-    }
-
     fn of(&self, variable: Variable) -> Option<&'a str> {
         match variable {
             Variable::Device => Some(self.variables.device_id.as_str()),
@@ -51,10 +40,32 @@ impl<'a> Values<'a> {
             Variable::Product => Some(self.variables.product_id.as_str()),
         }
     }
+
+    fn one_may_be(&self, character: char) -> bool {
+        self.one_is_wildcard || !matches!(character, '+' | '#')
+    }
+}
+
+/// Whether an ALLOW of the pattern grants the topic or filter.
+pub(super) fn grants(pattern: &str, topic: &str, variables: Variables<'_>) -> bool {
+    let client_id = match variables.client_id {
+        ClientId::Bound(client_id) => Some(client_id),
+        ClientId::Unbound(_) => None,
+    };
+    matches(pattern, topic, &Values { variables, client_id, one_is_wildcard: false })
+}
+
+/// Whether a DENY of the pattern forbids the topic or filter. The client id is what was sent, and also each id of the device:
+/// a device that connects by another name is denied no less. The standard form has an hour in it, which is whatever the client
+/// says, so only the one that was sent is looked at.
+pub(super) fn forbids(pattern: &str, topic: &str, variables: Variables<'_>) -> bool {
+    let (ClientId::Bound(sent) | ClientId::Unbound(sent)) = variables.client_id;
+    let with = |client_id| matches(pattern, topic, &Values { variables, client_id: Some(client_id), one_is_wildcard: true });
+    with(sent) || (pattern.contains(CLIENT_ID) && (with(variables.device_id.as_str()) || with(variables.node_id.as_str())))
 }
 
 /// Whether the whole of `topic` matches `pattern`.
-pub(super) fn matches(pattern: &str, topic: &str, values: &Values<'_>) -> bool {
+fn matches(pattern: &str, topic: &str, values: &Values<'_>) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = strip(topic, first, values) else { return false };
@@ -75,7 +86,7 @@ fn strip<'t>(mut text: &'t str, mut piece: &str, values: &Values<'_>) -> Option<
         text = match part {
             Part::One => {
                 let mut characters = text.chars();
-                characters.next()?;
+                characters.next().filter(|character| values.one_may_be(*character))?;
                 characters.as_str()
             }
             Part::Text(literal) => text.strip_prefix(literal)?,

@@ -24,10 +24,23 @@ fn policy(statements: &[(Effect, Action, &str)]) -> Policy {
     }
 }
 
-/// Whether a device `dev-1` of product `prod` with this client id may.
+/// What is asked with the variables of device `dev-1`, node `node`, product `prod`, and this client id.
+fn with<T>(client_id: ClientId<'_>, ask: impl FnOnce(Variables<'_>) -> T) -> T {
+    let (device_id, node_id) = (device("dev-1"), NodeId::parse("node").unwrap());
+    let product_id = ProductId::parse("prod").unwrap();
+    ask(Variables { device_id: &device_id, node_id: &node_id, client_id, product_id: &product_id })
+}
+
 fn may(policies: &[Policy], action: Action, topic: &str, client_id: &str) -> bool {
-    let (device_id, product_id) = (device("dev-1"), ProductId::parse("prod").unwrap());
-    permits(policies, action, topic, Variables { device_id: &device_id, client_id, product_id: &product_id })
+    with(ClientId::Bound(client_id), |variables| permits(policies, action, topic, variables))
+}
+
+fn may_unbound(policies: &[Policy], action: Action, topic: &str, client_id: &str) -> bool {
+    with(ClientId::Unbound(client_id), |variables| permits(policies, action, topic, variables))
+}
+
+fn is_forbidden(policies: &[Policy], action: Action, topic: &str, client_id: ClientId<'_>) -> bool {
+    with(client_id, |variables| forbids(policies, action, topic, variables))
 }
 
 fn matches(pattern: &str, topic: &str, client_id: &str) -> bool {
@@ -38,11 +51,10 @@ fn matches(pattern: &str, topic: &str, client_id: &str) -> bool {
 fn f10_a_deny_holds_for_what_is_delivered_whatever_filter_it_came_by() {
     let both = [policy(&[(Effect::Allow, Action::Subscribe, "*"), (Effect::Deny, Action::Subscribe, "secret/*")])];
     assert!(may(&both, Action::Subscribe, "#", "c"), "the filter is matched as the text that it is");
-    let (device_id, product_id) = (device("dev-1"), ProductId::parse("prod").unwrap());
-    let variables = Variables { device_id: &device_id, client_id: "c", product_id: &product_id };
-    assert!(forbids(&both, Action::Subscribe, "secret/plan", variables));
-    assert!(!forbids(&both, Action::Subscribe, "open", variables));
-    assert!(!forbids(&both, Action::Publish, "secret/plan", variables), "only what is denied");
+    let client_id = ClientId::Unbound("c");
+    assert!(is_forbidden(&both, Action::Subscribe, "secret/plan", client_id));
+    assert!(!is_forbidden(&both, Action::Subscribe, "open", client_id));
+    assert!(!is_forbidden(&both, Action::Publish, "secret/plan", client_id), "only what is denied");
 }
 
 #[test]
@@ -105,16 +117,73 @@ fn f10_a_value_never_becomes_a_wildcard() {
 }
 
 #[test]
-fn f10_a_client_id_is_no_way_to_subscribe_to_everybody() {
-    let own = [policy(&[(Effect::Allow, Action::Subscribe, "d/${devices.clientId}/down")])];
-    assert!(may(&own, Action::Subscribe, "d/me/down", "me"));
-    for client_id in ["+", "#", "+/x", "a+", "a/#"] {
-        assert!(!may(&own, Action::Subscribe, &format!("d/{client_id}/down"), client_id), "{client_id}");
+fn f10_a_client_id_that_names_no_device_in_particular_grants_nothing() {
+    let action = Action::Publish;
+    let own = [policy(&[(Effect::Allow, action, "d/${devices.clientId}/*")])];
+    assert!(may(&own, action, "d/dev-1/up", "dev-1"));
+    for client_id in ["dev-2", "dev-1x", "+", "#", "*", "?", "a/b", ""] {
+        let topic = format!("d/{client_id}/up");
+        assert!(!may_unbound(&own, action, &topic, client_id), "{client_id} is what the client says");
+        assert!(!may_unbound(&own, action, "d/dev-1/up", client_id), "{client_id} is not replaced by a better one");
     }
-    // A DENY still takes such a client id at its word.
-    let denied =
-        [policy(&[(Effect::Allow, Action::Subscribe, "*"), (Effect::Deny, Action::Subscribe, "${devices.clientId}")])];
-    assert!(!may(&denied, Action::Subscribe, "+", "+"));
+    // What does not depend on it is granted as before.
+    let other = [policy(&[(Effect::Allow, action, "e/${devices.deviceId}")])];
+    assert!(may_unbound(&other, action, "e/dev-1", "any"));
+}
+
+#[test]
+fn f10_a_deny_is_not_shaken_off_by_another_client_id() {
+    let action = Action::Publish;
+    let policies = [policy(&[(Effect::Allow, action, "*"), (Effect::Deny, action, "d/${devices.clientId}/admin")])];
+    for client_id in ["dev-1", "node", "dev-1_0_0_2026060100"] {
+        for name in ["dev-1", "node", client_id] {
+            assert!(!may(&policies, action, &format!("d/{name}/admin"), client_id), "{name} by {client_id}");
+        }
+    }
+    for client_id in ["", "other", "+", "*"] {
+        for name in ["dev-1", "node", client_id] {
+            assert!(!may_unbound(&policies, action, &format!("d/{name}/admin"), client_id), "{name} by {client_id}");
+        }
+        assert!(may_unbound(&policies, action, "d/third/admin", client_id), "{client_id} is text");
+    }
+}
+
+#[test]
+fn f10_a_question_mark_grants_no_wildcard_of_a_filter() {
+    let allow = [policy(&[(Effect::Allow, Action::Subscribe, "a/?"), (Effect::Allow, Action::Subscribe, "b?/c")])];
+    for (filter, expected) in
+        [("a/x", true), ("a/+", false), ("a/#", false), ("b/c", false), ("b//c", true), ("b+/c", false)]
+    {
+        assert_eq!(may(&allow, Action::Subscribe, filter, "c"), expected, "{filter}");
+    }
+    // A DENY of each one-character level is a DENY of all of them at once, before a message is looked at.
+    let deny = [policy(&[(Effect::Allow, Action::Subscribe, "*"), (Effect::Deny, Action::Subscribe, "a/?")])];
+    for filter in ["a/x", "a/+", "a/#"] {
+        assert!(!may(&deny, Action::Subscribe, filter, "c"), "{filter}");
+    }
+    assert!(is_forbidden(&deny, Action::Subscribe, "a/x", ClientId::Bound("c")), "whatever filter it came by");
+    assert!(may(&deny, Action::Subscribe, "+/x", "c"), "what it overlaps is kept at delivery");
+}
+
+#[test]
+fn a_default_policy_is_known_by_what_it_says() {
+    let made = system_default(PolicyId::parse("p").unwrap(), SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1));
+    let says = |policy: &Policy| {
+        (policy.is_system_default(), allow_every_topic(&policy.statements), allow_some_topics(&policy.statements))
+    };
+    assert_eq!(says(&made), (true, true, false));
+    let renamed = Policy { name: "ours".into(), ..made.clone() };
+    assert_eq!(says(&renamed), (false, true, false), "by another name it allows no less");
+    let mut narrowed = made.clone();
+    narrowed.statements[0].resources = vec!["topic:a/*".into()];
+    assert_eq!(says(&narrowed), (false, false, true));
+    let mut denying = made;
+    denying.statements.push(Statement { effect: Effect::Deny, ..denying.statements[0].clone() });
+    assert_eq!(says(&denying), (false, true, false));
+    assert_eq!(says(&policy(&[(Effect::Deny, Action::Publish, "*")])), (false, false, false));
+    assert_eq!(says(&policy(&[(Effect::Allow, Action::Publish, "*")])), (false, false, true));
+    let split = policy(&[(Effect::Allow, Action::Publish, "*"), (Effect::Allow, Action::Subscribe, "*")]);
+    assert_eq!(says(&split), (false, true, false));
 }
 
 #[test]
@@ -229,8 +298,9 @@ fn resources_are_checked_one_by_one() {
     }
 }
 
-/// The plain definition, by a table over every pair of prefixes.
-fn oracle(pattern: &str, topic: &str, client_id: &str) -> bool {
+/// The plain definition of one pattern, by a table over every pair of prefixes; `client_id` is `None` where it stands for
+/// nothing.
+fn pattern_oracle(effect: Effect, pattern: &str, topic: &str, client_id: Option<&str>) -> bool {
     enum Token {
         Run,
         One,
@@ -239,9 +309,13 @@ fn oracle(pattern: &str, topic: &str, client_id: &str) -> bool {
     let mut tokens = Vec::new();
     let mut rest = pattern;
     while let Some(c) = rest.chars().next() {
-        let values =
-            [("${devices.deviceId}", "dev-1"), ("${devices.productId}", "prod"), ("${devices.clientId}", client_id)];
+        let values = [
+            ("${devices.deviceId}", Some("dev-1")),
+            ("${devices.productId}", Some("prod")),
+            ("${devices.clientId}", client_id),
+        ];
         if let Some((after, value)) = values.iter().find_map(|(name, value)| Some((rest.strip_prefix(name)?, value))) {
+            let Some(value) = value else { return false };
             tokens.extend(value.chars().map(Token::Is));
             rest = after;
             continue;
@@ -260,12 +334,35 @@ fn oracle(pattern: &str, topic: &str, client_id: &str) -> bool {
         for n in 0..=topic.len() {
             row[n] = match token {
                 Token::Run => before[n] || (n > 0 && row[n - 1]),
-                Token::One => n > 0 && before[n - 1],
+                Token::One => {
+                    n > 0 && before[n - 1] && (effect == Effect::Deny || (topic[n - 1] != '+' && topic[n - 1] != '#'))
+                }
                 Token::Is(c) => n > 0 && before[n - 1] && topic[n - 1] == c,
             };
         }
     }
     row[topic.len()]
+}
+
+/// The plain definition of one statement's pattern, for the device `dev-1` with node id `node`.
+fn oracle(effect: Effect, pattern: &str, topic: &str, client_id: ClientId<'_>) -> bool {
+    match (effect, client_id) {
+        (Effect::Allow, ClientId::Bound(sent)) => pattern_oracle(effect, pattern, topic, Some(sent)),
+        (Effect::Allow, ClientId::Unbound(_)) => pattern_oracle(effect, pattern, topic, None),
+        (Effect::Deny, ClientId::Bound(sent) | ClientId::Unbound(sent)) => {
+            [sent, "dev-1", "node"].iter().any(|name| pattern_oracle(effect, pattern, topic, Some(name)))
+        }
+    }
+}
+
+/// MQTT's own matching of filters, from the words of MQTT 5 section 4.7, without the rule on `$`.
+fn filter_brings(filter: &[&str], topic: &[&str]) -> bool {
+    match (filter, topic) {
+        (["#"], _) => true,
+        ([], []) => true,
+        ([level, filter @ ..], [name, topic @ ..]) => (*level == "+" || level == name) && filter_brings(filter, topic),
+        _ => false,
+    }
 }
 
 fn pattern() -> impl Strategy<Value = String> {
@@ -281,22 +378,136 @@ fn pattern() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
 }
 
+fn topic() -> impl Strategy<Value = String> {
+    "[ab/设+#]{0,10}|(dev-1|node|prod|[ab*?])(/?(dev-1|node|prod|[ab*?+#])){0,3}"
+}
+
+fn effect() -> impl Strategy<Value = Effect> {
+    prop_oneof![Just(Effect::Allow), Just(Effect::Deny)]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![Just(Action::Publish), Just(Action::Subscribe)]
+}
+
+/// A pattern made of a filter, and the filter of a topic, so that the one often grants the other and that brings the topic. No
+/// pattern has `+` or `#`.
+fn granting() -> impl Strategy<Value = (String, String, String)> {
+    let level = || "[ab]{0,2}|dev-1";
+    let levels = prop::collection::vec((level(), any::<bool>()), 1..4);
+    let below = prop::option::of(prop::collection::vec(level(), 0..3));
+    (levels, below, prop::collection::vec(0..8u8, 24)).prop_map(|(levels, below, cuts)| {
+        let mut filter: Vec<&str> = levels.iter().map(|(name, kept)| if *kept { name } else { "+" }).collect();
+        let mut topic: Vec<&str> = levels.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(below) = &below {
+            filter.push("#");
+            topic.extend(below.iter().map(String::as_str));
+        }
+        let filter = filter.join("/");
+        let wildcard = |cut: u8| if cut == 0 { '?' } else { '*' };
+        let pattern: String = filter
+            .chars()
+            .zip(cuts.iter().cycle())
+            .map(|(c, cut)| if matches!(c, '+' | '#') || *cut < 2 { wildcard(*cut) } else { c })
+            .collect();
+        (pattern.replace("dev-1", "${devices.clientId}"), filter, topic.join("/"))
+    })
+}
+
+fn sent(is_bound: bool, client_id: &str) -> ClientId<'_> {
+    if is_bound { ClientId::Bound(client_id) } else { ClientId::Unbound(client_id) }
+}
+
+/// A client id as hostile as MQTT lets it be, and the device's own.
+fn client_id() -> impl Strategy<Value = String> {
+    prop_oneof!["[ab*?+#$/]{0,3}", Just("${devices.deviceId}".to_owned()), Just("dev-1".to_owned()), Just("node".to_owned())]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
+    /// Some policies of some statements against the words of the rule: no DENY, and some ALLOW.
     #[test]
-    fn matching_is_what_the_plain_definition_says(
-        pattern in pattern(),
-        topic in "[ab/设+#]{0,10}|(dev-1|prod|[ab*?]){0,3}",
-        client_id in "[ab*?+#$/]{0,3}",
+    fn permission_is_what_the_plain_definition_says(
+        statements in prop::collection::vec((effect(), action(), pattern()), 0..5),
+        asked in action(),
+        topic in topic(),
+        is_bound in any::<bool>(),
+        client_id in client_id(),
     ) {
-        prop_assert_eq!(matches(&pattern, &topic, &client_id), oracle(&pattern, &topic, &client_id));
+        let borrowed: Vec<_> = statements.iter().map(|(effect, action, pattern)| (*effect, *action, pattern.as_str())).collect();
+        let policies: Vec<Policy> = borrowed.chunks(2).map(policy).collect();
+        let client_id = sent(is_bound, &client_id);
+        let any = |wanted: Effect| {
+            let mut statements = borrowed.iter().filter(|(effect, action, _)| *effect == wanted && *action == asked);
+            statements.any(|(effect, _, pattern)| oracle(*effect, pattern, &topic, client_id))
+        };
+        let (allowed, denied) = (any(Effect::Allow), any(Effect::Deny));
+        let permitted = with(client_id, |variables| permits(&policies, asked, &topic, variables));
+        prop_assert_eq!(permitted, allowed && !denied);
+        prop_assert_eq!(is_forbidden(&policies, asked, &topic, client_id), denied);
     }
 
     #[test]
     fn matching_never_panics(pattern in ".{0,40}", topic in ".{0,40}", client_id in ".{0,10}") {
-        let expected = !topic.starts_with('$') && oracle(&pattern, &topic, &client_id);
+        let expected = !topic.starts_with('$') && oracle(Effect::Allow, &pattern, &topic, ClientId::Bound(&client_id));
         prop_assert_eq!(matches(&pattern, &topic, &client_id), expected);
+    }
+
+    /// Whatever a value holds, a pattern without wildcards of its own matches the one text that is written with it.
+    #[test]
+    fn f10_values_are_taken_as_text(
+        before in "[ab/+#]{0,4}",
+        after in "[ab/+#]{0,4}",
+        client_id in "[ab*?+#$/{}]{0,6}|[$][{]devices[.]deviceId[}]",
+        other in "[ab*?+#/]{0,8}",
+    ) {
+        let pattern = format!("{before}${{devices.clientId}}{after}");
+        let written = format!("{before}{client_id}{after}");
+        prop_assume!(!written.starts_with('$'));
+        prop_assert!(matches(&pattern, &written, &client_id));
+        prop_assert_eq!(matches(&pattern, &other, &client_id), other == written);
+    }
+
+    /// What a device may do without a DENY does not depend on the client id that it makes up.
+    #[test]
+    fn f10_an_unbound_client_id_makes_no_difference(
+        patterns in prop::collection::vec(pattern(), 1..4),
+        action in action(),
+        topic in topic(),
+        one in client_id(),
+        other in client_id(),
+    ) {
+        let statements: Vec<_> = patterns.iter().map(|pattern| (Effect::Allow, action, pattern.as_str())).collect();
+        let policies = [policy(&statements)];
+        prop_assert_eq!(may_unbound(&policies, action, &topic, &one), may_unbound(&policies, action, &topic, &other));
+    }
+
+    /// What is denied to a device by its own ids is denied by whatever client id it connects.
+    #[test]
+    fn f10_no_client_id_shakes_off_a_deny(
+        denied in pattern(),
+        action in action(),
+        topic in topic(),
+        is_bound in any::<bool>(),
+        client_id in client_id(),
+    ) {
+        let policies = [policy(&[(Effect::Deny, action, &denied)])];
+        if ["dev-1", "node"].iter().any(|own| is_forbidden(&policies, action, &topic, ClientId::Bound(own))) {
+            prop_assert!(is_forbidden(&policies, action, &topic, sent(is_bound, &client_id)));
+        }
+    }
+
+    /// What a granted filter brings is what the ALLOW matches; only `#` also brings the level above it.
+    #[test]
+    fn f10_a_granted_filter_brings_no_more_than_the_allow_names((pattern, filter, topic) in granting()) {
+        let allow = [policy(&[(Effect::Allow, Action::Subscribe, &pattern)])];
+        let [levels, names] = [&filter, &topic].map(|text| text.split('/').collect::<Vec<_>>());
+        if may(&allow, Action::Subscribe, &filter, "dev-1") && filter_brings(&levels, &names) {
+            let is_parent = filter.strip_suffix("/#").is_some_and(|above| above.split('/').count() == names.len());
+            let matches = may(&allow, Action::Subscribe, &topic, "dev-1");
+            prop_assert!(is_parent || matches, "{pattern} grants {filter}, which brings {topic}");
+        }
     }
 
     /// What is called a device's own matches, as a filter, no topic of any other device.

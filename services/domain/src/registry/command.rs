@@ -52,7 +52,9 @@ pub enum Command {
     CreateSpace {
         space: SpaceId,
         name: Box<str>,
-        default_policy: PolicyId,
+        /// The id of the policy that it gets, which allows every custom topic; `None`: it gets none, and nothing is allowed
+        /// there until a policy of its own says so.
+        default_policy: Option<PolicyId>,
     },
     RenameSpace {
         space: SpaceId,

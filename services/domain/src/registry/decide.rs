@@ -125,7 +125,9 @@ fn decide_command(
     context: &Context<'_>,
 ) -> Decided {
     match command {
-        Command::CreateSpace { space, name, default_policy } => spaces::create(configuration, space, name, default_policy),
+        Command::CreateSpace { space, name, default_policy } => {
+            spaces::create(configuration, space, name, default_policy.as_ref())
+        }
         Command::RenameSpace { space, name } => spaces::rename(configuration, space, name),
         Command::DeleteSpace { space } => spaces::delete(configuration, space),
         Command::CreateProduct { space, product, details } => products::create(configuration, space, product, details),

@@ -50,6 +50,6 @@ impl Attempts for LocalAttempts {
                 store::rows(transaction, &stream, after.0, last, chunk, |_| true)
             });
         let entry = |row: super::frame::Row| Entry::bare(Position(row.position), row.body);
-        Ok(read.await?.rows.into_iter().map(entry).collect())
+        Ok(read.await?.whole()?.rows.into_iter().map(entry).collect())
     }
 }

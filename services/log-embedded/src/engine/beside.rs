@@ -53,7 +53,7 @@ pub(super) fn entries(
     last: u64,
     chunk: Chunk,
 ) -> Result<(Vec<Entry>, u64), StoreError> {
-    let read = store::rows(transaction, log, after, last, chunk, |_| true)?;
+    let read = store::rows(transaction, log, after, last, chunk, |_| true)?.whole()?;
     let name = log.beside_name();
     let beside = match transaction.open_table(table(&name)) {
         Ok(beside) => Some(beside),

@@ -9,8 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     beside,
-    frame::Row,
-    store::{self, Chunk, Store, StoreError},
+    store::{self, Chunk, Read, Store, StoreError},
     stream::StreamName,
 };
 
@@ -35,10 +34,11 @@ impl Cursor {
     ///
     /// # Errors
     /// [`BackboneError::Closed`] when the backbone was dropped, or why the rows cannot be read.
-    pub(crate) async fn next(&mut self, wanted: impl Fn(&[u8]) -> bool + Send + 'static) -> Result<Vec<Row>, BackboneError> {
+    pub(crate) async fn next(&mut self, wanted: impl Fn(&[u8]) -> bool + Send + 'static) -> Result<Read, BackboneError> {
         self.read_next(move |transaction, stream, after, last| {
             let read = store::rows(transaction, stream, after, last, CHUNK, wanted)?;
-            Ok((read.rows, read.through))
+            let through = read.through;
+            Ok((read, through))
         })
         .await
     }

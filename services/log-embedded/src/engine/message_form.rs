@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rollcall_domain::ids::{DeviceId, SpaceId};
 use rollcall_log::{
     BackboneError,
-    messages::{DeviceMessage, Lane, MessagePosition, MessageProperties, StoredMessage},
+    messages::{DeviceMessage, Lane, MessagePosition, MessageProperties, MessagesOf, StoredMessage},
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +38,19 @@ const fn tag(lane: Lane) -> u8 {
     }
 }
 
-/// Whether a body is of one of these lanes, without reading the rest.
-pub(crate) fn is_of(lanes: &[Lane], body: &[u8]) -> bool {
-    body.first().is_some_and(|first| lanes.iter().any(|lane| tag(*lane) == *first))
+/// Whether a body is of one of these lanes and devices, without reading the rest. One that does not say is of all devices:
+/// what is wrong with it shows when it is read.
+pub(crate) fn is_of(lanes: &[Lane], of: &MessagesOf, body: &[u8]) -> bool {
+    let Some((first, rest)) = body.split_first() else { return false };
+    if !lanes.iter().any(|lane| tag(*lane) == *first) {
+        return false;
+    }
+    if *of == MessagesOf::Instance {
+        return true;
+    }
+    // The first two fields of the form.
+    let ids: Result<((&str, &str), _), _> = postcard::take_from_bytes(rest);
+    ids.map_or(true, |((space, device), _)| of.holds(space, device))
 }
 
 /// A message as a body.

@@ -26,7 +26,7 @@ pub(crate) fn parts(core: &Arc<Core>) -> Parts {
         log: Arc::new(LocalLog(Arc::clone(core))),
         requests: Arc::new(LocalRequests { core: Arc::clone(core), rulings: Rulings::default() }),
         attempts: Arc::new(LocalAttempts(Arc::clone(core))),
-        messages: Arc::new(LocalMessages(Arc::clone(core))),
+        messages: Arc::new(LocalMessages::new(core)),
         presence: PresenceHub::new(core.shared.limits.presence_lease, Arc::clone(&core.shared.now_ms)),
         documents: Arc::new(LocalDocuments(Arc::clone(core))),
         heartbeats: Arc::default(),

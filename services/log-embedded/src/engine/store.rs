@@ -72,6 +72,28 @@ pub(crate) struct Chunk {
 pub(crate) struct Read {
     pub(crate) rows: Vec<Row>,
     pub(crate) through: u64,
+    /// Rows that fail their checksum.
+    pub(crate) damaged: Vec<BackboneError>,
+}
+
+impl Read {
+    /// For a stream in which a gap is an error.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub(crate) fn whole(self) -> Result<Self, BackboneError> {
+        match self.damaged.into_iter().next() {
+            Some(damage) => Err(damage),
+            None => Ok(Self { damaged: Vec::new(), ..self }),
+        }
+    }
+
+    fn take(&mut self, row: Result<Row, BackboneError>) {
+        match row {
+            Ok(row) => self.rows.push(row),
+            Err(damage) => self.damaged.push(damage),
+        }
+    }
 }
 
 impl Store {
@@ -208,7 +230,7 @@ pub(crate) fn rows(
     chunk: Chunk,
     wanted: impl Fn(&[u8]) -> bool,
 ) -> Result<Read, StoreError> {
-    let mut read = Read { rows: Vec::new(), through: after };
+    let mut read = Read { rows: Vec::new(), through: after, damaged: Vec::new() };
     if after >= last {
         return Ok(read);
     }
@@ -222,12 +244,51 @@ pub(crate) fn rows(
         let (position, frame) = (position.value(), frame.value());
         if frame::peek(frame).is_none_or(|(_, body)| wanted(body)) {
             bytes += frame.len();
-            read.rows.push(frame::decode(stream, position, frame)?);
+            read.take(frame::decode(stream, position, frame));
         }
         read.through = position;
     }
     read.through = last;
     Ok(read)
+}
+
+/// The last rows of a stream before a position for which `wanted` says yes to the body, latest first: at most as many, and
+/// no more once they have as many bytes, as `page` says, out of what `looked_at` lets be looked at. `through` is the
+/// earliest position looked at, 0 when there is none before.
+pub(crate) fn rows_back(
+    transaction: &ReadTransaction,
+    stream: &StreamName,
+    before: u64,
+    page: Chunk,
+    looked_at: Chunk,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Read, StoreError> {
+    let mut read = Read { rows: Vec::new(), through: before, damaged: Vec::new() };
+    let table = transaction.open_table(stream.rows())?;
+    let (mut bytes, mut passed_bytes) = (0, 0);
+    for (passed, entry) in table.range(..before)?.rev().enumerate() {
+        if passed >= looked_at.rows || passed_bytes >= looked_at.bytes || read.rows.len() >= page.rows || bytes >= page.bytes
+        {
+            return Ok(read);
+        }
+        let (position, frame) = entry?;
+        let (position, frame) = (position.value(), frame.value());
+        passed_bytes += frame.len();
+        if frame::peek(frame).is_none_or(|(_, body)| wanted(body)) {
+            bytes += frame.len();
+            read.take(frame::decode(stream, position, frame));
+        }
+        read.through = position;
+    }
+    read.through = 0;
+    Ok(read)
+}
+
+/// The first position that a stream still has; `None`: it is empty.
+pub(crate) fn first(transaction: &ReadTransaction, stream: &StreamName) -> Result<Option<u64>, StoreError> {
+    let table = transaction.open_table(stream.rows())?;
+    let first = table.range::<u64>(..)?.next().transpose()?;
+    Ok(first.map(|(position, _)| position.value()))
 }
 
 /// Says what a failure of the database means for a caller of the log.

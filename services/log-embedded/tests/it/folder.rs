@@ -17,7 +17,7 @@ use rollcall_log::{
     Backbone, BackboneError,
     documents::{Document, DocumentKey, PutError, Revision},
     log::Followed,
-    messages::{Lane, MessageCursor, MessagePosition},
+    messages::{Lane, MessageCursor, MessagePosition, MessagesOf},
     requests::RequestKind,
 };
 use rollcall_log_embedded::EmbeddedConfig;
@@ -257,4 +257,37 @@ async fn a_file_that_is_no_database_is_damaged() {
         let kept = fs::read(folder.path().join("backbone.redb")).unwrap();
         assert_eq!(kept, content, "what is not understood is left as it is");
     }
+}
+
+/// F21: one message that cannot be read costs none of the others.
+#[tokio::test]
+async fn f21_damaged_messages_are_stepped_over_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let backbone = open(folder.path()).unwrap();
+    backbone.messages.open(&instance()).await.unwrap();
+    for number in 1..=5 {
+        backbone.messages.publish(&instance(), message(Lane::Uplink, &number.to_string())).await.unwrap();
+    }
+    drop(backbone);
+    let name = format!("messages/instance/{}", instance());
+    let rows: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new(&name);
+    let database = redb::Database::open(folder.path().join("backbone.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(rows).unwrap();
+        // One with a byte that is another, one at the place of another, as a disk may have them.
+        let mut second = redb::ReadableTable::get(&rows, 2).unwrap().unwrap().value().to_vec();
+        let third = second.clone();
+        *second.last_mut().unwrap() ^= 1;
+        rows.insert(2, second.as_slice()).unwrap();
+        rows.insert(3, third.as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    let backbone = open(folder.path()).unwrap();
+    assert_eq!(payloads(&backbone, 3).await.unwrap(), ["1", "4", "5"]);
+    let latest = backbone.messages.latest(&instance(), Lane::Uplink, &MessagesOf::Instance, None, 10).await.unwrap();
+    let found: Vec<_> = latest.messages.iter().map(|found| &found.message.payload).collect();
+    assert_eq!(found, ["5", "4", "1"]);
+    assert_eq!((latest.damaged, latest.next), (2, None));
 }

@@ -10,7 +10,10 @@ use rollcall_log::{
     attempts::Attempts,
     heartbeat::{Heard, Heartbeats, Source},
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
-    messages::{DeviceMessage, DeviceMessages, Lane, MessageCursor, MessagePosition, StoredMessage, Unstored},
+    messages::{
+        DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
+        StoredMessage, Unstored,
+    },
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
 use tokio::sync::mpsc;
@@ -113,13 +116,31 @@ impl DeviceMessages for FaultyMessages {
         Ok(position)
     }
 
-    async fn follow(
+    async fn follow_of(
         &self,
         instance: &InstanceId,
         lanes: &[Lane],
+        of: &MessagesOf,
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError> {
-        Ok(cut(self.inner.follow(instance, lanes, after).await?, &self.injection))
+        Ok(cut(self.inner.follow_of(instance, lanes, of, after).await?, &self.injection))
+    }
+
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError> {
+        self.injection.reach("reading messages")?;
+        self.inner.latest(instance, lane, of, before, max).await
+    }
+
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
+        self.injection.reach("looking at messages")?;
+        self.inner.kept(instance).await
     }
 }
 

@@ -20,6 +20,8 @@ const SUBJECT: &str = "Nats-Subject";
 const TIME_STAMP: &str = "Nats-Time-Stamp";
 /// Every subject of a stream.
 const ANY: &str = ">";
+/// Says how many messages of the subjects that were asked for come after this one.
+const NUM_PENDING: &str = "Nats-Num-Pending";
 /// The status of the answer that ends several.
 const END_OF_BATCH: u16 = 204;
 
@@ -42,6 +44,11 @@ impl LastMessage {
         let stored_at = OffsetDateTime::parse(self.headers.get(TIME_STAMP)?.as_str(), &Rfc3339);
         stored_at.ok().map(OffsetDateTime::unix_timestamp_nanos)
     }
+
+    /// How many more of what was asked for come after it, where several were asked for.
+    pub(crate) fn pending(&self) -> Option<u64> {
+        self.headers.get(NUM_PENDING)?.as_str().parse().ok()
+    }
 }
 
 /// What `subject` of `stream` holds; `None` if nothing.
@@ -58,9 +65,9 @@ pub(crate) async fn last(
 
 /// A request for messages after a sequence.
 #[derive(Serialize)]
-struct After {
+struct After<'a> {
     seq: u64,
-    next_by_subj: &'static str,
+    next_by_subj: &'a str,
     batch: usize,
     max_bytes: usize,
 }
@@ -80,8 +87,20 @@ pub(crate) async fn after(
     max: usize,
     bytes_max: usize,
 ) -> Result<Vec<LastMessage>, BackboneError> {
-    let wanted = After { seq: after.saturating_add(1), next_by_subj: ANY, batch: max, max_bytes: bytes_max };
-    several(connection, stream, || format!("reading stream {stream} after {after}"), &wanted).await
+    from(connection, (stream, ANY), after.saturating_add(1), max, bytes_max).await
+}
+
+/// As [`after`], beginning with a sequence, of a filter's subjects. [`LastMessage::pending`] of the last says whether it is
+/// the last that there is.
+pub(crate) async fn from(
+    connection: &Connection,
+    (stream, filter): (&str, &str),
+    first: u64,
+    max: usize,
+    bytes_max: usize,
+) -> Result<Vec<LastMessage>, BackboneError> {
+    let wanted = After { seq: first, next_by_subj: filter, batch: max, max_bytes: bytes_max };
+    several(connection, stream, || format!("reading {filter} of stream {stream} from {first}"), &wanted).await
 }
 
 /// What each subject of a stream holds that matches `filter`. The server refuses more than 1024 of them.

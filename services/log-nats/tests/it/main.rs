@@ -6,6 +6,7 @@ mod accounts;
 mod documents;
 mod exchange;
 mod full;
+mod messages;
 mod registry_log;
 mod replies;
 mod shards;

@@ -12,7 +12,7 @@ use rollcall_domain::ids::{DeviceId, LogId, Position, RequestId};
 use rollcall_log::{
     Backbone,
     documents::{CursorName, DocumentKey, PutError, Revision},
-    messages::{Lane, MessageCursor},
+    messages::{Lane, MessageCursor, MessagesOf},
     requests::RequestKind,
 };
 use rollcall_log_nats::{NatsConfig, connect};
@@ -170,6 +170,14 @@ async fn messages_are_followed_in_both_old_ones_first_and_a_cursor_of_0_1_goes_o
         let found = timeout(BOUND, follower.recv()).await.unwrap().unwrap().unwrap();
         assert_eq!(found.message, message(Lane::Uplink, 5, Bytes::from_static(b"payload")));
     }
+    let (mut latest, mut before) = (Vec::new(), None);
+    for _ in 0..3 {
+        let page = messages.latest(&instance(), Lane::Uplink, &MessagesOf::Instance, before, 2).await.unwrap();
+        latest.extend(page.messages.into_iter().map(|found| found.message.topic));
+        before = page.next;
+    }
+    let newest_first = [4, 5, 3, 2, 1].map(|number| message(Lane::Uplink, number, Bytes::new()).topic);
+    assert_eq!((latest, before), (newest_first.to_vec(), None), "what is in the shard first");
     // Deleted by an operator when it has aged out.
     admin.delete_stream("messages_inst-1").await.unwrap();
     messages.publish(&instance(), message(Lane::Uplink, 6, Bytes::from_static(b"payload"))).await.unwrap();

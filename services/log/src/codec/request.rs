@@ -98,7 +98,7 @@ fn command_to_wire(command: &Command) -> Ask {
         Command::CreateSpace { space, name, default_policy } => wire::CreateSpace {
             space: space.to_string(),
             name: name.to_string(),
-            default_policy: default_policy.to_string(),
+            default_policy: default_policy.as_ref().map(ToString::to_string),
         }
         .into(),
         Command::RenameSpace { space, name } => {
@@ -261,7 +261,7 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
         Ask::CreateSpace(it) => Command::CreateSpace {
             space: id("body.space", &it.space)?,
             name: it.name.into(),
-            default_policy: id("body.default_policy", &it.default_policy)?,
+            default_policy: optional_id("body.default_policy", it.default_policy.as_ref())?,
         },
         Ask::RenameSpace(it) => Command::RenameSpace { space: id("body.space", &it.space)?, name: it.name.into() },
         Ask::DeleteSpace(it) => Command::DeleteSpace { space: id("body.space", &it.space)? },

@@ -133,7 +133,7 @@ impl World {
     /// An instance whose CA's certificates register as devices `sensor_<CN>`.
     pub(super) async fn furnish(&self) {
         accepted(self.fleet_command("create-instance", FleetCommand::CreateInstance(draft())).await);
-        let (space, default_policy) = (space(), PolicyId::parse("default").unwrap());
+        let (space, default_policy) = (space(), Some(PolicyId::parse("default").unwrap()));
         self.grant("space", Command::CreateSpace { space, name: "Space".into(), default_policy }).await;
         let details = ProductDetails {
             name: "Sensor".into(),

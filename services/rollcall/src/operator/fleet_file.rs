@@ -10,4 +10,4 @@ mod report;
 
 pub(crate) use apply::{ApplyError, FleetFileClient};
 pub(crate) use document::Document;
-pub(crate) use report::report;
+pub(crate) use report::{report, warn};

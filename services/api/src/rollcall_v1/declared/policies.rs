@@ -34,7 +34,8 @@ async fn put(
         Some(found) if found.space != space => return Err(taken("policy", &policy_id, "in another resource space")),
         Some(found) if found.name == name && found.statements == statements => Needed::Nothing,
         Some(_) => Needed::Change(Command::UpdatePolicy { policy, name: Some(name), statements: Some(statements) }),
-        None => Needed::Create(Command::CreatePolicy { policy, space, name, statements }),
+        None => Needed::Create(Command::CreatePolicy { policy, space: space.clone(), name, statements }),
     };
-    needed.ask(&context).await.map(Json)
+    let declared = needed.ask(&context).await?;
+    Ok(Json(declared.with_warnings(&context, &space)))
 }

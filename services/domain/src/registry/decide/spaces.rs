@@ -8,27 +8,36 @@ use crate::{
     rejection::{Rejection, Subject},
 };
 
-/// The id of the default policy is not part of what must be the same: the policy may have been deleted since.
-pub(super) fn create(configuration: &Configuration, space: &SpaceId, name: &str, default_policy: &PolicyId) -> Decided {
+/// The id of the default policy is not part of what must be the same: the policy may have been deleted since. A space that
+/// has one is another than a space that is to have none.
+pub(super) fn create(
+    configuration: &Configuration,
+    space: &SpaceId,
+    name: &str,
+    default_policy: Option<&PolicyId>,
+) -> Decided {
     fields::space_name(name)?;
     if let Some(existing) = configuration.spaces.get(space) {
-        return if *existing.name == *name {
+        let is_open_unasked = default_policy.is_none() && configuration.default_policy(space).is_some();
+        return if *existing.name == *name && !is_open_unasked {
             Ok(Decision::AlreadySo)
         } else {
             Err(Rejection::AlreadyExists(Subject::Space(space.clone())))
         };
     }
-    if configuration.policies.contains_key(default_policy) {
-        return Err(Rejection::AlreadyExists(Subject::Policy(default_policy.clone())));
-    }
     fields::limit(configuration.spaces.len() + 1, limits::SPACES_PER_INSTANCE_MAX, "resource spaces in this instance")?;
-    fields::limit(configuration.policies.len() + 1, limits::POLICIES_PER_INSTANCE_MAX, "policies in this instance")?;
+    if let Some(policy) = default_policy {
+        if configuration.policies.contains_key(policy) {
+            return Err(Rejection::AlreadyExists(Subject::Policy(policy.clone())));
+        }
+        fields::limit(configuration.policies.len() + 1, limits::POLICIES_PER_INSTANCE_MAX, "policies in this instance")?;
+    }
     Ok(Decision::Record(Event::SpaceCreated {
         space: space.clone(),
         name: name.into(),
         // The first, and the next one after the default space was deleted: requests without a space need one.
         default_space: !configuration.spaces.values().any(|other| other.default_space),
-        default_policy: Some(default_policy.clone()),
+        default_policy: default_policy.cloned(),
     }))
 }
 

@@ -47,7 +47,7 @@ fn spaces_products_and_policies_have_their_limits() {
         let command = Command::CreateSpace {
             space: id(&space),
             name: space.as_str().into(),
-            default_policy: id(&format!("{space}-p")),
+            default_policy: Some(id(&format!("{space}-p"))),
         };
         let expected = if n <= limits::SPACES_PER_INSTANCE_MAX { "granted" } else { "limit_reached" };
         assert_eq!(world.word(command), expected, "space {n}");
@@ -180,7 +180,8 @@ fn a_space_goes_when_it_is_empty_and_takes_its_policies_along() {
     world.delete_ca("acme-ca");
     world.grant(delete());
     assert!(!world.registry.configuration.policies.contains_key(&id::<PolicyId>("acme-default")));
-    let again = Command::CreateSpace { space: id("initech"), name: "initech".into(), default_policy: id("initech-default") };
+    let default_policy = Some(id("initech-default"));
+    let again = Command::CreateSpace { space: id("initech"), name: "initech".into(), default_policy };
     world.grant(again);
     assert!(world.registry.configuration.spaces[&id("initech")].default_space, "the default space was deleted");
 }
@@ -257,4 +258,60 @@ fn a_pre_registered_device_starts_with_what_it_was_given() {
     assert_eq!(world.word(command(&six)), "invalid_field");
     let foreign = DeviceProfile { policies: vec![id("globex-default")], ..profile("f", "acme", "meter") };
     assert_eq!(world.word(command(&foreign)), "policy_in_another_space");
+}
+
+#[test]
+fn a_space_may_begin_without_a_policy() {
+    let mut world = World::furnished();
+    let create = |default_policy: Option<&str>| Command::CreateSpace {
+        space: id("initech"),
+        name: "initech".into(),
+        default_policy: default_policy.map(id),
+    };
+    let policies = world.registry.configuration.policies.len();
+    world.grant(create(None));
+    let initech: crate::ids::SpaceId = id("initech");
+    assert_eq!(world.registry.configuration.policies.len(), policies);
+    assert_eq!(world.registry.configuration.spaces[&initech].policies, []);
+    assert_eq!(world.word(create(None)), "already so");
+    assert_eq!(world.word(create(Some("initech-default"))), "already so", "it may have been deleted since");
+    // One that allows everything is another.
+    assert_eq!(
+        world.word(Command::CreateSpace { space: id("acme"), name: "acme".into(), default_policy: None }),
+        "already_exists"
+    );
+}
+
+#[test]
+fn own_policies_beside_an_open_one_are_found() {
+    let mut world = World::furnished();
+    let (acme, policy): (crate::ids::SpaceId, PolicyId) = (id("acme"), id("own"));
+    let beside = |world: &World| {
+        let found = world.registry.configuration.beside_default(&acme);
+        found.map(|beside| {
+            (beside.open.id.to_string(), beside.others.iter().map(|own| own.id.to_string()).collect::<Vec<_>>())
+        })
+    };
+    let statement =
+        |effect| Statement { effect, actions: vec![crate::policy::Action::Publish], resources: vec!["topic:own/*".into()] };
+    let create = |effect| Command::CreatePolicy {
+        policy: policy.clone(),
+        space: acme.clone(),
+        name: "own".into(),
+        statements: vec![statement(effect)],
+    };
+    assert_eq!(beside(&world), None, "the default policy alone");
+    world.grant(create(crate::policy::Effect::Deny));
+    assert_eq!(beside(&world), None, "a DENY counts beside it");
+    let statements = Some(vec![statement(crate::policy::Effect::Allow)]);
+    world.grant(Command::UpdatePolicy { policy: policy.clone(), name: None, statements });
+    assert_eq!(beside(&world), Some(("acme-default".into(), vec!["own".into()])));
+    let target = || PolicyTarget::Space(id("acme"));
+    world.grant(Command::UnbindPolicy { policy: id("acme-default"), target: target() });
+    assert_eq!(beside(&world), None, "unbound, it allows nothing");
+    assert_eq!(world.registry.configuration.default_policy(&acme), None);
+    world.grant(Command::BindPolicy { policy: id("acme-default"), target: target() });
+    assert!(world.registry.configuration.default_policy(&acme).is_some());
+    world.grant(Command::DeletePolicy { policy: id("acme-default") });
+    assert_eq!(beside(&world), None);
 }

@@ -217,7 +217,11 @@ fn distrust_is_lifted_by_verifying_again_in_the_same_space() {
 fn of_a_space_that_is_gone_any_space_may_lift_the_distrust() {
     let mut world = World::furnished();
     let passing = Authority::new("passing");
-    world.grant(Command::CreateSpace { space: id("brief"), name: "brief".into(), default_policy: id("brief-default") });
+    world.grant(Command::CreateSpace {
+        space: id("brief"),
+        name: "brief".into(),
+        default_policy: Some(id("brief-default")),
+    });
     world.verified_ca("passing-ca", "brief", &passing);
     world.grant(delete("passing-ca", Distrust::Yes));
     world.grant(Command::DeleteSpace { space: id::<SpaceId>("brief") });

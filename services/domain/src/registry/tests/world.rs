@@ -190,7 +190,7 @@ impl World {
             world.grant(Command::CreateSpace {
                 space: id(space),
                 name: space.into(),
-                default_policy: id(&format!("{space}-default")),
+                default_policy: Some(id(&format!("{space}-default"))),
             });
             for product in products {
                 let product = id(product);

@@ -393,7 +393,11 @@ fn log_event() -> impl Strategy<Value = LogEvent> {
 fn configuration_command() -> impl Strategy<Value = Command> {
     let change = prop_oneof![Just(TemplateChange::Keep), id().prop_map(TemplateChange::Bind), Just(TemplateChange::Unbind)];
     prop_oneof![
-        (id(), text(), id()).prop_map(|(space, name, default_policy)| Command::CreateSpace { space, name, default_policy }),
+        (id(), text(), option::of(id())).prop_map(|(space, name, default_policy)| Command::CreateSpace {
+            space,
+            name,
+            default_policy
+        }),
         (id(), text()).prop_map(|(space, name)| Command::RenameSpace { space, name }),
         id().prop_map(|space| Command::DeleteSpace { space }),
         (id(), id(), details()).prop_map(|(space, product, details)| Command::CreateProduct { space, product, details }),

@@ -18,8 +18,8 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::document::{
-    BrokenRule, Declared, Document, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, SpaceDeclaration,
-    TemplateDeclaration,
+    BrokenRule, Declared, DefaultPolicy, Document, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration,
+    SpaceDeclaration, TemplateDeclaration, Warning,
 };
 use crate::operator::api_client::{Answer, Client, ClientError};
 
@@ -38,6 +38,8 @@ pub(crate) struct ApplyReport {
     pub(crate) faults: Vec<BrokenRule>,
     /// What an operator still has to do.
     pub(crate) notes: Vec<String>,
+    /// What was granted and is hardly meant, with its place.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Why applying stopped before its end.
@@ -211,15 +213,25 @@ impl Contents<'_> {
 
     async fn space(&mut self, declared: &Declared<SpaceDeclaration>) -> Result<(), ApplyError> {
         let wanted = &declared.item;
-        let default_policy = default_policy_id(&wanted.id);
-        let body = json!({ "app_name": &*wanted.name, "default_policy_id": default_policy.as_str() });
-        self.requests.declare(&format!("/apps/{}", wanted.id), &body, &declared.place).await?;
+        let mut body = json!({ "app_name": &*wanted.name });
+        if let Some(default_policy) = wanted.default_policy {
+            body["default_policy"] = default_policy.name().into();
+        }
+        if wanted.default_policy != Some(DefaultPolicy::None) {
+            body["default_policy_id"] = default_policy_id(&wanted.id).as_str().into();
+        }
+        let mut warned = self.requests.declare(&format!("/apps/{}", wanted.id), &body, &declared.place).await?;
         for product in &wanted.products {
             self.product(&wanted.id, product).await?;
         }
         for policy in &wanted.policies {
-            self.policy(wanted, policy).await?;
+            warned = self.policy(wanted, policy).await?.or(warned);
         }
+        // Each answer says what is so of the whole space by then: the last one counts.
+        let warnings = warned.as_ref().and_then(|answer| answer["warnings"].as_array()).into_iter().flatten();
+        let warnings = warnings.filter_map(|warning| warning.as_str());
+        let warnings = warnings.map(|text| Warning { place: declared.place.clone(), text: text.to_owned() });
+        self.requests.outcome.warnings.extend(warnings);
         Ok(())
     }
 
@@ -243,13 +255,16 @@ impl Contents<'_> {
         self.requests.declare(&path, &body, &declared.place).await.map(drop)
     }
 
-    async fn policy(&mut self, space: &SpaceDeclaration, declared: &Declared<PolicyDeclaration>) -> Result<(), ApplyError> {
+    /// Declares a policy and what it is bound to; what the API said of the declaration, if it was granted.
+    async fn policy(
+        &mut self,
+        space: &SpaceDeclaration,
+        declared: &Declared<PolicyDeclaration>,
+    ) -> Result<Option<Value>, ApplyError> {
         let (wanted, place) = (&declared.item, &declared.place);
         let body = json!({ "policy_name": &*wanted.name, "statement": codec::statements_to_json(&wanted.statements) });
         let path = format!("/apps/{}/policies/{}", space.id, wanted.id);
-        if self.requests.declare(&path, &body, place).await?.is_none() {
-            return Ok(());
-        }
+        let Some(answer) = self.requests.declare(&path, &body, place).await? else { return Ok(None) };
         let mut products: Vec<&str> = wanted.bound_to_products.iter().map(|product| product.as_str()).collect();
         products.sort_unstable();
         products.dedup();
@@ -257,7 +272,7 @@ impl Contents<'_> {
         for (kind, wanted) in [("app", spaces), ("product", products)] {
             self.rebind(&declared.item.id, kind, &wanted, place).await?;
         }
-        Ok(())
+        Ok(Some(answer))
     }
 
     /// Binds and unbinds until exactly these targets of one kind have the policy.

@@ -14,7 +14,7 @@ use std::{
 use rollcall_domain::{
     fleet::InstanceDraft,
     ids::{CaId, PolicyId, ProductId, SpaceId, TemplateId},
-    policy::Statement,
+    policy::{self, Statement},
     registry::ProductDetails,
     template::TemplateDraft,
 };
@@ -87,6 +87,20 @@ impl fmt::Display for BrokenRule {
     }
 }
 
+/// Something without fault that is hardly meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning {
+    pub(crate) place: Place,
+    /// What it comes to, and what would change that.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
 /// Something declared, with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared<T> {
@@ -103,6 +117,8 @@ pub(crate) struct Document {
     pub(crate) file: PathBuf,
     /// What it declares.
     pub(crate) instances: Vec<Declared<InstanceDeclaration>>,
+    /// What is without fault and hardly meant.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// One instance with what it holds.
@@ -121,10 +137,31 @@ pub(crate) struct InstanceDeclaration {
 pub(crate) struct SpaceDeclaration {
     pub(crate) id: SpaceId,
     pub(crate) name: Box<str>,
+    /// `None`: no word about it. A new space then gets one, and one that is there is left as it is.
+    pub(crate) default_policy: Option<DefaultPolicy>,
     pub(crate) products: Vec<Declared<ProductDeclaration>>,
     pub(crate) policies: Vec<Declared<PolicyDeclaration>>,
     /// Its CA certificates.
     pub(crate) cas: Vec<Declared<CaDeclaration>>,
+}
+
+/// Whether a resource space has a policy that allows every custom topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DefaultPolicy {
+    /// A new one gets it.
+    Allow,
+    /// It has none, new or not.
+    None,
+}
+
+impl DefaultPolicy {
+    /// As in the file, and in the API.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::None => "none",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -200,10 +237,31 @@ impl Document {
         let instances = checker.each("instances", &raw.instances, Checker::instance);
         checker.unique(&instances);
         match checker.faults {
-            faults if faults.is_empty() => Ok(Self { file: file.into(), instances }),
+            faults if faults.is_empty() => {
+                let warnings = instances.iter().flat_map(|instance| warnings(&instance.item)).collect();
+                Ok(Self { file: file.into(), instances, warnings })
+            }
             faults => Err(FleetFileError::Faults { file: file.into(), faults }),
         }
     }
+}
+
+/// Spaces whose own policies would stand beside the default policy. What is there already is not known here: the API says that
+/// when the file is applied.
+fn warnings(instance: &InstanceDeclaration) -> impl Iterator<Item = Warning> {
+    let open = instance.spaces.iter().filter(|space| space.item.default_policy != Some(DefaultPolicy::None));
+    let beside = open.filter_map(|space| {
+        let own = space.item.policies.iter().find(|policy| policy::allow_some_topics(&policy.item.statements))?;
+        Some((space, own))
+    });
+    beside.map(|(space, own)| {
+        let text = format!(
+            "the default policy of a new resource space allows every custom topic, so an ALLOW of {} isolates nothing: write \
+             `default_policy: none` into {} if it is to",
+            own.item.id, space.item.id
+        );
+        Warning { place: own.place.clone(), text }
+    })
 }
 
 fn misshapen(file: &Path, error: &serde_saphyr::Error) -> FleetFileError {

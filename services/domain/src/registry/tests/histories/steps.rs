@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::world::{authorities, cn_template, details, id, pinned, profile, replacing};
 use crate::{
     certificate::SubjectAttribute,
-    ids::{DeviceId, Fingerprint},
+    ids::{DeviceId, Fingerprint, PolicyId},
     registry::{
         Command, Slot,
         command::{Distrust, TemplateChange},
@@ -168,10 +168,17 @@ fn other_command() -> impl Strategy<Value = Command> {
         (0..3usize).prop_map(|p| Command::DeletePolicy { policy: id(POLICIES[p]) }),
         (0..3usize, target).prop_map(|(p, target)| Command::BindPolicy { policy: id(POLICIES[p]), target }),
         (0..2usize).prop_map(|s| Command::DeleteSpace { space: id(SPACES[s]) }),
-        (0..2usize).prop_map(|s| create_space(SPACES[s])),
+        (0..2usize, any::<bool>()).prop_map(|(s, is_open)| match is_open {
+            true => create_space(SPACES[s]),
+            false => create_space_with(SPACES[s], None),
+        }),
     ]
 }
 
 pub(super) fn create_space(space: &str) -> Command {
-    Command::CreateSpace { space: id(space), name: space.into(), default_policy: id(&format!("{space}-default")) }
+    create_space_with(space, Some(id(&format!("{space}-default"))))
+}
+
+fn create_space_with(space: &str, default_policy: Option<PolicyId>) -> Command {
+    Command::CreateSpace { space: id(space), name: space.into(), default_policy }
 }

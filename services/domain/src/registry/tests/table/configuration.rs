@@ -96,8 +96,11 @@ fn template(template: &str, product: &str) -> Command {
 
 fn rest_of_configuration(table: &mut String) {
     let space: SpaceId = id("initech");
-    let create_space =
-        |name: &str| Command::CreateSpace { space: id("initech"), name: name.into(), default_policy: id("initech-default") };
+    let create_space = |name: &str| {
+        let default_policy = Some(id("initech-default"));
+        Command::CreateSpace { space: id("initech"), name: name.into(), default_policy }
+    };
+    let create_closed = Command::CreateSpace { space: id("initech"), name: "initech".into(), default_policy: None };
     let create_product = |name: &str| Command::CreateProduct {
         space: id("initech"),
         product: id("stapler"),
@@ -124,6 +127,7 @@ fn rest_of_configuration(table: &mut String) {
     let commands = [
         ("create the space", create_space("initech")),
         ("create it with another name", create_space("initrode")),
+        ("create it without a default policy", create_closed),
         ("rename it", Command::RenameSpace { space: space.clone(), name: "initrode".into() }),
         ("create the product", create_product("stapler")),
         ("create it with other details", create_product("red stapler")),

@@ -17,9 +17,9 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_saphyr::Spanned;
 
 use super::{
-    BrokenRule, CaDeclaration, Declared, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration, Proof,
-    SpaceDeclaration, TemplateDeclaration,
-    shape::{RawCa, RawEdition, RawInstance, RawPolicy, RawProduct, RawProof, RawSpace, RawTemplate},
+    BrokenRule, CaDeclaration, Declared, DefaultPolicy, InstanceDeclaration, Place, PolicyDeclaration, ProductDeclaration,
+    Proof, SpaceDeclaration, TemplateDeclaration,
+    shape::{RawCa, RawDefaultPolicy, RawEdition, RawInstance, RawPolicy, RawProduct, RawProof, RawSpace, RawTemplate},
 };
 
 /// Turns raw values into checked ones and collects what is wrong. A faulty item is left out; the faults stop the file.
@@ -106,7 +106,11 @@ impl Checker<'_> {
         let policies = self.each(&format!("{}.policies", place.field), &raw.policies, Self::policy);
         let cas = self.each(&format!("{}.ca_certificates", place.field), &raw.ca_certificates, Self::ca);
         let name = raw.name.as_deref().unwrap_or(&raw.id.value).into();
-        Some(SpaceDeclaration { id: id?, name, products, policies, cas })
+        let default_policy = raw.default_policy.map(|wanted| match wanted {
+            RawDefaultPolicy::Allow => DefaultPolicy::Allow,
+            RawDefaultPolicy::None => DefaultPolicy::None,
+        });
+        Some(SpaceDeclaration { id: id?, name, default_policy, products, policies, cas })
     }
 
     fn product(&mut self, place: &Place, raw: &RawProduct) -> Option<ProductDeclaration> {

@@ -38,12 +38,20 @@ pub(super) enum RawEdition {
 pub(super) struct RawSpace {
     pub(super) id: Spanned<String>,
     pub(super) name: Option<String>,
+    pub(super) default_policy: Option<RawDefaultPolicy>,
     #[serde(default)]
     pub(super) products: Vec<Spanned<RawProduct>>,
     #[serde(default)]
     pub(super) policies: Vec<Spanned<RawPolicy>>,
     #[serde(default)]
     pub(super) ca_certificates: Vec<Spanned<RawCa>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDefaultPolicy {
+    Allow,
+    None,
 }
 
 #[derive(Deserialize)]

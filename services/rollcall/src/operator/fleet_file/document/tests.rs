@@ -67,6 +67,24 @@ fn the_demo_is_without_fault() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo/fleet.yaml");
     let document = Document::read(&file, data.path()).expect("without fault");
     assert_eq!(document.instances.len(), 2);
+    assert_eq!(document.warnings, [], "its policies isolate");
+}
+
+#[test]
+fn own_policies_beside_the_default_one_are_warned_of() {
+    let with = |line: &str| parse(&GOOD.replace("- id: vehicles", &format!("- id: vehicles\n        {line}")));
+    let warnings = |document: Document| document.warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let plain = parse(GOOD).expect("without fault");
+    assert_eq!(plain.instances[0].item.spaces[0].item.default_policy, None);
+    let said = warnings(plain);
+    assert!(said.len() == 1 && said[0].starts_with("11: instances[0].resource_spaces[0].policies[0]: "), "{said:?}");
+    assert!(said[0].contains("topics") && said[0].contains("`default_policy: none` into vehicles"), "{said:?}");
+    assert_eq!(warnings(with("default_policy: none").expect("without fault")), [""; 0]);
+    assert_eq!(warnings(with("default_policy: allow").expect("without fault")).len(), 1);
+    let said = with("default_policy: deny").expect_err("must be refused");
+    assert!(said.starts_with("fleet.yaml:9:") && said.contains("deny"), "{said}");
+    let denying = parse(&GOOD.replace("effect: ALLOW", "effect: DENY")).expect("without fault");
+    assert_eq!(warnings(denying), [""; 0], "a DENY counts beside it");
 }
 
 #[test]
