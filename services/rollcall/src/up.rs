@@ -130,7 +130,8 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
         dependencies::open_dependencies(backbone, &dependencies::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
-    let served = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
+    let serving = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown);
+    let served = Box::pin(serving).await;
     Announcement::remove(&arguments.data);
     shutdown.cancel();
     dependencies.store.close().await;
