@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
 use crate::mqtt;
+pub use crate::mqtt::LongerKeepAlive;
 
 /// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,8 @@ pub struct Limits {
     pub chain_bytes_max: u32,
     /// TLS sessions kept for resumption, per instance and trust epoch.
     pub resumable_sessions_max: u32,
+    /// What becomes of an MQTT 3.1.1 client that asks for a keep-alive above 1200 s, or for none (0).
+    pub longer_keep_alive: LongerKeepAlive,
     /// Subscriptions of one device.
     pub subscriptions_max: u16,
     /// QoS 1 messages under way from one device (MQTT 5: Receive Maximum).
@@ -116,6 +119,7 @@ impl Default for Limits {
             retry_after_s: 5,
             chain_bytes_max: 32 * 1024,
             resumable_sessions_max: 4096,
+            longer_keep_alive: LongerKeepAlive::Refuse,
             subscriptions_max: 100,
             uplinks_in_flight_max: 64,
             downlinks_in_flight_max: 64,
@@ -136,6 +140,7 @@ impl Limits {
     pub(crate) fn protocol(&self) -> mqtt::Limits {
         mqtt::Limits {
             connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
+            longer_keep_alive: self.longer_keep_alive,
             payload_bytes_max: self.payload_bytes_max,
             receive_maximum: self.uplinks_in_flight_max,
             subscriptions_max: self.subscriptions_max,

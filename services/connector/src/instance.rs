@@ -35,7 +35,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
-    sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
+    sessions::{
+        mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable, takeovers::Takeovers,
+    },
     transport::trust::TrustEpoch,
 };
 
@@ -74,6 +76,7 @@ pub(crate) struct Instance {
     /// `None` until the first trust epoch: there is no handshake before.
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: SessionTable,
+    pub(crate) takeovers: Takeovers,
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
@@ -120,6 +123,7 @@ impl Instance {
             staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
             sessions: SessionTable::new(bounds, parts.numbers.clone()),
+            takeovers: Takeovers::default(),
             registration,
             attempts,
             announcements: Announcements::default(),

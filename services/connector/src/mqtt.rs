@@ -24,6 +24,7 @@ mod established;
 mod frame;
 mod inbound;
 mod outbound;
+mod properties;
 mod uplink;
 
 #[cfg(test)]
@@ -33,4 +34,5 @@ pub(crate) use interface::{
     Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome, PublishRef,
 };
 pub(crate) use limits::Limits;
+pub use limits::LongerKeepAlive;
 pub(crate) use protocol::Protocol;

@@ -11,6 +11,7 @@ use rollcall_log::{
     presence::{PresenceChange, Session as PresenceSession},
     resume::Resume,
 };
+use tokio::time::Instant;
 
 use crate::{instance::Instance, sessions::session::Session};
 
@@ -70,6 +71,7 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
         }
     } else if own.announced.load(Ordering::SeqCst) {
         own.mailbox.close(Refusal::TakenOver);
+        instance.takeovers.note(device, true, Instant::now());
     }
 }
 
