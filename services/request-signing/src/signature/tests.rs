@@ -1,6 +1,7 @@
 //! The two published vectors, every single change to them, and spellings of paths, queries and headers.
 
-use super::{authorization::AUTHORIZATION_CHARS_MAX, *};
+use super::*;
+use crate::{authorization::AUTHORIZATION_CHARS_MAX, canonical::UNSIGNED_PAYLOAD};
 
 #[test]
 fn what_is_signed_here_is_verified_here() {
