@@ -10,7 +10,8 @@ use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
-use crate::mqtt;
+pub use crate::mqtt::LongerKeepAlive;
+use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
 
 /// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,8 @@ pub struct Limits {
     pub chain_bytes_max: u32,
     /// TLS sessions kept for resumption, per instance and trust epoch.
     pub resumable_sessions_max: u32,
+    /// What becomes of an MQTT 3.1.1 client that asks for a keep-alive above 1200 s, or for none (0).
+    pub longer_keep_alive: LongerKeepAlive,
     /// Subscriptions of one device.
     pub subscriptions_max: u16,
     /// QoS 1 messages under way from one device (MQTT 5: Receive Maximum).
@@ -73,6 +76,10 @@ pub struct Limits {
     pub queue_messages_max: u32,
     /// Bytes waiting for one device.
     pub queue_bytes_max: u32,
+    /// How long the session of a device may outlive its connection, seconds; 0: none does.
+    pub session_expiry_s_max: u32,
+    /// Messages that a device is given when it returns to its session, at most.
+    pub session_backlog_max: u32,
     /// Messages a second from one device, on average; twice as many in a burst.
     pub uplinks_per_s_max: u32,
     /// Bytes a second from one device, on average; twice as many in a burst: the service's 1 MB/s.
@@ -116,11 +123,14 @@ impl Default for Limits {
             retry_after_s: 5,
             chain_bytes_max: 32 * 1024,
             resumable_sessions_max: 4096,
+            longer_keep_alive: LongerKeepAlive::Refuse,
             subscriptions_max: 100,
             uplinks_in_flight_max: 64,
             downlinks_in_flight_max: 64,
             queue_messages_max: 1000,
             queue_bytes_max: 4 * 1024 * 1024,
+            session_expiry_s_max: 3600,
+            session_backlog_max: 10_000,
             uplinks_per_s_max: 50,
             uplink_bytes_per_s_max: 1024 * 1024,
             uplink_bytes_in_flight_max: 4 * 1024 * 1024,
@@ -136,6 +146,7 @@ impl Limits {
     pub(crate) fn protocol(&self) -> mqtt::Limits {
         mqtt::Limits {
             connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
+            longer_keep_alive: self.longer_keep_alive,
             payload_bytes_max: self.payload_bytes_max,
             receive_maximum: self.uplinks_in_flight_max,
             subscriptions_max: self.subscriptions_max,
@@ -144,6 +155,11 @@ impl Limits {
             queued_bytes_max: self.queue_bytes_max,
             ..mqtt::Limits::default()
         }
+    }
+
+    /// The part of them that sessions keep which outlive their connection.
+    pub(crate) const fn persistent(&self) -> PersistentLimits {
+        PersistentLimits { expiry_s_max: self.session_expiry_s_max, backlog_max: self.session_backlog_max }
     }
 
     /// [`Self::handshake_ms_max`].

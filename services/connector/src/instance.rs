@@ -6,7 +6,10 @@
 //! replaced.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,13 +32,19 @@ use rollcall_projection::{
     freshness::{Freshness, view_point},
     supervisor::Run,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
-    sessions::{mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable},
+    sessions::{
+        ended::schedule::Schedule, mailbox::Bounds, persistent::routed::Routed, presence::announcements::Announcements,
+        session::Session, table::SessionTable, takeovers::Takeovers,
+    },
     transport::trust::TrustEpoch,
 };
 
@@ -74,11 +83,18 @@ pub(crate) struct Instance {
     /// `None` until the first trust epoch: there is no handshake before.
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: SessionTable,
+    pub(crate) takeovers: Takeovers,
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
+    /// What is still to be done for sessions that have ended.
+    pub(crate) schedule: Schedule,
+    /// Up to where messages have been routed.
+    pub(crate) routed: Routed,
     /// What has been said of messages that could not be stored.
     pub(crate) uplink_repeats: Repeats,
+    /// What has been said of wills that could not be stored.
+    pub(crate) will_repeats: Repeats,
     /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
@@ -120,10 +136,14 @@ impl Instance {
             staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
             sessions: SessionTable::new(bounds, parts.numbers.clone()),
+            takeovers: Takeovers::default(),
             registration,
             attempts,
             announcements: Announcements::default(),
+            schedule: Schedule::default(),
+            routed: Routed::new(limits.persistent()),
             uplink_repeats: Repeats::default(),
+            will_repeats: Repeats::default(),
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
             clock: parts.clock.clone(),
@@ -166,6 +186,11 @@ impl Instance {
         if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
+        self.routed.remove(session);
+        // A newer connection here is shown after it has seen to what this one leaves; one elsewhere has been shown.
+        let newer = self.sessions.of(&session.device.device).is_none_or(|newer| newer.acknowledged.load(Ordering::SeqCst));
+        let superseded = newer && session.mailbox.closed() == Some(Refusal::TakenOver);
+        self.schedule.ended(session, &self.connector, superseded, Instant::now());
     }
 
     /// Tells every session to close.

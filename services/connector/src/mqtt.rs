@@ -24,6 +24,7 @@ mod established;
 mod frame;
 mod inbound;
 mod outbound;
+mod properties;
 mod uplink;
 
 #[cfg(test)]
@@ -31,6 +32,9 @@ mod tests;
 
 pub(crate) use interface::{
     Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome, PublishRef,
+    SessionGrant, Will,
 };
 pub(crate) use limits::Limits;
+pub use limits::LongerKeepAlive;
 pub(crate) use protocol::Protocol;
+pub(crate) use subscriptions::Subscription;

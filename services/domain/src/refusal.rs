@@ -81,8 +81,8 @@ pub enum Refusal {
     /// This connector is stopping.
     #[error("this connector is shutting down; connect again")]
     ShuttingDown,
-    /// Keep-alive outside 30 to 1200 seconds.
-    #[error("the keep-alive must be between 30 and 1200 seconds")]
+    /// A keep-alive that a client before MQTT 5 may not have: under 5 seconds, over 1200, or none.
+    #[error("the keep-alive must be 5 to 1200 seconds, and not 0")]
     KeepAliveOutOfRange,
     /// Not MQTT 3.1, 3.1.1 or 5.0.
     #[error("this MQTT version is not supported")]
@@ -90,9 +90,6 @@ pub enum Refusal {
     /// An empty client id where the standard forbids it, or one that is too long.
     #[error("the client id is not acceptable")]
     ClientId,
-    /// A will message.
-    #[error("will messages are not supported")]
-    WillUnsupported,
     /// MQTT 5 enhanced authentication.
     #[error("enhanced authentication is not supported; the certificate is enough")]
     AuthenticationMethod,
@@ -157,7 +154,6 @@ codes! {
     Refusal::KeepAliveOutOfRange => "keep_alive_out_of_range",
     Refusal::ProtocolVersion => "protocol_version",
     Refusal::ClientId => "client_id",
-    Refusal::WillUnsupported => "will_unsupported",
     Refusal::AuthenticationMethod => "authentication_method",
     Refusal::ProtocolError => "protocol_error",
     Refusal::PacketTooLarge => "packet_too_large",
@@ -184,7 +180,6 @@ impl Refusal {
             | Self::KeepAliveOutOfRange
             | Self::ProtocolVersion
             | Self::ClientId
-            | Self::WillUnsupported
             | Self::AuthenticationMethod
             | Self::ProtocolError
             | Self::PacketTooLarge

@@ -103,6 +103,7 @@ fn answer_all(bench: &mut Bench) -> (Vec<String>, Option<Closing>) {
                     taken.push(String::from_utf8(publish.payload.to_vec()).unwrap());
                     waiting.push_back(publish.publish);
                 }
+                Effect::Disconnected(_) => {}
                 Effect::Close(end) => closing = Some(end),
                 other => panic!("{other:?}"),
             }

@@ -11,6 +11,7 @@ use rollcall_log::{
     presence::{PresenceChange, Session as PresenceSession},
     resume::Resume,
 };
+use tokio::time::Instant;
 
 use crate::{instance::Instance, sessions::session::Session};
 
@@ -32,10 +33,12 @@ async fn watch_once(instance: &Instance, resume: &mut Resume) -> Result<(), Back
             session.announced.store(true, Ordering::SeqCst);
         }
     }
+    instance.schedule.watching();
     let mut changes = instance.backbone.presence.watch(&instance.id).await?;
     resume.follows();
     let mut shown = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
+        instance.schedule.observe(&change, &instance.connector, Instant::now());
         match change {
             PresenceChange::Online { device, session, .. } => {
                 if session.connector == instance.connector
@@ -70,6 +73,7 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
         }
     } else if own.announced.load(Ordering::SeqCst) {
         own.mailbox.close(Refusal::TakenOver);
+        instance.takeovers.note(device, true, Instant::now());
     }
 }
 
