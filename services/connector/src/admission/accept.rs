@@ -9,6 +9,7 @@ use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
         registration::certificate_connect::Chain,
+        turn,
     },
     instance::Instance,
     metrics::metrics,
@@ -17,7 +18,6 @@ use crate::{
         ended::begin::begin,
         reauthorize::reauthorize,
         session::{Opening, Session},
-        takeovers::wait_for_turn,
     },
     transport::chain_verifier::VerifiedChain,
 };
@@ -48,7 +48,7 @@ pub(crate) async fn accept(
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
-    wait_for_turn(instance, &admitted.device.device).await?;
+    turn::wait_for_turn(instance, &admitted.device.device).await?;
     let guard = open(instance, verified, identification, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
