@@ -66,12 +66,17 @@ impl Connected {
 
     /// The live session is closed with this reason, and nothing gets in any more: `again` is the 3.1.1 CONNACK code.
     fn expect_closed(&self, code: &str, again: u8) {
+        self.expect_closed_and_refused(code, code, again);
+    }
+
+    /// The same, where the next connection is told another reason.
+    fn expect_closed_and_refused(&self, code: &str, refusal: &str, again: u8) {
         let goodbye = self.live.expect("disconnect");
         assert_eq!(goodbye["from_server"], true, "{goodbye}");
         let reason = reason_string(&goodbye);
         assert!(reason.starts_with(&format!("{code}: ")), "{goodbye}");
         let refused = self.target.paho(&self.pair, &PahoOptions::default()).expect("connack");
-        assert!(reason_string(&refused).starts_with(&format!("{code}: ")), "{refused}");
+        assert!(reason_string(&refused).starts_with(&format!("{refusal}: ")), "{refused}");
         let old = PahoOptions { version: 4, ..PahoOptions::default() };
         assert_eq!(connack_code_3(&self.target.paho(&self.pair, &old).expect("connack")), again);
         for (version, file) in &self.sessions {
@@ -80,19 +85,25 @@ impl Connected {
     }
 }
 
+fn folder_of(deployment: &Deployment, name: &str) -> PathBuf {
+    let folder = deployment.folder().join(name);
+    std::fs::create_dir(&folder).expect("a folder can be made");
+    folder
+}
+
 fn device(name: &str) -> DeviceId {
     DeviceId::parse(&Instance::device_id(name)).expect("a device id")
 }
 
 #[test]
-fn f17_f22_a_session_whose_device_is_frozen_deleted_or_made_inactive_is_closed() {
+fn f17_f22_f39_a_session_whose_device_is_frozen_deleted_or_made_inactive_is_closed() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let mut deployment = Deployment::start(folder, &[Instance::new("north", &ca.pair.certificate)]);
     let mut operator = deployment.operator();
     let connect = |name| Connected::new(&deployment, "north.test", &ca, name);
-    let (frozen, deleted, inactive, untouched) =
-        (connect("frozen"), connect("deleted"), connect("inactive"), connect("other"));
+    let [frozen, deleted, inactive, certificate, untouched] =
+        ["frozen", "deleted", "inactive", "certificate", "other"].map(connect);
 
     operator.command("north", Command::FreezeDevice { device: device("frozen") });
     frozen.expect_closed("device_frozen", 5);
@@ -103,7 +114,20 @@ fn f17_f22_a_session_whose_device_is_frozen_deleted_or_made_inactive_is_closed()
     });
 
     operator.command("north", Command::DeleteDevice { device: device("deleted") });
-    deleted.expect_closed("device_deleted", 5);
+    deleted.expect_closed_and_refused("device_deleted", "certificate_retired", 5);
+    let another = ca.quick_device(&folder_of(&deployment, "another"), "deleted");
+    let refused = deleted.target.paho(&another, &PahoOptions::default()).expect("connack");
+    assert!(reason_string(&refused).starts_with("device_deleted: "), "another certificate of it: {refused}");
+
+    // F39: nor a certificate that was deleted itself, although its device waits for one now.
+    let sha256 = sha256_of(&certificate.pair);
+    operator.command("north", Command::DeleteCertificate { device: device("certificate"), fingerprint: sha256 });
+    certificate.expect_closed("certificate_retired", 5);
+    operator.command("north", Command::ReadmitCertificate { fingerprint: sha256, device: None });
+    rollcall_harness::wait::until("the readmitted certificate to be let in", || {
+        let connack = raw::connack(&certificate.target, &certificate.pair, &Connect::new(V311, "again"));
+        if connack.as_ref().is_ok_and(|answer| answer.code == 0) { Ok(()) } else { Err(format!("{connack:?}")) }
+    });
 
     let sha256 = sha256_of(&inactive.pair);
     let switch = |active| Command::SwitchCertificate { device: device("inactive"), fingerprint: sha256, active };

@@ -38,7 +38,7 @@ fn f19_a_distrusted_intermediate_lets_nobody_in_until_it_is_verified_again() {
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let north = Instance::new("north", &ca.pair.certificate);
     let up = Up::embedded(folder, std::slice::from_ref(&north));
-    let (target, api) = (up.target("north.test"), Api::of(&up.announced()).on("north"));
+    let (target, api) = (up.target("north.test"), Api::of(&up.announced()["api"]).on("north"));
     let line = ca.intermediate(up.folder(), "line", Key::P256);
     let device = line.device(up.folder(), "truck-1", "/CN=truck-1", Key::P256, Form::V3);
     let live = target.paho(&device, &PahoOptions::default());
@@ -66,7 +66,7 @@ fn f19_a_distrusted_intermediate_lets_nobody_in_until_it_is_verified_again() {
 
     delete(&api, "ca", "?distrust=true");
     raw::not_trusted(&target, &device);
-    let applied = Api::of(&up.announced()).apply(up.folder(), &yaml(&[north]));
+    let applied = Api::of(&up.announced()["api"]).apply(up.folder(), &yaml(&[north]));
     let said = String::from_utf8_lossy(&applied.stderr);
     assert!(!applied.status.success() && said.contains("the CA is distrusted"), "{said}");
     assert!(raw::not_trusted(&target, &device).contains("UnknownCA"), "a file that is applied again lifts nothing");

@@ -16,6 +16,7 @@ mod fleet_file;
 mod forged_commands;
 mod forged_records;
 mod identity;
+mod leaving_clients;
 mod limits;
 mod log_command;
 mod matrix;

@@ -46,6 +46,10 @@ const TABLE: &[(&str, Said)] = &[
         "ca_not_trusted",
         Said::Connack(5, 0x87, "closed_sessions: its CA certificate is deleted between handshake and CONNECT"),
     ),
+    (
+        "ca_distrusted",
+        Said::Connack(5, 0x87, "distrust: to a live session; between handshake and CONNECT as ca_not_trusted"),
+    ),
     ("ca_expired", Said::Connack(5, 0x87, HERE)),
     ("certificate_expired", Said::Connack(5, 0x87, "identity::f29: it expires between handshake and CONNECT")),
     (
@@ -55,6 +59,7 @@ const TABLE: &[(&str, Said)] = &[
     ("certificate_inactive", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_frozen", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_deleted", Said::Connack(5, 0x87, "closed_sessions")),
+    ("certificate_retired", Said::Connack(5, 0x87, "closed_sessions")),
     ("device_mismatch", Said::Connack(4, 0x86, HERE)),
     ("certificate_mismatch", Said::Connack(4, 0x86, HERE)),
     ("template_not_bound", Said::Connack(5, 0x87, HERE)),
@@ -325,7 +330,7 @@ fn f29_a_ca_that_expires_takes_its_devices_with_it() {
     params.not_before = from_now(-time::Duration::hours(1));
     params.not_after = from_now(time::Duration::seconds(12));
     std::fs::write(&pair.certificate, params.self_signed(&key).expect("a certificate").pem()).expect("written");
-    std::fs::write(&pair.key, key.serialize_pem()).expect("written");
+    pair.write_key(&key.serialize_pem());
     let ca = Authority::from_pair(pair);
     let up = Up::embedded(folder, &[Instance::new("north", &ca.pair.certificate)]);
     let target = up.target("north.test");

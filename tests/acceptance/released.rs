@@ -56,7 +56,11 @@ const DEVICES_0_1: [(&str, Outcome); 12] = [
 ];
 
 /// Where a later rule is stricter on purpose: the device, what its connection comes to now, and why.
-const STRICTER: &[(&str, Outcome, &str)] = &[];
+const STRICTER: &[(&str, Outcome, &str)] = &[(
+    "truck-0004",
+    Refused("certificate_retired"),
+    "the certificate of a deleted device is retired, whatever it would become",
+)];
 
 /// What the fixture that was killed may show otherwise. When a device was connected is remembered in the views alone, and
 /// those of a machine that stopped without warning are made anew. A certificate that was proven says it for the other devices;

@@ -3,10 +3,10 @@
 use crate::catalogue::catalogue;
 
 pub use super::v1::{
-    BindPolicy, CertificateConnect, ConfigureCa, CreatePolicy, CreateProduct, CreateTemplate, DeleteDevice, DeleteInstance,
-    DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice, IssueCaCode, ReadmitDevice, RenameSpace,
-    ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy, UnfreezeDevice, UntagDevice, UpdateDevice, UpdatePolicy,
-    UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
+    BindPolicy, CertificateConnect, ConfigureCa, CreatePolicy, CreateProduct, CreateTemplate, DeleteCertificate,
+    DeleteDevice, DeleteInstance, DeletePolicy, DeleteProduct, DeleteSpace, DeleteTemplate, FreezeDevice, IssueCaCode,
+    ReadmitCertificate, ReadmitDevice, RenameSpace, ResetFingerprint, SwitchCertificate, TagDevice, UnbindPolicy,
+    UnfreezeDevice, UntagDevice, UpdateDevice, UpdatePolicy, UpdateProduct, UpdateTemplate, UploadCa, VerifyCa,
 };
 pub use super::v1::{
     CreateAccessKey, CreateOperator, DeleteAccessKey, DeleteOperator, SetOperatorPassword, SwitchAccessKey, UpdateOperator,
@@ -57,6 +57,8 @@ catalogue! {
         UnfreezeDevice 1,
         ResetFingerprint 1,
         SwitchCertificate 1,
+        DeleteCertificate 1,
+        ReadmitCertificate 1,
         DeleteDevice 1,
         ReadmitDevice 1,
     }

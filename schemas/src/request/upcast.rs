@@ -48,6 +48,8 @@ released! {
         UnfreezeDevice 1: v1::UnfreezeDevice,
         ResetFingerprint 1: v1::ResetFingerprint,
         SwitchCertificate 1: v1::SwitchCertificate,
+        DeleteCertificate 1: v1::DeleteCertificate,
+        ReadmitCertificate 1: v1::ReadmitCertificate,
         DeleteDevice 1: v1::DeleteDevice,
         ReadmitDevice 1: v1::ReadmitDevice,
     }

@@ -17,8 +17,8 @@ pub use configuration::{
 };
 pub use connect::CertificateConnect;
 pub use device::{
-    DeleteDevice, FreezeDevice, PreRegisterDevice, ReadmitDevice, ResetFingerprint, SwitchCertificate, TagDevice,
-    UnfreezeDevice, UntagDevice, UpdateDevice,
+    DeleteCertificate, DeleteDevice, FreezeDevice, PreRegisterDevice, ReadmitCertificate, ReadmitDevice, ResetFingerprint,
+    SwitchCertificate, TagDevice, UnfreezeDevice, UntagDevice, UpdateDevice,
 };
 pub use fleet::{CreateInstance, DeleteInstance, UpdateInstance};
 pub use operator::{

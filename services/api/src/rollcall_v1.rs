@@ -17,6 +17,7 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+pub(crate) mod retired_certificates;
 mod uplinks;
 mod what_if;
 
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Routes {
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(retired_certificates::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

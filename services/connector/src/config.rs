@@ -10,6 +10,7 @@ use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
+pub use crate::mqtt::LongerKeepAlive;
 use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
 
 /// The configuration of one connector.
@@ -63,6 +64,8 @@ pub struct Limits {
     pub chain_bytes_max: u32,
     /// TLS sessions kept for resumption, per instance and trust epoch.
     pub resumable_sessions_max: u32,
+    /// What becomes of an MQTT 3.1.1 client that asks for a keep-alive above 1200 s, or for none (0).
+    pub longer_keep_alive: LongerKeepAlive,
     /// Subscriptions of one device.
     pub subscriptions_max: u16,
     /// QoS 1 messages under way from one device (MQTT 5: Receive Maximum).
@@ -120,6 +123,7 @@ impl Default for Limits {
             retry_after_s: 5,
             chain_bytes_max: 32 * 1024,
             resumable_sessions_max: 4096,
+            longer_keep_alive: LongerKeepAlive::Refuse,
             subscriptions_max: 100,
             uplinks_in_flight_max: 64,
             downlinks_in_flight_max: 64,
@@ -142,6 +146,7 @@ impl Limits {
     pub(crate) fn protocol(&self) -> mqtt::Limits {
         mqtt::Limits {
             connect_ms_max: u32::try_from(self.connect_ms_max).unwrap_or(u32::MAX),
+            longer_keep_alive: self.longer_keep_alive,
             payload_bytes_max: self.payload_bytes_max,
             receive_maximum: self.uplinks_in_flight_max,
             subscriptions_max: self.subscriptions_max,

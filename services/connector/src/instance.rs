@@ -43,7 +43,7 @@ use crate::{
     config::Config,
     sessions::{
         ended::schedule::Schedule, mailbox::Bounds, persistent::routed::Routed, presence::announcements::Announcements,
-        session::Session, table::SessionTable,
+        session::Session, table::SessionTable, takeovers::Takeovers,
     },
     transport::trust::TrustEpoch,
 };
@@ -83,6 +83,7 @@ pub(crate) struct Instance {
     /// `None` until the first trust epoch: there is no handshake before.
     pub(crate) trust: ArcSwapOption<TrustEpoch>,
     pub(crate) sessions: SessionTable,
+    pub(crate) takeovers: Takeovers,
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
@@ -135,6 +136,7 @@ impl Instance {
             staleness: Staleness::new(parts.config.staleness(&id), parts.freshness.clone(), log.clone()),
             trust: ArcSwapOption::empty(),
             sessions: SessionTable::new(bounds, parts.numbers.clone()),
+            takeovers: Takeovers::default(),
             registration,
             attempts,
             announcements: Announcements::default(),

@@ -28,7 +28,7 @@ mod status;
 mod transport;
 
 pub use config::{
-    Config, Limits,
+    Config, Limits, LongerKeepAlive,
     staleness::{InstanceStaleness, StaleSessions},
 };
 pub use rollcall_projection::readiness::Unready;

@@ -24,6 +24,7 @@ mod established;
 mod frame;
 mod inbound;
 mod outbound;
+mod properties;
 mod uplink;
 
 #[cfg(test)]
@@ -34,5 +35,6 @@ pub(crate) use interface::{
     SessionGrant, Will,
 };
 pub(crate) use limits::Limits;
+pub use limits::LongerKeepAlive;
 pub(crate) use protocol::Protocol;
 pub(crate) use subscriptions::Subscription;

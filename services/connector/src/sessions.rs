@@ -10,5 +10,6 @@ pub(crate) mod reauthorize;
 pub(crate) mod session;
 mod subscription_tree;
 pub(crate) mod table;
+pub(crate) mod takeovers;
 pub(crate) mod topic_authorization;
 pub(crate) mod uplinks;

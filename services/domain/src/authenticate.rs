@@ -138,6 +138,10 @@ pub fn lost_right(
             Some(DeviceEntry::Live(_)) => Refusal::CertificateMismatch,
             Some(DeviceEntry::Deleted { .. }) | None => Refusal::DeviceDeleted,
         }),
+        // The certificate went with the device: the session is told of the device. Another connection is told of both.
+        Err(Refusal::CertificateRetired) if matches!(devices.entry(device), Some(DeviceEntry::Deleted { .. })) => {
+            Some(Refusal::DeviceDeleted)
+        }
         Err(refusal) => Some(refusal),
     }
 }
@@ -179,6 +183,7 @@ fn recognise(
         return Err(Refusal::CertificateExpired);
     }
     let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
+    authentication.candidate.not_retired(devices, None).map_err(refusal)?;
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -289,6 +294,7 @@ fn refusal(rejection: Rejection) -> Refusal {
         Rejection::DeviceHasOtherCertificate(_) => Refusal::CertificateMismatch,
         Rejection::DeviceHasSecret(_) => Refusal::SecretAuthenticated,
         Rejection::DeviceDeleted(_) => Refusal::DeviceDeleted,
+        Rejection::CertificateRetired { .. } => Refusal::CertificateRetired,
         Rejection::DeviceFrozen(_) => Refusal::DeviceFrozen,
         Rejection::DeviceMismatch(_) => Refusal::DeviceMismatch,
         other => Refusal::RegistrationRejected(Box::new(other)),

@@ -17,6 +17,7 @@ mod tbs;
 pub(crate) mod test_certificates;
 mod validity;
 
+pub(crate) use facts::sha1_of;
 pub use facts::{CertificateFacts, FactsError, SubjectAttribute};
 pub use name::AttributeFault;
 pub use tbs::X509Version;

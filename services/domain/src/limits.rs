@@ -25,6 +25,11 @@ pub const PRODUCTS_PER_INSTANCE_MAX: usize = 1000;
 pub const DEVICES_PER_INSTANCE_MAX: u64 = 1_000_000_000;
 /// Tags on one device.
 pub const TAGS_PER_DEVICE_MAX: usize = 10;
+/// Retired certificates in one instance, those that are past their end and not forgotten yet included. At this many no device
+/// is registered or entered any more; whatever retires one more still may.
+pub const RETIRED_PER_INSTANCE_MAX: u64 = 1_000_000;
+/// How long a retired certificate is remembered beyond its own notAfter: as far as a connector's clock may be behind, and more.
+pub const RETIRED_BEYOND_END_S: i64 = 24 * 3600;
 /// Retired certificates in one `RetiredForgotten`.
 pub const RETIRED_FORGOTTEN_MAX: usize = 1000;
 /// Operators of one fleet.

@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The device was deleted; an operator must readmit it.
     #[error("the device was deleted and has not been readmitted")]
     DeviceDeleted,
+    /// The certificate was taken away from its device; an operator must readmit it.
+    #[error("the device certificate was taken away from its device and has not been readmitted")]
+    CertificateRetired,
     /// Client id and user name name a device that does not exist, and the certificate makes another or none.
     #[error("client id and user name name a device that this certificate does not belong to")]
     DeviceMismatch,
@@ -78,8 +81,8 @@ pub enum Refusal {
     /// This connector is stopping.
     #[error("this connector is shutting down; connect again")]
     ShuttingDown,
-    /// Keep-alive outside 30 to 1200 seconds.
-    #[error("the keep-alive must be between 30 and 1200 seconds")]
+    /// A keep-alive that a client before MQTT 5 may not have: under 5 seconds, over 1200, or none.
+    #[error("the keep-alive must be 5 to 1200 seconds, and not 0")]
     KeepAliveOutOfRange,
     /// Not MQTT 3.1, 3.1.1 or 5.0.
     #[error("this MQTT version is not supported")]
@@ -135,6 +138,7 @@ codes! {
     Refusal::CertificateInactive => "certificate_inactive",
     Refusal::DeviceFrozen => "device_frozen",
     Refusal::DeviceDeleted => "device_deleted",
+    Refusal::CertificateRetired => "certificate_retired",
     Refusal::DeviceMismatch => "device_mismatch",
     Refusal::CertificateMismatch => "certificate_mismatch",
     Refusal::TemplateNotBound => "template_not_bound",
@@ -188,6 +192,7 @@ impl Refusal {
             | Self::CertificateInactive
             | Self::DeviceFrozen
             | Self::DeviceDeleted
+            | Self::CertificateRetired
             | Self::TemplateNotBound
             | Self::SelfRegistrationDisabled
             | Self::SelfRegistrationUnavailable

@@ -9,6 +9,7 @@ use crate::{
     fleet::names::{AccessKeyId, OperatorName},
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
+    registry::{Retired, RetirementReason},
     template::{EvaluationFault, TemplateFault},
 };
 
@@ -159,8 +160,8 @@ pub enum Rejection {
     /// `replace` is on, but the certificate is of another CA or not newer.
     #[error("device {0} may only change to a newer certificate of the same CA")]
     CertificateNotNewer(DeviceId),
-    /// The device id belongs to another space or product.
-    #[error("device {0} exists in another resource space or product")]
+    /// The device id belongs to another space or product, or did before it was deleted.
+    #[error("the device id {0} is taken in another resource space or product")]
     DeviceElsewhere(DeviceId),
     /// The device id belongs to a device with a secret.
     #[error("device {0} is registered with a secret")]
@@ -168,9 +169,12 @@ pub enum Rejection {
     /// The device id was deleted.
     #[error("device {0} was deleted: readmit it first")]
     DeviceDeleted(DeviceId),
-    /// The fingerprint belongs to another device: one certificate, one device.
-    #[error("the certificate belongs to device {0} already")]
-    CertificateHeldByOther(DeviceId),
+    /// The fingerprint belongs to another device: one certificate, one device. Named only where it is of the same resource space.
+    #[error("the certificate belongs to {} already", named(.0.as_ref()))]
+    CertificateHeldByOther(Option<DeviceId>),
+    /// The certificate was taken away from its device, which is named only where it was of the same resource space.
+    #[error("the certificate was taken away from {} ({}): {} first", named(device.as_ref()), reason.name(), lifted_by(*reason))]
+    CertificateRetired { device: Option<DeviceId>, reason: RetirementReason },
     /// The client says that it is this device, but the template says that the certificate is another's.
     #[error("the certificate is not that of device {0}: the template makes another device of it")]
     DeviceMismatch(DeviceId),
@@ -183,6 +187,17 @@ pub enum Rejection {
     /// An operator's command that no API of this fleet has signed, or signed for something else.
     #[error("the command is not proven: {0}")]
     CommandUnproven(String),
+}
+
+fn named(device: Option<&DeviceId>) -> String {
+    device.map_or_else(|| "a device of another resource space".to_owned(), |device| format!("device {device}"))
+}
+
+fn lifted_by(reason: RetirementReason) -> &'static str {
+    match reason {
+        RetirementReason::DeviceDeleted => "readmit the device, or the certificate",
+        RetirementReason::CertificateDeleted | RetirementReason::Replaced => "readmit the certificate",
+    }
 }
 
 /// Writes `code()` and the list of all codes from one table, so that neither can miss a variant.
@@ -240,6 +255,7 @@ codes!(Rejection {
     Self::DeviceHasSecret(_) => "secret_authenticated",
     Self::DeviceDeleted(_) => "device_deleted",
     Self::CertificateHeldByOther(_) => "certificate_held_by_other",
+    Self::CertificateRetired { .. } => "certificate_retired",
     Self::DeviceMismatch(_) => "device_mismatch",
     Self::DeviceFrozen(_) => "device_frozen",
     Self::MalformedRequest(_) => "malformed_request",
@@ -276,6 +292,12 @@ codes!(EvaluationFault {
 } nested {});
 
 impl Rejection {
+    /// As a certificate of the resource space `space` is told.
+    pub(crate) fn retired(retired: Retired, space: &SpaceId) -> Self {
+        let Retired { device, space: of, reason, .. } = retired;
+        Self::CertificateRetired { device: (of == *space).then_some(device), reason }
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -313,6 +335,7 @@ impl Rejection {
             | Self::ProductInAnotherSpace { .. }
             | Self::PolicyInAnotherSpace { .. }
             | Self::DeviceDeleted(_)
+            | Self::CertificateRetired { .. }
             | Self::DeviceFrozen(_) => Fault::Operator,
         }
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Incarnation, InstanceId, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, DeviceEntry, Devices},
+    registry::{Configuration, DeviceEntry, Devices, PinKey, Retired},
+    time::Timestamp,
 };
 use rollcall_log::log::RegistryLog;
 use tokio::sync::{broadcast, watch};
@@ -113,8 +114,20 @@ impl Devices for AdmissionView {
         self.state.look(|rows| rows.entry(id)).flatten()
     }
 
-    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        self.state.look(|rows| rows.holder(fingerprint)).flatten()
+    fn holder(&self, key: &PinKey) -> Option<DeviceId> {
+        self.state.look(|rows| rows.holder(key)).flatten()
+    }
+
+    fn retired(&self, key: &PinKey) -> Option<Retired> {
+        self.state.look(|rows| rows.retired(key)).flatten()
+    }
+
+    fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint> {
+        self.state.look(|rows| rows.retired_and_ended(instant, max)).unwrap_or_default()
+    }
+
+    fn retired_count(&self) -> u64 {
+        self.state.retired_count()
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {

@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use rollcall_domain::{
     ids::{DeviceId, Incarnation, InstanceId, Position, SpaceId},
-    registry::Device,
+    registry::{Device, PinKey, Retired},
     time::Timestamp,
 };
 use rollcall_log::log::RegistryLog;
@@ -159,6 +159,16 @@ impl DirectoryView {
     /// The positions of the records about a device that are before `before`, latest first; also of a device that is gone.
     pub fn history(&self, device: &DeviceId, before: Option<Position>, max: usize) -> Option<Vec<Position>> {
         self.state().look_in_directory(|rows| rows.history(device, before, max))
+    }
+
+    /// The certificates that were taken away from a device, at most `max`.
+    pub fn retired_of(&self, device: &DeviceId, max: usize) -> Option<Vec<(PinKey, Retired)>> {
+        self.state().look_in_directory(|rows| rows.retired_of(device, max))
+    }
+
+    /// The certificates that are retired, by what they are looked up by, from after `after`, at most `max`.
+    pub fn retired_after(&self, after: Option<&PinKey>, max: usize) -> Option<Vec<(PinKey, Retired)>> {
+        self.state().look_in_directory(|rows| rows.retired_after(after, max))
     }
 
     /// When a device was seen, as far as that is remembered. A device that was deleted and made again is seen as the same;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rollcall_domain::{
     ids::{DeviceId, Incarnation, Position},
-    registry::{Actor, Configuration, Event, evolve::evolve_device},
+    registry::{Actor, Configuration, DeviceEntry, Event, RetirementChange, evolve::evolve_device},
 };
 use rollcall_log::{
     codec::{AnyEvent, Record},
@@ -72,7 +72,7 @@ impl Fold {
             point: point(&progress),
             foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
             foreign_since: None,
-            stats: RowStats { live: progress.live, sum: progress.rows_sum },
+            stats: RowStats { live: progress.live, retired: progress.retired, sum: progress.rows_sum },
             counts: None,
             configuration: Arc::new(configuration),
             configured_at,
@@ -149,6 +149,7 @@ impl Fold {
             foreign: self.foreign.map(|seen| (seen.count, seen.last.0)),
             incarnation: self.incarnation.0,
             live: self.stats.live,
+            retired: self.stats.retired,
             rows_sum: self.stats.sum,
             stream: &self.stream.0,
         })
@@ -175,14 +176,20 @@ impl Fold {
     }
 
     fn fold_device(&mut self, record: &Record, event: &Event, position: Position) -> Result<(), Fault> {
-        let Some(id) = event.device() else { return Ok(()) };
+        let Some(id) = event.device() else {
+            let change = RetirementChange::of(event, None, None, record.time);
+            return self.rows.apply_retirements(&change, position, &mut self.stats);
+        };
         self.rows.put_history(id, position)?;
         let old = self.rows.row(id)?;
         let brought = Brought::by(event, &self.configuration);
         if let Some(row) = &old
             && row.applied >= position
         {
-            // Done before a stop, and counted by the audit; the indexes may have been left out.
+            // Done before a stop, and counted by the audit; the indexes may have been left out. What it retired was written before
+            // the row. What it lifted may be barred again, by an earlier record that has just been folded again.
+            let lifted = RetirementChange::of(event, None, Some(&row.entry), record.time).lifting();
+            self.rows.apply_retirements(&lifted, position, &mut self.stats)?;
             self.rows.put_index(id, &row.entry)?;
             self.rows.put_directory_keys(id, row)?;
             let brought = brought.filter(|_| row.certificates.contains(&position));
@@ -191,7 +198,13 @@ impl Fold {
         let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, &self.configuration, record.time);
         let brought = brought.as_ref().map(|brought| (position, brought));
         let certificates = self.rows.certificates_after(old.as_ref(), entry.as_ref(), brought)?;
-        let created = old.as_ref().map_or(position, |row| row.created);
+        let change = RetirementChange::of(event, old.as_ref().map(|row| &row.entry), entry.as_ref(), record.time);
+        self.rows.apply_retirements(&change, position, &mut self.stats)?;
+        // One that was deleted and is entered again is another device.
+        let same = old.as_ref().filter(|old| {
+            matches!((&old.entry, &entry), (DeviceEntry::Live(_), _) | (_, None | Some(DeviceEntry::Deleted { .. })))
+        });
+        let created = same.map_or(position, |row| row.created);
         let new = entry.map(|entry| Row { applied: position, created, certificates, entry });
         self.put(id, old.as_ref(), new.as_ref(), brought)
     }

@@ -8,14 +8,16 @@
 mod certificate;
 mod counts;
 pub(crate) mod index;
+mod pin_key;
+mod retired;
 mod stats;
 mod stored;
 
 use std::{ops::ControlFlow, sync::Arc};
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, Device, DeviceChange, DeviceEntry},
+    ids::{DeviceId, Position, ProductId, RequestId, SpaceId},
+    registry::{Configuration, Device, DeviceChange, DeviceEntry, PinKey},
     time::Timestamp,
 };
 
@@ -73,11 +75,11 @@ impl Rows {
     }
 
     /// The live device that has a fingerprint pinned.
-    pub(crate) fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<DeviceId>, Fault> {
-        let Some(found) = self.database.get(&self.fingerprint_key(fingerprint))? else { return Ok(None) };
+    pub(crate) fn holder(&self, key: &PinKey) -> Result<Option<DeviceId>, Fault> {
+        let Some(found) = self.database.get(&self.pin_key(key))? else { return Ok(None) };
         let id = device_id(found.as_ref())?;
         let holds = matches!(self.entry(&id)?, Some(DeviceEntry::Live(device))
-            if device.credential.pins().any(|pin| pin.fingerprint == *fingerprint));
+            if device.pin_keys().any(|(pinned, _)| pinned == *key));
         Ok(holds.then_some(id))
     }
 
@@ -191,7 +193,7 @@ impl Rows {
         let change = DeviceChange::between(old.map(|old| &old.entry), new.map(|new| &new.entry));
         for released in &change.released {
             // Another device may have come to hold the fingerprint; what leads there stays.
-            self.remove_if(&self.fingerprint_key(released), |holder| holder == id.as_str().as_bytes())?;
+            self.remove_if(&self.pin_key(released), |holder| holder == id.as_str().as_bytes())?;
         }
         let member = new.and_then(|new| self.member_key(id, &new.entry));
         let was_member = old.and_then(|old| self.member_key(id, &old.entry));
@@ -228,11 +230,11 @@ impl Rows {
         }
     }
 
-    /// Lets fingerprints that no live device holds lead to a device.
-    fn pin(&self, id: &DeviceId, pinned: &[Fingerprint]) -> Result<(), Fault> {
+    /// Lets what no live device holds lead to a device.
+    fn pin(&self, id: &DeviceId, pinned: &[PinKey]) -> Result<(), Fault> {
         for pinned in pinned {
             if self.holder(pinned)?.is_none() {
-                self.database.put(&self.fingerprint_key(pinned), id.as_str().as_bytes())?;
+                self.database.put(&self.pin_key(pinned), id.as_str().as_bytes())?;
             }
         }
         Ok(())
@@ -248,7 +250,7 @@ impl Rows {
         }
     }
 
-    /// Reads every device row: counts them, and puts right the indexes that lead to them. Those of the directory, which
+    /// Reads every row of a device or a retired certificate: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit no device, only after an unclean stop.
     pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
         let (mut stats, mut counts) = (RowStats::default(), Counts::default());
@@ -267,6 +269,7 @@ impl Rows {
             }
             Ok(Scan::Next)
         })?;
+        self.audit_retired(&mut stats)?;
         Ok((stats, counts))
     }
 
@@ -301,14 +304,10 @@ impl Rows {
         Some(self.key(MEMBER, &parts.map(str::as_bytes)))
     }
 
-    fn fingerprint_key(&self, fingerprint: &Fingerprint) -> Vec<u8> {
-        let kind: &[u8] = match fingerprint {
-            Fingerprint::Sha256(_) => &[1],
-            Fingerprint::Sha1(_) => &[2],
-        };
-        let mut key = self.key(FINGERPRINT, &[kind]);
-        key.extend_from_slice(fingerprint.as_bytes());
-        key
+    fn pin_key(&self, key: &PinKey) -> Vec<u8> {
+        let mut row = self.key(FINGERPRINT, &[]);
+        pin_key::write_pin_key(&mut row, key);
+        row
     }
 
     pub(crate) fn key(&self, kind: u8, parts: &[&[u8]]) -> Vec<u8> {

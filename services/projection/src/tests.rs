@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_domain::{
     ids::{Incarnation, InstanceId, Position},
-    registry::{Devices, Registry},
+    registry::{Devices, PinKey, Registry},
 };
 use rollcall_log::seal::SealKeys;
 use tempfile::TempDir;
@@ -86,8 +86,21 @@ fn assert_equal(view: &AdmissionView, history: &History, registry: &Registry) {
         assert_eq!(view.entry(&device), registry.entry(&device), "the entry of {device}");
     }
     for fingerprint in history.fingerprints() {
-        assert_eq!(view.holder(&fingerprint), registry.holder(&fingerprint), "who holds {fingerprint}");
+        let typed = history.spaces().map(|space| PinKey::typed(fingerprint, &space));
+        for key in std::iter::once(PinKey::proven(fingerprint)).chain(typed) {
+            assert_eq!(view.holder(&key), registry.holder(&key), "who holds {key:?}");
+            assert_eq!(view.retired(&key), registry.retired(&key), "whether {key:?} is retired");
+        }
     }
+    for instant in history.ends() {
+        let ended = |devices: &dyn Devices| {
+            let mut ended = devices.retired_and_ended(instant, 10);
+            ended.sort();
+            ended
+        };
+        assert_eq!(ended(view), ended(registry), "what ended before {instant}");
+    }
+    assert_eq!(view.retired_count(), registry.retired_count());
     for (space, product) in history.products() {
         let any = registry.any_of_product(&space, &product);
         assert_eq!(view.any_of_product(&space, &product), any, "devices of {space} {product}");

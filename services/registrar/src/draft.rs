@@ -27,6 +27,8 @@ use crate::{
 
 /// Most bytes of records in one append. One record may be larger than what is left, never larger than all of it.
 const BATCH_BYTES_MAX: usize = 8 * RECORD_BYTES_MAX;
+/// Who made a record that nobody asked for.
+const REGISTRAR: &str = "registrar";
 /// Requests decided before other tasks get their turn: some milliseconds of signature checks.
 const DECIDED_AT_ONCE_MAX: usize = 16;
 
@@ -71,6 +73,16 @@ impl Draft {
             DraftRuling::Recorded(_) | DraftRuling::AlreadySo | DraftRuling::Rejected(_) => true,
             DraftRuling::RuledBefore(_) | DraftRuling::Unfit(_) => false,
         })
+    }
+
+    /// A record that the registrar makes by itself.
+    pub(crate) fn of_chore(log: &LogId, event: AnyEvent, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let id = entropy.uuid_v7(now.unix_ms());
+        let cause = RequestId::parse(&format!("{REGISTRAR}-{id}")).expect("a UUID is hexadecimal digits and '-'");
+        let actor = Actor::Operator(REGISTRAR.into());
+        let record = Record { id, log: log.clone(), time: now, cause, actor, traceparent: None, event };
+        let record = NewRecord { record: encode_record(&record), request_sha256: None };
+        Self { rulings: Vec::new(), bytes: record.record.len(), records: vec![record] }
     }
 
     fn is_full(&self) -> bool {

@@ -10,7 +10,7 @@ use rollcall_domain::{
     certificate::path::TrustStore,
     fleet::{AvailabilityRules, Instance},
     ids::{InstanceId, Position, RequestId, TemplateId},
-    registry::{Command, Configuration, Context, Decision, Devices, Request, RequestBody, decide},
+    registry::{Command, Configuration, Context, Decision, Request, RequestBody, decide, forget_retired},
     time::Timestamp,
 };
 use rollcall_log::{
@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     log_state::{Closed, Decided, LogState, Rejected, Tip},
     parts::Parts,
-    pending::{Pending, PendingDevices},
+    pending::{Pending, PendingCounts, PendingDevices},
     trust::Trust,
 };
 
@@ -46,8 +46,8 @@ pub(crate) struct InstanceState {
     /// The last pending event that changed the configuration, while the view may not have it.
     configured_at: Option<Position>,
     trust: Trust,
-    /// Live devices, known and pending.
-    live: u64,
+    /// Of what is known and pending.
+    counts: PendingCounts,
     damaged_before: u64,
 }
 
@@ -66,7 +66,7 @@ impl InstanceState {
             configuration: view.configuration(),
             configured_at: None,
             trust: Trust::new(),
-            live: view.count(),
+            counts: PendingCounts::of(&view),
             damaged_before: view.lookups_damaged(),
             view,
         })
@@ -97,7 +97,7 @@ impl InstanceState {
             verification_code: &code,
             devices_max_default: self.devices_max_default,
         };
-        let devices = PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live };
+        let devices = PendingDevices { below: &self.view, pending: &mut self.pending, counts: &mut self.counts };
         let judgement = decide(&self.configuration, &devices, request, &context);
         match judgement.outcome {
             Ok(Decision::Record(event)) => Decided::Grant(AnyEvent::Registry(event)),
@@ -130,7 +130,7 @@ impl LogState for InstanceState {
         self.view.reached(last).await.map_err(|_| Closed)?;
         self.pending.clear();
         self.configured_at = None;
-        self.live = self.view.count();
+        self.counts = PendingCounts::of(&self.view);
         Ok(())
     }
 
@@ -170,13 +170,17 @@ impl LogState for InstanceState {
             Arc::make_mut(&mut self.configuration).evolve(event, at);
             self.configured_at = Some(position);
         } else {
-            PendingDevices { below: &self.view, pending: &mut self.pending, live: &mut self.live }.apply_pending(
+            PendingDevices { below: &self.view, pending: &mut self.pending, counts: &mut self.counts }.apply_pending(
                 event,
                 &self.configuration,
                 at,
                 position,
             );
         }
+    }
+
+    fn chore(&self, now: Timestamp) -> Option<AnyEvent> {
+        forget_retired(&self.view, now).map(AnyEvent::Registry)
     }
 
     fn is_sound(&self) -> bool {

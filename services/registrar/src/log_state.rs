@@ -52,6 +52,11 @@ pub(crate) trait LogState: Send {
     /// Takes `event` to have happened at `position`, before the log has confirmed it.
     fn apply_pending(&mut self, cause: &RequestId, event: &AnyEvent, at: Timestamp, position: Position);
 
+    /// What is to be recorded without anybody having asked: asked now and then, while nothing is pending.
+    fn chore(&self, _now: Timestamp) -> Option<AnyEvent> {
+        None
+    }
+
     /// Whether every lookup since [`begin`](Self::begin) can be believed, and the state still moves.
     fn is_sound(&self) -> bool;
 }

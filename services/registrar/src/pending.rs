@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position, ProductId, RequestId, SpaceId},
-    registry::{Configuration, DeviceChange, DeviceEntry, Devices, Event, evolve_device},
+    registry::{Configuration, DeviceChange, DeviceEntry, Devices, Event, PinKey, Retired, RetirementChange, evolve_device},
     time::Timestamp,
 };
 
@@ -16,7 +16,8 @@ use rollcall_domain::{
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     entries: HashMap<DeviceId, (Position, Option<DeviceEntry>)>,
-    holders: HashMap<Fingerprint, (Position, Option<DeviceId>)>,
+    holders: HashMap<PinKey, (Position, Option<DeviceId>)>,
+    retired: HashMap<PinKey, (Position, Option<Retired>)>,
     ruled: HashMap<RequestId, Position>,
 }
 
@@ -25,6 +26,7 @@ impl Pending {
     pub(crate) fn forget(&mut self, position: Position) {
         self.entries.retain(|_, (at, _)| *at > position);
         self.holders.retain(|_, (at, _)| *at > position);
+        self.retired.retain(|_, (at, _)| *at > position);
         self.ruled.retain(|_, at| *at > position);
     }
 
@@ -34,7 +36,7 @@ impl Pending {
 
     /// Whether the view below knows everything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.holders.is_empty() && self.ruled.is_empty()
+        self.entries.is_empty() && self.holders.is_empty() && self.retired.is_empty() && self.ruled.is_empty()
     }
 
     /// Where a request came to a record.
@@ -52,22 +54,48 @@ impl Pending {
 pub(crate) struct PendingDevices<'a, D> {
     pub(crate) below: &'a D,
     pub(crate) pending: &'a mut Pending,
-    /// Live devices, pending ones included.
-    pub(crate) live: &'a mut u64,
+    pub(crate) counts: &'a mut PendingCounts,
+}
+
+/// How many there are, what is pending included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingCounts {
+    /// Devices.
+    live: u64,
+    /// Retired certificates.
+    retired: u64,
+}
+
+impl PendingCounts {
+    /// With nothing pending.
+    pub(crate) fn of(view: &impl Devices) -> Self {
+        Self { live: view.count(), retired: view.retired_count() }
+    }
 }
 
 impl<D: Devices> PendingDevices<'_, D> {
-    /// Takes the event to have happened to its device. Fingerprints follow as [`DeviceChange`] says.
+    /// Takes the event to have happened. Fingerprints follow as [`DeviceChange`] says, retirements as [`RetirementChange`] does.
     pub(crate) fn apply_pending(&mut self, event: &Event, configuration: &Configuration, at: Timestamp, position: Position) {
-        let Some(id) = event.device() else { return };
+        let Some(id) = event.device() else {
+            return self.apply_retirements(&RetirementChange::of(event, None, None, at), position);
+        };
         let before = self.entry(id);
         let after = evolve_device(before.clone(), event, configuration, at);
         let change = DeviceChange::between(before.as_ref(), after.as_ref());
-        for (fingerprint, holder) in change.holders(id, |fingerprint| self.holder(fingerprint)) {
-            self.pending.holders.insert(fingerprint, (position, holder));
+        for (key, holder) in change.holders(id, |key| self.holder(key)) {
+            self.pending.holders.insert(key, (position, holder));
         }
-        *self.live = change.count(*self.live);
+        self.counts.live = change.count(self.counts.live);
+        self.apply_retirements(&RetirementChange::of(event, before.as_ref(), after.as_ref(), at), position);
         self.pending.entries.insert(id.clone(), (position, after));
+    }
+
+    fn apply_retirements(&mut self, change: &RetirementChange, position: Position) {
+        for (key, retired) in change.outcomes(|key| self.retired(key)) {
+            let (was, is) = (self.retired(&key).is_some(), retired.is_some());
+            self.counts.retired = self.counts.retired.saturating_add(u64::from(is)).saturating_sub(u64::from(was));
+            self.pending.retired.insert(key, (position, retired));
+        }
     }
 }
 
@@ -76,8 +104,21 @@ impl<D: Devices> Devices for PendingDevices<'_, D> {
         self.pending.entries.get(id).map_or_else(|| self.below.entry(id), |(_, entry)| entry.clone())
     }
 
-    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        self.pending.holders.get(fingerprint).map_or_else(|| self.below.holder(fingerprint), |(_, id)| id.clone())
+    fn holder(&self, key: &PinKey) -> Option<DeviceId> {
+        self.pending.holders.get(key).map_or_else(|| self.below.holder(key), |(_, id)| id.clone())
+    }
+
+    fn retired(&self, key: &PinKey) -> Option<Retired> {
+        self.pending.retired.get(key).map_or_else(|| self.below.retired(key), |(_, retired)| retired.clone())
+    }
+
+    /// What is pending is not seen here: the caller waits until nothing is.
+    fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint> {
+        self.below.retired_and_ended(instant, max)
+    }
+
+    fn retired_count(&self) -> u64 {
+        self.counts.retired
     }
 
     /// A pending deletion of a product's last device is not seen here: the caller waits until nothing is pending.
@@ -89,6 +130,6 @@ impl<D: Devices> Devices for PendingDevices<'_, D> {
     }
 
     fn count(&self) -> u64 {
-        *self.live
+        self.counts.live
     }
 }

@@ -5,6 +5,7 @@
 mod announcing;
 mod answers;
 mod foreign;
+mod forgetting;
 mod full;
 mod kills;
 mod log_states;

@@ -21,8 +21,12 @@ use rollcall_chassis::{
     entropy::Entropy,
     retry::{Backoff, Retry},
 };
-use rollcall_domain::ids::{LogId, Position};
+use rollcall_domain::{
+    ids::{LogId, Position},
+    time::Timestamp,
+};
 use rollcall_log::{Backbone, signing::SigningKey};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -41,6 +45,8 @@ use crate::{
 
 /// How long to wait before the backbone is asked again.
 const RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(2) };
+/// From one look for what has to be recorded without a request to the next.
+const CHORE_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long a worker that is told to stop goes on answering what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -56,6 +62,7 @@ pub(crate) struct LogWorker<R> {
     /// Where the log ends, as far as this worker knows; `None` after anything that casts a doubt on it.
     end: Option<Tip>,
     retry: Retry,
+    next_chore: Instant,
 }
 
 impl<R: LogState> LogWorker<R> {
@@ -64,7 +71,7 @@ impl<R: LogState> LogWorker<R> {
         let (backbone, key) = (parts.backbone.clone(), Arc::clone(&parts.key));
         let proofs = Proofs::new(log.clone(), config, parts);
         let retry = Retry::new(RETRY, Arc::clone(&entropy));
-        Self { log, backbone, clock, entropy, key, proofs, state, notices, end: None, retry }
+        Self { log, backbone, clock, entropy, key, proofs, state, notices, end: None, retry, next_chore: Instant::now() }
     }
 
     /// Serves until `stop`.
@@ -77,9 +84,13 @@ impl<R: LogState> LogWorker<R> {
                 stop.cancelled().await;
                 tokio::time::sleep(GRACE).await;
             };
+            let served = async {
+                self.serve(taken).await?;
+                self.do_chore().await
+            };
             tokio::select! {
                 biased;
-                served = self.serve(taken) => served?,
+                served = served => served?,
                 () = stopped_and_late => return Ok(()),
             }
         }
@@ -127,6 +138,34 @@ impl<R: LogState> LogWorker<R> {
             }
             self.retry.pause().await;
         }
+    }
+
+    /// Records what nobody has asked for, one batch at a time, between requests. What cannot be recorded now is found again.
+    async fn do_chore(&mut self) -> Result<(), Closed> {
+        if Instant::now() < self.next_chore {
+            return Ok(());
+        }
+        let now = Timestamp::from_unix_ms(self.clock.unix_ms());
+        if self.state.chore(now).is_none() {
+            self.next_chore = Instant::now() + CHORE_INTERVAL;
+            return Ok(());
+        }
+        // By all that the log has: another registrar may have seen to it.
+        self.end = None;
+        let end = self.known_end().await?;
+        self.state.begin();
+        let Some(event) = self.state.chore(now).filter(|_| self.state.is_sound()) else { return Ok(()) };
+        let draft = Draft::of_chore(&self.log, event, now, &*self.entropy);
+        let appended = match append::sealed(&self.key, self.state.sealed_log(), end, &draft, &self.notices).await {
+            Ok(sealed) => confirm(&*self.backbone.log, &self.log, sealed, true, &self.notices).await,
+            Err(why) => Err(why),
+        };
+        // The next decision waits for a view that has it.
+        self.end = None;
+        if let Err(why) = appended {
+            self.doubt(why).await;
+        }
+        Ok(())
     }
 
     /// Rules on everything that was taken, in as many appends as it needs; what is not surely this worker's any more is left to

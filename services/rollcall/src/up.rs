@@ -21,6 +21,7 @@ use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
     keys::PlatformCa,
+    private_files::make_data_folder,
     shutdown,
     telemetry::{self, TelemetryConfig},
 };
@@ -116,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::Result<()> {
     // Before anything else: without a handler, SIGHUP ends the process.
     let hangup = signal(SignalKind::hangup())?;
-    std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
+    make_data_folder(&arguments.data, &processes::OWN_FOLDERS).context("cannot make the data folder")?;
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
@@ -130,7 +131,8 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
         dependencies::open_dependencies(backbone, &dependencies::views(&arguments.data, true, keys), shutdown)?;
     // The folder's locks are held from here on.
     Announcement::remove(&arguments.data);
-    let served = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown).await;
+    let serving = serve_on(arguments, &dependencies, Arc::new(key), document, demo.as_ref(), hangup, shutdown);
+    let served = Box::pin(serving).await;
     Announcement::remove(&arguments.data);
     shutdown.cancel();
     dependencies.store.close().await;
@@ -192,14 +194,14 @@ async fn serve_on(
     ready::until_served(dependencies, &mut connector, shutdown).await?;
     let Some(first_administrator) = shutdown.run_until_cancelled(&mut api.first_administrator).await else { return Ok(()) };
     // An API whose first administrator has been removed sends nothing.
-    let described = ready::api(&api.address, &server_ca_file, first_administrator.ok());
+    let described = ready::api(arguments, &api.address, &server_ca_file, first_administrator.ok())?;
     let announce = || {
         let announcement =
             ready::announcement(arguments, dependencies, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
-    ready::print(arguments.output, &announce()?, described.first_password.as_deref())?;
+    ready::print(arguments.output, &announce()?)?;
     reapply_on_hangup(arguments, fleet_file_client, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;

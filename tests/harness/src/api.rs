@@ -99,7 +99,8 @@ impl Api {
         let headers = last.map_or(json!({}), |last| json!({"Last-Event-ID": last}));
         let mut wanted = self.wanted("GET", path, None, &headers);
         wanted["events"] = true.into();
-        Events(Process::start("events", self.program().arg(wanted.to_string()), folder))
+        let name = format!("events-after-{}", last.unwrap_or("now"));
+        Events(Process::start(&name, self.program().arg(wanted.to_string()), folder))
     }
 
     /// What the program is told of a request.

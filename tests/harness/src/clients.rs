@@ -62,6 +62,20 @@ impl Target {
         Process::start("mosquitto_sub", &mut command, &self.folder)
     }
 
+    /// Runs a client program of the test with how to reach the server and the device's certificate as its options, in JSON.
+    pub fn program(&self, interpreter: &Path, program: &Path, device: &Pair, more: &Value) -> Output {
+        let mut command = self.command(&interpreter.to_string_lossy());
+        let mut given = json!({
+            "host": self.host, "port": self.address.port(), "server_ca": self.server_ca,
+            "certificate": device.certificate, "key": device.key,
+        });
+        if let (Some(given), Some(more)) = (given.as_object_mut(), more.as_object()) {
+            given.extend(more.clone());
+        }
+        let command = command.arg(program).arg(given.to_string()).stdin(Stdio::null());
+        command.output().expect("the interpreter is installed by tests/run")
+    }
+
     /// `openssl s_client` with SNI of its own choice (`None`: no SNI); reads until the server closes or 5 s pass.
     pub fn s_client(&self, server_name: Option<&str>, device: Option<&Pair>, extra: &[&str]) -> Output {
         let mut command = Command::new("timeout");

@@ -84,6 +84,11 @@ impl History {
         registry
     }
 
+    /// What has happened up to a position.
+    pub(crate) fn events(&self, position: Position) -> impl Iterator<Item = &Event> {
+        self.records.iter().take_while(move |record| record.position <= position).map(|record| &record.event)
+    }
+
     /// Where a request came to a record, if it did.
     pub(crate) fn caused_by<'a>(&'a self, request: &'a RequestId) -> impl Iterator<Item = Position> + 'a {
         self.records.iter().filter(move |record| record.cause == *request).map(|record| record.position)

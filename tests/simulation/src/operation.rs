@@ -78,6 +78,8 @@ pub(crate) enum Operation {
     Readmit(DeviceId),
     ResetFingerprint(DeviceId, Slot, Option<Typed>),
     SwitchCertificate(DeviceId, Typed, bool),
+    DeleteCertificate(DeviceId, Typed),
+    ReadmitCertificate(Typed, Option<DeviceId>),
     /// The template makes devices of the other product.
     EditTemplate {
         other: bool,
@@ -223,6 +225,11 @@ impl Chooser {
         let entry = registry.entry(&device);
         let live = match &entry {
             Some(DeviceEntry::Live(device)) => device,
+            Some(DeviceEntry::Deleted { .. }) if self.one_in(3) => {
+                let certificate = self.certificate();
+                let fingerprint = [None, Some(certificate.sha1()), Some(certificate.sha256())][self.below(3)];
+                return Operation::PreRegister(device, fingerprint);
+            }
             Some(DeviceEntry::Deleted { .. }) => return Operation::Readmit(device),
             None if self.one_in(4) => return Operation::Delete(device),
             None => return self.pre_registration(registry),
@@ -232,7 +239,12 @@ impl Chooser {
             0 | 1 if live.frozen => Operation::Unfreeze(device),
             0 | 1 => Operation::Freeze(device),
             2 => Operation::Delete(device),
+            3 if self.one_in(4) => {
+                let named = self.one_in(2).then_some(device);
+                Operation::ReadmitCertificate(self.certificate().sha256(), named)
+            }
             3 => match self.of(&pins) {
+                Some((fingerprint, _)) if self.one_in(2) => Operation::DeleteCertificate(device, *fingerprint),
                 Some((fingerprint, active)) => Operation::SwitchCertificate(device, *fingerprint, !active),
                 None => Operation::Delete(device),
             },

@@ -177,6 +177,7 @@ impl Simulation {
         properties::an_answer_is_final(&self.world)?;
         properties::one_digest_at_one_position(&self.world)?;
         properties::who_lost_the_right_has_no_session(&self.world, &self.clients)?;
+        properties::f39_what_was_taken_away_connects_nobody(&self.world, &self.clients)?;
         properties::the_log_only_grows(before, self.world.history.end())
     }
 
@@ -390,6 +391,12 @@ fn command(operation: Operation) -> anyhow::Result<Option<Command>> {
         Operation::SwitchCertificate(device, typed, active) => {
             let fingerprint = typed.fingerprint();
             Command::SwitchCertificate { device, fingerprint, active }
+        }
+        Operation::DeleteCertificate(device, typed) => {
+            Command::DeleteCertificate { device, fingerprint: typed.fingerprint() }
+        }
+        Operation::ReadmitCertificate(typed, device) => {
+            Command::ReadmitCertificate { fingerprint: typed.fingerprint(), device }
         }
         Operation::EditTemplate { other } => {
             let body = Some(template_body(&template_product(other)));

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use crate::repository::{Source, assert_none, files};
 
 const PAGE: &str = "docs/ARCHITECTURE.md";
-const KEYS: [&str; 3] =
-    ["services/projection/src/files/keys.rs", "services/projection/src/rows.rs", "services/projection/src/rows/index.rs"];
+const KEYS: [&str; 4] = [
+    "services/projection/src/files/keys.rs",
+    "services/projection/src/rows.rs",
+    "services/projection/src/rows/index.rs",
+    "services/projection/src/rows/retired.rs",
+];
 const SUBJECTS: &str = "services/log-nats/src/subjects.rs";
 
 fn page() -> Source {

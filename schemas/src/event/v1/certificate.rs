@@ -19,8 +19,10 @@ pub enum RetirementReason {
     Replaced,
 }
 
-/// A certificate has served its time: from this record on it belongs to no device, whatever id it would come to.
-/// Readable since 0.2.0, which neither writes it nor refuses a certificate for it.
+/// A certificate is taken away from the device that has it: from this record on it belongs to no device, whatever id it would come to.
+///
+/// Not the only record that retires one: the deletion of a device does, and what takes the place of a certificate. This one says
+/// so of a certificate whose device goes on without it. Readable since 0.2.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRetired {
@@ -34,7 +36,8 @@ pub struct CertificateRetired {
     pub not_after: Option<Time>,
 }
 
-/// An operator lifts the retirement of a certificate. Readable since 0.2.0, which does not write it.
+/// An operator lifts the retirement of a certificate. A fingerprint that an operator enters for a device, and the readmission of
+/// a device, lift one too. Readable since 0.2.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateReadmitted {
@@ -44,8 +47,8 @@ pub struct CertificateReadmitted {
     pub device: Option<String>,
 }
 
-/// Retirements that say nothing any more, because the certificates are past their own notAfter, and need not be kept.
-/// Readable since 0.2.0, which does not write it.
+/// Retirements that say nothing any more, because the certificates are past their own notAfter, and need not be kept. Those of a
+/// certificate that is not past it stay. Readable since 0.2.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetiredForgotten {

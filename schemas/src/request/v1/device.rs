@@ -82,6 +82,24 @@ pub struct SwitchCertificate {
     pub active: bool,
 }
 
+/// Take a certificate away from it, for good: no device comes back with it by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteCertificate {
+    pub device: String,
+    pub fingerprint: Fingerprint,
+}
+
+/// Let a certificate that was taken away from a device be used again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadmitCertificate {
+    pub fingerprint: Fingerprint,
+    /// The only device that it is readmitted for; absent: for whichever it comes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
 /// Remove it; it does not come back by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

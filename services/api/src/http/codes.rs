@@ -142,6 +142,8 @@ codes! {
     ShadowVersion = "IOTDA.014938" CONFLICT,
     /// The registrar takes no commands of this API, or not this one; the text says why.
     CommandUnproven = "IOTDA.014939" INTERNAL_SERVER_ERROR,
+    /// The certificate was taken away from its device: readmit it first.
+    CertificateRetired = "IOTDA.014940" CONFLICT,
     /// The CA is distrusted, by a resource space that alone lifts it.
     CaDistrusted = "IOTDA.014945" CONFLICT,
     /// No registrar has ruled on the change in time.

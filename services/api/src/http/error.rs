@@ -178,6 +178,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         "template_required" => Code::TemplateRequired,
         "self_registration_unavailable" => Code::SelfRegistrationUnavailable,
         "device_deleted" => Code::DeviceDeleted,
+        "certificate_retired" => Code::CertificateRetired,
         "certificate_held_by_other" => Code::CertificateHeld,
         "secret_authenticated" => Code::SecretAuthenticated,
         "product_in_another_space" | "policy_in_another_space" => Code::AnotherSpace,

@@ -167,8 +167,10 @@ fn commanded(command: &Command) -> Option<&DeviceId> {
         | Command::UnfreezeDevice { device }
         | Command::ResetFingerprint { device, .. }
         | Command::SwitchCertificate { device, .. }
+        | Command::DeleteCertificate { device, .. }
         | Command::DeleteDevice { device }
         | Command::ReadmitDevice { device } => Some(device),
+        Command::ReadmitCertificate { device, .. } => device.as_ref(),
         Command::BindPolicy { .. }
         | Command::UnbindPolicy { .. }
         | Command::CreateSpace { .. }

@@ -27,6 +27,9 @@ pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// Without these under the signature a request could be sent to another instance, or at another time.
 const SIGNED_AT_LEAST: [&str; 2] = ["host", DATE_HEADER];
+/// To be under the signature if they are sent, as the service's SDKs have them: what they say decides which instance a change
+/// is made in, for which project, and whether it is one that was made already.
+const SIGNED_IF_SENT: [&str; 3] = ["instance-id", "idempotency-key", "x-project-id"];
 
 /// Why a signature does not hold. None of the texts tells what the right one would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +75,8 @@ pub(crate) fn verify(
     request: &SignedRequest<'_>,
     now_unix_ms: i64,
 ) -> Result<(), SigningError> {
-    for name in SIGNED_AT_LEAST {
+    let is_sent = |name: &str| request.headers.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
+    for name in SIGNED_AT_LEAST.into_iter().chain(SIGNED_IF_SENT.into_iter().filter(|name| is_sent(name))) {
         if !credentials.signed_headers().iter().any(|signed| signed == name) {
             return Err(SigningError::MissingSignedHeader(name.to_owned()));
         }

@@ -7,7 +7,7 @@ use axum::{Json, extract::Path};
 use rollcall_domain::{
     fleet::Role,
     ids::Fingerprint,
-    registry::{Command, Device, Slot},
+    registry::{Command, Device},
 };
 use rollcall_projection::directory::{CertificateFilter, CertificateId, CertificateQuery, ListedCertificate};
 use serde::{Deserialize, Serialize};
@@ -201,19 +201,19 @@ async fn update(
     Body(change): Body<StatusChange>,
 ) -> Result<Json<DeviceCertificate>, ApiError> {
     let (listed, device) = pinned(&context, &certificate_id).await?;
-    let (_, fingerprint) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
+    let fingerprint = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
     let active = change.status == CertificateStatus::Active;
     context.command(Command::SwitchCertificate { device: device.id, fingerprint, active }).await?;
     shown(&context, &certificate_id).await.map(Json)
 }
 
-/// Delete a device certificate: the device has its fingerprint no longer
+/// Delete a device certificate: no device comes back with it until it is readmitted
 #[utoipa::path(delete, path = "/v5/iot/{project_id}/device-certificates/{certificate_id}", tag = "Device certificates",
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
 async fn delete(context: InstanceContext, Path((_, certificate_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let (listed, device) = pinned(&context, &certificate_id).await?;
-    let (slot, _) = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
-    context.command(Command::ResetFingerprint { device: device.id, slot, fingerprint: None }).await?;
+    let fingerprint = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
+    context.command(Command::DeleteCertificate { device: device.id, fingerprint }).await?;
     Ok(NoContent)
 }
 
@@ -299,16 +299,13 @@ async fn pinned(context: &InstanceContext, certificate_id: &str) -> Result<(List
     Ok((listed, device.device))
 }
 
-/// In which slot a device has a certificate, and by which of its fingerprints.
-fn pin_of(listed: &ListedCertificate, device: &Device) -> Option<(Slot, Fingerprint)> {
-    let rollcall_domain::registry::Credential::Certificates { primary, secondary } = &device.credential else { return None };
+/// By which of its fingerprints a device has a certificate.
+fn pin_of(listed: &ListedCertificate, device: &Device) -> Option<Fingerprint> {
     let is_of = |fingerprint: &Fingerprint| match fingerprint {
         Fingerprint::Sha256(digest) => *digest == listed.sha256,
         Fingerprint::Sha1(digest) => Some(*digest) == listed.sha1,
     };
-    let slots = [(Slot::Primary, primary), (Slot::Secondary, secondary)];
-    let pins = slots.into_iter().filter_map(|(slot, pin)| Some((slot, pin.as_ref()?.fingerprint)));
-    pins.into_iter().find(|(_, fingerprint)| is_of(fingerprint))
+    device.credential.pins().map(|pin| pin.fingerprint).find(is_of)
 }
 
 fn not_found(certificate_id: &str) -> ApiError {

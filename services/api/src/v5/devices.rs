@@ -29,7 +29,7 @@ use utoipa_axum::routes;
 
 use self::{
     new::{Connecting, NewDevice},
-    object::DeviceShown,
+    object::{DeviceAdded, DeviceShown},
 };
 use crate::{
     context::InstanceContext,
@@ -41,6 +41,7 @@ use crate::{
         responses::{Created, NoContent},
         route::Routes,
     },
+    rollcall_v1::retired_certificates,
 };
 
 /// The position of a change in the log.
@@ -75,10 +76,10 @@ pub(crate) fn routes() -> Routes {
         .operation(Role::Operator, routes!(unfreeze))
 }
 
-/// Add a device
+/// Add a device; one that was deleted in the same resource space comes back so
 #[utoipa::path(post, path = "/v5/iot/{project_id}/devices", tag = "Devices", params(("project_id" = String, Path)),
-    request_body = NewDevice, responses((status = 201, body = DeviceShown), Errors))]
-async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceShown>, ApiError> {
+    request_body = NewDevice, responses((status = 201, body = DeviceAdded), Errors))]
+async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<Created<DeviceAdded>, ApiError> {
     let wanted = wanted.read(&context)?;
     // The registrar accepts the same addition again; the service answers it with a code, unless the caller says by an
     // idempotency key that it is the same request.
@@ -95,7 +96,9 @@ async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<
     };
     let shadow = wanted.shadow.into_iter().map(|initial| (initial.service_id, initial.desired)).collect();
     desired::begin(&context.instance.devices, &context.device(made.as_str())?, shadow).await?;
-    shown(&context, made.as_str()).await.map(Created)
+    let space = context.device(made.as_str())?.device.space;
+    let retired_certificates = retired_certificates::of_device(&context, &made, &space).await?;
+    Ok(Created(DeviceAdded { device: shown(&context, made.as_str()).await?, retired_certificates }))
 }
 
 /// Show a device

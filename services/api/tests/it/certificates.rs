@@ -90,9 +90,9 @@ async fn what_is_no_ca_certificate_is_refused_and_a_key_never_repeated() {
     let cases = [
         ("", "holds no certificate"),
         ("hello", "holds no certificate"),
-        (&format!("{good}{good}"), "holds 2 certificates"),
+        (&format!("{good}{good}"), "a second certificate begins here, 2 in all"),
         (&format!("{good}{key}"), "holds a private key"),
-        (&good[..100], "not well-formed PEM"),
+        (&good[..100], "line 1: what begins here has no -----END line"),
         (&pem(b"not DER"), "cannot be read"),
         (&pem(&authority.device("leaf")), "CA:TRUE"),
     ];

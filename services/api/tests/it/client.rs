@@ -199,7 +199,6 @@ pub(crate) struct Events {
     read: String,
 }
 
-/// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {
     pub(crate) name: String,

@@ -111,10 +111,11 @@ async fn an_id_is_taken_once_and_a_repeated_request_is_the_same_device() {
     let another = json!({"node_id": "other", "product_id": "truck", "device_id": "truck_n1"});
     operator.post_once("key-2", "/devices", another).await.refused(409, "IOTDA.014115");
     assert_eq!(operator.get("/devices").await.ok(200)["page"]["count"], 1);
-    // Deleted, it stays away until somebody readmits it.
+    // Deleted, it comes back when it is added again, as with the service.
     operator.delete("/devices/truck_n1").await.ok(204);
     operator.get("/devices/truck_n1").await.refused(404, "IOTDA.014000");
-    operator.post("/devices", wanted()).await.refused(409, "IOTDA.014932");
+    operator.post("/devices", wanted()).await.ok(201);
+    assert_eq!(operator.get("/devices").await.ok(200)["page"]["count"], 1);
 }
 
 #[tokio::test]

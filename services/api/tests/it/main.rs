@@ -20,6 +20,7 @@ mod pki;
 mod policies;
 mod products;
 mod refusals;
+mod retired_certificates;
 mod simulated;
 mod templates;
 mod uplinks;

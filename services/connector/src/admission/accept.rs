@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use rollcall_domain::{authenticate::Identification, refusal::Refusal};
+use tokio::time::Instant;
 
 use crate::{
     admission::{
@@ -16,6 +17,7 @@ use crate::{
         ended::begin::begin,
         reauthorize::reauthorize,
         session::{Opening, Session},
+        takeovers::wait_for_turn,
     },
     transport::chain_verifier::VerifiedChain,
 };
@@ -46,6 +48,7 @@ pub(crate) async fn accept(
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
+    wait_for_turn(instance, &admitted.device.device).await?;
     let guard = open(instance, verified, identification, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
@@ -77,6 +80,10 @@ fn open(
     identification: Identification<'_>,
     admitted: &Admitted,
 ) -> SessionGuard {
+    let device = &admitted.device.device;
+    if instance.sessions.of(device).is_some() {
+        instance.takeovers.note(device, false, Instant::now());
+    }
     let session = instance.sessions.open(Opening {
         device: admitted.device.clone(),
         identification,

@@ -151,6 +151,7 @@ fn concerns_device(refusal: &Refusal) -> bool {
         | Refusal::CertificateInactive
         | Refusal::DeviceFrozen
         | Refusal::DeviceDeleted
+        | Refusal::CertificateRetired
         | Refusal::DeviceMismatch
         | Refusal::CertificateMismatch
         | Refusal::TemplateNotBound

@@ -82,8 +82,8 @@ fn authenticate(instance: &Instance, client: &Client<'_>) -> Result<(Verdict, (u
         &client.identification,
         Timestamp::from_unix_ms(instance.clock.unix_ms()),
     );
-    // A lookup that met damage found nothing, which says nothing of the device. Who was found was found.
-    if !matches!(verdict, Verdict::Accept(_)) && instance.view.lookups_damaged() != damaged {
+    // A lookup that met damage found nothing, which says nothing of the device, nor that its certificate is not retired.
+    if instance.view.lookups_damaged() != damaged {
         return Err(Refusal::NotReady);
     }
     Ok((verdict, at))

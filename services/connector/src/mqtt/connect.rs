@@ -4,6 +4,7 @@
 //! needs and would let trailing bytes, a password without a user name and unknown protocol levels pass or fail
 //! unexplained.
 
+mod keep_alive;
 mod shape;
 mod will;
 
@@ -14,7 +15,7 @@ use tokio_util::codec::Decoder;
 use super::{
     frame::Frame,
     interface::{Connect, Version},
-    limits::{IDENTITY_BYTES_MAX, KEEP_ALIVE_S_MAX, KEEP_ALIVE_S_MIN},
+    limits::{IDENTITY_BYTES_MAX, Limits},
     topic,
     violation::Violation,
 };
@@ -29,7 +30,10 @@ pub(super) struct Peer {
     pub(super) receive_maximum: u16,
     /// Whether the client wants reason strings.
     pub(super) problem_information: bool,
+    /// The keep-alive that counts.
     pub(super) keep_alive_s: u16,
+    /// It asked for another keep-alive and is to be told (MQTT 5).
+    pub(super) wants_keep_alive: bool,
     /// It sent no client id and is to be told the one it has.
     pub(super) wants_client_id: bool,
     /// How long its session is to outlive the connection, seconds; `u32::MAX`: for ever.
@@ -45,6 +49,7 @@ impl Peer {
             receive_maximum: u16::MAX,
             problem_information: true,
             keep_alive_s: 0,
+            wants_keep_alive: false,
             wants_client_id: false,
             session_expiry_s: 0,
         }
@@ -61,8 +66,17 @@ pub(super) enum Failure {
 }
 
 /// Reads a CONNECT packet.
-pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
+pub(super) fn read(mut frame: Frame, limits: &Limits) -> Result<(Connect, Peer), Failure> {
     let shape = shape::walk(frame.body())?;
+    if shape.version == Version::V3_1 {
+        // MQTT 3.1 §2.1, §3.1: the low bits of the first byte and of the flags are not used.
+        frame.ignore_flags(0);
+        if let Some(flags) = frame.bytes.get_mut(frame.header_bytes + shape.flags_at) {
+            *flags &= !shape::flag::RESERVED;
+        }
+    } else if frame.first_byte() & 0x0f != 0 {
+        return Err(malformed("its flags are not the ones reserved for it", Some(Peer::unknown(shape.version))));
+    }
     match shape.version {
         Version::V3_1 | Version::V3_1_1 => {
             let unknown = Peer::unknown(shape.version);
@@ -70,7 +84,7 @@ pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
                 return Err(Failure::Refused(Refusal::ClientId, unknown));
             }
             match v3::Codec::default().decode(&mut frame.bytes) {
-                Ok(Some((v3::Packet::Connect(connect), _))) => check_v3(shape.version, *connect),
+                Ok(Some((v3::Packet::Connect(connect), _))) => check_v3(shape.version, *connect, limits),
                 Ok(_) | Err(_) => Err(malformed("a field cannot be read", Some(unknown))),
             }
         }
@@ -81,14 +95,16 @@ pub(super) fn read(mut frame: Frame) -> Result<(Connect, Peer), Failure> {
                 *flags |= shape::flag::CLEAN;
             }
             match v5::Codec::default().decode(&mut frame.bytes) {
-                Ok(Some((v5::Packet::Connect(connect), _))) => check_v5(shape.flags & shape::flag::CLEAN != 0, *connect),
+                Ok(Some((v5::Packet::Connect(connect), _))) => {
+                    check_v5(shape.flags & shape::flag::CLEAN != 0, *connect, limits)
+                }
                 Ok(_) | Err(_) => Err(malformed("a field or property cannot be read", Some(Peer::unknown(Version::V5)))),
             }
         }
     }
 }
 
-fn check_v3(version: Version, connect: v3::Connect) -> Result<(Connect, Peer), Failure> {
+fn check_v3(version: Version, connect: v3::Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
     // What MQTT 5 says in two fields, 3.1.1 says in one: a session that is kept is kept until it is asked for again.
     let session_expiry_s = if connect.clean_session { 0 } else { u32::MAX };
     let peer = Peer { keep_alive_s: connect.keep_alive, session_expiry_s, ..Peer::unknown(version) };
@@ -104,16 +120,18 @@ fn check_v3(version: Version, connect: v3::Connect) -> Result<(Connect, Peer), F
             will: will.map_err(|violation| Failure::Violated(violation, Some(peer)))?.map(Box::new),
             keep_alive_s: connect.keep_alive,
         },
+        limits,
     )
 }
 
-fn check_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), Failure> {
+fn check_v5(clean_start: bool, connect: v5::Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
     let peer = Peer {
         version: Version::V5,
         packet_bytes_max: connect.max_packet_size.map_or(u32::MAX, std::num::NonZeroU32::get),
         receive_maximum: connect.receive_max.map_or(u16::MAX, std::num::NonZeroU16::get),
         problem_information: connect.request_problem_info,
         keep_alive_s: connect.keep_alive,
+        wants_keep_alive: false,
         wants_client_id: connect.client_id.is_empty(),
         session_expiry_s: connect.session_expiry_interval_secs,
     };
@@ -135,11 +153,12 @@ fn check_v5(clean_start: bool, connect: v5::Connect) -> Result<(Connect, Peer), 
             will: will.map_err(|violation| Failure::Violated(violation, Some(peer)))?.map(Box::new),
             keep_alive_s: connect.keep_alive,
         },
+        limits,
     )
 }
 
 /// What holds for every version.
-fn check(peer: Peer, connect: Connect) -> Result<(Connect, Peer), Failure> {
+fn check(mut peer: Peer, mut connect: Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
     let texts = [Some(&connect.client_id), connect.user_name.as_ref()];
     if texts.into_iter().flatten().any(|text| topic::has_control(text)) {
         return Err(malformed("a text holds a control character", Some(peer)));
@@ -148,9 +167,11 @@ fn check(peer: Peer, connect: Connect) -> Result<(Connect, Peer), Failure> {
     if too_long(&connect.client_id) || connect.user_name.as_ref().is_some_and(too_long) {
         return Err(Failure::Refused(Refusal::ClientId, peer));
     }
-    if !(KEEP_ALIVE_S_MIN..=KEEP_ALIVE_S_MAX).contains(&connect.keep_alive_s) {
-        return Err(Failure::Refused(Refusal::KeepAliveOutOfRange, peer));
-    }
+    let asked_s = connect.keep_alive_s;
+    let keep_alive_s = keep_alive::granted_s(connect.version, asked_s, limits.longer_keep_alive);
+    connect.keep_alive_s = keep_alive_s.ok_or(Failure::Refused(Refusal::KeepAliveOutOfRange, peer))?;
+    peer.keep_alive_s = connect.keep_alive_s;
+    peer.wants_keep_alive = connect.version == Version::V5 && peer.keep_alive_s != asked_s;
     Ok((connect, peer))
 }
 

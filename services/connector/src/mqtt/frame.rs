@@ -33,6 +33,13 @@ impl Frame {
         self.bytes.first().copied().unwrap_or(0)
     }
 
+    /// Replaces the flags by those that the codec expects.
+    pub(super) fn ignore_flags(&mut self, expected: u8) {
+        if let Some(first) = self.bytes.first_mut() {
+            *first = *first & 0xf0 | expected;
+        }
+    }
+
     /// What follows the fixed header.
     pub(super) fn body(&self) -> &[u8] {
         self.bytes.get(self.header_bytes..).unwrap_or(&[])

@@ -4,7 +4,7 @@
 //! a server sends, bodies where there must be none, reserved bits of a 3.1.1 SUBSCRIBE, DUP at QoS 0, malformed names
 //! and filters, control characters, subscription identifiers from a client.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, ops::Range};
 
 use bytes::Bytes;
 use rmqtt_codec::{error::DecodeError, types, v3, v5};
@@ -14,6 +14,7 @@ use tokio_util::codec::Decoder;
 use super::{
     frame::Frame,
     interface::{Disconnected, Version},
+    properties::{self, Holder},
     topic,
     violation::Violation,
 };
@@ -58,6 +59,9 @@ pub(super) fn read(version: Version, mut frame: Frame) -> Result<Packet, Violati
     }
     match version {
         Version::V3_1 | Version::V3_1_1 => {
+            if version == Version::V3_1 {
+                ignore_unused_bits(packet, &mut frame);
+            }
             check_body_v3(packet, frame.body())?;
             let decoded = v3::Codec::default().decode(&mut frame.bytes);
             match decoded.map_err(|error| violation(packet, &error))? {
@@ -69,16 +73,19 @@ pub(super) fn read(version: Version, mut frame: Frame) -> Result<Packet, Violati
             if packet == PINGREQ && !frame.body().is_empty() {
                 return Err(malformed(EMPTY_BODY));
             }
+            let noted = if packet == PUBLISH { note_publish_properties(&mut frame)? } else { Noted::default() };
             let decoded = v5::Codec::default().decode(&mut frame.bytes);
             match decoded.map_err(|error| violation(packet, &error))? {
-                Some((decoded, _)) => from_v5(packet, decoded),
+                Some((decoded, _)) => from_v5(packet, decoded).map(|packet| noted.on(packet)),
                 None => Err(malformed("it ends too early")),
             }
         }
     }
 }
 
+const PUBLISH: &str = "PUBLISH";
 const SUBSCRIBE: &str = "SUBSCRIBE";
+const UNSUBSCRIBE: &str = "UNSUBSCRIBE";
 const PINGREQ: &str = "PINGREQ";
 const DISCONNECT: &str = "DISCONNECT";
 const EMPTY_BODY: &str = "it must have no body";
@@ -87,10 +94,10 @@ const EMPTY_BODY: &str = "it must have no body";
 fn name(version: Version, first_byte: u8) -> Result<&'static str, Violation> {
     match (first_byte >> 4, version) {
         (1, _) => Err(Violation::SecondConnect),
-        (3, _) => Ok("PUBLISH"),
+        (3, _) => Ok(PUBLISH),
         (4, _) => Ok("PUBACK"),
         (8, _) => Ok(SUBSCRIBE),
-        (10, _) => Ok("UNSUBSCRIBE"),
+        (10, _) => Ok(UNSUBSCRIBE),
         (12, _) => Ok(PINGREQ),
         (14, _) => Ok(DISCONNECT),
         (2, _) => Err(Violation::UnexpectedPacket { packet: "CONNACK" }),
@@ -103,6 +110,82 @@ fn name(version: Version, first_byte: u8) -> Result<&'static str, Violation> {
         (15, Version::V5) => Err(Violation::UnexpectedPacket { packet: "AUTH" }),
         _ => Err(Violation::Malformed { packet: "packet", rule: "its type is reserved" }),
     }
+}
+
+/// MQTT 3.1 has bits that are not used, and what a client puts there is ignored (§2.1, §3.8): flags of other packets than
+/// PUBLISH, of which SUBSCRIBE and UNSUBSCRIBE may have DUP, and what is beside a requested QoS.
+fn ignore_unused_bits(packet: &'static str, frame: &mut Frame) {
+    match packet {
+        PUBLISH => return,
+        SUBSCRIBE | UNSUBSCRIBE => frame.ignore_flags(0x02),
+        _ => frame.ignore_flags(0),
+    }
+    if packet == SUBSCRIBE {
+        let mut at = frame.header_bytes + 2;
+        while let Some(&[high, low]) = frame.bytes.get(at..at + 2) {
+            at += 2 + usize::from(u16::from_be_bytes([high, low]));
+            let Some(qos) = frame.bytes.get_mut(at) else { return };
+            *qos &= 0x03;
+            at += 1;
+        }
+    }
+}
+
+/// What of a PUBLISH's properties the codec takes for malformed or does not tell.
+#[derive(Default)]
+struct Noted {
+    /// Its Message Expiry Interval is 0: it is for who listens now.
+    expires_at_once: bool,
+    /// Its Payload Format Indicator is there and 0.
+    says_bytes: bool,
+}
+
+impl Noted {
+    fn on(&self, mut packet: Packet) -> Packet {
+        if let Packet::Publish(published) = &mut packet {
+            let properties = &mut published.properties;
+            properties.expiry_s = if self.expires_at_once { Some(0) } else { properties.expiry_s };
+            properties.payload_format = properties.payload_format.or(self.says_bytes.then_some(0));
+        }
+        packet
+    }
+}
+
+/// Checks the properties of a PUBLISH and makes them fit for the codec.
+fn note_publish_properties(frame: &mut Frame) -> Result<Noted, Violation> {
+    // Cut off: the codec says so.
+    let Some(properties) = publish_properties(&frame.bytes) else { return Ok(Noted::default()) };
+    let (mut noted, mut zero_alias, mut zero_expiry) = (Noted::default(), false, None);
+    let bytes = &frame.bytes[properties.clone()];
+    properties::walk(bytes, Holder::Publish, |property| {
+        let is_zero = bytes[property.value.clone()].iter().all(|byte| *byte == 0);
+        match property.id {
+            properties::id::TOPIC_ALIAS => zero_alias |= is_zero,
+            properties::id::PAYLOAD_FORMAT => noted.says_bytes |= is_zero,
+            properties::id::MESSAGE_EXPIRY if is_zero => zero_expiry = Some(properties.start + property.value.end - 1),
+            _ => {}
+        }
+    })?;
+    if zero_alias {
+        return Err(Violation::TopicAlias);
+    }
+    if let Some(last) = zero_expiry.and_then(|last| frame.bytes.get_mut(last)) {
+        *last = 1;
+        noted.expires_at_once = true;
+    }
+    Ok(noted)
+}
+
+/// Where the properties of a whole MQTT 5 PUBLISH are.
+pub(super) fn publish_properties(packet: &[u8]) -> Option<Range<usize>> {
+    let (_, length_bytes) = properties::length(packet.get(1..)?)?;
+    let topic_at = 1 + length_bytes;
+    let topic = packet.get(topic_at..topic_at + 2)?;
+    let packet_id_bytes = if packet[0] & 0x06 == 0 { 0 } else { 2 };
+    let at = topic_at + 2 + usize::from(u16::from_be_bytes([topic[0], topic[1]])) + packet_id_bytes;
+    let (length, length_bytes) = properties::length(packet.get(at..)?)?;
+    let start = at + length_bytes;
+    (start + length <= packet.len()).then_some(start..start + length)
 }
 
 /// What the 3.1.1 codec does not look at.

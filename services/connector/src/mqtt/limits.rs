@@ -2,8 +2,10 @@
 
 use rollcall_log::messages::PAYLOAD_BYTES_MAX;
 
-/// Shortest keep-alive, seconds; a shorter one, also 0, is refused.
+/// Shortest keep-alive that an MQTT 5 client is given, seconds.
 pub(crate) const KEEP_ALIVE_S_MIN: u16 = 30;
+/// Shortest keep-alive that an older client may ask for, seconds; it cannot be told another.
+pub(crate) const KEEP_ALIVE_3_S_MIN: u16 = 5;
 /// Longest keep-alive, seconds.
 pub(crate) const KEEP_ALIVE_S_MAX: u16 = 1200;
 /// A CONNECT packet. Small, because its sender is not authenticated yet. Also every other packet but
@@ -36,11 +38,23 @@ pub(crate) const IDLE_BUFFER_BYTES_MAX: usize = 512;
 /// Entries that an empty queue may keep room for.
 pub(crate) const IDLE_QUEUE_LEN_MAX: usize = 8;
 
+/// What becomes of a client before MQTT 5 that asks for a keep-alive above the longest, or for none (0).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongerKeepAlive {
+    /// It is refused, as at the service.
+    #[default]
+    Refuse,
+    /// It has what it asks for; none counts as 65,535 s. Connections of clients that are gone stay as long.
+    Honour,
+}
+
 /// What an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Time from the start to a whole CONNECT, milliseconds.
     pub(crate) connect_ms_max: u32,
+    pub(crate) longer_keep_alive: LongerKeepAlive,
     /// Payload of a message, bytes.
     pub(crate) payload_bytes_max: u32,
     /// QoS 1 messages of the client that are not acknowledged yet: MQTT 5 Receive Maximum. More are not read, twice as many
@@ -62,6 +76,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect_ms_max: 10_000,
+            longer_keep_alive: LongerKeepAlive::Refuse,
             payload_bytes_max: PAYLOAD_BYTES_MAX as u32,
             receive_maximum: 32,
             topic_alias_maximum: 16,

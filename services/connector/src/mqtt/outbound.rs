@@ -17,8 +17,10 @@ use tokio_util::codec::Encoder;
 
 use super::{
     connect::Peer,
+    inbound,
     interface::{Grant, Version},
     limits::Limits,
+    properties::{self, Holder},
     reason_codes::{codes, reason_string},
     violation::Violation,
 };
@@ -37,6 +39,7 @@ pub(super) fn accepted(output: &mut BytesMut, peer: &Peer, grant: &Grant, limits
         receive_max: NonZeroU16::new(limits.receive_maximum).unwrap_or(NonZeroU16::MIN),
         max_qos: QoS::AtLeastOnce,
         max_packet_size: Some(limits.packet_bytes_max()),
+        server_keepalive_sec: peer.wants_keep_alive.then_some(peer.keep_alive_s),
         assigned_client_id: peer.wants_client_id.then(|| grant.device.as_str().into()),
         topic_alias_max: limits.topic_alias_maximum,
         retain_available: false,
@@ -68,7 +71,7 @@ pub(super) fn refused(output: &mut BytesMut, peer: &Peer, refusal: &Refusal, ret
 pub(super) fn violated(output: &mut BytesMut, peer: &Peer, violation: Violation) {
     if peer.version == Version::V5 {
         let code = match violation {
-            Violation::Malformed { .. } => v5::ConnectAckReason::MalformedPacket,
+            Violation::Malformed { .. } | Violation::PropertyNotAllowed { .. } => v5::ConnectAckReason::MalformedPacket,
             Violation::Qos2 => v5::ConnectAckReason::QosNotSupported,
             Violation::Retain => v5::ConnectAckReason::RetainNotSupported,
             Violation::TopicName => v5::ConnectAckReason::TopicNameInvalid,
@@ -170,17 +173,39 @@ pub(super) fn publish(
     if peer.version != Version::V5 {
         return put_v3(output, publish(None).into());
     }
+    let says_bytes = properties.payload_format == Some(0);
+    let at = output.len();
     let properties = v5::PublishProperties {
         topic_alias: None,
         correlation_data: properties.correlation_data.clone(),
         message_expiry_interval: properties.expiry_s.and_then(NonZeroU32::new),
         content_type: properties.content_type.as_deref().map(Into::into),
         user_properties: properties.user.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
-        is_utf8_payload: properties.payload_format == Some(1),
+        is_utf8_payload: properties.payload_format.is_some(),
         response_topic: properties.response_topic.as_deref().map(Into::into),
         subscription_ids: Vec::new(),
     };
-    put_v5(output, peer, publish(Some(properties)).into())
+    let is_put = put_v5(output, peer, publish(Some(properties)).into());
+    if is_put && says_bytes {
+        say_bytes(&mut output[at..]);
+    }
+    is_put
+}
+
+/// Lowers the Payload Format Indicator of an encoded PUBLISH to 0. The codec writes only 1, although a server passes on what
+/// the publisher has said (§3.3.2.3.2).
+fn say_bytes(packet: &mut [u8]) {
+    let _found = inbound::publish_properties(packet).map(|properties| {
+        let mut indicator = None;
+        let walked = properties::walk(&packet[properties.clone()], Holder::Publish, |property| {
+            if property.id == properties::id::PAYLOAD_FORMAT {
+                indicator = Some(properties.start + property.value.start);
+            }
+        });
+        if let (Ok(()), Some(indicator)) = (walked, indicator) {
+            packet[indicator] = 0;
+        }
+    });
 }
 
 fn put_v3(output: &mut BytesMut, packet: v3::Packet) -> bool {

@@ -37,6 +37,7 @@ pub(crate) fn codes(refusal: &Refusal) -> Codes {
         | Refusal::CertificateInactive
         | Refusal::DeviceFrozen
         | Refusal::DeviceDeleted
+        | Refusal::CertificateRetired
         | Refusal::TemplateNotBound
         | Refusal::SelfRegistrationDisabled
         | Refusal::SelfRegistrationUnavailable

@@ -31,6 +31,30 @@ pub(crate) enum Violation {
         /// What is wrong with it.
         rule: &'static str,
     },
+    /// A property more than once, MQTT 5.
+    #[error("{packet} has the property {property} more than once")]
+    PropertyRepeated {
+        /// Name of the packet.
+        packet: &'static str,
+        /// Name of the property.
+        property: &'static str,
+    },
+    /// A property that belongs to other packets, MQTT 5.
+    #[error("{property} is no property of {packet}")]
+    PropertyNotAllowed {
+        /// Name of the packet.
+        packet: &'static str,
+        /// Name of the property.
+        property: &'static str,
+    },
+    /// A value that the standard excludes, MQTT 5.
+    #[error("{packet} has a value of the property {property} that the standard does not allow")]
+    PropertyValue {
+        /// Name of the packet.
+        packet: &'static str,
+        /// Name of the property.
+        property: &'static str,
+    },
     /// A larger packet than announced.
     #[error("a packet or payload is larger than this server accepts")]
     TooLarge,
@@ -67,6 +91,9 @@ impl Violation {
             | Self::SecondConnect
             | Self::UnexpectedPacket { .. }
             | Self::Malformed { .. }
+            | Self::PropertyRepeated { .. }
+            | Self::PropertyNotAllowed { .. }
+            | Self::PropertyValue { .. }
             | Self::Qos2
             | Self::Retain
             | Self::TopicName
@@ -80,11 +107,14 @@ impl Violation {
     /// The reason code of MQTT 5 DISCONNECT.
     pub(super) fn reason(self) -> Reason {
         match self {
-            Self::FirstPacketNotConnect | Self::SecondConnect | Self::UnexpectedPacket { .. } | Self::SessionExpiry => {
-                Reason::ProtocolError
-            }
+            Self::FirstPacketNotConnect
+            | Self::SecondConnect
+            | Self::UnexpectedPacket { .. }
+            | Self::SessionExpiry
+            | Self::PropertyRepeated { .. }
+            | Self::PropertyValue { .. } => Reason::ProtocolError,
             Self::ConnectTooSlow => Reason::MaximumConnectTime,
-            Self::Malformed { .. } => Reason::MalformedPacket,
+            Self::Malformed { .. } | Self::PropertyNotAllowed { .. } => Reason::MalformedPacket,
             Self::TooLarge => Reason::PacketTooLarge,
             Self::Qos2 => Reason::QosNotSupported,
             Self::Retain => Reason::RetainNotSupported,

@@ -142,6 +142,25 @@ async fn messages_before_a_take_over_are_stored() {
     }
 }
 
+/// Two clients with one certificate that reconnect at once: the first take-over is at once, the next one waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f33_sessions_that_take_each_others_place_are_slowed_down() {
+    let scene = Scene::new().await;
+    let mut first = scene.connect().await;
+    let mut second = scene.connect().await;
+    assert_eq!(first.disconnected().await.0, 0x8e);
+    let began = tokio::time::Instant::now();
+    let (mut third, ()) = tokio::join!(scene.connect(), second.quiet());
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(second.disconnected().await.0, 0x8e);
+    // When the session that has the device ends by itself, there is nothing to wait for.
+    let (fourth, ()) = tokio::join!(scene.connect(), async {
+        third.quiet().await;
+        drop(third);
+    });
+    drop(fourth);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_before_a_shutdown_are_stored() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {

@@ -101,6 +101,11 @@ impl fmt::Display for SubjectAttribute {
 /// An attribute that is there, and its text if it has one that can be used.
 pub(crate) type Found = (SubjectAttribute, Result<Box<str>, AttributeFault>);
 
+/// SHA-1 over a certificate's DER: what an operator may have typed of it.
+pub(crate) fn sha1_of(der: &[u8]) -> [u8; 20] {
+    Sha1::digest(der).into()
+}
+
 /// What one certificate says, read once from its DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
@@ -156,7 +161,7 @@ impl CertificateFacts {
         let certificate = TbsCertificate::read(der)?;
         Ok(Self {
             sha256: Sha256::digest(der).into(),
-            sha1: Sha1::digest(der).into(),
+            sha1: sha1_of(der),
             version: certificate.version,
             not_before: certificate.not_before,
             not_after: certificate.not_after,

@@ -12,11 +12,18 @@
 //! | a device of another space or product, or with a secret | refused |
 //! | deleted earlier | refused until readmitted |
 //! | any, but the certificate is another device's | refused |
+//! | any, but the certificate is retired | refused, before anything else is asked |
+//!
+//! What an operator typed says something of certificates only that a CA of the same resource space proves: so no operator
+//! keeps out, by typing fingerprints, what another space's CA has proven. What a CA has proven counts in the whole instance.
 
 use crate::{
     certificate::CertificateFacts,
-    ids::{DeviceId, Fingerprint, ProductId},
-    registry::state::{Ca, Credential, Device, DeviceEntry, Devices, Pin},
+    ids::{DeviceId, Fingerprint, ProductId, SpaceId},
+    registry::{
+        retirement::{PinKey, Retired, RetirementReason},
+        state::{Ca, Credential, Device, DeviceEntry, Devices, Pin},
+    },
     rejection::Rejection,
     template::OnCertificateChange,
 };
@@ -46,7 +53,47 @@ impl Candidate<'_> {
     /// operator has typed, so a careless pre-registration by SHA-1 cannot lock out the device that has the certificate.
     pub(crate) fn owner(&self, devices: &dyn Devices) -> Option<DeviceId> {
         let [sha256, sha1] = self.fingerprints();
-        devices.holder(&sha256).or_else(|| devices.holder(&sha1))
+        self.holder(devices, sha256).or_else(|| self.holder(devices, sha1))
+    }
+
+    /// Refuses a retired certificate. `device`: the id that it comes to; while that is not known, `None`, which lets pass what is
+    /// readmitted for some device.
+    ///
+    /// # Errors
+    /// [`Rejection::CertificateRetired`].
+    pub(crate) fn not_retired(&self, devices: &dyn Devices, device: Option<&DeviceId>) -> Result<(), Rejection> {
+        let readmitted = |retired: &Retired| match (&retired.readmitted_for, device) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(only), Some(device)) => only == device,
+        };
+        let [sha256, sha1] = self.fingerprints();
+        let by_sha256 = self.retired(devices, sha256).filter(|retired| !self.is_typed_anew(devices, retired));
+        // A device that has it by SHA-256 never lost it: the SHA-1 was typed for another, or is the device's own from before.
+        let by_sha1 = || self.retired(devices, sha1).filter(|_| self.holder(devices, sha256).is_none());
+        match by_sha256.filter(|retired| !readmitted(retired)).or_else(|| by_sha1().filter(|retired| !readmitted(retired))) {
+            None => Ok(()),
+            Some(retired) => Err(Rejection::retired(retired, &self.ca.space)),
+        }
+    }
+
+    /// Whether the operator who replaced this certificate by a SHA-1 gave that of the same certificate.
+    fn is_typed_anew(&self, devices: &dyn Devices, retired: &Retired) -> bool {
+        let [_, sha1] = self.fingerprints();
+        retired.reason == RetirementReason::Replaced && self.holder(devices, sha1).as_ref() == Some(&retired.device)
+    }
+
+    fn holder(&self, devices: &dyn Devices, fingerprint: Fingerprint) -> Option<DeviceId> {
+        self.keys(fingerprint).iter().find_map(|key| devices.holder(key))
+    }
+
+    fn retired(&self, devices: &dyn Devices, fingerprint: Fingerprint) -> Option<Retired> {
+        self.keys(fingerprint).iter().find_map(|key| devices.retired(key))
+    }
+
+    /// What a fingerprint is looked up by. Proven before typed.
+    fn keys(&self, fingerprint: Fingerprint) -> [PinKey; 2] {
+        keys(fingerprint, &self.ca.space)
     }
 
     fn fingerprints(&self) -> [Fingerprint; 2] {
@@ -63,13 +110,18 @@ impl Candidate<'_> {
         id: &DeviceId,
         product: Option<&ProductId>,
     ) -> Result<CertificateMatch, Rejection> {
+        self.not_retired(devices, Some(id))?;
         if let Some(owner) = self.owner(devices)
             && owner != *id
         {
-            return Err(Rejection::CertificateHeldByOther(owner));
+            return Err(held_by_other(devices, owner, &self.ca.space));
         }
         let device = match devices.entry(id) {
             None => return Ok(CertificateMatch::Unknown),
+            // Only an operator of that space has the id back: to this one it is taken.
+            Some(DeviceEntry::Deleted { space, .. }) if space != self.ca.space => {
+                return Err(Rejection::DeviceElsewhere(id.clone()));
+            }
             Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
             Some(DeviceEntry::Live(device)) => Box::new(device),
         };
@@ -95,6 +147,17 @@ impl Candidate<'_> {
         let matching = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint));
         matching.map(|pin| pin.active).reduce(|all, active| all && active)
     }
+}
+
+/// What a fingerprint is looked up by in a resource space: proven before typed.
+pub(crate) fn keys(fingerprint: Fingerprint, space: &SpaceId) -> [PinKey; 2] {
+    [PinKey::proven(fingerprint), PinKey::typed(fingerprint, space)]
+}
+
+/// A device has it already; named only within its own resource space.
+pub(crate) fn held_by_other(devices: &dyn Devices, holder: DeviceId, space: &SpaceId) -> Rejection {
+    let within = devices.entry(&holder).is_some_and(|entry| entry.space() == space);
+    Rejection::CertificateHeldByOther(within.then_some(holder))
 }
 
 /// Whether the certificate may take the place of the device's primary one.

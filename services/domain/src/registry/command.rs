@@ -170,6 +170,16 @@ pub enum Command {
         fingerprint: Fingerprint,
         active: bool,
     },
+    /// Take a certificate away from its device, for good.
+    DeleteCertificate {
+        device: DeviceId,
+        fingerprint: Fingerprint,
+    },
+    /// Let a retired certificate be used again: by this device, or by whichever it comes to.
+    ReadmitCertificate {
+        fingerprint: Fingerprint,
+        device: Option<DeviceId>,
+    },
     DeleteDevice {
         device: DeviceId,
     },

@@ -13,6 +13,7 @@ mod fields;
 mod membership;
 mod policies;
 mod products;
+mod retired;
 mod spaces;
 mod templates;
 
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub use debug::{DebugOutcome, Debugged, debug};
+pub use retired::forget as forget_retired;
 
 /// What a decision may depend on beside the request and the state.
 #[derive(Clone, Debug)]
@@ -174,6 +176,8 @@ fn decide_command(
         Command::SwitchCertificate { device, fingerprint, active } => {
             devices::switch_certificate(devices, device, fingerprint, *active)
         }
+        Command::DeleteCertificate { device, fingerprint } => retired::delete(devices, device, fingerprint),
+        Command::ReadmitCertificate { fingerprint, device } => retired::readmit(devices, fingerprint, device.as_ref()),
         Command::DeleteDevice { device } => devices::delete(devices, device),
         Command::ReadmitDevice { device } => devices::readmit(devices, device),
     }

@@ -9,6 +9,8 @@ use crate::{
     time::Timestamp,
 };
 
+pub use super::retirement::RetirementReason;
+
 /// What a policy is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyTarget {
@@ -45,28 +47,6 @@ pub struct PathProof {
     pub chain: Vec<ChainCertificate>,
     /// Version of the rules that it was proven by: [`crate::certificate::path::PROVER`] at that time.
     pub prover: u32,
-}
-
-/// Why a certificate is retired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetirementReason {
-    /// Its device was deleted.
-    DeviceDeleted,
-    /// The certificate itself was taken away from its device.
-    CertificateDeleted,
-    /// Another certificate took its place.
-    Replaced,
-}
-
-impl RetirementReason {
-    /// `device_deleted`, `certificate_deleted` or `replaced`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DeviceDeleted => "device_deleted",
-            Self::CertificateDeleted => "certificate_deleted",
-            Self::Replaced => "replaced",
-        }
-    }
 }
 
 /// How a pre-registered device will prove who it is.
@@ -142,7 +122,8 @@ pub enum Event {
         template: TemplateId,
         template_version: u32,
     },
-    /// An operator entered a device before it first connected.
+    /// An operator entered a device before it first connected. Of a device that was deleted in the same resource space, this is
+    /// the readmission of its id, and of no certificate.
     DevicePreRegistered {
         profile: DeviceProfile,
         credential: DeclaredCredential,
@@ -151,7 +132,7 @@ pub enum Event {
     },
     /// A device's certificate is pinned: the first that came after pre-registration or reset.
     DeviceCertificatePinned { device: DeviceId, certificate: PresentedCertificate },
-    /// A newer certificate of the same CA took the place of its primary one.
+    /// A newer certificate of the same CA took the place of its primary one, which is retired.
     DeviceCertificateReplaced { device: DeviceId, certificate: PresentedCertificate },
     /// What an operator may change, as it is now.
     DeviceUpdated {
@@ -166,20 +147,21 @@ pub enum Event {
     DeviceFrozen { device: DeviceId },
     /// It may again.
     DeviceUnfrozen { device: DeviceId },
-    /// A fingerprint of it is another, or none: then the next certificate is pinned.
+    /// A fingerprint of it is another, and the one before is retired; or it is none: then the next certificate is pinned, the
+    /// same one included.
     DeviceFingerprintReset { device: DeviceId, slot: Slot, fingerprint: Option<Fingerprint> },
     /// One of its certificates is active or inactive.
     DeviceCertificateSwitched { device: DeviceId, fingerprint: Fingerprint, active: bool },
-    /// It is gone and does not come back by itself.
+    /// It is gone and does not come back by itself, and its certificates are retired.
     DeviceDeleted { device: DeviceId },
-    /// A deleted id may register again.
+    /// A deleted id may register again, with the certificates that it had last; not with one that was INACTIVE then.
     DeviceReadmitted { device: DeviceId },
-    /// A certificate belongs to no device any more, whatever id it would come to. `not_after` is its own, where it is known.
-    /// Written down before its rule: no decision makes it yet, and none asks for it.
+    /// A certificate that the device has belongs to none any more, whatever id it would come to. `not_after` is its own, where it
+    /// is known.
     CertificateRetired { fingerprint: Fingerprint, device: DeviceId, reason: RetirementReason, not_after: Option<Timestamp> },
-    /// That is lifted, for one device or for whichever it comes to. As yet without a rule, as the retirement is.
+    /// That is lifted, for one device or for whichever it comes to.
     CertificateReadmitted { fingerprint: Fingerprint, device: Option<DeviceId> },
-    /// Retirements that need not be kept, because the certificates are past their own notAfter. As yet without a rule.
+    /// Retirements that need not be kept, because the certificates are past their own notAfter.
     RetiredForgotten { fingerprints: Vec<Fingerprint> },
 }
 
@@ -290,6 +272,17 @@ impl Event {
             Self::DeviceFingerprintReset { device, fingerprint, .. } => {
                 AffectedSessions::of_pins(device, fingerprint.iter())
             }
+            // Whichever device is connected with it: no session says what its certificate's SHA-1 is.
+            Self::CertificateRetired { fingerprint: Fingerprint::Sha1(_), .. } => AffectedSessions::All,
+            Self::CertificateRetired { device, fingerprint, .. } => {
+                AffectedSessions::of_pins(device, std::iter::once(fingerprint))
+            }
+            // Readmitted for one device, it is so for no other.
+            Self::CertificateReadmitted { device: None, .. } => AffectedSessions::None,
+            Self::CertificateReadmitted { fingerprint: Fingerprint::Sha1(_), .. } => AffectedSessions::All,
+            Self::CertificateReadmitted { device: Some(device), fingerprint } => {
+                AffectedSessions::of_pins(device, std::iter::once(fingerprint))
+            }
             Self::DevicePreRegistered { profile, credential, .. } => match credential {
                 DeclaredCredential::Secret => AffectedSessions::None,
                 DeclaredCredential::Certificates { primary, secondary } => {
@@ -315,8 +308,6 @@ impl Event {
             | Self::DeviceUpdated { .. }
             | Self::DeviceTagsChanged { .. }
             | Self::DeviceUnfrozen { .. }
-            | Self::CertificateRetired { .. }
-            | Self::CertificateReadmitted { .. }
             | Self::RetiredForgotten { .. } => AffectedSessions::None,
         }
     }
@@ -364,7 +355,7 @@ impl Event {
         }
     }
 
-    /// Whether this changes the [`Configuration`](super::Configuration) (else devices, or nothing as yet).
+    /// Whether this changes the [`Configuration`](super::Configuration), else devices or what is retired.
     pub fn changes_configuration(&self) -> bool {
         let retirement = matches!(self, Self::CertificateReadmitted { .. } | Self::RetiredForgotten { .. });
         self.device().is_none() && !retirement

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Policy,
+    registry::retirement::{PinKey, Retired},
     rejection::Rejection,
     template::{Tag, TemplateBody},
     time::Timestamp,
@@ -196,10 +197,24 @@ pub struct Pin {
     pub fingerprint: Fingerprint,
     /// The CA that it was proven by, by name and key, once it has connected or registered.
     pub ca_name_and_key_sha256: Option<[u8; 32]>,
-    /// Its notBefore, once known; what `replace` compares.
+    /// Its notBefore, once a CA has proven it; what `replace` compares.
     pub not_before: Option<Timestamp>,
+    /// Its notAfter, where the record that brought it says; until when it is remembered once it is retired.
+    pub not_after: Option<Timestamp>,
     /// `false`: an operator has made this certificate INACTIVE.
     pub active: bool,
+}
+
+impl Pin {
+    /// Whether the certificate was there when it was pinned, with a chain to a CA; else an operator typed the fingerprint.
+    pub fn is_proven(&self) -> bool {
+        self.not_before.is_some()
+    }
+
+    /// What it is looked up by, as a pin of a device in `space`.
+    pub fn key(&self, space: &SpaceId) -> PinKey {
+        if self.is_proven() { PinKey::proven(self.fingerprint) } else { PinKey::typed(self.fingerprint, space) }
+    }
 }
 
 /// How a device proves who it is.
@@ -247,6 +262,13 @@ pub struct Device {
     pub registered_at: Timestamp,
 }
 
+impl Device {
+    /// Its pins, primary first, and what each is looked up by.
+    pub fn pin_keys(&self) -> impl Iterator<Item = (PinKey, &Pin)> {
+        self.credential.pins().map(|pin| (pin.key(&self.space), pin))
+    }
+}
+
 /// What an id of a device means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all entries are live: a box would cost each of them an allocation")]
@@ -255,15 +277,36 @@ pub enum DeviceEntry {
     /// It was deleted and does not come back by itself.
     Deleted {
         at: Timestamp,
+        /// The resource space that it belonged to: only its operators, or one of the whole instance, have it back.
+        space: SpaceId,
+        /// Its certificates when it was deleted, those made INACTIVE left out: what a readmission lifts.
+        certificates: Vec<PinKey>,
     },
+}
+
+impl DeviceEntry {
+    /// The resource space that the device belongs to, or did.
+    pub fn space(&self) -> &SpaceId {
+        match self {
+            Self::Live(device) => &device.space,
+            Self::Deleted { space, .. } => space,
+        }
+    }
 }
 
 /// Looking up devices, wherever they are kept. A lookup reflects exactly the position of the configuration beside it.
 pub trait Devices {
     /// The entry of an id.
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry>;
-    /// The live device that has a fingerprint pinned, in either slot.
-    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId>;
+    /// The live device that has a fingerprint pinned, in either slot. What is retired is asked first.
+    fn holder(&self, key: &PinKey) -> Option<DeviceId>;
+    /// What is remembered of a certificate that was taken away from its device.
+    fn retired(&self, key: &PinKey) -> Option<Retired>;
+    /// Fingerprints of certificates that are retired, were proven and ended before `instant`: at most `max`, the first to
+    /// end before the others.
+    fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint>;
+    /// How many certificates are retired in the instance.
+    fn retired_count(&self) -> u64;
     /// Whether any live device belongs to the product.
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool;
     /// Live devices in the instance.
@@ -276,7 +319,8 @@ pub struct Registry {
     /// Everything but devices.
     pub configuration: Configuration,
     pub(crate) devices: BTreeMap<DeviceId, DeviceEntry>,
-    pub(crate) holders: HashMap<Fingerprint, DeviceId>,
+    pub(crate) holders: HashMap<PinKey, DeviceId>,
+    pub(crate) retired: BTreeMap<PinKey, Retired>,
     pub(crate) live: u64,
 }
 
@@ -285,8 +329,24 @@ impl Devices for Registry {
         self.devices.get(id).cloned()
     }
 
-    fn holder(&self, fingerprint: &Fingerprint) -> Option<DeviceId> {
-        self.holders.get(fingerprint).cloned()
+    fn holder(&self, key: &PinKey) -> Option<DeviceId> {
+        self.holders.get(key).cloned()
+    }
+
+    fn retired(&self, key: &PinKey) -> Option<Retired> {
+        self.retired.get(key).cloned()
+    }
+
+    fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint> {
+        let proven = self.retired.iter().filter(|(key, _)| key.space.is_none());
+        let ends = proven.filter_map(|(key, retired)| Some((retired.not_after?, key.fingerprint)));
+        let mut ended: Vec<_> = ends.filter(|(not_after, _)| *not_after < instant).collect();
+        ended.sort_unstable();
+        ended.into_iter().take(max).map(|(_, fingerprint)| fingerprint).collect()
+    }
+
+    fn retired_count(&self) -> u64 {
+        self.retired.len() as u64
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {

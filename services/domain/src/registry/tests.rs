@@ -6,6 +6,7 @@ mod dry_runs;
 mod events;
 mod failures;
 mod histories;
+mod retired;
 mod table;
 mod trust;
 pub(crate) mod world;

@@ -24,7 +24,7 @@ use super::{
 
 /// What is looked at for one page of the latest messages: there is no index by device, because keeping one would cost each
 /// message more than it costs the few who look.
-const LOOKED_AT: Chunk = Chunk { rows: 100_000, bytes: 64 * 1024 * 1024 };
+const LOOKED_AT: Chunk = Chunk { rows: 50_000, bytes: 32 * 1024 * 1024 };
 
 /// [`DeviceMessages`] on a [`Core`].
 pub(crate) struct LocalMessages {

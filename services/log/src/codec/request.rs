@@ -203,6 +203,15 @@ fn command_to_wire(command: &Command) -> Ask {
         }
         .into(),
         Command::DeleteDevice { device } => wire::DeleteDevice { device: device.to_string() }.into(),
+        Command::DeleteCertificate { device, fingerprint } => {
+            wire::DeleteCertificate { device: device.to_string(), fingerprint: part::fingerprint_to_wire(fingerprint) }
+                .into()
+        }
+        Command::ReadmitCertificate { fingerprint, device } => wire::ReadmitCertificate {
+            fingerprint: part::fingerprint_to_wire(fingerprint),
+            device: device.as_ref().map(ToString::to_string),
+        }
+        .into(),
         Command::ReadmitDevice { device } => wire::ReadmitDevice { device: device.to_string() }.into(),
     }
 }
@@ -351,6 +360,14 @@ fn unaddressed(ask: Ask) -> Read<Unaddressed> {
             active: it.active,
         },
         Ask::DeleteDevice(it) => Command::DeleteDevice { device: id("body.device", &it.device)? },
+        Ask::DeleteCertificate(it) => Command::DeleteCertificate {
+            device: id("body.device", &it.device)?,
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+        },
+        Ask::ReadmitCertificate(it) => Command::ReadmitCertificate {
+            fingerprint: part::fingerprint_from_wire(it.fingerprint),
+            device: it.device.map(|device| id("body.device", &device)).transpose()?,
+        },
         Ask::ReadmitDevice(it) => Command::ReadmitDevice { device: id("body.device", &it.device)? },
     };
     Ok(Unaddressed::Registry(RequestBody::Command(command)))

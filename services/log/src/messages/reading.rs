@@ -12,7 +12,7 @@ pub const LATEST_MAX: usize = 100;
 /// A page ends with the message that makes it this long, bytes as stored.
 pub const LATEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Whose messages.
+/// Whose messages are read or followed, of the lanes that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessagesOf {
     /// Those of every device of the instance.
@@ -37,7 +37,7 @@ impl MessagesOf {
 /// Some of the latest messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatestMessages {
-    /// Newest first.
+    /// Newest first: the order is that of positions, turned round.
     pub messages: Vec<StoredMessage>,
     /// How many were stepped over because they cannot be read.
     pub damaged: u64,

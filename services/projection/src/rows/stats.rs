@@ -1,4 +1,4 @@
-//! What the rows of a generation come to: how many devices live, and a sum that tells one set of rows from another.
+//! What the rows of a generation come to: how many devices live, how many certificates are retired, and a sum that tells one set of rows from another.
 //!
 //! Kept up with every write and compared with the rows themselves when a generation is read through.
 
@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowStats {
     pub(crate) live: u64,
+    pub(crate) retired: u64,
     /// Wrapping sum of the rows' hashes.
     pub(crate) sum: u64,
 }

@@ -7,12 +7,13 @@
 pub(crate) mod certificate;
 pub(crate) mod configuration;
 pub(crate) mod device;
+pub(crate) mod retired;
 
 use serde::{Deserialize, Serialize};
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
-pub(crate) const SCHEMA: u32 = 4;
+pub(crate) const SCHEMA: u32 = 5;
 /// The older versions whose rows this code still reads as they are.
 pub(crate) const SERVED_SCHEMAS: &[u32] = &[3];
 
@@ -32,7 +33,9 @@ pub(crate) struct StoredProgress<'a> {
     /// Which of the instances with this id it was folded for.
     pub(crate) incarnation: [u8; 16],
     pub(crate) live: u64,
-    /// Wrapping sum of a hash of every device row: a row that silently went back to an older value shows.
+    /// Certificates that are retired.
+    pub(crate) retired: u64,
+    /// Wrapping sum of a hash of every row of a device or a retired certificate: a row that silently went back to an older value shows.
     pub(crate) rows_sum: u64,
     /// Which stream was folded.
     #[serde(borrow)]

@@ -162,7 +162,7 @@ async fn a_store_without_the_directory_has_none_of_its_keys() {
         Ok(crate::files::Scan::Next)
     };
     without.store.database().scan(&[], look).unwrap();
-    assert_eq!(kinds.into_iter().collect::<String>(), "CDFIMNPR");
+    assert_eq!(kinds.into_iter().collect::<String>(), "CDEFIMNPRT");
 }
 
 #[tokio::test]

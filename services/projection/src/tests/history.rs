@@ -7,7 +7,7 @@ use rollcall_domain::{
     certificate::{CertificateFacts, path::ChainCertificate},
     ids::{CaId, DeviceId, Fingerprint, LogId, NodeId, PolicyId, ProductId, RequestId, SpaceId, TemplateId},
     registry::{
-        Actor, Event, ProductDetails, Registry, Slot,
+        Actor, Event, ProductDetails, Registry, RetirementReason, Slot,
         event::{CaCertificate, DeclaredCredential, DeviceProfile, PathProof, PresentedCertificate},
     },
     template::Tag,
@@ -88,6 +88,15 @@ impl History {
 
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
         (0..FINGERPRINTS).map(fingerprint).collect()
+    }
+
+    pub(super) fn spaces(&self) -> impl Iterator<Item = SpaceId> + use<> {
+        (0..SPACES).map(space_id)
+    }
+
+    /// Instants between and after the ends of certificates.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        (0..=FINGERPRINTS).map(|n| Timestamp::from_unix_ms(not_after(n).unix_ms() - 1))
     }
 
     pub(super) fn products(&self) -> Vec<(SpaceId, ProductId)> {
@@ -173,17 +182,22 @@ fn certificate(dice: &mut Dice) -> PresentedCertificate {
         der: der(n).into(),
         not_before: Timestamp::from_unix_s(dice.roll(1000) as i64),
         ca: ca(n % CAS),
-        proof: (dice.roll(2) == 0).then(|| proof(dice)),
+        proof: (dice.roll(2) == 0).then(|| proof(dice, n)),
     }
 }
 
+/// Some end before the records of a history, which are a millisecond apart, and some while they are written.
+fn not_after(n: u64) -> Timestamp {
+    Timestamp::from_unix_ms(1_700_000_000_000 + n as i64 * 40 - 200)
+}
+
 /// By one CA, or by one below another.
-fn proof(dice: &mut Dice) -> PathProof {
+fn proof(dice: &mut Dice, n: u64) -> PathProof {
     let at = Timestamp::from_unix_s(0);
     let above = |n| ChainCertificate { name_and_key_sha256: name_and_key(n), not_before: at, not_after: at };
     let chain: Vec<_> = (0..1 + dice.roll(2)).map(|_| above(dice.roll(NAMES_AND_KEYS))).collect();
     let ca_name_and_key_sha256 = chain.last().unwrap().name_and_key_sha256;
-    PathProof { not_after: at, ca_name_and_key_sha256, chain, prover: 1 }
+    PathProof { not_after: not_after(n), ca_name_and_key_sha256, chain, prover: 1 }
 }
 
 pub(super) fn name_and_key(n: u64) -> [u8; 32] {
@@ -234,7 +248,7 @@ fn event(dice: &mut Dice) -> Event {
     let number = dice.roll(DEVICES);
     let product_number = dice.roll(PRODUCTS);
     let pin = |dice: &mut Dice| (dice.roll(3) > 0).then(|| fingerprint(dice.roll(FINGERPRINTS)));
-    match dice.roll(24) {
+    match dice.roll(27) {
         0 => Event::ProductCreated {
             space: space_id(0),
             product: product(product_number),
@@ -277,6 +291,20 @@ fn event(dice: &mut Dice) -> Event {
             Event::DeviceCertificateSwitched { device: id, fingerprint, active: dice.roll(2) == 0 }
         }
         18 => Event::DeviceDeleted { device: id },
+        24 => Event::CertificateRetired {
+            fingerprint: fingerprint(dice.roll(FINGERPRINTS)),
+            device: id,
+            reason: RetirementReason::CertificateDeleted,
+            not_after: (dice.roll(2) == 0).then(|| not_after(dice.roll(FINGERPRINTS))),
+        },
+        25 => {
+            let fingerprint = fingerprint(dice.roll(FINGERPRINTS));
+            Event::CertificateReadmitted { fingerprint, device: (dice.roll(2) == 0).then_some(id) }
+        }
+        26 => {
+            let many = (0..1 + dice.roll(4)).map(|_| fingerprint(dice.roll(FINGERPRINTS)));
+            Event::RetiredForgotten { fingerprints: many.collect() }
+        }
         20 | 21 => uploaded(dice),
         22 => Event::CaVerified { ca: ca(dice.roll(CAS)) },
         23 => Event::CaDeleted { ca: ca(dice.roll(CAS)), distrust: dice.roll(2) == 0 },

@@ -38,6 +38,7 @@ pub(crate) struct ViewState {
     /// Raised with every whole replacement of `served`.
     generation: AtomicU64,
     live: AtomicU64,
+    retired: AtomicU64,
     /// `None`: not counted yet, or nothing is served.
     counts: ArcSwapOption<Counts>,
     lookups_damaged: AtomicU64,
@@ -74,6 +75,10 @@ impl ViewState {
 
     pub(crate) fn count(&self) -> u64 {
         self.live.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn retired_count(&self) -> u64 {
+        self.retired.load(Ordering::Acquire)
     }
 
     /// How many there are of each kind, once that has been counted.
@@ -137,6 +142,7 @@ impl ViewState {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
             generation: AtomicU64::new(0),
             live: AtomicU64::new(0),
+            retired: AtomicU64::new(0),
             counts: ArcSwapOption::empty(),
             lookups_damaged: AtomicU64::new(0),
             status: watch::Sender::new(new_status(0)),
@@ -228,11 +234,13 @@ impl ViewState {
         self.status.send_replace(new_status(self.generation.fetch_add(1, Ordering::AcqRel) + 1));
         self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
         self.live.store(0, Ordering::Release);
+        self.retired.store(0, Ordering::Release);
         self.counts.store(None);
     }
 
     pub(crate) fn count_anew(&self, fold: &Fold) {
         self.live.store(fold.stats.live, Ordering::Release);
+        self.retired.store(fold.stats.retired, Ordering::Release);
         self.counts.store(fold.counts.clone());
     }
 

@@ -30,15 +30,14 @@ pub(crate) struct SpaceDeclared {
     default_policy_id: Option<String>,
 }
 
-/// Whether devices of the resource space may use every custom topic unless a policy denies it.
+/// What devices of a resource space may do on custom topics without a policy of its own. `allow`: everything, as at the service;
+/// a new one gets a `system_default_policy`, and one that is there is given none (what was closed is opened by binding a policy,
+/// not by a word beside its name). `none`: nothing; a new one gets no policy, and from one that is there its
+/// `system_default_policy` is unbound. An open policy of another name or with other statements stays, with a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum DefaultPolicy {
-    /// They may, as at the service: a new one gets a `system_default_policy`. One that is there is given none: what was closed
-    /// is opened by binding a policy, and not by a word beside its name.
     Allow,
-    /// They may use what policies allow, and nothing else: a new one gets no policy, and from one that is there its
-    /// `system_default_policy` is unbound. An open policy of another name or with other statements stays, with a warning.
     None,
 }
 

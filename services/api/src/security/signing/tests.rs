@@ -18,6 +18,28 @@ fn what_is_signed_here_is_verified_here() {
     assert!(sign("AK", &secret, &undated).is_err());
 }
 
+/// Without this somebody between client and API could turn a signed change to another instance, or make it anew.
+#[test]
+fn what_decides_where_a_change_is_made_is_signed_if_it_is_sent() {
+    let (secret, at) = (SecretString::from("a secret"), 1_780_272_000_000);
+    let date = date_text(at);
+    let signed = [("host", &b"localhost"[..]), ("x-sdk-date", date.as_bytes())];
+    let request = SignedRequest { method: "PUT", path: "/", query: "", headers: &signed, body: b"" };
+    let credentials = Credentials::parse(&sign("AK", &secret, &request).unwrap()).unwrap();
+    assert_eq!(verify(&credentials, &secret, &request, at), Ok(()));
+    for (name, text) in
+        [("Instance-Id", "instance-id"), ("IDEMPOTENCY-KEY", "idempotency-key"), ("x-project-id", "x-project-id")]
+    {
+        let headers = [signed[0], signed[1], (name, b"north")];
+        let added = SignedRequest { headers: &headers, ..request };
+        assert_eq!(verify(&credentials, &secret, &added, at), Err(SigningError::MissingSignedHeader(text.to_owned())));
+        let credentials = Credentials::parse(&sign("AK", &secret, &added).unwrap()).unwrap();
+        assert_eq!(verify(&credentials, &secret, &added, at), Ok(()));
+    }
+    let headers = [signed[0], signed[1], ("accept", b"*/*")];
+    assert_eq!(verify(&credentials, &secret, &SignedRequest { headers: &headers, ..request }, at), Ok(()));
+}
+
 const ACCESS_KEY: &str = "PROBEAK0000000000001";
 const SECRET: &str = "probe-secret-key-for-tests";
 /// 2026-01-02T03:04:05Z.

@@ -6,7 +6,7 @@
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{CaId, Fingerprint},
-    registry::{Ca, Check, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, debug},
+    registry::{Ca, Check, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, PinKey, debug},
     rejection::Rejection,
     template::DerivedDevice,
 };
@@ -151,7 +151,10 @@ impl DebugRun {
         let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);
         let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
         let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);
-        let holder = facts.as_ref().and_then(|facts| view.holder(&Fingerprint::Sha256(facts.sha256)));
+        let holder = facts.as_ref().zip(space).and_then(|(facts, space)| {
+            let sha256 = Fingerprint::Sha256(facts.sha256);
+            [PinKey::proven(sha256), PinKey::typed(sha256, space)].iter().find_map(|key| view.holder(key))
+        });
         let known = match (&debugged.outcome, holder.and_then(|holder| view.entry(&holder))) {
             (DebugOutcome::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
                 Some(is(&device))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{http::times, instances::served::ServedInstance};
+use crate::{http::times, instances::served::ServedInstance, rollcall_v1::retired_certificates::RetiredCertificate};
 
 /// The `node_type` of a direct device, which every device is.
 pub(crate) const NODE_TYPE: &str = "GATEWAY";
@@ -100,6 +100,17 @@ pub(crate) struct DeviceShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     extension_info: Option<Value>,
+}
+
+/// A device that was added.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceAdded {
+    #[serde(flatten)]
+    pub(crate) device: DeviceShown,
+    /// Certificates that were taken away from a device of this id before, and that it is not let in with until each is
+    /// readmitted. Absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) retired_certificates: Vec<RetiredCertificate>,
 }
 
 impl From<&Tag> for TagShown {

@@ -3,7 +3,10 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::{Failure, Peer, malformed};
-use crate::mqtt::interface::Version;
+use crate::mqtt::{
+    interface::Version,
+    properties::{self, Holder},
+};
 
 /// The bits of the connect flags (MQTT 5 §3.1.2.3).
 pub(super) mod flag {
@@ -33,7 +36,8 @@ pub(super) fn walk(body: &[u8]) -> Result<Shape, Failure> {
 
     let flags_at = body.len() - rest.0.len();
     let flags = rest.byte().ok_or_else(cut)?;
-    if flags & flag::RESERVED != 0 {
+    // MQTT 3.1 §3.1 leaves the bit unused.
+    if flags & flag::RESERVED != 0 && version != Version::V3_1 {
         return Err(wrong("the reserved flag is set"));
     }
     if flags & flag::WILL == 0 && flags & flag::WILL_QOS_AND_RETAIN != 0 {
@@ -43,10 +47,10 @@ pub(super) fn walk(body: &[u8]) -> Result<Shape, Failure> {
         return Err(wrong("a password without a user name"));
     }
     rest.take(2).ok_or_else(cut)?;
-    rest.properties(version).ok_or_else(cut)?;
+    rest.properties(version, Holder::Connect)?;
     let client_id = rest.field().ok_or_else(cut)?;
     if flags & flag::WILL != 0 {
-        rest.properties(version).ok_or_else(cut)?;
+        rest.properties(version, Holder::Will)?;
         rest.field().ok_or_else(cut)?;
         rest.field().ok_or_else(cut)?;
     }
@@ -80,20 +84,17 @@ impl<'a> Walk<'a> {
         self.take(usize::from(u16::from_be_bytes([length[0], length[1]])))
     }
 
-    /// Skips the properties, which only MQTT 5 has.
-    fn properties(&mut self, version: Version) -> Option<()> {
+    /// Checks the properties, which only MQTT 5 has.
+    fn properties(&mut self, version: Version, holder: Holder) -> Result<(), Failure> {
         if version != Version::V5 {
-            return Some(());
+            return Ok(());
         }
-        let mut length = 0_usize;
-        for index in 0..4 {
-            let byte = self.byte()?;
-            length |= usize::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return self.take(length).map(|_| ());
-            }
-        }
-        None
+        let cut = || malformed("it ends too early", Some(Peer::unknown(version)));
+        let (length, bytes) = properties::length(self.0).ok_or_else(cut)?;
+        self.take(bytes).ok_or_else(cut)?;
+        let properties = self.take(length).ok_or_else(cut)?;
+        let checked = properties::walk(properties, holder, |_| {});
+        checked.map_err(|violation| Failure::Violated(violation, Some(Peer::unknown(version))))
     }
 
     /// Protocol name and level.

@@ -12,7 +12,7 @@ use crate::mqtt::{
     violation::Violation,
 };
 
-/// First byte of a CONNECT.
+/// First byte of a CONNECT, without its flags.
 const CONNECT: u8 = 0x10;
 
 impl Protocol {
@@ -77,7 +77,8 @@ impl Protocol {
     }
 
     fn next_frame(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
-        if matches!(self.state, State::AwaitingConnect) && self.frames.first_byte(bytes).is_some_and(|byte| byte != CONNECT)
+        if matches!(self.state, State::AwaitingConnect)
+            && self.frames.first_byte(bytes).is_some_and(|byte| byte & 0xf0 != CONNECT)
         {
             return Err(Violation::FirstPacketNotConnect);
         }
@@ -105,7 +106,7 @@ impl Protocol {
     }
 
     fn connect(&mut self, frame: Frame) {
-        match connect::read(frame) {
+        match connect::read(frame, &self.limits) {
             Ok((connect, peer)) => {
                 self.state = State::Authorizing(Box::new(peer));
                 self.effects.push_back(Effect::Connect(Box::new(connect)));

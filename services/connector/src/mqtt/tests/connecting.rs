@@ -111,20 +111,105 @@ fn f25_a_long_client_id_or_user_name_is_refused() {
 }
 
 #[test]
-fn keep_alive_has_the_services_range() {
-    for keep_alive_s in [0, 1, 29, 1201, u16::MAX] {
-        let (output, closing) = refused(&raw("MQTT", 4, 2, keep_alive_s, b"\0\x01c"));
-        assert_eq!((output, closing), (vec![0x20, 2, 0, 2], Closing::Refused(Refusal::KeepAliveOutOfRange)));
-        let (ack, _) = refused_5(v5::Connect { keep_alive: keep_alive_s, ..connect_5() });
-        assert_eq!(ack.reason_code, v5::ConnectAckReason::ImplementationSpecificError);
-        let reason = "keep_alive_out_of_range: the keep-alive must be between 30 and 1200 seconds";
-        assert_eq!(ack.reason_string.as_deref(), Some(reason));
+fn keep_alive_is_refused_before_mqtt_5_and_told_since() {
+    for keep_alive_s in [0, 1, 4, 1201, u16::MAX] {
+        for (name, level) in [("MQIsdp", 3), ("MQTT", 4)] {
+            let (output, closing) = refused(&raw(name, level, 2, keep_alive_s, b"\0\x01c"));
+            assert_eq!((output, &closing), (vec![0x20, 2, 0, 2], &Closing::Refused(Refusal::KeepAliveOutOfRange)));
+            let told = closing.refusal().expect("a refusal").to_string();
+            assert_eq!(told, "the keep-alive must be 5 to 1200 seconds, and not 0");
+        }
     }
-    for keep_alive_s in [30, 1200] {
+    for (asked_s, told_s) in [(0, Some(1200)), (5, Some(30)), (30, None), (1200, None), (1201, Some(1200))] {
+        let mut bench = Bench::new(Version::V5);
+        bench.send_5(v5::Connect { keep_alive: asked_s, ..connect_5() }.into());
+        bench.effects();
+        bench.protocol.accept(&grant(), 0);
+        let packets = bench.output_5();
+        let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+        assert_eq!(ack.server_keepalive_sec, told_s, "{asked_s}");
+        let counts_ms = u64::from(told_s.unwrap_or(asked_s)) * 1500;
+        assert_eq!(bench.protocol.deadline_ms(), Some(counts_ms), "{asked_s}");
+    }
+    for keep_alive_s in [5, 29, 1200] {
         let mut bench = Bench::new(Version::V3_1_1);
         bench.send(&raw("MQTT", 4, 2, keep_alive_s, b"\0\x01c"));
         assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]));
+        bench.protocol.accept(&grant(), 0);
+        assert_eq!(bench.protocol.deadline_ms(), Some(u64::from(keep_alive_s) * 1500));
     }
+}
+
+/// A CONNECT of MQTT 5 with these properties.
+fn with_properties_5(properties: &[u8]) -> Vec<u8> {
+    raw("MQTT", 5, 2, 60, &[&[properties.len() as u8], properties, b"\0\x01c"].concat())
+}
+
+#[test]
+fn a_property_that_may_not_be_there_is_named() {
+    use v5::ConnectAckReason::{MalformedPacket, ProtocolError};
+    for (properties, code, words) in [
+        (
+            &[0x11, 0, 0, 0, 1, 0x11, 0, 0, 0, 1][..],
+            ProtocolError,
+            "CONNECT has the property Session Expiry Interval more than once",
+        ),
+        (
+            &[0x21, 0, 9, 0x27, 0, 0, 1, 0, 0x21, 0, 9],
+            ProtocolError,
+            "CONNECT has the property Receive Maximum more than once",
+        ),
+        (&[0x23, 0, 1], MalformedPacket, "Topic Alias is no property of CONNECT"),
+        (&[0x24, 1], MalformedPacket, "Maximum QoS is no property of CONNECT"),
+        (
+            &[0x21, 0, 0],
+            ProtocolError,
+            "CONNECT has a value of the property Receive Maximum that the standard does not allow",
+        ),
+        (
+            &[0x17, 2],
+            ProtocolError,
+            "CONNECT has a value of the property Request Problem Information that the standard does not allow",
+        ),
+        (&[0x7f, 1], MalformedPacket, "CONNECT cannot be read: it has a property that MQTT 5 does not know"),
+        (&[0x21, 0], MalformedPacket, "CONNECT cannot be read: a property is cut off"),
+    ] {
+        let mut bench = Bench::new(Version::V5);
+        bench.send(&with_properties_5(properties));
+        assert!(matches!(bench.closing(), Closing::Violated(_)));
+        let packets = bench.output_5();
+        let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+        let told = ack.reason_string.as_deref().expect("a reason");
+        assert_eq!((ack.reason_code, told), (code, format!("protocol_error: {words}").as_str()));
+    }
+    let mut bench = Bench::new(Version::V5);
+    bench.send(&with_properties_5(&[0x26, 0, 1, b'a', 0, 1, b'b', 0x26, 0, 1, b'a', 0, 1, b'b']));
+    assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]), "user properties may repeat");
+}
+
+#[test]
+fn bits_that_mqtt_3_1_does_not_use_say_nothing() {
+    let mut connect = raw("MQIsdp", 3, 3, 60, b"\0\x01c");
+    connect[0] = 0x1f;
+    let mut bench = Bench::new(Version::V3_1);
+    bench.send(&connect);
+    assert!(matches!(bench.effects().as_slice(), [Effect::Connect(_)]));
+    bench.protocol.accept(&grant(), 0);
+    bench.output();
+    // SUBSCRIBE sent again, with DUP; bits beside the QoS.
+    bench.send(&[0x8a, 6, 0, 1, 0, 1, b'a', 0xf1]);
+    assert!(matches!(bench.effects().as_slice(), [Effect::Subscribe(subscribe)] if subscribe.filters[0].qos == 1));
+    bench.protocol.subscribed(&[crate::mqtt::FilterOutcome::Granted]);
+    bench.send(&[0xc7, 0]);
+    bench.send(&[0xaa, 5, 0, 2, 0, 1, b'a']);
+    assert_eq!(bench.output(), [0x90, 3, 0, 1, 1, 0xd0, 0, 0xb0, 2, 0, 2]);
+    bench.effects();
+    bench.send(&[0xe3, 0]);
+    assert_eq!(bench.closing(), Closing::Client);
+
+    let mut connect = raw("MQTT", 4, 2, 60, b"\0\x01c");
+    connect[0] = 0x11;
+    assert!(matches!(refused(&connect).1, Closing::Violated(Violation::Malformed { packet: "CONNECT", .. })));
 }
 
 #[test]
@@ -291,7 +376,7 @@ fn a_connect_that_breaks_the_standard_gets_no_answer_before_mqtt_5() {
 
 #[test]
 fn the_first_packet_must_be_connect() {
-    for first in [0x00, 0x11, 0x20, 0x30, 0x82, 0xc0, 0xe0, 0xf0, 0x16] {
+    for first in [0x00, 0x20, 0x30, 0x82, 0xc0, 0xe0, 0xf0] {
         let (output, closing) = refused(&[first]);
         assert_eq!((output, closing), (Vec::new(), Closing::Violated(Violation::FirstPacketNotConnect)), "{first:#x}");
     }
@@ -354,8 +439,8 @@ fn a_client_that_wants_no_reasons_or_has_no_room_gets_the_code_alone() {
         v5::Connect { request_problem_info: false, ..connect_5() },
         v5::Connect { max_packet_size: std::num::NonZeroU32::new(20), ..connect_5() },
     ] {
-        let (ack, _) = refused_5(v5::Connect { keep_alive: 5, ..settings });
-        assert_eq!((ack.reason_code, ack.reason_string), (v5::ConnectAckReason::ImplementationSpecificError, None));
+        let (ack, _) = refused_5(v5::Connect { auth_method: Some("SCRAM".into()), ..settings });
+        assert_eq!((ack.reason_code, ack.reason_string), (v5::ConnectAckReason::BadAuthenticationMethod, None));
     }
     for bytes in 1..8 {
         let mut bench = Bench::new(Version::V5);

@@ -186,6 +186,64 @@ fn properties_travel_with_the_message() {
     assert_eq!(bench.published().properties, expected);
 }
 
+/// PUBLISH to `a` with these properties, raw.
+fn with_raw_properties(properties: &[u8]) -> Vec<u8> {
+    let body = [&[0, 1, b'a', properties.len() as u8], properties, b"m"].concat();
+    [&[0x30, body.len() as u8], &*body].concat()
+}
+
+#[test]
+fn a_message_that_expires_at_once_is_one() {
+    let mut bench = Bench::open(Version::V5);
+    bench.send(&with_raw_properties(&[0x02, 0, 0, 0, 0]));
+    let publish = bench.published();
+    assert_eq!((publish.properties.expiry_s, &*publish.payload), (Some(0), &b"m"[..]));
+    assert!(bench.is_open());
+}
+
+#[test]
+fn a_topic_alias_of_zero_has_its_reason_code() {
+    let mut bench = Bench::open(Version::V5);
+    bench.send(&with_raw_properties(&[0x23, 0, 0]));
+    let (disconnect, closing) = bench.disconnect_5();
+    assert_eq!(u8::from(disconnect.reason_code), 0x94);
+    assert_eq!(closing, Closing::Violated(Violation::TopicAlias));
+}
+
+#[test]
+fn the_payload_format_indicator_passes_as_it_came() {
+    for (properties, format) in [(&[][..], None), (&[0x01, 0], Some(0)), (&[0x01, 1], Some(1))] {
+        let mut bench = Bench::open(Version::V5);
+        bench.send(&with_raw_properties(properties));
+        let publish = bench.published();
+        assert_eq!(publish.properties.payload_format, format);
+        let properties = MessageProperties { content_type: Some("\u{1}".into()), ..publish.properties };
+        let (payload, plain) = (Bytes::from_static(&[1, 1]), delivery("$oc/a", &publish.payload, 0));
+        bench.protocol.deliver(&Delivery { payload: &payload, properties: &properties, implicit: true, ..plain });
+        let indicator: &[u8] = match format {
+            None => &[],
+            Some(0) => &[0x01, 0],
+            Some(_) => &[0x01, 1],
+        };
+        let expected = [&[0, 5], &b"$oc/a"[..], &[4 + indicator.len() as u8, 3, 0, 1, 1], indicator, &[1, 1]].concat();
+        assert_eq!(bench.output()[2..], expected);
+    }
+}
+
+#[test]
+fn a_property_of_a_message_is_named_when_it_may_not_be_there() {
+    for (properties, code, words) in [
+        (&[0x01, 1, 0x01, 1][..], 0x82, "PUBLISH has the property Payload Format Indicator more than once"),
+        (&[0x11, 0, 0, 0, 1], 0x81, "Session Expiry Interval is no property of PUBLISH"),
+    ] {
+        let mut bench = Bench::open(Version::V5);
+        bench.send(&with_raw_properties(properties));
+        let (disconnect, _) = bench.disconnect_5();
+        assert_eq!(u8::from(disconnect.reason_code), code);
+        assert_eq!(disconnect.reason_string.as_deref(), Some(format!("protocol_error: {words}").as_str()));
+    }
+}
+
 #[test]
 fn a_subscription_identifier_from_a_client_breaks_the_standard() {
     let properties = v5::PublishProperties { subscription_ids: vec![std::num::NonZeroU32::MIN], ..Default::default() };

@@ -73,6 +73,7 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
         }
     } else if own.announced.load(Ordering::SeqCst) {
         own.mailbox.close(Refusal::TakenOver);
+        instance.takeovers.note(device, true, Instant::now());
     }
 }
 

@@ -114,6 +114,10 @@ struct Evaluation<'a> {
 impl Evaluation<'_> {
     fn rule(&self, checks: &mut Checks) -> Decided {
         self.check_validity(checks)?;
+        checks.note("certificate_not_retired", || {
+            self.candidate.as_candidate().not_retired(self.devices, None)?;
+            Ok(((), "it was taken away from no device, or readmitted since".into()))
+        })?;
         match self.derive(checks)? {
             Some((template, derived)) => self.rule_on_derived(template, derived, checks),
             None => self.rule_on_claimed(checks),
@@ -235,6 +239,11 @@ impl Evaluation<'_> {
             fields::tags_per_device(&tags)?;
             let detail = format!("{} tags", tags.len());
             Ok((tags, detail))
+        })?;
+        checks.note("room_for_retired_certificates", || {
+            device_rules::room_for_retired(self.devices)?;
+            let retired = self.devices.retired_count();
+            Ok(((), format!("{retired} of {}", crate::limits::RETIRED_PER_INSTANCE_MAX)))
         })?;
         checks.note("device_quota", || {
             device_rules::quota(self.devices, self.context.devices_max())?;

@@ -1,10 +1,13 @@
 //! Rules on what operators do with devices.
 
-use super::{Decided, Decision, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if, retired};
 use crate::{
-    ids::{DeviceId, Fingerprint},
+    ids::{DeviceId, Fingerprint, SpaceId},
+    limits,
     registry::{
+        collision,
         event::{DeclaredCredential, DeviceProfile, Event},
+        retirement::PinKey,
         state::{Configuration, Credential, Device, DeviceEntry, Devices, Slot},
     },
     rejection::{Rejection, Subject},
@@ -38,16 +41,20 @@ pub(super) fn pre_register(
     };
     match devices.entry(id) {
         None => {}
-        Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
+        // Entering it again is the readmission of its id, by an operator of its resource space.
+        Some(DeviceEntry::Deleted { space, .. }) if space == profile.space => {}
         Some(DeviceEntry::Live(device)) if is_same(&device) => return Ok(Decision::AlreadySo),
-        Some(DeviceEntry::Live(_)) => return Err(Rejection::AlreadyExists(Subject::Device(id.clone()))),
+        Some(DeviceEntry::Live(_) | DeviceEntry::Deleted { .. }) => {
+            return Err(Rejection::AlreadyExists(Subject::Device(id.clone())));
+        }
     }
     if let DeclaredCredential::Certificates { primary, secondary } = credential {
         for fingerprint in primary.iter().chain(secondary) {
-            free(devices, id, fingerprint)?;
+            free(devices, id, &profile.space, fingerprint)?;
         }
         distinct(primary.as_ref(), secondary.as_ref())?;
     }
+    room_for_retired(devices)?;
     quota(devices, devices_max)?;
     let credential = credential.clone();
     Ok(Decision::Record(Event::DevicePreRegistered { profile, credential, description, extension_info }))
@@ -80,6 +87,13 @@ fn is_as_declared(device: &Device, profile: &DeviceProfile, credential: &Declare
 /// One more device fits into the instance.
 pub(super) fn quota(devices: &dyn Devices, max: u64) -> Result<(), Rejection> {
     if devices.count() >= max { Err(Rejection::LimitReached { what: "devices in this instance", max }) } else { Ok(()) }
+}
+
+/// One more device may come, whose certificates are to be remembered when they are taken away from it.
+pub(super) fn room_for_retired(devices: &dyn Devices) -> Result<(), Rejection> {
+    let max = limits::RETIRED_PER_INSTANCE_MAX;
+    let what = "retired certificates in this instance";
+    if devices.retired_count() >= max { Err(Rejection::LimitReached { what, max }) } else { Ok(()) }
 }
 
 /// What is left out stays; an empty text takes it away.
@@ -155,17 +169,27 @@ pub(super) fn reset_fingerprint(
         Slot::Secondary => (secondary, primary),
     };
     if let Some(fingerprint) = &fingerprint {
-        free(devices, id, fingerprint)?;
+        free(devices, id, &device.space, fingerprint)?;
+    }
+    if let Some(current) = current.as_ref().filter(|current| fingerprint.is_none() && !current.active) {
+        // The next certificate would be pinned, the one that an operator has switched off included.
+        return retired::delete(devices, id, &current.fingerprint);
     }
     distinct(fingerprint.as_ref(), other.as_ref().map(|pin| &pin.fingerprint))?;
     let changes = current.as_ref().map(|pin| pin.fingerprint) != fingerprint;
     record_if(changes, Event::DeviceFingerprintReset { device: id.clone(), slot, fingerprint })
 }
 
-/// No other device has it pinned: one certificate, one device.
-fn free(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint) -> Result<(), Rejection> {
-    match devices.holder(fingerprint) {
-        Some(holder) if holder != *id => Err(Rejection::CertificateHeldByOther(holder)),
+/// An operator of the resource space may type it: it was not taken away from a device of another space, and no other device
+/// has it, one certificate being one device. What an operator of another space typed does not count.
+fn free(devices: &dyn Devices, id: &DeviceId, space: &SpaceId, fingerprint: &Fingerprint) -> Result<(), Rejection> {
+    let retired = devices.retired(&PinKey::proven(*fingerprint));
+    if let Some(retired) = retired.filter(|retired| retired.space != *space) {
+        return Err(Rejection::retired(retired, space));
+    }
+    let holder = collision::keys(*fingerprint, space).iter().find_map(|key| devices.holder(key));
+    match holder {
+        Some(holder) if holder != *id => Err(collision::held_by_other(devices, holder, space)),
         Some(_) | None => Ok(()),
     }
 }

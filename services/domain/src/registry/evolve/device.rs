@@ -30,8 +30,12 @@ pub fn evolve_device(
         }
         (None, _) => None,
         (Some(DeviceEntry::Deleted { .. }), Event::DeviceReadmitted { .. }) => None,
+        // An operator of its own resource space enters it again.
+        (Some(DeviceEntry::Deleted { space, .. }), Event::DevicePreRegistered { profile, .. }) if profile.space == space => {
+            evolve_device(None, event, configuration, at)
+        }
         (Some(deleted @ DeviceEntry::Deleted { .. }), _) => Some(deleted),
-        (Some(DeviceEntry::Live(_)), Event::DeviceDeleted { .. }) => Some(DeviceEntry::Deleted { at }),
+        (Some(DeviceEntry::Live(device)), Event::DeviceDeleted { .. }) => Some(deleted(&device, at)),
         (Some(DeviceEntry::Live(mut device)), event) => {
             change(&mut device, event, configuration);
             Some(DeviceEntry::Live(device))
@@ -67,8 +71,8 @@ fn change(device: &mut Device, event: &Event, configuration: &Configuration) {
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
             device.policies.retain(|other| other != policy);
         }
-        // Registered or bound again, readmitted without having been deleted, about a retired certificate, or not about a
-        // device: nothing to change.
+        Event::CertificateRetired { fingerprint, .. } => take_away(device, fingerprint),
+        // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
         _ => {}
     }
 }
@@ -87,6 +91,19 @@ fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
     for pin in [primary, secondary].into_iter().flatten().filter(|pin| pin.fingerprint == *fingerprint) {
         pin.active = active;
     }
+}
+
+fn take_away(device: &mut Device, fingerprint: &Fingerprint) {
+    let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    for place in [primary, secondary] {
+        place.take_if(|pin| pin.fingerprint == *fingerprint);
+    }
+}
+
+/// A readmission gives back what the device had, but not a certificate that an operator had switched off.
+fn deleted(device: &Device, at: Timestamp) -> DeviceEntry {
+    let certificates = device.pin_keys().filter(|(_, pin)| pin.active).map(|(key, _)| key).collect();
+    DeviceEntry::Deleted { at, space: device.space.clone(), certificates }
 }
 
 fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
@@ -117,7 +134,7 @@ fn declared(credential: &DeclaredCredential) -> Credential {
 
 /// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
-    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, active: true }
+    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, not_after: None, active: true }
 }
 
 fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin {
@@ -125,6 +142,7 @@ fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin
         fingerprint: Fingerprint::Sha256(certificate.sha256),
         ca_name_and_key_sha256: configuration.prover_of(certificate),
         not_before: Some(certificate.not_before),
+        not_after: certificate.proof.as_ref().map(|proof| proof.not_after),
         active: true,
     }
 }

@@ -85,7 +85,7 @@ fn another_fingerprint_is_rejected_unless_the_template_says_replace() {
     let event = recorded(world.connect(&newer));
     assert!(matches!(event, Event::DeviceCertificateReplaced { device, .. } if device.as_str() == "meter_dev1"));
     assert_eq!(primary(&world, "meter_dev1"), Some(newer.sha256()));
-    assert_eq!(word(&world.connect(&leaf).outcome), "certificate_not_newer", "the old one does not come back");
+    assert_eq!(word(&world.connect(&leaf).outcome), "certificate_retired", "the old one does not come back");
     let same_day = authorities()[0].issue(&subject, (2026, 3));
     assert_eq!(word(&world.connect(&same_day).outcome), "certificate_not_newer");
 }
@@ -127,9 +127,9 @@ fn f22_a_deleted_device_is_rejected_until_it_is_readmitted() {
     recorded(world.connect(&leaf));
     world.grant(Command::DeleteDevice { device: id("meter_dev1") });
     let newer = authorities()[0].issue(&[(rcgen::DnType::CommonName, "dev1")], (2026, 3));
-    for certificate in [&leaf, &newer] {
-        assert_eq!(word(&world.connect(certificate).outcome), "device_deleted");
-        assert_eq!(word(&world.connect_as(certificate, Some(id("meter_dev1"))).outcome), "device_deleted");
+    for (certificate, code) in [(&leaf, "certificate_retired"), (&newer, "device_deleted")] {
+        assert_eq!(word(&world.connect(certificate).outcome), code);
+        assert_eq!(word(&world.connect_as(certificate, Some(id("meter_dev1"))).outcome), code);
     }
     world.grant(Command::ReadmitDevice { device: id("meter_dev1") });
     assert!(matches!(recorded(world.connect(&leaf)), Event::DeviceRegistered { .. }));

@@ -244,6 +244,7 @@ fn every_check_is_kept_in_order_and_the_failed_one_is_last() {
             "certificate_readable",
             "request_is_of_this_certificate",
             "certificate_within_validity",
+            "certificate_not_retired",
             "template_in_force",
             "template_makes_a_device",
             "no_collision",
@@ -251,6 +252,7 @@ fn every_check_is_kept_in_order_and_the_failed_one_is_last() {
             "product_in_space_of_ca",
             "policies_in_space_of_ca",
             "tags_within_limits",
+            "room_for_retired_certificates",
             "device_quota",
         ]
     );

@@ -20,7 +20,7 @@ use crate::{
     ids::{DeviceId, Fingerprint},
     limits,
     registry::{
-        Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, Registry, Request, RequestBody,
+        Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody,
         command::TemplateChange, event::DeclaredCredential,
     },
 };
@@ -29,6 +29,8 @@ struct Stage {
     world: World,
     leaves: Vec<Leaf>,
     sessions: Vec<Session>,
+    /// Leaves that a CA had proven for a device, which were taken away from it and not let back in since.
+    taken_away: HashSet<usize>,
 }
 
 #[derive(Clone)]
@@ -60,7 +62,7 @@ impl Stage {
                 world.grant(Command::CreateProduct { space: id(space), product: id(product), details: details() });
             }
         }
-        Self { world, leaves: leaves(), sessions: Vec::new() }
+        Self { world, leaves: leaves(), sessions: Vec::new(), taken_away: HashSet::new() }
     }
 
     /// Templates there, two CAs verified, self-registration on: where most of the traffic is.
@@ -93,12 +95,50 @@ impl Stage {
         }
         whole(&self.world.registry);
         let happened = self.world.history[events..].to_vec();
+        happened.iter().for_each(|event| self.note_taken_away(&before, event));
         happened.iter().for_each(|event| self.check_replacement(&before, event));
         for session in sessions {
             self.check_session(&session, &happened);
         }
         let world = &self.world;
         self.sessions.retain(|session| lost(world, &self.leaves, session).is_none());
+    }
+
+    /// Said again in other words, and only of what was proven: what takes a certificate away, and what operators do to have it
+    /// back. A typed fingerprint counts however it is given.
+    fn note_taken_away(&mut self, before: &Registry, event: &Event) {
+        let proven_of = |device: &DeviceId| match before.devices.get(device) {
+            Some(DeviceEntry::Live(device)) => device.credential.pins().filter(|pin| pin.is_proven()).cloned().collect(),
+            Some(DeviceEntry::Deleted { .. }) | None => Vec::new(),
+        };
+        let leaf_of = |fingerprint: &Fingerprint| {
+            self.leaves.iter().position(|leaf| [leaf.sha256(), leaf.sha1()].contains(fingerprint))
+        };
+        let mut back: Vec<Fingerprint> = Vec::new();
+        match event {
+            Event::DeviceDeleted { device } | Event::DeviceCertificateReplaced { device, .. } => {
+                let taken: Vec<usize> = proven_of(device).iter().filter_map(|pin| leaf_of(&pin.fingerprint)).collect();
+                self.taken_away.extend(taken);
+            }
+            Event::CertificateRetired { device, fingerprint, .. } => {
+                let proven = proven_of(device).iter().any(|pin| pin.fingerprint == *fingerprint);
+                let taken = leaf_of(fingerprint).filter(|_| proven);
+                self.taken_away.extend(taken);
+            }
+            Event::DeviceReadmitted { device } => {
+                if let Some(DeviceEntry::Deleted { certificates, .. }) = before.devices.get(device) {
+                    back.extend(certificates.iter().map(|key| key.fingerprint));
+                }
+            }
+            Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
+                back.extend(primary.iter().chain(secondary))
+            }
+            Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. }
+            | Event::CertificateReadmitted { fingerprint, .. } => back.push(*fingerprint),
+            _ => {}
+        }
+        let back: Vec<usize> = back.iter().filter_map(leaf_of).collect();
+        back.iter().for_each(|leaf| _ = self.taken_away.remove(leaf));
     }
 
     /// Granted once, a command is not granted again: asked twice, it happens once (f13).
@@ -140,6 +180,7 @@ impl Stage {
             }
         }
         if let Verdict::Accept(recognised) = verdict {
+            assert!(!self.taken_away.contains(&leaf), "f39: leaf {leaf} was taken away, and is let in as {recognised:?}");
             self.check_right(&certificate, &proven, &recognised.device);
             let trusted = |above: &ChainCertificate| !self.distrusted().contains(&above.name_and_key_sha256);
             assert!(proven.chain.iter().all(trusted), "f19: a path through a distrusted CA");
@@ -184,7 +225,7 @@ impl Stage {
         let own: Vec<_> =
             found.credential.pins().filter(|pin| [leaf.sha256(), leaf.sha1()].contains(&pin.fingerprint)).collect();
         assert!(!own.is_empty() && own.iter().all(|pin| pin.active));
-        assert!(registry.holder(&leaf.sha256()).is_none_or(|holder| holder == *device));
+        assert!(registry.holder(&PinKey::proven(leaf.sha256())).is_none_or(|holder| holder == *device));
     }
 
     /// Who holds the key of the new certificate's issuer held that of the old one's, whatever the ids of CA certificates say.
@@ -225,7 +266,9 @@ impl Stage {
                 [primary, secondary].into_iter().flatten().for_each(real);
             }
             Command::ResetFingerprint { fingerprint: Some(fingerprint), .. }
-            | Command::SwitchCertificate { fingerprint, .. } => real(fingerprint),
+            | Command::SwitchCertificate { fingerprint, .. }
+            | Command::DeleteCertificate { fingerprint, .. }
+            | Command::ReadmitCertificate { fingerprint, .. } => real(fingerprint),
             _ => {}
         }
         command
@@ -239,15 +282,16 @@ fn lost(world: &World, leaves: &[Leaf], session: &Session) -> Option<crate::refu
 /// What is true of every registry that only decisions have made.
 fn whole(registry: &Registry) {
     let configuration = &registry.configuration;
-    let mut holders: HashMap<Fingerprint, DeviceId> = HashMap::new();
+    let mut holders: HashMap<PinKey, DeviceId> = HashMap::new();
     let mut live = 0;
     for (id, entry) in &registry.devices {
         let DeviceEntry::Live(device) = entry else { continue };
         live += 1;
         let product = (device.space.clone(), device.product.clone());
         assert!(configuration.products.contains_key(&product), "{id} has a product in its space");
-        for pin in device.credential.pins() {
-            let other = holders.insert(pin.fingerprint, id.clone());
+        for (key, _) in device.pin_keys() {
+            assert_eq!(registry.retired(&key), None, "what {id} has is not retired");
+            let other = holders.insert(key, id.clone());
             assert_eq!(other, None, "f33: one certificate, one device");
         }
     }

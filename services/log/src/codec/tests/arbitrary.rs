@@ -462,6 +462,9 @@ fn device_command() -> impl Strategy<Value = Command> {
             active
         }),
         id().prop_map(|device| Command::DeleteDevice { device }),
+        (id(), fingerprint()).prop_map(|(device, fingerprint)| Command::DeleteCertificate { device, fingerprint }),
+        (fingerprint(), option::of(id()))
+            .prop_map(|(fingerprint, device)| Command::ReadmitCertificate { fingerprint, device }),
         id().prop_map(|device| Command::ReadmitDevice { device }),
     ]
 }

@@ -5,7 +5,7 @@
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position},
-    registry::{Credential, Device, DeviceEntry, Pin},
+    registry::{Credential, Device, DeviceEntry, Pin, PinKey},
     template::Tag,
     time::Timestamp,
 };
@@ -40,6 +40,9 @@ enum StoredEntry<'a> {
     Live(StoredDevice<'a>),
     Deleted {
         at_ms: i64,
+        space: &'a str,
+        #[serde(borrow)]
+        certificates: Vec<StoredPinKey<'a>>,
     },
 }
 
@@ -71,7 +74,14 @@ struct StoredPin {
     fingerprint: StoredFingerprint,
     ca_name_and_key_sha256: Option<[u8; 32]>,
     not_before_ms: Option<i64>,
+    not_after_ms: Option<i64>,
     active: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPinKey<'a> {
+    fingerprint: StoredFingerprint,
+    space: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,7 +93,11 @@ enum StoredFingerprint {
 /// Encodes a row.
 pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
     let entry = match &row.entry {
-        DeviceEntry::Deleted { at } => StoredEntry::Deleted { at_ms: at.unix_ms() },
+        DeviceEntry::Deleted { at, space, certificates } => StoredEntry::Deleted {
+            at_ms: at.unix_ms(),
+            space: space.as_str(),
+            certificates: certificates.iter().map(stored_pin_key).collect(),
+        },
         DeviceEntry::Live(device) => StoredEntry::Live(StoredDevice {
             node: device.node_id.as_str(),
             space: device.space.as_str(),
@@ -106,7 +120,11 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
 pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> {
     let row: StoredRow<'_> = decode(bytes)?;
     let entry = match row.entry {
-        StoredEntry::Deleted { at_ms } => DeviceEntry::Deleted { at: Timestamp::from_unix_ms(at_ms) },
+        StoredEntry::Deleted { at_ms, space, certificates } => DeviceEntry::Deleted {
+            at: Timestamp::from_unix_ms(at_ms),
+            space: id(space)?,
+            certificates: certificates.into_iter().map(pin_key).collect::<Result<_, _>>()?,
+        },
         StoredEntry::Live(stored) => DeviceEntry::Live(Device {
             id: device.clone(),
             node_id: id(stored.node)?,
@@ -138,12 +156,10 @@ fn stored_credential(credential: &Credential) -> StoredCredential {
 
 fn stored_pin(pin: &Pin) -> StoredPin {
     StoredPin {
-        fingerprint: match pin.fingerprint {
-            Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
-            Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
-        },
+        fingerprint: stored_fingerprint(pin.fingerprint),
         ca_name_and_key_sha256: pin.ca_name_and_key_sha256,
         not_before_ms: pin.not_before.map(Timestamp::unix_ms),
+        not_after_ms: pin.not_after.map(Timestamp::unix_ms),
         active: pin.active,
     }
 }
@@ -159,12 +175,32 @@ fn credential(stored: StoredCredential) -> Credential {
 
 fn pin(stored: StoredPin) -> Pin {
     Pin {
-        fingerprint: match stored.fingerprint {
-            StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
-            StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
-        },
+        fingerprint: fingerprint(stored.fingerprint),
         ca_name_and_key_sha256: stored.ca_name_and_key_sha256,
         not_before: stored.not_before_ms.map(Timestamp::from_unix_ms),
+        not_after: stored.not_after_ms.map(Timestamp::from_unix_ms),
         active: stored.active,
+    }
+}
+
+fn stored_pin_key(key: &PinKey) -> StoredPinKey<'_> {
+    StoredPinKey { fingerprint: stored_fingerprint(key.fingerprint), space: key.space.as_ref().map(|space| space.as_str()) }
+}
+
+fn pin_key(stored: StoredPinKey<'_>) -> Result<PinKey, Fault> {
+    Ok(PinKey { fingerprint: fingerprint(stored.fingerprint), space: stored.space.map(id).transpose()? })
+}
+
+fn stored_fingerprint(fingerprint: Fingerprint) -> StoredFingerprint {
+    match fingerprint {
+        Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
+        Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
+    }
+}
+
+fn fingerprint(stored: StoredFingerprint) -> Fingerprint {
+    match stored {
+        StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
+        StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),
     }
 }

@@ -47,7 +47,11 @@ impl Oracle {
             oracle.history.entry(id.clone()).or_default().insert(0, position);
             let nobody = Life { entry: None, created: position, updated: position, certificates: Vec::new() };
             let mut life = lives.remove(id).unwrap_or(nobody);
+            let was_live = matches!(life.entry, Some(DeviceEntry::Live(_)));
             life.entry = evolve_device(life.entry, event, &configuration, record.time);
+            if !was_live && matches!(life.entry, Some(DeviceEntry::Live(_))) {
+                life.created = position;
+            }
             life.updated = position;
             let pins = pins(life.entry.as_ref());
             life.certificates.retain(|(_, known, _)| pins.iter().any(|pin| is_of(pin, known)));

@@ -79,7 +79,7 @@ impl FleetFileClient {
     /// [`ApplyError`] if the API cannot be asked; refusals are in the [`ApplyReport`].
     pub(crate) async fn apply(&mut self, document: &Document) -> Result<ApplyReport, ApplyError> {
         let stopping = self.shutdown.clone();
-        stopping.run_until_cancelled(self.apply_all(document)).await.unwrap_or(Err(ApplyError::Stopped))
+        stopping.run_until_cancelled(Box::pin(self.apply_all(document))).await.unwrap_or(Err(ApplyError::Stopped))
     }
 
     async fn apply_all(&mut self, document: &Document) -> Result<ApplyReport, ApplyError> {

@@ -137,7 +137,11 @@ fn device_command() -> impl Strategy<Value = Command> {
         }),
         1 => (device(), 0..8usize, proptest::bool::ANY)
             .prop_map(|(device, n, active)| Command::SwitchCertificate { device, fingerprint: fingerprint(n), active }),
-        1 => device().prop_map(|device| Command::DeleteDevice { device }),
+        2 => device().prop_map(|device| Command::DeleteDevice { device }),
+        1 => (device(), 0..8usize)
+            .prop_map(|(device, n)| Command::DeleteCertificate { device, fingerprint: fingerprint(n) }),
+        1 => (proptest::option::of(device()), 0..8usize)
+            .prop_map(|(device, n)| Command::ReadmitCertificate { fingerprint: fingerprint(n), device }),
         1 => device().prop_map(|device| Command::ReadmitDevice { device }),
     ]
 }

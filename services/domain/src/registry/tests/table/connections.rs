@@ -48,7 +48,7 @@ fn certificates() -> Certificates {
     }
 }
 
-const DEVICES: [(&str, Furnish); 20] = [
+const DEVICES: [(&str, Furnish); 26] = [
     ("unknown", |_, _| {}),
     ("registered with this certificate", |world, own| registered(world, &own.presented, "acme-ca")),
     ("registered with this, now INACTIVE", |world, own| {
@@ -91,6 +91,32 @@ const DEVICES: [(&str, Furnish); 20] = [
     ("deleted", |world, own| {
         registered(world, &own.presented, "acme-ca");
         world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    }),
+    ("deleted, and entered again without fingerprint", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        declared(world, pinned(None, None));
+    }),
+    ("deleted, and entered again with this SHA-256", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        declared(world, pinned(Some(own.presented.sha256()), None));
+    }),
+    ("deleted and readmitted", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        world.grant(Command::ReadmitDevice { device: id(DEVICE) });
+    }),
+    ("deleted, with another certificate", |world, own| {
+        registered(world, &own.older, "acme-ca");
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    }),
+    ("registered, this certificate deleted", |world, own| {
+        registered(world, &own.presented, "acme-ca");
+        world.grant(Command::DeleteCertificate { device: id(DEVICE), fingerprint: own.presented.sha256() });
+    }),
+    ("unknown, this SHA-256 typed in another space", |world, own| {
+        world.pre_register("theirs", "globex", "meter", pinned(Some(own.presented.sha256()), None));
     }),
     ("unknown, certificate is another's", |world, own| {
         world.pre_register("meter_other", "acme", "meter", pinned(Some(own.presented.sha256()), None));

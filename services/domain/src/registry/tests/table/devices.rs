@@ -15,7 +15,7 @@ use crate::{
 
 type Life = fn(&mut World);
 
-const LIVES: [(&str, Life); 6] = [
+const LIVES: [(&str, Life); 8] = [
     ("absent", |_| {}),
     ("live", |world| world.pre_register(DEVICE, "acme", "meter", pinned(Some(fingerprint()), None))),
     ("live, changed", |world| {
@@ -27,9 +27,17 @@ const LIVES: [(&str, Life); 6] = [
         world.grant(Command::FreezeDevice { device: id(DEVICE) });
     }),
     ("secret", |world| world.pre_register(DEVICE, "acme", "meter", DeclaredCredential::Secret)),
+    ("INACTIVE", |world| {
+        world.pre_register(DEVICE, "acme", "meter", pinned(Some(fingerprint()), None));
+        world.grant(Command::SwitchCertificate { device: id(DEVICE), fingerprint: fingerprint(), active: false });
+    }),
     ("deleted", |world| {
-        world.pre_register(DEVICE, "acme", "meter", pinned(None, None));
+        world.pre_register(DEVICE, "acme", "meter", pinned(Some(fingerprint()), None));
         world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    }),
+    ("certificate deleted", |world| {
+        world.pre_register(DEVICE, "acme", "meter", pinned(Some(fingerprint()), None));
+        world.grant(Command::DeleteCertificate { device: id(DEVICE), fingerprint: fingerprint() });
     }),
 ];
 
@@ -119,6 +127,16 @@ pub(super) fn commands(table: &mut String) {
             Command::BindPolicy { policy: id("globex-default"), target: PolicyTarget::Device(device.clone()) },
         ),
         ("delete its product", Command::DeleteProduct { space: id("acme"), product: id("meter") }),
+        ("delete its certificate", Command::DeleteCertificate { device: id(DEVICE), fingerprint: fingerprint() }),
+        (
+            "delete another certificate of it",
+            Command::DeleteCertificate { device: id(DEVICE), fingerprint: other_fingerprint() },
+        ),
+        (
+            "readmit its certificate for it",
+            Command::ReadmitCertificate { fingerprint: fingerprint(), device: Some(id(DEVICE)) },
+        ),
+        ("readmit its certificate", Command::ReadmitCertificate { fingerprint: fingerprint(), device: None }),
         ("delete", Command::DeleteDevice { device: device.clone() }),
         ("readmit", Command::ReadmitDevice { device }),
     ];

@@ -1,0 +1,190 @@
+//! What an event does to retired certificates: those that were taken away from their device, which no device is to come back
+//! with by itself.
+//!
+//! A fingerprint, not a device, is retired: a template may derive another id from the same certificate, and an operator may
+//! enter another device that waits for one. Everything that keeps retirements follows [`RetirementChange`]. Invariant: only a
+//! readmission, or a fingerprint that an operator of the resource space types again, lifts a retirement while the certificate is
+//! good; in a log of before this rule, a pin that was granted since does.
+
+use std::convert::Infallible;
+
+use crate::{
+    certificate::sha1_of,
+    ids::{DeviceId, Fingerprint, SpaceId},
+    registry::{
+        event::{DeclaredCredential, Event, PresentedCertificate},
+        retirement::{PinKey, Retired, RetirementReason},
+        state::{DeviceEntry, Pin},
+    },
+    time::Timestamp,
+};
+
+/// What one event does to retirements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetirementChange {
+    retired: Vec<(PinKey, Retired)>,
+    lifted: Vec<(PinKey, LiftIf)>,
+    /// From now on it bars all but this device.
+    narrowed: Option<(PinKey, DeviceId)>,
+}
+
+/// Which retirement under a key is lifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LiftIf {
+    Always,
+    /// Of a device of this resource space.
+    OfSpace(SpaceId),
+    /// Of this device: another may have had the certificate since.
+    OfDevice(DeviceId),
+    /// Of a certificate that ended before this.
+    EndedBefore(Timestamp),
+}
+
+impl LiftIf {
+    fn holds(&self, retired: &Retired) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OfSpace(space) => retired.space == *space,
+            Self::OfDevice(device) => retired.device == *device,
+            Self::EndedBefore(instant) => retired.not_after.is_some_and(|not_after| not_after < *instant),
+        }
+    }
+}
+
+impl RetirementChange {
+    /// `before` and `after`: the entry of the event's device, if it is about one. `at`: the record's time.
+    pub fn of(event: &Event, before: Option<&DeviceEntry>, after: Option<&DeviceEntry>, at: Timestamp) -> Self {
+        let mut change = Self::default();
+        change.note_released(event, before, after, at);
+        change.note_taken(event, after);
+        change.note_readmitted(event, before, at);
+        change
+    }
+
+    /// The retirements that are otherwise after the event, each as it is then. `retired` says what it is before.
+    pub fn outcomes(&self, retired: impl Fn(&PinKey) -> Option<Retired>) -> Vec<(PinKey, Option<Retired>)> {
+        match self.try_outcomes(|key| Ok::<_, Infallible>(retired(key))) {
+            Ok(outcomes) => outcomes,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`outcomes`](Self::outcomes), where what is before cannot always be said.
+    ///
+    /// # Errors
+    /// The first of `retired`.
+    pub fn try_outcomes<E>(
+        &self,
+        retired: impl Fn(&PinKey) -> Result<Option<Retired>, E>,
+    ) -> Result<Vec<(PinKey, Option<Retired>)>, E> {
+        let mut outcomes = Vec::new();
+        for (key, lift) in &self.lifted {
+            if retired(key)?.is_some_and(|found| lift.holds(&found)) {
+                outcomes.push((key.clone(), None));
+            }
+        }
+        if let Some((key, device)) = &self.narrowed
+            && let Some(found) = retired(key)?
+        {
+            outcomes.push((key.clone(), Some(Retired { readmitted_for: Some(device.clone()), ..found })));
+        }
+        outcomes.extend(self.retired.iter().map(|(key, retired)| (key.clone(), Some(retired.clone()))));
+        Ok(outcomes)
+    }
+
+    /// Only what it lifts.
+    #[must_use]
+    pub fn lifting(self) -> Self {
+        Self { retired: Vec::new(), ..self }
+    }
+
+    /// The pins that a device has no longer, where the event says that they were taken away. A fingerprint that an operator
+    /// clears is not: the service pins the next certificate then, the same one included.
+    fn note_released(&mut self, event: &Event, before: Option<&DeviceEntry>, after: Option<&DeviceEntry>, at: Timestamp) {
+        let (reason, told) = match event {
+            Event::DeviceDeleted { .. } => (RetirementReason::DeviceDeleted, None),
+            Event::DeviceCertificateReplaced { .. } | Event::DeviceFingerprintReset { fingerprint: Some(_), .. } => {
+                (RetirementReason::Replaced, None)
+            }
+            Event::CertificateRetired { reason, not_after, .. } => (*reason, *not_after),
+            _ => return,
+        };
+        if let Some(DeviceEntry::Live(device)) = before {
+            let kept = |pin: &Pin| match after {
+                Some(DeviceEntry::Live(after)) => after.credential.pins().any(|kept| kept.fingerprint == pin.fingerprint),
+                Some(DeviceEntry::Deleted { .. }) | None => false,
+            };
+            for (key, pin) in device.pin_keys().filter(|(_, pin)| !kept(pin)) {
+                let (device, space) = (device.id.clone(), device.space.clone());
+                let not_after = pin.not_after.or(told);
+                self.retired.push((key, Retired { device, space, reason, since: at, not_after, readmitted_for: None }));
+            }
+        }
+    }
+
+    /// The fingerprints that an event names and its device has. Whether the device has come to have them by this event alone is not
+    /// asked: a view that folds a record again cannot tell.
+    fn note_taken(&mut self, event: &Event, after: Option<&DeviceEntry>) {
+        let Some(DeviceEntry::Live(device)) = after else { return };
+        let space = &device.space;
+        let has = |key: PinKey| device.pin_keys().any(|(pinned, _)| pinned == key);
+        match event {
+            Event::DeviceRegistered { certificate, .. }
+            | Event::DeviceCertificatePinned { certificate, .. }
+            | Event::DeviceCertificateReplaced { certificate, .. }
+                if has(PinKey::proven(Fingerprint::Sha256(certificate.sha256))) =>
+            {
+                self.note_proven(certificate, space);
+            }
+            Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
+                let typed = primary.iter().chain(secondary).filter(|typed| has(PinKey::typed(**typed, space)));
+                typed.for_each(|fingerprint| self.note_typed(*fingerprint, space));
+            }
+            Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. }
+                if has(PinKey::typed(*fingerprint, space)) =>
+            {
+                self.note_typed(*fingerprint, space);
+            }
+            _ => {}
+        }
+    }
+
+    /// No decision pins a retired certificate. One of before this rule did, and what it granted stays.
+    fn note_proven(&mut self, certificate: &PresentedCertificate, space: &SpaceId) {
+        let sha1 = Fingerprint::Sha1(sha1_of(&certificate.der));
+        for fingerprint in [Fingerprint::Sha256(certificate.sha256), sha1] {
+            self.lifted.push((PinKey::proven(fingerprint), LiftIf::Always));
+            self.lifted.push((PinKey::typed(fingerprint, space), LiftIf::Always));
+        }
+    }
+
+    fn note_typed(&mut self, fingerprint: Fingerprint, space: &SpaceId) {
+        self.lifted.push((PinKey::proven(fingerprint), LiftIf::OfSpace(space.clone())));
+        self.lifted.push((PinKey::typed(fingerprint, space), LiftIf::Always));
+    }
+
+    fn note_readmitted(&mut self, event: &Event, before: Option<&DeviceEntry>, at: Timestamp) {
+        match event {
+            Event::DeviceReadmitted { device } => {
+                if let Some(DeviceEntry::Deleted { certificates, .. }) = before {
+                    let lifted = certificates.iter().map(|key| (key.clone(), LiftIf::OfDevice(device.clone())));
+                    self.lifted.extend(lifted);
+                }
+            }
+            Event::CertificateReadmitted { fingerprint, device: None } => {
+                self.lifted.push((PinKey::proven(*fingerprint), LiftIf::Always));
+            }
+            Event::CertificateReadmitted { fingerprint, device: Some(device) } => {
+                self.narrowed = Some((PinKey::proven(*fingerprint), device.clone()));
+                if let Some(entry) = before {
+                    self.lifted.push((PinKey::typed(*fingerprint, entry.space()), LiftIf::Always));
+                }
+            }
+            Event::RetiredForgotten { fingerprints } => {
+                let ended = fingerprints.iter().map(|found| (PinKey::proven(*found), LiftIf::EndedBefore(at)));
+                self.lifted.extend(ended);
+            }
+            _ => {}
+        }
+    }
+}
