@@ -3,7 +3,7 @@
 //! The programs in `sdk/` are the scripts; the same ones run against `rollcall up` on the embedded log and against separate
 //! processes on NATS.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rollcall_harness::{api::Api, clients::folder, deployment::Deployment, sdk::Scene, up::Up};
 use serde_json::{Value, json};
@@ -151,7 +151,7 @@ fn keys_and_what_they_made_survive_a_kill() {
     assert_eq!(listed["applications"][0]["app_id"], made["app_id"]);
     // Only its owner may read what it keeps.
     let mut found = 0;
-    let mut left = vec![PathBuf::from(up.data())];
+    let mut left = vec![up.data()];
     while let Some(folder) = left.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
             let metadata = entry.metadata().expect("metadata");

@@ -16,8 +16,8 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
+use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify};
 
-use super::signing::{Credentials, SignedRequest, SigningError, verify};
 use crate::{
     context::{Caller, Credential, INSTANCE_HEADER, Idempotency},
     http::{codes::Code, error::ApiError, route::Roles},

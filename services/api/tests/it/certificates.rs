@@ -173,7 +173,8 @@ async fn a_device_certificate_is_debugged_as_it_would_then_be_ruled_on() {
     assert_eq!((&other["outcome"], &other["rejection"]), (&json!("refuse"), &json!("certificate_mismatch")), "{other}");
 
     world.command("alpha", Command::DeleteDevice { device: id("truck_one") }).await;
-    assert_eq!(debug(&world, &der).await["rejection"], "device_deleted");
+    assert_eq!(debug(&world, &der).await["rejection"], "certificate_retired");
+    assert_eq!(debug(&world, &authority.device("one")).await["rejection"], "device_deleted");
     let strange = debug(&world, &Authority::root("Device CA").device("one")).await;
     assert_eq!((&strange["outcome"], &strange["rejection"]), (&json!("refuse"), &json!("chain_refused")));
     let last = strange["checks"].as_array().unwrap().last().unwrap().clone();

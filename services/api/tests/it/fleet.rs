@@ -18,7 +18,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, eventually, id, within};
+use crate::{
+    client::Client,
+    world::{World, eventually, id, within},
+};
 
 const INSTANCES: &str = "/rollcall/v1/instances";
 
@@ -101,7 +104,7 @@ async fn health_tells_operators_whether_every_instance_is_ready_and_everybody_el
         .nobody()
         .send(Method::GET, "/rollcall/v1/health", None, &[("x-auth-token", "guessed")])
         .await
-        .refused(401, "IOTDA.000002");
+        .refused(403, "IOTDA.000004");
     let elsewhere = Scope { instances: Some([id("beta")].into()), spaces: None };
     let elsewhere = world.client(Role::Viewer, elsewhere).await.get("/rollcall/v1/health").await.ok(200);
     assert_eq!(elsewhere["instances"], json!([]));
@@ -130,7 +133,7 @@ async fn f38_a_fleet_that_differs_from_a_registrars_is_not_ready_and_the_reason_
     let logs = vec![LogPosition { log: LogId::Fleet, position, digest: [0; 32] }];
     let forked = Announcement { source, counter: u64::MAX / 2, logs };
     world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
-    let told = not_ready(&world).await;
+    let told = not_ready(&world, &admin).await;
     assert_eq!(told["fleet"], json!({"ready": false, "reason": "diverged"}));
     assert_eq!((&told["status"], &told["instances"][0]["ready"]), (&json!("degraded"), &json!(true)));
     assert!(fleet().await["unready"].as_str().unwrap().contains(&format!("position {position}")));
@@ -142,7 +145,7 @@ async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and
     let admin = world.admin().await;
     let end = world.backbone.log.last(&LogId::Fleet).await.unwrap();
     world.backbone.log.append(&LogId::Fleet, end, vec![Bytes::from_static(b"{}")].into()).await.unwrap();
-    let told = not_ready(&world).await;
+    let told = not_ready(&world, &admin).await;
     assert_eq!(told["fleet"], json!({"ready": false, "reason": "parked"}));
     let shown = admin.get(INSTANCES).await.ok(200);
     assert!(shown["fleet"]["unready"].as_str().unwrap().contains("cannot be read"), "{shown}");
@@ -150,11 +153,11 @@ async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and
 }
 
 /// What health says once it is not ready.
-async fn not_ready(world: &World) -> serde_json::Value {
+async fn not_ready(world: &World, operator: &Client) -> serde_json::Value {
     let health = async || world.nobody().get("/rollcall/v1/health").await;
     eventually("it is not ready", || async { health().await.status == 503 }).await;
     assert_eq!(health().await.ok(503), json!({"status": "unavailable"}));
-    world.viewer().await.get("/rollcall/v1/health").await.ok(503)
+    operator.get("/rollcall/v1/health").await.ok(503)
 }
 
 #[tokio::test]

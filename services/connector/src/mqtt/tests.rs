@@ -5,6 +5,7 @@ mod delivering;
 mod goodbye;
 mod hostile;
 mod publishing;
+mod reference;
 mod subscribing;
 mod timing;
 

@@ -110,9 +110,9 @@ impl Violation {
             Self::FirstPacketNotConnect
             | Self::SecondConnect
             | Self::UnexpectedPacket { .. }
-            | Self::SessionExpiry
             | Self::PropertyRepeated { .. }
-            | Self::PropertyValue { .. } => Reason::ProtocolError,
+            | Self::PropertyValue { .. }
+            | Self::SessionExpiry => Reason::ProtocolError,
             Self::ConnectTooSlow => Reason::MaximumConnectTime,
             Self::Malformed { .. } | Self::PropertyNotAllowed { .. } => Reason::MalformedPacket,
             Self::TooLarge => Reason::PacketTooLarge,

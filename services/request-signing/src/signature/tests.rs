@@ -1,6 +1,7 @@
 //! The two published vectors, every single change to them, and spellings of paths, queries and headers.
 
-use super::{authorization::AUTHORIZATION_CHARS_MAX, *};
+use super::*;
+use crate::{authorization::AUTHORIZATION_CHARS_MAX, canonical::UNSIGNED_PAYLOAD};
 
 #[test]
 fn what_is_signed_here_is_verified_here() {
@@ -286,7 +287,7 @@ fn paths_and_queries_have_one_canonical_spelling() {
 
 #[test]
 fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
-    let names = ["host", "x-sdk-content-sha256", "x-sdk-date"];
+    let names = ["host", "instance-id", "x-project-id", "x-sdk-content-sha256", "x-sdk-date"];
     let with = |value: &str| {
         let mut case = Case::sdk();
         case.set("X-Sdk-Content-Sha256", value.as_bytes());
@@ -311,7 +312,7 @@ fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
 fn header_values_need_not_be_ascii() {
     let mut case = Case::sdk();
     case.set("User-Agent", "gw/\u{7535}".as_bytes());
-    let case = case.signed(&["host", "user-agent", "x-sdk-date"]);
+    let case = case.signed(&["host", "instance-id", "user-agent", "x-project-id", "x-sdk-date"]);
     assert_eq!(case.verified(), Ok(()));
 }
 
