@@ -9,6 +9,7 @@ use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
         registration::certificate_connect::Chain,
+        turn::wait_for_turn,
     },
     instance::Instance,
     metrics::metrics,
@@ -16,7 +17,6 @@ use crate::{
     sessions::{
         reauthorize::reauthorize,
         session::{Opening, Session},
-        takeovers::wait_for_turn,
     },
     transport::chain_verifier::VerifiedChain,
 };

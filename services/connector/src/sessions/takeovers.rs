@@ -11,10 +11,8 @@ use std::{
     time::Duration,
 };
 
-use rollcall_domain::{ids::DeviceId, refusal::Refusal};
-use tokio::time::{Instant, sleep};
-
-use crate::instance::Instance;
+use rollcall_domain::ids::DeviceId;
+use tokio::time::Instant;
 
 /// A CONNECT that comes later than this after a take-over is no part of a loop.
 const LOOP_WITHIN: Duration = Duration::from_secs(5);
@@ -22,8 +20,6 @@ const LOOP_WITHIN: Duration = Duration::from_secs(5);
 const WAIT_MIN: Duration = Duration::from_secs(1);
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Between two looks whether the session that is waited for has ended by itself.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Devices that are remembered; take-overs of more are not slowed down.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -43,8 +39,8 @@ struct Recent {
 
 /// A CONNECT that has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Waiting {
-    wait: Duration,
+pub(crate) struct Waiting {
+    pub(crate) wait: Duration,
     turn: u64,
 }
 
@@ -63,7 +59,7 @@ impl Takeovers {
     }
 
     /// Whether a CONNECT that comes now has to wait.
-    fn begin(&self, device: &DeviceId, has_session: bool, now: Instant) -> Option<Waiting> {
+    pub(crate) fn begin(&self, device: &DeviceId, has_session: bool, now: Instant) -> Option<Waiting> {
         let mut all = self.lock();
         let recent = all.get_mut(device).filter(|recent| has_session || recent.elsewhere)?;
         // One that waits may take its time: the loop goes on when it is done.
@@ -77,39 +73,13 @@ impl Takeovers {
     }
 
     /// Whether a newer CONNECT waits.
-    fn is_superseded(&self, device: &DeviceId, waiting: Waiting) -> bool {
+    pub(crate) fn is_superseded(&self, device: &DeviceId, waiting: Waiting) -> bool {
         self.lock().get(device).is_some_and(|recent| recent.turn != waiting.turn)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Recent>> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
-}
-
-/// Waits until a device that was let in may open its session: at once, unless its sessions take each other's place.
-///
-/// # Errors
-/// [`Refusal::TakenOver`]: a newer CONNECT of the device waits in its place. [`Refusal::ShuttingDown`].
-pub(crate) async fn wait_for_turn(instance: &Instance, device: &DeviceId) -> Result<(), Refusal> {
-    let had_session = instance.sessions.of(device).is_some();
-    let Some(waiting) = instance.takeovers.begin(device, had_session, Instant::now()) else { return Ok(()) };
-    let wait_s = waiting.wait.as_secs();
-    tracing::info!(instance = %instance.id, %device, wait_s, "sessions of a device take each other's place; the next one waits");
-    let until = Instant::now() + waiting.wait;
-    while Instant::now() < until {
-        if instance.retiring.is_cancelled() {
-            return Err(Refusal::ShuttingDown);
-        }
-        if instance.takeovers.is_superseded(device, waiting) {
-            return Err(Refusal::TakenOver);
-        }
-        // It has ended by itself: there is nothing to take over.
-        if had_session && instance.sessions.of(device).is_none() {
-            return Ok(());
-        }
-        sleep(POLL_INTERVAL).await;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
