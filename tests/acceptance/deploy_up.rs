@@ -78,7 +78,15 @@ fn one_command_and_one_line_register_a_device() {
     for field in ["url", "ca_file", "project_id", "access_key", "secret_key"] {
         assert!(announced["api"][field].is_string(), "{field}");
     }
-    assert!(printed.contains("First administrator, shown this once: admin with password "), "{printed}");
+    let first = data.join("first-administrator.json");
+    assert!(
+        printed.contains(&format!("First administrator: admin; password and access key are in {}", first.display())),
+        "{printed}"
+    );
+    let kept: Value = serde_json::from_slice(&std::fs::read(&first).expect("the file")).expect("JSON");
+    for secret in ["password", "secret_key"] {
+        assert!(!printed.contains(kept[secret].as_str().expect("a secret")), "a pipe gets no secret: {printed}");
+    }
     assert!(python(&printed, folder.path()).contains(&device), "the SDK lists the device");
 
     // The other instance trusts the same CA: the same certificate is another device there.

@@ -33,7 +33,7 @@ fn delete(api: &Api, certificate: &str, query: &str) -> Answer {
 }
 
 #[test]
-fn f19_a_distrusted_intermediate_lets_nobody_in_until_it_is_verified_again() {
+fn f41_a_distrusted_intermediate_lets_nobody_in_until_it_is_verified_again() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let north = Instance::new("north", &ca.pair.certificate);

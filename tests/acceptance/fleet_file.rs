@@ -188,7 +188,7 @@ fn unfit(folder: &Path) -> Vec<(&'static str, Pair)> {
         params.distinguished_name = rcgen::DistinguishedName::new();
         change(&mut params);
         fs::write(&pair.certificate, params.self_signed(&key).expect("a certificate").pem()).expect("written");
-        fs::write(&pair.key, key.serialize_pem()).expect("written");
+        pair.write_key(&key.serialize_pem());
         pair
     };
     let named = |params: &mut rcgen::CertificateParams| params.distinguished_name.push(rcgen::DnType::CommonName, "a CA");

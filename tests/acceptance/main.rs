@@ -28,6 +28,7 @@ mod released;
 mod restored_log;
 mod sdk;
 mod separate_processes;
+mod sessions;
 mod stopped_connector;
 mod thousand_instances;
 mod tool;

@@ -75,7 +75,6 @@ const TABLE: &[(&str, Said)] = &[
     ("keep_alive_out_of_range", Said::Connack(2, 0x83, HERE)),
     ("protocol_version", Said::Connack(1, 0x84, HERE)),
     ("client_id", Said::Connack(2, 0x85, HERE)),
-    ("will_unsupported", Said::Connack(5, 0x83, HERE)),
     ("authentication_method", Said::Connack(0, 0x8c, HERE)),
     // "Malformed packet" where it cannot be read.
     ("protocol_error", Said::Connack(0, 0x81, HERE)),
@@ -331,7 +330,7 @@ fn f29_a_ca_that_expires_takes_its_devices_with_it() {
     params.not_before = from_now(-time::Duration::hours(1));
     params.not_after = from_now(time::Duration::seconds(12));
     std::fs::write(&pair.certificate, params.self_signed(&key).expect("a certificate").pem()).expect("written");
-    std::fs::write(&pair.key, key.serialize_pem()).expect("written");
+    pair.write_key(&key.serialize_pem());
     let ca = Authority::from_pair(pair);
     let up = Up::embedded(folder, &[Instance::new("north", &ca.pair.certificate)]);
     let target = up.target("north.test");
@@ -411,7 +410,6 @@ fn connect_packets_that_are_refused_for_what_they_say() {
         ("keep_alive_out_of_range", Box::new(|connect| connect.keep_alive_s = 1201)),
         ("client_id", Box::new(|connect| connect.client_id = "x".repeat(257))),
         ("client_id", Box::new(|connect| connect.user_name = Some("x".repeat(257)))),
-        ("will_unsupported", Box::new(|connect| connect.will = Some("last/will".into()))),
     ];
     for (code, change) in table {
         let (old, new) = connack_codes(code);
@@ -426,8 +424,6 @@ fn connect_packets_that_are_refused_for_what_they_say() {
     }
     // paho says the same.
     expect(&target, &device, &PahoOptions { keep_alive_s: 29, ..plain() }, "keep_alive_out_of_range");
-    let will = PahoOptions { extra: serde_json::json!({"will": "last/will"}), ..plain() };
-    expect(&target, &device, &will, "will_unsupported");
 
     let (old, new) = connack_codes("protocol_version");
     let answer = raw::connack(&target, &device, &Connect::new(6, "future")).expect("CONNACK");

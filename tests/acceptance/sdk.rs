@@ -138,13 +138,30 @@ fn keys_and_what_they_made_survive_a_kill() {
     up.restart();
     let announced = up.announced()["api"].clone();
     // What it prints is appended to what the first start has printed.
-    assert_eq!(up.process().output().matches("first_password").count(), 1, "shown by the first start only");
+    assert_eq!(up.process().output().matches("first_administrator_file").count(), 1, "said by the first start only");
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(Path::new(&up.data()).join("first-administrator.json")).expect("the file"))
+            .expect("JSON");
+    for secret in ["password", "secret_key"] {
+        let secret = kept[secret].as_str().expect("a secret");
+        assert!(!up.process().output().contains(secret) && !up.process().errors().contains(secret), "printed");
+    }
     let again = Api::of(&announced);
     let listed = again.on("north").get("/v5/iot/{project_id}/apps");
     assert_eq!(listed["applications"][0]["app_id"], made["app_id"]);
-    // Only its owner may read the file that holds a secret.
-    let mode = std::os::unix::fs::MetadataExt::mode(&Path::new(&up.data()).join("up.json").metadata().expect("up.json"));
-    assert_eq!(mode & 0o777, 0o600);
+    // Only its owner may read what it keeps.
+    let mut found = 0;
+    let mut left = vec![up.data()];
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            let metadata = entry.metadata().expect("metadata");
+            let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777, expected, "{}", entry.path().display());
+            left.extend(metadata.is_dir().then(|| entry.path()));
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
 }
 
 /// F15: a registrar that is away costs an operator a clear answer within the deadline, and nothing half done.

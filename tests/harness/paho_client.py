@@ -21,11 +21,12 @@ def described(properties):
 
 
 version = mqtt.MQTTv5 if options["version"] == 5 else mqtt.MQTTv311
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=options["client_id"], protocol=version, reconnect_on_failure=False)
+kept = {} if version == mqtt.MQTTv5 else {"clean_session": options.get("clean", True)}
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=options["client_id"], protocol=version, reconnect_on_failure=False, **kept)
 if options.get("user_name") is not None:
     client.username_pw_set(options["user_name"], options.get("password"))
 if options.get("will"):
-    client.will_set(options["will"], b"gone", qos=0)
+    client.will_set(options["will"], options.get("will_payload", "gone").encode(), qos=1)
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.load_verify_locations(options["server_ca"])
@@ -36,7 +37,7 @@ client.tls_set_context(context)
 
 
 def on_connect(client, userdata, flags, reason, properties):
-    say("connack", code=reason.value, reason=str(reason), properties=described(properties))
+    say("connack", code=reason.value, reason=str(reason), session_present=flags.session_present, properties=described(properties))
 
 
 def on_disconnect(client, userdata, flags, reason, properties):
@@ -68,9 +69,11 @@ client.on_message = on_message
 
 arguments = {}
 if version == mqtt.MQTTv5:
-    arguments["clean_start"] = True
+    arguments["clean_start"] = options.get("clean", True)
+    arguments["properties"] = Properties(PacketTypes.CONNECT)
+    if options.get("session_expiry_s"):
+        arguments["properties"].SessionExpiryInterval = options["session_expiry_s"]
     if options.get("connect_user_properties"):
-        arguments["properties"] = Properties(PacketTypes.CONNECT)
         arguments["properties"].UserProperty = [tuple(pair) for pair in options["connect_user_properties"]]
 try:
     client.connect(options["host"], options["port"], keepalive=options["keep_alive"], **arguments)

@@ -37,8 +37,3 @@ pub use security::master_key::{MasterKey, MasterKeyError};
 pub mod command_key {
     pub use crate::security::command_key::{CommandKeyError, read, read_or_make};
 }
-
-/// Signing a request to an API, as the service's SDKs do.
-pub mod signing {
-    pub use crate::security::signing::{DATE_HEADER, SignedRequest, SigningError, date_text, sign};
-}

@@ -4,17 +4,15 @@
 //! `Debug`, an error or a log line, every comparison with one takes constant time, and no failure says whether the name or
 //! the secret was wrong.
 //!
-//! Read [`signing`] first, then [`master_key`], from which every secret is derived; [`access`] holds together what a login
+//! Signatures are verified by `rollcall-request-signing`. Read [`master_key`] first, from which every secret is derived; [`access`] holds together what a login
 //! and a request are checked with, and [`authenticate`] is the middleware that does it.
 
 pub(crate) mod access;
 pub(crate) mod authenticate;
 pub(crate) mod command_key;
-mod keyed_hash;
 mod login_throttle;
 pub(crate) mod master_key;
 pub(crate) mod password;
 mod password_hasher;
 mod randomness;
-pub(crate) mod signing;
 pub(crate) mod token;

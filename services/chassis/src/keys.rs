@@ -12,6 +12,8 @@ use std::{
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use time::{Duration, OffsetDateTime};
 
+use crate::pem::{self, PemFileError};
+
 /// How long the platform CA lasts, days.
 const CA_LIFETIME_DAYS: i64 = 3650;
 /// How long a server certificate lasts, days.
@@ -33,6 +35,9 @@ pub enum KeysError {
         #[source]
         source: std::io::Error,
     },
+    /// The CA's certificate or key cannot be read.
+    #[error(transparent)]
+    Pem(#[from] PemFileError),
     /// A key or certificate cannot be made or understood.
     #[error("cannot {doing}")]
     Certificate {
@@ -142,12 +147,18 @@ fn make_ca(certificate: &Path, key: &Path, now: OffsetDateTime) -> Result<(), Ke
     write_public(certificate, &made.pem())
 }
 
-fn read_issuer(certificate: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, KeysError> {
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|source| file("read", path, source));
-    let (certificate_pem, key_pem) = (read(certificate)?, read(key)?);
-    let failed = |source| KeysError::Certificate { doing: format!("use {} and its key", certificate.display()), source };
-    let pair = KeyPair::from_pem(&key_pem).map_err(failed)?;
-    Issuer::from_ca_cert_pem(&certificate_pem, pair).map_err(failed)
+/// The issuer of a CA's certificate and private key, both PEM files. Certificates that follow the CA's own are its issuers'.
+///
+/// # Errors
+/// [`KeysError::Pem`] and [`KeysError::Certificate`].
+pub fn read_issuer(certificate: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, KeysError> {
+    let (chain, private) = (pem::read_certificates(certificate)?, pem::read_private_key(key)?);
+    let pair = KeyPair::try_from(&private)
+        .map_err(|source| KeysError::Certificate { doing: format!("use the key in {}", key.display()), source })?;
+    let failed =
+        |source| KeysError::Certificate { doing: format!("use the CA certificate in {}", certificate.display()), source };
+    let der = chain.first().ok_or_else(|| failed(rcgen::Error::CouldNotParseCertificate))?;
+    Issuer::from_ca_cert_der(der, pair).map_err(failed)
 }
 
 /// Writes a private key that only its owner may read; refuses to overwrite.

@@ -23,7 +23,7 @@ pub enum SecretFileError {
     /// The file cannot be read or made.
     #[error("cannot {doing} {file}")]
     File {
-        /// `read` or `make`.
+        /// `read`, `make` or `write`.
         doing: &'static str,
         file: PathBuf,
         #[source]
@@ -79,6 +79,23 @@ pub fn read_or_make(
         }
         had => had,
     }
+}
+
+/// Writes a secret for the file's owner alone, from the first byte on, in place of what was there; whole or not at all.
+///
+/// # Errors
+/// [`SecretFileError::File`].
+pub fn replace(file: &Path, secret: &str) -> Result<(), SecretFileError> {
+    let aside = file.with_extension("new");
+    // What a process that was killed has left.
+    drop(std::fs::remove_file(&aside));
+    let mut options = std::fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut opened| {
+        opened.write_all(secret.as_bytes())?;
+        opened.sync_all()?;
+        std::fs::rename(&aside, file)
+    });
+    written.map_err(|source| SecretFileError::File { doing: "write", file: file.to_owned(), source })
 }
 
 /// Writes the secret aside and links it into place: the link fails where a file is, and half of one is never read.

@@ -4,16 +4,15 @@
 //! for each change of the files.
 
 use std::{
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-/// Largest file that is read, bytes: a chain of a few certificates has some thousand.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
+use crate::pem::{self, PemFileError};
 
 /// A certificate with its intermediates, and its private key; both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,21 +32,9 @@ impl PemPair {
 /// Why a pair of files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerCertificateError {
-    /// A file is not there or cannot be read.
-    #[error("cannot read {file}")]
-    Read {
-        file: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file holds something else.
-    #[error("{file} holds no PEM {wanted}: {reason}")]
-    Content {
-        file: PathBuf,
-        /// `certificate` or `private key`.
-        wanted: &'static str,
-        reason: String,
-    },
+    /// A file is not there, holds something else, or others than its owner may read the key.
+    #[error(transparent)]
+    File(#[from] PemFileError),
     /// Each file is good, but the key is not the certificate's.
     #[error("{certificate} and {key} cannot be used together")]
     Pair {
@@ -58,8 +45,8 @@ pub enum ServerCertificateError {
     },
 }
 
-/// When a file was last written and how long it is: enough to notice a change without reading it.
-type Stamp = Option<(SystemTime, u64)>;
+/// When a file was last written, how long it is and who may read it: enough to notice a change without reading it.
+type Stamp = Option<(SystemTime, u64, u32)>;
 
 /// A pair of files, as last read.
 pub struct ServerCertificate {
@@ -103,34 +90,15 @@ impl ServerCertificate {
 
 fn stamp(file: &Path) -> Stamp {
     let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    Some((metadata.modified().ok()?, metadata.len(), metadata.permissions().mode()))
 }
 
 fn certified_key(pair: &PemPair, provider: &CryptoProvider) -> Result<CertifiedKey, ServerCertificateError> {
     let PemPair { certificate, key } = pair;
-    let unfit =
-        |file: &Path, wanted, reason: String| ServerCertificateError::Content { file: file.to_owned(), wanted, reason };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&content(certificate, "certificate")?)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unfit(certificate, "certificate", error.to_string()))?;
-    if chain.is_empty() {
-        return Err(unfit(certificate, "certificate", "there is none in it".to_owned()));
-    }
-    let private = PrivateKeyDer::from_pem_slice(&content(key, "private key")?)
-        .map_err(|error| unfit(key, "private key", error.to_string()))?;
+    let (chain, private) = (pem::read_certificates(certificate)?, pem::read_private_key(key)?);
     CertifiedKey::from_der(chain, private, provider).map_err(|source| ServerCertificateError::Pair {
         certificate: certificate.clone(),
         key: key.clone(),
         source,
     })
-}
-
-fn content(file: &Path, wanted: &'static str) -> Result<Vec<u8>, ServerCertificateError> {
-    let failed = |source| ServerCertificateError::Read { file: file.to_owned(), source };
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        let reason = format!("it has {length} bytes, and more than {FILE_BYTES_MAX} are not read");
-        return Err(ServerCertificateError::Content { file: file.to_owned(), wanted, reason });
-    }
-    std::fs::read(file).map_err(failed)
 }

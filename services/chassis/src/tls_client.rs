@@ -8,9 +8,11 @@ use std::{
 };
 
 use rustls::{ClientConfig, RootCertStore, client::ResolvesClientCert, sign::CertifiedKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::pem::{self, PemFileError};
 
 /// What the client shows and what it trusts; all PEM files.
 #[derive(Clone, Debug)]
@@ -41,12 +43,14 @@ pub struct Handshake {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsClientError {
     /// A PEM file cannot be used.
-    #[error("cannot use {what} in {file}: {reason}")]
-    File {
-        /// `server CA`, `certificate` or `key`.
-        what: &'static str,
+    #[error(transparent)]
+    File(#[from] PemFileError),
+    /// What is to verify the server is no certificate.
+    #[error("a server CA certificate in {file} cannot be used")]
+    ServerCa {
         file: PathBuf,
-        reason: String,
+        #[source]
+        source: rustls::Error,
     },
     /// The name cannot be sent as SNI.
     #[error("{0:?} is not a DNS name, and only a DNS name can be sent as SNI")]
@@ -128,8 +132,8 @@ impl ResolvesClientCert for Offering {
 
 fn roots(server_ca: &Path) -> Result<RootCertStore, TlsClientError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("server CA", server_ca)? {
-        roots.add(certificate).map_err(|e| unusable("server CA", server_ca, &e))?;
+    for certificate in pem::read_certificates(server_ca)? {
+        roots.add(certificate).map_err(|source| TlsClientError::ServerCa { file: server_ca.to_owned(), source })?;
     }
     Ok(roots)
 }
@@ -137,21 +141,7 @@ fn roots(server_ca: &Path) -> Result<RootCertStore, TlsClientError> {
 /// Without asking whether key and certificate match: X.509 v1 certificates cannot be read by that check, and a server
 /// refuses a pair that does not match anyway.
 fn certified_key(identity: &Identity) -> Result<Arc<CertifiedKey>, TlsClientError> {
-    let chain = certificates("certificate", &identity.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&identity.key).map_err(|e| unusable("key", &identity.key, &e))?;
+    let (chain, key) = (pem::read_certificates(&identity.certificate)?, pem::read_private_key(&identity.key)?);
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).map_err(TlsClientError::Identity)?;
     Ok(Arc::new(CertifiedKey::new(chain, key)))
-}
-
-fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsClientError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(|e| unusable(what, file, &e))?.collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(unusable(what, file, &"no PEM certificate in it")),
-        Ok(found) => Ok(found),
-        Err(error) => Err(unusable(what, file, &error)),
-    }
-}
-
-fn unusable(what: &'static str, file: &Path, reason: &dyn std::fmt::Display) -> TlsClientError {
-    TlsClientError::File { what, file: file.to_owned(), reason: reason.to_string() }
 }

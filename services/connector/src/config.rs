@@ -10,8 +10,8 @@ use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
-use crate::mqtt;
 pub use crate::mqtt::LongerKeepAlive;
+use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
 
 /// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,10 @@ pub struct Limits {
     pub queue_messages_max: u32,
     /// Bytes waiting for one device.
     pub queue_bytes_max: u32,
+    /// How long the session of a device may outlive its connection, seconds; 0: none does.
+    pub session_expiry_s_max: u32,
+    /// Messages that a device is given when it returns to its session, at most.
+    pub session_backlog_max: u32,
     /// Messages a second from one device, on average; twice as many in a burst.
     pub uplinks_per_s_max: u32,
     /// Bytes a second from one device, on average; twice as many in a burst: the service's 1 MB/s.
@@ -125,6 +129,8 @@ impl Default for Limits {
             downlinks_in_flight_max: 64,
             queue_messages_max: 1000,
             queue_bytes_max: 4 * 1024 * 1024,
+            session_expiry_s_max: 3600,
+            session_backlog_max: 10_000,
             uplinks_per_s_max: 50,
             uplink_bytes_per_s_max: 1024 * 1024,
             uplink_bytes_in_flight_max: 4 * 1024 * 1024,
@@ -149,6 +155,11 @@ impl Limits {
             queued_bytes_max: self.queue_bytes_max,
             ..mqtt::Limits::default()
         }
+    }
+
+    /// The part of them that sessions keep which outlive their connection.
+    pub(crate) const fn persistent(&self) -> PersistentLimits {
+        PersistentLimits { expiry_s_max: self.session_expiry_s_max, backlog_max: self.session_backlog_max }
     }
 
     /// [`Self::handshake_ms_max`].

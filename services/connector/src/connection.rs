@@ -10,7 +10,7 @@ mod token_bucket;
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc};
 
 use rollcall_domain::{
-    authenticate::{Identification, StandardForm},
+    authenticate::{Identification, Recognised, StandardForm},
     ids::DeviceId,
     refusal::Refusal,
 };
@@ -32,6 +32,7 @@ use crate::{
     metrics::metrics,
     mqtt::{Closing, Connect, Effect, Grant, Protocol, Publish, PublishOutcome},
     sessions::{
+        persistent::save,
         session::Session,
         topic_authorization::{authorize_publish, authorize_subscribe},
         uplinks::Uplinks,
@@ -126,6 +127,7 @@ impl<S: ClientStream> Connection<S> {
 
     async fn run(mut self) {
         loop {
+            self.note_unacknowledged();
             while let Some(effect) = self.protocol.next_effect() {
                 match effect {
                     Effect::Connect(connect) => Box::pin(self.answer_connect(*connect)).await,
@@ -134,10 +136,24 @@ impl<S: ClientStream> Connection<S> {
                         let Stage::Connected(guard) = &self.stage else { continue };
                         let outcomes = authorize_subscribe(&self.instance, &guard.session, &subscribe.filters);
                         self.protocol.subscribed(&outcomes);
+                        // Before SUBACK is written.
+                        Box::pin(self.keep_subscriptions()).await;
                     }
                     Effect::Unsubscribed(filters) => {
                         let Stage::Connected(guard) = &self.stage else { continue };
                         filters.iter().for_each(|filter| self.instance.sessions.unsubscribe(&guard.session, filter));
+                        Box::pin(self.keep_subscriptions()).await;
+                    }
+                    Effect::Disconnected(disconnected) => {
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        if !disconnected.with_will {
+                            guard.session.discard_will();
+                        }
+                        if let (Some(expiry_s), Some(kept)) =
+                            (disconnected.session_expiry_s, guard.session.persistence.get())
+                        {
+                            kept.note_expiry(expiry_s);
+                        }
                     }
                     Effect::Dropped(_) => metrics().denied("publish"),
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
@@ -151,9 +167,9 @@ impl<S: ClientStream> Connection<S> {
         let Stage::Connecting(connecting) = &mut self.stage else { return };
         let stream = &self.stream;
         match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
-            Ok(guard) => {
-                let recognised = guard.session.device.clone();
-                let grant = Grant { device: recognised.device, space: recognised.space, product: recognised.product };
+            Ok((guard, session)) => {
+                let Recognised { device, space, product } = guard.session.device.clone();
+                let grant = Grant { device, space, product, session };
                 tracing::debug!(
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );
@@ -164,6 +180,33 @@ impl<S: ClientStream> Connection<S> {
                 connecting.claimed = claimed(&connect);
                 let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
+            }
+        }
+    }
+
+    /// Of a session that is kept: up to where in the message stream its client has come.
+    fn note_unacknowledged(&self) {
+        if let Stage::Connected(guard) = &self.stage
+            && let Some(kept) = guard.session.persistence.get()
+        {
+            kept.note_unacknowledged(self.protocol.unacknowledged());
+        }
+    }
+
+    /// Of a session that is kept: writes down its subscriptions. If that fails now it is tried again; the client keeps them
+    /// as long as this connection lasts.
+    fn keep_subscriptions(&self) -> impl Future<Output = ()> + use<S> {
+        let mut kept = None;
+        if let Stage::Connected(guard) = &self.stage
+            && let Some(state) = guard.session.persistence.get()
+        {
+            state.note_subscriptions(self.protocol.subscriptions());
+            kept = Some((self.instance.clone(), guard.session.clone()));
+        }
+        async move {
+            let Some((instance, session)) = kept else { return };
+            if let Err(error) = save::write(&instance, &session).await {
+                tracing::debug!(instance = %instance.id, %error, "subscriptions could not be written yet");
             }
         }
     }

@@ -6,7 +6,10 @@
 //! replaced.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,14 +32,18 @@ use rollcall_projection::{
     freshness::{Freshness, view_point},
     supervisor::Run,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
     sessions::{
-        mailbox::Bounds, presence::announcements::Announcements, session::Session, table::SessionTable, takeovers::Takeovers,
+        ended::schedule::Schedule, mailbox::Bounds, persistent::routed::Routed, presence::announcements::Announcements,
+        session::Session, table::SessionTable, takeovers::Takeovers,
     },
     transport::trust::TrustEpoch,
 };
@@ -80,8 +87,14 @@ pub(crate) struct Instance {
     pub(crate) registration: Registration,
     pub(crate) attempts: AttemptRecorder,
     pub(crate) announcements: Announcements,
+    /// What is still to be done for sessions that have ended.
+    pub(crate) schedule: Schedule,
+    /// Up to where messages have been routed.
+    pub(crate) routed: Routed,
     /// What has been said of messages that could not be stored.
     pub(crate) uplink_repeats: Repeats,
+    /// What has been said of wills that could not be stored.
+    pub(crate) will_repeats: Repeats,
     /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
@@ -127,7 +140,10 @@ impl Instance {
             registration,
             attempts,
             announcements: Announcements::default(),
+            schedule: Schedule::default(),
+            routed: Routed::new(limits.persistent()),
             uplink_repeats: Repeats::default(),
+            will_repeats: Repeats::default(),
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
             clock: parts.clock.clone(),
@@ -170,6 +186,11 @@ impl Instance {
         if self.sessions.remove(session) {
             self.announcements.offline(&self.connector, session, self.now());
         }
+        self.routed.remove(session);
+        // A newer connection here is shown after it has seen to what this one leaves; one elsewhere has been shown.
+        let newer = self.sessions.of(&session.device.device).is_none_or(|newer| newer.acknowledged.load(Ordering::SeqCst));
+        let superseded = newer && session.mailbox.closed() == Some(Refusal::TakenOver);
+        self.schedule.ended(session, &self.connector, superseded, Instant::now());
     }
 
     /// Tells every session to close.

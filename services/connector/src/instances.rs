@@ -100,6 +100,7 @@ async fn drain(instance: &Instance, has_failed: bool, limit: Duration) {
         // In an instance that has failed no task may announce any more; its successor announces what is missing.
         if !has_failed {
             instance.announcements.announced().await;
+            instance.schedule.settled().await;
         }
     };
     if tokio::time::timeout(limit, drained).await.is_err() {

@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     uplinks: Counter<u64>,
     denied: Counter<u64>,
     delivered: Counter<u64>,
+    wills: Counter<u64>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -44,6 +45,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     uplinks: METER.u64_counter("rollcall.connector.uplinks").build(),
     denied: METER.u64_counter("rollcall.connector.denied").build(),
     delivered: METER.u64_counter("rollcall.connector.delivered").build(),
+    wills: METER.u64_counter("rollcall.connector.wills").build(),
 });
 
 /// The instruments of this process.
@@ -170,5 +172,10 @@ impl Metrics {
     /// A message was put into a device's queue.
     pub(crate) fn delivered(&self) {
         self.delivered.add(1, &[]);
+    }
+
+    /// A will was `published`, or is `not_published` because its device may not.
+    pub(crate) fn will(&self, outcome: &'static str) {
+        self.wills.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 }

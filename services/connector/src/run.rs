@@ -8,7 +8,7 @@ use std::{
 
 use rollcall_chassis::{clock::Clock, entropy::Entropy};
 use rollcall_domain::ids::ConnectorId;
-use rollcall_log::Backbone;
+use rollcall_log::{Backbone, messages::MESSAGES_AGE_S_MAX};
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -173,6 +173,10 @@ fn check(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
     ];
     match positive.into_iter().find(|(_, value)| *value == 0) {
         Some((limit, _)) => Err(RunError::Limit { limit, rule: "0 would let nobody in: give at least 1" }),
+        None if u64::from(limits.session_expiry_s_max) > MESSAGES_AGE_S_MAX => Err(RunError::Limit {
+            limit: "limits.session_expiry_s_max",
+            rule: "messages are kept for a day: give at most 86400",
+        }),
         None => Ok(()),
     }
 }

@@ -129,5 +129,7 @@ fn named(key: &DocumentKey) -> String {
         DocumentKey::Messages(device) => format!("a list of messages of device {device}"),
         DocumentKey::Message(device, _) => format!("a message of device {device}"),
         DocumentKey::Cursor(_) => "a reader's mark".to_owned(),
+        DocumentKey::Session(device) => format!("a session of device {device}"),
+        DocumentKey::Will(device, _) => format!("a will of device {device}"),
     }
 }

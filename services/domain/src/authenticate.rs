@@ -9,6 +9,9 @@
 //! fingerprint decide, and no template is asked. With anything else, the template that is bound to the CA certificate
 //! must be in force and must, as it stands now, derive the device: so editing a template changes who gets in.
 
+mod absent;
+
+pub use self::absent::{Absent, absent};
 use crate::{
     certificate::{CertificateFacts, path::Proven},
     fleet::{AvailabilityRules, Instance},

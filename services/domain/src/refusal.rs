@@ -90,9 +90,6 @@ pub enum Refusal {
     /// An empty client id where the standard forbids it, or one that is too long.
     #[error("the client id is not acceptable")]
     ClientId,
-    /// A will message.
-    #[error("will messages are not supported")]
-    WillUnsupported,
     /// MQTT 5 enhanced authentication.
     #[error("enhanced authentication is not supported; the certificate is enough")]
     AuthenticationMethod,
@@ -157,7 +154,6 @@ codes! {
     Refusal::KeepAliveOutOfRange => "keep_alive_out_of_range",
     Refusal::ProtocolVersion => "protocol_version",
     Refusal::ClientId => "client_id",
-    Refusal::WillUnsupported => "will_unsupported",
     Refusal::AuthenticationMethod => "authentication_method",
     Refusal::ProtocolError => "protocol_error",
     Refusal::PacketTooLarge => "packet_too_large",
@@ -184,7 +180,6 @@ impl Refusal {
             | Self::KeepAliveOutOfRange
             | Self::ProtocolVersion
             | Self::ClientId
-            | Self::WillUnsupported
             | Self::AuthenticationMethod
             | Self::ProtocolError
             | Self::PacketTooLarge

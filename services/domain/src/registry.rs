@@ -15,7 +15,7 @@ mod default_policy;
 mod device_change;
 pub mod event;
 pub mod evolve;
-mod retirement;
+pub(crate) mod retirement;
 mod retirement_change;
 pub mod state;
 mod trust;

@@ -9,7 +9,7 @@ use crate::{
     fleet::names::{AccessKeyId, OperatorName},
     ids::{CaId, DeviceId, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::PolicyFault,
-    registry::{Retired, RetirementReason},
+    registry::retirement::{Retired, RetirementReason},
     template::{EvaluationFault, TemplateFault},
 };
 

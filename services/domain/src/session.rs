@@ -5,7 +5,7 @@
 use crate::ids::ConnectorId;
 
 /// One connection of one device.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session {
     /// The connector that holds it.
     pub connector: ConnectorId,

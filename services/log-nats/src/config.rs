@@ -65,6 +65,8 @@ pub struct NatsConfig {
     /// Whether streams that are not there are made. A registrar does; a connector and the API may not by their accounts,
     /// and only look.
     pub declares: bool,
+    /// Spreads the delays between attempts to connect; to differ between processes, so that they do not all come back at once.
+    pub retry_seed: u64,
     /// How long the first connection is tried for.
     pub connect_timeout: Duration,
     /// How long an operation may take.
@@ -84,6 +86,7 @@ impl NatsConfig {
             name: "rollcall".to_owned(),
             replicas: 1,
             declares: true,
+            retry_seed: 0,
             connect_timeout: CONNECT_TIMEOUT,
             operation_timeout: OPERATION_TIMEOUT,
             limits: Limits::default(),

@@ -3,9 +3,12 @@
 //!
 //! Invariants: a revision is a stream sequence, and a write names the one it expects of its subject; what was deleted
 //! leaves a message that says so, for a while, which reads as no document and is written over like none. Reads ask the
-//! stream's leader: another replica may not have heard yet of what a writer has been told is there.
+//! stream's leader: another replica may not have heard yet of what a writer has been told is there. Documents of sessions
+//! and wills alone are read from any replica: a connector's account can be let read them only by subject. What is
+//! written by what was read too early is a conflict.
 
 mod copy;
+mod sessions;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +26,7 @@ use futures_util::future::join_all;
 use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
-    documents::{Document, DocumentKey, Documents, PutError, Revision, check_size},
+    documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments, check_size},
 };
 
 use super::{
@@ -102,6 +105,9 @@ impl NatsDocuments {
     async fn latest(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Latest, BackboneError> {
         let shard = self.connection.shards().await?.of_instance(instance);
         let (stream, subject) = (subjects::documents_stream(shard), subjects::document(shard, instance, key));
+        if matches!(key, DocumentKey::Session(_) | DocumentKey::Will(..)) {
+            return sessions::latest(&self.connection, &stream, &subject).await;
+        }
         let reading = async {
             let stream = self.connection.jetstream.get_stream_no_info(&stream).await.map_err(|error| error.to_string())?;
             match stream.raw_message_builder().last_by_subject(&subject).send().await {
@@ -137,6 +143,16 @@ impl Documents for NatsDocuments {
         let shard = shards.of_instance(instance);
         streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await?;
         if shards.since_0_1 { copy::copy(&self.connection, shard, instance).await } else { Ok(()) }
+    }
+
+    /// What version 0.1 kept is not copied: it kept no sessions.
+    async fn open_sessions(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        let shard = self.connection.shards().await?.of_instance(instance);
+        streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await.map(|_info| ())
+    }
+
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+        sessions::list(&self.connection, instance).await
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {

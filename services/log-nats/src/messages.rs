@@ -13,6 +13,7 @@
 mod backwards;
 mod body;
 mod own;
+mod replay;
 
 use std::{
     collections::HashMap,
@@ -28,7 +29,7 @@ use rollcall_log::{
     log::StreamIdentity,
     messages::{
         DeviceMessage, DeviceMessages, KeptMessages, LATEST_MAX, Lane, LatestMessages, MessageCursor, MessagePosition,
-        MessagesOf, PAYLOAD_BYTES_MAX, StoredMessage, Unstored, encode_up_to_limit, step_over,
+        MessagesOf, PAYLOAD_BYTES_MAX, Replayed, StoredMessage, Unstored, encode_up_to_limit, step_over,
     },
     repeats::Repeats,
 };
@@ -215,6 +216,40 @@ impl DeviceMessages for NatsMessages {
         let reader = Draining::new(MessageReader::new(Wanted::new(own, None, lanes, of), last));
         let own = follow::follow(&self.connection, stream, wanted, reader).await?;
         Ok(own::before(own, follower))
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        let last = self.end(&subjects::messages_stream(shard)).await?;
+        let mut end = MessageCursor::from(MessagePosition::sharded(shard.number(), last));
+        if shards.since_0_1 {
+            let own = subjects::Messages::own(instance);
+            let looking = || format!("looking for the messages of instance {instance} of version 0.1");
+            if let Some(info) = streams::info(&self.connection, &own.stream, looking).await? {
+                end.advance(MessagePosition::own(info.state.last_sequence));
+            }
+        }
+        Ok(end)
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        mut after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        let shards = self.connection.shards().await?;
+        let shard = shards.of_instance(instance);
+        if shards.since_0_1 {
+            // Passed over, and said to have been.
+            after.advance(MessagePosition::own(DeviceMessages::end(self, instance).await?.own()));
+        }
+        let sharded = subjects::Messages::sharded(shard, instance);
+        let filter = filter(&sharded, lanes, of);
+        let reader = MessageReader::new(Wanted::new(sharded, Some(shard), lanes, of), after.sharded(shard.number()));
+        replay::replay(&self.connection, reader, filter, after).await
     }
 
     async fn latest(

@@ -197,6 +197,8 @@ pub(super) fn documents(shard: Shard, config: &NatsConfig) -> Declaration {
         discard: DiscardPolicy::New,
         max_messages_per_subject: 1,
         max_bytes: limit(config.limits.shards.documents_bytes),
+        // By subject, for connectors, whose accounts name those of sessions.
+        allow_direct: true,
         allow_atomic_publish: true,
         allow_message_ttl: true,
         ..stored(config)

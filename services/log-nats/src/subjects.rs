@@ -9,7 +9,10 @@ pub(crate) mod shards;
 pub(crate) mod submitter;
 pub(crate) mod token;
 
-use rollcall_domain::ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId};
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId, InstanceId, LogId, RegistrarId, RequestId, SpaceId},
+    session::Session,
+};
 use rollcall_log::{
     documents::{CursorName, DocumentKey},
     messages::Lane,
@@ -253,8 +256,30 @@ pub(super) fn document(shard: Shard, instance: &InstanceId, key: &DocumentKey) -
         DocumentKey::Messages(device) => format!("messages.{}", token(device.as_str())),
         DocumentKey::Message(device, number) => format!("message.{}.{number}", token(device.as_str())),
         DocumentKey::Cursor(CursorName::Reports) => "cursor.reports".to_owned(),
+        DocumentKey::Session(device) => format!("session.kept.{}", token(device.as_str())),
+        DocumentKey::Will(device, Session { connector, number }) => {
+            format!("session.will.{}.{}.{number}", token(device.as_str()), token(connector.as_str()))
+        }
     };
     format!("documents.{shard}.{}.{key}", token(instance.as_str()))
+}
+
+/// All documents of an instance's sessions and wills.
+pub(super) fn documents_of_sessions(shard: Shard, instance: &InstanceId) -> String {
+    format!("documents.{shard}.{}.session.>", token(instance.as_str()))
+}
+
+/// The session or will that a subject is of. An id is the same as a token: it holds only letters, digits, `_` and `-`.
+pub(super) fn read_session_document(subject: &str) -> Option<DocumentKey> {
+    let tokens: Vec<&str> = subject.split('.').skip(3).collect();
+    match *tokens.as_slice() {
+        ["session", "kept", device] => Some(DocumentKey::Session(DeviceId::parse(device).ok()?)),
+        ["session", "will", device, connector, number] => {
+            let session = Session { connector: ConnectorId::parse(connector).ok()?, number: number.parse().ok()? };
+            Some(DocumentKey::Will(DeviceId::parse(device).ok()?, session))
+        }
+        _ => None,
+    }
 }
 
 /// What is there once the documents of an instance's own stream have been copied into its shard.

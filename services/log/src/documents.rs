@@ -1,5 +1,5 @@
-//! What is kept of a device beside its registry: its shadow, messages that wait for it, and how far a reader of messages
-//! has come. Small values by key; the registry log stays the only truth about who may connect.
+//! What is kept of a device beside its registry: its shadow, messages that wait for it, its MQTT session and wills, and how
+//! far a reader of messages has come. Small values by key; the registry log stays the only truth about who may connect.
 //!
 //! Invariants: a write takes effect only over the revision that its writer has read; what was acknowledged is on disk
 //! and is what every later reader gets; the revisions of one key rise, also over its deletion, so that one of them never
@@ -7,7 +7,11 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_domain::ids::{DeviceId, InstanceId};
+use rollcall_domain::{
+    ids::{DeviceId, InstanceId},
+    session::Session,
+};
+use tokio::sync::mpsc;
 
 use crate::error::BackboneError;
 
@@ -27,6 +31,10 @@ pub enum DocumentKey {
     Message(DeviceId, u64),
     /// How far a reader has come.
     Cursor(CursorName),
+    /// What is kept of the MQTT session of a device from one connection to the next.
+    Session(DeviceId),
+    /// The will of one connection of a device.
+    Will(DeviceId, Session),
 }
 
 /// Who reads an instance's messages and remembers how far it has come.
@@ -66,6 +74,9 @@ pub enum PutError {
     Backbone(#[from] BackboneError),
 }
 
+/// A bounded channel of documents of sessions and wills.
+pub type SessionDocuments = mpsc::Receiver<Result<(DocumentKey, Document), BackboneError>>;
+
 /// The documents of a fleet.
 #[async_trait]
 pub trait Documents: Send + Sync {
@@ -74,6 +85,23 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// [`BackboneError`] if that cannot be done.
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError>;
+
+    /// As [`open`](Self::open), for a process that uses documents of sessions and wills only, and may have no right to the
+    /// others.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that cannot be done.
+    async fn open_sessions(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.open(instance).await
+    }
+
+    /// Every document of a session or a will, in no order, then the channel ends. Each that there is from the call to the
+    /// end is among them; one that is written or deleted meanwhile may be or not. Bounded channel; ends after the first
+    /// error.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if reading cannot start.
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError>;
 
     /// The latest body; `None` if there is none, or none any more.
     ///

@@ -137,6 +137,24 @@ impl MessageCursor {
         }
     }
 
+    /// The message at this position has not been read, nor what follows it in its stream.
+    pub fn step_back(&mut self, unread: MessagePosition) {
+        let before = unread.position.saturating_sub(1);
+        match unread.shard {
+            None => self.position = self.position.min(before),
+            Some(_) if self.sharded.is_some_and(|read| read >= unread) => {
+                self.sharded = Some(MessagePosition { position: before, ..unread });
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// As far as readers at both have come.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        Self { position: self.position.min(other.position), sharded: self.sharded.min(other.sharded) }
+    }
+
     /// Whether a reader that has come here has read all that one at `other` has.
     pub fn covers(&self, other: &Self) -> bool {
         self.position >= other.position && self.sharded >= other.sharded
@@ -201,6 +219,14 @@ pub struct StoredMessage {
     /// When it was stored, milliseconds since the Unix epoch.
     pub stored_at_ms: i64,
     pub message: DeviceMessage,
+}
+
+/// What a replay hands over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    Message(StoredMessage),
+    /// All of it has been handed over: what comes after this cursor was stored after the replay began.
+    End(MessageCursor),
 }
 
 /// Why [`DeviceMessages::publish_in_order`] has not stored everything.
@@ -271,6 +297,26 @@ pub trait DeviceMessages: Send + Sync {
         after: Option<MessageCursor>,
     ) -> Result<mpsc::Receiver<Result<StoredMessage, BackboneError>>, BackboneError>;
 
+    /// The end of what is stored now.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if it cannot be looked for.
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError>;
+
+    /// The messages of some devices of the given lanes after a cursor, up to the end that there is now or later, then
+    /// [`Replayed::End`], with which the channel ends. Bounded channel; ends after the first error. What version 0.1 keeps in a stream of the
+    /// instance's own is not among them.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if reading cannot start.
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError>;
+
     /// The latest messages of a lane, newest first: at most `max` and [`LATEST_MAX`] of those stored before a position, or
     /// of all. The work for a page is bounded, so that it may be short, even empty, before the oldest is reached.
     ///
@@ -303,6 +349,23 @@ mod tests {
         let position: MessagePosition = serde_json::from_str(r#"{"position":77}"#).unwrap();
         assert_eq!(position, MessagePosition::own(77));
         assert_eq!(serde_json::to_string(&position).unwrap(), r#"{"position":77}"#);
+    }
+
+    #[test]
+    fn a_cursor_steps_back_before_what_was_not_read() {
+        let mut cursor = MessageCursor::from(MessagePosition::own(77));
+        cursor.advance(MessagePosition::sharded(5, 30));
+        let far = cursor;
+        cursor.step_back(MessagePosition::sharded(5, 31));
+        assert_eq!(cursor, far, "it has not come so far");
+        cursor.step_back(MessagePosition::sharded(5, 30));
+        cursor.step_back(MessagePosition::own(70));
+        assert_eq!((cursor.own(), cursor.sharded(5)), (69, 29));
+        cursor.step_back(MessagePosition::sharded(5, 1));
+        assert_eq!(cursor.sharded(5), 0);
+        assert!(!cursor.covers(&MessagePosition::sharded(5, 1).into()));
+        assert_eq!(far.earlier(cursor), cursor);
+        assert_eq!(far.earlier(MessageCursor::START), MessageCursor::START);
     }
 
     #[test]

@@ -180,12 +180,13 @@ const fn milliseconds(duration: Duration) -> i128 {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use rollcall_domain::ids::InstanceId;
 
     use super::*;
 
-    /// The private key of RFC 8032's first test, in the PEM that [`SigningKey::from_pem`] reads. It protects nothing.
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    /// The private key of RFC 8032's first test: PKCS #8 in base64. It protects nothing.
+    const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
     const NOW_MS: i64 = 1_780_272_000_000;
 
     fn log(instance: &str) -> LogId {
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn golden_proofs_are_those_of_this_key() {
-        let key = SigningKey::from_pem(KEY).unwrap();
+        let key = SigningKey::from_pkcs8(&STANDARD.decode(KEY).unwrap()).unwrap();
         let incarnation: Uuid = "6f9619ff-8b86-d011-b42d-00c04fc964ff".parse().unwrap();
         for (file, log, incarnation, request) in [
             (include_str!("../../../schemas/golden/proof/fleet.v1.txt"), LogId::Fleet, Uuid::nil(), "first-start-operator"),

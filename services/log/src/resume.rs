@@ -94,8 +94,9 @@ impl Resume {
     }
 }
 
-/// The delay, longer or shorter by at most a [`SPREAD`]th: the same for the same seed, name and number.
-fn spread(delay: Duration, seed: u64, what: &str, of: &str, number: u64) -> Duration {
+/// The delay, longer or shorter by at most a quarter: the same for the same seed, name and number. For delays of loops that
+/// do not follow anything.
+pub fn spread(delay: Duration, seed: u64, what: &str, of: &str, number: u64) -> Duration {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());
     hash.update(number.to_be_bytes());

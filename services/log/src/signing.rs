@@ -10,7 +10,6 @@ use aws_lc_rs::{
     signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -23,8 +22,8 @@ pub const SIGNATURE_BYTES: usize = 64;
 /// Why a text is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not a private key in PEM, or not one for Ed25519.
-    #[error("this is no Ed25519 private key: give one `PRIVATE KEY` section in PEM (PKCS #8)")]
+    /// Not a private key in PKCS #8, or not one for Ed25519.
+    #[error("this is no Ed25519 private key: make one as `rollcall pki` or `openssl genpkey -algorithm ed25519` does")]
     Private,
     /// Not the text of a public key.
     #[error("this is no public key: give `ed25519:` and the key's 32 bytes in base64, as `rollcall pki` prints it")]
@@ -54,14 +53,12 @@ impl SigningKey {
         Self::of(Ed25519KeyPair::generate().expect("the operating system has randomness"))
     }
 
-    /// Reads what [`to_pem`](Self::to_pem) or `openssl genpkey -algorithm ed25519` has written.
+    /// Reads PKCS #8 in DER: what stands in the PEM of [`to_pem`](Self::to_pem) or `openssl genpkey -algorithm ed25519`.
     ///
     /// # Errors
     /// [`KeyError::Private`].
-    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        // The cause is left out: the parser's errors quote the line that they stumbled over.
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| KeyError::Private)?;
-        Ed25519KeyPair::from_pkcs8(der.secret_pkcs8_der()).map(Self::of).map_err(|_| KeyError::Private)
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+        Ed25519KeyPair::from_pkcs8(der).map(Self::of).map_err(|_| KeyError::Private)
     }
 
     /// PKCS #8 in PEM: to be kept where only its owner reads it.
@@ -181,6 +178,10 @@ impl fmt::Debug for SigningKey {
 mod tests {
     use super::*;
 
+    fn der(key: &SigningKey) -> Vec<u8> {
+        STANDARD.decode(key.to_pem().lines().nth(1).unwrap()).unwrap()
+    }
+
     #[test]
     fn what_is_signed_is_verified_and_nothing_else() {
         let (key, other) = (SigningKey::generate(), SigningKey::generate());
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn keys_are_read_back_from_their_texts() {
         let key = SigningKey::generate();
-        let again = SigningKey::from_pem(&key.to_pem()).unwrap();
+        let again = SigningKey::from_pkcs8(&der(&key)).unwrap();
         assert_eq!(again.public(), key.public());
         assert_eq!(key.public().to_string().parse(), Ok(key.public()));
         assert_eq!(key.public().id().to_string().parse(), Ok(key.public().id()));
@@ -202,15 +203,15 @@ mod tests {
 
     #[test]
     fn f43_a_broken_key_file_is_refused_without_a_byte_of_it() {
-        let pem = SigningKey::generate().to_pem();
-        let body = pem.lines().nth(1).unwrap();
-        for broken in
-            [body.to_owned(), pem.replace('\n', ""), pem.replace("PRIVATE", "EC PRIVATE"), pem.replace(body, &body[4..])]
-        {
-            let error = SigningKey::from_pem(&broken).unwrap_err();
-            assert!(!error.to_string().contains(&body[..8]) && !format!("{error:?}").contains(&body[..8]));
+        let der = der(&SigningKey::generate());
+        for broken in [&der[1..], &der[..der.len() - 1], &[], &[0x30, 0x2e]] {
+            assert_eq!(SigningKey::from_pkcs8(broken).unwrap_err(), KeyError::Private);
         }
-        assert!(!format!("{:?}", SigningKey::from_pem(&pem).unwrap()).contains(&body[..8]));
+        let shown = format!("{:?}", SigningKey::from_pkcs8(&der).unwrap());
+        assert!(
+            !shown.contains(&hex::encode(&der[16..20])) && !shown.contains(&STANDARD.encode(&der[16..])[..8]),
+            "{shown}"
+        );
         assert!("ed25519:AAAA".parse::<PublicKey>().is_err() && "rsa:AAAA".parse::<PublicKey>().is_err());
     }
 }

@@ -193,7 +193,7 @@ impl Fold {
             self.rows.put_index(id, &row.entry)?;
             self.rows.put_directory_keys(id, row)?;
             let brought = brought.filter(|_| row.certificates.contains(&position));
-            return brought.map_or(Ok(()), |brought| self.rows.put_certificate(id, position, &brought));
+            return brought.map_or(Ok(()), |brought| self.rows.complete_certificate(id, position, &brought));
         }
         let entry = evolve_device(old.as_ref().map(|row| row.entry.clone()), event, &self.configuration, record.time);
         let brought = brought.as_ref().map(|brought| (position, brought));

@@ -57,12 +57,10 @@ pub(crate) struct PendingDevices<'a, D> {
     pub(crate) counts: &'a mut PendingCounts,
 }
 
-/// How many there are, what is pending included.
+/// How many devices live and how many certificates are retired, what is pending included.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PendingCounts {
-    /// Devices.
     live: u64,
-    /// Retired certificates.
     retired: u64,
 }
 

@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
+use rollcall_chassis::private_files::restrict_umask;
 
 use crate::{
     operator::{
@@ -60,6 +61,13 @@ enum Command {
     Version,
 }
 
+impl Command {
+    /// Whether it keeps data that is its owner's alone.
+    const fn is_service(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Connector(_) | Self::Registrar(_) | Self::Api(_))
+    }
+}
+
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
     /// The file
@@ -76,6 +84,9 @@ struct ConfigFile {
 /// Whatever stopped it, with its causes.
 #[expect(clippy::print_stdout, reason = "data goes to standard output")]
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.command.is_service() {
+        restrict_umask();
+    }
     match arguments.command {
         Command::Up(arguments) => runtime()?.block_on(up::run(*arguments))?,
         Command::Connector(file) => {

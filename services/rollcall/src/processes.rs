@@ -3,27 +3,31 @@
 pub(crate) mod backbone;
 pub(crate) mod config;
 pub(crate) mod dependencies;
+pub(crate) mod first_sign_in;
 pub(crate) mod log_keys;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use rollcall_api::FirstAdministrator;
-use rollcall_chassis::{shutdown, telemetry};
+use rollcall_chassis::{private_files::make_data_folder, shutdown, telemetry};
 use rollcall_projection::admission::StoreConfig as Views;
-use secrecy::ExposeSecret as _;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use backbone::Streams;
+use backbone::{Streams, retry_seed};
 use config::{ApiProcess, ConnectorProcess, RegistrarProcess};
-use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts, retry_seed};
+use dependencies::{api_parts, connect_dependencies, connector_parts, registrar_parts};
+
+/// What processes make in their data folders.
+pub(crate) const OWN_FOLDERS: [&str; 6] = ["api", "ca", "demo", "log", "tls", "views"];
 
 /// Runs a connector until it is told to stop.
 ///
 /// # Errors
 /// Configuration, broker, views or listener that cannot be used.
 pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
+    make_data_folder(&config.data, &OWN_FOLDERS)?;
     let telemetry = telemetry::start("rollcall-connector", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());
@@ -45,6 +49,7 @@ pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
 /// # Errors
 /// Configuration, broker or views that cannot be used.
 pub(crate) async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
+    make_data_folder(&config.data, &OWN_FOLDERS)?;
     let telemetry = telemetry::start("rollcall-registrar", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (key, keys) = config.log.read()?;
@@ -58,11 +63,12 @@ pub(crate) async fn registrar(config: RegistrarProcess) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs an API until it is told to stop. What the first administrator needs is printed once, on standard output.
+/// Runs an API until it is told to stop. Standard output says where what the first administrator needs is.
 ///
 /// # Errors
 /// Configuration, broker, views, certificate or listener that cannot be used.
 pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
+    make_data_folder(&config.data, &OWN_FOLDERS)?;
     let telemetry = telemetry::start("rollcall-api", &config.telemetry)?;
     let shutdown = shutdown::on_signal()?;
     let (folder, keys) = (config.data.join("views"), config.log.keys());
@@ -73,33 +79,36 @@ pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
         Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: true, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-api", Streams::Expect, views, &shutdown).await?;
     let (first_administrator, created) = oneshot::channel();
-    // It ends with the API, which holds the sender; a password that was made is printed also if the process stops.
-    let printing = async move {
+    // It ends with the API, which holds the sender; a password that was made is kept also if the process stops.
+    let data = config.data.clone();
+    let keeping = async move {
         if let Ok(first_administrator) = created.await {
-            print_first_administrator(&first_administrator);
+            keep_first_administrator(&data, &first_administrator);
         }
     };
     let parts = api_parts(&dependencies, announce_bound(), first_administrator, None);
-    let (outcome, ()) = tokio::join!(rollcall_api::run(config.api, parts, shutdown.clone()), printing);
+    let (outcome, ()) = tokio::join!(rollcall_api::run(config.api, parts, shutdown.clone()), keeping);
     dependencies.store.close().await;
     finish(shutdown, telemetry).await;
     outcome.context("the API stopped")
 }
 
-/// Prints the credentials if this process made the administrator: the password cannot be read again later.
-#[expect(
-    clippy::print_stdout,
-    reason = "what the first administrator needs is data for the program that started the process"
-)]
-fn print_first_administrator(first_administrator: &FirstAdministrator) {
-    if let Some(password) = &first_administrator.password {
-        println!("first administrator: {} with password {}", first_administrator.operator, password.expose_secret());
-        println!(
-            "its access key: {} with secret {}",
-            first_administrator.access_key,
-            first_administrator.secret_key.expose_secret()
-        );
-        println!("its project_id: {}", first_administrator.project_id);
+/// Writes the credentials down if this process made the administrator: the password cannot be read again later. Only where they
+/// are is printed.
+#[expect(clippy::print_stdout, reason = "where the file is, is data for the program that started the process")]
+fn keep_first_administrator(data: &Path, first_administrator: &FirstAdministrator) {
+    match first_sign_in::write(data, first_administrator) {
+        Ok(Some(file)) => {
+            println!("first administrator: {}, password and access key in {}", first_administrator.operator, file.display());
+        }
+        Ok(None) => {}
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::error!(
+                error,
+                "the first administrator's password is lost: make room and start on an empty fleet, or sign with their access key"
+            );
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::SystemEntropy,
     keys::PlatformCa,
+    private_files::make_data_folder,
     shutdown,
     telemetry::{self, TelemetryConfig},
 };
@@ -116,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::Result<()> {
     // Before anything else: without a handler, SIGHUP ends the process.
     let hangup = signal(SignalKind::hangup())?;
-    std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
+    make_data_folder(&arguments.data, &processes::OWN_FOLDERS).context("cannot make the data folder")?;
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
     // A file with faults stops everything before anything is touched.
     let document = read_fleet_file(arguments)?;
@@ -193,14 +194,14 @@ async fn serve_on(
     ready::until_served(dependencies, &mut connector, shutdown).await?;
     let Some(first_administrator) = shutdown.run_until_cancelled(&mut api.first_administrator).await else { return Ok(()) };
     // An API whose first administrator has been removed sends nothing.
-    let described = ready::api(&api.address, &server_ca_file, first_administrator.ok());
+    let described = ready::api(arguments, &api.address, &server_ca_file, first_administrator.ok())?;
     let announce = || {
         let announcement =
             ready::announcement(arguments, dependencies, address, &server_ca_file, &described, demo, shutdown)?;
         announcement.write(&arguments.data)?;
         anyhow::Ok(announcement)
     };
-    ready::print(arguments.output, &announce()?, described.first_password.as_deref())?;
+    ready::print(arguments.output, &announce()?)?;
     reapply_on_hangup(arguments, fleet_file_client, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;

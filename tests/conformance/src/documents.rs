@@ -3,15 +3,16 @@
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use rollcall_domain::{
-    ids::{DeviceId, InstanceId},
+    ids::{ConnectorId, DeviceId, InstanceId},
     limits::DEVICE_ID_CHARS_MAX,
+    session::Session,
 };
 use rollcall_log::{
     BackboneError,
     documents::{CursorName, DOCUMENT_BYTES_MAX, Document, DocumentKey, Documents, PutError, Revision},
 };
 
-use super::{Failure, UnderTest, ensure};
+use super::{Failure, UnderTest, ensure, soon};
 
 fn device(name: &str) -> Result<DeviceId, Failure> {
     DeviceId::parse(name).map_err(|error| Failure(error.to_string()))
@@ -197,4 +198,54 @@ pub async fn what_is_too_large_is_not_put(under_test: &UnderTest) -> Result<(), 
     let wanted = Document { revision, body: large(DOCUMENT_BYTES_MAX) };
     ensure!(found == Some(wanted), "a body of {DOCUMENT_BYTES_MAX} bytes comes back as it was");
     Ok(())
+}
+
+/// Sessions and wills are listed, more than any page holds, and nothing else, nothing that was deleted and nothing of another
+/// instance; each with the revision that replaces it.
+pub async fn sessions_and_wills_are_listed(under_test: &UnderTest) -> Result<(), Failure> {
+    const SESSIONS: usize = 300;
+    let (documents, instance) = open(under_test, "listed").await?;
+    let other = under_test.instance("listed-other")?;
+    documents.open_sessions(&instance).await?;
+    documents.open_sessions(&other).await?;
+    ensure!(list(documents, &instance).await?.is_empty(), "nothing is listed where there is nothing");
+    let will = |name: &str, number: u64| -> Result<DocumentKey, Failure> {
+        let connector = ConnectorId::parse("c-1").map_err(|error| Failure(error.to_string()))?;
+        Ok(DocumentKey::Will(device(name)?, Session { connector, number }))
+    };
+    documents.put(&instance, &shadow("d1")?, Revision::NONE, "shadow".into()).await?;
+    documents.put(&instance, &DocumentKey::Messages(device("d1")?), Revision::NONE, "queue".into()).await?;
+    documents.put(&other, &DocumentKey::Session(device("d1")?), Revision::NONE, "elsewhere".into()).await?;
+    let gone = documents.put(&instance, &will("d1", 1)?, Revision::NONE, "gone".into()).await?;
+    documents.delete(&instance, &will("d1", 1)?, gone).await?;
+    let mut keys = vec![will("d1", 2)?, will("d1", 10)?, will("d-2_x", u64::MAX)?];
+    for number in 0..SESSIONS {
+        keys.push(DocumentKey::Session(device(&format!("d{number}"))?));
+    }
+    let within = &instance;
+    let put = |key: DocumentKey| async move {
+        let body = Bytes::from(format!("{key:?}"));
+        let revision = documents.put(within, &key, Revision::NONE, body.clone()).await?;
+        Ok::<_, Failure>((key, Document { revision, body }))
+    };
+    let mut expected = try_join_all(keys.into_iter().map(put)).await?;
+    let (key, document) = &mut expected[0];
+    *document =
+        Document { revision: documents.put(&instance, key, document.revision, "new".into()).await?, body: "new".into() };
+    expected.sort_by(|one, other| one.0.cmp(&other.0));
+    let found = list(documents, &instance).await?;
+    ensure!(found == expected, "{} documents are listed as they were put, not {found:?}", expected.len());
+    let (key, document) = &expected[0];
+    documents.put(&instance, key, document.revision, "over".into()).await?;
+    Ok(())
+}
+
+/// What is listed, sorted by key.
+async fn list(documents: &dyn Documents, instance: &InstanceId) -> Result<Vec<(DocumentKey, Document)>, Failure> {
+    let (mut listed, mut found) = (documents.sessions(instance).await?, Vec::new());
+    while let Some(next) = soon("the end of the list", listed.recv()).await? {
+        found.push(next?);
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(found)
 }

@@ -136,12 +136,13 @@ macro_rules! conformance_tests {
                 following_starts_after_a_position_or_now, what_is_too_large_is_not_published,
                 messages_of_instances_are_isolated, the_latest_are_read_back_page_by_page,
                 a_quiet_device_is_found_behind_busy_ones, a_page_of_large_messages_is_shorter,
-                devices_are_followed_apart, what_is_kept_is_known;
+                devices_are_followed_apart, what_is_kept_is_known, a_replay_ends_where_the_next_begins;
             presence: changes_are_seen_in_order, the_newer_session_stays, an_end_is_the_end_of_earlier_sessions_too, watchers_agree_on_the_order,
                 a_silent_connector_loses_its_devices, a_heartbeat_keeps_a_connector, a_lost_connector_announces_again,
                 connectors_tell_how_they_are, presence_of_instances_is_isolated;
             documents: a_document_is_written_over_what_was_read, one_of_two_writers_wins,
-                many_documents_are_written_at_once, keys_and_instances_are_told_apart, what_is_too_large_is_not_put;
+                many_documents_are_written_at_once, keys_and_instances_are_told_apart, what_is_too_large_is_not_put,
+                sessions_and_wills_are_listed;
             heartbeat: a_follower_is_told_the_last_of_each_source, followers_are_told_what_comes;
         }
     };

@@ -8,8 +8,8 @@ use rollcall_domain::ids::{DeviceId, InstanceId, SpaceId};
 use rollcall_log::{
     BackboneError,
     messages::{
-        DeviceMessage, LATEST_BYTES_MAX, LATEST_MAX, Lane, MessageCursor, MessagePosition, MessageProperties, MessagesOf,
-        PAYLOAD_BYTES_MAX, PUBLISHED_TOGETHER_MAX, StoredMessage, Unstored,
+        DeviceMessage, DeviceMessages, LATEST_BYTES_MAX, LATEST_MAX, Lane, MessageCursor, MessagePosition,
+        MessageProperties, MessagesOf, PAYLOAD_BYTES_MAX, PUBLISHED_TOGETHER_MAX, Replayed, StoredMessage, Unstored,
     },
 };
 use tokio::sync::mpsc;
@@ -245,6 +245,66 @@ pub async fn messages_of_instances_are_isolated(under_test: &UnderTest) -> Resul
         expect(follower, expected).await?;
         nothing("after the instance's only message", follower)?;
     }
+    Ok(())
+}
+
+/// What a replay hands over: payloads, then the cursor of its end.
+async fn replayed(
+    messages: &dyn DeviceMessages,
+    instance: &InstanceId,
+    of: &MessagesOf,
+    after: MessageCursor,
+) -> Result<(Vec<Bytes>, MessageCursor), Failure> {
+    let lanes = &[Lane::Peer];
+    let (mut replay, mut payloads) = (messages.replay(instance, lanes, of, after).await?, Vec::new());
+    loop {
+        match next("the end of the replay", &mut replay).await?? {
+            Replayed::Message(stored) => payloads.push(stored.message.payload),
+            Replayed::End(cursor) => {
+                ensure!(replay.recv().await.is_none(), "the end is the last that a replay hands over");
+                return Ok((payloads, cursor));
+            }
+        }
+    }
+}
+
+/// A replay hands over what of its lanes was stored after a cursor, once, and ends; the next goes on from its end. So it
+/// does from the end of all, where a reader starts that wants nothing that is there.
+pub async fn a_replay_ends_where_the_next_begins(under_test: &UnderTest) -> Result<(), Failure> {
+    const MESSAGES: usize = 700;
+    let (instance, other) = (open(under_test, "replay").await?, open(under_test, "replay-other").await?);
+    let messages = &*under_test.backbone.messages;
+    let all = MessagesOf::Instance;
+    let beginning = messages.end(&instance).await?;
+    let (found, end) = replayed(messages, &instance, &all, beginning).await?;
+    ensure!(found.is_empty() && end.covers(&beginning), "nothing is there, not {found:?}");
+    let wanted: Vec<Bytes> = (0..MESSAGES).map(|number| Bytes::from(number.to_string())).collect();
+    let mut positions = Vec::new();
+    for payload in &wanted {
+        positions.push(messages.publish(&instance, message(Lane::Peer, "device-1", payload.clone())?).await?);
+        messages.publish(&instance, message(Lane::Uplink, "device-1", "up")?).await?;
+    }
+    messages.publish(&other, message(Lane::Peer, "device-1", "elsewhere")?).await?;
+    let (found, end) = replayed(messages, &instance, &all, beginning).await?;
+    ensure!(found == wanted, "all {MESSAGES} are handed over once and in order, not {found:?}");
+    let (again, _) = replayed(messages, &instance, &all, positions[2].into()).await?;
+    ensure!(again == wanted[3..], "those after a position are handed over, not {again:?}");
+    let of_space = |name: &str| -> Result<MessagesOf, Failure> {
+        let space = SpaceId::parse(name).map_err(|error| Failure(error.to_string()))?;
+        Ok(MessagesOf::Spaces([space].into()))
+    };
+    let (same, _) = replayed(messages, &instance, &of_space("space-1")?, beginning).await?;
+    ensure!(same == wanted, "all are of this resource space, not {same:?}");
+    let (none, other_end) = replayed(messages, &instance, &of_space("space-2")?, beginning).await?;
+    ensure!(none.is_empty() && other_end.covers(&positions[MESSAGES - 1].into()), "none is of another, not {none:?}");
+    let mut unread = end;
+    unread.step_back(positions[MESSAGES - 2]);
+    let (last, _) = replayed(messages, &instance, &all, unread).await?;
+    ensure!(last == wanted[MESSAGES - 2..], "a cursor that steps back is before what was not read, not {last:?}");
+    ensure!(messages.end(&instance).await?.covers(&positions[MESSAGES - 1].into()), "the end is after all");
+    messages.publish(&instance, message(Lane::Peer, "device-1", "later")?).await?;
+    let (found, _) = replayed(messages, &instance, &all, end).await?;
+    ensure!(found == ["later"], "the next goes on from the end, not {found:?}");
     Ok(())
 }
 

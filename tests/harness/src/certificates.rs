@@ -23,6 +23,14 @@ impl Pair {
     pub fn at(folder: &Path, name: &str) -> Self {
         Self { certificate: folder.join(format!("{name}.crt")), key: folder.join(format!("{name}.key")) }
     }
+
+    /// Writes the key so that it is taken: for its owner alone.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_key(&self, pem: &str) {
+        rollcall_chassis::secret_file::replace(&self.key, pem).expect("written");
+    }
 }
 
 /// Which kind of key openssl makes.
@@ -148,7 +156,7 @@ impl Authority {
             pem += &read(intermediate);
         }
         std::fs::write(&pair.certificate, pem).expect("written");
-        std::fs::write(&pair.key, key.serialize_pem()).expect("written");
+        pair.write_key(&key.serialize_pem());
         pair
     }
 

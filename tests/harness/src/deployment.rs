@@ -250,7 +250,7 @@ impl Deployment {
         self.registrar = Some(Process::start("registrar", &mut command, self.folder()));
     }
 
-    /// Starts an API; returns what `up.json` would say of it, from what the first start prints.
+    /// Starts an API; returns what `up.json` would say of it, from what the first start prints and writes down.
     ///
     /// # Panics
     /// When it does not come up, or is not the first.
@@ -259,18 +259,21 @@ impl Deployment {
         let announced = wait::until("the API to make its first administrator", || {
             process.assert_running();
             let output = process.output();
-            let word = |before: &str, after: char| {
+            let word = |before: &str| {
                 let (_, rest) = output.split_once(before)?;
-                rest.split([after, '\n']).next().map(str::to_owned)
+                rest.lines().next().map(str::to_owned)
             };
-            let address = word("listening on ", '\n');
-            let key = (word("its access key: ", ' '), word(" with secret ", '\n'), word("its project_id: ", '\n'));
-            match (address, key) {
-                (Some(address), (Some(access_key), Some(secret_key), Some(project_id))) => {
+            match (word("listening on "), word("password and access key in ")) {
+                (Some(address), Some(file)) => {
                     let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+                    let first: Value = serde_json::from_slice(&std::fs::read(file).expect("the file")).expect("JSON");
+                    for secret in ["password", "secret_key"] {
+                        assert!(!output.contains(first[secret].as_str().expect("a secret")), "printed: {output}");
+                    }
                     Ok(json!({
                         "url": format!("https://localhost:{port}"), "address": address, "ca_file": self.server_ca,
-                        "project_id": project_id, "access_key": access_key, "secret_key": secret_key,
+                        "project_id": first["project_id"], "access_key": first["access_key"],
+                        "secret_key": first["secret_key"],
                     }))
                 }
                 _ => Err(format!("{output}{}", process.errors())),

@@ -68,8 +68,9 @@ impl Operator {
     /// When there is no key in `file`.
     #[must_use]
     pub fn with_command_key(mut self, file: &Path) -> Self {
-        let pem = std::fs::read_to_string(file).expect("the command key");
-        self.command_key = Some(SigningKey::from_pem(&pem).expect("a command key"));
+        let pem = std::fs::read(file).expect("the command key");
+        let key = rollcall_chassis::pem::private_key(&pem).expect("a private key");
+        self.command_key = Some(SigningKey::from_pkcs8(key.secret_der()).expect("a command key"));
         self
     }
 

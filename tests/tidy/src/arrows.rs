@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::repository::{assert_none, root};
 
 /// Internal arrows. A crate that is not listed is a crate of tests and may name all of them.
-const INTERNAL: [(&str, &[&str]); 15] = [
+const INTERNAL: [(&str, &[&str]); 16] = [
     ("rollcall-schemas", &[]),
     ("rollcall-domain", &[]),
     ("rollcall-chassis", &[]),
@@ -18,6 +18,7 @@ const INTERNAL: [(&str, &[&str]); 15] = [
     ("rollcall-log-memory", &["rollcall-domain", "rollcall-log", "rollcall-log-embedded"]),
     ("rollcall-projection", &["rollcall-domain", "rollcall-log"]),
     ("rollcall-device-model", &["rollcall-domain"]),
+    ("rollcall-request-signing", &[]),
     ("rollcall-search-language", &[]),
     (
         "rollcall-devices",
@@ -35,6 +36,7 @@ const INTERNAL: [(&str, &[&str]); 15] = [
             "rollcall-projection",
             "rollcall-device-model",
             "rollcall-devices",
+            "rollcall-request-signing",
             "rollcall-search-language",
         ],
     ),
@@ -50,6 +52,7 @@ const INTERNAL: [(&str, &[&str]); 15] = [
             "rollcall-projection",
             "rollcall-registrar",
             "rollcall-connector",
+            "rollcall-request-signing",
             "rollcall-api",
         ],
     ),

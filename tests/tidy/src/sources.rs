@@ -125,6 +125,23 @@ fn nothing_panics_on_a_value_that_may_be_absent() {
     assert_none(&findings, "return an error, or `.expect(\"the invariant\")` where it is one");
 }
 
+/// A parser's error holds the line that it stopped at, which may be a private key: one file calls it and drops the error.
+#[test]
+fn f43_pem_is_parsed_in_one_place() {
+    let mut findings = Vec::new();
+    for source in rust().iter().filter(|source| source.path.starts_with("services/") && !is_test(&source.path)) {
+        if source.path.starts_with("services/chassis/src/pem") {
+            continue;
+        }
+        for (line, text) in without_tests(&source.text) {
+            if ["PemObject", "::from_pem", "from_ca_cert_pem"].iter().any(|parser| text.contains(parser)) {
+                findings.push(format!("{}:{line}: {}", source.path, text.trim()));
+            }
+        }
+    }
+    assert_none(&findings, "read certificates and keys with `rollcall_chassis::pem`");
+}
+
 #[test]
 fn a_suppressed_lint_says_why() {
     let (allow, expect) = (["#[al", "low("].concat(), ["#[exp", "ect("].concat());

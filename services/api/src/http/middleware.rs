@@ -1,13 +1,14 @@
 //! Middleware around every request: its id, its span, its metrics, and an answer even where a handler panicked.
 //!
-//! Does not authenticate. Invariant: every answer carries `X-Request-Id`, and every error is JSON in the service's shape.
+//! Does not authenticate. Invariants: every answer carries `X-Request-Id` and what keeps browsers from caching, framing or
+//! running it; every error is JSON in the service's shape.
 
 use std::{any::Any, sync::Arc};
 
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Response, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     middleware::Next,
     response::IntoResponse as _,
 };
@@ -21,6 +22,11 @@ use crate::{
 /// Names a request in its answer, so that people find it in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The policy of an answer that is data.
+const NOTHING_ALLOWED: &str = "default-src 'none'; frame-ancestors 'none'";
+/// How long browsers ask for HTTPS only.
+const ONE_YEAR: &str = "max-age=31536000";
+
 /// The outermost middleware.
 pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response<Body> {
     let number = api.entropy.uuid_v4().simple().to_string();
@@ -32,9 +38,7 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
     if let Ok(number) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(REQUEST_ID, number);
     }
-    // An answer holds what is true now: no cache may keep it.
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    guard(response.headers_mut(), api.config.plain_http);
     let status = response.status();
     metrics().answered(&method, &route, status.as_u16(), started.elapsed().as_secs_f64() * 1000.0);
     if let Some(code) = response.extensions().get::<Code>() {
@@ -48,6 +52,18 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
         }
     });
     response
+}
+
+/// Tells browsers what they may do with an answer. A page that runs something has a policy of its own.
+fn guard(headers: &mut HeaderMap, plain_http: bool) {
+    // An answer holds what is true now: no cache may keep it.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING_ALLOWED));
+    // RFC 6797 section 7.2: not over plain HTTP.
+    if !plain_http {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONE_YEAR));
+    }
 }
 
 /// Gives an error of the framework the body that every other error has.
@@ -76,4 +92,22 @@ pub(crate) async fn no_such_operation(request: Request) -> ApiError {
 /// The answer where the path does not have the method.
 pub(crate) async fn no_such_method(request: Request) -> ApiError {
     ApiError::new(Code::MethodNotAllowed, format!("this path has no method {}", request.method()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_told_to_stay_with_https_where_it_is_served() {
+        let guarded = |plain_http| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("a page's own"));
+            guard(&mut headers, plain_http);
+            headers
+        };
+        assert_eq!(guarded(false)["strict-transport-security"], "max-age=31536000");
+        assert!(!guarded(true).contains_key("strict-transport-security"));
+        assert_eq!(guarded(true)["content-security-policy"], "a page's own");
+    }
 }

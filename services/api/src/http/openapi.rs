@@ -11,7 +11,9 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -25,6 +27,9 @@ use super::{
     errors::ERRORS,
     route::{SIGNATURE, TOKEN, operations},
 };
+
+/// The page that shows the document.
+const PAGE: &str = include_str!("openapi/page.html");
 
 /// The document as it is committed and served.
 pub(super) fn to_json(document: &Value) -> String {
@@ -81,7 +86,21 @@ fn is_of(content: &RefOr<Content>, schemas: &BTreeSet<String>) -> bool {
 pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: &Value) -> Router<S> {
     let json = Bytes::from(to_json(document));
     let document = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response());
-    Router::new()
-        .route("/openapi.json", get(document))
-        .route("/docs", get(|| async { Html(include_str!("openapi/page.html")) }))
+    let policy = policy_of(PAGE);
+    let page = move || std::future::ready(([(header::CONTENT_SECURITY_POLICY, policy.clone())], Html(PAGE)));
+    Router::new().route("/openapi.json", get(document)).route("/docs", get(page))
+}
+
+/// Lets a page run what it was written with, and ask this server.
+fn policy_of(page: &str) -> String {
+    let hash = |element: &str| {
+        let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+        let content = page.split_once(&begin).and_then(|(_, rest)| rest.split_once(&end)).map_or("", |(content, _)| content);
+        STANDARD.encode(Sha256::digest(content))
+    };
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash("script"),
+        hash("style")
+    )
 }

@@ -4,6 +4,7 @@
 //! id. Invariant: a list read to its end by markers holds each thing once, whatever is added meanwhile.
 
 use rollcall_domain::{ids::Position, time::Timestamp};
+use rollcall_projection::directory::CertificateId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
@@ -108,6 +109,16 @@ pub(crate) fn position_of(marker: &str) -> Option<Position> {
     Some(Position(u64::try_from(value).unwrap_or(u64::MAX)))
 }
 
+/// A certificate's id as the API gives it, which has the form of a marker.
+pub(crate) fn certificate_text(id: &CertificateId) -> String {
+    hex::encode(id.to_bytes())
+}
+
+/// The id that [`certificate_text`] gave, in either case.
+pub(crate) fn certificate_of(text: &str) -> Option<CertificateId> {
+    CertificateId::from_bytes(&hex::decode(text).ok()?)
+}
+
 /// The key that a thing of the configuration is listed by: its id if that is 24 hex digits, else one of its own.
 pub(crate) fn list_key(id: &str, created_at: Timestamp) -> String {
     if is_marker(id) {
@@ -151,6 +162,16 @@ mod tests {
         assert_eq!(position_of(&"f".repeat(24)), Some(Position(u64::MAX)), "before everything");
         for text in ["", "ab12", "+0000000000000000000ab12", "00000000000000000000ab1g", "é0000000000000000000ab1"] {
             assert_eq!(position_of(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_of_certificates_are_read_as_they_are_shown() {
+        let id = CertificateId::of(Position(0x1F), &[0xC0; 32]);
+        assert_eq!(certificate_text(&id), "000000000000001fc0c0c0c0");
+        assert_eq!(certificate_of(&certificate_text(&id).to_uppercase()), Some(id));
+        for text in ["", "ab12", "+0000000000000000000ab12", "00000000000000000000ab1g", "é0000000000000000000ab1"] {
+            assert_eq!(certificate_of(text), None, "{text:?}");
         }
     }
 

@@ -1,10 +1,11 @@
 //! Certificates as people send and read them: PEM (RFC 7468) on one side, DER on the other.
 //!
-//! Does not check certificates. Invariant: an error never repeats what was sent: it may be a private key.
+//! Does not check certificates; [`rollcall_chassis::pem`] reads them. Invariant: an error never repeats what was sent: it may be
+//! a private key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rollcall_chassis::pem::{self, PemError};
 use rollcall_domain::limits;
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::http::{codes::Code, error::ApiError};
 
@@ -16,12 +17,9 @@ const LINE_CHARS: usize = 64;
 /// # Errors
 /// [`Code::InvalidCertificate`] for none, several, or a private key.
 pub(crate) fn one(field: &str, text: &str) -> Result<Box<[u8]>, ApiError> {
-    let mut found = certificates(field, text)?;
-    match (found.pop(), found.len()) {
-        (Some(only), 0) => Ok(only),
-        (Some(_), others) => Err(refused(field, &format!("holds {} certificates: send exactly one", others + 1))),
-        (None, _) => Err(refused(field, "holds no certificate: send one as PEM, from -----BEGIN CERTIFICATE----- on")),
-    }
+    holds_no_key(field, text)?;
+    let found = pem::certificate(text.as_bytes()).map_err(|fault| unreadable(field, fault))?;
+    Ok(found.as_ref().into())
 }
 
 /// The certificates that a text holds, the device's own first, as DER. `field` is named in the error.
@@ -29,12 +27,12 @@ pub(crate) fn one(field: &str, text: &str) -> Result<Box<[u8]>, ApiError> {
 /// # Errors
 /// [`Code::InvalidCertificate`] for none, too many, or a private key.
 pub(crate) fn chain(field: &str, text: &str) -> Result<Vec<Box<[u8]>>, ApiError> {
-    let found = certificates(field, text)?;
+    holds_no_key(field, text)?;
+    let found = pem::certificates(text.as_bytes()).map_err(|fault| unreadable(field, fault))?;
     let max = limits::CHAIN_CERTIFICATES_MAX;
     match found.len() {
-        0 => Err(refused(field, "holds no certificate: send the device's own as PEM, then those that issued it, if any")),
         many if many > max => Err(refused(field, &format!("holds {many} certificates: at most {max} are accepted"))),
-        _ => Ok(found),
+        _ => Ok(found.iter().map(|certificate| certificate.as_ref().into()).collect()),
     }
 }
 
@@ -57,14 +55,16 @@ pub(crate) fn write(der: &[u8]) -> String {
     text
 }
 
-fn certificates(field: &str, text: &str) -> Result<Vec<Box<[u8]>>, ApiError> {
-    // Also kinds of key that the reader below does not know, such as encrypted ones.
+fn holds_no_key(field: &str, text: &str) -> Result<(), ApiError> {
+    // Also beside a certificate, and kinds of key that the reader does not know.
     if text.contains("PRIVATE KEY") {
         return Err(refused(field, "holds a private key: send certificates only, and take that key for known to others"));
     }
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    let read = read.map_err(|_| refused(field, "is not well-formed PEM: a line is damaged, or an END line is missing"))?;
-    Ok(read.iter().map(|certificate| certificate.as_ref().into()).collect())
+    Ok(())
+}
+
+fn unreadable(field: &str, fault: PemError) -> ApiError {
+    refused(field, &format!("holds no certificate that can be read: {fault}"))
 }
 
 fn refused(field: &str, rule: &str) -> ApiError {
@@ -94,13 +94,14 @@ mod tests {
             assert_eq!(error.code, Code::InvalidCertificate);
             assert!(error.message.contains(what), "{}", error.message);
         };
-        refused(one("content", "").map(drop), "no certificate");
-        refused(one("content", "hello").map(drop), "no certificate");
-        refused(one("content", &certificate.repeat(2)).map(drop), "2 certificates");
-        refused(one("content", &certificate[..40]).map(drop), "not well-formed");
+        refused(one("content", "").map(drop), "line 1: it is empty");
+        refused(one("content", "hello").map(drop), "line 1: it is not PEM");
+        refused(one("content", &certificate.repeat(2)).map(drop), "line 4: a second certificate");
+        refused(one("content", &certificate[..32]).map(drop), "line 1: what begins here has no");
+        refused(one("content", &certificate.replace('\n', "\\n")).map(drop), "line 1: its line breaks are written out");
         assert_eq!(chain("verify_content", &certificate.repeat(3)).unwrap().len(), 3);
         refused(chain("verify_content", &certificate.repeat(7)).map(drop), "at most 6");
-        refused(chain("verify_content", " ").map(drop), "no certificate");
+        refused(chain("verify_content", " ").map(drop), "it is empty");
     }
 
     #[test]

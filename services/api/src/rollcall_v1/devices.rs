@@ -76,7 +76,7 @@ async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<
     }
     let cursor = search.cursor.filter(|cursor| !cursor.is_empty()).map(|text| {
         let refused = || ApiError::new(Code::PageOutOfRange, "cursor: give what the page before came with");
-        Cursor::parse(&text).ok_or_else(refused)
+        hex::decode(text).map(Cursor::from).map_err(|_| refused())
     });
     let cursor = cursor.transpose()?;
     let field = match search.by.unwrap_or_default() {
@@ -89,7 +89,7 @@ async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<
         let found = instance.view.find(&prefix, field, spaces.as_ref(), cursor.as_ref(), limit)?;
         let configuration = instance.configuration();
         let devices = found.devices.iter().map(|listed| DeviceSummary::of(instance, &configuration, &listed.device));
-        Some(Matches { devices: devices.collect(), cursor: found.next.map(|next| next.to_string()) })
+        Some(Matches { devices: devices.collect(), cursor: found.next.map(|next| hex::encode(next.as_bytes())) })
     });
     found.await.map(Json)
 }

@@ -1,28 +1,44 @@
-//! Whether this process is ready, for load balancers and administrators. Served without authentication, so it says little.
+//! Whether this process is ready: to everybody yes or no, to operators why not.
+//!
+//! Invariant: without credentials nothing is told but whether requests can be served: neither version nor names.
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
 use rollcall_domain::ids::InstanceId;
 use rollcall_projection::readiness::Unready;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::{http::route::Routes, state::Api};
+use crate::{
+    context::Caller,
+    http::{error::ApiError, route::Routes},
+    security::authenticate::authenticate_if_claimed,
+    state::Api,
+};
 
 /// How the process stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`; `starting` while something has not been read from its log once; `degraded` if something cannot be relied upon.
+    /// `ok`, or `unavailable` to callers without credentials. To others `starting` while something has not been read from its
+    /// log once; `degraded` if something cannot be relied upon.
     #[schema(example = "ok")]
     status: &'static str,
-    /// Which version runs.
-    version: &'static str,
-    /// What is known of the fleet: which instances, operators and access keys there are.
-    fleet: FleetHealth,
-    /// Every instance of the fleet, by id.
-    instances: Vec<InstanceHealth>,
+    /// Which version runs. With credentials only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+    /// What is known of the fleet: which instances, operators and access keys there are. With credentials only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<FleetHealth>,
+    /// Every instance that the caller may see, by id. With credentials only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instances: Option<Vec<InstanceHealth>>,
 }
 
 /// How what is known of the fleet stands.
@@ -54,21 +70,31 @@ pub(crate) fn routes() -> Routes {
     Routes::new().open(routes!(show))
 }
 
-/// Show whether the API is ready
+/// Show whether the API is ready; with credentials, also why it is not
 #[utoipa::path(get, path = "/rollcall/v1/health", tag = "Health", responses(
     (status = 200, body = Health, description = "Everything is ready"),
     (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
-async fn show(State(api): State<Arc<Api>>) -> impl IntoResponse {
+async fn show(State(api): State<Arc<Api>>, request: Request) -> Result<impl IntoResponse, ApiError> {
+    let caller = authenticate_if_claimed(&api, &request.into_parts().0)?;
     let fleet = of_fleet(&api);
-    let instances: Vec<InstanceHealth> = api.fleet().fleet.instances.keys().map(|id| of_instance(&api, id)).collect();
-    let reasons: Vec<_> = instances.iter().map(|instance| instance.reason).chain([fleet.reason]).flatten().collect();
+    let instances: Vec<_> = api.fleet().fleet.instances.keys().map(|id| (id.clone(), of_instance(&api, id))).collect();
+    let reasons: Vec<_> = instances.iter().map(|(_, instance)| instance.reason).chain([fleet.reason]).flatten().collect();
     let (code, status) = match (reasons.contains(&READING), reasons.is_empty()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
         (false, true) => (StatusCode::OK, "ok"),
     };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), fleet, instances }))
+    let Some(Caller { scope, .. }) = caller else {
+        let status = if code == StatusCode::OK { status } else { UNAVAILABLE };
+        return Ok((code, Json(Health { status, version: None, fleet: None, instances: None })));
+    };
+    let instances = instances.into_iter().filter(|(id, _)| scope.holds_instance(id)).map(|(_, health)| health).collect();
+    let version = Some(env!("CARGO_PKG_VERSION"));
+    Ok((code, Json(Health { status, version, fleet: Some(fleet), instances: Some(instances) })))
 }
+
+/// What callers without credentials are told of everything but `ok`.
+const UNAVAILABLE: &str = "unavailable";
 
 /// What is said of a log that has not been read to its end, and of an instance that is not served yet.
 const READING: &str = Unready::Reading.code();

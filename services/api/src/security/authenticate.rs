@@ -16,8 +16,8 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
+use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify};
 
-use super::signing::{Credentials, SignedRequest, SigningError, verify};
 use crate::{
     context::{Caller, Credential, INSTANCE_HEADER, Idempotency},
     http::{codes::Code, error::ApiError, route::Roles},
@@ -48,23 +48,25 @@ pub(crate) async fn authenticate(
         attempt(&api, fleet, credentials).check(api.now())?;
     }
     let body = read_body(&parts.headers, body, api.config.limits.body_bytes_max).await?;
-    let caller = match &claim {
-        Claim::Signed(credentials) => signed(&api, fleet, credentials, &parts, &body)?,
-        Claim::Token(token) => {
-            let (operator, claims) = api.access.of_token(fleet, token, api.now())?;
-            let (issued_ms, expires_ms) = (claims.issued_ms, claims.expires_ms);
-            Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms })
-        }
-    };
-    api.access.request_rate.check(&caller.operator).map_err(|wait| {
-        ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
-    })?;
+    let caller = prove(&api, fleet, &claim, &parts, &body)?;
     authorize(&mut parts, &caller, &roles).await?;
     let idempotency = Idempotency::of(&parts.headers, &request_identity(&parts, &caller, &body))?;
     drop(claim);
     parts.extensions.insert(caller);
     parts.extensions.insert(idempotency);
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// Who asks for something that is open to everybody and says more to operators; `None` for a request without credentials, and
+/// while nobody can be told from anybody else, since the fleet is still being read. The request has no body.
+pub(crate) fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<Option<Caller>, ApiError> {
+    if ![TOKEN_HEADER, header::AUTHORIZATION.as_str()].iter().any(|name| parts.headers.contains_key(*name)) {
+        return Ok(None);
+    }
+    let claim = Claim::of(&parts.headers)?;
+    let fleet = api.fleet();
+    let Ok(fleet) = caught_up(&fleet) else { return Ok(None) };
+    prove(api, fleet, &claim, parts, &[]).map(Some)
 }
 
 /// The credentials of a request, before they are verified.
@@ -94,6 +96,22 @@ impl Claim {
             ))),
         }
     }
+}
+
+/// The caller whose claim it is, if it is true, under the caller's rate.
+fn prove(api: &Api, fleet: &Fleet, claim: &Claim, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+    let caller = match claim {
+        Claim::Signed(credentials) => signed(api, fleet, credentials, parts, body)?,
+        Claim::Token(token) => {
+            let (operator, claims) = api.access.of_token(fleet, token, api.now())?;
+            let (issued_ms, expires_ms) = (claims.issued_ms, claims.expires_ms);
+            Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms })
+        }
+    };
+    api.access.request_rate.check(&caller.operator).map_err(|wait| {
+        ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
+    })?;
+    Ok(caller)
 }
 
 fn is_ours(authorization: &str) -> bool {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_chassis::{
     entropy::Entropy,
+    pem::{self, PemError},
     secret_file::{self, SecretFileError},
 };
 use rollcall_log::signing::{KeyError, SigningKey};
@@ -19,7 +20,13 @@ const FILE_BYTES_MAX: usize = 4096;
 pub enum CommandKeyError {
     #[error(transparent)]
     File(#[from] SecretFileError),
-    /// What it holds.
+    #[error("{file} holds no command key")]
+    Pem {
+        file: PathBuf,
+        #[source]
+        source: PemError,
+    },
+    /// A private key of another kind.
     #[error("{file} holds no command key")]
     Content {
         file: PathBuf,
@@ -45,10 +52,9 @@ pub fn read_or_make(file: &Path, entropy: &dyn Entropy) -> Result<SigningKey, Co
     parsed(file, &secret_file::read_or_make(file, FILE_BYTES_MAX, entropy, made)?)
 }
 
-fn parsed(file: &Path, pem: &[u8]) -> Result<SigningKey, CommandKeyError> {
-    let failed = |source| CommandKeyError::Content { file: file.to_owned(), source };
-    let pem = str::from_utf8(pem).map_err(|_| failed(KeyError::Private))?;
-    SigningKey::from_pem(pem).map_err(failed)
+fn parsed(file: &Path, text: &[u8]) -> Result<SigningKey, CommandKeyError> {
+    let key = pem::private_key(text).map_err(|source| CommandKeyError::Pem { file: file.to_owned(), source })?;
+    SigningKey::from_pkcs8(key.secret_der()).map_err(|source| CommandKeyError::Content { file: file.to_owned(), source })
 }
 
 #[cfg(test)]

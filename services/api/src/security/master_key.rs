@@ -12,10 +12,11 @@ use rollcall_chassis::{
     entropy::Entropy,
     secret_file::{self, SecretFileError},
 };
+use rollcall_request_signing::keyed_hash::code;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{keyed_hash::code, password::Pepper, randomness::bytes_32, token::TokenKey};
+use super::{password::Pepper, randomness::bytes_32, token::TokenKey};
 
 /// Length of the key, bytes.
 pub(crate) const KEY_BYTES: usize = 32;

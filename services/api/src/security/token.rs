@@ -5,10 +5,9 @@
 //! a token is believed before its code has been verified.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rollcall_request_signing::keyed_hash::{CODE_BYTES, code, is_code};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
-
-use super::keyed_hash::{CODE_BYTES, code, is_code};
 
 /// Longest name of an operator, bytes.
 pub(crate) const OPERATOR_BYTES_MAX: usize = 256;

@@ -9,7 +9,7 @@ use rollcall_domain::{
     ids::Fingerprint,
     registry::{Command, Device},
 };
-use rollcall_projection::directory::{CertificateFilter, CertificateId, CertificateQuery, ListedCertificate};
+use rollcall_projection::directory::{CertificateFilter, CertificateQuery, ListedCertificate};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         errors::Errors,
         extract::{Body, Query},
-        paging::{Page, PageQuery, PageRequest, marker_of},
+        paging::{self, Page, PageQuery, PageRequest, marker_of},
         pem,
         responses::NoContent,
         route::Routes,
@@ -137,7 +137,7 @@ pub(crate) struct PageBody {
 impl From<&ListedCertificate> for DeviceCertificate {
     fn from(listed: &ListedCertificate) -> Self {
         Self {
-            certificate_id: listed.id.to_string(),
+            certificate_id: paging::certificate_text(&listed.id),
             common_name: listed.common_name.to_string(),
             expiry_date: listed.not_after.map(times::basic),
             fingerprint: hex::encode(listed.sha256),
@@ -251,12 +251,12 @@ async fn found(
     let query = CertificateQuery {
         filter,
         spaces: context.caller.scope.spaces.clone(),
-        after: wanted.marker.as_deref().and_then(CertificateId::parse),
+        after: wanted.marker.as_deref().and_then(paging::certificate_of),
         offset: wanted.offset,
         limit: wanted.limit,
     };
     let found = context.instance.lookup(move |instance| instance.view.certificates(&query)).await?;
-    let marker = found.certificates.last().map(|listed| listed.id.to_string());
+    let marker = found.certificates.last().map(|listed| paging::certificate_text(&listed.id));
     Ok((found.certificates.iter().map(DeviceCertificate::from).collect(), Page { count: found.count, marker }))
 }
 
@@ -283,7 +283,7 @@ async fn shown(context: &InstanceContext, certificate_id: &str) -> Result<Device
 }
 
 async fn listed(context: &InstanceContext, certificate_id: &str) -> Result<ListedCertificate, ApiError> {
-    let id = CertificateId::parse(certificate_id).ok_or_else(|| not_found(certificate_id))?;
+    let id = paging::certificate_of(certificate_id).ok_or_else(|| not_found(certificate_id))?;
     let found = context.instance.lookup(move |instance| instance.view.certificate(&id)).await?;
     found.filter(|found| context.caller.scope.holds_space(&found.space)).ok_or_else(|| not_found(certificate_id))
 }

@@ -90,9 +90,9 @@ async fn what_is_no_ca_certificate_is_refused_and_a_key_never_repeated() {
     let cases = [
         ("", "holds no certificate"),
         ("hello", "holds no certificate"),
-        (&format!("{good}{good}"), "holds 2 certificates"),
+        (&format!("{good}{good}"), "a second certificate begins here, 2 in all"),
         (&format!("{good}{key}"), "holds a private key"),
-        (&good[..100], "not well-formed PEM"),
+        (&good[..100], "line 1: what begins here has no -----END line"),
         (&pem(b"not DER"), "cannot be read"),
         (&pem(&authority.device("leaf")), "CA:TRUE"),
     ];
@@ -173,7 +173,8 @@ async fn a_device_certificate_is_debugged_as_it_would_then_be_ruled_on() {
     assert_eq!((&other["outcome"], &other["rejection"]), (&json!("refuse"), &json!("certificate_mismatch")), "{other}");
 
     world.command("alpha", Command::DeleteDevice { device: id("truck_one") }).await;
-    assert_eq!(debug(&world, &der).await["rejection"], "device_deleted");
+    assert_eq!(debug(&world, &der).await["rejection"], "certificate_retired");
+    assert_eq!(debug(&world, &authority.device("one")).await["rejection"], "device_deleted");
     let strange = debug(&world, &Authority::root("Device CA").device("one")).await;
     assert_eq!((&strange["outcome"], &strange["rejection"]), (&json!("refuse"), &json!("chain_refused")));
     let last = strange["checks"].as_array().unwrap().last().unwrap().clone();

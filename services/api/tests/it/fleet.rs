@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::Method;
 use rollcall_api::{Config, Parts, run};
 use rollcall_chassis::entropy::CountingEntropy;
-use rollcall_domain::ids::{LogId, Position};
+use rollcall_domain::{
+    fleet::{Role, Scope},
+    ids::{LogId, Position},
+};
 use rollcall_log::{
     heartbeat::{Announcement, LogPosition, Source, shard_of},
     presence::{Beat, FleetBeat},
@@ -14,7 +18,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, eventually, id, within};
+use crate::{
+    client::Client,
+    world::{World, eventually, id, within},
+};
 
 const INSTANCES: &str = "/rollcall/v1/instances";
 
@@ -90,9 +97,18 @@ async fn connectors_say_how_far_behind_they_are() {
 }
 
 #[tokio::test]
-async fn health_tells_whether_every_instance_is_ready_and_nothing_else() {
+async fn health_tells_operators_whether_every_instance_is_ready_and_everybody_else_whether_all_are() {
     let world = World::with_alpha().await;
-    let health = world.nobody().get("/rollcall/v1/health").await.ok(200);
+    assert_eq!(world.nobody().get("/rollcall/v1/health").await.ok(200), json!({"status": "ok"}));
+    world
+        .nobody()
+        .send(Method::GET, "/rollcall/v1/health", None, &[("x-auth-token", "guessed")])
+        .await
+        .refused(403, "IOTDA.000004");
+    let elsewhere = Scope { instances: Some([id("beta")].into()), spaces: None };
+    let elsewhere = world.client(Role::Viewer, elsewhere).await.get("/rollcall/v1/health").await.ok(200);
+    assert_eq!(elsewhere["instances"], json!([]));
+    let health = world.viewer().await.get("/rollcall/v1/health").await.ok(200);
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         health,
@@ -117,7 +133,7 @@ async fn f38_a_fleet_that_differs_from_a_registrars_is_not_ready_and_the_reason_
     let logs = vec![LogPosition { log: LogId::Fleet, position, digest: [0; 32] }];
     let forked = Announcement { source, counter: u64::MAX / 2, logs };
     world.backbone.heartbeats.announce(&forked.source, forked.sign(&world.key)).await.unwrap();
-    let told = not_ready(&world).await;
+    let told = not_ready(&world, &admin).await;
     assert_eq!(told["fleet"], json!({"ready": false, "reason": "diverged"}));
     assert_eq!((&told["status"], &told["instances"][0]["ready"]), (&json!("degraded"), &json!(true)));
     assert!(fleet().await["unready"].as_str().unwrap().contains(&format!("position {position}")));
@@ -129,7 +145,7 @@ async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and
     let admin = world.admin().await;
     let end = world.backbone.log.last(&LogId::Fleet).await.unwrap();
     world.backbone.log.append(&LogId::Fleet, end, vec![Bytes::from_static(b"{}")].into()).await.unwrap();
-    let told = not_ready(&world).await;
+    let told = not_ready(&world, &admin).await;
     assert_eq!(told["fleet"], json!({"ready": false, "reason": "parked"}));
     let shown = admin.get(INSTANCES).await.ok(200);
     assert!(shown["fleet"]["unready"].as_str().unwrap().contains("cannot be read"), "{shown}");
@@ -137,10 +153,11 @@ async fn f54_a_fleet_that_stands_before_a_record_it_cannot_read_is_not_ready_and
 }
 
 /// What health says once it is not ready.
-async fn not_ready(world: &World) -> serde_json::Value {
+async fn not_ready(world: &World, operator: &Client) -> serde_json::Value {
     let health = async || world.nobody().get("/rollcall/v1/health").await;
     eventually("it is not ready", || async { health().await.status == 503 }).await;
-    health().await.ok(503)
+    assert_eq!(health().await.ok(503), json!({"status": "unavailable"}));
+    operator.get("/rollcall/v1/health").await.ok(503)
 }
 
 #[tokio::test]
@@ -152,7 +169,7 @@ async fn f38_an_instance_whose_view_differs_from_a_registrars_is_not_ready_and_t
         admin.get(&path).await.ok(200)["status"]["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 3000)
     })
     .await;
-    let health = async || world.nobody().get("/rollcall/v1/health").await;
+    let health = async || admin.get("/rollcall/v1/health").await;
     assert_eq!(health().await.ok(200)["instances"][0], json!({"id": "alpha", "ready": true}));
     let position = world.backbone.log.last(&log).await.unwrap();
     let source = Source { registrar: id("another"), shard: shard_of(&log) };

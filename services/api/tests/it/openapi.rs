@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::{client::Answer, world::World};
 
 /// Methods of a path item that are operations.
 const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
@@ -171,9 +171,14 @@ async fn the_document_and_its_page_are_served_to_whoever_asks() {
     let nobody = world.nobody();
     let served = nobody.get("/openapi.json").await;
     assert_eq!(served.headers["content-type"], "application/json");
-    assert_eq!(served.ok(200), document());
     let page = nobody.get("/docs").await;
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    let policy = |answer: &Answer| answer.headers["content-security-policy"].to_str().unwrap().to_owned();
+    assert_eq!(policy(&served), "default-src 'none'; frame-ancestors 'none'");
+    assert_eq!(served.ok(200), document());
+    let of_page = policy(&page);
+    assert!(of_page.starts_with("default-src 'none'; script-src 'sha256-") && of_page.ends_with("frame-ancestors 'none'"));
+    assert!(!of_page.contains("unsafe-inline") && !of_page.contains("sha256-47DEQpj8"), "nothing of it is empty: {of_page}");
     assert!(page.ok(200).as_str().unwrap().contains("openapi.json"));
 }
 

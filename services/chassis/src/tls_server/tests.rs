@@ -209,5 +209,5 @@ async fn without_a_default_there_is_no_acceptor_and_the_file_is_named() {
     let mixed = PemPair { key: world.pair("north").key, ..world.pair("api") };
     assert!(refused(mixed).contains("cannot be used together"));
     std::fs::write(world.folder.path().join("empty.crt"), "").expect("written");
-    assert!(refused(world.pair("empty")).contains("empty.crt holds no PEM certificate"));
+    assert!(refused(world.pair("empty")).contains("empty.crt holds no certificate that can be read: line 1: it is empty"));
 }

@@ -13,8 +13,9 @@ use crate::{
     },
     instance::Instance,
     metrics::metrics,
-    mqtt::Connect,
+    mqtt::{Connect, SessionGrant},
     sessions::{
+        ended::begin::begin,
         reauthorize::reauthorize,
         session::{Opening, Session},
     },
@@ -43,7 +44,7 @@ pub(crate) async fn accept(
     connect: &Connect,
     source: IpAddr,
     chain: impl FnOnce() -> Chain,
-) -> Result<SessionGuard, Refusal> {
+) -> Result<(SessionGuard, SessionGrant), Refusal> {
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
@@ -64,9 +65,11 @@ pub(crate) async fn accept(
     match guard.session.mailbox.closed() {
         Some(refusal) => Err(refusal),
         None => {
+            // Before presence hears of it: whoever learns of the session finds what it leaves.
+            let grant = begin(instance, &guard.session, connect).await;
             instance.announcements.online(&instance.connector, &guard.session, &instance.sessions);
             metrics().accepted();
-            Ok(guard)
+            Ok((guard, grant))
         }
     }
 }

@@ -171,7 +171,6 @@ fn concerns_device(refusal: &Refusal) -> bool {
         | Refusal::KeepAliveOutOfRange
         | Refusal::ProtocolVersion
         | Refusal::ClientId
-        | Refusal::WillUnsupported
         | Refusal::AuthenticationMethod
         | Refusal::ProtocolError
         | Refusal::PacketTooLarge

@@ -84,12 +84,19 @@ impl<S: ClientStream> Connection<S> {
                     _ => self.protocol.close(refusal),
                 }
             }
-            Mail::Withdraw(filters) => self.protocol.withdraw(&filters),
+            Mail::Withdraw(filters) => {
+                self.protocol.withdraw(&filters);
+                if let Some(kept) = guard.session.persistence.get() {
+                    kept.note_subscriptions(self.protocol.subscriptions());
+                }
+            }
             Mail::Message(stored) => {
                 let mut stored = Arc::unwrap_or_clone(stored);
                 if let Some(authorize_delivery) = authorize_delivery(&self.instance, &guard.session, &mut stored) {
                     self.backlogged = self.protocol.deliver(&authorize_delivery) == Delivered::Queued;
                 }
+                // Before the mailbox is asked for the next one.
+                self.note_unacknowledged();
             }
         }
         Poll::Ready(())

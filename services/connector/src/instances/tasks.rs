@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     admission::attempts,
     instance::{Instance, InstanceParts},
-    sessions::{downlinks, presence, reauthorize},
+    sessions::{downlinks, ended, persistent, presence, reauthorize},
     transport::trust::TrustPublisher,
 };
 
@@ -50,6 +50,10 @@ pub(super) fn start(
     tasks.spawn("downlinks", async |instance| downlinks::run(&instance).await);
     tasks.spawn("presence announcements", async |instance| presence::announce::announce(&instance).await);
     tasks.spawn("presence watch", async |instance| presence::watch::watch(&instance).await);
+    tasks.spawn("replay", async |instance| persistent::replay::run(&instance).await);
+    tasks.spawn("kept sessions", async |instance| persistent::save::run(&instance).await);
+    tasks.spawn("ended sessions", async |instance| ended::finish::run(&instance).await);
+    tasks.spawn("sessions of lost connectors", async |instance| ended::orphans::run(&instance).await);
     tasks.spawn("presence lease", async |instance| presence::lease::renew(&instance).await);
     tasks.spawn("attempts", async move |instance| {
         attempts::write_attempts(&instance.id, &*instance.backbone.attempts, recorded).await

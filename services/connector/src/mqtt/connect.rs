@@ -6,6 +6,7 @@
 
 mod keep_alive;
 mod shape;
+mod will;
 
 use rmqtt_codec::{v3, v5};
 use rollcall_domain::refusal::Refusal;
@@ -35,8 +36,8 @@ pub(super) struct Peer {
     pub(super) wants_keep_alive: bool,
     /// It sent no client id and is to be told the one it has.
     pub(super) wants_client_id: bool,
-    /// It asked for a session that outlives the connection and is to be told that there is none.
-    pub(super) wants_session: bool,
+    /// How long its session is to outlive the connection, seconds; `u32::MAX`: for ever.
+    pub(super) session_expiry_s: u32,
 }
 
 impl Peer {
@@ -50,7 +51,7 @@ impl Peer {
             keep_alive_s: 0,
             wants_keep_alive: false,
             wants_client_id: false,
-            wants_session: false,
+            session_expiry_s: 0,
         }
     }
 }
@@ -104,15 +105,19 @@ pub(super) fn read(mut frame: Frame, limits: &Limits) -> Result<(Connect, Peer),
 }
 
 fn check_v3(version: Version, connect: v3::Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
-    let peer = Peer { keep_alive_s: connect.keep_alive, ..Peer::unknown(version) };
+    // What MQTT 5 says in two fields, 3.1.1 says in one: a session that is kept is kept until it is asked for again.
+    let session_expiry_s = if connect.clean_session { 0 } else { u32::MAX };
+    let peer = Peer { keep_alive_s: connect.keep_alive, session_expiry_s, ..Peer::unknown(version) };
+    let will = connect.last_will.map(will::read_v3).transpose();
     check(
         peer,
-        connect.last_will.map(|will| will.topic.to_string()),
         Connect {
             version,
             client_id: connect.client_id.to_string(),
             user_name: connect.username.map(|name| name.to_string()),
             clean_start: connect.clean_session,
+            session_expiry_s,
+            will: will.map_err(|violation| Failure::Violated(violation, Some(peer)))?.map(Box::new),
             keep_alive_s: connect.keep_alive,
         },
         limits,
@@ -128,7 +133,7 @@ fn check_v5(clean_start: bool, connect: v5::Connect, limits: &Limits) -> Result<
         keep_alive_s: connect.keep_alive,
         wants_keep_alive: false,
         wants_client_id: connect.client_id.is_empty(),
-        wants_session: connect.session_expiry_interval_secs != 0,
+        session_expiry_s: connect.session_expiry_interval_secs,
     };
     if connect.auth_method.is_some() {
         return Err(Failure::Refused(Refusal::AuthenticationMethod, peer));
@@ -136,14 +141,16 @@ fn check_v5(clean_start: bool, connect: v5::Connect, limits: &Limits) -> Result<
     if connect.auth_data.is_some() {
         return Err(malformed("authentication data without a method", Some(peer)));
     }
+    let will = connect.last_will.map(will::read_v5).transpose();
     check(
         peer,
-        connect.last_will.map(|will| will.topic.to_string()),
         Connect {
             version: Version::V5,
             client_id: connect.client_id.to_string(),
             user_name: connect.username.map(|name| name.to_string()),
             clean_start,
+            session_expiry_s: peer.session_expiry_s,
+            will: will.map_err(|violation| Failure::Violated(violation, Some(peer)))?.map(Box::new),
             keep_alive_s: connect.keep_alive,
         },
         limits,
@@ -151,22 +158,14 @@ fn check_v5(clean_start: bool, connect: v5::Connect, limits: &Limits) -> Result<
 }
 
 /// What holds for every version.
-fn check(
-    mut peer: Peer,
-    will_topic: Option<String>,
-    mut connect: Connect,
-    limits: &Limits,
-) -> Result<(Connect, Peer), Failure> {
-    let texts = [Some(&connect.client_id), connect.user_name.as_ref(), will_topic.as_ref()];
+fn check(mut peer: Peer, mut connect: Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
+    let texts = [Some(&connect.client_id), connect.user_name.as_ref()];
     if texts.into_iter().flatten().any(|text| topic::has_control(text)) {
         return Err(malformed("a text holds a control character", Some(peer)));
     }
     let too_long = |text: &String| text.len() > IDENTITY_BYTES_MAX;
     if too_long(&connect.client_id) || connect.user_name.as_ref().is_some_and(too_long) {
         return Err(Failure::Refused(Refusal::ClientId, peer));
-    }
-    if will_topic.is_some() {
-        return Err(Failure::Refused(Refusal::WillUnsupported, peer));
     }
     let asked_s = connect.keep_alive_s;
     let keep_alive_s = keep_alive::granted_s(connect.version, asked_s, limits.longer_keep_alive);

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, num::NonZeroU16};
 
 use bytes::{Bytes, BytesMut};
-use rollcall_log::messages::MessageProperties;
+use rollcall_log::messages::{MessagePosition, MessageProperties};
 
 use super::{
     connect::Peer,
@@ -22,6 +22,7 @@ struct Queued {
     topic: Box<str>,
     payload: Bytes,
     properties: MessageProperties,
+    position: MessagePosition,
     since_ms: u64,
 }
 
@@ -40,7 +41,7 @@ impl Queued {
 #[derive(Debug, Default)]
 pub(super) struct Downlink {
     last_id: u16,
-    in_flight: Vec<NonZeroU16>,
+    in_flight: Vec<(NonZeroU16, MessagePosition)>,
     queue: VecDeque<Queued>,
     queued_bytes: usize,
 }
@@ -73,7 +74,7 @@ impl Downlink {
             if !outbound::publish(output, peer, Some(packet_id), delivery.topic, delivery.payload, properties) {
                 return Delivered::Not(Undelivered::TooLarge);
             }
-            self.in_flight.push(packet_id);
+            self.in_flight.push((packet_id, delivery.position));
             return Delivered::Sent { qos: 1 };
         }
         let bytes = self.queued_bytes + delivery.payload.len();
@@ -85,6 +86,7 @@ impl Downlink {
             topic: delivery.topic.into(),
             payload: delivery.payload.clone(),
             properties: delivery.properties.clone(),
+            position: delivery.position,
             since_ms: now_ms,
         });
         Delivered::Queued
@@ -92,7 +94,7 @@ impl Downlink {
 
     /// The client has acknowledged a message. An id that is not under way is ignored: it may be an echo.
     pub(super) fn acknowledged(&mut self, packet_id: NonZeroU16) {
-        if let Some(index) = self.in_flight.iter().position(|id| *id == packet_id) {
+        if let Some(index) = self.in_flight.iter().position(|(id, _)| *id == packet_id) {
             self.in_flight.swap_remove(index);
         }
     }
@@ -107,7 +109,7 @@ impl Downlink {
             if queued.age(now_ms)
                 && outbound::publish(output, peer, Some(packet_id), &queued.topic, &queued.payload, &queued.properties)
             {
-                self.in_flight.push(packet_id);
+                self.in_flight.push((packet_id, queued.position));
             }
         }
         if self.queue.is_empty() {
@@ -116,6 +118,12 @@ impl Downlink {
         if self.in_flight.is_empty() {
             self.in_flight.shrink_to(IDLE_QUEUE_LEN_MAX);
         }
+    }
+
+    /// Where the messages are that the client has not acknowledged, or not been sent yet.
+    pub(super) fn unacknowledged(&self) -> impl Iterator<Item = MessagePosition> {
+        let in_flight = self.in_flight.iter().map(|(_, position)| *position);
+        in_flight.chain(self.queue.iter().map(|queued| queued.position))
     }
 
     /// Forgets what waits on other topics than these.
@@ -134,7 +142,7 @@ impl Downlink {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             if let Some(id) = NonZeroU16::new(self.last_id)
-                && !self.in_flight.contains(&id)
+                && !self.in_flight.iter().any(|(known, _)| *known == id)
             {
                 return id;
             }

@@ -5,18 +5,19 @@ use std::{collections::VecDeque, num::NonZeroU16};
 use bytes::BytesMut;
 use rmqtt_codec::v5::{PublishAckReason, SubscribeAckReason, UnsubscribeAckReason};
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::messages::MessagePosition;
 
 use super::{
     connect::Peer,
     downlink::Downlink,
     inbound::{Filter, Packet, Published},
     interface::{
-        Closing, Delivered, Delivery, Dropped, Effect, FilterOutcome, FilterRequest, Publish, PublishOutcome, PublishRef,
-        Subscribe, Undelivered, Version,
+        Closing, Delivered, Delivery, Disconnected, Dropped, Effect, FilterOutcome, FilterRequest, Publish, PublishOutcome,
+        PublishRef, Subscribe, Undelivered, Version,
     },
     limits::Limits,
     outbound,
-    subscriptions::Subscriptions,
+    subscriptions::{Subscription, Subscriptions},
     topic,
     uplink::{Aliases, Answer, Unanswered},
     violation::Violation,
@@ -42,6 +43,8 @@ pub(super) struct Established {
     failed: bool,
     /// The SUBSCRIBE that the owner has to answer.
     pending: Option<Box<PendingSubscribe>>,
+    /// The client has said goodbye.
+    pub(super) disconnected: Option<Disconnected>,
 }
 
 /// A SUBSCRIBE that is not acknowledged yet.
@@ -60,15 +63,17 @@ enum PendingFilter {
 }
 
 impl Established {
-    pub(super) fn new(peer: Peer) -> Self {
+    /// With the subscriptions that go on of an earlier session.
+    pub(super) fn new(peer: Peer, subscriptions: Vec<Subscription>) -> Self {
         Self {
             peer,
-            subscriptions: Subscriptions::default(),
+            subscriptions: subscriptions.into(),
             unanswered: Unanswered::default(),
             aliases: Aliases::default(),
             downlink: Downlink::default(),
             failed: false,
             pending: None,
+            disconnected: None,
         }
     }
 
@@ -105,7 +110,13 @@ impl Established {
                 outbound::pingresp(sink.output);
                 Ok(())
             }
-            Packet::Disconnect => Err(Closing::Client),
+            Packet::Disconnect(Disconnected { session_expiry_s: Some(1..), .. }) if self.peer.session_expiry_s == 0 => {
+                Err(Closing::Violated(Violation::SessionExpiry))
+            }
+            Packet::Disconnect(disconnected) => {
+                self.disconnected = Some(disconnected);
+                Err(Closing::Client)
+            }
         }
     }
 
@@ -267,6 +278,11 @@ impl Established {
         let subscriptions = &self.subscriptions;
         // System topics need no subscription; only custom ones are ever withdrawn.
         self.downlink.keep(|topic| topic.starts_with('$') || subscriptions.qos_for(topic, false).is_some());
+    }
+
+    /// Where in the message stream those QoS 1 messages are that the client has not acknowledged, in no order.
+    pub(super) fn unacknowledged(&self) -> impl Iterator<Item = MessagePosition> {
+        self.downlink.unacknowledged()
     }
 
     pub(super) fn send_queued(&mut self, sink: &mut Sink<'_>) {

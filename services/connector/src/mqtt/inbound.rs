@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 
 use super::{
     frame::Frame,
-    interface::Version,
+    interface::{Disconnected, Version},
     properties::{self, Holder},
     topic,
     violation::Violation,
@@ -27,7 +27,7 @@ pub(super) enum Packet {
     Subscribe { packet_id: NonZeroU16, filters: Vec<Filter> },
     Unsubscribe { packet_id: NonZeroU16, filters: Vec<String> },
     Pingreq,
-    Disconnect,
+    Disconnect(Disconnected),
 }
 
 /// A PUBLISH, its alias not resolved yet.
@@ -245,7 +245,7 @@ fn from_v3(packet: &'static str, decoded: v3::Packet) -> Result<Packet, Violatio
             filters: topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
         }),
         v3::Packet::PingRequest => Ok(Packet::Pingreq),
-        v3::Packet::Disconnect => Ok(Packet::Disconnect),
+        v3::Packet::Disconnect => Ok(Packet::Disconnect(Disconnected { with_will: false, session_expiry_s: None })),
         v3::Packet::Connect(_)
         | v3::Packet::ConnectAck(_)
         | v3::Packet::PublishReceived { .. }
@@ -275,7 +275,10 @@ fn from_v5(packet: &'static str, decoded: v5::Packet) -> Result<Packet, Violatio
             filters: unsubscribe.topic_filters.iter().map(|filter| well_formed_text(filter)).collect::<Result<_, _>>()?,
         }),
         v5::Packet::PingRequest => Ok(Packet::Pingreq),
-        v5::Packet::Disconnect(_) => Ok(Packet::Disconnect),
+        v5::Packet::Disconnect(disconnect) => Ok(Packet::Disconnect(Disconnected {
+            with_will: disconnect.reason_code != v5::DisconnectReasonCode::NormalDisconnection,
+            session_expiry_s: disconnect.session_expiry_interval_secs,
+        })),
         v5::Packet::Connect(_)
         | v5::Packet::ConnectAck(_)
         | v5::Packet::PublishReceived(_)

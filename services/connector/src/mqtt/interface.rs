@@ -7,9 +7,9 @@ use rollcall_domain::{
     ids::{DeviceId, ProductId, SpaceId},
     refusal::Refusal,
 };
-use rollcall_log::messages::MessageProperties;
+use rollcall_log::messages::{MessagePosition, MessageProperties};
 
-use super::violation::Violation;
+use super::{subscriptions::Subscription, violation::Violation};
 
 /// The MQTT version that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,8 +43,10 @@ pub(crate) enum Effect {
     Publish(Box<Publish>),
     /// Filters to authorize: answer with `subscribed`. Nothing more is read from the client until then.
     Subscribe(Subscribe),
-    /// Filters that this session had and no longer has. The client has its answer already.
+    /// Filters that this session had and no longer has. The client's answer is in the output, or sent.
     Unsubscribed(Vec<String>),
+    /// The client has sent DISCONNECT; [`Effect::Close`] follows.
+    Disconnected(Disconnected),
     /// A message of the client that the machine itself did not pass on; the session goes on.
     Dropped(Dropped),
     /// Write what is left of the output, then close the connection. No effect follows. The messages that were taken before
@@ -61,10 +63,46 @@ pub(crate) struct Connect {
     pub(crate) client_id: String,
     /// User name as sent.
     pub(crate) user_name: Option<String>,
-    /// Clean Start (5.0) or Clean Session. No session outlives its connection either way.
+    /// Clean Start (5.0) or Clean Session: nothing of an earlier session goes on.
     pub(crate) clean_start: bool,
+    /// How long the session is to outlive this connection, seconds; `u32::MAX`: for ever.
+    pub(crate) session_expiry_s: u32,
+    pub(crate) will: Option<Box<Will>>,
     /// Keep-alive in seconds, within the limits.
     pub(crate) keep_alive_s: u16,
+}
+
+/// A message that is published when the connection ends without a DISCONNECT that says otherwise (MQTT 5 §3.1.2.5). Its
+/// topic is a well-formed topic name of allowed length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Will {
+    pub(crate) topic: String,
+    pub(crate) payload: Bytes,
+    /// 0 or 1.
+    pub(crate) qos: u8,
+    pub(crate) properties: MessageProperties,
+    /// How long after the connection's end it is due, at the latest when the session ends; seconds.
+    pub(crate) delay_s: u32,
+}
+
+/// What a client says with DISCONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Disconnected {
+    /// Its will is to be published all the same: it gave another reason than 0x00, MQTT 5.
+    pub(crate) with_will: bool,
+    /// How long its session is to outlive the connection, if it says that now.
+    pub(crate) session_expiry_s: Option<u32>,
+}
+
+/// What goes on of an earlier session, and what is to outlive the connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SessionGrant {
+    /// An earlier session goes on.
+    pub(crate) present: bool,
+    /// How long the session outlives the connection, seconds.
+    pub(crate) expiry_s: u32,
+    /// The subscriptions that go on; the device may have them still.
+    pub(crate) subscriptions: Vec<Subscription>,
 }
 
 /// The device that has been accepted.
@@ -77,6 +115,7 @@ pub(crate) struct Grant {
     pub(crate) space: SpaceId,
     /// Its product: user property `product_id`.
     pub(crate) product: ProductId,
+    pub(crate) session: SessionGrant,
 }
 
 /// Names a [`Publish`] until it has been answered. It does not leave the process.
@@ -148,6 +187,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) implicit: bool,
     /// This very client published it: No Local subscriptions do not get it.
     pub(crate) own: bool,
+    /// Where it is in the message stream; the machine says which of these the client has not acknowledged.
+    pub(crate) position: MessagePosition,
 }
 
 /// What became of a [`Delivery`].

@@ -28,11 +28,14 @@ use super::{
 /// CONNACK for an accepted client. `false`: the packet exceeds its Maximum Packet Size.
 pub(super) fn accepted(output: &mut BytesMut, peer: &Peer, grant: &Grant, limits: &Limits) -> bool {
     if peer.version != Version::V5 {
-        let ack = v3::ConnectAck { return_code: v3::ConnectAckReason::ConnectionAccepted, session_present: false };
+        // MQTT 3.1 has no session present: its byte is reserved.
+        let session_present = grant.session.present && peer.version == Version::V3_1_1;
+        let ack = v3::ConnectAck { return_code: v3::ConnectAckReason::ConnectionAccepted, session_present };
         return put_v3(output, v3::Packet::ConnectAck(ack));
     }
     let ack = v5::ConnectAck {
-        session_expiry_interval_secs: peer.wants_session.then_some(0),
+        session_present: grant.session.present,
+        session_expiry_interval_secs: (peer.session_expiry_s != grant.session.expiry_s).then_some(grant.session.expiry_s),
         receive_max: NonZeroU16::new(limits.receive_maximum).unwrap_or(NonZeroU16::MIN),
         max_qos: QoS::AtLeastOnce,
         max_packet_size: Some(limits.packet_bytes_max()),
@@ -69,6 +72,9 @@ pub(super) fn violated(output: &mut BytesMut, peer: &Peer, violation: Violation)
     if peer.version == Version::V5 {
         let code = match violation {
             Violation::Malformed { .. } | Violation::PropertyNotAllowed { .. } => v5::ConnectAckReason::MalformedPacket,
+            Violation::Qos2 => v5::ConnectAckReason::QosNotSupported,
+            Violation::Retain => v5::ConnectAckReason::RetainNotSupported,
+            Violation::TopicName => v5::ConnectAckReason::TopicNameInvalid,
             _ => codes(&violation.refusal()).connack_5,
         };
         let reason = reason_string(violation.refusal().code(), &violation);

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, BytesMut};
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::messages::MessagePosition;
 
 use self::goodbye::Goodbye;
 use super::{
@@ -16,6 +17,7 @@ use super::{
     interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
     limits::{BUFFERED_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
+    subscriptions::Subscription,
     violation::Violation,
 };
 
@@ -42,6 +44,8 @@ pub(crate) struct Protocol {
     goodbye: Option<Box<Goodbye>>,
     /// How much of the packet that is being received has counted as activity.
     progress_bytes: usize,
+    /// What the client had not acknowledged when the session ended.
+    unacknowledged_at_end: Vec<MessagePosition>,
 }
 
 #[derive(Debug)]
@@ -70,6 +74,7 @@ impl Protocol {
             reading_suspended: false,
             goodbye: None,
             progress_bytes: 0,
+            unacknowledged_at_end: Vec::new(),
         }
     }
 
@@ -183,7 +188,8 @@ impl Protocol {
         if !outbound::accepted(&mut self.output, &peer, grant, &self.limits) {
             return self.end(Closing::Refused(Refusal::PacketTooLarge));
         }
-        self.state = State::Established(Box::new(Established::new(peer)));
+        let subscriptions = grant.session.subscriptions.clone();
+        self.state = State::Established(Box::new(Established::new(peer, subscriptions)));
         self.active_ms = Some(self.now_ms);
         self.read(&[]);
     }
@@ -234,6 +240,24 @@ impl Protocol {
             session.withdraw(filters);
             Ok(())
         });
+    }
+
+    /// The subscriptions of the open session.
+    pub(crate) fn subscriptions(&self) -> &[Subscription] {
+        match &self.state {
+            State::Established(session) => session.subscriptions.all(),
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => &[],
+        }
+    }
+
+    /// Where in the message stream those QoS 1 messages are that the client has not acknowledged, also when the session has
+    /// ended.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = MessagePosition> {
+        let open = match &self.state {
+            State::Established(session) => Some(session.unacknowledged()),
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => None,
+        };
+        open.into_iter().flatten().chain(self.unacknowledged_at_end.iter().copied())
     }
 
     /// Ends the session: no packet is read any more; when the messages that were taken are answered, DISCONNECT with the

@@ -25,8 +25,7 @@ pub(crate) struct Codes {
 /// The numbers of a refusal.
 ///
 /// 3.1.1 codes as the service uses them: 1 version, 2 client id or keep-alive, 3 try again, 4 wrong credentials (device
-/// SDKs do not try again), 5 not authorised. 5 is also the answer to a will, for which 3.1.1 has no code: the client was
-/// understood and is not allowed to.
+/// SDKs do not try again), 5 not authorised.
 pub(crate) fn codes(refusal: &Refusal) -> Codes {
     let not_authorised = |disconnect_5| codes_of(Some(Connack3::NotAuthorized), Connack5::NotAuthorized, disconnect_5);
     let wrong_credentials =
@@ -68,11 +67,6 @@ pub(crate) fn codes(refusal: &Refusal) -> Codes {
         // MQTT 5 has no reason for a keep-alive; "client identifier not valid", 3.1.1's neighbour, would mislead.
         Refusal::KeepAliveOutOfRange => codes_of(
             Some(Connack3::IdentifierRejected),
-            Connack5::ImplementationSpecificError,
-            Disconnect5::ImplementationSpecificError,
-        ),
-        Refusal::WillUnsupported => codes_of(
-            Some(Connack3::NotAuthorized),
             Connack5::ImplementationSpecificError,
             Disconnect5::ImplementationSpecificError,
         ),

@@ -7,17 +7,30 @@ use super::topic;
 
 /// One granted subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Subscription {
-    filter: Box<str>,
-    qos: u8,
-    no_local: bool,
+pub(crate) struct Subscription {
+    pub(crate) filter: Box<str>,
+    /// 0 or 1.
+    pub(crate) qos: u8,
+    /// The session's own messages are not delivered.
+    pub(crate) no_local: bool,
 }
 
 /// The subscriptions of one session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Subscriptions(Vec<Subscription>);
 
+impl From<Vec<Subscription>> for Subscriptions {
+    fn from(subscriptions: Vec<Subscription>) -> Self {
+        Self(subscriptions)
+    }
+}
+
 impl Subscriptions {
+    /// All of them, in the order in which they came.
+    pub(crate) fn all(&self) -> &[Subscription] {
+        &self.0
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -5,18 +5,21 @@ mod delivering;
 mod goodbye;
 mod hostile;
 mod publishing;
+mod reference;
 mod subscribing;
 mod timing;
 
 use bytes::{Bytes, BytesMut};
 use rmqtt_codec::{types, v3, v5};
 use rollcall_domain::ids::{DeviceId, ProductId, SpaceId};
-use rollcall_log::messages::MessageProperties;
+use rollcall_log::messages::{MessagePosition, MessageProperties};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{
-    Closing, Delivered, Delivery, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef,
-    interface::{Undelivered, Version},
+    Closing, Delivered, Delivery, Effect, Grant, Limits, Protocol, Publish, PublishOutcome, PublishRef, SessionGrant,
+    Subscription, Will,
+    interface::{Disconnected, Undelivered, Version},
+    violation::Violation,
 };
 
 /// A machine with the packets of a client of one version.
@@ -142,8 +145,7 @@ impl Bench {
 
     fn deliver(&mut self, topic: &str) -> Delivered {
         let (payload, properties) = (Bytes::new(), MessageProperties::default());
-        let delivery = Delivery { topic, payload: &payload, qos: 0, properties: &properties, implicit: false, own: false };
-        self.protocol.deliver(&delivery)
+        self.protocol.deliver(&Delivery { properties: &properties, ..delivery(topic, &payload, 0) })
     }
 }
 
@@ -152,6 +154,7 @@ fn grant() -> Grant {
         device: DeviceId::parse("dev1").expect("an id"),
         space: SpaceId::parse("space1").expect("an id"),
         product: ProductId::parse("product1").expect("an id"),
+        session: SessionGrant::default(),
     }
 }
 
@@ -197,5 +200,6 @@ static NO_PROPERTIES: MessageProperties = MessageProperties {
 };
 
 fn delivery<'a>(topic: &'a str, payload: &'a Bytes, qos: u8) -> Delivery<'a> {
-    Delivery { topic, payload, qos, properties: &NO_PROPERTIES, implicit: false, own: false }
+    let position = MessagePosition::own(1);
+    Delivery { topic, payload, qos, properties: &NO_PROPERTIES, implicit: false, own: false, position }
 }

@@ -76,6 +76,9 @@ pub(crate) enum Violation {
     /// SUBSCRIBE with a subscription identifier, MQTT 5 (where CONNACK said that they are not available).
     #[error("subscription identifiers are not supported")]
     SubscriptionIdentifier,
+    /// DISCONNECT that would keep a session which CONNECT said to end with the connection, MQTT 5 §3.14.2.2.2.
+    #[error("DISCONNECT keeps a session that CONNECT said to end with the connection")]
+    SessionExpiry,
 }
 
 impl Violation {
@@ -96,7 +99,8 @@ impl Violation {
             | Self::TopicName
             | Self::TopicFilter
             | Self::TopicAlias
-            | Self::SubscriptionIdentifier => Refusal::ProtocolError,
+            | Self::SubscriptionIdentifier
+            | Self::SessionExpiry => Refusal::ProtocolError,
         }
     }
 
@@ -107,7 +111,8 @@ impl Violation {
             | Self::SecondConnect
             | Self::UnexpectedPacket { .. }
             | Self::PropertyRepeated { .. }
-            | Self::PropertyValue { .. } => Reason::ProtocolError,
+            | Self::PropertyValue { .. }
+            | Self::SessionExpiry => Reason::ProtocolError,
             Self::ConnectTooSlow => Reason::MaximumConnectTime,
             Self::Malformed { .. } | Self::PropertyNotAllowed { .. } => Reason::MalformedPacket,
             Self::TooLarge => Reason::PacketTooLarge,

@@ -43,6 +43,9 @@ async fn follow(
 ) -> Result<(), BackboneError> {
     let messages = &instance.backbone.messages;
     let opened = messages.open(&instance.id).await;
+    if after.is_none() && opened.is_ok() {
+        *after = Some(messages.end(&instance.id).await?);
+    }
     let followed = messages.follow(&instance.id, &[Lane::Downlink, Lane::Peer], *after).await;
     let mut messages = match (opened, followed) {
         (Ok(()), followed) => followed?,
@@ -54,13 +57,15 @@ async fn follow(
         }
         (Err(error), _) => return Err(error),
     };
+    instance.routed.start(after.unwrap_or(MessageCursor::START));
     instance.routing.send_replace(true);
     resume.follows();
     let ended = async {
         while let Some(message) = messages.recv().await {
             let message = message?;
-            after.get_or_insert_default().advance(message.position);
-            route(instance, Arc::new(message), misaddressed);
+            let position = message.position;
+            after.get_or_insert_default().advance(position);
+            instance.routed.route(position, || route(instance, Arc::new(message), misaddressed));
         }
         Ok(())
     };
@@ -86,7 +91,10 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
         },
         Lane::Peer => {
             for session in instance.sessions.subscribers(&message.space, &message.topic) {
-                put(&session, &stored);
+                // One that was away is given what it missed before.
+                if session.persistence.takes(stored.position) {
+                    put(&session, &stored);
+                }
             }
         }
         Lane::Uplink => {}

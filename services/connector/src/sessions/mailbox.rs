@@ -11,7 +11,8 @@ use std::{
 };
 
 use rollcall_domain::refusal::Refusal;
-use rollcall_log::messages::StoredMessage;
+use rollcall_log::messages::{MessagePosition, StoredMessage};
+use tokio::sync::Notify;
 
 /// What the connection has to do next.
 #[derive(Debug, PartialEq)]
@@ -21,6 +22,15 @@ pub(crate) enum Mail {
     /// These filters are no longer allowed.
     Withdraw(Vec<Box<str>>),
     Message(Arc<StoredMessage>),
+}
+
+/// What became of a message that was to be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Taken,
+    /// It does not fit now.
+    Full,
+    Closed,
 }
 
 /// How much may wait in one mailbox.
@@ -44,6 +54,12 @@ struct Waiting {
     withdrawn: Vec<Box<str>>,
     messages: VecDeque<Arc<StoredMessage>>,
     bytes: usize,
+    /// Where the message is that the connection was given last, until it asks for the next.
+    given: Option<MessagePosition>,
+    /// Where the first message is that did not get in, or that was thrown away.
+    missed: Option<MessagePosition>,
+    /// Notified once when there is room.
+    room: Option<Arc<Notify>>,
     consumer: Option<Waker>,
 }
 
@@ -56,18 +72,35 @@ impl Mailbox {
     /// `false` if it is closed.
     pub(crate) fn put(&self, message: Arc<StoredMessage>) -> bool {
         let mut waiting = self.lock();
-        if waiting.closed.is_some() {
-            return false;
+        match waiting.push(&message, self.bounds) {
+            Put::Taken => return true,
+            Put::Full => waiting.close(Refusal::SlowConsumer),
+            Put::Closed => {}
         }
-        let bytes = waiting.bytes + size(&message);
-        if waiting.messages.len() >= self.bounds.messages_max || bytes > self.bounds.bytes_max {
-            waiting.close(Refusal::SlowConsumer);
-            return false;
-        }
-        waiting.bytes = bytes;
-        waiting.messages.push_back(message);
-        waiting.wake();
-        true
+        waiting.missed.get_or_insert(message.position);
+        false
+    }
+
+    /// Queues a message if it fits, or nothing else waits.
+    pub(crate) fn try_put(&self, message: Arc<StoredMessage>) -> Put {
+        let mut waiting = self.lock();
+        let bounds = if waiting.messages.is_empty() { Bounds { bytes_max: usize::MAX, ..self.bounds } } else { self.bounds };
+        waiting.push(&message, bounds)
+    }
+
+    /// Whether it is at most half full; if not, `room` is notified once it is.
+    pub(crate) fn has_room_or_notify(&self, room: &Arc<Notify>) -> bool {
+        let mut waiting = self.lock();
+        let has_room = waiting.is_half_empty(self.bounds);
+        waiting.room = (!has_room).then(|| room.clone());
+        has_room
+    }
+
+    /// Where messages are that the connection has not dealt with: the first that waits, the one in its hands, the first
+    /// that did not get in.
+    pub(crate) fn unread(&self) -> [Option<MessagePosition>; 3] {
+        let waiting = self.lock();
+        [waiting.given, waiting.messages.front().map(|message| message.position), waiting.missed]
     }
 
     /// Tells the connection to close. The first reason stands.
@@ -90,6 +123,7 @@ impl Mailbox {
     /// The next thing to do; messages only if `messages` are wanted now.
     pub(crate) fn poll_next(&self, messages: bool, cx: &mut Context<'_>) -> Poll<Mail> {
         let mut waiting = self.lock();
+        waiting.given = None;
         if let Some(refusal) = &waiting.closed {
             return Poll::Ready(Mail::Close(refusal.clone()));
         }
@@ -98,6 +132,10 @@ impl Mailbox {
         }
         if messages && let Some(message) = waiting.messages.pop_front() {
             waiting.bytes -= size(&message);
+            waiting.given = Some(message.position);
+            if waiting.room.is_some() && waiting.is_half_empty(self.bounds) {
+                waiting.room.take().into_iter().for_each(|room| room.notify_one());
+            }
             if waiting.messages.is_empty() {
                 // An idle connection holds no buffer.
                 waiting.messages = VecDeque::new();
@@ -117,9 +155,28 @@ impl Mailbox {
 }
 
 impl Waiting {
+    fn push(&mut self, message: &Arc<StoredMessage>, bounds: Bounds) -> Put {
+        if self.closed.is_some() {
+            return Put::Closed;
+        }
+        let bytes = self.bytes + size(message);
+        if self.messages.len() >= bounds.messages_max || bytes > bounds.bytes_max {
+            return Put::Full;
+        }
+        self.bytes = bytes;
+        self.messages.push_back(message.clone());
+        self.wake();
+        Put::Taken
+    }
+
+    fn is_half_empty(&self, bounds: Bounds) -> bool {
+        self.messages.is_empty() || (self.messages.len() * 2 < bounds.messages_max && self.bytes * 2 < bounds.bytes_max)
+    }
+
     fn close(&mut self, refusal: Refusal) {
         if self.closed.is_none() {
             self.closed = Some(refusal);
+            self.missed = self.missed.or(self.messages.front().map(|message| message.position));
             (self.messages, self.bytes) = (VecDeque::new(), 0);
             self.wake();
         }
@@ -143,7 +200,7 @@ mod tests {
 
     use bytes::Bytes;
     use rollcall_domain::ids::{DeviceId, SpaceId};
-    use rollcall_log::messages::{DeviceMessage, Lane, MessagePosition, MessageProperties};
+    use rollcall_log::messages::{DeviceMessage, Lane, MessageProperties};
 
     use super::*;
 

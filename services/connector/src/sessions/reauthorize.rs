@@ -16,7 +16,7 @@ use rollcall_log::codec::AnyEvent;
 use rollcall_projection::admission::Applied;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError, error::TryRecvError},
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior},
 };
 
 use crate::{
@@ -105,6 +105,8 @@ impl Pending {
     }
 
     async fn reauthorize(self, instance: &Instance) {
+        let devices = (!self.all).then(|| self.devices.iter());
+        instance.schedule.recheck(devices, Instant::now());
         reauthorize_all(instance, self.sessions(&instance.sessions)).await;
     }
 

@@ -10,7 +10,12 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use super::mailbox::{Bounds, Mailbox};
+use super::{
+    ended::will::SessionWill,
+    holder::Holder,
+    mailbox::{Bounds, Mailbox},
+    persistent::state::Persistence,
+};
 
 /// One live session, shared by its connection and everything that may reach it.
 #[derive(Debug)]
@@ -34,6 +39,17 @@ pub(crate) struct Session {
     record: Mutex<Option<Arc<Device>>>,
     /// Its custom filters; the tree of its space holds the same.
     filters: Mutex<Vec<Box<str>>>,
+    will: Mutex<OwnWill>,
+    /// What of it outlives its connection.
+    pub(crate) persistence: Persistence,
+}
+
+/// The will of a session.
+#[derive(Debug, Default)]
+struct OwnWill {
+    will: Option<SessionWill>,
+    /// The client has said goodbye in a way that discards it.
+    discarded: bool,
 }
 
 /// What makes a session.
@@ -62,7 +78,39 @@ impl Session {
             announced: AtomicBool::new(false),
             record: Mutex::default(),
             filters: Mutex::default(),
+            will: Mutex::default(),
+            persistence: Persistence::default(),
         }
+    }
+
+    pub(super) fn set_will(&self, will: SessionWill) {
+        self.own_will().will = Some(will);
+    }
+
+    /// The client has said goodbye: its will is not published.
+    pub(crate) fn discard_will(&self) {
+        self.own_will().discarded = true;
+    }
+
+    /// Its will, and whether that is not to be published.
+    pub(super) fn take_will(&self) -> (Option<SessionWill>, bool) {
+        let mut own = self.own_will();
+        (own.will.take(), own.discarded)
+    }
+
+    fn own_will(&self) -> MutexGuard<'_, OwnWill> {
+        self.will.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Whom a will of it belongs to; `None` if the view does not know the device (any more).
+    pub(super) fn holder(&self, devices: &dyn Devices) -> Option<Holder> {
+        self.record(devices).map(|device| Holder::new(&device, &self.identification(), &self.facts, &self.path))
+    }
+
+    /// Whom the session belongs to that it goes on from, or that is kept of it.
+    pub(super) fn session_holder(&self, devices: &dyn Devices) -> Option<Holder> {
+        let device = self.record(devices)?;
+        Some(Holder::new(&device, &self.identification(), &self.facts, &self.path).of_session(&device))
     }
 
     /// The part of CONNECT that identifies the device.

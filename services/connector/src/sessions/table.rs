@@ -29,6 +29,7 @@ use crate::metrics::metrics;
 pub(crate) struct SessionTable {
     bounds: Bounds,
     numbers: Arc<AtomicU64>,
+    first_number: u64,
     count: AtomicUsize,
     table: Mutex<Table>,
 }
@@ -42,7 +43,13 @@ struct Table {
 impl SessionTable {
     /// `bounds` are those of each mailbox; `numbers` is the source of session numbers.
     pub(crate) fn new(bounds: Bounds, numbers: Arc<AtomicU64>) -> Self {
-        Self { bounds, numbers, count: AtomicUsize::new(0), table: Mutex::default() }
+        let first_number = numbers.load(Ordering::Relaxed);
+        Self { bounds, numbers, first_number, count: AtomicUsize::new(0), table: Mutex::default() }
+    }
+
+    /// Sessions of this connector with lower numbers were in the table of an earlier run of the instance.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.first_number
     }
 
     /// Opens a session; one of the same device is closed: the newer session wins.

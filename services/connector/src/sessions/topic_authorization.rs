@@ -96,5 +96,6 @@ pub(crate) fn authorize_delivery<'a>(
         properties: &message.properties,
         implicit: message.lane == Lane::Downlink,
         own: message.lane == Lane::Peer && message.device == session.device.device,
+        position: stored.position,
     })
 }

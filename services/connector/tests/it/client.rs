@@ -101,14 +101,13 @@ impl Client {
 
     /// CONNECT and its answer.
     pub(crate) async fn connect(&mut self, client_id: &str) -> io::Result<Result<v5::ConnectAck, Refused>> {
-        let connect = v5::Connect {
-            client_id: client_id.to_owned().into(),
-            username: Some("anyone".into()),
-            keep_alive: 120,
-            clean_start: true,
-            request_problem_info: true,
-            ..v5::Connect::default()
-        };
+        self.connect_as(v5::Connect { client_id: client_id.to_owned().into(), clean_start: true, ..v5::Connect::default() })
+            .await
+    }
+
+    /// CONNECT, with the usual keep-alive and user name, and its answer.
+    pub(crate) async fn connect_as(&mut self, connect: v5::Connect) -> io::Result<Result<v5::ConnectAck, Refused>> {
+        let connect = v5::Connect { username: Some("anyone".into()), keep_alive: 120, ..connect };
         self.send(Packet::Connect(Box::new(connect))).await;
         let Packet::ConnectAck(ack) = self.receive().await? else { panic!("the answer to CONNECT is CONNACK") };
         if ack.reason_code == v5::ConnectAckReason::Success {
@@ -159,6 +158,12 @@ impl Client {
 
     /// Topic and payload of the next message; acknowledges it if it asks for that.
     pub(crate) async fn message(&mut self) -> (String, Vec<u8>, u8) {
+        let publish = self.publish_packet().await;
+        (publish.topic.to_string(), publish.payload.to_vec(), publish.qos.into())
+    }
+
+    /// The next message, whole; acknowledges it if it asks for that.
+    pub(crate) async fn publish_packet(&mut self) -> Publish {
         let publish = match self.receive().await.unwrap() {
             Packet::Publish(publish) => publish,
             other => panic!("expected PUBLISH, got {other:?}"),
@@ -173,7 +178,7 @@ impl Client {
             }))
             .await;
         }
-        (publish.topic.to_string(), publish.payload.to_vec(), publish.qos.into())
+        *publish
     }
 
     /// PINGREQ must be answered next: nothing else was on its way.

@@ -30,7 +30,7 @@ async fn replacing() -> (World, Authority) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f19_an_intermediate_that_is_distrusted_gets_nobody_in_and_ends_its_sessions() {
+async fn f41_an_intermediate_that_is_distrusted_gets_nobody_in_and_ends_its_sessions() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;
     let line = ca.intermediate("Line CA");
@@ -94,7 +94,7 @@ async fn f3_a_cross_signed_intermediate_gets_in_by_the_root_that_is_not_distrust
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f18_another_ca_under_a_used_id_replaces_no_certificate() {
+async fn f18_f40_another_ca_under_a_used_id_replaces_no_certificate() {
     let (world, ca) = replacing().await;
     let connector = world.connector().await;
     let mut session = world.connect(&connector, &ca.device("0001")).await.unwrap();

@@ -20,7 +20,7 @@ fn statement(effect: Effect, actions: &[Action], resources: &[&str]) -> Statemen
     Statement { effect, actions: actions.into(), resources: resources.iter().map(|resource| Box::from(*resource)).collect() }
 }
 
-async fn deny(world: &World, actions: &[Action], resources: &[&str]) {
+pub(crate) async fn deny(world: &World, actions: &[Action], resources: &[&str]) {
     let statements = vec![statement(Effect::Deny, actions, resources)];
     let (policy, space) = (id("denied"), id("space"));
     world.alpha.command(Command::CreatePolicy { policy, space, name: "denied".into(), statements }).await;

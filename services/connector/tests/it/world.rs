@@ -137,7 +137,8 @@ impl World {
         let folder = self.tls_folder();
         let chain: String = identity.chain.iter().map(|der| pem("CERTIFICATE", der)).collect();
         fs::write(folder.join(format!("{instance}.crt")), chain).unwrap();
-        fs::write(folder.join(format!("{instance}.key")), pem("PRIVATE KEY", &identity.key)).unwrap();
+        let key = folder.join(format!("{instance}.key"));
+        rollcall_chassis::secret_file::replace(&key, &pem("PRIVATE KEY", &identity.key)).unwrap();
     }
 
     pub(crate) async fn connector(&self) -> Connector {

@@ -21,7 +21,7 @@ use rollcall_log::{
     codec::{AnyEvent, Record, encode_record},
     messages::{
         DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
-        StoredMessage, Unstored,
+        Replayed, StoredMessage, Unstored,
     },
     presence::{PresenceChange, Session},
     seal::SealKeys,
@@ -183,6 +183,20 @@ impl DeviceMessages for Gate {
 
     async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
         self.messages.kept(instance).await
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        self.messages.end(instance).await
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        self.messages.replay(instance, lanes, of, after).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is remembered of certificates that were taken away from their device, and what such a memory is looked up by.
 //!
-//! What a record retires and lifts is [`RetirementChange`](super::RetirementChange). How far a fingerprint counts is
+//! What a record retires and lifts is `RetirementChange`. How far a fingerprint counts is
 //! [`PinKey`]: what a CA has proven counts in the whole instance, what an operator typed counts in the resource space of the
 //! device. Otherwise an operator of one space could bar another's certificates by typing their fingerprints, which are no
 //! secret.

@@ -98,7 +98,7 @@ impl Configuration {
     }
 
     /// Those that a chain may lead to: verified, and not of a distrusted CA.
-    fn in_force(&self) -> impl Iterator<Item = &Ca> {
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = &Ca> {
         self.cas.values().filter(|ca| ca.is_verified() && !self.is_distrusted(&ca.name_and_key_sha256))
     }
 }

@@ -5,17 +5,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use redb::TableDefinition;
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId, InstanceId},
+    session::Session,
+};
 use rollcall_log::{
     BackboneError,
-    documents::{CursorName, Document, DocumentKey, Documents, PutError, Revision, check_size},
+    documents::{CursorName, Document, DocumentKey, Documents, PutError, Revision, SessionDocuments, check_size},
 };
+use tokio::sync::mpsc;
 
 use super::{
     core::Core,
     frame,
+    store::Store,
     stream::{Keys, StreamKind, StreamName},
 };
+
+/// What the keys of sessions and wills begin with; [`SESSIONS_END`] is the first text after all of them.
+const SESSIONS: &str = "session/";
+const SESSIONS_END: &str = "session0";
+/// Documents of sessions that are read at a time, and that wait for a slow reader.
+const LISTED_AT_ONCE: usize = 64;
 
 /// [`Documents`] on a [`Core`].
 pub(crate) struct LocalDocuments(pub(crate) Arc<Core>);
@@ -47,6 +58,16 @@ impl Documents for LocalDocuments {
         read.await
     }
 
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+        let stream = StreamName::documents(instance);
+        if self.0.shared.tails.last(&stream).is_none() {
+            return Err(stream.undeclared());
+        }
+        let (out, listed) = mpsc::channel(LISTED_AT_ONCE);
+        tokio::spawn(list(Arc::clone(&self.0.shared.store), stream, out));
+        Ok(listed)
+    }
+
     async fn put(
         &self,
         instance: &InstanceId,
@@ -72,5 +93,68 @@ fn text(key: &DocumentKey) -> String {
         DocumentKey::Messages(device) => format!("messages/{device}"),
         DocumentKey::Message(device, number) => format!("message/{device}/{number}"),
         DocumentKey::Cursor(CursorName::Reports) => "cursor/reports".to_owned(),
+        DocumentKey::Session(device) => format!("{SESSIONS}kept/{device}"),
+        DocumentKey::Will(device, Session { connector, number }) => {
+            format!("{SESSIONS}will/{device}/{connector}/{number}")
+        }
+    }
+}
+
+/// The session or will that a key was stored for.
+fn session_key(text: &str) -> Option<DocumentKey> {
+    let fields: Vec<&str> = text.strip_prefix(SESSIONS)?.split('/').collect();
+    match *fields.as_slice() {
+        ["kept", device] => Some(DocumentKey::Session(DeviceId::parse(device).ok()?)),
+        ["will", device, connector, number] => {
+            let session = Session { connector: ConnectorId::parse(connector).ok()?, number: number.parse().ok()? };
+            Some(DocumentKey::Will(DeviceId::parse(device).ok()?, session))
+        }
+        _ => None,
+    }
+}
+
+/// Hands out the documents of sessions, some at a time, each as it is when its turn comes.
+async fn list(store: Arc<Store>, stream: StreamName, out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>) {
+    let mut after = SESSIONS.to_owned();
+    loop {
+        let named = stream.clone();
+        let read = store.read("listing sessions", move |transaction| {
+            let name = named.keys_name();
+            let keys: Keys<'_> = TableDefinition::new(&name);
+            let (keys, rows) = (transaction.open_table(keys)?, transaction.open_table(named.rows())?);
+            let mut found = Vec::new();
+            for key in keys.range(after.as_str()..SESSIONS_END)?.take(LISTED_AT_ONCE + 1) {
+                let (key, position) = key?;
+                let (key, position) = (key.value().to_owned(), position.value());
+                if key == after {
+                    continue;
+                }
+                let Some(row) = rows.get(position)? else {
+                    return Err(named.damaged(format!("the row at {position} of {key} is missing")).into());
+                };
+                let row = frame::decode(&named, position, row.value())?;
+                found.push((key, Document { revision: Revision(position), body: row.body }));
+            }
+            Ok(found)
+        });
+        let found = match read.await {
+            Ok(found) => found,
+            Err(error) => {
+                // The reader may be gone too.
+                let _ = out.send(Err(error)).await;
+                return;
+            }
+        };
+        let Some((last, _)) = found.last() else { return };
+        after = last.clone();
+        for (key, document) in found {
+            let Some(key) = session_key(&key) else {
+                let _ = out.send(Err(stream.damaged(format!("{key:?} is no key of a session")))).await;
+                return;
+            };
+            if out.send(Ok((key, document))).await.is_err() {
+                return;
+            }
+        }
     }
 }

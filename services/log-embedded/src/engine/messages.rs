@@ -8,7 +8,7 @@ use rollcall_log::{
     BackboneError,
     messages::{
         DeviceMessage, DeviceMessages, KeptMessages, LATEST_BYTES_MAX, LATEST_MAX, Lane, LatestMessages, MessageCursor,
-        MessagePosition, MessagesOf, StoredMessage, Unstored, encode_up_to_limit, step_over,
+        MessagePosition, MessagesOf, Replayed, StoredMessage, Unstored, encode_up_to_limit, step_over,
     },
     repeats::Repeats,
 };
@@ -76,6 +76,28 @@ impl DeviceMessages for LocalMessages {
         Ok(follower)
     }
 
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        let stream = StreamName::messages(instance);
+        let last = self.core.shared.tails.last(&stream).ok_or_else(|| stream.undeclared())?;
+        Ok(MessagePosition::own(last).into())
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        let stream = StreamName::messages(instance);
+        let tail = self.core.shared.tails.watch(&stream).ok_or_else(|| stream.undeclared())?;
+        let (out, replayed) = mpsc::channel(FOLLOWER_ROWS_MAX);
+        let last = *tail.borrow();
+        let cursor = Cursor { store: Arc::clone(&self.core.shared.store), stream, after: after.own().min(last), tail };
+        tokio::spawn(replay(cursor, last, Arc::new((lanes.to_vec(), of.clone())), out));
+        Ok(replayed)
+    }
+
     async fn latest(
         &self,
         instance: &InstanceId,
@@ -109,6 +131,32 @@ impl DeviceMessages for LocalMessages {
         let after = first.await?.map_or(last, |first| first.saturating_sub(1));
         Ok(KeptMessages { after: MessagePosition::own(after), last: MessagePosition::own(last) })
     }
+}
+
+async fn replay(
+    mut cursor: Cursor,
+    last: u64,
+    wanted: Arc<(Vec<Lane>, MessagesOf)>,
+    out: mpsc::Sender<Result<Replayed, BackboneError>>,
+) {
+    let told = Repeats::default();
+    while cursor.after < last {
+        let asked = Arc::clone(&wanted);
+        let read = match cursor.next(move |body| message_form::is_of(&asked.0, &asked.1, body)).await {
+            Ok(read) => read,
+            Err(error) => {
+                // The reader may be gone too.
+                let _ = out.send(Err(error)).await;
+                return;
+            }
+        };
+        for message in readable(&cursor.stream, read, &told).0 {
+            if out.send(Ok(Replayed::Message(message))).await.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = out.send(Ok(Replayed::End(MessagePosition::own(cursor.after).into()))).await;
 }
 
 async fn follow(mut cursor: Cursor, wanted: Arc<(Vec<Lane>, MessagesOf)>, out: Out) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
-    documents::{Document, DocumentKey, Documents, PutError, Revision},
+    documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments},
 };
 
 use crate::fault_injection::FaultInjection;
@@ -29,6 +29,11 @@ impl FaultyDocuments {
 impl Documents for FaultyDocuments {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
         self.inner.open(instance).await
+    }
+
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+        self.injection.reach("listing sessions")?;
+        self.inner.sessions(instance).await
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {

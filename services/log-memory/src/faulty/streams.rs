@@ -12,7 +12,7 @@ use rollcall_log::{
     log::{AppendError, Batch, Entry, Follower, RegistryLog, StreamIdentity},
     messages::{
         DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
-        StoredMessage, Unstored,
+        Replayed, StoredMessage, Unstored,
     },
     presence::{Beat, ConnectorBeat, Presence, PresenceChange},
 };
@@ -141,6 +141,20 @@ impl DeviceMessages for FaultyMessages {
     async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
         self.injection.reach("looking at messages")?;
         self.inner.kept(instance).await
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        self.inner.end(instance).await
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<mpsc::Receiver<Result<Replayed, BackboneError>>, BackboneError> {
+        Ok(cut(self.inner.replay(instance, lanes, of, after).await?, &self.injection))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
-use rollcall_log::repeats::Repeats;
+use rollcall_log::{repeats::Repeats, resume::spread};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout_at},
@@ -29,7 +29,7 @@ const OUTGOING_MESSAGES_MAX: usize = 4096;
 
 /// Connects, trying until the deadline; afterwards `link` says how it stands.
 pub(super) async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, deadline: Instant) -> Result<Client, String> {
-    let mut pause = RECONNECT_PAUSE_MIN;
+    let mut failures = 0;
     loop {
         let attempt = options(config, link.clone()).await?.connect(config.servers().map_err(|error| error.to_string())?);
         let reason = match timeout_at(deadline, attempt).await {
@@ -38,14 +38,21 @@ pub(super) async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, dea
             Ok(Err(error)) => chain(&error),
             Err(_elapsed) => "no answer in time".to_owned(),
         };
-        let next = Instant::now() + pause;
+        let next = Instant::now() + pause(config.retry_seed, &config.name, failures);
         if next >= deadline {
             return Err(format!("{reason} (tried for {} s)", config.connect_timeout.as_secs()));
         }
         tracing::debug!(reason, "NATS is not there yet");
         sleep_until(next).await;
-        pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
+        failures += 1;
     }
+}
+
+/// How long to wait after so many failures: longer after each, and another time in each process.
+fn pause(seed: u64, name: &str, failures: usize) -> Duration {
+    let doubled = u32::try_from(failures).map_or(u32::MAX, |n| 2_u32.saturating_pow(n.min(16)));
+    let pause = RECONNECT_PAUSE_MIN.saturating_mul(doubled).min(RECONNECT_PAUSE_MAX);
+    spread(pause, seed, "connection", name, failures as u64)
 }
 
 /// What waiting will not mend.
@@ -61,6 +68,7 @@ const fn is_final(kind: ConnectErrorKind) -> bool {
 
 async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<ConnectOptions, String> {
     let told = Arc::new(Told::default());
+    let (seed, name) = (config.retry_seed, config.name.clone());
     let mut options = ConnectOptions::new()
         .name(&config.name)
         .connection_timeout(config.operation_timeout)
@@ -69,10 +77,7 @@ async fn options(config: &NatsConfig, link: watch::Sender<Link>) -> Result<Conne
         .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
         .client_capacity(OUTGOING_MESSAGES_MAX)
         .max_reconnects(None)
-        .reconnect_delay_callback(|attempts| {
-            let doubled = u32::try_from(attempts).map_or(u32::MAX, |n| 2_u32.saturating_pow(n.min(16)));
-            RECONNECT_PAUSE_MIN.saturating_mul(doubled).min(RECONNECT_PAUSE_MAX)
-        })
+        .reconnect_delay_callback(move |attempts| pause(seed, &name, attempts))
         .event_callback(move |event| {
             let (link, told) = (link.clone(), Arc::clone(&told));
             async move { note(&link, &told, &event) }
@@ -138,7 +143,7 @@ fn note(link: &watch::Sender<Link>, told: &Told, event: &Event) {
                 tracing::warn!(%error, left_out, "NATS refused something");
             }
         }
-        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+        Event::ClientError(error) => tracing::debug!(error = without_content(error.to_string()), "NATS client"),
     }
 }
 
@@ -153,5 +158,38 @@ fn chain(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
+    without_content(text)
+}
+
+/// What the client library says of a CA file that it cannot read ends in the line that it stopped at: a private key's, if
+/// that is what the file holds. Processes check the file at their start and say more; it may have changed since.
+fn without_content(mut text: String) -> String {
+    const OF_THE_FILE: &str = "could not load certificates";
+    if let Some(at) = text.find(OF_THE_FILE) {
+        text.truncate(at + OF_THE_FILE.len());
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f53_processes_that_lost_one_broker_do_not_come_back_at_one_moment() {
+        let pauses = |seed| (0..10).map(|failures| pause(seed, "rollcall-connector", failures)).collect::<Vec<_>>();
+        let (one, other) = (pauses(1), pauses(2));
+        for (failures, pause) in one.iter().chain(&other).enumerate() {
+            let wanted = (RECONNECT_PAUSE_MIN * (1 << (failures % 10))).min(RECONNECT_PAUSE_MAX);
+            assert!((wanted * 3 / 4..=wanted * 5 / 4).contains(pause), "{pause:?} is not round {wanted:?}");
+        }
+        assert!(one.iter().zip(&other).all(|(one, other)| one != other), "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn f43_what_the_client_library_says_of_a_ca_file_is_cut_before_the_files_content() {
+        let said = "TLS error: could not load certificates: illegal section start: [45, 45, 45, 45, 45]".to_owned();
+        assert_eq!(without_content(said), "TLS error: could not load certificates");
+        assert_eq!(without_content("timed out".to_owned()), "timed out");
+    }
 }

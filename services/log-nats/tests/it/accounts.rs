@@ -114,6 +114,30 @@ async fn a_connector_may_submit_and_read_and_only_a_registrar_append() {
 }
 
 #[tokio::test]
+async fn a_connector_keeps_sessions_and_wills_and_no_other_documents() {
+    let server = NatsServer::with_shipped_accounts().await;
+    let (one, registrar) = (as_user(&server, CONNECTOR).await, as_user(&server, "registrar").await);
+    let two = as_user(&server, "connector-2").await;
+    registrar.log.open(&log()).await.unwrap();
+    let device = DeviceId::parse("d").unwrap();
+    let (kept, will) = (DocumentKey::Session(device.clone()), DocumentKey::Will(device.clone(), session("c", 1)));
+    one.documents.open_sessions(&instance()).await.unwrap();
+    let first = one.documents.put(&instance(), &will, Revision::NONE, "gone".into()).await.unwrap();
+    one.documents.put(&instance(), &kept, Revision::NONE, "filters".into()).await.unwrap();
+    let found = two.documents.get(&instance(), &will).await.unwrap().unwrap();
+    assert_eq!((found.revision, &found.body[..]), (first, &b"gone"[..]), "each reads the others'");
+    let mut listed = two.documents.sessions(&instance()).await.unwrap();
+    for key in [&will, &kept] {
+        assert_eq!(timeout(BOUND, listed.recv()).await.unwrap().unwrap().unwrap().0, *key);
+    }
+    two.documents.delete(&instance(), &will, first).await.unwrap();
+    assert_eq!(one.documents.get(&instance(), &will).await.unwrap(), None);
+    let shadow = DocumentKey::Shadow(device);
+    assert!(one.documents.put(&instance(), &shadow, Revision::NONE, "{}".into()).await.is_err());
+    assert!(one.documents.get(&instance(), &shadow).await.is_err());
+}
+
+#[tokio::test]
 async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
     let server = NatsServer::with_shipped_accounts().await;
     let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);

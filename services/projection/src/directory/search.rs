@@ -3,7 +3,7 @@
 //! It is no list: nothing is sorted and nothing counted. Invariant: a page reads no more than a named number of rows, however
 //! little of what it finds may be shown.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use rollcall_domain::{ids::SpaceId, registry::DeviceEntry};
 
@@ -29,20 +29,20 @@ pub enum PrefixField {
     Name,
 }
 
-/// Where a search goes on; opaque, and shown as hex digits.
+/// Where a search goes on; opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(Vec<u8>);
 
 impl Cursor {
-    /// Reads what its `Display` has written.
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode(text).ok().map(Self)
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
+impl From<Vec<u8>> for Cursor {
+    /// What [`Self::as_bytes`] gave; other bytes lead somewhere in the list.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 }
 

@@ -4,8 +4,6 @@
 //! its record, so a stop between two writes leaves at most one that is not found; its indexes go before it, for they are
 //! known by what it says.
 
-use std::fmt;
-
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute},
     ids::{CaId, DeviceId, Fingerprint, Position, SpaceId},
@@ -27,13 +25,11 @@ use crate::files::Fault;
 const COMMON_NAME_CHARS_MAX: usize = 64;
 /// Bytes of the SHA-256 in an id.
 const DIGEST_BYTES: usize = 4;
-/// Hex digits of an id.
-const ID_DIGITS: usize = 2 * ID_BYTES;
 /// Bytes of an id, and of the end of a key that leads to a certificate.
 pub(crate) const ID_BYTES: usize = INVERTED_BYTES + DIGEST_BYTES;
 
-/// A certificate that a device has shown: the position of the record that brought it and the beginning of its SHA-256, as
-/// 24 hex digits. The newest sort last.
+/// A certificate that a device has shown: the position of the record that brought it and the beginning of its SHA-256. The newest
+/// sort last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateId {
     /// The record that holds the certificate.
@@ -47,14 +43,19 @@ impl CertificateId {
         Self { position, digest: sha256.first_chunk().copied().unwrap_or_default() }
     }
 
-    /// Reads 24 hex digits, either case.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != ID_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let (position, digest) = text.split_at_checked(2 * INVERTED_BYTES)?;
-        let position = Position(u64::from_str_radix(position, 16).ok()?);
-        Some(Self { position, digest: u32::from_str_radix(digest, 16).ok()?.to_be_bytes() })
+    /// The 12 bytes of an id: the position, then the digest. They sort as ids do.
+    pub fn to_bytes(&self) -> [u8; ID_BYTES] {
+        let mut bytes = [0; ID_BYTES];
+        let (position, digest) = bytes.split_at_mut(INVERTED_BYTES);
+        position.copy_from_slice(&self.position.0.to_be_bytes());
+        digest.copy_from_slice(&self.digest);
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] gives; each 12 bytes are an id, if perhaps of no certificate.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (position, digest) = bytes.split_first_chunk()?;
+        Some(Self { position: Position(u64::from_be_bytes(*position)), digest: digest.try_into().ok()? })
     }
 
     /// As it ends a key.
@@ -74,12 +75,6 @@ impl CertificateId {
             Some(Self { position, digest: *end.last_chunk()? })
         };
         read().ok_or_else(|| Fault("a key of the view ends too early".into()))
-    }
-}
-
-impl fmt::Display for CertificateId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:08x}", self.position.0, u32::from_be_bytes(self.digest))
     }
 }
 
@@ -191,10 +186,25 @@ impl Rows {
         };
         let id = CertificateId::of(position, &presented.sha256);
         self.database.put(&self.certificate_key(&id), &encode_certificate(&row)?)?;
-        for key in self.certificate_index(&id, &row) {
-            self.database.put(&key, &[])?;
+        self.put_certificate_index(&id, &row)
+    }
+
+    /// Writes what a stop between two writes left out of a certificate. A row that is there stays: by the configuration as it is
+    /// when its record is folded again, its path may not be told any more.
+    pub(crate) fn complete_certificate(
+        &self,
+        device: &DeviceId,
+        position: Position,
+        brought: &Brought<'_>,
+    ) -> Result<(), Fault> {
+        match self.certificate_at(position)? {
+            Some((id, row)) => self.put_certificate_index(&id, &row),
+            None => self.put_certificate(device, position, brought),
         }
-        Ok(())
+    }
+
+    fn put_certificate_index(&self, id: &CertificateId, row: &CertificateRow) -> Result<(), Fault> {
+        self.certificate_index(id, row).iter().try_for_each(|key| self.database.put(key, &[]))
     }
 
     /// Removes the certificate that the record at `position` brought.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
 pub(crate) const SCHEMA: u32 = 5;
 /// The older versions whose rows this code still reads as they are.
-pub(crate) const SERVED_SCHEMAS: &[u32] = &[3];
+pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
 
 /// How far a generation has been folded: always to the end of a batch. Written last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,13 +15,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Uri, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use rollcall_api::signing::{DATE_HEADER, SignedRequest, date_text, sign};
 use rollcall_chassis::{
     clock::{Clock as _, SystemClock},
     entropy::{Entropy as _, SystemEntropy},
     retry::{Backoff, Retry},
     tls_client::{TlsClientError, connect_without_certificate},
 };
+use rollcall_request_signing::{DATE_HEADER, SignedRequest, date_text, sign};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::{

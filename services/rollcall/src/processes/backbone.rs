@@ -40,9 +40,15 @@ pub(crate) async fn open_backbone(
     }
 }
 
+/// Another for each process, so that all that lost one broker do not come back at one moment.
+pub(super) fn retry_seed() -> u64 {
+    SystemEntropy.uuid_v4().as_u64_pair().0
+}
+
 pub(super) async fn connect(nats: &NatsTable, name: &str, streams: Streams) -> anyhow::Result<Backbone> {
     let mut config = nats.to_config(name)?;
     config.declares = streams == Streams::Declare;
+    config.retry_seed = retry_seed();
     let connected = rollcall_log_nats::connect(config).await;
     connected.map_err(|error| {
         let context = match &error {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use rollcall_chassis::{config::ConfigError, telemetry::TelemetryConfig};
+use rollcall_chassis::{config::ConfigError, pem, secret_file, telemetry::TelemetryConfig};
 use rollcall_log_nats::{Credentials, NatsConfig, NatsConfigError};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ use super::log_keys::{LogTable, RegistrarLogTable};
 
 /// Memory that views may take by default, bytes.
 const VIEW_CACHE_BYTES: u64 = 512 * 1024 * 1024;
+/// Longest file with the broker's password or credentials, bytes.
+const CREDENTIALS_BYTES_MAX: usize = 16 * 1024;
 
 /// What `rollcall connector --config` reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -112,7 +114,7 @@ impl NatsTable {
     /// As the backbone takes it. `name` is what the broker's monitoring calls the connection.
     ///
     /// # Errors
-    /// If the password file cannot be read, user and password are not given together, or the URL may not be used.
+    /// If a file cannot be read or others than its owner may read a secret, user and password are not given together, or the URL may not be used.
     pub(crate) fn to_config(&self, name: &str) -> anyhow::Result<NatsConfig> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         self.to_config_in(name, environment)
@@ -123,10 +125,15 @@ impl NatsTable {
         let mut config = NatsConfig::new(url);
         let password = environment("ROLLCALL_NATS_PASSWORD").filter(|_| self.password_file.is_none());
         config.credentials = match (&self.credentials_file, &self.user, &self.password_file, password) {
-            (Some(file), None, None, _) => Credentials::File(file.clone()),
+            (Some(file), None, None, _) => {
+                // Read here for its mode's sake; the client library reads it again, at every connection.
+                secret_file::read(file, CREDENTIALS_BYTES_MAX).context("[nats]: credentials_file cannot be used")?;
+                Credentials::File(file.clone())
+            }
             (None, Some(user), Some(file), _) => {
-                let password = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read the broker's password from {}", file.display()))?;
+                let bytes =
+                    secret_file::read(file, CREDENTIALS_BYTES_MAX).context("[nats]: password_file cannot be used")?;
+                let password = str::from_utf8(&bytes).with_context(|| format!("{} holds no password", file.display()))?;
                 Credentials::User { name: user.clone(), password: password.trim_end().to_owned() }
             }
             (None, Some(user), None, Some(password)) => Credentials::User { name: user.clone(), password },
@@ -135,6 +142,10 @@ impl NatsTable {
                 "[nats]: give credentials_file, or user together with password_file (or ROLLCALL_NATS_PASSWORD), or none of them"
             ),
         };
+        if let Some(file) = &self.ca_file {
+            // The client library would say it in words that repeat the file's content.
+            pem::read_certificates(file).context("[nats]: ca_file cannot be used")?;
+        }
         config.ca_file = self.ca_file.clone();
         config.allow_plaintext = self.allow_plaintext;
         config.name = name.to_owned();
@@ -212,6 +223,8 @@ impl AnyProcess {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn sample(name: &str) -> (PathBuf, toml::Table) {
@@ -252,9 +265,33 @@ mod tests {
         let nats =
             |extra: &str| -> NatsTable { toml::from_str(&format!("url = \"nats://127.0.0.1:1\"\n{extra}")).expect("TOML") };
         assert!(nats("").to_config("x").is_ok());
-        assert!(nats("credentials_file = \"a\"").to_config("x").is_ok());
         let half = nats("user = \"a\"").to_config("x").map(drop).expect_err("must be refused");
         assert!(half.to_string().contains("user together with password_file"), "{half}");
+    }
+
+    #[test]
+    fn files_of_the_broker_are_their_owners_and_what_they_are_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str, mode: u32| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("written");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("permissions");
+            file.display().to_string()
+        };
+        let config = |table: String| -> Result<NatsConfig, String> {
+            let nats: NatsTable = toml::from_str(&format!("url = \"nats://127.0.0.1:1\"\n{table}")).expect("TOML");
+            nats.to_config("x").map_err(|error| format!("{error:#} {error:?}"))
+        };
+        let (open, own) = (write("open", "hunter2", 0o644), write("own", "hunter2\n", 0o600));
+        for key in ["credentials_file", "user = \"ann\"\npassword_file"] {
+            assert!(config(format!("{key} = \"{own}\"")).is_ok(), "{key}");
+            let said = config(format!("{key} = \"{open}\"")).map(drop).expect_err("exposed");
+            assert!(said.contains("chmod 600") && !said.contains("hunter2"), "{said}");
+        }
+        let key = "-----BEGIN PRIVATE KEY-----\\nc2VjcmV0c2VjcmV0\\n-----END PRIVATE KEY-----";
+        let said = config(format!("ca_file = \"{}\"", write("ca.crt", key, 0o644))).map(drop).expect_err("a key");
+        assert!(said.contains("ca.crt") && said.contains("line 1: its line breaks are written out"), "{said}");
+        assert!(!said.contains("c2VjcmV0") && !said.contains("99, 50, 86"), "{said}");
     }
 
     #[test]

@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use rollcall_api::{AccessCredentials, FirstAdministrator};
-use rollcall_chassis::{
-    clock::SystemClock,
-    entropy::{Entropy as _, SystemEntropy},
-};
+use rollcall_chassis::{clock::SystemClock, entropy::SystemEntropy};
 use rollcall_connector::ConnectorStatus;
 use rollcall_log::{Backbone, seal::SealKeys, signing::SigningKey};
 use rollcall_projection::{
@@ -18,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    backbone::{Streams, connect},
+    backbone::{Streams, connect, retry_seed},
     config::{self, NatsTable},
 };
 
@@ -43,11 +40,6 @@ pub(super) async fn connect_dependencies(
 /// Where a process with this data folder keeps its views, with the memory that they take by default.
 pub(crate) fn views(data: &Path, directory: bool, keys: SealKeys) -> Views {
     Views { folder: data.join("views"), cache_bytes_max: config::default_cache(), directory, keys, retry_seed: retry_seed() }
-}
-
-/// Another for each process, so that all that lost one broker do not come back at one moment.
-pub(super) fn retry_seed() -> u64 {
-    SystemEntropy.uuid_v4().as_u64_pair().0
 }
 
 /// Opens the views of a process and follows the fleet.

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use rollcall_chassis::{entropy::SystemEntropy, secret_file};
+use rollcall_chassis::{entropy::SystemEntropy, pem, secret_file};
 use rollcall_log::{
     seal::SealKeys,
     signing::{PublicKey, SigningKey},
@@ -65,8 +65,8 @@ impl RegistrarLogTable {
 pub(crate) fn open_or_make(data: &Path) -> anyhow::Result<(SigningKey, SealKeys)> {
     let file = data.join(KEY);
     let made = || SigningKey::generate().to_pem();
-    let pem = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
-    let key = parsed(&file, &pem)?;
+    let text = secret_file::read_or_make(&file, FILE_BYTES_MAX, &SystemEntropy, made)?;
+    let key = parsed(&file, &text)?;
     let keys = with_own(&earlier(data)?, &key);
     Ok((key, keys))
 }
@@ -110,9 +110,10 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<SigningKey> {
     parsed(file, &secret_file::read(file, FILE_BYTES_MAX)?)
 }
 
-fn parsed(file: &Path, pem: &[u8]) -> anyhow::Result<SigningKey> {
+fn parsed(file: &Path, text: &[u8]) -> anyhow::Result<SigningKey> {
     let holds = || format!("{} holds no registrar's key", file.display());
-    SigningKey::from_pem(str::from_utf8(pem).with_context(holds)?).with_context(holds)
+    let key = pem::private_key(text).with_context(holds)?;
+    SigningKey::from_pkcs8(key.secret_der()).with_context(holds)
 }
 
 fn with_own(listed: &[PublicKey], key: &SigningKey) -> SealKeys {

@@ -9,12 +9,13 @@ use anyhow::{Context as _, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::{Args, Subcommand, ValueEnum};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, RsaKeySize, SignatureAlgorithm,
 };
 use rollcall_chassis::{
     clock::{Clock, SystemClock},
-    keys::{write_private, write_public},
+    keys::{read_issuer, write_private, write_public},
+    pem::read_certificates,
 };
 use rollcall_log::signing::SigningKey;
 use time::{Duration, OffsetDateTime};
@@ -221,11 +222,13 @@ fn make_device(arguments: &DeviceArguments) -> anyhow::Result<Vec<PathBuf>> {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let pair = key_pair(arguments.common.key)?;
     let issuer = read_issuer(&arguments.ca, &arguments.ca_key)?;
-    let mut pem = params.signed_by(&pair, &issuer).context("cannot sign the device certificate")?.pem();
+    let mut made = params.signed_by(&pair, &issuer).context("cannot sign the device certificate")?.pem();
     if arguments.with_chain {
-        pem.push_str(&read(&arguments.ca)?);
+        // Not the file as it is: it may hold the CA's key as well.
+        let chain = read_certificates(&arguments.ca)?;
+        made.extend(chain.iter().map(|issuer| pem(issuer)));
     }
-    write_pair(&arguments.common.out, &files, &pem, &pair)
+    write_pair(&arguments.common.out, &files, &made, &pair)
 }
 
 fn write_pair(folder: &Path, name: &str, certificate: &str, pair: &KeyPair) -> anyhow::Result<Vec<PathBuf>> {
@@ -311,16 +314,6 @@ fn key_pair(kind: KeyKind) -> anyhow::Result<KeyPair> {
         }
     };
     KeyPair::generate_for(algorithm).context("cannot make a key")
-}
-
-fn read_issuer(certificate: &Path, key: &Path) -> anyhow::Result<Issuer<'static, KeyPair>> {
-    let pair = KeyPair::from_pem(&read(key)?).with_context(|| format!("cannot use the key in {}", key.display()))?;
-    Issuer::from_ca_cert_pem(&read(certificate)?, pair)
-        .with_context(|| format!("cannot use the CA certificate in {}", certificate.display()))
-}
-
-fn read(file: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 #[cfg(test)]

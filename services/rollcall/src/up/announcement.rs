@@ -4,13 +4,13 @@
 //! written in one step when everything is ready, and removed when the process stops.
 
 use std::{
-    io::Write as _,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use rollcall_chassis::secret_file;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 /// Name of the file in the data folder.
@@ -60,9 +60,18 @@ pub(crate) struct ApiAnnouncement {
     /// What the first administrator signs with; absent once that operator is removed or their keys are disabled.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<ApiCredentials>,
-    /// That operator's password, if it was made by this process: printed once and written nowhere.
+    /// How that operator gets their password, if it was made by this process.
     #[serde(skip)]
-    pub(crate) first_password: Option<String>,
+    pub(crate) first_sign_in: Option<FirstSignIn>,
+}
+
+/// How the first administrator gets a password that is made once.
+#[derive(Clone)]
+pub(crate) enum FirstSignIn {
+    /// On the terminal, once; it is written nowhere.
+    Shown(SecretString),
+    /// In this file, which is its owner's alone.
+    In(PathBuf),
 }
 
 /// What the first administrator signs with.
@@ -108,15 +117,9 @@ impl Announcement {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn write(&self, data: &Path) -> anyhow::Result<()> {
-        let (fresh, file) = (data.join("up.json.new"), data.join(FILE));
         let text = serde_json::to_string_pretty(self).context("cannot describe what is up")?;
-        // It names a secret: for its owner only, from the first byte on.
-        drop(std::fs::remove_file(&fresh));
-        let options = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh);
-        options
-            .and_then(|mut opened| opened.write_all((text + "\n").as_bytes()))
-            .and_then(|()| std::fs::rename(&fresh, &file))
-            .with_context(|| format!("cannot write {}", file.display()))
+        // It names a secret.
+        Ok(secret_file::replace(&data.join(FILE), &(text + "\n"))?)
     }
 
     /// Removes `up.json`, also one that a killed process left. The caller holds the data folder's lock.
@@ -125,8 +128,8 @@ impl Announcement {
         drop(std::fs::remove_file(data.join(FILE)));
     }
 
-    /// The text for people; with the first administrator's password where this process has made it.
-    pub(crate) fn text(&self, first_password: Option<&str>) -> String {
+    /// The text for people; with the first administrator's password where it is to be shown.
+    pub(crate) fn text(&self) -> String {
         let mut lines = vec![format!("Rollcall is up on the {} log; data in {}", self.log, self.data.display())];
         for instance in &self.instances {
             lines.push(format!(
@@ -142,7 +145,7 @@ impl Announcement {
         if let Some(instance) = self.instances.first() {
             lines.push(format!("  server CA {}", instance.server_ca_file.display()));
         }
-        lines.push(self.api.text(first_password, &self.data.join(FILE)));
+        lines.push(self.api.text(&self.data.join(FILE)));
         if let Some(demo) = &self.demo {
             lines.push(format!("\nRegister device {} by connecting, with mosquitto_pub:\n", demo.device_id));
             lines.push(demo.mosquitto_pub.clone());
@@ -156,17 +159,23 @@ impl Announcement {
 
 impl ApiAnnouncement {
     /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
-    fn text(&self, first_password: Option<&str>, file: &Path) -> String {
+    fn text(&self, file: &Path) -> String {
         let url = &self.url;
         let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
         let Some(ApiCredentials { project_id, operator, access_key, secret_key }) = &self.credentials else {
             return lines.concat();
         };
-        if let Some(password) = first_password {
-            lines.push(format!(
-                "\nFirst administrator, shown this once: {operator} with password {password}\n  \
-                 project_id {project_id}, access key {access_key}, secret {secret_key}"
-            ));
+        match &self.first_sign_in {
+            Some(FirstSignIn::Shown(password)) => lines.push(format!(
+                "\nFirst administrator, shown this once: {operator} with password {}\n  \
+                 project_id {project_id}, access key {access_key}, secret {secret_key}",
+                password.expose_secret()
+            )),
+            Some(FirstSignIn::In(first)) => lines.push(format!(
+                "\nFirst administrator: {operator}; password and access key are in {}, for its owner alone",
+                first.display()
+            )),
+            None => {}
         }
         lines.push(format!(
             "\nList the devices with the cloud's own SDK (pip install huaweicloudsdkiotda), in Python:\n\n\

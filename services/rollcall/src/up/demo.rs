@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use rollcall_chassis::pem::read_certificate;
 use rollcall_domain::{certificate::CertificateFacts, registry::Configuration};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::announcement::{Demo, InstanceAnnouncement, quoted};
 use crate::tools::pki;
@@ -63,11 +63,7 @@ impl Files {
         instance: &InstanceAnnouncement,
         configuration: &Configuration,
     ) -> anyhow::Result<Demo> {
-        let der = |file: &Path| {
-            CertificateDer::from_pem_file(file)
-                .with_context(|| format!("no certificate can be read from {}", file.display()))
-        };
-        let ca_der = der(&self.ca[0])?;
+        let ca_der = read_certificate(&self.ca[0])?;
         let Some(ca) = configuration.cas.values().find(|ca| *ca.der == *ca_der) else {
             bail!(
                 "instance {} does not have the demo's CA certificate: --demo needs a fleet file that declares it",
@@ -76,7 +72,7 @@ impl Files {
         };
         let template = ca.template.as_ref().and_then(|template| configuration.templates.get(template));
         let template = template.context("the demo's CA certificate has no template bound")?;
-        let facts = CertificateFacts::from_der(&der(&self.device[0])?)?;
+        let facts = CertificateFacts::from_der(&read_certificate(&self.device[0])?)?;
         let device_id = template.body.evaluate(&facts)?.device_id.to_string();
         let absolute = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
         let [certificate, key] = self.device.each_ref().map(|file| absolute(file));

@@ -1,6 +1,6 @@
 //! Waits until everything is ready, and announces it.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{io::IsTerminal as _, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use rollcall_api::FirstAdministrator;
@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Arguments,
-    announcement::{Announcement, ApiAnnouncement, ApiCredentials, Demo, InstanceAnnouncement},
+    announcement::{Announcement, ApiAnnouncement, ApiCredentials, Demo, FirstSignIn, InstanceAnnouncement},
     demo,
     events::Output,
 };
-use crate::processes::dependencies::Dependencies;
+use crate::processes::{dependencies::Dependencies, first_sign_in};
 
 /// How long to wait for the connector to serve what the fleet file declares.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);
@@ -82,16 +82,24 @@ pub(super) fn announcement(
 }
 
 /// Describes the API and what its first administrator signs with.
+///
+/// # Errors
+/// If the file with the first administrator's password cannot be written.
 pub(super) fn api(
+    arguments: &Arguments,
     address: &SocketAddr,
     server_ca_file: &Path,
     first_administrator: Option<FirstAdministrator>,
-) -> ApiAnnouncement {
+) -> anyhow::Result<ApiAnnouncement> {
+    let is_read_by_people = arguments.output == Output::Text && std::io::stdout().is_terminal();
+    let first_sign_in = match &first_administrator {
+        Some(first) if is_read_by_people => first.password.clone().map(FirstSignIn::Shown),
+        Some(first) => first_sign_in::write(&arguments.data, first)?.map(FirstSignIn::In),
+        None => None,
+    };
     // A name, since many clients do not verify addresses; the certificate has both.
-    let password = first_administrator.as_ref().and_then(|first_administrator| first_administrator.password.as_ref());
-    let first_password = password.map(|password| password.expose_secret().to_owned());
     let host = if address.ip().is_loopback() { "localhost".to_owned() } else { address.ip().to_string() };
-    ApiAnnouncement {
+    Ok(ApiAnnouncement {
         url: format!("https://{host}:{}", address.port()),
         address: *address,
         ca_file: std::fs::canonicalize(server_ca_file).unwrap_or_else(|_| server_ca_file.to_owned()),
@@ -101,8 +109,8 @@ pub(super) fn api(
             access_key: first_administrator.access_key,
             secret_key: first_administrator.secret_key.expose_secret().to_owned(),
         }),
-        first_password,
-    }
+        first_sign_in,
+    })
 }
 
 fn describe_demo(
@@ -122,14 +130,18 @@ fn describe_demo(
 
 /// Prints the announcement on standard output.
 #[expect(clippy::print_stdout, reason = "what is up is this command's output")]
-pub(super) fn print(output: Output, announcement: &Announcement, first_password: Option<&str>) -> anyhow::Result<()> {
+pub(super) fn print(output: Output, announcement: &Announcement) -> anyhow::Result<()> {
     match output {
-        Output::Text => println!("{}", announcement.text(first_password)),
+        Output::Text => println!("{}", announcement.text()),
         Output::Json => {
             let mut line = serde_json::to_value(announcement)?;
             line["type"] = "up".into();
-            if let Some(password) = first_password {
-                line["api"]["first_password"] = password.into();
+            // What is in `up.json` for its owner is not for what the output goes to.
+            if let Some(api) = line["api"].as_object_mut() {
+                api.remove("secret_key");
+            }
+            if let Some(FirstSignIn::In(file)) = &announcement.api.first_sign_in {
+                line["api"]["first_administrator_file"] = file.display().to_string().into();
             }
             println!("{line}");
         }

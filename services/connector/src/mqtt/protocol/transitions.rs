@@ -164,6 +164,10 @@ impl Protocol {
 
     pub(super) fn finish(&mut self, closing: Closing) {
         if !matches!(self.state, State::Closed) {
+            if let State::Established(session) = &self.state {
+                self.unacknowledged_at_end = session.unacknowledged().collect();
+                self.effects.extend(session.disconnected.map(Effect::Disconnected));
+            }
             self.state = State::Closed;
             self.goodbye = None;
             self.frames.clear();

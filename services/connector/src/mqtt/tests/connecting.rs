@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::{limits::CONNECT_BYTES_MAX, violation::Violation};
+use crate::mqtt::limits::CONNECT_BYTES_MAX;
 
 /// A raw CONNECT: name, level, flags, keep-alive, then what follows.
 fn raw(name: &str, level: u8, flags: u8, keep_alive_s: u16, rest: &[u8]) -> Vec<u8> {
@@ -226,26 +226,115 @@ fn other_versions_are_told_so() {
     }
 }
 
+fn will_5(qos: types::QoS, retain: bool, topic: &'static str) -> v5::LastWill {
+    v5::LastWill {
+        qos,
+        retain,
+        topic: topic.into(),
+        message: Bytes::from_static(b"gone"),
+        will_delay_interval_sec: Some(7),
+        correlation_data: Some(Bytes::from_static(&[0, 1])),
+        message_expiry_interval: std::num::NonZeroU32::new(60),
+        content_type: Some("text/plain".into()),
+        user_properties: vec![("k".into(), "v".into())],
+        is_utf8_payload: Some(true),
+        response_topic: Some("reply".into()),
+    }
+}
+
 #[test]
-fn a_will_is_refused() {
-    let (output, closing) = refused(&raw("MQTT", 4, 0x06, 60, b"\0\x01c\0\x01t\0\x01m"));
-    assert_eq!((output, closing), (vec![0x20, 2, 0, 5], Closing::Refused(Refusal::WillUnsupported)));
-    let will = v5::LastWill {
-        qos: types::QoS::AtMostOnce,
-        retain: false,
-        topic: "t".into(),
-        message: Bytes::new(),
-        will_delay_interval_sec: None,
-        correlation_data: None,
-        message_expiry_interval: None,
-        content_type: None,
-        user_properties: Vec::new(),
-        is_utf8_payload: None,
-        response_topic: None,
+fn a_will_is_handed_over_with_all_its_properties() {
+    let mut bench = Bench::new(Version::V5);
+    let last_will = Some(will_5(types::QoS::AtLeastOnce, false, "yard/1"));
+    bench.send_5(v5::Connect { last_will, session_expiry_interval_secs: 60, ..connect_5() }.into());
+    let effects = bench.effects();
+    let [Effect::Connect(connect)] = effects.as_slice() else { panic!("{effects:?}") };
+    let properties = MessageProperties {
+        payload_format: Some(1),
+        expiry_s: Some(60),
+        content_type: Some("text/plain".into()),
+        response_topic: Some("reply".into()),
+        correlation_data: Some(Bytes::from_static(&[0, 1])),
+        user: vec![("k".into(), "v".into())],
     };
-    let (ack, _) = refused_5(v5::Connect { last_will: Some(will), ..connect_5() });
-    assert_eq!(ack.reason_code, v5::ConnectAckReason::ImplementationSpecificError);
-    assert_eq!(ack.reason_string.as_deref(), Some("will_unsupported: will messages are not supported"));
+    let (topic, payload) = ("yard/1".into(), Bytes::from_static(b"gone"));
+    assert_eq!(connect.will.as_deref(), Some(&Will { topic, payload, qos: 1, properties, delay_s: 7 }));
+    assert_eq!(connect.session_expiry_s, 60);
+
+    // Retain cannot be refused before MQTT 5: as with a PUBLISH, it is an ordinary message.
+    let mut bench = Bench::new(Version::V3_1_1);
+    bench.send(&raw("MQTT", 4, 0x2c, 60, b"\0\x01c\0\x01t\0\x01m"));
+    let effects = bench.effects();
+    let [Effect::Connect(connect)] = effects.as_slice() else { panic!("{effects:?}") };
+    let (payload, properties) = (Bytes::from_static(b"m"), MessageProperties::default());
+    assert_eq!(connect.will.as_deref(), Some(&Will { topic: "t".into(), payload, qos: 1, properties, delay_s: 0 }));
+    assert_eq!((connect.clean_start, connect.session_expiry_s), (false, u32::MAX));
+}
+
+#[test]
+fn a_will_that_could_not_be_a_publish_is_refused() {
+    use v5::ConnectAckReason as Reason;
+    let long: &'static str = Box::leak("x".repeat(129).into_boxed_str());
+    for (qos, retain, topic, reason) in [
+        (types::QoS::ExactlyOnce, false, "t", Reason::QosNotSupported),
+        (types::QoS::AtMostOnce, true, "t", Reason::RetainNotSupported),
+        (types::QoS::AtMostOnce, false, "a/#", Reason::TopicNameInvalid),
+        (types::QoS::AtMostOnce, false, "", Reason::TopicNameInvalid),
+        (types::QoS::AtMostOnce, false, long, Reason::TopicNameInvalid),
+    ] {
+        let (ack, _) = refused_5(v5::Connect { last_will: Some(will_5(qos, retain, topic)), ..connect_5() });
+        assert_eq!(ack.reason_code, reason, "{qos:?} {retain} {topic:?}");
+    }
+    let (output, closing) = refused(&raw("MQTT", 4, 0x16, 60, b"\0\x01c\0\x01t\0\x01m"));
+    assert_eq!((output, closing), (vec![], Closing::Violated(Violation::Qos2)), "before MQTT 5 nothing can say so");
+}
+
+#[test]
+fn a_client_says_with_disconnect_what_becomes_of_will_and_session() {
+    let said = |expiry_s: u32, disconnect: v5::Disconnect| {
+        let settings = v5::Connect { session_expiry_interval_secs: expiry_s, ..v5::Connect::default() };
+        let mut bench = Bench::open_as(Version::V5, Limits::default(), settings);
+        bench.send_5(disconnect.into());
+        bench.effects()
+    };
+    let plain = v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection);
+    let with_will = v5::Disconnect::new(v5::DisconnectReasonCode::DisconnectWithWillMessage);
+    let gone = |with_will, session_expiry_s| {
+        vec![Effect::Disconnected(Disconnected { with_will, session_expiry_s }), Effect::Close(Closing::Client)]
+    };
+    assert_eq!(said(0, plain.clone()), gone(false, None));
+    assert_eq!(said(0, with_will), gone(true, None));
+    let expiring = v5::Disconnect { session_expiry_interval_secs: Some(5), ..plain };
+    assert_eq!(said(60, expiring.clone()), gone(false, Some(5)));
+    assert_eq!(said(0, expiring), vec![Effect::Close(Closing::Violated(Violation::SessionExpiry))]);
+}
+
+#[test]
+fn a_session_goes_on_with_its_subscriptions() {
+    for version in [Version::V3_1, Version::V3_1_1, Version::V5] {
+        let mut bench = Bench::new(version);
+        match version {
+            Version::V3_1 => bench.send(&raw("MQIsdp", 3, 0, 60, b"\0\x01c")),
+            Version::V3_1_1 | Version::V5 => {
+                bench.send_connect(v5::Connect { session_expiry_interval_secs: 60, ..v5::Connect::default() });
+            }
+        }
+        bench.effects();
+        let subscriptions = vec![Subscription { filter: "a/+".into(), qos: 1, no_local: false }];
+        let session = SessionGrant { present: true, expiry_s: 60, subscriptions: subscriptions.clone() };
+        bench.protocol.accept(&Grant { session, ..grant() }, 0);
+        match version {
+            Version::V3_1 => assert_eq!(bench.output(), [0x20, 2, 0, 0], "3.1 has no such flag"),
+            Version::V3_1_1 => assert_eq!(bench.output(), [0x20, 2, 1, 0]),
+            Version::V5 => {
+                let packets = bench.output_5();
+                let [v5::Packet::ConnectAck(ack)] = packets.as_slice() else { panic!("{packets:?}") };
+                assert_eq!((ack.session_present, ack.session_expiry_interval_secs), (true, None), "as it was asked for");
+            }
+        }
+        assert_eq!(bench.protocol.subscriptions(), subscriptions);
+        assert!(bench.is_subscribed("a/b"));
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn ends() -> Vec<(End, Closing)> {
 }
 
 #[test]
-fn whatever_ends_the_session_what_was_taken_is_answered_first() {
+fn f46_whatever_ends_the_session_what_was_taken_is_answered_first() {
     for version in VERSIONS {
         for (number, (end, closing)) in ends().into_iter().enumerate() {
             for id in [None, Some(7)] {
@@ -103,6 +103,7 @@ fn answer_all(bench: &mut Bench) -> (Vec<String>, Option<Closing>) {
                     taken.push(String::from_utf8(publish.payload.to_vec()).unwrap());
                     waiting.push_back(publish.publish);
                 }
+                Effect::Disconnected(_) => {}
                 Effect::Close(end) => closing = Some(end),
                 other => panic!("{other:?}"),
             }

@@ -109,11 +109,11 @@ fn drive(protocol: &mut Protocol, effects: &mut Vec<Effect>, output: &mut Vec<u8
             Effect::Publish(publish) => {
                 let Publish { topic, payload, properties, qos, .. } = &*publish;
                 let (implicit, own) = (topic.starts_with("$oc"), true);
-                protocol.deliver(&Delivery { topic, payload, qos: *qos, properties, implicit, own });
+                protocol.deliver(&Delivery { properties, implicit, own, ..delivery(topic, payload, *qos) });
                 protocol.published(publish.publish, PublishOutcome::Stored);
             }
             Effect::Subscribe(subscribe) => protocol.subscribed(&vec![FilterOutcome::Granted; subscribe.filters.len()]),
-            Effect::Unsubscribed(_) | Effect::Dropped(_) | Effect::Close(_) => {}
+            Effect::Unsubscribed(_) | Effect::Disconnected(_) | Effect::Dropped(_) | Effect::Close(_) => {}
         }
     }
     output.extend_from_slice(protocol.output());

@@ -33,10 +33,12 @@ async fn watch_once(instance: &Instance, resume: &mut Resume) -> Result<(), Back
             session.announced.store(true, Ordering::SeqCst);
         }
     }
+    instance.schedule.watching();
     let mut changes = instance.backbone.presence.watch(&instance.id).await?;
     resume.follows();
     let mut shown = Some(HashMap::new());
     while let Some(change) = changes.recv().await {
+        instance.schedule.observe(&change, &instance.connector, Instant::now());
         match change {
             PresenceChange::Online { device, session, .. } => {
                 if session.connector == instance.connector

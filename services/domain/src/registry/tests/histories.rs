@@ -183,7 +183,7 @@ impl Stage {
             assert!(!self.taken_away.contains(&leaf), "f39: leaf {leaf} was taken away, and is let in as {recognised:?}");
             self.check_right(&certificate, &proven, &recognised.device);
             let trusted = |above: &ChainCertificate| !self.distrusted().contains(&above.name_and_key_sha256);
-            assert!(proven.chain.iter().all(trusted), "f19: a path through a distrusted CA");
+            assert!(proven.chain.iter().all(trusted), "f41: a path through a distrusted CA");
             let device = recognised.device.to_string();
             self.sessions.push(Session { leaf, path: proven, connect, device });
         }
@@ -239,7 +239,7 @@ impl Stage {
         let Some(Fingerprint::Sha256(old)) = device.credential.pins().next().map(|pin| pin.fingerprint) else {
             panic!("a typed SHA-1 was replaced")
         };
-        assert_eq!(issuer(&old), issuer(&certificate.sha256), "f18: another CA's certificate replaced a pin");
+        assert_eq!(issuer(&old), issuer(&certificate.sha256), "f40: another CA's certificate replaced a pin");
     }
 
     /// A session that lost its right is among those that the events affect; one that keeps it would be let in again.

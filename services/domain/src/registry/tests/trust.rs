@@ -51,7 +51,7 @@ fn refusal(verdict: Verdict) -> Option<Refusal> {
 }
 
 #[test]
-fn f18_an_id_used_again_lets_no_other_ca_replace_a_certificate() {
+fn f18_f40_an_id_used_again_lets_no_other_ca_replace_a_certificate() {
     let mut world = world();
     assert_eq!(asked(&mut world, &authorities()[0].issue(&SUBJECT, (2026, 1))), "granted");
     world.delete_ca("acme-ca");
@@ -79,7 +79,7 @@ fn a_newer_certificate_replaces_after_its_ca_certificate_was_deleted_and_uploade
 }
 
 #[test]
-fn f18_a_handshake_of_a_ca_does_not_count_for_another_that_has_its_id_now() {
+fn f18_f40_a_handshake_of_a_ca_does_not_count_for_another_that_has_its_id_now() {
     let mut world = world();
     let leaf = authorities()[0].device("dev1");
     let shaken = path(&world, &leaf).unwrap();
@@ -145,7 +145,7 @@ fn still_vouching(world: &World, gone: &crate::registry::Ca, paths: &[Vec<[u8; 3
 }
 
 #[test]
-fn f19_a_deleted_intermediate_vouches_through_its_root_unless_it_is_distrusted() {
+fn f41_a_deleted_intermediate_vouches_through_its_root_unless_it_is_distrusted() {
     for distrust in [Distrust::No, Distrust::Yes, Distrust::UnlessRenewed] {
         let mut world = world();
         let leaf = with_line(&mut world);
@@ -173,7 +173,7 @@ fn f19_a_deleted_intermediate_vouches_through_its_root_unless_it_is_distrusted()
 }
 
 #[test]
-fn f19_a_session_that_came_through_a_distrusted_ca_ends_whichever_certificate_it_leads_to() {
+fn f41_a_session_that_came_through_a_distrusted_ca_ends_whichever_certificate_it_leads_to() {
     let mut world = world();
     let leaf = authorities()[2].device("dev1");
     let shaken = path(&world, &leaf).unwrap();
@@ -247,7 +247,7 @@ fn a_ca_certificate_that_was_renewed_is_deleted_without_distrust() {
 }
 
 #[test]
-fn f18_a_ca_that_nobody_has_proven_is_not_distrusted() {
+fn f18_f42_a_ca_that_nobody_has_proven_is_not_distrusted() {
     let mut world = world();
     let acme = authorities()[0].der.clone();
     world.grant(Command::UploadCa { ca: id("squatter"), space: id("globex"), der: acme });

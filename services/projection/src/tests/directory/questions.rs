@@ -91,7 +91,7 @@ fn search(view: &DirectoryView, oracle: &Oracle, dice: &mut Dice) {
         let page = view.find(prefix, field, spaces.as_ref(), after.as_ref(), 2).unwrap();
         found.extend(page.devices);
         let Some(next) = page.next else { break };
-        after = Cursor::parse(&next.to_string());
+        after = Some(Cursor::from(next.as_bytes().to_vec()));
     }
     assert_eq!(found, wanted, "{field:?} {prefix:?} in {spaces:?}");
 }

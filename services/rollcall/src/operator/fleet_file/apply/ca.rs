@@ -1,6 +1,7 @@
 //! CA certificates of a fleet file: upload, proof of possession as far as the file lets us, template and switch.
 
 use hyper::Method;
+use rollcall_chassis::pem::read_certificate;
 use rollcall_domain::ids::{InstanceId, SpaceId};
 use serde_json::{Value, json};
 
@@ -57,7 +58,9 @@ impl Contents<'_> {
         }
         let pem = match &wanted.proof {
             Proof::Key(key) => pki::verification_certificate(&wanted.file, key, &code).map_err(|error| format!("{error:#}")),
-            Proof::Certificate(file) if file.exists() => std::fs::read_to_string(file).map_err(|error| error.to_string()),
+            Proof::Certificate(file) if file.exists() => {
+                read_certificate(file).map(|der| pki::pem(&der)).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+            }
             Proof::Certificate(_) | Proof::Later => {
                 self.requests.outcome.notes.push(awaits_proof(self.requests.instance, wanted, &code));
                 return Ok(false);

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rollcall_chassis::pem::read_certificate;
 use rollcall_domain::{
     fleet::{Edition, InstanceDraft},
     ids::{CaId, IdError, InstanceId, PolicyId, ProductId, SpaceId, TemplateId},
@@ -13,7 +14,6 @@ use rollcall_domain::{
     registry::ProductDetails,
 };
 use rollcall_log::codec;
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_saphyr::Spanned;
 
 use super::{
@@ -170,11 +170,11 @@ impl Checker<'_> {
             None => None,
         };
         let file = self.path(&raw.certificate.value);
-        let der = match CertificateDer::from_pem_file(&file) {
+        let der = match read_certificate(&file) {
             Ok(der) => der.as_ref().into(),
             Err(error) => {
                 let at = within(place, "certificate", raw.certificate.referenced.line());
-                return self.fault(at, format!("no PEM certificate can be read from {}: {error}", file.display()));
+                return self.fault(at, format!("{:#}", anyhow::Error::from(error)));
             }
         };
         let proof = match &raw.proof_of_possession {

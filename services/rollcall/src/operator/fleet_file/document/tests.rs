@@ -99,7 +99,7 @@ fn every_fault_is_named_with_its_line_and_field() {
         "4 faults",
         "fleet.yaml:8: instances[0].resource_spaces[0].id: resource space id holds '!'",
         "fleet.yaml:12: instances[0].resource_spaces[0].policies[0].statement[0].resources[0]: ",
-        "fleet.yaml:16: instances[0].resource_spaces[0].ca_certificates[0].certificate: no PEM certificate",
+        "fleet.yaml:16: instances[0].resource_spaces[0].ca_certificates[0].certificate: cannot read ",
         "instances[0].templates[0].body.resources.device.product_id: ",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
@@ -136,4 +136,29 @@ fn what_is_declared_twice_is_refused() {
     let twice = GOOD.replace("products: [{ id: truck }]", "products: [{ id: truck }, { id: truck }]");
     let said = parse(&twice).expect_err("must be refused");
     assert!(said.contains("products[1]: product truck is declared at line 9 already"), "{said}");
+}
+
+#[test]
+fn f43_a_key_in_place_of_a_ca_certificate_is_named_and_not_quoted() {
+    let data = data();
+    let key = rcgen::KeyPair::generate().expect("a key").serialize_pem().replace("\r\n", "\n").replace('\n', "\\n");
+    std::fs::write(data.path().join("ca.crt"), &key).expect("written");
+    let said = Document::parse(Path::new("fleet.yaml"), GOOD, data.path()).map_err(|error| format!("{error} {error:?}"));
+    let said = said.map(drop).expect_err("must be refused");
+    assert!(
+        said.contains("ca.crt holds no certificate that can be read: line 1: its line breaks are written out"),
+        "{said}"
+    );
+    assert!(!said.contains(&key[40..50]) && !said.contains("45, 45"), "{said}");
+}
+
+#[test]
+fn a_bundle_in_place_of_one_ca_certificate_is_refused() {
+    let data = data();
+    let file = data.path().join("ca.crt");
+    let one = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, one.repeat(2)).expect("written");
+    let said =
+        Document::parse(Path::new("fleet.yaml"), GOOD, data.path()).map(drop).expect_err("must be refused").to_string();
+    assert!(said.contains("a second certificate begins here, 2 in all"), "{said}");
 }

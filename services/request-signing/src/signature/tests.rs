@@ -1,6 +1,7 @@
 //! The two published vectors, every single change to them, and spellings of paths, queries and headers.
 
-use super::{authorization::AUTHORIZATION_CHARS_MAX, *};
+use super::*;
+use crate::{authorization::AUTHORIZATION_CHARS_MAX, canonical::UNSIGNED_PAYLOAD};
 
 #[test]
 fn what_is_signed_here_is_verified_here() {
@@ -16,6 +17,28 @@ fn what_is_signed_here_is_verified_here() {
     assert_eq!(verify(&credentials, &secret, &other, at), Err(SigningError::Signature));
     let undated = SignedRequest { headers: &headers[..1], ..request };
     assert!(sign("AK", &secret, &undated).is_err());
+}
+
+/// Without this somebody between client and API could turn a signed change to another instance, or make it anew.
+#[test]
+fn what_decides_where_a_change_is_made_is_signed_if_it_is_sent() {
+    let (secret, at) = (SecretString::from("a secret"), 1_780_272_000_000);
+    let date = date_text(at);
+    let signed = [("host", &b"localhost"[..]), ("x-sdk-date", date.as_bytes())];
+    let request = SignedRequest { method: "PUT", path: "/", query: "", headers: &signed, body: b"" };
+    let credentials = Credentials::parse(&sign("AK", &secret, &request).unwrap()).unwrap();
+    assert_eq!(verify(&credentials, &secret, &request, at), Ok(()));
+    for (name, text) in
+        [("Instance-Id", "instance-id"), ("IDEMPOTENCY-KEY", "idempotency-key"), ("x-project-id", "x-project-id")]
+    {
+        let headers = [signed[0], signed[1], (name, b"north")];
+        let added = SignedRequest { headers: &headers, ..request };
+        assert_eq!(verify(&credentials, &secret, &added, at), Err(SigningError::MissingSignedHeader(text.to_owned())));
+        let credentials = Credentials::parse(&sign("AK", &secret, &added).unwrap()).unwrap();
+        assert_eq!(verify(&credentials, &secret, &added, at), Ok(()));
+    }
+    let headers = [signed[0], signed[1], ("accept", b"*/*")];
+    assert_eq!(verify(&credentials, &secret, &SignedRequest { headers: &headers, ..request }, at), Ok(()));
 }
 
 const ACCESS_KEY: &str = "PROBEAK0000000000001";
@@ -264,7 +287,7 @@ fn paths_and_queries_have_one_canonical_spelling() {
 
 #[test]
 fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
-    let names = ["host", "x-sdk-content-sha256", "x-sdk-date"];
+    let names = ["host", "instance-id", "x-project-id", "x-sdk-content-sha256", "x-sdk-date"];
     let with = |value: &str| {
         let mut case = Case::sdk();
         case.set("X-Sdk-Content-Sha256", value.as_bytes());
@@ -289,7 +312,7 @@ fn a_hash_that_the_client_sends_must_be_that_of_the_body() {
 fn header_values_need_not_be_ascii() {
     let mut case = Case::sdk();
     case.set("User-Agent", "gw/\u{7535}".as_bytes());
-    let case = case.signed(&["host", "user-agent", "x-sdk-date"]);
+    let case = case.signed(&["host", "instance-id", "user-agent", "x-project-id", "x-sdk-date"]);
     assert_eq!(case.verified(), Ok(()));
 }
 

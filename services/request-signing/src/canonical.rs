@@ -1,12 +1,17 @@
 //! The canonical request: the one text that both sides make of a request, whatever its spelling on the wire.
 //!
 //! Invariant: two requests with one canonical text mean the same to a handler that decodes path and query once and reads
-//! `+` as a plus, as `http::extract` does.
+//! `+` as a plus, as the API does.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use super::{CONTENT_HASH_HEADER, SigningError, UNSIGNED_PAYLOAD};
+use crate::error::SigningError;
+
+/// The header with the body's hash as the client signed it.
+pub(crate) const CONTENT_HASH_HEADER: &str = "x-sdk-content-sha256";
+/// In place of a hash: the client has not signed the body.
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -27,7 +32,7 @@ pub struct SignedRequest<'a> {
 
 impl<'a> SignedRequest<'a> {
     /// The canonical request.
-    pub(super) fn canonical(&self, signed_headers: &[String]) -> Result<Vec<u8>, SigningError> {
+    pub(crate) fn canonical(&self, signed_headers: &[String]) -> Result<Vec<u8>, SigningError> {
         let mut text = Vec::with_capacity(512);
         text.extend(self.method.to_ascii_uppercase().as_bytes());
         text.push(b'\n');
@@ -49,7 +54,7 @@ impl<'a> SignedRequest<'a> {
     }
 
     /// The trimmed value of a header that must be there once.
-    pub(super) fn the_header(&self, name: &str) -> Result<&'a [u8], SigningError> {
+    pub(crate) fn the_header(&self, name: &str) -> Result<&'a [u8], SigningError> {
         let mut found = self.headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Ok(value.trim_ascii()),

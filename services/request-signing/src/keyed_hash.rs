@@ -6,15 +6,15 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// Length of a code, bytes.
-pub(super) const CODE_BYTES: usize = 32;
+pub const CODE_BYTES: usize = 32;
 
 /// The code of the joined parts.
-pub(super) fn code(key: &[u8], parts: &[&[u8]]) -> [u8; CODE_BYTES] {
+pub fn code(key: &[u8], parts: &[&[u8]]) -> [u8; CODE_BYTES] {
     keyed(key, parts).finalize().into_bytes().into()
 }
 
 /// Whether `claimed` is the code of the joined parts. Takes the same time wherever they differ.
-pub(super) fn is_code(key: &[u8], parts: &[&[u8]], claimed: &[u8]) -> bool {
+pub fn is_code(key: &[u8], parts: &[&[u8]], claimed: &[u8]) -> bool {
     keyed(key, parts).verify_slice(claimed).is_ok()
 }
 

@@ -2,7 +2,10 @@
 
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::SigningError;
+use crate::error::SigningError;
+
+/// The header with the time of signing.
+pub const DATE_HEADER: &str = "x-sdk-date";
 
 const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 /// Length of the form, characters. The year of `time` may carry a sign, which this leaves no room for.
@@ -11,22 +14,22 @@ const CHARS: usize = 16;
 const DAY_CHARS: usize = 8;
 
 /// As text; the epoch for a time that has none.
-pub(super) fn text(unix_ms: i64) -> String {
+pub(crate) fn text(unix_ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(unix_ms.div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(FORM).unwrap_or_default()
 }
 
 /// A time of signing.
-pub(super) struct Date<'a> {
+pub(crate) struct Date<'a> {
     /// As it was sent.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// As a time, ms.
-    pub(super) unix_ms: i64,
+    pub(crate) unix_ms: i64,
 }
 
 impl<'a> Date<'a> {
     /// Reads a trimmed header value.
-    pub(super) fn parse(value: &'a [u8]) -> Result<Self, SigningError> {
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Self, SigningError> {
         let text = str::from_utf8(value).map_err(|_| SigningError::Date)?;
         if text.len() != CHARS || !text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b'Z')) {
             return Err(SigningError::Date);
@@ -35,7 +38,7 @@ impl<'a> Date<'a> {
         Ok(Self { text, unix_ms: time.assume_utc().unix_timestamp().saturating_mul(1000) })
     }
 
-    pub(super) fn day(&self) -> &'a str {
+    pub(crate) fn day(&self) -> &'a str {
         self.text.get(..DAY_CHARS).unwrap_or_default()
     }
 }

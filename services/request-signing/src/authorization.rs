@@ -1,6 +1,6 @@
 //! The `Authorization` header of a signed request: which algorithm, whose key, which headers, which signature.
 
-use super::SigningError;
+use crate::error::SigningError;
 
 /// Longest header that is read, characters. The SDK's has some 250.
 pub(crate) const AUTHORIZATION_CHARS_MAX: usize = 4096;
@@ -44,7 +44,7 @@ impl Scope {
 
 /// The claim of a signature, before it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     algorithm: Algorithm,
     access_key: String,
     signed_headers: Vec<String>,
@@ -56,7 +56,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`SigningError::Malformed`] with what is wrong; it never repeats what was sent.
-    pub(crate) fn parse(authorization: &str) -> Result<Self, SigningError> {
+    pub fn parse(authorization: &str) -> Result<Self, SigningError> {
         let malformed = SigningError::Malformed;
         if authorization.len() > AUTHORIZATION_CHARS_MAX {
             return Err(malformed("it is too long"));
@@ -91,7 +91,7 @@ impl Credentials {
     }
 
     /// The id of the key whose secret the signature is to be verified with.
-    pub(crate) fn access_key(&self) -> &str {
+    pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
@@ -100,7 +100,7 @@ impl Credentials {
         &self.signed_headers
     }
 
-    pub(super) fn signature(&self) -> &[u8] {
+    pub(crate) fn signature(&self) -> &[u8] {
         &self.signature
     }
 }

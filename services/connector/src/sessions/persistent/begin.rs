@@ -1,0 +1,147 @@
+//! Before CONNACK: what goes on of an earlier session, and whether this one is kept.
+
+use std::sync::Arc;
+
+use rollcall_log::{
+    BackboneError,
+    documents::{Document, DocumentKey, PutError, Revision},
+    messages::MessageCursor,
+    presence::Session as PresenceSession,
+};
+
+use super::{
+    form::KeptSession,
+    state::{Reading, Written},
+};
+use crate::{
+    instance::Instance,
+    mqtt::{Connect, FilterOutcome, FilterRequest, SessionGrant, Subscription},
+    sessions::{
+        ended::keep::{discard_delayed_will, put},
+        holder::Holder,
+        session::Session,
+        topic_authorization::authorize_subscribe,
+    },
+};
+
+/// How often it is tried again when another connection of the device writes the document meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// Lets an earlier session go on if the client asks for that, and keeps this one if it asks for that. Where documents cannot
+/// be used the client gets a session that ends with its connection, and an MQTT 5 client is told.
+pub(crate) async fn begin(instance: &Instance, session: &Arc<Session>, connect: &Connect) -> SessionGrant {
+    let expiry_s = connect.session_expiry_s.min(instance.routed.limits.expiry_s_max);
+    // What this connector knows of costs nothing to ask; what it does not, the one that knows it sees to.
+    let concerned = expiry_s > 0 || !connect.clean_start || instance.schedule.knows(&session.device.device);
+    if !concerned {
+        return SessionGrant::default();
+    }
+    match resume(instance, session, connect, expiry_s).await {
+        Ok(grant) => grant,
+        Err(error) => {
+            if let Some(left_out) = instance.will_repeats.failed(&error) {
+                tracing::warn!(
+                    instance = %instance.id, %error, left_out, "a session cannot be kept: it ends with its connection"
+                );
+            }
+            SessionGrant::default()
+        }
+    }
+}
+
+async fn resume(
+    instance: &Instance,
+    session: &Arc<Session>,
+    connect: &Connect,
+    expiry_s: u32,
+) -> Result<SessionGrant, PutError> {
+    let device = &session.device.device;
+    let owner = PresenceSession { connector: instance.connector.clone(), number: session.number };
+    let key = DocumentKey::Session(device.clone());
+    let Some(holder) = session.session_holder(&instance.view) else { return Ok(SessionGrant::default()) };
+    for _ in 0..TRIES_MAX {
+        let found = get(instance, &key).await?;
+        let earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));
+        let revision = found.map_or(Revision::NONE, |found| found.revision);
+        if expiry_s == 0 {
+            match instance.backbone.documents.delete(&instance.id, &key, revision).await {
+                Ok(()) => {}
+                Err(PutError::Conflict) => continue,
+                Err(error) => return Err(error),
+            }
+            instance.schedule.forget(device);
+            let Some(earlier) = earlier else { return Ok(SessionGrant::default()) };
+            return Ok(go_on(instance, session, &earlier, 0).await);
+        }
+        let since_ms = session.since.unix_ms();
+        let after = match &earlier {
+            Some(earlier) => earlier.after,
+            None => end(instance).await?,
+        };
+        let mut form = KeptSession::new(holder.clone(), &owner, since_ms, expiry_s, after);
+        form.filters = earlier.as_ref().map(|earlier| earlier.filters.clone()).unwrap_or_default();
+        let revision = match put(instance, &key, revision, form.write()).await {
+            Ok(revision) => revision,
+            Err(PutError::Conflict) => continue,
+            Err(error) => return Err(error),
+        };
+        instance.schedule.keeps(device, owner, session.since);
+        *session.persistence.start().document.lock().await = Some(Written { form, revision });
+        return Ok(match earlier {
+            Some(earlier) => go_on(instance, session, &earlier, expiry_s).await,
+            None => SessionGrant { present: false, expiry_s, subscriptions: Vec::new() },
+        });
+    }
+    Err(PutError::Conflict)
+}
+
+async fn get(instance: &Instance, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+    match instance.backbone.documents.get(&instance.id, key).await {
+        Err(BackboneError::StreamDiffers { .. }) => {
+            instance.backbone.documents.open_sessions(&instance.id).await?;
+            instance.backbone.documents.get(&instance.id, key).await
+        }
+        other => other,
+    }
+}
+
+async fn end(instance: &Instance) -> Result<MessageCursor, BackboneError> {
+    match instance.routed.up_to() {
+        Some(cursor) => Ok(cursor),
+        None => instance.backbone.messages.end(&instance.id).await,
+    }
+}
+
+/// The earlier session, if the client wants it to go on, and it is the same device's, with the same certificate and client
+/// id, and not over.
+fn goes_on(instance: &Instance, holder: &Holder, connect: &Connect, found: &Document) -> Option<KeptSession> {
+    let earlier = match KeptSession::read(&found.body) {
+        Ok(earlier) => earlier,
+        Err(reason) => {
+            tracing::error!(instance = %instance.id, reason, "a kept session cannot be read; it does not go on");
+            return None;
+        }
+    };
+    let goes_on = !connect.clean_start && earlier.holder == *holder && instance.clock.unix_ms() < earlier.over_at_ms();
+    goes_on.then_some(earlier)
+}
+
+/// The session catches up from where it was, with those of its filters that policies still allow.
+async fn go_on(instance: &Instance, session: &Arc<Session>, earlier: &KeptSession, expiry_s: u32) -> SessionGrant {
+    // A session that is not kept goes on all the same, for as long as this connection lasts.
+    let state = session.persistence.start();
+    state.set_reading(Reading::Behind(earlier.after));
+    if let Some(before) = earlier.owner() {
+        discard_delayed_will(instance, &session.device.device, before).await;
+    }
+    let requests: Vec<_> =
+        earlier.filters.iter().map(|kept| FilterRequest { filter: kept.filter.clone(), qos: kept.qos }).collect();
+    let outcomes = authorize_subscribe(instance, session, &requests);
+    let granted = earlier.filters.iter().zip(outcomes).filter(|(_, outcome)| *outcome == FilterOutcome::Granted);
+    let subscriptions: Vec<_> = granted
+        .map(|(kept, _)| Subscription { filter: kept.filter.as_str().into(), qos: kept.qos, no_local: kept.no_local })
+        .collect();
+    state.note_subscriptions(&subscriptions);
+    instance.routed.add(session);
+    SessionGrant { present: true, expiry_s, subscriptions }
+}

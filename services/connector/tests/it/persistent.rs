@@ -1,0 +1,263 @@
+//! Sessions that outlive their connection.
+
+use rmqtt_codec::{
+    types::QoS,
+    v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
+};
+use rollcall_domain::{policy::Action, registry::Command};
+use rollcall_log::documents::DocumentKey;
+
+use crate::{
+    client::Client,
+    messages::deny,
+    pki::Identity,
+    wills::{no_will_is_left, will},
+    world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance_id},
+};
+
+async fn connect(
+    world: &World,
+    connector: &Connector,
+    identity: &Identity,
+    settings: v5::Connect,
+) -> (Client, v5::ConnectAck) {
+    let mut client = Client::handshake(connector.address, ALPHA, world.config(identity)).await.unwrap();
+    let client_id = if settings.client_id.is_empty() { "any client".into() } else { settings.client_id.clone() };
+    let ack = client.connect_as(v5::Connect { client_id, ..settings }).await.unwrap().unwrap();
+    (client, ack)
+}
+
+/// Wants its session to go on, and to be kept.
+fn lasting() -> v5::Connect {
+    v5::Connect { session_expiry_interval_secs: 600, ..v5::Connect::default() }
+}
+
+async fn subscribe(client: &mut Client, filter: &str) {
+    assert_eq!(client.subscribe(filter, QoS::AtLeastOnce).await, SubscribeAckReason::GrantedQos1);
+}
+
+async fn leave(mut client: Client) {
+    client.send(Packet::Disconnect(v5::Disconnect::new(DisconnectReasonCode::NormalDisconnection))).await;
+}
+
+async fn session_of(world: &World, device: &str) -> Option<serde_json::Value> {
+    let key = DocumentKey::Session(id(device));
+    let found = world.backbone.documents.get(&instance_id("alpha"), &key).await.unwrap()?;
+    Some(serde_json::from_slice(&found.body).unwrap())
+}
+
+/// The device is away, and how far it has come is written down.
+async fn is_away(world: &World, device: &str) {
+    eventually("the session is written as ended", || async {
+        session_of(world, device).await.is_some_and(|session| session["ended"] == true)
+    })
+    .await;
+}
+
+async fn say(sender: &mut Client, topic: &str, payload: &'static [u8]) {
+    assert_eq!(sender.publish(topic, payload).await, PublishAckReason::Success);
+}
+
+async fn hear(client: &mut Client, payload: &[u8]) {
+    let (_, heard, qos) = client.message().await;
+    assert_eq!((String::from_utf8_lossy(&heard), qos), (String::from_utf8_lossy(payload), 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_while_a_device_was_away_is_delivered_once_and_in_order_at_any_connector() {
+    let (world, ca) = World::with_ca().await;
+    let (one, two) = (world.connector().await, world.connector().await);
+    let truck = ca.device("0001");
+    let mut sender = world.connect(&one, &ca.device("sender")).await.unwrap();
+    say(&mut sender, "yard/1", b"before").await;
+    let (mut client, ack) = connect(&world, &one, &truck, lasting()).await;
+    assert_eq!((ack.session_present, ack.session_expiry_interval_secs), (false, None), "600 s, as asked for");
+    subscribe(&mut client, "yard/#").await;
+    say(&mut sender, "yard/1", b"live").await;
+    hear(&mut client, b"live").await;
+    for (round, back_to) in [&two, &one, &one].into_iter().enumerate() {
+        leave(client).await;
+        is_away(&world, "truck_0001").await;
+        for payload in [b"1" as &[u8], b"2", b"3"] {
+            say(&mut sender, "yard/1", payload).await;
+            say(&mut sender, "elsewhere", b"not for it").await;
+        }
+        let ack;
+        (client, ack) = connect(&world, back_to, &truck, lasting()).await;
+        assert!(ack.session_present, "round {round}");
+        say(&mut sender, "yard/1", b"after").await;
+        for payload in [b"1" as &[u8], b"2", b"3", b"after"] {
+            hear(&mut client, payload).await;
+        }
+        client.quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_has_not_acknowledged_comes_again() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let truck = ca.device("0001");
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    subscribe(&mut client, "yard/#").await;
+    say(&mut sender, "yard/1", b"acknowledged").await;
+    hear(&mut client, b"acknowledged").await;
+    client.quiet().await;
+    for payload in [b"1" as &[u8], b"2"] {
+        say(&mut sender, "yard/1", payload).await;
+        assert!(matches!(client.receive().await.unwrap(), Packet::Publish(_)), "it is there, and not acknowledged");
+    }
+    drop(client);
+    is_away(&world, "truck_0001").await;
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    hear(&mut client, b"1").await;
+    hear(&mut client, b"2").await;
+    client.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_a_mailbox_holds_is_delivered_as_the_client_takes_it() {
+    const MESSAGES: usize = 120;
+    let (world, ca) = World::with_ca().await;
+    let connector = world
+        .connector_with(|limits| {
+            (limits.queue_messages_max, limits.downlinks_in_flight_max, limits.uplinks_per_s_max) = (10, 4, 10_000)
+        })
+        .await;
+    let truck = ca.device("0001");
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    subscribe(&mut client, "yard/#").await;
+    leave(client).await;
+    is_away(&world, "truck_0001").await;
+    for number in 0..MESSAGES {
+        say(&mut sender, &format!("yard/{number}"), b"x").await;
+    }
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    for number in 0..MESSAGES {
+        assert_eq!(client.message().await.0, format!("yard/{number}"));
+    }
+    say(&mut sender, "yard/live", b"x").await;
+    assert_eq!(client.message().await.0, "yard/live");
+    client.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_ends_by_clean_start_expiry_or_another_client_id() {
+    let (world, ca) = World::with_ca().await;
+    let (one, two) = (world.connector().await, world.connector().await);
+    let truck = ca.device("0001");
+    let away = async |settings: v5::Connect| {
+        let (mut client, ack) = connect(&world, &one, &truck, settings).await;
+        subscribe(&mut client, "yard/#").await;
+        leave(client).await;
+        is_away(&world, "truck_0001").await;
+        ack
+    };
+    let gone =
+        async || eventually("the session is gone", || async { session_of(&world, "truck_0001").await.is_none() }).await;
+    let clean = || v5::Connect { clean_start: true, ..v5::Connect::default() };
+
+    away(lasting()).await;
+    let (client, ack) = connect(&world, &one, &truck, clean()).await;
+    assert!(!ack.session_present);
+    gone().await;
+    drop(client);
+    // At a connector that does not know of it: the one that does hears of the connection.
+    assert!(!away(lasting()).await.session_present);
+    let (client, _) = connect(&world, &two, &truck, clean()).await;
+    gone().await;
+    drop(client);
+    assert!(!away(lasting()).await.session_present);
+    let other = v5::Connect { client_id: "another client".into(), ..lasting() };
+    assert!(!away(other).await.session_present, "a session is its client id's");
+    assert!(away(v5::Connect { client_id: "another client".into(), ..lasting() }).await.session_present);
+    // It expires, by the clock of who is asked.
+    world.clock.set(NOW_MS + 601_000);
+    assert!(!away(lasting()).await.session_present);
+    // Longer than the stream is promised to keep anything: told.
+    let ack = away(v5::Connect { session_expiry_interval_secs: u32::MAX, ..lasting() }).await;
+    assert_eq!((ack.session_present, ack.session_expiry_interval_secs), (true, Some(3600)));
+    // A client may change its mind.
+    let (mut client, _) = connect(&world, &one, &truck, lasting()).await;
+    let goodbye = v5::Disconnect::new(DisconnectReasonCode::NormalDisconnection);
+    client.send(Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..goodbye })).await;
+    gone().await;
+    // A session that goes on and is not kept again.
+    away(lasting()).await;
+    let mut sender = world.connect(&two, &ca.device("sender")).await.unwrap();
+    say(&mut sender, "yard/1", b"missed").await;
+    let (mut client, ack) = connect(&world, &one, &truck, v5::Connect::default()).await;
+    assert!(ack.session_present);
+    hear(&mut client, b"missed").await;
+    gone().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_that_was_taken_takes_the_session_or_its_filters() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let (truck, other) = (ca.device("0001"), ca.device("0002"));
+    for identity in [&truck, &other] {
+        let (mut client, _) = connect(&world, &connector, identity, lasting()).await;
+        subscribe(&mut client, "yard/#").await;
+        subscribe(&mut client, "secret/plan").await;
+        leave(client).await;
+    }
+    is_away(&world, "truck_0001").await;
+    is_away(&world, "truck_0002").await;
+    deny(&world, &[Action::Subscribe], &["topic:secret/plan"]).await;
+    world.settled(&connector).await;
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    say(&mut sender, "secret/plan", b"secret").await;
+    say(&mut sender, "yard/1", b"plain").await;
+    let (mut client, ack) = connect(&world, &connector, &truck, lasting()).await;
+    assert!(ack.session_present);
+    hear(&mut client, b"plain").await;
+    client.quiet().await;
+
+    // The other one is away while it is frozen and let in again: that ended its session.
+    world.alpha.command(Command::FreezeDevice { device: id("truck_0002") }).await;
+    eventually("the session is gone", || async { session_of(&world, "truck_0002").await.is_none() }).await;
+    world.alpha.command(Command::UnfreezeDevice { device: id("truck_0002") }).await;
+    world.settled(&connector).await;
+    let (mut client, ack) = connect(&world, &connector, &other, lasting()).await;
+    assert!(!ack.session_present);
+    client.quiet().await;
+    // A session that is open when the right is taken is not kept.
+    world.alpha.command(Command::FreezeDevice { device: id("truck_0002") }).await;
+    assert_eq!(client.disconnected().await.0, 0x98);
+    eventually("the session is gone", || async { session_of(&world, "truck_0002").await.is_none() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delayed_will_is_not_published_if_the_session_goes_on_and_is_if_it_does_not() {
+    let (world, ca) = World::with_ca().await;
+    let (one, two) = (world.connector().await, world.connector().await);
+    let truck = ca.device("0001");
+    let mut listener = world.connect(&two, &ca.device("listener")).await.unwrap();
+    subscribe(&mut listener, "yard/#").await;
+    let delayed = |payload: &'static [u8]| v5::Connect {
+        last_will: Some(v5::LastWill { will_delay_interval_sec: Some(500), ..will("yard/1", payload) }),
+        ..lasting()
+    };
+    for back_to in [&one, &two] {
+        let (client, _) = connect(&world, &one, &truck, delayed(b"cancelled")).await;
+        drop(client);
+        is_away(&world, "truck_0001").await;
+        let (client, ack) = connect(&world, back_to, &truck, lasting()).await;
+        assert!(ack.session_present);
+        no_will_is_left(&world).await;
+        drop(client);
+        is_away(&world, "truck_0001").await;
+    }
+    // A connection that takes over and goes on cancels it too; one that starts clean ends the session, and with it the delay.
+    let (_first, _) = connect(&world, &one, &truck, delayed(b"cancelled")).await;
+    let (_second, _) = connect(&world, &two, &truck, delayed(b"published")).await;
+    let clean = v5::Connect { clean_start: true, ..v5::Connect::default() };
+    let (_third, _) = connect(&world, &one, &truck, clean).await;
+    hear(&mut listener, b"published").await;
+    no_will_is_left(&world).await;
+    listener.quiet().await;
+}

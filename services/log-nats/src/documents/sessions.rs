@@ -1,0 +1,90 @@
+//! Documents of sessions and wills, read with the rights of a connector: one by its subject, or all by a consumer.
+
+use std::{sync::Arc, time::Duration};
+
+use rollcall_domain::ids::InstanceId;
+use rollcall_log::{
+    BackboneError,
+    documents::{Document, DocumentKey, Revision, SessionDocuments},
+};
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{Latest, is_deletion};
+use crate::{
+    connection::Connection,
+    streams::{
+        self, direct,
+        replay::{Replay, ReplayEnd, Stored},
+    },
+    subjects,
+};
+
+/// Documents that wait for a slow reader.
+const WAITING_MAX: usize = 256;
+/// Silence after which what the stream held when reading began is complete: the rest has been replaced meanwhile.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// What a subject holds.
+pub(super) async fn latest(connection: &Connection, stream: &str, subject: &str) -> Result<Latest, BackboneError> {
+    Ok(match direct::last(connection, stream, subject).await? {
+        None => Latest::Nothing,
+        Some(held) if is_deletion(&held.headers) => Latest::Deleted { sequence: held.sequence },
+        Some(held) => Latest::Document(Document { revision: Revision(held.sequence), body: held.payload }),
+    })
+}
+
+/// See [`rollcall_log::documents::Documents::sessions`].
+pub(super) async fn list(connection: &Arc<Connection>, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+    let shard = connection.shards().await?.of_instance(instance);
+    let stream = subjects::documents_stream(shard);
+    let attempted = format!("listing the sessions of instance {instance}");
+    let info = streams::existing(connection, &stream, || attempted.clone()).await?;
+    let filter = subjects::documents_of_sessions(shard, instance);
+    let replay = Replay::open(connection, info, &filter, 0).await?;
+    let (out, listed) = mpsc::channel(WAITING_MAX);
+    tokio::spawn(read(replay, attempted, out));
+    Ok(listed)
+}
+
+/// To the end that the stream had when reading began.
+async fn read(mut replay: Replay, attempted: String, out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>) {
+    let (mut pending, last) = (replay.pending, replay.info.state.last_sequence);
+    while pending > 0 {
+        let stored = tokio::select! {
+            () = out.closed() => return,
+            stored = timeout(SILENCE_MAX, replay.next()) => stored,
+        };
+        let found = match stored {
+            Ok(Ok(stored)) if stored.sequence > last => return,
+            Ok(Ok(stored)) => {
+                pending = stored.pending;
+                document(stored, &attempted)
+            }
+            Ok(Err(ReplayEnd::Again(reason))) => {
+                Some(Err(BackboneError::Unavailable { attempted: attempted.clone(), reason }))
+            }
+            Ok(Err(ReplayEnd::Final(error))) => Some(Err(error)),
+            Err(_elapsed) => return,
+        };
+        let Some(found) = found else { continue };
+        let is_last = found.is_err();
+        if out.send(found).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// `None`: it says that a document was deleted.
+fn document(stored: Stored, attempted: &str) -> Option<Result<(DocumentKey, Document), BackboneError>> {
+    let Stored { sequence, message, .. } = stored;
+    if message.headers.as_ref().is_some_and(is_deletion) {
+        return None;
+    }
+    Some(match subjects::read_session_document(&message.subject) {
+        Some(key) => Ok((key, Document { revision: Revision(sequence), body: message.payload })),
+        None => Err(BackboneError::Damaged {
+            what: attempted.to_owned(),
+            reason: format!("{} is the subject of no session", message.subject),
+        }),
+    })
+}
