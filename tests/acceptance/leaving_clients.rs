@@ -52,7 +52,7 @@ fn leave(target: &Target, device: &Pair, client: &str) {
 }
 
 #[test]
-fn what_real_clients_publish_before_they_leave_is_stored() {
+fn f46_what_real_clients_publish_before_they_leave_is_stored() {
     const MOSQUITTO: usize = 20;
     let (mut up, device) = up();
     let target = up.target("north.test");
@@ -72,7 +72,7 @@ fn what_real_clients_publish_before_they_leave_is_stored() {
 }
 
 #[test]
-fn two_hundred_and_fifty_small_messages_in_one_write_are_stored_in_their_order() {
+fn f47_two_hundred_and_fifty_small_messages_in_one_write_are_stored_in_their_order() {
     const COUNT: u16 = 250;
     let (mut up, device) = up();
     let mut expected = Vec::new();

@@ -9,7 +9,7 @@ use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
         registration::certificate_connect::Chain,
-        turn,
+        turn::wait_for_turn,
     },
     instance::Instance,
     metrics::metrics,
@@ -48,7 +48,7 @@ pub(crate) async fn accept(
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
-    turn::wait_for_turn(instance, &admitted.device.device).await?;
+    wait_for_turn(instance, &admitted.device.device).await?;
     let guard = open(instance, verified, identification, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {

@@ -1,6 +1,4 @@
-//! A device that was let in waits for its turn where its sessions take each other's place.
-//!
-//! Does not say how long: see [`crate::sessions::takeovers`].
+//! Lets a device that was let in open its session, at once unless its sessions take each other's place.
 
 use std::time::Duration;
 

@@ -72,7 +72,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_read_together_with_disconnect_are_stored() {
+async fn f46_messages_read_together_with_disconnect_are_stored() {
     let mut scene = Scene::new().await;
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let mut client = scene.connect().await;
@@ -83,7 +83,7 @@ async fn messages_read_together_with_disconnect_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_before_a_connection_that_just_ends_are_stored() {
+async fn f46_messages_before_a_connection_that_just_ends_are_stored() {
     let mut scene = Scene::new().await;
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let mut client = scene.connect().await;
@@ -95,7 +95,7 @@ async fn messages_before_a_connection_that_just_ends_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_before_a_reset_are_stored() {
+async fn f46_messages_before_a_reset_are_stored() {
     let mut scene = Scene::new().await;
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let mut client = scene.connect().await;
@@ -109,7 +109,7 @@ async fn messages_before_a_reset_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_before_a_violation_are_stored_and_acknowledged() {
+async fn f46_messages_before_a_violation_are_stored_and_acknowledged() {
     let mut scene = Scene::new().await;
     let mut client = scene.connect().await;
     let violation = message(QoS::ExactlyOnce, 0);
@@ -131,7 +131,7 @@ async fn messages_before_a_violation_are_stored_and_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_before_a_take_over_are_stored() {
+async fn f46_messages_before_a_take_over_are_stored() {
     let mut scene = Scene::new().await;
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let mut client = scene.connect().await;
@@ -162,7 +162,7 @@ async fn f33_sessions_that_take_each_others_place_are_slowed_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_before_a_shutdown_are_stored() {
+async fn f46_messages_before_a_shutdown_are_stored() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let mut scene = Scene::new().await;
         let mut client = scene.connect().await;

@@ -35,7 +35,7 @@ fn message(number: u16, qos: QoS, aliased: bool) -> Packet {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_of_small_messages_is_stored_in_its_order() {
+async fn f47_a_burst_of_small_messages_is_stored_in_its_order() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector_with(|limits| limits.uplinks_per_s_max = 1000).await;
     let mut stored = world.backbone.messages.follow(&instance_id("alpha"), &[Lane::Uplink], None).await.unwrap();

@@ -46,7 +46,7 @@ fn ends() -> Vec<(End, Closing)> {
 }
 
 #[test]
-fn whatever_ends_the_session_what_was_taken_is_answered_first() {
+fn f46_whatever_ends_the_session_what_was_taken_is_answered_first() {
     for version in VERSIONS {
         for (number, (end, closing)) in ends().into_iter().enumerate() {
             for id in [None, Some(7)] {
