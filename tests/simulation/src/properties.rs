@@ -100,8 +100,8 @@ pub(crate) fn f39_what_was_taken_away_connects_nobody(world: &World, clients: &[
     for (place, clients) in clients.iter().enumerate() {
         let position = world.connectors[place].view.status().borrow().position;
         let taken = taken_away(&world.history, position);
-        let live = clients.iter().filter(|client| client.end().is_none());
-        for client in live.filter(|client| taken.contains_key(&client.leaf.facts.sha256)) {
+        let mut live = clients.iter().filter(|client| client.end().is_none());
+        if let Some(client) = live.find(|client| taken.contains_key(&client.leaf.facts.sha256)) {
             let how = format!("{} is connected to connector {place}, whose view is at {position}", client.device);
             return violated("a certificate that was taken away connects nobody", how);
         }
