@@ -178,7 +178,12 @@ impl Instance {
 
     /// For a task that tries something again until the backbone takes it.
     pub(crate) fn retry(&self) -> Retry {
-        Retry::new(BACKBONE_RETRY, self.entropy.clone())
+        self.retry_by(BACKBONE_RETRY)
+    }
+
+    /// For something of this instance that has delays of its own.
+    pub(crate) fn retry_by(&self, backoff: Backoff) -> Retry {
+        Retry::new(backoff, self.entropy.clone())
     }
 
     /// Removes a session whose connection has ended, and announces that the device is offline.

@@ -6,7 +6,7 @@
 //!
 //! Below it: `dial` (making it), `link` (whether it stands), `full` (a broker that has no room, as against one that is away).
 
-mod dial;
+pub(crate) mod dial;
 pub(crate) mod full;
 pub(crate) mod link;
 

@@ -16,6 +16,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use rollcall_chassis::retry::{Backoff, Retry};
 use rollcall_log::{
     BackboneError,
     messages::{DeviceMessage, PUBLISHED_TOGETHER_MAX, Unstored},
@@ -27,10 +28,8 @@ use crate::{
     mqtt::{PublishOutcome, PublishRef},
 };
 
-/// How long after a failure the first retry comes; doubled up to [`RETRY_DELAY_MAX`].
-const RETRY_DELAY_MIN: Duration = Duration::from_millis(250);
-/// The longest wait between retries.
-const RETRY_DELAY_MAX: Duration = Duration::from_secs(4);
+/// How long a sequence that could not be stored waits before it is handed in again.
+const RETRY: Backoff = Backoff { min: Duration::from_millis(250), max: Duration::from_secs(4) };
 
 /// The sequence under way, and what became of it.
 type Storing = BoxFuture<'static, (Vec<DeviceMessage>, Result<(), Unstored>)>;
@@ -42,8 +41,8 @@ pub(crate) struct Uplinks {
     waiting: VecDeque<(PublishRef, DeviceMessage)>,
     storing: Option<(Vec<PublishRef>, Storing)>,
     answers: VecDeque<(PublishRef, PublishOutcome)>,
-    /// When the next sequence may leave after a failure, and how long that was waited for.
-    retry: Option<(Instant, Duration)>,
+    /// When the next sequence may leave after a failure, and how many there were in a row.
+    retry: Option<(Instant, Retry)>,
 }
 
 impl Uplinks {
@@ -65,7 +64,7 @@ impl Uplinks {
 
     /// When the next retry is due, if something failed.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.retry.filter(|_| self.storing.is_none()).map(|(at, _)| at)
+        self.retry.as_ref().filter(|_| self.storing.is_none()).map(|(at, _)| *at)
     }
 
     /// The next answer. Also hands in what waits.
@@ -91,7 +90,7 @@ impl Uplinks {
     }
 
     fn next_sequence(&mut self, instance: &Arc<Instance>, now: Instant) -> Option<(Vec<PublishRef>, Storing)> {
-        if self.waiting.is_empty() || self.retry.is_some_and(|(at, _)| now < at) {
+        if self.waiting.is_empty() || self.retry.as_ref().is_some_and(|(at, _)| now < *at) {
             return None;
         }
         let next = self.waiting.drain(..self.waiting.len().min(PUBLISHED_TOGETHER_MAX));
@@ -135,8 +134,8 @@ impl Uplinks {
         }
         if after == After::Retry && !kept.is_empty() {
             tracing::debug!(instance = %instance.id, %error, messages = kept.len(), "messages could not be stored; trying again");
-            let wait = before.map_or(RETRY_DELAY_MIN, |(_, before)| (before * 2).min(RETRY_DELAY_MAX));
-            self.retry = Some((Instant::now() + wait, wait));
+            let mut retry = before.map_or_else(|| instance.retry_by(RETRY), |(_, retry)| retry);
+            self.retry = Some((Instant::now() + retry.failed(), retry));
         }
         for uplink in kept.into_iter().rev() {
             self.waiting.push_front(uplink);

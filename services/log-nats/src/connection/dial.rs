@@ -48,8 +48,9 @@ pub(super) async fn connect(config: &NatsConfig, link: &watch::Sender<Link>, dea
     }
 }
 
-/// How long to wait after so many failures: longer after each, and another time in each process.
-fn pause(seed: u64, name: &str, failures: usize) -> Duration {
+/// How long to wait after so many failures to reach the server or a stream of it: longer after each, and another time in
+/// each process.
+pub(crate) fn pause(seed: u64, name: &str, failures: usize) -> Duration {
     let doubled = u32::try_from(failures).map_or(u32::MAX, |n| 2_u32.saturating_pow(n.min(16)));
     let pause = RECONNECT_PAUSE_MIN.saturating_mul(doubled).min(RECONNECT_PAUSE_MAX);
     spread(pause, seed, "connection", name, failures as u64)

@@ -3,14 +3,14 @@
 //! What a message means, and what would be wrong, is the [`Reader`]'s; here is only how to keep going: after a lost
 //! connection, a deleted consumer, a server that started again, or a reader that was too slow for the client's buffers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_nats::jetstream::stream::Info;
 use rollcall_log::BackboneError;
 use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
-    connection::Connection,
+    connection::{Connection, dial::pause},
     streams::{
         self,
         replay::{Replay, ReplayEnd, Stored},
@@ -19,8 +19,6 @@ use crate::{
 
 /// Items that wait for a slow follower; then the server waits.
 const WAITING_MAX: usize = 1024;
-/// Pause before a replay that has ended is opened again.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Makes items of stored messages, and knows the position from one replay to the next.
 pub(crate) trait Reader: Send + 'static {
@@ -80,13 +78,16 @@ impl<R: Reader> Following<R> {
     }
 
     async fn run(mut self, first: Replay, sender: Sender<R::Item>) {
-        let mut opened = Ok(first);
+        let (mut opened, mut failures) = (Ok(first), 0);
         loop {
             let end = match opened {
-                Ok(replay) => match self.read(replay, &sender).await {
-                    Ok(end) => end,
-                    Err(Unread) => return,
-                },
+                Ok(replay) => {
+                    failures = 0;
+                    match self.read(replay, &sender).await {
+                        Ok(end) => end,
+                        Err(Unread) => return,
+                    }
+                }
                 Err(error) => ReplayEnd::from(error),
             };
             match end {
@@ -99,8 +100,9 @@ impl<R: Reader> Following<R> {
                     }
                     tokio::select! {
                         () = sender.closed() => return,
-                        () = sleep(RETRY_DELAY) => {}
+                        () = sleep(pause(self.connection.config.retry_seed, &self.stream, failures)) => {}
                     }
+                    failures += 1;
                 }
                 ReplayEnd::Final(error) => {
                     // A reader that has gone away needs no error.
