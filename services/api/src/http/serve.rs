@@ -2,8 +2,9 @@
 //!
 //! Accepting is a loop of our own, since `axum::serve` has no bound on connections and no deadline for the head of a request;
 //! the HTTP and the graceful end of connections are hyper's. Does not look at what a request means. Invariants: a client
-//! that sends nothing, or takes nothing of an answer, holds a connection for no longer than the deadlines allow; plain HTTP is served on loopback addresses
-//! only; a request that has begun is answered before the process stops, within the time that draining may take.
+//! that sends nothing, or takes nothing of an answer, holds a connection for no longer than the deadlines allow; plain HTTP
+//! is served on loopback addresses only; a request that has begun is answered before the process stops, within the time that
+//! draining may take.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
