@@ -72,7 +72,7 @@ fn f1_f33_the_same_cn_is_not_the_same_device() {
     up.apply(&[replace]);
     expect_refused(&target, &older, "certificate_not_newer");
     expect_admitted(&target, &newer, "truck_truck-1");
-    expect_refused(&target, &first, "certificate_not_newer");
+    expect_refused(&target, &first, "certificate_retired");
     assert_eq!(up.records_of("north", "DeviceCertificateReplaced").len(), 1);
 }
 

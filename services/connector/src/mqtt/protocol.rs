@@ -17,7 +17,7 @@ use super::{
     interface::{Closing, Delivered, Delivery, Effect, FilterOutcome, Grant, PublishOutcome, PublishRef, Undelivered},
     limits::{BUFFERED_BYTES_MAX, IDLE_BUFFER_BYTES_MAX, IDLE_QUEUE_LEN_MAX, Limits, OUTPUT_BYTES_MAX},
     outbound,
-    subscriptions::Subscription,
+    subscriptions::{Subscription, Subscriptions},
     violation::Violation,
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Protocol {
     progress_bytes: usize,
     /// What the client had not acknowledged when the session ended.
     unacknowledged_at_end: Vec<MessagePosition>,
+    /// What the client was subscribed to when the session ended.
+    subscriptions_at_end: Subscriptions,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Protocol {
             goodbye: None,
             progress_bytes: 0,
             unacknowledged_at_end: Vec::new(),
+            subscriptions_at_end: Subscriptions::default(),
         }
     }
 
@@ -242,11 +245,12 @@ impl Protocol {
         });
     }
 
-    /// The subscriptions of the open session.
+    /// The subscriptions of the open session, or of the one that has ended: a client may unsubscribe and leave in one write,
+    /// and the owner hears of the former when the latter has been read.
     pub(crate) fn subscriptions(&self) -> &[Subscription] {
         match &self.state {
             State::Established(session) => session.subscriptions.all(),
-            State::AwaitingConnect | State::Authorizing(_) | State::Closed => &[],
+            State::AwaitingConnect | State::Authorizing(_) | State::Closed => self.subscriptions_at_end.all(),
         }
     }
 

@@ -164,8 +164,9 @@ impl Protocol {
 
     pub(super) fn finish(&mut self, closing: Closing) {
         if !matches!(self.state, State::Closed) {
-            if let State::Established(session) = &self.state {
+            if let State::Established(session) = &mut self.state {
                 self.unacknowledged_at_end = session.unacknowledged().collect();
+                self.subscriptions_at_end = std::mem::take(&mut session.subscriptions);
                 self.effects.extend(session.disconnected.map(Effect::Disconnected));
             }
             self.state = State::Closed;

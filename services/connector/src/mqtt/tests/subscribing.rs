@@ -122,3 +122,28 @@ fn unsubscribing_is_answered_and_told() {
         assert!(bench.is_open() && !bench.is_subscribed("a"));
     }
 }
+
+/// A session that is kept goes on with what its owner is told when it hears of the change, and by then it may have ended.
+#[test]
+fn what_is_subscribed_to_outlives_a_goodbye_in_the_same_write() {
+    const DISCONNECT: [u8; 2] = [0xe0, 0];
+    let filters = |bench: &Bench| -> Vec<String> {
+        bench.protocol.subscriptions().iter().map(|subscription| subscription.filter.to_string()).collect()
+    };
+    let mut bench = Bench::open(Version::V3_1_1);
+    let subscribe = encoded_3(subscribe_3(&[("a", types::QoS::AtLeastOnce), ("b", types::QoS::AtLeastOnce)]));
+    bench.send(&subscribe);
+    bench.effects();
+    bench.protocol.subscribed(&[FilterOutcome::Granted; 2]);
+    let unsubscribe = encoded_3(v3::Packet::Unsubscribe { packet_id: packet_id(8), topic_filters: vec!["a".into()] });
+    bench.send(&[&unsubscribe[..], &DISCONNECT].concat());
+    assert!(!bench.is_open());
+    assert_eq!(filters(&bench), ["b"]);
+
+    let mut bench = Bench::open(Version::V3_1_1);
+    bench.send(&[&subscribe[..], &DISCONNECT].concat());
+    bench.effects();
+    bench.protocol.subscribed(&[FilterOutcome::Granted; 2]);
+    assert!(!bench.is_open());
+    assert_eq!(filters(&bench), ["a", "b"]);
+}
