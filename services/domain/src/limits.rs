@@ -7,6 +7,8 @@ pub const TEMPLATES_PER_INSTANCE_MAX: usize = 10;
 pub const CA_CERTIFICATES_PER_INSTANCE_MAX: usize = 100;
 /// CAs that one instance distrusts. Rollcall's own: the service has no such list.
 pub const DISTRUSTED_CAS_PER_INSTANCE_MAX: usize = 1000;
+/// Of those, what one resource space may have distrusted: its operators do not use up what the others need.
+pub const DISTRUSTED_CAS_PER_SPACE_MAX: usize = 100;
 /// Topic policies in one instance.
 pub const POLICIES_PER_INSTANCE_MAX: usize = 50;
 /// Policies bound to one device, one product or one resource space.

@@ -157,7 +157,7 @@ fn decide_command(
         Command::ConfigureCa { ca, template, self_registration } => {
             cas::configure(configuration, ca, template, *self_registration, context)
         }
-        Command::DeleteCa { ca, distrust } => cas::delete(configuration, ca, *distrust),
+        Command::DeleteCa { ca, distrust } => cas::delete(configuration, ca, *distrust, context.now),
         Command::PreRegisterDevice { profile, credential, description, extension_info } => {
             let remarks = [description, extension_info].map(Option::as_deref);
             devices::pre_register(configuration, devices, profile, credential, remarks, context.devices_max())

@@ -135,9 +135,9 @@ pub(super) fn available(context: &Context<'_>) -> Result<(), Rejection> {
 
 /// Granted also while devices use it: taking trust away must never have to wait. They are not let in any more. Only whoever
 /// has proven to hold its key says that a CA is not to be believed, or anybody could upload another's and have it refused.
-pub(super) fn delete(configuration: &Configuration, id: &CaId, distrust: Distrust) -> Decided {
+pub(super) fn delete(configuration: &Configuration, id: &CaId, distrust: Distrust, now: Timestamp) -> Decided {
     let ca = existing(configuration, id)?;
-    let distrust = match (distrust, ca.is_verified(), renewal(configuration, ca)) {
+    let distrust = match (distrust, ca.is_verified(), renewal(configuration, ca, now)) {
         (Distrust::No, _, _) | (Distrust::UnlessRenewed, false, _) | (Distrust::UnlessRenewed, true, Some(_)) => false,
         (Distrust::Yes | Distrust::UnlessRenewed, true, None) => true,
         (Distrust::Yes, false, _) => {
@@ -151,17 +151,18 @@ pub(super) fn delete(configuration: &Configuration, id: &CaId, distrust: Distrus
         }
     };
     if distrust && !configuration.is_distrusted(&ca.name_and_key_sha256) {
+        let of_space = configuration.distrusted.values().filter(|distrusted| distrusted.space == ca.space).count();
+        fields::limit(of_space + 1, limits::DISTRUSTED_CAS_PER_SPACE_MAX, "distrusted CAs of this resource space")?;
         let (count, max) = (configuration.distrusted.len() + 1, limits::DISTRUSTED_CAS_PER_INSTANCE_MAX);
         fields::limit(count, max, "distrusted CAs in this instance")?;
     }
     Ok(Decision::Record(Event::CaDeleted { ca: id.clone(), distrust }))
 }
 
-/// Another certificate of the same CA that is verified.
-fn renewal<'a>(configuration: &'a Configuration, ca: &Ca) -> Option<&'a Ca> {
-    let is_one =
-        |other: &&Ca| other.id != ca.id && other.is_verified() && other.name_and_key_sha256 == ca.name_and_key_sha256;
-    configuration.cas.values().find(is_one)
+/// Another certificate of the same CA that is verified and valid: one that has expired and was never cleared away renews nothing.
+fn renewal<'a>(configuration: &'a Configuration, ca: &Ca, now: Timestamp) -> Option<&'a Ca> {
+    let is_same = |other: &Ca| other.id != ca.id && other.name_and_key_sha256 == ca.name_and_key_sha256;
+    configuration.cas.values().find(|other| is_same(other) && other.is_verified() && other.is_valid_at(now))
 }
 
 fn existing<'a>(configuration: &'a Configuration, id: &CaId) -> Result<&'a Ca, Rejection> {

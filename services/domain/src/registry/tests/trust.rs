@@ -261,13 +261,26 @@ fn f18_f42_a_ca_that_nobody_has_proven_is_not_distrusted() {
 fn the_distrusted_are_bounded_and_one_more_is_deleted_without() {
     let mut world = world();
     let one = Distrusted { space: id("acme"), ca: id("old"), cn_name: "old".into(), since: world.now };
-    for n in 0..limits::DISTRUSTED_CAS_PER_INSTANCE_MAX {
-        let mut name_and_key = [0; 32];
-        name_and_key[..8].copy_from_slice(&n.to_be_bytes());
-        world.registry.configuration.distrusted.insert(name_and_key, one.clone());
+    let distrusted = |count: usize, one: &Distrusted| {
+        let key = |n: usize| {
+            let mut name_and_key = [0; 32];
+            name_and_key[..8].copy_from_slice(&n.to_be_bytes());
+            name_and_key
+        };
+        (0..count).map(|n| (key(n), one.clone())).collect()
+    };
+    for (count, one) in [
+        (limits::DISTRUSTED_CAS_PER_SPACE_MAX, one.clone()),
+        (limits::DISTRUSTED_CAS_PER_INSTANCE_MAX, Distrusted { space: id("globex"), ..one.clone() }),
+    ] {
+        let mut world = world.clone();
+        world.registry.configuration.distrusted = distrusted(count, &one);
+        assert_eq!(world.word(delete("acme-ca", Distrust::UnlessRenewed)), "limit_reached");
+        world.grant(delete("acme-ca", Distrust::No));
     }
-    assert_eq!(world.word(delete("acme-ca", Distrust::UnlessRenewed)), "limit_reached");
-    world.grant(delete("acme-ca", Distrust::No));
+    let globex = Distrusted { space: id("globex"), ..one };
+    world.registry.configuration.distrusted = distrusted(limits::DISTRUSTED_CAS_PER_SPACE_MAX, &globex);
+    world.grant(delete("acme-ca", Distrust::UnlessRenewed));
 }
 
 #[test]
