@@ -131,7 +131,7 @@ async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Js
 
 /// Let a certificate be used again that was taken away from its device
 #[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/retired-certificates/{fingerprint}/readmit", tag = "History",
-    params(("instance_id" = String, Path), ("fingerprint" = String, Path)), request_body = Readmission,
+    params(("instance_id" = String, Path), ("fingerprint" = String, Path, pattern = "^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$", description = "SHA-1 or SHA-256 over the certificate")), request_body = Readmission,
     responses((status = 204), Errors))]
 async fn readmit(
     context: InstanceContext,
@@ -148,10 +148,12 @@ async fn readmit(
         let text = format!("No certificate with this fingerprint was taken away from a device: {fingerprint}");
         ApiError::new(Code::DeviceCertificateNotFound, text)
     })?;
-    // What was only typed is lifted in the resource space of a device: its own, when none is named.
-    let device = device.or_else(|| retired.0.space.is_some().then(|| retired.1.device.clone()));
+    // What was only typed is lifted in the resource space of a device: its own, when none is named. One that there is not yet
+    // has none, and another space may have had the certificate by proof.
+    let only_typed = retired.0.space.is_some();
+    let device = device.or_else(|| only_typed.then(|| retired.1.device.clone()));
     if let Some(device) = &device {
-        visible(&context, device).await?;
+        visible(&context, device, only_typed).await?;
     }
     context.command(Command::ReadmitCertificate { fingerprint, device }).await?;
     Ok(NoContent)
@@ -173,11 +175,12 @@ async fn in_scope(context: &InstanceContext, fingerprint: Fingerprint) -> Result
     context.instance.lookup(lookup).await
 }
 
-/// A device that a certificate may be readmitted for: one that there is not yet, or that is or was of the caller's resource spaces.
-async fn visible(context: &InstanceContext, device: &DeviceId) -> Result<(), ApiError> {
+/// A device that a certificate may be readmitted for: one that is or was of the caller's resource spaces, or one that there is not
+/// yet, unless it must be `known`.
+async fn visible(context: &InstanceContext, device: &DeviceId, known: bool) -> Result<(), ApiError> {
     let wanted = device.clone();
     let entry = context.instance.lookup(move |instance| Some(instance.view.admission().entry(&wanted))).await?;
-    match entry.is_none_or(|entry| context.caller.scope.holds_space(entry.space())) {
+    match entry.map_or(!known, |entry| context.caller.scope.holds_space(entry.space())) {
         true => Ok(()),
         false => Err(device_not_found(device.as_str())),
     }

@@ -25,7 +25,16 @@ pub struct RetirementChange {
     retired: Vec<(PinKey, Retired)>,
     lifted: Vec<(PinKey, LiftIf)>,
     /// From now on it bars all but this device.
-    narrowed: Option<(PinKey, DeviceId)>,
+    narrowed: Option<Narrowed>,
+}
+
+/// A retirement that is lifted for one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Narrowed {
+    key: PinKey,
+    device: DeviceId,
+    /// Where that device is or was; what another resource space took away is not that one's to give back.
+    space: Option<SpaceId>,
 }
 
 /// Which retirement under a key is lifted.
@@ -83,8 +92,9 @@ impl RetirementChange {
                 outcomes.push((key.clone(), None));
             }
         }
-        if let Some((key, device)) = &self.narrowed
+        if let Some(Narrowed { key, device, space }) = &self.narrowed
             && let Some(found) = retired(key)?
+            && space.as_ref().is_none_or(|space| found.space == *space)
         {
             outcomes.push((key.clone(), Some(Retired { readmitted_for: Some(device.clone()), ..found })));
         }
@@ -175,7 +185,9 @@ impl RetirementChange {
                 self.lifted.push((PinKey::proven(*fingerprint), LiftIf::Always));
             }
             Event::CertificateReadmitted { fingerprint, device: Some(device) } => {
-                self.narrowed = Some((PinKey::proven(*fingerprint), device.clone()));
+                let (key, device, space) =
+                    (PinKey::proven(*fingerprint), device.clone(), before.map(|entry| entry.space().clone()));
+                self.narrowed = Some(Narrowed { key, device, space });
                 if let Some(entry) = before {
                     self.lifted.push((PinKey::typed(*fingerprint, entry.space()), LiftIf::Always));
                 }

@@ -37,9 +37,14 @@ pub(super) fn delete(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerp
 /// Lifts the retirement of a certificate: for a device alone, or for whichever it comes to. What an operator typed and no CA
 /// has proven is lifted for the device's resource space, or by typing it again.
 pub(super) fn readmit(devices: &dyn Devices, fingerprint: &Fingerprint, device: Option<&DeviceId>) -> Decided {
-    let typed = device.and_then(|device| devices.entry(device)).map(|entry| PinKey::typed(*fingerprint, entry.space()));
-    let typed = typed.and_then(|key| devices.retired(&key));
+    let entry = device.and_then(|device| devices.entry(device));
+    let typed = entry.as_ref().and_then(|entry| devices.retired(&PinKey::typed(*fingerprint, entry.space())));
     match devices.retired(&PinKey::proven(*fingerprint)) {
+        Some(proven) if typed.is_none() && entry.is_some_and(|entry| *entry.space() != proven.space) => {
+            let rule =
+                "it is of another resource space than the device that had the certificate: name none, or one of that space";
+            Err(fields::invalid("device_id", rule.into()))
+        }
         Some(proven) if typed.is_none() && device.is_some() && proven.readmitted_for.as_ref() == device => {
             Ok(Decision::AlreadySo)
         }

@@ -212,6 +212,29 @@ fn f42_what_another_spaces_operator_types_neither_bars_nor_lifts_nor_is_told() {
 }
 
 #[test]
+fn f42_what_a_space_readmits_for_its_device_stays_barred_where_another_space_took_it_away() {
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("meter"), "acme-ca");
+    let leaf = authorities()[0].device("dev1");
+    world.grant(enter("squatter", "globex", Some(leaf.sha256())));
+    assert_eq!(word(&world.connect(&leaf).outcome), "granted");
+    for device in [DEVICE, "squatter"] {
+        world.grant(Command::DeleteDevice { device: id(device) });
+    }
+    let readmit = |device: &str| Command::ReadmitCertificate { fingerprint: leaf.sha256(), device: Some(id(device)) };
+    world.grant(readmit("squatter"));
+    barred(&world, &leaf);
+    let retired = world.registry.retired(&PinKey::proven(leaf.sha256())).unwrap();
+    assert_eq!((retired.device, retired.readmitted_for), (id(DEVICE), None));
+    assert_eq!(world.word(readmit("squatter")), "invalid_field", "nothing is left that it could lift");
+    // The space that took it away lifts it, and what the other does then changes nothing.
+    world.grant(readmit(DEVICE));
+    assert_eq!(world.word(readmit("squatter")), "invalid_field");
+    let retired = world.registry.retired(&PinKey::proven(leaf.sha256())).unwrap();
+    assert_eq!(retired.readmitted_for, Some(id(DEVICE)));
+}
+
+#[test]
 fn f42_a_predictable_id_that_another_space_took_is_called_taken_until_it_is_released() {
     let mut world = World::furnished();
     world.put_in_force("t", cn_template("meter"), "acme-ca");
