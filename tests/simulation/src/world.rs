@@ -9,6 +9,7 @@ use bytes::Bytes;
 use rollcall_chassis::{
     clock::{Clock as _, SetClock},
     entropy::CountingEntropy,
+    secret_file,
 };
 use rollcall_connector::{ClientBelowTls, Config as ConnectorConfig, ConnectorStatus, StaleSessions, run_below_tls};
 use rollcall_domain::{
@@ -115,7 +116,7 @@ impl World {
         }
         let folder = tempfile::tempdir().context("a folder for views")?;
         for (kind, pem) in ["crt", "key"].iter().zip(SERVER.iter()) {
-            std::fs::write(folder.path().join(format!("{}.{kind}", instance())), pem)?;
+            secret_file::replace(&folder.path().join(format!("{}.{kind}", instance())), pem)?;
         }
         let (key, command_key) = (Arc::new(SigningKey::generate()), SigningKey::generate());
         let keys: SealKeys = [key.public()].into_iter().collect();
