@@ -4,9 +4,12 @@
 //! switching one on does not shift the others by more than its own draws.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+use tokio::sync::watch;
 
 /// How often each fault happens, in 1000 calls; 0 is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,10 +69,21 @@ impl Control {
     pub fn clear(&self) {
         self.set_faults(Faults::default());
     }
+
+    /// Waits until a fault has made something fail that was attempted, in the words of its error.
+    pub async fn has_failed(&self, attempted: &str) {
+        let mut failed = self.0.failed.subscribe();
+        // Cannot end: what sends is borrowed here.
+        drop(failed.wait_for(|failed| failed.contains(attempted)).await);
+    }
 }
 
 /// Decides for each call whether a fault happens.
-pub(crate) struct FaultInjection(Mutex<State>);
+pub(crate) struct FaultInjection {
+    state: Mutex<State>,
+    /// What a fault has made fail so far.
+    failed: watch::Sender<BTreeSet<String>>,
+}
 
 struct State {
     faults: Faults,
@@ -78,11 +92,15 @@ struct State {
 
 impl FaultInjection {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        Self(Mutex::new(State { faults, random: SplitMix::new(seed) }))
+        Self { state: Mutex::new(State { faults, random: SplitMix::new(seed) }), failed: watch::Sender::default() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_failed(&self, attempted: &str) {
+        self.failed.send_if_modified(|failed| failed.insert(attempted.to_owned()));
     }
 
     /// Whether the chosen fault happens now.

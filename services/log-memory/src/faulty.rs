@@ -47,6 +47,7 @@ impl FaultInjection {
         if !fails {
             return Ok(());
         }
+        self.note_failed(attempted);
         let (attempted, reason) = (attempted.to_owned(), format!("injected fault: {reason}"));
         Err(BackboneError::Unavailable { attempted, reason })
     }

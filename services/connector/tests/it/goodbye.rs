@@ -179,7 +179,7 @@ async fn a_goodbye_waits_for_a_store_that_fails_at_first() {
     scene.world.lose_backbone().await;
     client.send_together(messages(QoS::AtLeastOnce).into_iter().chain([disconnect()])).await;
     drop(client);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    within(scene.world.faults.has_failed("publishing")).await;
     scene.world.find_backbone();
     scene.all_are_stored().await;
 }
