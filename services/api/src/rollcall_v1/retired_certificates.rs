@@ -79,7 +79,7 @@ pub(crate) struct RetiredCertificate {
 /// A page of retired certificates.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetiredCertificates {
-    /// By fingerprint.
+    /// In the order of their fingerprints.
     retired_certificates: Vec<RetiredCertificate>,
     /// Where the next page begins; absent when this is the last. A page may be short, even empty, before the last.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -56,7 +56,7 @@ pub(crate) struct InSpace {
 /// Some of the uplinks.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Uplinks {
-    /// Newest first.
+    /// Newest first, by the order in which they were stored.
     uplinks: Vec<UplinkShown>,
     /// Give it as `marker` for what came earlier; absent when there is nothing earlier. A page may be short, even empty,
     /// before that.

@@ -53,7 +53,7 @@ pub(crate) struct PropertiesShown {
     /// 0 for bytes, 1 for UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_format_indicator: Option<u8>,
-    /// Seconds.
+    /// As the device gave it, seconds (MQTT 5, section 3.3.2.3.3).
     #[serde(skip_serializing_if = "Option::is_none")]
     message_expiry_interval: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
