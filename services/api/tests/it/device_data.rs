@@ -239,8 +239,11 @@ async fn what_is_desired_reaches_the_device_until_it_reports_it() {
         shadow(&operator).await[0]["reported"],
         json!({"properties": {"on": true}, "event_time": "20260531T235959Z"})
     );
-    // Told of a change while online; and again with another session, what is still not so.
+    assert_eq!(device.hear_json().await.1["services"], json!([{"service_id": "light", "properties": {"level": 3}}]));
+    // Told of a change while online; and again when it reports, or has another session, what is still not so.
     operator.put("/devices/t1/shadow", light(json!({"level": 4}))).await.ok(200);
+    assert_eq!(device.hear_json().await.1["services"], json!([{"service_id": "light", "properties": {"level": 4}}]));
+    device.say("properties/report", json!({"services": [{"service_id": "light", "properties": {"level": 2}}]})).await;
     assert_eq!(device.hear_json().await.1["services"], json!([{"service_id": "light", "properties": {"level": 4}}]));
     device.arrive(&world).await;
     assert_eq!(device.hear_json().await.1["services"], json!([{"service_id": "light", "properties": {"level": 4}}]));
