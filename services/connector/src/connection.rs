@@ -26,6 +26,7 @@ use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
         attempts::RefusedConnection,
+        turn::NotAccepted,
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,
@@ -171,7 +172,9 @@ impl<S: ClientStream> Connection<S> {
     async fn answer_connect(&mut self, connect: Connect) {
         let Stage::Connecting(connecting) = &mut self.stage else { return };
         let stream = &self.stream;
-        match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
+        let accepted =
+            accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain(), || stream.has_left());
+        match accepted.await {
             Ok((guard, session)) => {
                 let Recognised { device, space, product } = guard.session.device.clone();
                 let grant = Grant { device, space, product, session };
@@ -181,7 +184,8 @@ impl<S: ClientStream> Connection<S> {
                 self.protocol.accept(&grant, self.context.now_ms());
                 self.stage = Stage::Connected(guard);
             }
-            Err(refusal) => {
+            Err(NotAccepted::Left) => self.protocol.receive_ended(),
+            Err(NotAccepted::Refused(refusal)) => {
                 connecting.claimed = claimed(&connect);
                 let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
