@@ -233,7 +233,8 @@ async fn what_a_scope_leaves_out_is_not_there_and_cannot_be_touched() {
         limited.post(&format!("/devices/truck_n1/{action}"), json!({})).await.refused(404, "IOTDA.014000");
     }
     let theirs = json!({"node_id": "n3", "product_id": "truck", "app_id": "space"});
-    limited.post("/devices", theirs).await.refused(403, "IOTDA.000021");
+    limited.post("/devices", theirs).await.refused(403, "IOTDA.001000");
+    limited.post("/devices", json!({"node_id": "n3", "product_id": "truck"})).await.ok(201);
     let viewer = world.viewer().await;
     viewer.get("/devices/truck_n1").await.ok(200);
     viewer.delete("/devices/truck_n1").await.refused(403, "IOTDA.000021");
