@@ -86,6 +86,18 @@ async fn a_message_goes_out_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_message_may_name_any_custom_topic_and_none_of_the_systems() {
+    let (world, operator, mut device) = with_device().await;
+    let on = |topic: &str| json!({"message": "x", "payload_format": "raw", "topic_full_name": topic});
+    operator.post("/devices/t1/messages", on("/aircondition/data/up")).await.ok(201);
+    let foreign = operator.post("/devices/t1/messages", on("$oc/devices/t2/user/x")).await.refused(400, "IOTDA.014914");
+    assert!(foreign.contains("$oc/devices/t1/user/"), "{foreign}");
+    operator.post("/devices/t1/messages", on("air/#")).await.refused(400, "IOTDA.000006");
+    device.arrive(&world).await;
+    assert_eq!(device.hear().await.0, "/aircondition/data/up");
+}
+
+#[tokio::test]
 async fn the_same_message_sent_again_is_one_message() {
     let (world, operator, mut device) = with_device().await;
     let body = json!({"message_id": "m1", "message": "x", "payload_format": "raw"});
