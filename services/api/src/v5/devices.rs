@@ -203,7 +203,10 @@ async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, 
 /// As the view has it now: what was just accepted is in it, unless it was deleted since.
 async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
     let listed = context.device(device_id)?;
-    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed))).await
+    // A device is shown also while its documents cannot be read.
+    let info = desired::show(&context.instance.devices, &listed).await.ok().and_then(|shadow| shadow.info);
+    let info = info.unwrap_or_default();
+    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed, info))).await
 }
 
 /// Whether the id is taken, in scope or not.
