@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 /// What is thrown away of one body at most, bytes; one that is longer is cut off.
 const THROWN_AWAY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long that may take.
-const THROWN_AWAY_TIME_MAX: Duration = Duration::from_secs(5);
+const THROWN_AWAY_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a client may pause; one that does so for longer waits for its answer.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Gets the rest of a body.
 pub(super) struct Leftover(oneshot::Receiver<Body>);
