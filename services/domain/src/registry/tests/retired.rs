@@ -284,6 +284,30 @@ fn f42_what_another_spaces_operator_types_neither_bars_nor_lifts_nor_is_told() {
     barred(&world, &leaf);
 }
 
+/// A certificate of a CA that two roots have signed, in two resource spaces.
+#[test]
+fn f42_a_session_by_a_typed_fingerprint_ends_when_another_spaces_ca_proves_the_certificate() {
+    let [_, globex, line] = authorities();
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("pump"), "globex-ca");
+    let by_acme = line.device("dev1");
+    let by_globex = Leaf { above: vec![globex.signs(line)], ..by_acme.clone() };
+    for fingerprint in [by_acme.sha256(), by_acme.sha1()] {
+        let mut world = world.clone();
+        world.grant(enter("typed", "acme", Some(fingerprint)));
+        let chain = by_acme.chain();
+        let chain: Vec<&[u8]> = chain.iter().map(|der| &**der).collect();
+        let path = world.registry.configuration.trust_store().prove(&chain, world.now).unwrap();
+        let verdict = world.authenticate_by(&by_acme, &path, &standard("typed"));
+        assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
+        assert_eq!(word(&world.connect(&by_globex).outcome), "granted");
+        let lost = world.lost_right_by(&by_acme, &path, &standard("typed"), "typed");
+        assert_eq!(lost, Some(Refusal::DeviceMismatch));
+        let registered = world.history.last().unwrap();
+        assert!(registered.affected_sessions().contains(&id("typed"), &by_acme.facts.sha256), "{registered:?}");
+    }
+}
+
 #[test]
 fn f42_what_a_space_readmits_for_its_device_stays_barred_where_another_space_took_it_away() {
     let mut world = World::furnished();
