@@ -15,7 +15,7 @@ use super::{
     world::{Leaf, World, any, authorities, details, id, standard, word},
 };
 use crate::{
-    authenticate::Verdict,
+    authenticate::{Absent, Verdict, absent},
     certificate::{
         authority,
         path::{ChainCertificate, Proven},
@@ -27,6 +27,7 @@ use crate::{
         Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody, Slot,
         command::TemplateChange, event::DeclaredCredential,
     },
+    time::Timestamp,
 };
 
 struct Stage {
@@ -43,6 +44,7 @@ struct Session {
     path: Proven,
     connect: (String, Option<String>),
     device: String,
+    registered_at: Timestamp,
 }
 
 fn leaves() -> Vec<Leaf> {
@@ -220,8 +222,11 @@ impl Stage {
             self.check_right(&certificate, &proven, &recognised.device);
             let trusted = |above: &ChainCertificate| !self.distrusted().contains(&above.name_and_key_sha256);
             assert!(proven.chain.iter().all(trusted), "f41: a path through a distrusted CA");
-            let device = recognised.device.to_string();
-            self.sessions.push(Session { leaf, path: proven, connect, device });
+            let Some(DeviceEntry::Live(device)) = self.world.registry.entry(&recognised.device) else {
+                panic!("{recognised:?} is not live")
+            };
+            let (device, registered_at) = (device.id.to_string(), device.registered_at);
+            self.sessions.push(Session { leaf, path: proven, connect, device, registered_at });
         }
     }
 
@@ -286,8 +291,30 @@ impl Stage {
         let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
         assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
         let device = id(&session.device);
+        self.check_absent(session, &device, lost.is_none());
         let affected = happened.iter().any(|event| event.affected_sessions().contains(&device, &leaf.facts.sha256));
         assert!(lost.is_none() || affected || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
+    }
+
+    /// What is asked of a device that has gone is what is asked of its session, but for the template.
+    fn check_absent(&self, session: &Session, device: &DeviceId, keeps: bool) {
+        let leaf = &self.leaves[session.leaf].facts;
+        let above: Vec<_> = session.path.chain.iter().map(|above| above.name_and_key_sha256).collect();
+        let asked = Absent {
+            device,
+            registered_at: session.registered_at,
+            sha256: leaf.sha256,
+            sha1: leaf.sha1,
+            not_after: leaf.not_after,
+            ca_sha256: session.path.ca_sha256,
+            above: &above,
+        };
+        let right = absent(&self.world.registry.configuration, &self.world.registry, &asked, self.world.now);
+        let by_template = session.connect.1.is_none();
+        let agree = if by_template { right.is_ok() || !keeps } else { right.is_ok() == keeps };
+        // The same id may be another device's, at once and with the same certificate: its session is none the worse.
+        let another = matches!(right, Err(Refusal::DeviceDeleted)) && keeps;
+        assert!(agree || another, "{device} keeps its right: {keeps}; absent: {right:?}");
     }
 
     /// Fingerprints in commands stand for those of the leaves: 0 to 4 their SHA-256, 5 to 9 their SHA-1.
