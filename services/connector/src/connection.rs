@@ -4,6 +4,7 @@
 //! stack while bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or
 //! sends too much meets a deadline or a full mailbox whatever else is under way.
 
+pub(crate) mod client_reports;
 mod progress;
 mod token_bucket;
 
@@ -156,6 +157,10 @@ impl<S: ClientStream> Connection<S> {
                         }
                     }
                     Effect::Dropped(_) => metrics().denied("publish"),
+                    Effect::Ignored(ignored) => {
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        self.instance.client_reports.ignored(&self.instance.id, &guard.session.device.device, &ignored);
+                    }
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
             }
@@ -200,7 +205,7 @@ impl<S: ClientStream> Connection<S> {
         if let Stage::Connected(guard) = &self.stage
             && let Some(state) = guard.session.persistence.get()
         {
-            state.note_subscriptions(self.protocol.subscriptions());
+            state.note_subscriptions(self.protocol.subscriptions(), self.instance.routed.up_to());
             kept = Some((self.instance.clone(), guard.session.clone()));
         }
         async move {
@@ -230,7 +235,10 @@ impl<S: ClientStream> Connection<S> {
         match (&self.stage, &closing) {
             (_, Closing::Client | Closing::Gone) => {}
             (Stage::Connecting(_), Closing::Refused(refusal)) => accept::report(&self.instance, self.source, refusal),
-            (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
+            (Stage::Connecting(connecting), Closing::Violated(violation)) => {
+                let facts = connecting.verified.as_ref().ok().map(|verified| &*verified.facts);
+                self.instance.client_reports.violated(&self.instance.id, self.source, facts, *violation);
+            }
             (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
         let last_output = async {

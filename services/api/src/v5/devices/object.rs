@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::origin::Origin;
 use crate::{http::times, instances::served::ServedInstance, rollcall_v1::retired_certificates::RetiredCertificate};
 
 /// The `node_type` of a direct device, which every device is.
@@ -100,6 +101,9 @@ pub(crate) struct DeviceShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     extension_info: Option<Value>,
+    /// Where it comes from: Rollcall's own. Absent while the record that created it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 /// A device that was added.
@@ -141,7 +145,7 @@ impl DeviceSummary {
 
 impl DeviceShown {
     /// Of a device as the view has it. Reads the view: call it where blocking is allowed.
-    pub(crate) fn of(instance: &ServedInstance, listed: &Listed) -> Self {
+    pub(crate) fn of(instance: &ServedInstance, listed: &Listed, origin: Option<Origin>) -> Self {
         let device = &listed.device;
         let seen = instance.view.seen(&device.id);
         // A device with a proven certificate has connected, although this process may not have seen it.
@@ -155,6 +159,7 @@ impl DeviceShown {
             active_time: seen.and_then(|seen| seen.first_online_at).or(proven).map(times::with_milliseconds),
             modules: Vec::new(),
             extension_info: device.extension_info.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            origin,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         state::{Ca, Configuration, Device, Devices, Template},
     },
     rejection::Rejection,
-    template::DerivedDevice,
+    template::{DerivedDevice, Value},
 };
 
 pub(super) fn decide(
@@ -238,7 +238,10 @@ impl Evaluation<'_> {
             Ok(((), format!("edition {}, region {}", instance.edition.name(), instance.region)))
         })?;
         checks.note("product_in_space_of_ca", || {
-            membership::product(configuration, space, &derived.product_id)?;
+            match &template.body.product_id {
+                Value::Static(_) => membership::product(configuration, space, &derived.product_id)?,
+                Value::Attribute(_) => membership::product_of_certificate(configuration, space, &derived.product_id)?,
+            }
             Ok(((), format!("product {} in resource space {space}", derived.product_id)))
         })?;
         checks.note("policies_in_space_of_ca", || {
