@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
 pub use crate::mqtt::LongerKeepAlive;
-use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
+use crate::{mqtt, sessions::persistent::routed::PersistentLimits, transport::unproven::Bounds};
 
 /// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,15 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections in the kernel's accept queue.
     pub backlog_max: u32,
-    /// TLS handshakes at a time after their ClientHello has come; more wait, within their deadline.
+    /// Connections that have not sent CONNECT over a verified client certificate yet. Over it, the source (IPv4 address, IPv6
+    /// /64) that has most of them loses the one that has let us wait longest.
+    pub unproven_max: u32,
+    /// Of these, from one source; holds while more than half of `unproven_max` are there.
+    pub unproven_per_source_max: u32,
+    /// From our part of the TLS handshake to the client's; holds while more than half of `unproven_max` are there.
+    pub handshake_answer_ms_max: u64,
+    /// TLS handshakes that compute at a time: so many that begin, and so many that go on. More wait their turn, within their
+    /// deadline; none holds its turn while it waits for its client.
     pub handshakes_max: u32,
     /// From accept to the end of the TLS handshake.
     pub handshake_ms_max: u64,
@@ -113,7 +121,10 @@ impl Default for Limits {
         Self {
             connections_max: 100_000,
             backlog_max: 4096,
-            handshakes_max: 4096,
+            unproven_max: 16_384,
+            unproven_per_source_max: 4096,
+            handshake_answer_ms_max: 3_000,
+            handshakes_max: 64,
             handshake_ms_max: 10_000,
             connect_ms_max: 10_000,
             registration_ms_max: 5_000,
@@ -160,6 +171,15 @@ impl Limits {
     /// The part of them that sessions keep which outlive their connection.
     pub(crate) const fn persistent(&self) -> PersistentLimits {
         PersistentLimits { expiry_s_max: self.session_expiry_s_max, backlog_max: self.session_backlog_max }
+    }
+
+    /// The part of them that binds connections before they have proven anything.
+    pub(crate) fn unproven(&self) -> Bounds {
+        Bounds {
+            total_max: self.unproven_max as usize,
+            per_source_max: self.unproven_per_source_max as usize,
+            answer_max: Duration::from_millis(self.handshake_answer_ms_max),
+        }
     }
 
     /// [`Self::handshake_ms_max`].

@@ -157,6 +157,9 @@ fn check(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
     let limits = &config.limits;
     let positive = [
         ("limits.connections_max", u64::from(limits.connections_max)),
+        ("limits.unproven_max", u64::from(limits.unproven_max)),
+        ("limits.unproven_per_source_max", u64::from(limits.unproven_per_source_max)),
+        ("limits.handshake_answer_ms_max", limits.handshake_answer_ms_max),
         ("limits.handshakes_max", u64::from(limits.handshakes_max)),
         ("limits.registrations_max", u64::from(limits.registrations_max)),
         ("limits.handshake_ms_max", limits.handshake_ms_max),

@@ -7,4 +7,7 @@ pub(crate) mod client_verifier;
 pub(crate) mod handshake;
 pub(crate) mod listener;
 mod sni;
+mod tls_stream;
 pub(crate) mod trust;
+pub(crate) mod turns;
+pub(crate) mod unproven;

@@ -20,6 +20,7 @@ mod sessions;
 mod staleness;
 mod storm;
 mod tls;
+mod unproven;
 mod view;
 mod wills;
 mod world;
