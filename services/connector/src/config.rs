@@ -1,15 +1,24 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
+pub(crate) mod proxies;
 pub(crate) mod staleness;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
 use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
-use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
+use self::{
+    proxies::ProxyNetwork,
+    staleness::{InstanceStaleness, StaleSessions, StalenessRule},
+};
 pub use crate::mqtt::LongerKeepAlive;
 use crate::{mqtt, sessions::persistent::routed::PersistentLimits, transport::unproven::Bounds};
 
@@ -19,6 +28,9 @@ use crate::{mqtt, sessions::persistent::routed::PersistentLimits, transport::unp
 pub struct Config {
     /// Where MQTT over TLS is accepted.
     pub listen: SocketAddr,
+    /// Networks of load balancers, whose connections begin with a PROXY protocol header of version 2, which names the source.
+    /// From these it is required, from others it is not read.
+    pub proxy_protocol_from: Vec<ProxyNetwork>,
     /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
     pub tls_folder: PathBuf,
     /// How old the view of an instance may be for accepting devices, seconds since a registrar has confirmed it; 0: known
@@ -40,6 +52,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// How long a starting connector waits, before it listens, for the fleet and for the views and certificates of its instances.
+    pub start_ms_max: u64,
     /// TCP connections at a time, from SYN to last byte; more are closed at once.
     pub connections_max: u32,
     /// Connections in the kernel's accept queue.
@@ -106,6 +120,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8883)),
+            proxy_protocol_from: Vec::new(),
             tls_folder: "tls".into(),
             stale_admission_s_max: 0,
             stale_sessions: StaleSessions::Stay,
@@ -119,6 +134,7 @@ impl Default for Config {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            start_ms_max: 10_000,
             connections_max: 100_000,
             backlog_max: 4096,
             unproven_max: 16_384,
@@ -182,6 +198,11 @@ impl Limits {
         }
     }
 
+    /// [`Self::start_ms_max`].
+    pub(crate) fn start(&self) -> Duration {
+        Duration::from_millis(self.start_ms_max)
+    }
+
     /// [`Self::handshake_ms_max`].
     pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms_max)
@@ -207,6 +228,11 @@ impl Config {
     /// The staleness rule of one instance.
     pub(crate) fn staleness(&self, instance: &InstanceId) -> StalenessRule {
         StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
+    }
+
+    /// Whether this peer has to say where its connections come from.
+    pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.proxy_protocol_from.iter().any(|network| network.contains(peer))
     }
 
     /// The availability table as the rules want it.

@@ -1,9 +1,13 @@
 //! What all connections share, read at each use: configuration, limits, instances, and whether the connector is stopping.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::repeats::Repeats;
 use rollcall_projection::fleet::FleetSnapshot;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +25,10 @@ pub(crate) struct ConnectorContext {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) turns: Turns,
     pub(crate) unproven: Arc<Unproven>,
+    /// What has been said of handshakes that fail.
+    pub(crate) handshake_repeats: Repeats,
+    /// Whether connections are accepted.
+    pub(crate) accepting: AtomicBool,
     pub(crate) stopping: CancellationToken,
     started: Instant,
 }
@@ -30,6 +38,8 @@ impl ConnectorContext {
         Self {
             turns: Turns::new(config.limits.handshakes_max),
             unproven: Unproven::new(config.limits.unproven()),
+            handshake_repeats: Repeats::default(),
+            accepting: AtomicBool::new(false),
             instances: Instances::new(fleet),
             stopping: CancellationToken::new(),
             started: Instant::now(),

@@ -29,6 +29,7 @@ mod transport;
 
 pub use config::{
     Config, Limits, LongerKeepAlive,
+    proxies::{ProxyNetwork, ProxyNetworkError},
     staleness::{InstanceStaleness, StaleSessions},
 };
 pub use rollcall_projection::readiness::Unready;

@@ -83,6 +83,8 @@ pub(crate) enum HandshakeEnd {
     Full,
     /// Complete, resumed.
     Resumed,
+    /// A listed load balancer sent no PROXY protocol header that can be read.
+    ProxyHeader,
     /// No SNI, or an IP literal in its place.
     NameAbsent,
     /// An SNI that is no instance's access domain.
@@ -100,6 +102,7 @@ impl HandshakeEnd {
         match self {
             Self::Full => "full",
             Self::Resumed => "resumed",
+            Self::ProxyHeader => "proxy_header",
             Self::NameAbsent => "name_absent",
             Self::NameUnknown => "name_unknown",
             Self::NoServerCertificate => "no_server_certificate",

@@ -6,6 +6,7 @@ pub(crate) mod client_stream;
 pub(crate) mod client_verifier;
 pub(crate) mod handshake;
 pub(crate) mod listener;
+mod proxy_protocol;
 mod sni;
 mod tls_stream;
 pub(crate) mod trust;

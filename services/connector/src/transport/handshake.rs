@@ -24,6 +24,7 @@ use crate::{
     metrics::{HandshakeEnd, metrics},
     transport::{
         chain_verifier::{ChainVerifier, VerifiedChain},
+        proxy_protocol::{self, HeaderFault},
         sni::{self, Hello, Unreadable},
         tls_stream::{TlsStream, linger},
         unproven::Place,
@@ -54,6 +55,9 @@ pub(crate) struct Attempted {
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
+    /// The peer should have said where the connection comes from.
+    #[error("{0}")]
+    Proxy(#[source] HeaderFault),
     #[error("the client went away: {0}")]
     Gone(#[source] io::Error),
     #[error("no ClientHello: {0}")]
@@ -74,6 +78,7 @@ pub(crate) enum Fault {
 impl Fault {
     const fn end(&self) -> HandshakeEnd {
         match self {
+            Self::Proxy(_) => HandshakeEnd::ProxyHeader,
             Self::NameAbsent => HandshakeEnd::NameAbsent,
             Self::NameUnknown => HandshakeEnd::NameUnknown,
             Self::NoServerCertificate => HandshakeEnd::NoServerCertificate,
@@ -88,17 +93,17 @@ pub(crate) async fn handshake(
     context: &ConnectorContext,
     socket: TcpStream,
     source: IpAddr,
-    place: Place,
+    mut place: Place,
 ) -> Option<Handshake<TlsStream>> {
     let deadline = Instant::now() + context.config.limits.handshake();
     let mut client = Attempted { source, server_name: None, instance: None };
-    match timeout_at(deadline, perform(context, socket, &mut client, &place)).await {
+    match timeout_at(deadline, perform(context, socket, &mut client, &mut place)).await {
         Ok(Ok(Performed { instance, stream, verified })) => {
             metrics().handshake(if stream.is_resumed() { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
             Some(Handshake { instance, stream, verified, source: client.source, place: Some(place) })
         }
         Ok(Err(Failed { fault, socket })) => {
-            failed(&client, &fault);
+            failed(context, &client, &fault);
             place.wait_for_client();
             if let Some(socket) = socket {
                 linger(context, socket).await;
@@ -106,18 +111,23 @@ pub(crate) async fn handshake(
             None
         }
         Err(_) => {
-            failed(&client, &Fault::TimedOut);
+            failed(context, &client, &Fault::TimedOut);
             None
         }
     }
 }
 
 /// Every handshake that fails ends here; one that is shed does not.
-fn failed(client: &Attempted, fault: &Fault) {
+fn failed(context: &ConnectorContext, client: &Attempted, fault: &Fault) {
     metrics().handshake(fault.end());
+    let is_misconfigured = matches!(fault, Fault::Proxy(_));
     let instance = client.instance.as_ref().map(|instance| instance.id.as_str());
     let (source, server_name, fault) = (client.source, client.server_name.as_deref(), fault.to_string());
     tracing::debug!(%source, server_name, instance, ?fault, "handshake failed");
+    // Whoever set up the load balancer has to know: none of its clients gets in.
+    if is_misconfigured && let Some(left_out) = context.handshake_repeats.failed(&fault) {
+        tracing::warn!(%source, left_out, "a connection of a listed load balancer was closed: {fault}");
+    }
 }
 
 struct Performed {
@@ -136,9 +146,21 @@ async fn perform(
     context: &ConnectorContext,
     mut socket: TcpStream,
     client: &mut Attempted,
-    place: &Place,
+    place: &mut Place,
 ) -> Result<Performed, Failed> {
     place.wait_for_client();
+    if context.config.is_proxy(client.source) {
+        match proxy_protocol::read_header(&mut socket).await {
+            Ok(None) => {}
+            Ok(Some(source)) => {
+                client.source = source;
+                place.attribute(source);
+                place.wait_for_client();
+            }
+            Err(HeaderFault::Gone(error)) => return Err(Failed { fault: Fault::Gone(error), socket: None }),
+            Err(fault) => return Err(Failed { fault: Fault::Proxy(fault), socket: None }),
+        }
+    }
     let Hello { accepted, server_name } = match sni::read_hello(&mut socket).await {
         Ok(hello) => hello,
         Err(Unreadable::Gone(error)) => return Err(Failed { fault: Fault::Gone(error), socket: None }),

@@ -72,6 +72,16 @@ impl Unproven {
 }
 
 impl Place {
+    /// The connection comes from another source than its socket does, says who may say that.
+    pub(crate) fn attribute(&mut self, source: IpAddr) {
+        let (from, to) = (self.source, SourceNetwork::of(source));
+        if from != to {
+            let losers = self.unproven.places().attribute(from, to, self.number, Instant::now());
+            self.source = to;
+            self.unproven.report(&losers);
+        }
+    }
+
     /// From here on the client is waited for.
     pub(crate) fn wait_for_client(&self) {
         self.unproven.places().wait_for(self.source, self.number, true);

@@ -14,6 +14,7 @@ mod messages;
 mod order;
 mod persistent;
 mod pki;
+mod proxy;
 mod refusals;
 mod registrar;
 mod sessions;

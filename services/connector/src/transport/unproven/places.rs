@@ -83,6 +83,13 @@ impl Places {
         (number, self.make_room(source, now))
     }
 
+    /// The connection comes from another source than it seemed to.
+    pub(super) fn attribute(&mut self, from: SourceNetwork, to: SourceNetwork, number: u64, now: Instant) -> Vec<Loser> {
+        let Some(connection) = self.remove(from, number) else { return Vec::new() };
+        self.insert(to, number, Connection { waited_for_since: None, ..connection });
+        self.make_room(to, now)
+    }
+
     /// Whether the client is to be waited for, or waits for us.
     pub(super) fn wait_for(&mut self, source: SourceNetwork, number: u64, is_waited_for: bool) {
         let since = self.number();
@@ -176,6 +183,9 @@ impl Places {
     }
 
     fn insert(&mut self, source: SourceNetwork, number: u64, connection: Connection) {
+        if let Some(sent) = connection.flight_sent {
+            self.in_handshake.insert((sent, source, number));
+        }
         self.taken += 1;
         self.change(source, |held| drop(held.connections.insert(number, connection)));
     }
@@ -333,5 +343,20 @@ mod tests {
         let (_, losers) = scene.enter(7);
         assert!(losers.iter().all(|loser| loser.source == others[0].source || loser.source == others[1].source));
         assert!(!answered.is_shed() && !complete.is_shed());
+    }
+
+    #[tokio::test]
+    async fn a_place_moves_to_the_source_that_a_proxy_names() {
+        let mut scene = Scene::new();
+        let proxied: Vec<_> = (0..6).map(|_| scene.silent(1).0).collect();
+        for (n, held) in (10..).zip(&proxied) {
+            assert_eq!(scene.places.attribute(source(1), source(n), held.number, scene.now), []);
+        }
+        assert_eq!((scene.places.taken(), scene.places.sources.len()), (6, 6));
+        for (n, held) in (10..).zip(&proxied) {
+            assert!(scene.places.leave(source(n), held.number));
+        }
+        assert_eq!((scene.places.taken(), scene.places.sources.len(), scene.places.ranking.len()), (0, 0, 0));
+        assert!(scene.places.in_handshake.is_empty());
     }
 }
