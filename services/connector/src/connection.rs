@@ -224,7 +224,7 @@ impl<S: ClientStream> Connection<S> {
         if let Stage::Connected(guard) = &self.stage
             && let Some(state) = guard.session.persistence.get()
         {
-            state.note_subscriptions(self.protocol.subscriptions());
+            state.note_subscriptions(self.protocol.subscriptions(), self.instance.routed.up_to());
             kept = Some((self.instance.clone(), guard.session.clone()));
         }
         async move {

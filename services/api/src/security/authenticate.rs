@@ -203,11 +203,7 @@ async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<
         let text = format!("operator {} is limited to some instances or resource spaces", caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
     }
-    if caller.role >= needed {
-        return Ok(());
-    }
-    let text = format!("this needs the role {}, and {} is {}", needed.name(), caller.operator, caller.role.name());
-    Err(ApiError::new(Code::NoPermission, text))
+    caller.require_role(needed)
 }
 
 /// Everything that tells one request from another, but for the idempotency key.

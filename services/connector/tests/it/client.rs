@@ -171,6 +171,12 @@ impl Client {
             Packet::Publish(publish) => publish,
             other => panic!("expected PUBLISH, got {other:?}"),
         };
+        self.acknowledge(&publish).await;
+        *publish
+    }
+
+    /// Acknowledges a message if it asks for that.
+    pub(crate) async fn acknowledge(&mut self, publish: &Publish) {
         if let Some(packet_id) = publish.packet_id {
             let reason_code = v5::PublishAckReason::Success;
             self.send(Packet::PublishAck(v5::PublishAck {
@@ -181,7 +187,6 @@ impl Client {
             }))
             .await;
         }
-        *publish
     }
 
     /// PINGREQ must be answered next: nothing else was on its way.
