@@ -2,7 +2,7 @@
 //! device, and between devices of one resource space.
 //!
 //! Every connector follows the same stream, so a message reaches each subscriber exactly once, wherever it is connected.
-//! Invariant: a device gets no message of another device's topics, of another resource space, or from before its session.
+//! Invariant: a device gets no message on another device's own topics, of another resource space, or from before its session.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
     let message = &stored.message;
     match message.lane {
         Lane::Downlink => match instance.sessions.of(&message.device) {
-            Some(session) if is_own(&session, &stored) => put(&session, &stored),
+            Some(session) if may_have(&session, &stored) => put(&session, &stored),
             Some(_) => {
                 if let Some(left_out) = misaddressed.failed("a topic that is not the device's own") {
                     tracing::warn!(
@@ -116,8 +116,9 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
     }
 }
 
-fn is_own(session: &Session, stored: &StoredMessage) -> bool {
-    session.device.space == stored.message.space && matches!(session.scope(&stored.message.topic), TopicScope::OwnSystem(_))
+/// Of a custom topic it is seen at delivery whether the device has subscribed to it and may.
+fn may_have(session: &Session, stored: &StoredMessage) -> bool {
+    session.device.space == stored.message.space && session.scope(&stored.message.topic) != TopicScope::Reserved
 }
 
 fn put(session: &Arc<Session>, stored: &Arc<StoredMessage>) {

@@ -64,7 +64,10 @@ pub(crate) struct Refused {
 
 impl Client {
     pub(crate) async fn handshake(address: SocketAddr, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
-        let socket = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?, name, config).await
+    }
+
+    pub(crate) async fn over(socket: TcpStream, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let tls = within(TlsConnector::from(config).connect(name, socket)).await?;
         Ok(Self { tls, codec: v5::Codec::new(0, 0), read: BytesMut::new(), packet_id: 0 })
