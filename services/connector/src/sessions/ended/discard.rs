@@ -16,7 +16,7 @@ use crate::instance::Instance;
 /// How often it is tried again at once when somebody else writes the document meanwhile.
 const TRIES_MAX: usize = 5;
 /// Between two looks for a document: longer than a write that was reported as failed is on its way.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(6);
+pub(super) const LOOKUP_DELAY: Duration = Duration::from_secs(6);
 
 /// Deletes a will's document, whatever has become of it.
 ///
@@ -33,7 +33,7 @@ pub(super) async fn discard(
     for _ in 0..TRIES_MAX {
         match documents.delete(&instance.id, key, expected).await {
             Ok(()) if expected == Revision::NONE && looks > 1 => {
-                return Ok(Next::Then(LOOK_AGAIN, Work::Discard { revision: None, looks: looks - 1 }));
+                return Ok(Next::Then(LOOKUP_DELAY, Work::Discard { revision: None, looks: looks - 1 }));
             }
             Ok(()) => return Ok(Next::Nothing),
             Err(PutError::Conflict) => {}

@@ -1,4 +1,7 @@
-//! Publishes wills.
+//! Publishes a will: claims its document by compare-and-set, stores the message through the device's policies, deletes the
+//! document.
+//!
+//! Invariant: what has been published is only deleted from then on, so no failure of that publishes it again.
 
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use rollcall_log::{
 };
 
 use super::{
-    discard::{self, LOOK_AGAIN},
+    discard::{self, LOOKUP_DELAY},
     keep::put,
     will::KeptWill,
     work::{LOOKS, Next, RETRY_DELAY, Source, Work},
@@ -84,7 +87,7 @@ async fn claim(
                     Source::Left { listed, .. } => Source::Left { listed: *listed, looks },
                     _ => Source::Document { looks },
                 };
-                return Ok(Err(Next::Then(LOOK_AGAIN, Work::Publish(source))));
+                return Ok(Err(Next::Then(LOOKUP_DELAY, Work::Publish(source))));
             }
             // Somebody else has published it.
             Source::Document { .. } | Source::Left { .. } | Source::Claimed(_) => return Ok(Err(Next::Nothing)),
