@@ -46,8 +46,8 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_l
 pub(crate) struct TrustEpoch {
     /// Rises with every change; for logs and status.
     pub(crate) epoch: u64,
-    /// Verified CA certificates in it.
-    pub(crate) cas: usize,
+    /// Of which CA certificates it is.
+    pub(crate) basis: TrustBasis,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) chain_verifier: Arc<ChainVerifier>,
 }
@@ -60,6 +60,8 @@ pub(crate) struct TrustPublisher {
     limits: Limits,
     certificate: ServerCertificate,
     certificate_repeats: Repeats,
+    /// Whether the files of the server certificate have been looked for.
+    looked: bool,
     basis: TrustBasis,
     epoch: u64,
 }
@@ -81,6 +83,7 @@ impl TrustPublisher {
             limits,
             certificate,
             certificate_repeats: Repeats::default(),
+            looked: false,
             basis: TrustBasis::default(),
             epoch: 0,
         }
@@ -109,7 +112,10 @@ impl TrustPublisher {
     }
 
     fn server_certificate_replaced(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.looked, true);
         match self.certificate.refresh(&PROVIDER) {
+            // A new instance's certificate may be made a moment after the instance.
+            Err(_) if is_first => false,
             Ok(replaced) => {
                 if replaced && self.certificate_repeats.recovered() {
                     tracing::info!(instance = %self.instance, "the server certificate can be used again");
@@ -148,7 +154,7 @@ impl TrustPublisher {
                 tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.basis.anchors(), "trust changed");
                 published.store(Some(Arc::new(TrustEpoch {
                     epoch: self.epoch,
-                    cas: self.basis.anchors(),
+                    basis: self.basis.clone(),
                     tls: Arc::new(tls),
                     chain_verifier,
                 })));

@@ -154,6 +154,21 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 /// # Errors
 /// The first [`ProofFault`].
 pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
+    let facts = signed_proof(ca, proof)?;
+    if facts.attribute(SubjectAttribute::CommonName) != Ok(code) {
+        return Err(ProofFault::WrongCode);
+    }
+    if now < facts.not_before || now > facts.not_after {
+        return Err(ProofFault::NotValidNow);
+    }
+    Ok(())
+}
+
+/// A proof (DER, v1 or v3) that is signed directly by `ca` (DER), whatever its code and its validity.
+///
+/// # Errors
+/// [`ProofFault::Malformed`], [`ProofFault::NotSignedByCa`].
+pub(crate) fn signed_proof(ca: &[u8], proof: &[u8]) -> Result<CertificateFacts, ProofFault> {
     let malformed = |fault: FactsError| ProofFault::Malformed { reason: fault.to_string() };
     let certificate = TbsCertificate::read(proof).map_err(|fault| malformed(fault.into()))?;
     let facts = CertificateFacts::from_der(proof).map_err(malformed)?;
@@ -162,13 +177,7 @@ pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timesta
     if certificate.issuer != ca.subject || keys::verify(&certificate, ca.public_key).is_err() {
         return Err(ProofFault::NotSignedByCa);
     }
-    if facts.attribute(SubjectAttribute::CommonName) != Ok(code) {
-        return Err(ProofFault::WrongCode);
-    }
-    if now < facts.not_before || now > facts.not_after {
-        return Err(ProofFault::NotValidNow);
-    }
-    Ok(())
+    Ok(facts)
 }
 
 /// Whether `issuer` (DER) signed `certificate` (DER): the names and the signature, nothing of whether it might.

@@ -41,7 +41,7 @@ pub(super) async fn until_served(
         let found = status.instances.iter().find(|found| found.instance == *id);
         found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == cas)
     };
-    let all = connector.wait_for(|status| views.iter().all(|wanted| served(status, wanted)));
+    let all = connector.wait_for(|status| status.accepting && views.iter().all(|wanted| served(status, wanted)));
     if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
         let status = connector.borrow();
         for (id, _) in views.iter().filter(|wanted| !served(&status, wanted)) {
@@ -76,7 +76,11 @@ pub(super) fn announcement(
             server_ca_file: absolute(server_ca_file),
         })
         .collect();
-    let demo = demo.map(|files| describe_demo(files, dependencies, &instances, shutdown)).transpose()?;
+    // Without the demo everything else is up all the same.
+    let demo = demo.and_then(|files| {
+        let described = describe_demo(files, dependencies, &instances, shutdown);
+        described.inspect_err(|error| tracing::warn!(reason = format!("{error:#}"), "there is no demo")).ok()
+    });
     let log = arguments.nats.url.clone().unwrap_or_else(|| "embedded".to_owned());
     Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
 }
