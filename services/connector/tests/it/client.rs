@@ -70,7 +70,7 @@ pub(crate) struct Refused {
 
 impl Client {
     pub(crate) async fn handshake(address: SocketAddr, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
-        Self::handshake_on(TcpStream::connect(address).await?, name, config).await
+        Self::over(TcpStream::connect(address).await?, name, config).await
     }
 
     /// From another loopback address than the connector's.
@@ -82,10 +82,10 @@ impl Client {
     ) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((source, 0).into())?;
-        Self::handshake_on(socket.connect(address).await?, name, config).await
+        Self::over(socket.connect(address).await?, name, config).await
     }
 
-    async fn handshake_on(socket: TcpStream, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
+    pub(crate) async fn over(socket: TcpStream, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let tls = within(TlsConnector::from(config).connect(name, socket)).await?;
         Ok(Self { tls, codec: v5::Codec::new(0, 0), read: BytesMut::new(), packet_id: 0 })
