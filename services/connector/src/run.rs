@@ -163,7 +163,10 @@ async fn serve<F: Future<Output = Result<(), RunError>>>(
     };
     let fleet = status::Fleet { snapshot: parts.fleet, freshness: parts.freshness };
     let serving = async {
-        let reporting = async { Ok(report(&context, &fleet, &parts.status, STATUS_EVERY).await) };
+        let reporting = async {
+            report(&context, &fleet, &parts.status, STATUS_EVERY).await;
+            Ok(())
+        };
         let until_shutdown = async { tokio::try_join!(accepting, reporting).map(drop) };
         let outcome = shutdown.run_until_cancelled(until_shutdown).await;
         // From here on the instances close every session with Refusal::ShuttingDown, and announce that.

@@ -207,7 +207,7 @@ async fn a_filter_that_is_new_gets_nothing_that_came_before_it_however_far_behin
         let packet_id = std::num::NonZeroU16::new(77).unwrap();
         let options = v5::SubscriptionOptions { qos: QoS::AtLeastOnce, ..Default::default() };
         // The old one too: that makes it none that is new.
-        let topic_filters = ["yard/+", "depot/+"].map(|filter| (filter.into(), options.clone())).to_vec();
+        let topic_filters = ["yard/+", "depot/+"].map(|filter| (filter.into(), options)).to_vec();
         client.send(Packet::Subscribe(v5::Subscribe { packet_id, id: None, user_properties: vec![], topic_filters })).await;
         let mut unacknowledged = Vec::new();
         loop {

@@ -132,7 +132,7 @@ pub(super) fn timestamp(unix_ns: i128) -> Timestamp {
 
 impl Watch {
     async fn run(mut self, held: Held, mut repeated: mpsc::Receiver<Repeated>, epoch: u64) {
-        let Ok(held) = self.collect(held).await else { return };
+        let Ok(held) = Box::pin(self.collect(held)).await else { return };
         if self.begin(held).await.is_err() {
             return;
         }
