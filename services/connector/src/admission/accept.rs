@@ -2,14 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rollcall_domain::{authenticate::Identification, refusal::Refusal};
+use rollcall_domain::{authenticate::Identification, notice::Notice, refusal::Refusal};
 use tokio::time::Instant;
 
 use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
         registration::certificate_connect::Chain,
-        turn::wait_for_turn,
+        turn::{NotAccepted, wait_for_turn},
     },
     instance::Instance,
     metrics::metrics,
@@ -18,6 +18,7 @@ use crate::{
         ended::begin::begin,
         reauthorize::reauthorize,
         session::{Opening, Session},
+        takeovers::Origin,
     },
     transport::chain_verifier::VerifiedChain,
 };
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct SessionGuard {
     instance: Arc<Instance>,
     pub(crate) session: Arc<Session>,
+    /// What people should know of this connection.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl Drop for SessionGuard {
@@ -34,25 +37,26 @@ impl Drop for SessionGuard {
     }
 }
 
-/// Opens a session for a client; `chain` is called only if the device must be registered first.
+/// Opens a session for a client; `chain` is called only if the device must be registered first, `has_left` while it waits.
 ///
 /// # Errors
-/// The [`Refusal`] to answer with.
+/// The [`Refusal`] to answer with, or that there is no one to answer.
 pub(crate) async fn accept(
     instance: &Arc<Instance>,
     verified: &Result<Arc<VerifiedChain>, Refusal>,
     connect: &Connect,
     source: IpAddr,
     chain: impl FnOnce() -> Chain,
-) -> Result<(SessionGuard, SessionGrant), Refusal> {
+    has_left: impl Fn() -> bool,
+) -> Result<(SessionGuard, SessionGrant), NotAccepted> {
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
-    wait_for_turn(instance, &admitted.device.device).await?;
-    let guard = open(instance, verified, identification, &admitted);
+    wait_for_turn(instance, &admitted.device.device, has_left).await?;
+    let guard = open(instance, verified, identification, source, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
-        return Err(Refusal::ShuttingDown);
+        return Err(Refusal::ShuttingDown.into());
     }
     // A record that was folded since the authentication may have come before the session was there to be reauthorized.
     let at = {
@@ -63,7 +67,7 @@ pub(crate) async fn accept(
         reauthorize(instance, &guard.session);
     }
     match guard.session.mailbox.closed() {
-        Some(refusal) => Err(refusal),
+        Some(refusal) => Err(refusal.into()),
         None => {
             // Before presence hears of it: whoever learns of the session finds what it leaves.
             let grant = begin(instance, &guard.session, connect).await;
@@ -78,12 +82,15 @@ fn open(
     instance: &Arc<Instance>,
     verified: &VerifiedChain,
     identification: Identification<'_>,
+    source: IpAddr,
     admitted: &Admitted,
 ) -> SessionGuard {
-    let device = &admitted.device.device;
+    let (device, now) = (&admitted.device.device, Instant::now());
     if instance.sessions.of(device).is_some() {
-        instance.takeovers.note(device, false, Instant::now());
+        instance.takeovers.note(device, false, now);
     }
+    let shared = instance.takeovers.opened(device, Origin { source, sha256: verified.facts.sha256 }, now);
+    let notice = shared.map(|sources| Notice::CertificateShared { device: device.clone(), sources });
     let session = instance.sessions.open(Opening {
         device: admitted.device.clone(),
         identification,
@@ -91,7 +98,7 @@ fn open(
         path: verified.path.clone(),
         since: instance.now(),
     });
-    SessionGuard { instance: instance.clone(), session }
+    SessionGuard { instance: instance.clone(), session, notice }
 }
 
 /// Reports a refusal to operators. Certificate and CONNECT are hostile text and stay out of it, except as the
