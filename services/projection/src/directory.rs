@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
-    query::{Condition, DeviceQuery, DeviceStatus, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, DeviceStatus, Online, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };

@@ -8,6 +8,7 @@
 use rollcall_domain::{
     ids::{DeviceId, Position},
     registry::{Device, DeviceEntry},
+    time::Timestamp,
 };
 
 use super::{Rows, stored::device::Row};
@@ -25,6 +26,12 @@ pub(crate) const NAME: u8 = b'm';
 pub(crate) const TAG: u8 = b't';
 /// By a policy that is bound to the device itself, then resource space.
 pub(crate) const POLICY: u8 = b'l';
+/// By what a row alone says of the device's status, [`FROZEN`] or [`UNPROVEN`], then resource space; most are neither.
+pub(crate) const STATE: u8 = b'u';
+/// By resource space, then when the device was registered.
+pub(crate) const REGISTERED: u8 = b'w';
+/// By resource space, then the end of each of the device's certificates.
+pub(crate) const CERTIFICATE_END: u8 = b'e';
 /// By device, the records about it; also of devices that are gone.
 pub(crate) const HISTORY: u8 = b'h';
 /// Certificates, by inverted position.
@@ -38,6 +45,16 @@ pub(crate) const ISSUER: u8 = b'i';
 
 /// Bytes of an inverted position.
 pub(crate) const INVERTED_BYTES: usize = 8;
+
+/// An operator has frozen the device.
+pub(crate) const FROZEN: &str = "frozen";
+/// No certificate of the device has been proven, so it may never have connected.
+pub(crate) const UNPROVEN: &str = "unproven";
+
+/// A time as the keys have it: the earliest sorts first.
+pub(crate) fn time_key(ms: i64) -> [u8; 8] {
+    (ms.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
 
 /// A position as the keys have it: the latest sorts first.
 pub(crate) fn inverted(position: Position) -> [u8; INVERTED_BYTES] {
@@ -82,6 +99,12 @@ impl Rows {
         keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
         keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
         keys.extend(device.policies.iter().map(|policy| self.index_prefix(POLICY, &[policy.as_str(), space])));
+        keys.extend(state_of(device).map(|state| self.index_prefix(STATE, &[state, space])));
+        let at = |kind, at: Timestamp| [&*self.index_prefix(kind, &[space]), &time_key(at.unix_ms())].concat();
+        keys.push(at(REGISTERED, device.registered_at));
+        let mut ends: Vec<Timestamp> = device.credential.pins().filter_map(|pin| pin.not_after).collect();
+        ends.dedup();
+        keys.extend(ends.into_iter().map(|end| at(CERTIFICATE_END, end)));
         for key in &mut keys {
             key.extend_from_slice(&inverted(row.created));
         }
@@ -113,6 +136,16 @@ impl Rows {
         let prefix = self.index_prefix(HISTORY, &[id.as_str()]);
         let walk = self.database.walk(after(&prefix, before), false)?;
         walk.take(max).map(|found| position_at_end(&found?.0)).collect()
+    }
+}
+
+/// Where the device stands in the index by state, if it does.
+fn state_of(device: &Device) -> Option<&'static str> {
+    let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
+    match (device.frozen, proven) {
+        (true, _) => Some(FROZEN),
+        (false, false) => Some(UNPROVEN),
+        (false, true) => None,
     }
 }
 

@@ -151,6 +151,7 @@ pub(crate) async fn page_of<T: Send + 'static>(
                 offset: wanted.offset,
                 limit: wanted.limit,
                 status: &status,
+                online: Some(instance.devices.presence()),
             };
             if let Some(scope) = &scope {
                 query.narrow(scope);
