@@ -16,6 +16,7 @@ mod fleet;
 mod history;
 mod openapi;
 mod operators;
+mod overview;
 mod pki;
 mod policies;
 mod products;

@@ -56,6 +56,13 @@ pub(crate) fn time_key(ms: i64) -> [u8; 8] {
     (ms.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
+/// The time that [`time_key`] wrote at this place of a key, milliseconds.
+pub(crate) fn time_at(key: &[u8], at: usize) -> Result<i64, Fault> {
+    let found = key.get(at..).and_then(|rest| rest.first_chunk::<8>());
+    let found = found.ok_or_else(|| Fault("a key of the view ends too early".into()))?;
+    Ok((u64::from_be_bytes(*found) ^ (1 << 63)).cast_signed())
+}
+
 /// A position as the keys have it: the latest sorts first.
 pub(crate) fn inverted(position: Position) -> [u8; INVERTED_BYTES] {
     (!position.0).to_be_bytes()
@@ -129,6 +136,23 @@ impl Rows {
         let mut key = self.index_prefix(HISTORY, &[id.as_str()]);
         key.extend_from_slice(&inverted(position));
         self.database.put(&key, &[])
+    }
+
+    /// When the devices that there are were registered, milliseconds, from `since` on, in any order.
+    pub(crate) fn registered_since(&self, since: Timestamp) -> Result<Vec<i64>, Fault> {
+        let (prefix, mut found) = (self.index_prefix(REGISTERED, &[]), Vec::new());
+        let mut space = prefix.clone();
+        while let Some(key) = self.database.first_key_from(&space)?.filter(|key| key.starts_with(&prefix)) {
+            let closed = key.iter().skip(prefix.len()).position(|byte| *byte == SEPARATOR);
+            let at = prefix.len() + closed.map_or(0, |length| length + 1);
+            let of_space = key.get(..at).unwrap_or_default();
+            let from = [of_space, &time_key(since.unix_ms())].concat();
+            for entry in self.database.walk((from, end_of(of_space)), false)? {
+                found.push(time_at(&entry?.0, at)?);
+            }
+            space = end_of(of_space);
+        }
+        Ok(found)
     }
 
     /// The positions of the records about a device that are before `before`, latest first.

@@ -210,6 +210,29 @@ async fn what_was_seen_of_a_device_survives_a_rebuild() {
 }
 
 #[tokio::test]
+async fn connections_are_counted_by_the_minute_for_a_day_and_through_a_restart() {
+    let log = Arc::new(TestLog::of(History::devices(5).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    assert_eq!(open.view.connects_counted_until(), None);
+    let minute = |n: i64| n * 60_000;
+    let at = |minutes: i64, ms: i64| Timestamp::from_unix_ms(minute(minutes) + ms);
+    for connected in [at(10, 7), at(10, 3), at(11, 0), at(12, 59_999)] {
+        open.view.note_connect(connected);
+    }
+    assert_eq!(open.view.connects_counted_until(), Some(at(12, 59_999)));
+    open.close().await;
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let counted = |since| open.view.connects_by_minute(since).unwrap().into_iter().collect::<Vec<_>>();
+    assert_eq!(counted(at(0, 0)), [(minute(10), 2), (minute(11), 1), (minute(12), 1)]);
+    assert_eq!(counted(at(11, 0)), [(minute(11), 1), (minute(12), 1)]);
+    open.view.note_connect(at(24 * 60 + 12, 0));
+    assert_eq!(counted(at(0, 0)), [(minute(12), 1), (minute(24 * 60 + 12), 1)]);
+}
+
+#[tokio::test]
 async fn an_instance_that_was_made_again_takes_nothing_over_of_what_was_seen() {
     let log = Arc::new(TestLog::of(History::devices(3).encoded()));
     let folder = tempfile::tempdir().unwrap();
