@@ -205,7 +205,10 @@ async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, 
 async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
     let listed = context.device(device_id)?;
     let origin = origin::of(context, &listed).await;
-    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed, origin))).await
+    // A device is shown also while its documents cannot be read.
+    let info = desired::show(&context.instance.devices, &listed).await.ok().and_then(|shadow| shadow.info);
+    let info = info.unwrap_or_default();
+    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed, origin, info))).await
 }
 
 /// Whether the id is taken, in scope or not.

@@ -287,6 +287,31 @@ async fn a_device_asks_for_its_shadow_and_garbage_stops_nobody() {
 }
 
 #[tokio::test]
+async fn a_device_gets_the_time_and_says_what_it_runs() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let shown = operator.get("/devices/t1").await.ok(200);
+    assert!(shown["sw_version"].is_null() && shown["fw_version"].is_null(), "{shown}");
+    let info = json!({"service_id": "$sdk_info", "event_type": "sdk_info_report", "event_time": null,
+        "paras": {"device_sdk_version": "C_v1.1.0", "sw_version": "v1.0", "fw_version": "fw7"}});
+    let asked = json!({"service_id": "$time_sync", "event_type": "time_sync_request", "paras": {"device_send_time": 1_000}});
+    device.say("events/up", json!({"object_device_id": "t1", "services": [info, asked]})).await;
+    let (topic, answer) = device.hear_json().await;
+    assert_eq!(topic, "sys/events/down");
+    let event = &answer["services"][0];
+    assert_eq!((&event["service_id"], &event["event_type"]), (&json!("$time_sync"), &json!("time_sync_response")));
+    assert_eq!(event["paras"]["device_send_time"], 1_000);
+    let [received, sent] = ["server_recv_time", "server_send_time"].map(|name| event["paras"][name].as_i64().unwrap());
+    assert!(0 < received && received <= sent, "{event}");
+    let shown = operator.get("/devices/t1").await.ok(200);
+    assert_eq!(
+        [&shown["device_sdk_version"], &shown["sw_version"], &shown["fw_version"]],
+        [&json!("C_v1.1.0"), &json!("v1.0"), &json!("fw7")]
+    );
+    assert_eq!(shadow(&operator).await, json!([]), "what a device runs is no service of its shadow");
+}
+
+#[tokio::test]
 async fn a_device_made_again_has_nothing_of_the_one_before() {
     let (world, operator, mut device) = with_device().await;
     operator.put("/devices/t1/shadow", light(json!({"on": true}))).await.ok(200);

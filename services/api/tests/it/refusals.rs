@@ -119,21 +119,6 @@ async fn disabled_keys_and_operators_are_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn a_locked_key_is_refused_everywhere_even_with_the_right_secret() {
-    let world = World::with_alpha().await;
-    let admin = world.admin().await;
-    let guessing = Client { secret: "guessed".into(), ..admin.clone() };
-    for _ in 0..5 {
-        guessing.get("/apps").await.refused(401, "IOTDA.000002");
-    }
-    for operation in guarded() {
-        let answer = operation.asked_by(&admin).await;
-        assert_eq!(answer.headers["retry-after"], "300");
-        answer.refused(403, "IOTDA.014915");
-    }
-}
-
-#[tokio::test]
 async fn an_operator_of_another_instance_is_refused_everywhere_here() {
     let world = World::with_alpha().await;
     world.create_instance("beta").await;

@@ -5,6 +5,7 @@
 //! has its answer, and where the queue is full, the rate is exceeded or the backbone fails, the refusal is only
 //! counted.
 
+mod notices;
 mod recent;
 
 use std::sync::{Arc, Mutex, PoisonError};

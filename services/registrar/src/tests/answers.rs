@@ -37,7 +37,7 @@ async fn what_a_certificate_was_proven_by_is_in_its_record() {
     let _registrar = world.registrar(0, world.backbone.clone());
     world.furnish().await;
     accepted(world.connect(&world.ca.device("0001")).await);
-    let ca = world.registry().await.configuration.cas[&super::world::ca()].clone();
+    let ca = world.registry().await.configuration.cas[&ca()].clone();
     let Some(AnyEvent::Registry(Event::DeviceRegistered { certificate, .. })) =
         world.records().await.pop().map(|record| record.event)
     else {
