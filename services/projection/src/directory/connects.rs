@@ -24,7 +24,6 @@ const KEPT_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Old minutes removed with each connection that is counted.
 const REMOVED_AT_ONCE_MAX: usize = 4;
 
-/// One minute.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct StoredMinute {
     connects: u64,
