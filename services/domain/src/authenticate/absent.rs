@@ -5,6 +5,7 @@
 //! is frozen, deleted, or another one of the same id.
 
 use crate::{
+    certificate::lapse::{Lapse, Link},
     ids::{DeviceId, Fingerprint},
     refusal::Refusal,
     registry::{Configuration, Device, DeviceEntry, Devices},
@@ -43,12 +44,9 @@ pub fn absent(
         return Err(Refusal::CaDistrusted);
     }
     let ca = configuration.in_force().find(|ca| ca.sha256 == absent.ca_sha256).ok_or(Refusal::CaNotTrusted)?;
-    if !ca.is_valid_at(now) {
-        return Err(Refusal::CaExpired);
-    }
-    if now > absent.not_after {
-        return Err(Refusal::CertificateExpired);
-    }
+    ca.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
+    let lapse = Lapse::of(Link::Presented(0), "", absent.not_after.min(now), absent.not_after, now);
+    lapse.map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
     let device = match devices.entry(absent.device) {
         Some(DeviceEntry::Live(device)) if device.registered_at == absent.registered_at => device,
         Some(DeviceEntry::Live(_) | DeviceEntry::Deleted { .. }) | None => return Err(Refusal::DeviceDeleted),

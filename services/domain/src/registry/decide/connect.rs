@@ -59,11 +59,9 @@ fn prove<'a>(
         let ca = configuration.ca_of(&proven).ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
         Ok(((ca, proven.chain), format!("CA certificate {} of resource space {}", ca.id, ca.space)))
     })?;
-    checks.note("ca_certificate_within_validity", || {
-        if !ca.is_valid_at(context.now) {
-            return Err(Rejection::ChainRefused(PathError::Expired));
-        }
-        Ok(((), format!("until {}", ca.not_after)))
+    checks.note("ca_certificate_within_validity", || match ca.lapse_at(context.now) {
+        Some(lapse) => Err(Rejection::ChainRefused(lapse.into())),
+        None => Ok(((), format!("until {}", ca.not_after))),
     })?;
     let der: &[u8] = presented.first().copied().unwrap_or_default();
     let facts = checks.note("certificate_readable", || {
@@ -127,14 +125,9 @@ impl Evaluation<'_> {
     /// The path was proven at this instant; that the certificate itself is within its dates is too cheap to take on trust.
     fn check_validity(&self, checks: &mut Checks) -> Result<(), Rejection> {
         let (facts, now) = (&self.candidate.facts, self.context.now);
-        checks.note("certificate_within_validity", || {
-            if now < facts.not_before {
-                return Err(Rejection::ChainRefused(PathError::NotYetValid));
-            }
-            if now > facts.not_after {
-                return Err(Rejection::ChainRefused(PathError::Expired));
-            }
-            Ok(((), format!("from {} until {}", facts.not_before, facts.not_after)))
+        checks.note("certificate_within_validity", || match facts.lapse_at(now) {
+            Some(lapse) => Err(Rejection::ChainRefused(lapse.into())),
+            None => Ok(((), format!("from {} until {}", facts.not_before, facts.not_after))),
         })
     }
 
