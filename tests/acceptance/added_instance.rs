@@ -150,4 +150,6 @@ fn adding_an_instance_to_an_embedded_deployment_disturbs_no_other() {
         serves(&target(&west), &ca, &west, "first");
     });
     serves(&target(&east), &ca, &east, "second");
+    let errors: Vec<_> = up.process().errors().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect();
+    assert!(errors.is_empty(), "nothing went wrong: {errors:?}");
 }

@@ -43,7 +43,7 @@ fn every_fault_names_file_line_field_and_rule() {
         ("id: truck", "id: tr uck", "products[0].id"),
         ("edition: standard", "edition: golden", "golden"),
         ("access_domain:", "acess_domain:", "did you mean `access_domain`"),
-        ("self_registration: true", "self_registration: perhaps", "boolean"),
+        ("self_registration: true", "self_registration: perhaps", "true or false"),
         ("certificate: ", "certificate: /nowhere/", "ca_certificates[0].certificate"),
         ("product_id: truck", "product_id: a.b", "templates[0].body.resources.device.product_id"),
         ("{ ref: \"iotda::certificate::common_name\" }", "{ ref: \"iotda::certificate::country\" }", "templates[0].body"),
@@ -70,7 +70,7 @@ fn every_fault_names_file_line_field_and_rule() {
 }
 
 #[test]
-fn a_file_with_faults_starts_nothing_and_changes_nothing() {
+fn an_instance_with_a_fault_is_not_touched_and_ends_nothing() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let north = Instance::new("north", &ca.pair.certificate);
@@ -80,7 +80,7 @@ fn a_file_with_faults_starts_nothing_and_changes_nothing() {
     assert_eq!(up.records().len(), before, "applied again, it changes nothing");
     up.apply_text(&fleet::yaml(&[north.clone(), Instance::new("so.uth", &ca.pair.certificate)]));
     assert!(up.process().errors().contains("instances[1].id"), "{}", up.process().errors());
-    assert_eq!(up.records().len(), before, "a file with a fault changes nothing");
+    assert_eq!(up.records().len(), before, "of an instance with a fault nothing is applied");
     up.apply(&[north, Instance::new("south", &ca.pair.certificate)]);
     assert_eq!(up.records_of("south", "CaVerified").len(), 1, "SIGHUP applies what is new");
     let device = ca.quick_device(up.folder(), "truck-1");
@@ -96,6 +96,28 @@ fn a_file_with_faults_starts_nothing_and_changes_nothing() {
     assert!(!done.status.success());
     assert!(String::from_utf8_lossy(&done.stderr).contains("nothing.yaml"));
     assert!(!up.folder().join("other/log").exists(), "nothing was touched");
+}
+
+/// A fault, or text that is no YAML, does not keep `up` from serving what is without fault or there already; SIGHUP takes the
+/// mended file.
+#[test]
+fn up_starts_with_a_fault_in_its_fleet_file() {
+    let folder = folder();
+    let ca = Authority::root(folder.path(), "ca", Key::P256);
+    let [north, south] = ["north", "south"].map(|id| Instance::new(id, &ca.pair.certificate));
+    let faulty = Instance { id: "so.uth".into(), ..south.clone() };
+    let mut up = Up::start_text(folder, &fleet::yaml(&[faulty, north.clone()]), None);
+    assert!(up.process().errors().contains("instances[0].id"), "{}", up.process().errors());
+    let device = ca.quick_device(up.folder(), "truck-1");
+    raw::trusted(&up.target("north.test"), &device);
+    assert_eq!(up.target("north.test").paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+    fs::write(up.folder().join("fleet.yaml"), "instances: [").expect("written");
+    up.process().stop();
+    up.restart();
+    assert!(up.process().errors().contains("fleet.yaml:"), "{}", up.process().errors());
+    assert_eq!(up.target("north.test").paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
+    up.apply(&[north, south]);
+    assert_eq!(up.records_of("south", "CaVerified").len(), 1, "the mended file is applied");
 }
 
 /// What the registrar rejects is named with its line and code, and does not stop the rest.

@@ -59,13 +59,16 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Serde says "unknown field `x`, expected one of `a`, `b`" (YAML without the backquotes round the known ones): the known
-/// key most like `x`, if any is like it at all.
-pub fn nearest_known_key(message: &str) -> Option<String> {
+/// Serde says "unknown field `x`, expected one of `a`, `b`": the known key most like `x`.
+fn nearest_known_key(message: &str) -> Option<String> {
     let (unknown, known) = message.strip_prefix("unknown field `")?.split_once("`, expected ")?;
     let known = known.strip_prefix("one of ").unwrap_or(known);
-    let names = known.split(", ").flat_map(|names| names.split(" or ")).map(|name| name.trim_matches('`'));
-    let (distance, nearest) = names.map(|name| (edit_distance(unknown, name), name)).min()?;
+    nearest(unknown, known.split(", ").flat_map(|names| names.split(" or ")).map(|name| name.trim_matches('`')))
+}
+
+/// The known name most like an unknown one, if any is like it at all.
+pub fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let (distance, nearest) = known.map(|name| (edit_distance(unknown, name), name)).min()?;
     (distance <= 1 + unknown.chars().count() / 3).then(|| nearest.to_owned())
 }
 

@@ -4,6 +4,7 @@
 //! stack while bytes move. Invariant: it waits for everything at once; a client that takes nothing, sends nothing or
 //! sends too much meets a deadline or a full mailbox whatever else is under way.
 
+pub(crate) mod client_reports;
 mod progress;
 mod token_bucket;
 
@@ -14,6 +15,7 @@ use rollcall_domain::{
     ids::DeviceId,
     refusal::Refusal,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -24,7 +26,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
-        attempts::RefusedConnection,
+        attempts::{RefusedConnection, Rules},
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,
@@ -49,7 +51,7 @@ pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, sou
     // Boxed: what a handshake needs is many times what a connection needs, and would stay part of the task.
     let handshake = Box::pin(async {
         tokio::select! {
-            handshake = handshake(&context, socket) => handshake,
+            handshake = handshake(&context, socket, source) => handshake,
             () = context.stopping.cancelled() => None,
         }
     });
@@ -156,6 +158,10 @@ impl<S: ClientStream> Connection<S> {
                         }
                     }
                     Effect::Dropped(_) => metrics().denied("publish"),
+                    Effect::Ignored(ignored) => {
+                        let Stage::Connected(guard) = &self.stage else { continue };
+                        self.instance.client_reports.ignored(&self.instance.id, &guard.session.device.device, &ignored);
+                    }
                     Effect::Close(closing) => return Box::pin(self.end(closing)).await,
                 }
             }
@@ -230,7 +236,10 @@ impl<S: ClientStream> Connection<S> {
         match (&self.stage, &closing) {
             (_, Closing::Client | Closing::Gone) => {}
             (Stage::Connecting(_), Closing::Refused(refusal)) => accept::report(&self.instance, self.source, refusal),
-            (Stage::Connecting(_), Closing::Violated(violation)) => metrics().refused(&violation.refusal()),
+            (Stage::Connecting(connecting), Closing::Violated(violation)) => {
+                let facts = connecting.verified.as_ref().ok().map(|verified| &*verified.facts);
+                self.instance.client_reports.violated(&self.instance.id, self.source, facts, *violation);
+            }
             (Stage::Connected(guard), closing) => report_closed(&self.instance, &guard.session, closing),
         }
         let last_output = async {
@@ -241,16 +250,38 @@ impl<S: ClientStream> Connection<S> {
             self.stream.shutdown().await
         };
         let written = timeout(self.context.config.limits.linger(), last_output).await;
-        if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
-            && let Ok(verified) = &connecting.verified
-        {
-            let refused = RefusedConnection { verified, claimed: connecting.claimed.as_ref(), refusal };
-            self.instance.attempts.record(&refused, || self.stream.chain());
+        if let (Stage::Connecting(connecting), Some(refusal)) = (&self.stage, closing.refusal()) {
+            self.record(connecting, &refusal, &closing);
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
         if matches!((written, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
             self.stream.linger(&self.context).await;
+        }
+    }
+
+    /// Keeps a refused CONNECT among the attempts.
+    fn record(&self, connecting: &Connecting, refusal: &Refusal, closing: &Closing) {
+        let Some(trust) = self.instance.trust.load_full() else { return };
+        let (instance, claimed) = (&self.instance, connecting.claimed.as_ref());
+        match &connecting.verified {
+            Ok(verified) => {
+                let (availability, trust) = (&instance.availability, trust.chain_verifier.store());
+                let rules = Rules { instance: &instance.profile(), availability, trust };
+                let (source, message) = (self.source, reason(closing));
+                let refused = RefusedConnection { verified, claimed, refusal, message, source, rules };
+                instance.attempts.record(&refused, || self.stream.chain());
+            }
+            // No handshake has judged the chain of a session that is resumed: it was judged after, and did not hold.
+            Err(_) => {
+                let chain = self.stream.chain();
+                let presented: Vec<_> = chain.iter().map(|der| CertificateDer::from(&**der)).collect();
+                let judged = trust.chain_verifier.verify(presented.iter()).map(drop);
+                drop(presented);
+                if let Err(unproven) = judged {
+                    instance.attempts.record_chain(&unproven, chain, claimed.cloned(), self.source, true);
+                }
+            }
         }
     }
 
@@ -273,11 +304,15 @@ fn claimed(connect: &Connect) -> Option<DeviceId> {
 fn report_closed(instance: &Instance, session: &Session, closing: &Closing) {
     let Some(refusal) = closing.refusal() else { return };
     metrics().closed(&refusal);
-    let reason = match closing {
+    let (code, reason) = (refusal.code(), reason(closing));
+    tracing::info!(instance = %instance.id, device = %session.device.device, code, %reason, "session closed");
+}
+
+/// Texts of others are escaped in it where they are quoted.
+fn reason(closing: &Closing) -> String {
+    match closing {
         Closing::Client | Closing::Gone => String::new(),
         Closing::Refused(refusal) => refusal.to_string(),
         Closing::Violated(violation) => violation.to_string(),
-    };
-    let code = refusal.code();
-    tracing::info!(instance = %instance.id, device = %session.device.device, code, ?reason, "session closed");
+    }
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, instances::Instances};
+use crate::{config::Config, instances::Instances, transport::failure_lines::FailureLines};
 
 /// Shared by all connections of one connector.
 pub(crate) struct ConnectorContext {
@@ -20,6 +20,8 @@ pub(crate) struct ConnectorContext {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Bounds the handshakes under way.
     pub(crate) handshakes: Semaphore,
+    /// What has been said of handshakes that failed.
+    pub(crate) failure_lines: FailureLines,
     pub(crate) stopping: CancellationToken,
     started: Instant,
 }
@@ -29,6 +31,7 @@ impl ConnectorContext {
         Self {
             handshakes: Semaphore::new(config.limits.handshakes_max as usize),
             instances: Instances::new(fleet),
+            failure_lines: FailureLines::default(),
             stopping: CancellationToken::new(),
             started: Instant::now(),
             config,

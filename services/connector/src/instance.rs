@@ -41,6 +41,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
     config::Config,
+    connection::client_reports::ClientReports,
     sessions::{
         ended::schedule::Schedule, mailbox::Bounds, persistent::routed::Routed, presence::announcements::Announcements,
         session::Session, table::SessionTable, takeovers::Takeovers,
@@ -95,6 +96,8 @@ pub(crate) struct Instance {
     pub(crate) uplink_repeats: Repeats,
     /// What has been said of wills that could not be stored.
     pub(crate) will_repeats: Repeats,
+    /// What has been said of clients that do what MQTT or this server does not have.
+    pub(crate) client_reports: ClientReports,
     /// Whether the message stream is being followed.
     pub(crate) routing: watch::Sender<bool>,
     pub(crate) backbone: Backbone,
@@ -144,6 +147,7 @@ impl Instance {
             routed: Routed::new(limits.persistent()),
             uplink_repeats: Repeats::default(),
             will_repeats: Repeats::default(),
+            client_reports: ClientReports::default(),
             routing: watch::Sender::new(false),
             backbone: parts.backbone.clone(),
             clock: parts.clock.clone(),

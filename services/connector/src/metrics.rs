@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     sessions: UpDownCounter<i64>,
     turned_away: Counter<u64>,
     handshakes: Counter<u64>,
+    handshake_failures: Counter<u64>,
     accepted: Counter<u64>,
     refused: Counter<u64>,
     refusals_kept: Counter<u64>,
@@ -35,6 +36,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     sessions: METER.i64_up_down_counter("rollcall.connector.sessions").build(),
     turned_away: METER.u64_counter("rollcall.connector.turned_away").build(),
     handshakes: METER.u64_counter("rollcall.connector.handshakes").build(),
+    handshake_failures: METER.u64_counter("rollcall.connector.handshake_failures").build(),
     accepted: METER.u64_counter("rollcall.connector.accepted").build(),
     refused: METER.u64_counter("rollcall.connector.refused").build(),
     refusals_kept: METER.u64_counter("rollcall.connector.refusals_kept").build(),
@@ -93,6 +95,8 @@ pub(crate) enum NotRecorded {
     QueueFull,
     /// Too many certificates were refused within a minute.
     RateLimited,
+    /// Too many handshakes were refused of one CA certificate.
+    ShareOfCa,
     /// The backbone did not take it.
     WriteFailed,
 }
@@ -102,6 +106,7 @@ impl NotRecorded {
         match self {
             Self::QueueFull => "queue_full",
             Self::RateLimited => "too_many",
+            Self::ShareOfCa => "share_of_ca",
             Self::WriteFailed => "not_kept",
         }
     }
@@ -126,6 +131,11 @@ impl Metrics {
     /// A handshake ended.
     pub(crate) fn handshake(&self, end: HandshakeEnd) {
         self.handshakes.add(1, &[KeyValue::new("end", end.name())]);
+    }
+
+    /// A handshake failed: why, and the alert that was sent or received.
+    pub(crate) fn handshake_failed(&self, kind: &'static str, alert: &'static str) {
+        self.handshake_failures.add(1, &[KeyValue::new("kind", kind), KeyValue::new("alert", alert)]);
     }
 
     /// A device was accepted.

@@ -31,10 +31,11 @@ mod uplink;
 mod tests;
 
 pub(crate) use interface::{
-    Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Publish, PublishOutcome, PublishRef,
-    SessionGrant, Will,
+    Closing, Connect, Delivered, Delivery, Effect, FilterOutcome, FilterRequest, Grant, Ignored, Publish, PublishOutcome,
+    PublishRef, SessionGrant, Will,
 };
 pub(crate) use limits::Limits;
 pub use limits::LongerKeepAlive;
 pub(crate) use protocol::Protocol;
 pub(crate) use subscriptions::Subscription;
+pub(crate) use violation::Violation;

@@ -4,7 +4,12 @@ pub(crate) mod below_tls;
 pub(crate) mod chain_verifier;
 pub(crate) mod client_stream;
 pub(crate) mod client_verifier;
+pub(crate) mod failure_lines;
+mod failures;
 pub(crate) mod handshake;
 pub(crate) mod listener;
+#[cfg(test)]
+mod reference;
+pub(crate) mod refused_chain;
 mod sni;
 pub(crate) mod trust;

@@ -1,7 +1,7 @@
 //! The messages of one device, oldest first, and what has become of each. No I/O and no clock.
 //!
 //! Does not hold what a message says, which is a document of its own ([`crate::message`]). Invariants: a message that waits
-//! is never dropped for another one; one that has ended stays as it ended; only the holder of the claim delivers, oldest first.
+//! is dropped for another one only if all that are kept wait, and then it is the oldest; one that has ended stays as it ended; only the holder of the claim delivers, oldest first.
 
 use std::collections::VecDeque;
 
@@ -68,8 +68,6 @@ pub enum Added {
     Existing,
     /// Another message has its id.
     IdTaken,
-    /// As many as are kept are waiting.
-    Full,
 }
 
 /// What a deliverer does after a few messages.
@@ -112,7 +110,8 @@ impl MessageQueue {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// Adds a message, if there is room for it.
+    /// Adds a message. What has ended makes room for it, else the oldest that waits, as at the service: what is said last to a
+    /// device that is away for long is what it is to hear.
     pub fn add(&mut self, entry: QueuedMessage, now_ms: i64) -> Added {
         self.expire(now_ms);
         if let Some(there) = self.get(&entry.id) {
@@ -121,10 +120,7 @@ impl MessageQueue {
         let mut dropped = Vec::new();
         while self.entries.len() >= MESSAGES_MAX {
             let ended = self.entries.iter().position(|entry| entry.state != MessageState::Pending);
-            match ended.and_then(|index| self.entries.remove(index)) {
-                Some(entry) => dropped.push(entry),
-                None => return Added::Full,
-            }
+            dropped.extend(self.entries.remove(ended.unwrap_or(0)));
         }
         self.entries.push_back(entry);
         Added::New { dropped }

@@ -25,7 +25,7 @@ pub struct Shadow {
     created_at: u64,
     /// By service id.
     pub services: BTreeMap<String, Service>,
-    /// How often what is desired has changed.
+    /// How often what is desired has changed, or a report has shown that it is not so: either is a reason to send it.
     desired_changes: u64,
     /// What the device was last told.
     sent: Option<Sent>,
@@ -211,14 +211,18 @@ impl Shadow {
         mark > self.folded
     }
 
-    /// Takes a message of the device in: what it reports, if that is anything. Messages come in their order.
-    pub fn fold(&mut self, mark: StreamMark, reports: &[Reported]) {
+    /// Takes a message of the device in: what it reports, if that is anything. Messages come in their order. Says whether it
+    /// reported and something is not as desired, which is to be sent again then, as at the service.
+    pub fn fold(&mut self, mark: StreamMark, reports: &[Reported]) -> bool {
         for report in reports {
             let service = self.services.entry(report.service_id.clone()).or_default();
             service.reported.merge(&report.properties, report.at_ms);
             service.version += 1;
         }
         self.folded = mark;
+        let differs = !reports.is_empty() && self.differs();
+        self.desired_changes += u64::from(differs);
+        differs
     }
 
     /// What is desired and not so, by service.
@@ -231,9 +235,19 @@ impl Shadow {
         delta.filter(|(_, properties)| !properties.is_empty()).collect()
     }
 
-    /// Whether a session is to be told what is desired: it has not been, or not the latest, and something is not so.
+    /// Whether anything that is desired is not so.
+    fn differs(&self) -> bool {
+        let differs = |service: &Service| {
+            let reported = &service.reported.properties;
+            service.desired.properties.iter().any(|(name, value)| reported.get(name) != Some(value))
+        };
+        self.services.values().any(differs)
+    }
+
+    /// Whether a session is to be told what is desired: it has not been, or not since there was reason to, and something is
+    /// not so.
     pub fn is_pending_for(&self, session: &Session) -> bool {
-        self.sent.as_ref() != Some(&self.sent_to(session)) && !self.delta().is_empty()
+        self.sent.as_ref() != Some(&self.sent_to(session)) && self.differs()
     }
 
     /// What [`Shadow::mark_sent`] is to be told after telling a session what is desired now.

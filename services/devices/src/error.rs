@@ -16,8 +16,6 @@ pub enum DevicesError {
     MessageIdTaken(String),
     #[error("the device has no message {0:?}")]
     MessageNotFound(String),
-    #[error("{max} messages wait for device {device} already")]
-    QueueFull { device: DeviceId, max: usize },
     /// A message of this id is being created by another request.
     #[error("message {0:?} is being created by another request")]
     MessageContended(String),
@@ -56,7 +54,7 @@ impl DevicesError {
     /// Whether it concerns one device's document alone, so that waiting does not help and others may go on.
     pub(crate) const fn is_of_one_document(&self) -> bool {
         match self {
-            Self::DocumentTooLarge { .. } | Self::Unreadable | Self::Unwritable | Self::QueueFull { .. } => true,
+            Self::DocumentTooLarge { .. } | Self::Unreadable | Self::Unwritable => true,
             Self::Backbone(error) => match error {
                 BackboneError::LimitReached { .. }
                 | BackboneError::StreamDiffers { .. }

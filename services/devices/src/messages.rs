@@ -12,7 +12,7 @@ use rollcall_device_model::{
     claim::{self, Claim},
     document::DeviceDocument as _,
     message::Message,
-    message_queue::{Added, AfterDelivery, MESSAGES_MAX, MessageQueue, MessageState, QueuedMessage},
+    message_queue::{Added, AfterDelivery, MessageQueue, MessageState, QueuedMessage},
 };
 use rollcall_domain::ids::DeviceId;
 use rollcall_log::{
@@ -52,11 +52,11 @@ pub struct StoredMessage {
     pub content: Option<Message>,
 }
 
-/// Keeps a message, and delivers it if the device is online. The same message again is the same.
+/// Keeps a message, and delivers it if the device is online. The same message again is the same. Of more than are kept the
+/// oldest goes.
 ///
 /// # Errors
-/// [`Code::AlreadyExists`] if another message has its id, [`Code::LimitReached`] if too many wait; the backbone's: it
-/// may have been kept.
+/// [`DevicesError::MessageIdTaken`]; the backbone's: it may have been kept.
 pub async fn create(devices: &Arc<Devices>, listed: &Listed, wanted: NewMessage) -> Result<QueuedMessage, DevicesError> {
     let device = &listed.device.id;
     wanted.content.check(device).map_err(DevicesError::Message)?;
@@ -94,7 +94,6 @@ pub async fn create(devices: &Arc<Devices>, listed: &Listed, wanted: NewMessage)
             }
             Added::Existing => Ok(Edit::Unchanged((Vec::new(), false))),
             Added::IdTaken => Err(id_taken(&entry.id)),
-            Added::Full => Err(DevicesError::QueueFull { device: device.clone(), max: MESSAGES_MAX }),
         });
     let (queue, (dropped, claimed)) = match added.await {
         Ok(added) => added,

@@ -1,4 +1,5 @@
-//! Devices that are to be checked again after a while: another process is delivering to them, or delivering failed.
+//! Devices that are to be checked again after a while: another process is delivering to them, delivering failed, or they have
+//! reported something else than is desired.
 
 use std::{
     collections::HashMap,

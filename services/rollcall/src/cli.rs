@@ -49,7 +49,7 @@ enum Command {
     #[command(subcommand)]
     Log(log::Command),
     /// Check a process's configuration file, or a fleet file (.yaml, .yml), without starting anything
-    CheckConfig(ConfigFile),
+    CheckConfig(CheckArguments),
     /// Print a process's configuration with every default filled in
     PrintConfig(ConfigFile),
     /// Make a development CA, device certificates, the verification certificate, the API's command key
@@ -66,6 +66,15 @@ impl Command {
     const fn is_service(&self) -> bool {
         matches!(self, Self::Up(_) | Self::Connector(_) | Self::Registrar(_) | Self::Api(_))
     }
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// A fleet file may name what it does not declare: the deployment has it
+    #[arg(long)]
+    partial: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,7 +113,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Apply(arguments) => return runtime()?.block_on(apply::run(&arguments)),
         Command::Log(command) => return runtime()?.block_on(log::run(&command)),
         Command::View(command) => return runtime()?.block_on(view::run(&command)),
-        Command::CheckConfig(file) => println!("{}", check(&file)?),
+        Command::CheckConfig(arguments) => println!("{}", check(&arguments)?),
         Command::PrintConfig(file) => print!("{}", AnyProcess::read(&file.config)?.to_toml()?),
         Command::Pki(command) => {
             for line in pki::run(&command)? {
@@ -117,13 +126,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(file: &ConfigFile) -> anyhow::Result<String> {
+fn check(CheckArguments { file, partial }: &CheckArguments) -> anyhow::Result<String> {
     let name = file.config.display();
     match file.config.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => {
             let document = Document::read(&file.config, &file.data)?;
-            fleet_file::warn(&document, &document.warnings);
-            Ok(format!("{name}: a fleet file with {} instance(s), without fault", document.instances.len()))
+            let instances = fleet_file::check(document, *partial)?;
+            Ok(format!("{name}: a fleet file with {instances} instance(s), without fault"))
         }
         Some("toml") => match AnyProcess::read(&file.config)? {
             AnyProcess::Connector(_) => Ok(format!("{name}: a connector's configuration, without fault")),

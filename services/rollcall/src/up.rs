@@ -41,7 +41,7 @@ use crate::{
     cli::{explain::explain, nats_arguments::NatsArguments},
     operator::{
         api_client::{Client, Credentials},
-        fleet_file::{ApplyError, Document, FleetFileClient, report},
+        fleet_file::{ApplyError, Document, FleetFileClient, FleetFileError, report},
     },
     processes::{
         self,
@@ -119,8 +119,16 @@ async fn serve(arguments: &Arguments, shutdown: &CancellationToken) -> anyhow::R
     let hangup = signal(SignalKind::hangup())?;
     make_data_folder(&arguments.data, &processes::OWN_FOLDERS).context("cannot make the data folder")?;
     let demo = if arguments.demo { Some(demo::Files::open_or_make(&arguments.data)?) } else { None };
-    // A file with faults stops everything before anything is touched.
-    let document = read_fleet_file(arguments)?;
+    let document = match read_fleet_file(arguments) {
+        // The argument is wrong, not the file.
+        Err(error @ FleetFileError::Read { .. }) => return Err(error.into()),
+        // What is there is served all the same, and SIGHUP reads the file again.
+        Err(error) => {
+            explain(&anyhow::Error::new(error).context("the fleet file is not applied"));
+            None
+        }
+        Ok(document) => document,
+    };
     let backbone = open_backbone(&arguments.nats, "rollcall-up", Streams::Declare, &arguments.data).await?;
     // One view for each instance serves connector, registrar and API alike.
     let (key, keys) = log_keys::open_or_make(&arguments.data)?;
@@ -149,19 +157,15 @@ async fn serve_on(
     hangup: Signal,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let platform_ca = PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?;
+    let platform_ca = Arc::new(PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?);
     let server_ca_file = platform_ca.certificate_file().to_owned();
     let tls_folder = arguments.data.join("tls");
-    // Before the connector looks for them; those of instances that come later follow the fleet.
-    for declared in document.iter().flat_map(|document| &document.instances) {
-        let instance = &declared.item.instance;
-        platform_ca.issue_server(&tls_folder, instance.id.as_str(), &instance.access_domain)?;
-    }
+    issue_declared(&platform_ca, &tls_folder, document.as_ref())?;
     platform_ca.issue_server_also_for(&tls_folder, API_CERTIFICATE, "localhost", &["127.0.0.1", "::1"])?;
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
-        platform_ca,
-        arguments.data.join("tls"),
+        platform_ca.clone(),
+        tls_folder.clone(),
         dependencies.fleet.clone(),
         shutdown.clone(),
     ));
@@ -179,16 +183,18 @@ async fn serve_on(
     let address = start_services(arguments, dependencies, keys, status, &services, shutdown).await?;
     let mut api = start_api(arguments, dependencies, &services, shutdown).await?;
     let mut fleet_file_client = None;
-    if let Some(document) = document {
-        match connect_as_operator(&mut api, &server_ca_file, shutdown).await? {
-            Some(made) => match fleet_file_client.insert(made).apply(&document).await {
+    if arguments.fleet.is_some() {
+        fleet_file_client = connect_as_operator(&mut api, &server_ca_file, shutdown).await?;
+        match (&mut fleet_file_client, document) {
+            (Some(client), Some(document)) => match client.apply(&document).await {
                 Ok(outcome) => report(&document, outcome),
                 Err(ApplyError::Stopped) => return Ok(()),
                 Err(error) => return Err(error).context("cannot apply the fleet file"),
             },
-            None if shutdown.is_cancelled() => return Ok(()),
+            (Some(_), None) => {}
+            (None, _) if shutdown.is_cancelled() => return Ok(()),
             // What is there is served all the same: devices have not asked for the file.
-            None => explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR)),
+            (None, _) => explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR)),
         }
     }
     ready::until_served(dependencies, &mut connector, shutdown).await?;
@@ -202,14 +208,25 @@ async fn serve_on(
         anyhow::Ok(announcement)
     };
     ready::print(arguments.output, &announce()?)?;
-    reapply_on_hangup(arguments, fleet_file_client, announce, hangup, shutdown).await?;
+    let issue = |document: &Document| issue_declared(&platform_ca, &tls_folder, Some(document));
+    reapply_on_hangup(arguments, fleet_file_client, issue, announce, hangup, shutdown).await?;
     services.close();
     services.wait().await;
     Ok(())
 }
 
-fn read_fleet_file(arguments: &Arguments) -> anyhow::Result<Option<Document>> {
-    arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose().map_err(Into::into)
+fn read_fleet_file(arguments: &Arguments) -> Result<Option<Document>, FleetFileError> {
+    arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose()
+}
+
+/// Makes the server certificates of declared instances before the connector looks for them; those of instances that come
+/// otherwise follow the fleet.
+fn issue_declared(platform_ca: &PlatformCa, tls_folder: &Path, document: Option<&Document>) -> anyhow::Result<()> {
+    for declared in document.iter().flat_map(|document| &document.instances) {
+        let instance = &declared.item.instance;
+        platform_ca.issue_server(tls_folder, instance.id.as_str(), &instance.access_domain)?;
+    }
+    Ok(())
 }
 
 /// Starts registrar and connector; returns the connector's bound address. Whichever ends first stops the other.
@@ -306,7 +323,7 @@ async fn start_api(
 
 /// Keeps a server certificate for every instance where the connector looks for it.
 async fn issue_server_certificates(
-    ca: PlatformCa,
+    ca: Arc<PlatformCa>,
     folder: PathBuf,
     mut fleet: watch::Receiver<Arc<FleetSnapshot>>,
     shutdown: CancellationToken,
@@ -346,29 +363,39 @@ async fn connect_as_operator(
     Ok(Some(FleetFileClient { client, shutdown: shutdown.clone() }))
 }
 
-/// Applies the fleet file again at every SIGHUP, until shutdown. A file with faults changes nothing.
+/// Applies the fleet file again at every SIGHUP, until shutdown; of a file with faults, the instances without.
 /// What was announced is written again: there may be other instances now.
 async fn reapply_on_hangup(
     arguments: &Arguments,
     mut client: Option<FleetFileClient>,
+    issue: impl Fn(&Document) -> anyhow::Result<()>,
     announce: impl Fn() -> anyhow::Result<Announcement>,
     mut hangup: Signal,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     while shutdown.run_until_cancelled(hangup.recv()).await.is_some() {
-        match read_fleet_file(arguments) {
-            Ok(None) => tracing::warn!("SIGHUP, but there is no --fleet file to apply"),
-            Ok(Some(document)) => match &mut client {
-                None => explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR).context("the fleet file was not applied")),
-                Some(client) => match client.apply(&document).await {
-                    Ok(outcome) => {
-                        announce()?;
-                        report(&document, outcome);
-                    }
-                    Err(error) => explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
-                },
-            },
-            Err(error) => explain(&error.context("the fleet file was not applied")),
+        let (document, client) = match (read_fleet_file(arguments), &mut client) {
+            (Ok(None), _) => {
+                tracing::warn!("SIGHUP, but there is no --fleet file to apply");
+                continue;
+            }
+            (Ok(Some(document)), Some(client)) => (document, client),
+            (Ok(Some(_)), None) => {
+                explain(&anyhow::anyhow!(NO_FLEET_FILE_OPERATOR).context("the fleet file was not applied"));
+                continue;
+            }
+            (Err(error), _) => {
+                explain(&anyhow::Error::new(error).context("the fleet file was not applied"));
+                continue;
+            }
+        };
+        issue(&document)?;
+        match client.apply(&document).await {
+            Ok(outcome) => {
+                announce()?;
+                report(&document, outcome);
+            }
+            Err(error) => explain(&anyhow::Error::new(error).context("the fleet file was not applied")),
         }
     }
     Ok(())

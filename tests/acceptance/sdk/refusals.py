@@ -42,7 +42,7 @@ iot.create_product(CreateProductRequest(instance_id=instance, body=product))
 device = lambda **more: iot.add_device(AddDeviceRequest(instance_id=instance, body=AddDevice(
     node_id="n", product_id="p", app_id=app.app_id, auth_info=AuthInfo(auth_type="CERTIFICATES", fingerprint="a" * 64), **more)))
 device()
-refused(lambda: device(description="another"), 409, "IOTDA.014115")
+refused(lambda: device(description="another"), 400, "IOTDA.014031")
 refused(lambda: device(device_id="other"), 409, "IOTDA.014933")
 refused(lambda: iot.delete_product(DeleteProductRequest(instance_id=instance, product_id="p", app_id=app.app_id)), 409, "IOTDA.014923")
 refused(lambda: iot.create_command(CreateCommandRequest(instance_id=instance, device_id="p_n", body=DeviceCommandRequest(paras={"a": 1}))), 403, "IOTDA.014016")

@@ -59,11 +59,15 @@ codes! {
     /// The device did not answer in time; 200, as the service has it.
     DeviceTimedOut = "IOTDA.014111" OK,
     /// The device id is taken.
-    DeviceExists = "IOTDA.014115" CONFLICT,
+    DeviceExists = "IOTDA.014031" BAD_REQUEST,
+    /// The instance has as many CA certificates as it may.
+    CaLimitReached = "IOTDA.014300" BAD_REQUEST,
     /// The certificate cannot be used; the text says why.
     InvalidCertificate = "IOTDA.014301" BAD_REQUEST,
     /// The verification certificate proves nothing; the text says why.
     VerificationFailed = "IOTDA.014307" BAD_REQUEST,
+    /// The verification certificate is not signed by this CA.
+    ProofOfAnotherCa = "IOTDA.014308" BAD_REQUEST,
     /// Too many requests; try again after the time that `Retry-After` says.
     RateLimited = "IOTDA.021101" FORBIDDEN,
     /// The body is larger than 1 MB.

@@ -128,10 +128,6 @@ impl From<DevicesError> for ApiError {
                 Self::new(Code::MessageNotFound, format!("The message does not exist: {id:?}"))
             }
             DevicesError::MessageIdTaken(_) => Self::new(Code::AlreadyExists, error.to_string()),
-            DevicesError::QueueFull { .. } => {
-                let text = format!("{error}: delete some, or wait until it connects");
-                Self::new(Code::LimitReached, text)
-            }
             DevicesError::ShadowVersion { .. } => Self::new(Code::ShadowVersion, format!("version: {error}: read it again")),
             DevicesError::NotListening => Self::new(Code::BackboneAway, format!("{error}: try again")).retry_after(2),
             DevicesError::TooManyRequests { .. } | DevicesError::MessageContended(_) | DevicesError::Contended { .. } => {
@@ -196,9 +192,8 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         | "ca_weak_signature"
         | "ca_name_constraints"
         | "certificate_unreadable" => Code::InvalidCertificate,
-        "proof_malformed" | "proof_not_signed_by_ca" | "proof_wrong_code" | "proof_not_valid_now" => {
-            Code::VerificationFailed
-        }
+        "proof_malformed" | "proof_weak_signature" | "proof_wrong_code" | "proof_not_valid_now" => Code::VerificationFailed,
+        "proof_not_signed_by_ca" => Code::ProofOfAnotherCa,
         "self_registration_disabled"
         | "template_not_bound"
         | "chain_refused"

@@ -154,7 +154,7 @@ async fn add(context: InstanceContext, Body(wanted): Body<NewCertificate>) -> Re
     let der = pem::one("content", &wanted.content)?;
     let ca = CaId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("certificate_id", error))?;
     let command = Command::UploadCa { ca: ca.clone(), space, der };
-    let made = match context.command(command).await?.earlier {
+    let made = match context.command(command).await.map_err(of_upload)?.earlier {
         Some(Event::CaUploaded { ca, .. }) => ca,
         _ => ca,
     };
@@ -237,6 +237,14 @@ fn without_ocsp(change: &CertificateChange) -> Result<(), ApiError> {
 
 fn existing_template(context: &InstanceContext, template_id: &str) -> Result<TemplateId, ApiError> {
     templates::found(context, template_id).map(|template| template.id)
+}
+
+/// The service has a number of its own for the one limit that an upload can meet.
+pub(crate) fn of_upload(error: ApiError) -> ApiError {
+    match error.code {
+        Code::LimitReached => ApiError { code: Code::CaLimitReached, ..error },
+        _ => error,
+    }
 }
 
 /// A CA certificate that the caller may touch.

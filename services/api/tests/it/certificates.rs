@@ -44,9 +44,14 @@ async fn a_ca_certificate_goes_from_upload_to_self_registration() {
 
     let wrong = json!({"verify_content": pem(&authority.device("guessed"))});
     operator.post(&format!("{path}/action?action_id=verify"), wrong).await.refused(400, "IOTDA.014307");
+    let foreign = json!({"verify_content": pem(&Authority::root("Device CA").device(&code))});
+    operator.post(&format!("{path}/action?action_id=verify"), foreign.clone()).await.refused(400, "IOTDA.014308");
     verify(&operator, ca, &authority).await;
     let shown = operator.get(&path).await.ok(200);
     assert_eq!((&shown["status"], shown.get("verify_code")), (&json!(true), None), "the code is spent");
+    operator.post(&format!("{path}/action?action_id=verify"), foreign).await.refused(400, "IOTDA.014308");
+    let again = json!({"verify_content": pem(&authority.device(&code))});
+    operator.post(&format!("{path}/action?action_id=verify"), again).await.ok(200);
     let spent = operator.post(&format!("{path}/action?action_id=issue-code"), json!({})).await;
     spent.refused(409, "IOTDA.014929");
 
@@ -114,6 +119,21 @@ async fn what_is_no_ca_certificate_is_refused_and_a_key_never_repeated() {
         assert!(text.contains(expected), "{text}");
     }
     operator.post(&format!("{path}/action?action_id=verify"), json!({})).await.refused(400, "IOTDA.014301");
+}
+
+#[tokio::test]
+async fn one_ca_certificate_too_many_is_the_services_own_code() {
+    let world = World::with_alpha().await;
+    let operator = world.operator().await;
+    for n in 0..100 {
+        let der = Authority::root(&format!("CA {n}")).der.into();
+        world.command("alpha", Command::UploadCa { ca: id(&format!("ca-{n}")), space: id("space"), der }).await;
+    }
+    let one_more = json!({"content": pem(&Authority::root("one more").der)});
+    let text = operator.post("/certificates", one_more.clone()).await.refused(400, "IOTDA.014300");
+    assert!(text.contains("100 CA certificates"), "{text}");
+    let declared = "/rollcall/v1/instances/alpha/apps/space/certificates/one-more";
+    operator.put(declared, one_more).await.refused(400, "IOTDA.014300");
 }
 
 #[tokio::test]

@@ -107,9 +107,9 @@ async fn an_id_is_taken_once_and_a_repeated_request_is_the_same_device() {
     let wanted = || json!({"node_id": "n1", "product_id": "truck", "auth_info": {"auth_type": "CERTIFICATES"}});
     let first = operator.post_once("key-1", "/devices", wanted()).await.ok(201);
     assert_eq!(operator.post_once("key-1", "/devices", wanted()).await.ok(201), first);
-    operator.post("/devices", wanted()).await.refused(409, "IOTDA.014115");
+    operator.post("/devices", wanted()).await.refused(400, "IOTDA.014031");
     let another = json!({"node_id": "other", "product_id": "truck", "device_id": "truck_n1"});
-    operator.post_once("key-2", "/devices", another).await.refused(409, "IOTDA.014115");
+    operator.post_once("key-2", "/devices", another).await.refused(400, "IOTDA.014031");
     assert_eq!(operator.get("/devices").await.ok(200)["page"]["count"], 1);
     // Deleted, it comes back when it is added again, as with the service.
     operator.delete("/devices/truck_n1").await.ok(204);

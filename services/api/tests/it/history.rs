@@ -58,7 +58,7 @@ async fn a_deleted_device_comes_back_when_it_is_readmitted() {
     operator.post("/devices", json!({"node_id": "n1", "product_id": "truck"})).await.ok(201);
     operator.delete("/devices/truck_n1").await.ok(204);
     let taken = json!({"node_id": "n1", "product_id": "truck", "app_id": "other"});
-    operator.post("/devices", taken).await.refused(409, "IOTDA.014115");
+    operator.post("/devices", taken).await.refused(400, "IOTDA.014031");
     let readmit = "/rollcall/v1/instances/alpha/devices/truck_n1/readmit";
     let stranger = world.operator_of(&["other"]).await;
     stranger.post(readmit, json!({})).await.refused(404, "IOTDA.014000");

@@ -38,6 +38,8 @@ pub(super) struct Peer {
     pub(super) wants_client_id: bool,
     /// How long its session is to outlive the connection, seconds; `u32::MAX`: for ever.
     pub(super) session_expiry_s: u32,
+    /// Its will has the retain flag, which was ignored (before MQTT 5).
+    pub(super) retain_ignored: bool,
 }
 
 impl Peer {
@@ -52,6 +54,7 @@ impl Peer {
             wants_keep_alive: false,
             wants_client_id: false,
             session_expiry_s: 0,
+            retain_ignored: false,
         }
     }
 }
@@ -107,7 +110,8 @@ pub(super) fn read(mut frame: Frame, limits: &Limits) -> Result<(Connect, Peer),
 fn check_v3(version: Version, connect: v3::Connect, limits: &Limits) -> Result<(Connect, Peer), Failure> {
     // What MQTT 5 says in two fields, 3.1.1 says in one: a session that is kept is kept until it is asked for again.
     let session_expiry_s = if connect.clean_session { 0 } else { u32::MAX };
-    let peer = Peer { keep_alive_s: connect.keep_alive, session_expiry_s, ..Peer::unknown(version) };
+    let retain_ignored = connect.last_will.as_ref().is_some_and(|will| will.retain);
+    let peer = Peer { keep_alive_s: connect.keep_alive, session_expiry_s, retain_ignored, ..Peer::unknown(version) };
     let will = connect.last_will.map(will::read_v3).transpose();
     check(
         peer,
@@ -134,6 +138,7 @@ fn check_v5(clean_start: bool, connect: v5::Connect, limits: &Limits) -> Result<
         wants_keep_alive: false,
         wants_client_id: connect.client_id.is_empty(),
         session_expiry_s: connect.session_expiry_interval_secs,
+        retain_ignored: false,
     };
     if connect.auth_method.is_some() {
         return Err(Failure::Refused(Refusal::AuthenticationMethod, peer));

@@ -12,8 +12,8 @@ use super::{
     downlink::Downlink,
     inbound::{Filter, Packet, Published},
     interface::{
-        Closing, Delivered, Delivery, Disconnected, Dropped, Effect, FilterOutcome, FilterRequest, Publish, PublishOutcome,
-        PublishRef, Subscribe, Undelivered, Version,
+        Closing, Delivered, Delivery, Disconnected, Dropped, Effect, FilterOutcome, FilterRequest, Ignored, Publish,
+        PublishOutcome, PublishRef, Subscribe, Undelivered, Version,
     },
     limits::Limits,
     outbound,
@@ -41,6 +41,8 @@ pub(super) struct Established {
     downlink: Downlink,
     /// A QoS 1 message could not be stored: no later one is acknowledged.
     failed: bool,
+    /// The owner knows that a retain flag of this session's messages was ignored.
+    retain_reported: bool,
     /// The SUBSCRIBE that the owner has to answer.
     pending: Option<Box<PendingSubscribe>>,
     /// The client has said goodbye.
@@ -72,6 +74,7 @@ impl Established {
             aliases: Aliases::default(),
             downlink: Downlink::default(),
             failed: false,
+            retain_reported: false,
             pending: None,
             disconnected: None,
         }
@@ -134,6 +137,10 @@ impl Established {
         }
         let topic = self.aliases.resolve(published.topic, published.alias, limits.topic_alias_maximum);
         let topic = topic.map_err(Closing::Violated)?;
+        if published.retain_ignored && !self.retain_reported {
+            self.retain_reported = true;
+            sink.effects.push_back(Effect::Ignored(Ignored::Retain { topic: topic.clone() }));
+        }
         let publish = self.unanswered.push(published.packet_id);
         sink.effects.push_back(Effect::Publish(Box::new(Publish {
             publish,

@@ -40,6 +40,8 @@ pub(super) struct Published {
     pub(super) alias: Option<NonZeroU16>,
     pub(super) payload: Bytes,
     pub(super) properties: MessageProperties,
+    /// It has the retain flag, which is ignored (before MQTT 5).
+    pub(super) retain_ignored: bool,
 }
 
 /// One filter of a SUBSCRIBE, well-formed; QoS 2 has become 1.
@@ -331,6 +333,7 @@ fn published(publish: types::Publish, retain_told: bool) -> Result<Packet, Viola
         topic: publish.topic.to_string(),
         alias: given.topic_alias,
         payload: publish.payload,
+        retain_ignored: publish.retain,
         properties: MessageProperties {
             payload_format: given.is_utf8_payload.then_some(1),
             expiry_s: given.message_expiry_interval.map(std::num::NonZeroU32::get),

@@ -49,6 +49,9 @@ pub(crate) enum Effect {
     Disconnected(Disconnected),
     /// A message of the client that the machine itself did not pass on; the session goes on.
     Dropped(Dropped),
+    /// The client asked for something that it does not get, and its version has no way to say so; the session goes on. At
+    /// most once for a session's will and once for its messages.
+    Ignored(Ignored),
     /// Write what is left of the output, then close the connection. No effect follows. The messages that were taken before
     /// have been answered, unless their time ran out.
     Close(Closing),
@@ -226,6 +229,16 @@ pub(crate) enum Undelivered {
 pub(crate) enum Dropped {
     /// The topic is longer than the service allows: MQTT 5 PUBACK 0x90; before MQTT 5 acknowledged.
     TopicTooLong,
+}
+
+/// What a client asked for in vain without being told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ignored {
+    /// The retain flag of a message or will, before MQTT 5: it is published as an ordinary one.
+    Retain {
+        /// Well-formed and of allowed length.
+        topic: String,
+    },
 }
 
 /// Why a connection is closed.

@@ -58,11 +58,11 @@ pub(crate) enum Violation {
     /// A larger packet than announced.
     #[error("a packet or payload is larger than this server accepts")]
     TooLarge,
-    /// PUBLISH at QoS 2.
-    #[error("QoS 2 is not supported")]
+    /// PUBLISH or a will at QoS 2.
+    #[error("QoS 2 is not supported: publish at QoS 0 or 1")]
     Qos2,
-    /// PUBLISH with the retain flag, MQTT 5 (where CONNACK said that it is not available).
-    #[error("retained messages are not supported")]
+    /// PUBLISH or a will with the retain flag, MQTT 5 (where CONNACK said that it is not available).
+    #[error("retained messages are not supported: publish without the retain flag")]
     Retain,
     /// PUBLISH to something that is not a topic name.
     #[error("the topic name is empty, or holds a wildcard or a control character")]

@@ -3,9 +3,9 @@
 //! Does not decide who the device is. Invariant: a client that fails can read the alert that says why: after an alert the
 //! connection is half-closed and drained, because a reset would overtake it.
 
-use std::{io, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc};
 
-use rollcall_domain::{certificate::path::PathError, refusal::Refusal};
+use rollcall_domain::refusal::Refusal;
 use rustls::{HandshakeKind, pki_types::CertificateDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -21,7 +21,9 @@ use crate::{
     metrics::{HandshakeEnd, metrics},
     transport::{
         chain_verifier::{ChainVerifier, VerifiedChain},
-        sni::{self, Hello},
+        failures::{self, Cause, FailedHandshake},
+        refused_chain::{self, RefusedChain},
+        sni::{self, Hello, Unreadable},
     },
 };
 
@@ -38,9 +40,14 @@ pub(crate) struct Handshake<S> {
 }
 
 /// Does the handshake within the deadline; `None`: it failed, and has been answered and counted.
-pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> Option<Handshake<TlsStream<TcpStream>>> {
+pub(crate) async fn handshake(
+    context: &ConnectorContext,
+    socket: TcpStream,
+    source: IpAddr,
+) -> Option<Handshake<TlsStream<TcpStream>>> {
     let deadline = Instant::now() + context.config.limits.handshake();
-    match timeout_at(deadline, perform(context, socket)).await {
+    let (outcome, refused) = refused_chain::catching(timeout_at(deadline, perform(context, socket))).await;
+    match outcome {
         Ok(Ok(handshake)) => {
             let resumed = handshake.stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
@@ -48,6 +55,7 @@ pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> 
         }
         Ok(Err(failed)) => {
             metrics().handshake(failed.end);
+            failed.report(context, source, refused);
             if let Some(socket) = failed.socket {
                 linger(context, socket).await;
             }
@@ -55,6 +63,8 @@ pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> 
         }
         Err(_) => {
             metrics().handshake(HandshakeEnd::TimedOut);
+            let cause = Cause::TimedOut;
+            failures::report(context, FailedHandshake { source, sni: None, instance: None, cause });
             None
         }
     }
@@ -64,22 +74,45 @@ pub(crate) async fn handshake(context: &ConnectorContext, socket: TcpStream) -> 
 struct Failed {
     end: HandshakeEnd,
     socket: Option<TcpStream>,
+    sni: Option<String>,
+    instance: Option<Arc<Instance>>,
+    /// What TLS or the socket said, where it was one of them.
+    error: Option<io::Error>,
+}
+
+impl Failed {
+    fn report(&self, context: &ConnectorContext, source: IpAddr, refused: Option<Box<RefusedChain>>) {
+        let tls = self.error.as_ref().and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+        let cause = match (self.end, refused, tls) {
+            (HandshakeEnd::NameAbsent, _, _) => Cause::NameAbsent,
+            (HandshakeEnd::NameUnknown, _, _) => Cause::NameUnknown,
+            (HandshakeEnd::NoServerCertificate, _, _) => Cause::NoServerCertificate,
+            (_, Some(refused), _) => Cause::Chain(refused),
+            (_, None, Some(error)) => Cause::Tls(error),
+            (_, None, None) => Cause::Gone,
+        };
+        let (sni, instance) = (self.sni.as_deref(), self.instance.as_ref());
+        failures::report(context, FailedHandshake { source, sni, instance, cause });
+    }
 }
 
 async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake<TlsStream<TcpStream>>, Failed> {
     let (start, name) = match sni::read_hello(socket).await {
         Ok(Hello::Named(start, name)) => (start, name),
-        Ok(Hello::Nameless(socket)) => return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await),
+        Ok(Hello::Nameless(socket)) => {
+            return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME, None).await);
+        }
         Err(unreadable) => {
             tracing::debug!(error = %unreadable.error, "not a ClientHello");
-            return Err(Failed { end: HandshakeEnd::Failed, socket: unreadable.socket });
+            let Unreadable { error, socket } = unreadable;
+            return Err(Failed { end: HandshakeEnd::Failed, socket, sni: None, instance: None, error: Some(error) });
         }
     };
     let Some(instance) = context.instances.of(&name) else {
-        return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME).await);
+        return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME, Some(name)).await);
     };
     let Some(trust) = instance.trust.load_full() else {
-        return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR).await);
+        return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR, Some(name)).await);
     };
     // Acquired after the ClientHello, when CPU time is due: silent connections take no permit.
     let _turn = context.handshakes.acquire().await;
@@ -90,8 +123,9 @@ async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handsh
             Ok(Handshake { instance, stream: tls, verified })
         }
         Err((error, socket)) => {
-            tracing::debug!(instance = %instance.id, epoch = trust.epoch, error = ?error.to_string(), "handshake failed");
-            Err(Failed { end: HandshakeEnd::Failed, socket: Some(socket) })
+            tracing::debug!(instance = %instance.id, epoch = trust.epoch, %error, "handshake failed");
+            let (sni, instance, error) = (Some(name), Some(instance), Some(error));
+            Err(Failed { end: HandshakeEnd::Failed, socket: Some(socket), sni, instance, error })
         }
     }
 }
@@ -103,26 +137,15 @@ pub(crate) fn verify_chain(
     chain_verifier: &ChainVerifier,
     chain: &[CertificateDer<'_>],
 ) -> Result<Arc<VerifiedChain>, Refusal> {
-    chain_verifier.verify(chain.iter()).map_err(|fault| match fault {
-        _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
-        PathError::Expired => Refusal::CertificateExpired,
-        PathError::NotYetValid => Refusal::CertificateNotYetValid,
-        PathError::Distrusted => Refusal::CaDistrusted,
-        PathError::Empty
-        | PathError::TooLong { .. }
-        | PathError::Malformed { .. }
-        | PathError::UnknownIssuer
-        | PathError::BadSignature
-        | PathError::NotPermitted { .. }
-        | PathError::WeakKey { .. }
-        | PathError::WrongPurpose { .. } => Refusal::CaNotTrusted,
-    })
+    chain_verifier
+        .verify(chain.iter())
+        .map_err(|unproven| if view_ready(&instance.status.borrow()) { unproven.error.into() } else { Refusal::NotReady })
 }
 
-async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8]) -> Failed {
+async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8], sni: Option<String>) -> Failed {
     // An error means that the client is gone.
     let _: io::Result<()> = socket.write_all(record).await;
-    Failed { end, socket: Some(socket) }
+    Failed { end, socket: Some(socket), sni, instance: None, error: None }
 }
 
 /// Half-closes and reads on until the client has closed its side, so that it gets what was sent last.

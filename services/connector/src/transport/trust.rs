@@ -40,7 +40,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
 /// The default of aws-lc-rs: rustls has no cipher suites but ECDHE with AEAD.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// One trust epoch of one instance.
 pub(crate) struct TrustEpoch {
@@ -60,6 +60,8 @@ pub(crate) struct TrustPublisher {
     limits: Limits,
     certificate: ServerCertificate,
     certificate_repeats: Repeats,
+    /// Whether the files of the server certificate have been looked for.
+    looked: bool,
     basis: TrustBasis,
     epoch: u64,
 }
@@ -81,6 +83,7 @@ impl TrustPublisher {
             limits,
             certificate,
             certificate_repeats: Repeats::default(),
+            looked: false,
             basis: TrustBasis::default(),
             epoch: 0,
         }
@@ -109,7 +112,10 @@ impl TrustPublisher {
     }
 
     fn server_certificate_replaced(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.looked, true);
         match self.certificate.refresh(&PROVIDER) {
+            // A new instance's certificate may be made a moment after the instance.
+            Err(_) if is_first => false,
             Ok(replaced) => {
                 if replaced && self.certificate_repeats.recovered() {
                     tracing::info!(instance = %self.instance, "the server certificate can be used again");

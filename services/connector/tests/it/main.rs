@@ -14,6 +14,7 @@ mod messages;
 mod order;
 mod persistent;
 mod pki;
+mod reference;
 mod refusals;
 mod registrar;
 mod sessions;

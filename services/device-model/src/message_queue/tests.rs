@@ -1,4 +1,4 @@
-//! What a user sees of a message: it waits, it is delivered once, it is given up; and no waiting message is lost.
+//! What a user sees of a message: it waits, it is delivered once, it is given up; and of those that wait the oldest go first.
 
 use super::*;
 use crate::claim::CLAIM_MS_MAX;
@@ -88,17 +88,26 @@ fn the_same_message_again_is_the_same_and_another_one_of_its_id_is_refused() {
     assert_eq!(queue.remove("a"), None);
 }
 
+fn dropped_by(queue: &mut MessageQueue, id: &str, now_ms: i64) -> Vec<String> {
+    let Added::New { dropped } = queue.add(entry(id, now_ms, 1000), now_ms) else { panic!("{id} is new") };
+    dropped.into_iter().map(|entry| entry.id).collect()
+}
+
 #[test]
-fn only_what_has_ended_makes_room() {
+fn what_has_ended_makes_room_and_then_the_oldest_that_waits() {
     let mut queue = MessageQueue::new(7);
     for n in 1..=20 {
         queue.add(entry(&format!("m{n}"), n, 1000), n);
     }
-    assert_eq!(queue.add(entry("more", 30, 1000), 30), Added::Full);
     assert!(queue.claim("first", 31));
     queue.record("first", &[delivered(2, 32)], AfterDelivery::Release, 32);
-    let Added::New { dropped } = queue.add(entry("more", 33, 1000), 33) else { panic!("there is room") };
-    assert_eq!(dropped.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), ["m2"]);
+    assert_eq!(dropped_by(&mut queue, "m21", 33), ["m2"], "it has ended");
+    assert_eq!(dropped_by(&mut queue, "m22", 34), ["m1"], "all wait");
     assert_eq!(queue.entries.len(), MESSAGES_MAX);
-    assert!(queue.get("m2").is_none());
+    assert!(queue.get("m1").is_none() && queue.get("m2").is_none());
+    // One that is dropped while it is being delivered ends for nobody.
+    assert!(queue.claim("second", 40));
+    assert_eq!(dropped_by(&mut queue, "m23", 41), ["m3"]);
+    assert!(queue.record("second", &[delivered(3, 42)], AfterDelivery::Continue, 42));
+    assert_eq!(queue.waiting(43).first(), Some(&4));
 }

@@ -84,6 +84,25 @@ fn a_session_is_told_once_and_only_what_is_not_so() {
 }
 
 #[test]
+fn what_a_report_shows_not_to_be_so_is_pending_again() {
+    let mut shadow = Shadow::new(3);
+    shadow.apply(&[change("light", json!({"on": true}), None)], None, 1).unwrap();
+    let sent = shadow.desired_changes();
+    shadow.mark_sent(&session(1), sent);
+    assert!(!shadow.fold(mark(8), &[]), "nothing is reported");
+    assert!(!shadow.is_pending_for(&session(1)));
+    assert!(shadow.fold(mark(9), &[reported("light", json!({"on": false}), 2)]));
+    assert!(shadow.is_pending_for(&session(1)));
+    // A device that reports before it is noted that it was told.
+    shadow.mark_sent(&session(1), sent);
+    assert!(shadow.is_pending_for(&session(1)));
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    assert!(shadow.fold(mark(10), &[reported("door", json!({"open": true}), 3)]), "of another service");
+    assert!(!shadow.fold(mark(11), &[reported("light", json!({"on": true}), 4)]));
+    assert!(!shadow.is_pending_for(&session(1)));
+}
+
+#[test]
 fn what_changed_while_a_session_was_being_told_is_still_pending() {
     let mut shadow = Shadow::new(3);
     shadow.apply(&[change("light", json!({"on": true}), None)], None, 1).unwrap();

@@ -93,23 +93,28 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
     let key = DocumentKey::Shadow(listed.device.id.clone());
     let folding = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
         let mut asked = Vec::new();
-        let mut news = false;
+        let (mut news, mut differs) = (false, false);
         for item in items {
             if !shadow.is_new(item.mark) {
                 continue;
             }
             news = true;
             match &item.said {
-                Said::Reported(reports) => shadow.fold(item.mark, if with_values { reports } else { &[] }),
+                Said::Reported(reports) => differs |= shadow.fold(item.mark, if with_values { reports } else { &[] }),
                 Said::ShadowWanted { request, service_id } => {
                     shadow.fold(item.mark, &[]);
                     asked.push((request.clone(), service_id.clone(), item.stored_at_ms));
                 }
             }
         }
-        Ok(if news { Edit::Changed(asked) } else { Edit::Unchanged(asked) })
+        let then = (asked, differs);
+        Ok(if news { Edit::Changed(then) } else { Edit::Unchanged(then) })
     });
-    let (shadow, asked) = folding.await?;
+    let (shadow, (asked, differs)) = folding.await?;
+    // Not at once: what a device goes on reporting is answered once for a while.
+    if differs && devices.presence().is_online(&listed.device.id) {
+        devices.recheck.put(&listed.device.id);
+    }
     for (request, service_id, asked_ms) in asked {
         if asked_ms.saturating_add(SHADOW_REQUEST_MS_MAX) < devices.now_ms()
             || !devices.presence().is_online(&listed.device.id)

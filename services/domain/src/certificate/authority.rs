@@ -173,6 +173,26 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 /// # Errors
 /// The first [`ProofFault`].
 pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
+    let facts = signed_proof(ca, proof)?;
+    match facts.attribute(SubjectAttribute::CommonName) {
+        Ok(cn) if cn == code => {}
+        Ok(cn) => {
+            let found = format!("it is {}", text::shown(cn, CN_NAME_CHARS_MAX));
+            return Err(ProofFault::WrongCode { found });
+        }
+        Err(fault) => return Err(ProofFault::WrongCode { found: fault.to_string() }),
+    }
+    if now < facts.not_before || now > facts.not_after {
+        return Err(ProofFault::NotValidNow);
+    }
+    Ok(())
+}
+
+/// A proof (DER, v1 or v3) that is signed directly by `ca` (DER), whatever its code and its validity.
+///
+/// # Errors
+/// [`ProofFault::Malformed`], [`ProofFault::NotSignedByCa`].
+pub(crate) fn signed_proof(ca: &[u8], proof: &[u8]) -> Result<CertificateFacts, ProofFault> {
     let malformed = |fault: FactsError| ProofFault::Malformed { reason: fault.to_string() };
     let certificate = TbsCertificate::read(proof).map_err(|fault| malformed(fault.into()))?;
     let facts = CertificateFacts::from_der(proof).map_err(malformed)?;
@@ -187,18 +207,7 @@ pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timesta
             ProofFault::WeakSignature { algorithm: keys::algorithm_name(certificate.signature_algorithm) }
         }
     })?;
-    match facts.attribute(SubjectAttribute::CommonName) {
-        Ok(cn) if cn == code => {}
-        Ok(cn) => {
-            let found = format!("it is {}", text::shown(cn, CN_NAME_CHARS_MAX));
-            return Err(ProofFault::WrongCode { found });
-        }
-        Err(fault) => return Err(ProofFault::WrongCode { found: fault.to_string() }),
-    }
-    if now < facts.not_before || now > facts.not_after {
-        return Err(ProofFault::NotValidNow);
-    }
-    Ok(())
+    Ok(facts)
 }
 
 /// Whether `issuer` (DER) signed `certificate` (DER): the names and the signature, nothing of whether it might.

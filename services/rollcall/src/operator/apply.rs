@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = TelemetryConfig { log_filter: Some(arguments.log.clone()), ..TelemetryConfig::default() };
     let telemetry = telemetry::start("rollcall-apply", &config)?;
     let shutdown = shutdown::on_signal()?;
-    let document = Document::read(&arguments.fleet, &arguments.data)?;
+    let document = Document::read(&arguments.fleet, &arguments.data)?.without_fault()?;
     let url = arguments.api.as_deref().context("give --api URL")?;
     let client = Client::new(url, arguments.ca_file.clone(), credentials(arguments)?)?;
     let mut fleet_file_client = FleetFileClient { client, shutdown: shutdown.clone() };

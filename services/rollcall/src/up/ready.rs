@@ -76,7 +76,11 @@ pub(super) fn announcement(
             server_ca_file: absolute(server_ca_file),
         })
         .collect();
-    let demo = demo.map(|files| describe_demo(files, dependencies, &instances, shutdown)).transpose()?;
+    // Without the demo everything else is up all the same.
+    let demo = demo.and_then(|files| {
+        let described = describe_demo(files, dependencies, &instances, shutdown);
+        described.inspect_err(|error| tracing::warn!(reason = format!("{error:#}"), "there is no demo")).ok()
+    });
     let log = arguments.nats.url.clone().unwrap_or_else(|| "embedded".to_owned());
     Ok(Announcement { pid: std::process::id(), data: absolute(&arguments.data), log, instances, api: api.clone(), demo })
 }

@@ -14,7 +14,7 @@ use super::{Declared, Needed, as_in_path, taken};
 use crate::{
     context::InstanceContext,
     http::{error::ApiError, errors::Errors, extract::Body, pem, route::Routes, times},
-    v5::certificates::{CaCertificate, NewCertificate, found, shown},
+    v5::certificates::{CaCertificate, NewCertificate, found, of_upload, shown},
 };
 
 /// What a declaration came to, and how the CA certificate stands.
@@ -58,7 +58,7 @@ async fn put(
         }
         None => Needed::Create(Command::UploadCa { ca, space, der }),
     };
-    let declared = needed.ask(&context).await?;
+    let declared = needed.ask(&context).await.map_err(of_upload)?;
     let ca = found(&context, &certificate_id)?;
     let expires_at = match &ca.status {
         CaStatus::AwaitingProof { expires_at, .. } => Some(*expires_at),

@@ -3,13 +3,12 @@
 
 use std::{
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::{Either, Ready, ready};
-use rollcall_chassis::rate_limit::RateLimit;
+use rollcall_chassis::{rate_limit::RateLimit, sources::SourceNetwork};
 use rollcall_domain::{ids::CaId, refusal::Refusal};
 use tower::{BoxError, Layer, Service};
 
@@ -21,7 +20,7 @@ pub(super) struct RateLimitLayer(Arc<RateLimiters>);
 
 struct RateLimiters {
     cas: RateLimit<CaId>,
-    sources: RateLimit<IpAddr>,
+    sources: RateLimit<SourceNetwork>,
 }
 
 impl RateLimitLayer {
@@ -56,7 +55,7 @@ impl<S: Service<CertificateConnect, Error = BoxError>> Service<CertificateConnec
 
     fn call(&mut self, event: CertificateConnect) -> Self::Future {
         // The source first: one noisy source must not use up what its CA certificate has.
-        let (RateLimiters { cas, sources }, source) = (&*self.limiters, network(event.source));
+        let (RateLimiters { cas, sources }, source) = (&*self.limiters, SourceNetwork::of(event.source));
         match sources.check(&source).and_then(|()| cas.check(&event.ca)) {
             Ok(()) => Either::Left(self.inner.call(event)),
             // The connector says when to come again: spread out over more than a second.
@@ -71,27 +70,9 @@ fn per_second<K: Hash + Eq + Clone>(rate_max: u32) -> RateLimit<K> {
     RateLimit::per_second(rate, rate.saturating_mul(2))
 }
 
-/// An IPv6 customer has a /64 at least: the rest of the address is theirs to vary.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ipv6_source_is_its_network_and_a_mapped_ipv4_address_itself() {
-        let of = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
-    }
 
     #[test]
     fn a_burst_of_twice_the_rate_is_allowed_and_another_key_has_its_own() {

@@ -6,7 +6,7 @@ use crate::mqtt::{
     established::{Established, Sink},
     frame::Frame,
     inbound,
-    interface::{Closing, Effect},
+    interface::{Closing, Effect, Ignored},
     limits::{OUTPUT_BYTES_MAX, PROGRESS_BYTES},
     outbound, reason_codes,
     violation::Violation,
@@ -109,7 +109,10 @@ impl Protocol {
         match connect::read(frame, &self.limits) {
             Ok((connect, peer)) => {
                 self.state = State::Authorizing(Box::new(peer));
+                let will = connect.will.as_ref().filter(|_| peer.retain_ignored);
+                let ignored = will.map(|will| Ignored::Retain { topic: will.topic.clone() });
                 self.effects.push_back(Effect::Connect(Box::new(connect)));
+                self.effects.extend(ignored.map(Effect::Ignored));
             }
             Err(Failure::Refused(refusal, peer)) => {
                 outbound::refused(&mut self.output, &peer, &refusal, None);

@@ -3,7 +3,7 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::limits::CONNECT_BYTES_MAX;
+use crate::mqtt::{interface::Ignored, limits::CONNECT_BYTES_MAX};
 
 /// A raw CONNECT: name, level, flags, keep-alive, then what follows.
 fn raw(name: &str, level: u8, flags: u8, keep_alive_s: u16, rest: &[u8]) -> Vec<u8> {
@@ -265,7 +265,8 @@ fn a_will_is_handed_over_with_all_its_properties() {
     let mut bench = Bench::new(Version::V3_1_1);
     bench.send(&raw("MQTT", 4, 0x2c, 60, b"\0\x01c\0\x01t\0\x01m"));
     let effects = bench.effects();
-    let [Effect::Connect(connect)] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Connect(connect), Effect::Ignored(ignored)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(*ignored, Ignored::Retain { topic: "t".into() });
     let (payload, properties) = (Bytes::from_static(b"m"), MessageProperties::default());
     assert_eq!(connect.will.as_deref(), Some(&Will { topic: "t".into(), payload, qos: 1, properties, delay_s: 0 }));
     assert_eq!((connect.clean_start, connect.session_expiry_s), (false, u32::MAX));

@@ -113,7 +113,11 @@ fn drive(protocol: &mut Protocol, effects: &mut Vec<Effect>, output: &mut Vec<u8
                 protocol.published(publish.publish, PublishOutcome::Stored);
             }
             Effect::Subscribe(subscribe) => protocol.subscribed(&vec![FilterOutcome::Granted; subscribe.filters.len()]),
-            Effect::Unsubscribed(_) | Effect::Disconnected(_) | Effect::Dropped(_) | Effect::Close(_) => {}
+            Effect::Unsubscribed(_)
+            | Effect::Disconnected(_)
+            | Effect::Dropped(_)
+            | Effect::Ignored(_)
+            | Effect::Close(_) => {}
         }
     }
     output.extend_from_slice(protocol.output());

@@ -3,7 +3,10 @@
 use rollcall_domain::refusal::Refusal;
 
 use super::*;
-use crate::mqtt::{interface::Dropped, violation::Violation};
+use crate::mqtt::{
+    interface::{Dropped, Ignored},
+    violation::Violation,
+};
 
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
 
@@ -115,9 +118,18 @@ fn qos_2_is_refused() {
 fn retain_is_refused_where_it_was_said_and_ignored_where_it_could_not_be() {
     let publish = types::Publish { retain: true, ..publish_packet("a", "m", None) };
     assert_eq!(violated_5(publish.clone().into()).0, v5::DisconnectReasonCode::RetainNotSupported);
-    let mut bench = Bench::open(Version::V3_1_1);
-    bench.send_3(publish.into());
-    assert_eq!(bench.published().payload, "m");
+    for version in [Version::V3_1, Version::V3_1_1] {
+        let mut bench = Bench::open(version);
+        // The owner hears of it before the message, once.
+        for expected in [true, false] {
+            bench.send_3(publish.clone().into());
+            let mut effects = bench.effects();
+            let Some(Effect::Publish(message)) = effects.pop() else { panic!("{effects:?}") };
+            assert_eq!(message.payload, "m");
+            let ignored = Effect::Ignored(Ignored::Retain { topic: "a".into() });
+            assert_eq!(effects, expected.then_some(ignored).into_iter().collect::<Vec<_>>(), "{version:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     config,
     mqtt::{
-        FilterOutcome,
+        FilterOutcome, Ignored,
         limits::{
             CONNECT_BYTES_MAX, IDENTITY_BYTES_MAX, PUBLISH_HEADER_BYTES_MAX, REASON_BYTES_MAX, SYSTEM_TOPIC_BYTES_MAX,
             TOPIC_BYTES_MAX,
@@ -92,10 +92,15 @@ const USER_NAME: u8 = 0x80;
 fn connects() -> Vec<Row> {
     let mut rows = vec![
         row("an ordinary CONNECT", |version| connect(version, CLEAN, 60, &[], "any", &[])),
-        row("another protocol level (6)", |version| {
+        row("a newer protocol level (6)", |version| {
             let mut bytes = connect(version, CLEAN, 60, &[], "any", &[]);
             let level_at = if version == Version::V3_1 { 10 } else { 8 };
             bytes[level_at] = 6;
+            bytes
+        }),
+        row("an older protocol level (2)", |version| {
+            let mut bytes = connect(version, CLEAN, 60, &[], "any", &[]);
+            bytes[if version == Version::V3_1 { 10 } else { 8 }] = 2;
             bytes
         }),
         row("an empty client id", |version| connect(version, CLEAN, 60, &[], "", &[])),
@@ -279,6 +284,7 @@ fn outcome(bench: &mut Bench, owner: Owner) -> String {
                     bench.protocol.subscribed(&vec![granted; subscribe.filters.len()]);
                 }
                 Effect::Dropped(_) => words.push("not stored".to_owned()),
+                Effect::Ignored(Ignored::Retain { .. }) => words.push("retain ignored".to_owned()),
                 Effect::Close(_) => is_closed = true,
                 _ => {}
             }

@@ -66,11 +66,15 @@ fn new_code(context: &Context<'_>) -> (Box<str>, Timestamp) {
     (context.verification_code.into(), context.now.plus_s(limits::VERIFICATION_CODE_LIFETIME_S))
 }
 
-/// Spends the code: a verified CA certificate has none, so a proof that is sent again proves nothing anew.
+/// Spends the code: a verified CA certificate has none, so a proof that is sent again proves nothing anew. It is looked at all
+/// the same: whoever sends one of another CA is not told that all is well.
 pub(super) fn verify(configuration: &Configuration, id: &CaId, proof: &[u8], now: Timestamp) -> Decided {
     let ca = existing(configuration, id)?;
     let (code, expires_at) = match &ca.status {
-        CaStatus::Verified { .. } => return Ok(Decision::AlreadySo),
+        CaStatus::Verified { .. } => {
+            let signed = authority::signed_proof(&ca.der, proof);
+            return signed.map(|_| Decision::AlreadySo).map_err(Rejection::ProofRefused);
+        }
         CaStatus::AwaitingProof { code, expires_at } => (code, *expires_at),
     };
     if now > expires_at {

@@ -166,7 +166,7 @@ impl Evaluation<'_> {
         let id = &derived.device_id;
         let matched = checks.note("no_collision", || {
             let matched = candidate.match_with(self.devices, id, Some(&derived.product_id))?;
-            Ok(match_detail(matched))
+            Ok(match_detail(matched, candidate.facts))
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
@@ -190,7 +190,7 @@ impl Evaluation<'_> {
         let candidate = self.candidate.as_candidate();
         let matched = checks.note("no_collision", || {
             let matched = candidate.match_with(self.devices, claimed, None)?;
-            Ok(match_detail(matched))
+            Ok(match_detail(matched, candidate.facts))
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
@@ -280,12 +280,16 @@ impl Proven<'_> {
     }
 }
 
-fn match_detail(matched: CertificateMatch) -> (CertificateMatch, String) {
+fn match_detail(matched: CertificateMatch, presented: &CertificateFacts) -> (CertificateMatch, String) {
     let detail = match &matched {
         CertificateMatch::Unknown => "neither the device id nor the certificate is known".into(),
         CertificateMatch::Same { device, .. } => format!("device {} has this certificate already", device.id),
         CertificateMatch::Unpinned(device) => format!("device {} awaits its first certificate", device.id),
-        CertificateMatch::Other(device) => format!("device {} has another certificate", device.id),
+        CertificateMatch::Other(device) => {
+            let pins: Vec<_> = device.credential.pins().map(|pin| pin.fingerprint.to_string()).collect();
+            let presented = Fingerprint::Sha256(presented.sha256);
+            format!("presented is {presented}, but device {} has {}", device.id, pins.join(" and "))
+        }
     };
     (matched, detail)
 }

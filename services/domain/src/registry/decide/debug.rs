@@ -11,6 +11,7 @@ use crate::{
         path::{PathError, TrustStore},
     },
     ids::{CaId, TemplateId},
+    limits,
     registry::{
         collision::{Candidate, CertificateMatch},
         command::Actor,
@@ -153,6 +154,12 @@ fn leads_to<'a>(
         }
     });
     let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
+    // As a connector does, before it reads any of it.
+    let bytes = presented.iter().map(|certificate| certificate.len()).sum();
+    if bytes > limits::CHAIN_BYTES_MAX {
+        let too_many = PathError::TooManyBytes { bytes, max: limits::CHAIN_BYTES_MAX };
+        return checks.note(NAME, || Err(Rejection::ChainRefused(too_many)));
+    }
     let judged = context.trust.judge(&presented, context.now);
     let found = match &judged {
         Ok(proven) => configuration.ca_of(proven),

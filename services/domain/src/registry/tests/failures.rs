@@ -121,6 +121,9 @@ fn f28_a_verification_code_is_for_one_ca_once_and_expires() {
     world.grant(Command::IssueCaCode { ca: id("own") });
     let proof = own.device(&world.code("own")).der;
     world.grant(verify("own", &proof));
+    assert_eq!(world.word(verify("own", &proof)), "already so");
+    assert_eq!(world.word(verify("own", &foreign.device("x").der)), "proof_not_signed_by_ca", "verified or not");
+    assert_eq!(world.word(verify("own", b"junk")), "proof_malformed");
     world.delete_ca("own");
     world.grant(Command::UploadCa { ca: id("own"), space: id("acme"), der: own.der });
     assert_eq!(world.word(verify("own", &proof)), "proof_wrong_code", "a proof is not good twice");

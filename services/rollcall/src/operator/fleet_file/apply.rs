@@ -326,7 +326,7 @@ impl Contents<'_> {
 
 /// The id of a new space's `system_default_policy`: the same at every application of the file, and like the service's ids
 /// 24 hex digits.
-fn default_policy_id(space: &SpaceId) -> PolicyId {
+pub(super) fn default_policy_id(space: &SpaceId) -> PolicyId {
     let digest = Sha256::digest(format!("system_default_policy of {space}"));
     PolicyId::parse(&hex::encode(&digest[..12])).expect("hex digits are id characters")
 }

@@ -2,11 +2,13 @@
 
 mod check;
 mod shape;
+mod wording;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -31,6 +33,13 @@ pub(crate) struct Place {
     pub(crate) field: String,
 }
 
+impl Place {
+    /// Whether it is `declared` or in it.
+    fn is_within(&self, declared: &Self) -> bool {
+        self.field.strip_prefix(&declared.field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.field)
@@ -47,6 +56,8 @@ pub(crate) enum FleetFileError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{file} is not UTF-8 text: save it as UTF-8")]
+    Encoding { file: PathBuf },
     /// It is not YAML of the right shape.
     #[error("{file}:{line}:{column}: {reason}{}", .hint.as_deref().map(|h| format!(" (did you mean `{h}`?)")).unwrap_or_default())]
     Shape {
@@ -115,10 +126,14 @@ pub(crate) struct Declared<T> {
 pub(crate) struct Document {
     /// The file, for messages.
     pub(crate) file: PathBuf,
-    /// What it declares.
+    /// What it declares; an instance with a fault anywhere in it is left out whole.
     pub(crate) instances: Vec<Declared<InstanceDeclaration>>,
     /// What is without fault and hardly meant.
     pub(crate) warnings: Vec<Warning>,
+    /// Values that break rules, in the order of the file.
+    pub(crate) faults: Vec<BrokenRule>,
+    /// The line of each field that is known more closely than by its declaration, by its path.
+    lines: BTreeMap<String, u64>,
 }
 
 /// One instance with what it holds.
@@ -221,10 +236,12 @@ impl Document {
     /// Reads and checks a fleet file. Relative paths in it start at its own folder; `$DATA/` at the start of a path is `data`.
     ///
     /// # Errors
-    /// [`FleetFileError`] with every fault found.
+    /// [`FleetFileError`]: it cannot be read, or has not the shape of a fleet file. Values that break rules are in
+    /// [`Document::faults`]; [`Document::without_fault`] makes them an error too.
     pub(crate) fn read(file: &Path, data: &Path) -> Result<Self, FleetFileError> {
-        let text = std::fs::read_to_string(file).map_err(|source| FleetFileError::Read { file: file.into(), source })?;
-        Self::parse(file, &text, data)
+        let bytes = std::fs::read(file).map_err(|source| FleetFileError::Read { file: file.into(), source })?;
+        let text = str::from_utf8(&bytes).map_err(|_| FleetFileError::Encoding { file: file.into() })?;
+        Self::parse(file, text, data)
     }
 
     /// Checks the text of a fleet file; `file` is for messages and relative paths.
@@ -232,17 +249,34 @@ impl Document {
     /// # Errors
     /// As [`Document::read`].
     pub(crate) fn parse(file: &Path, text: &str, data: &Path) -> Result<Self, FleetFileError> {
-        let raw: RawFleet = serde_saphyr::from_str(text).map_err(|error| misshapen(file, &error))?;
-        let mut checker = Checker { folder: file.parent().unwrap_or(Path::new(".")), data, faults: Vec::new() };
-        let instances = checker.each("instances", &raw.instances, Checker::instance);
+        let raw: RawFleet = serde_saphyr::from_str(text).map_err(|error| misshapen(file, text, &error))?;
+        let mut checker = Checker::new(file.parent().unwrap_or(Path::new(".")), data);
+        let mut instances = checker.each("instances", &raw.instances, Checker::instance);
         checker.unique(&instances);
-        match checker.faults {
-            faults if faults.is_empty() => {
-                let warnings = instances.iter().flat_map(|instance| warnings(&instance.item)).collect();
-                Ok(Self { file: file.into(), instances, warnings })
-            }
-            faults => Err(FleetFileError::Faults { file: file.into(), faults }),
+        let Checker { faults, lines, .. } = checker;
+        instances.retain(|instance| !faults.iter().any(|fault| fault.place.is_within(&instance.place)));
+        let warnings = instances.iter().flat_map(|instance| warnings(&instance.item)).collect();
+        Ok(Self { file: file.into(), instances, warnings, faults, lines })
+    }
+
+    /// The document, if nothing in it breaks a rule.
+    ///
+    /// # Errors
+    /// [`FleetFileError::Faults`] with every fault.
+    pub(crate) fn without_fault(mut self) -> Result<Self, FleetFileError> {
+        match std::mem::take(&mut self.faults) {
+            faults if faults.is_empty() => Ok(self),
+            faults => Err(FleetFileError::Faults { file: self.file, faults }),
         }
+    }
+
+    /// The place of a field of a declaration, as closely as it is known.
+    pub(super) fn place_of(&self, declared: &Place, field: &str) -> Place {
+        if field.is_empty() {
+            return declared.clone();
+        }
+        let field = format!("{}.{field}", declared.field);
+        Place { line: self.lines.get(&field).copied().unwrap_or(declared.line), field }
     }
 }
 
@@ -264,11 +298,8 @@ fn warnings(instance: &InstanceDeclaration) -> impl Iterator<Item = Warning> {
     })
 }
 
-fn misshapen(file: &Path, error: &serde_saphyr::Error) -> FleetFileError {
+fn misshapen(file: &Path, text: &str, error: &serde_saphyr::Error) -> FleetFileError {
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-    let said = error.without_snippet().to_string();
-    // The place stands before the reason already.
-    let reason = said.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&said).to_owned();
-    let hint = rollcall_chassis::config::nearest_known_key(&reason);
+    let (reason, hint) = wording::reason(error, text);
     FleetFileError::Shape { file: file.into(), line, column, reason, hint }
 }

@@ -2,7 +2,7 @@
 //! so that what passes here is rejected by the registrar only for what the registry holds.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +30,14 @@ pub(super) struct Checker<'a> {
     pub(super) data: &'a Path,
     /// What is wrong, in the order of the file.
     pub(super) faults: Vec<BrokenRule>,
+    /// Lines of fields that rules are asked about later, by path.
+    pub(super) lines: BTreeMap<String, u64>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(folder: &'a Path, data: &'a Path) -> Self {
+        Self { folder, data, faults: Vec::new(), lines: BTreeMap::new() }
+    }
 }
 
 impl Checker<'_> {
@@ -94,6 +102,8 @@ impl Checker<'_> {
             RawEdition::Standard => Edition::Standard,
             RawEdition::Enterprise => Edition::Enterprise,
         };
+        self.note(place, "access_domain", raw.access_domain.referenced.line());
+        self.note(place, "region", raw.region.referenced.line());
         let access_domain = raw.access_domain.value.to_ascii_lowercase().into();
         let (region, devices_max) = (raw.region.value.as_str().into(), raw.devices_max);
         let instance = InstanceDraft { id: id?, access_domain, edition, region, devices_max };
@@ -142,6 +152,9 @@ impl Checker<'_> {
         }
         let products: Option<Vec<_>> =
             raw.bind.products.iter().map(|product| self.id(place, "bind.products", product, ProductId::parse)).collect();
+        if let Some(product) = raw.bind.products.first() {
+            self.note(place, "bind.products", product.referenced.line());
+        }
         let bound_to_space = raw.bind.resource_space;
         Some(PolicyDeclaration { id: id?, name, statements, bound_to_space, bound_to_products: products? })
     }
@@ -169,18 +182,22 @@ impl Checker<'_> {
             Some(template) => Some(self.id(place, "template", template, TemplateId::parse)?),
             None => None,
         };
-        let file = self.path(&raw.certificate.value);
+        let at = within(place, "certificate", raw.certificate.referenced.line());
+        let file = self.path(&at, &raw.certificate.value)?;
         let der = match read_certificate(&file) {
             Ok(der) => der.as_ref().into(),
-            Err(error) => {
-                let at = within(place, "certificate", raw.certificate.referenced.line());
-                return self.fault(at, format!("{:#}", anyhow::Error::from(error)));
-            }
+            Err(error) => return self.fault(at, format!("{:#}", anyhow::Error::from(error))),
         };
-        let proof = match &raw.proof_of_possession {
-            Some(RawProof::Key(key)) => Proof::Key(self.path(key)),
-            Some(RawProof::Certificate(certificate)) => Proof::Certificate(self.path(certificate)),
+        let proof = match raw.proof_of_possession.as_ref() {
             None => Proof::Later,
+            Some(proof) => {
+                let at = within(place, "proof_of_possession", proof.referenced.line());
+                self.note(place, "proof_of_possession", at.line);
+                match &proof.value {
+                    RawProof::Key(key) => Proof::Key(self.path(&at, key)?),
+                    RawProof::Certificate(certificate) => Proof::Certificate(self.path(&at, certificate)?),
+                }
+            }
         };
         let self_registration = raw.self_registration.unwrap_or(template.is_some());
         if self_registration && template.is_none() {
@@ -202,11 +219,21 @@ impl Checker<'_> {
         }
     }
 
-    fn path(&self, path: &Path) -> PathBuf {
-        match path.strip_prefix("$DATA") {
-            Ok(rest) => self.data.join(rest),
-            Err(_) => self.folder.join(path),
+    /// Only `$DATA` is replaced: what looks like another variable, or a home folder, would be a folder of that name.
+    fn path(&mut self, at: &Place, path: &Path) -> Option<PathBuf> {
+        if let Ok(rest) = path.strip_prefix("$DATA") {
+            return Some(self.data.join(rest));
         }
+        let text = path.to_string_lossy();
+        if text.contains('$') || text.starts_with('~') {
+            let rule = format!("{text:?}: only $DATA/ at the start of a path is replaced: write the path out");
+            return self.fault(at.clone(), rule);
+        }
+        Some(self.folder.join(path))
+    }
+
+    fn note(&mut self, place: &Place, field: &str, line: u64) {
+        self.lines.insert(format!("{}.{field}", place.field), line);
     }
 
     fn fault<T>(&mut self, place: Place, rule: String) -> Option<T> {

@@ -118,7 +118,7 @@ pub(super) struct RawTemplate {
 pub(super) struct RawCa {
     pub(super) id: Spanned<String>,
     pub(super) certificate: Spanned<PathBuf>,
-    pub(super) proof_of_possession: Option<RawProof>,
+    pub(super) proof_of_possession: Option<Spanned<RawProof>>,
     pub(super) template: Option<Spanned<String>>,
     pub(super) self_registration: Option<bool>,
 }
