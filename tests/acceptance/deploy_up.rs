@@ -87,6 +87,7 @@ fn one_command_and_one_line_register_a_device() {
     for secret in ["password", "secret_key"] {
         assert!(!printed.contains(kept[secret].as_str().expect("a secret")), "a pipe gets no secret: {printed}");
     }
+    assert!(printed.contains(&format!("ListDevicesRequest(instance_id={})", instances[0]["id"])), "{printed}");
     assert!(python(&printed, folder.path()).contains(&device), "the SDK lists the device");
 
     // The other instance trusts the same CA: the same certificate is another device there.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod added_instance;
+mod api_guide;
 mod backbone_away;
 mod closed_sessions;
 mod crashes;

@@ -38,8 +38,13 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at a time.
+    /// Connections at a time; more are closed at once.
     pub connections_max: u32,
+    /// Connections of one source (an IPv4 address, an IPv6 /64) at a time of which no request has proven yet who sends it; binds
+    /// only while more than half of `connections_max` are open.
+    pub connections_of_source_max: u32,
+    /// How long such a connection may have no request under way, while more than half of `connections_max` are open.
+    pub silent_ms_max: u64,
     /// How long a TLS handshake may take.
     pub handshake_ms_max: u64,
     /// How long a client may take over the head of a request, and so how long a connection may idle between two.
@@ -48,6 +53,10 @@ pub struct Limits {
     pub write_ms_max: u64,
     /// Largest body, bytes.
     pub body_bytes_max: u64,
+    /// Bytes of bodies at a time of which it is not proven yet who sends them.
+    pub unproven_bytes_max: u64,
+    /// The same of one source; binds only while more than half of `unproven_bytes_max` is held.
+    pub unproven_bytes_of_source_max: u64,
     /// Changes that wait for a ruling at a time, for each instance.
     pub changes_max: u32,
     /// How long a change may take: ruling and view.
@@ -91,10 +100,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1000,
+            connections_of_source_max: 64,
+            silent_ms_max: 3_000,
             handshake_ms_max: 10_000,
             head_ms_max: 30_000,
             write_ms_max: 30_000,
             body_bytes_max: 1024 * 1024,
+            unproven_bytes_max: 32 * 1024 * 1024,
+            unproven_bytes_of_source_max: 4 * 1024 * 1024,
             changes_max: 256,
             change_ms_max: 5_000,
             device_answer_ms_max: 20_000,

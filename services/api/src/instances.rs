@@ -13,7 +13,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use rollcall_chassis::{clock::Clock, entropy::Entropy, retry::Backoff};
 use rollcall_devices::Parts;
-use rollcall_domain::ids::{InstanceId, LogId};
+use rollcall_domain::{
+    fleet::Scope,
+    ids::{InstanceId, LogId},
+};
 use rollcall_log::Backbone;
 use rollcall_projection::{
     admission::Store,
@@ -33,6 +36,9 @@ use crate::{
 
 /// How long to wait before an instance that could not be opened, or whose view has ended, is opened again.
 const RETRY: Backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(5) };
+
+/// How many instances are named to a caller who has named none.
+const INSTANCES_NAMED_MAX: usize = 20;
 
 #[derive(Default)]
 pub(crate) struct Instances(Running<ServedInstance>);
@@ -54,32 +60,24 @@ impl Instances {
         self.0.get(instance)
     }
 
-    /// The instance that a request means. `host` is the name that it was sent to, `named` its `Instance-Id`.
+    /// The instance that a request means, if it is in the caller's scope. `host` is the name that it was sent to, `named` its
+    /// `Instance-Id`.
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`], [`Code::InstanceRequired`], or [`Code::NotReady`] while it is being opened.
     pub(crate) fn of_request(
         &self,
         fleet: &FleetSnapshot,
+        scope: &Scope,
         host: Option<&str>,
         named: Option<&str>,
     ) -> Result<Arc<ServedInstance>, ApiError> {
         let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
         let id = match (named, by_host) {
             // The header goes first: a machine's own name may happen to be an access domain.
-            (Some(named), _) => known(fleet, named)?,
-            (None, Some(by_host)) => by_host.clone(),
-            (None, None) => {
-                let mut ids = fleet.fleet.instances.keys();
-                match (ids.next(), ids.next()) {
-                    (Some(only), None) => only.clone(),
-                    (None, _) => return Err(ApiError::new(Code::InstanceNotFound, "the fleet has no instance yet")),
-                    (Some(_), Some(_)) => {
-                        let text = "there are several instances: name one in the header Instance-Id, or use its access domain as host";
-                        return Err(ApiError::new(Code::InstanceRequired, text));
-                    }
-                }
-            }
+            (Some(named), _) => known(fleet, scope, named)?,
+            (None, Some(by_host)) => known(fleet, scope, by_host.as_str())?,
+            (None, None) => only(fleet, scope)?,
         };
         self.ready(&id)
     }
@@ -113,15 +111,37 @@ impl Instances {
 /// The instance of the fleet with this id.
 ///
 /// # Errors
-/// [`Code::InstanceNotFound`].
-pub(crate) fn known(fleet: &FleetSnapshot, named: &str) -> Result<InstanceId, ApiError> {
+/// [`Code::InstanceNotFound`], also for one out of scope.
+pub(crate) fn known(fleet: &FleetSnapshot, scope: &Scope, named: &str) -> Result<InstanceId, ApiError> {
     let id = InstanceId::parse(named).ok().filter(|id| fleet.fleet.instances.contains_key(id));
-    id.ok_or_else(|| not_found(named))
+    id.filter(|id| scope.holds_instance(id)).ok_or_else(|| not_found(named))
 }
 
-/// The error for an instance that does not exist.
+/// The one instance that there is. Of several none is taken, also if the caller may use one alone: a wider scope would change
+/// what the same request means.
+fn only(fleet: &FleetSnapshot, scope: &Scope) -> Result<InstanceId, ApiError> {
+    let instances = &fleet.fleet.instances;
+    let mut usable = instances.keys().filter(|id| scope.holds_instance(id));
+    match (instances.len(), usable.next()) {
+        (0, _) => Err(ApiError::new(Code::InstanceNotFound, "the fleet has no instance yet")),
+        (_, None) => Err(ApiError::new(Code::InstanceNotFound, "the fleet has no instance that you may use")),
+        (1, Some(only)) => Ok(only.clone()),
+        (_, Some(first)) => {
+            let others = usable.by_ref().take(INSTANCES_NAMED_MAX - 1);
+            let named: Vec<&str> = std::iter::once(first).chain(others).map(InstanceId::as_str).collect();
+            let more = match usable.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = "there are several instances: name one in the header Instance-Id, or use its access domain as host";
+            Err(ApiError::new(Code::InstanceRequired, format!("{text}; you may use {}{more}", named.join(", "))))
+        }
+    }
+}
+
+/// The error for an instance that does not exist, or is out of scope.
 pub(crate) fn not_found(named: &str) -> ApiError {
-    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist"))
+    ApiError::new(Code::InstanceNotFound, format!("instance {named:?} does not exist, or you may not use it"))
 }
 
 /// Serves an instance until it is told to stop or its view has ended.

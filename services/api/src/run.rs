@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, OptionFuture};
-use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit, tls_server::TlsServerError};
+use rollcall_chassis::{
+    clock::Clock, entropy::Entropy, rate_limit::RateLimit, sources::SharedBound, tls_server::TlsServerError,
+};
 use rollcall_domain::ids::LogId;
 use rollcall_log::Backbone;
 use rollcall_projection::{admission::Store, fleet::FleetSnapshot, freshness::Freshness};
@@ -100,6 +102,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     );
     let searches = config.limits.searches_per_s_max;
     let search_rate = RateLimit::per_second(searches, searches.saturating_mul(BURST_S));
+    let limits = &config.limits;
+    let unproven_bodies = SharedBound::new(limits.unproven_bytes_max, limits.unproven_bytes_of_source_max);
     let streams = Streams::new(&config.limits, shutdown.clone());
     let (writable_publisher, writable) = watch::channel(None);
     let api = Arc::new(Api {
@@ -110,6 +114,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: parts.clock,
         entropy: parts.entropy,
         access,
+        unproven_bodies,
         search_rate,
         streams,
         dry_runs: Semaphore::new(DRY_RUNS_MAX),
@@ -136,6 +141,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let following = api.instances.follow(parts.fleet, dependencies, drained.clone());
     let polling = shutdown.run_until_cancelled(writable::poll(&*api.backbone.log, writable_publisher));
     let following_names = shutdown.run_until_cancelled(OptionFuture::from(following_names));
+    let telling_failures = shutdown.run_until_cancelled(api.access.tell_failures());
     let bootstrapping = shutdown.run_until_cancelled(async {
         // In this order: only a fleet without operators gets its first administrator.
         bootstrap::create_first_administrator(&api, parts.first_administrator).await;
@@ -143,7 +149,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
             bootstrap::create_fleet_file_operator(&api, credentials).await;
         }
     });
-    tokio::join!(serving, following, polling, following_names, bootstrapping);
+    tokio::join!(serving, following, polling, following_names, telling_failures, bootstrapping);
     tasks.close();
     tasks.wait().await;
     Ok(())

@@ -10,6 +10,7 @@
 pub(crate) mod access;
 pub(crate) mod authenticate;
 pub(crate) mod command_key;
+mod failure_log;
 mod login_throttle;
 pub(crate) mod master_key;
 pub(crate) mod password;

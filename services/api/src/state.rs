@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit};
+use rollcall_chassis::{clock::Clock, entropy::Entropy, rate_limit::RateLimit, sources::SharedBound};
 use rollcall_domain::{fleet::OperatorName, ids::LogId, time::Timestamp};
 use rollcall_log::Backbone;
 use rollcall_projection::{
@@ -28,6 +28,8 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) access: Access,
+    /// Bytes of bodies of which nobody knows yet who sends them.
+    pub(crate) unproven_bodies: Arc<SharedBound>,
     /// SQL searches, by operator.
     pub(crate) search_rate: RateLimit<OperatorName>,
     /// Streams of events that are being served.

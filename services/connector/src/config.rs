@@ -1,17 +1,26 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
+pub(crate) mod proxies;
 pub(crate) mod staleness;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId, limits::CHAIN_BYTES_MAX};
 use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
-use self::staleness::{InstanceStaleness, StaleSessions, StalenessRule};
+use self::{
+    proxies::ProxyNetwork,
+    staleness::{InstanceStaleness, StaleSessions, StalenessRule},
+};
 pub use crate::mqtt::LongerKeepAlive;
-use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
+use crate::{mqtt, sessions::persistent::routed::PersistentLimits, transport::unproven::Bounds};
 
 /// The configuration of one connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +28,9 @@ use crate::{mqtt, sessions::persistent::routed::PersistentLimits};
 pub struct Config {
     /// Where MQTT over TLS is accepted.
     pub listen: SocketAddr,
+    /// Networks of load balancers, whose connections begin with a PROXY protocol header of version 2, which names the source.
+    /// From these it is required, from others it is not read.
+    pub proxy_protocol_from: Vec<ProxyNetwork>,
     /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
     pub tls_folder: PathBuf,
     /// How old the view of an instance may be for accepting devices, seconds since a registrar has confirmed it; 0: known
@@ -40,11 +52,21 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// How long a starting connector waits, before it listens, for the fleet and for the views and certificates of its instances.
+    pub start_ms_max: u64,
     /// TCP connections at a time, from SYN to last byte; more are closed at once.
     pub connections_max: u32,
     /// Connections in the kernel's accept queue.
     pub backlog_max: u32,
-    /// TLS handshakes at a time after their ClientHello has come; more wait, within their deadline.
+    /// Connections that have not sent CONNECT over a verified client certificate yet. Over it, the source (IPv4 address, IPv6
+    /// /64) that has most of them loses the one that has let us wait longest.
+    pub unproven_max: u32,
+    /// Of these, from one source; holds while more than half of `unproven_max` are there.
+    pub unproven_per_source_max: u32,
+    /// From our part of the TLS handshake to the client's; holds while more than half of `unproven_max` are there.
+    pub handshake_answer_ms_max: u64,
+    /// TLS handshakes that compute at a time: so many that begin, and so many that go on. More wait their turn, within their
+    /// deadline; none holds its turn while it waits for its client.
     pub handshakes_max: u32,
     /// From accept to the end of the TLS handshake.
     pub handshake_ms_max: u64,
@@ -98,6 +120,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8883)),
+            proxy_protocol_from: Vec::new(),
             tls_folder: "tls".into(),
             stale_admission_s_max: 0,
             stale_sessions: StaleSessions::Stay,
@@ -111,9 +134,13 @@ impl Default for Config {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            start_ms_max: 10_000,
             connections_max: 100_000,
             backlog_max: 4096,
-            handshakes_max: 4096,
+            unproven_max: 16_384,
+            unproven_per_source_max: 4096,
+            handshake_answer_ms_max: 3_000,
+            handshakes_max: 64,
             handshake_ms_max: 10_000,
             connect_ms_max: 10_000,
             registration_ms_max: 5_000,
@@ -162,6 +189,20 @@ impl Limits {
         PersistentLimits { expiry_s_max: self.session_expiry_s_max, backlog_max: self.session_backlog_max }
     }
 
+    /// The part of them that binds connections before they have proven anything.
+    pub(crate) fn unproven(&self) -> Bounds {
+        Bounds {
+            total_max: self.unproven_max as usize,
+            per_source_max: self.unproven_per_source_max as usize,
+            answer_max: Duration::from_millis(self.handshake_answer_ms_max),
+        }
+    }
+
+    /// [`Self::start_ms_max`].
+    pub(crate) fn start(&self) -> Duration {
+        Duration::from_millis(self.start_ms_max)
+    }
+
     /// [`Self::handshake_ms_max`].
     pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms_max)
@@ -187,6 +228,11 @@ impl Config {
     /// The staleness rule of one instance.
     pub(crate) fn staleness(&self, instance: &InstanceId) -> StalenessRule {
         StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
+    }
+
+    /// Whether this peer has to say where its connections come from.
+    pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.proxy_protocol_from.iter().any(|network| network.contains(peer))
     }
 
     /// The availability table as the rules want it.

@@ -43,30 +43,35 @@ use crate::{
         chain_verifier::VerifiedChain,
         client_stream::ClientStream,
         handshake::{Handshake, handshake},
+        unproven::Place,
     },
 };
 
-/// Serves one accepted socket from ClientHello to its end.
+/// Serves one accepted socket from ClientHello to its end, or until it has to make room before it has proven anything.
 pub(crate) async fn serve(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr) {
+    let (place, lost) = context.unproven.enter(source);
+    tokio::select! {
+        () = serve_with_place(context, socket, source, place) => {}
+        () = lost => {}
+    }
+}
+
+async fn serve_with_place(context: Arc<ConnectorContext>, socket: TcpStream, source: IpAddr, place: Place) {
     // Boxed: what a handshake needs is many times what a connection needs, and would stay part of the task.
     let handshake = Box::pin(async {
         tokio::select! {
-            handshake = handshake(&context, socket, source) => handshake,
+            handshake = handshake(&context, socket, source, place) => handshake,
             () = context.stopping.cancelled() => None,
         }
     });
     if let Some(handshake) = handshake.await {
-        serve_established(context, handshake, source).await;
+        serve_established(context, handshake).await;
     }
 }
 
 /// Serves a connection from the end of its handshake to its own.
-pub(crate) async fn serve_established<S: ClientStream>(
-    context: Arc<ConnectorContext>,
-    handshake: Handshake<S>,
-    source: IpAddr,
-) {
-    Connection::new(context, handshake, source).run().await;
+pub(crate) async fn serve_established<S: ClientStream>(context: Arc<ConnectorContext>, handshake: Handshake<S>) {
+    Connection::new(context, handshake).run().await;
 }
 
 struct Connection<S> {
@@ -102,17 +107,24 @@ struct Connecting {
     verified: Result<Arc<VerifiedChain>, Refusal>,
     /// The device that a refused CONNECT has named.
     claimed: Option<DeviceId>,
+    /// Its place among the unproven, until it has sent CONNECT over a verified chain.
+    place: Option<Place>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<S: ClientStream> Connection<S> {
-    fn new(context: Arc<ConnectorContext>, handshake: Handshake<S>, source: IpAddr) -> Self {
+    fn new(context: Arc<ConnectorContext>, handshake: Handshake<S>) -> Self {
         let (now, now_ms) = (Instant::now(), context.now_ms());
         let limits = &context.config.limits;
         let stopping = Box::pin(handshake.instance.retiring.clone().cancelled_owned());
         Self {
             protocol: Protocol::new(limits.protocol(), now_ms),
-            stage: Stage::Connecting(Box::new(Connecting { verified: handshake.verified, claimed: None, stopping })),
+            stage: Stage::Connecting(Box::new(Connecting {
+                verified: handshake.verified,
+                claimed: None,
+                place: handshake.place,
+                stopping,
+            })),
             uplinks: None,
             buckets: [limits.uplinks_per_s_max, limits.uplink_bytes_per_s_max].map(|max| TokenBucket::per_s(max, now)),
             timer: Box::pin(sleep_until(now)),
@@ -122,7 +134,7 @@ impl<S: ClientStream> Connection<S> {
             backlogged: false,
             instance: handshake.instance,
             stream: handshake.stream,
-            source,
+            source: handshake.source,
             context,
         }
     }
@@ -171,6 +183,13 @@ impl<S: ClientStream> Connection<S> {
 
     async fn answer_connect(&mut self, connect: Connect) {
         let Stage::Connecting(connecting) = &mut self.stage else { return };
+        if connecting.verified.is_ok()
+            && let Some(place) = connecting.place.take()
+            && !place.prove()
+        {
+            // Too late: `serve` is about to drop this connection.
+            return;
+        }
         let stream = &self.stream;
         match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
             Ok((guard, session)) => {
@@ -206,7 +225,7 @@ impl<S: ClientStream> Connection<S> {
         if let Stage::Connected(guard) = &self.stage
             && let Some(state) = guard.session.persistence.get()
         {
-            state.note_subscriptions(self.protocol.subscriptions());
+            state.note_subscriptions(self.protocol.subscriptions(), self.instance.routed.up_to());
             kept = Some((self.instance.clone(), guard.session.clone()));
         }
         async move {

@@ -1,26 +1,35 @@
 //! What all connections share, read at each use: configuration, limits, instances, and whether the connector is stopping.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::refusal::Refusal;
+use rollcall_log::repeats::Repeats;
 use rollcall_projection::fleet::FleetSnapshot;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, instances::Instances, transport::failure_lines::FailureLines};
+use crate::{
+    config::Config,
+    instances::Instances,
+    transport::{failure_lines::FailureLines, turns::Turns, unproven::Unproven},
+};
 
 /// Shared by all connections of one connector.
 pub(crate) struct ConnectorContext {
     pub(crate) config: Arc<Config>,
     pub(crate) instances: Instances,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Bounds the handshakes under way.
-    pub(crate) handshakes: Semaphore,
-    /// What has been said of handshakes that failed.
+    pub(crate) turns: Turns,
+    pub(crate) unproven: Arc<Unproven>,
+    /// What has been said of load balancers that send no header.
+    pub(crate) handshake_repeats: Repeats,
+    /// Whether connections are accepted.
+    pub(crate) accepting: AtomicBool,
+    /// What has been said of clients whose handshakes fail.
     pub(crate) failure_lines: FailureLines,
     pub(crate) stopping: CancellationToken,
     started: Instant,
@@ -29,7 +38,10 @@ pub(crate) struct ConnectorContext {
 impl ConnectorContext {
     pub(crate) fn new(config: Arc<Config>, entropy: Arc<dyn Entropy>, fleet: watch::Receiver<Arc<FleetSnapshot>>) -> Self {
         Self {
-            handshakes: Semaphore::new(config.limits.handshakes_max as usize),
+            turns: Turns::new(config.limits.handshakes_max),
+            unproven: Unproven::new(config.limits.unproven()),
+            handshake_repeats: Repeats::default(),
+            accepting: AtomicBool::new(false),
             instances: Instances::new(fleet),
             failure_lines: FailureLines::default(),
             stopping: CancellationToken::new(),

@@ -39,7 +39,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness},
+    admission::{attempts::AttemptRecorder, registration::Registration, staleness::Staleness, view_ready::view_ready},
     config::Config,
     connection::client_reports::ClientReports,
     sessions::{
@@ -167,6 +167,13 @@ impl Instance {
     pub(crate) fn profile(&self) -> fleet::Instance {
         let latest = self.fleet.borrow().fleet.instances.get(&self.id).cloned();
         latest.filter(|latest| SealedLog::of(latest) == self.sealed).unwrap_or_else(|| self.opened_as.clone())
+    }
+
+    /// Whether devices can be accepted: the view is ready, and TLS trusts what stands in it.
+    pub(crate) fn is_served(&self) -> bool {
+        let trust = self.trust.load();
+        view_ready(&self.status.borrow())
+            && trust.as_ref().is_some_and(|trust| trust.basis == self.view.configuration().trust_basis())
     }
 
     /// Now, by the injected clock.

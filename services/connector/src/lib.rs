@@ -8,7 +8,7 @@
 //! The trust boundary: every byte of a client is hostile, its certificate and CONNECT included. A ruling is not believed
 //! either: an accepted device was found in the view. A connector keeps no truth; it may be killed at any time.
 //!
-//! Read in the order in which a connection goes: [`run()`]; `transport` (`listener`, `handshake` with `sni`, `trust`,
+//! Read in the order in which a connection goes: [`run()`]; `transport` (`listener`, `unproven`, `handshake` with `sni`, `turns`, `tls_stream`, `trust`,
 //! `client_verifier` and `chain_verifier`; [`run_below_tls`] goes round all of it); `connection`, which drives the rest; `admission` (`accept`, `authenticate`,
 //! `staleness`, `registration`, `attempts`); `sessions` (`table`, `topic_authorization`, `reauthorize`, `presence`,
 //! `downlinks`, `uplinks`). `mqtt` is the protocol as a state machine and knows none of these. `context` is what
@@ -29,6 +29,7 @@ mod transport;
 
 pub use config::{
     Config, Limits, LongerKeepAlive,
+    proxies::{ProxyNetwork, ProxyNetworkError},
     staleness::{InstanceStaleness, StaleSessions},
 };
 pub use rollcall_projection::readiness::Unready;

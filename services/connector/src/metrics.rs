@@ -16,6 +16,7 @@ pub(crate) struct Metrics {
     connections: UpDownCounter<i64>,
     sessions: UpDownCounter<i64>,
     turned_away: Counter<u64>,
+    shed: Counter<u64>,
     handshakes: Counter<u64>,
     handshake_failures: Counter<u64>,
     accepted: Counter<u64>,
@@ -35,6 +36,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     connections: METER.i64_up_down_counter("rollcall.connector.connections").build(),
     sessions: METER.i64_up_down_counter("rollcall.connector.sessions").build(),
     turned_away: METER.u64_counter("rollcall.connector.turned_away").build(),
+    shed: METER.u64_counter("rollcall.connector.shed").build(),
     handshakes: METER.u64_counter("rollcall.connector.handshakes").build(),
     handshake_failures: METER.u64_counter("rollcall.connector.handshake_failures").build(),
     accepted: METER.u64_counter("rollcall.connector.accepted").build(),
@@ -55,6 +57,27 @@ pub(crate) fn metrics() -> &'static Metrics {
     &METRICS
 }
 
+/// Why a connection that had proven nothing was closed for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// It has not answered the server's flight in time.
+    Unanswered,
+    /// Its source has too many.
+    OfSource,
+    /// There are too many in all, and its source has most of them.
+    Full,
+}
+
+impl Shed {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unanswered => "unanswered",
+            Self::OfSource => "of_source",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// How a TLS handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeEnd {
@@ -62,6 +85,8 @@ pub(crate) enum HandshakeEnd {
     Full,
     /// Complete, resumed.
     Resumed,
+    /// A listed load balancer sent no PROXY protocol header that can be read.
+    ProxyHeader,
     /// No SNI, or an IP literal in its place.
     NameAbsent,
     /// An SNI that is no instance's access domain.
@@ -79,6 +104,7 @@ impl HandshakeEnd {
         match self {
             Self::Full => "full",
             Self::Resumed => "resumed",
+            Self::ProxyHeader => "proxy_header",
             Self::NameAbsent => "name_absent",
             Self::NameUnknown => "name_unknown",
             Self::NoServerCertificate => "no_server_certificate",
@@ -128,7 +154,12 @@ impl Metrics {
         self.turned_away.add(1, &[]);
     }
 
-    /// A handshake ended.
+    /// A connection that had proven nothing was closed for others.
+    pub(crate) fn shed(&self, why: Shed) {
+        self.shed.add(1, &[KeyValue::new("why", why.name())]);
+    }
+
+    /// A handshake ended, unless it was shed.
     pub(crate) fn handshake(&self, end: HandshakeEnd) {
         self.handshakes.add(1, &[KeyValue::new("end", end.name())]);
     }

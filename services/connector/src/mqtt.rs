@@ -38,4 +38,5 @@ pub(crate) use limits::Limits;
 pub use limits::LongerKeepAlive;
 pub(crate) use protocol::Protocol;
 pub(crate) use subscriptions::Subscription;
+pub(crate) use topic::matches;
 pub(crate) use violation::Violation;

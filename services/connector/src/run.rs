@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,9 @@ use crate::{
 /// Between two looks at the status.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
+/// Between two checks whether a starting connector can serve.
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
 /// What a connector works with.
 pub struct Parts {
     /// The log, requests, messages and presence.
@@ -38,7 +44,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Source of ids and of jitter.
     pub entropy: Arc<dyn Entropy>,
-    /// Gets the bound address, once, before anything else happens.
+    /// Gets the bound address, once, before anything else happens. What connects there is accepted once [`ConnectorStatus::accepting`].
     pub bound: oneshot::Sender<SocketAddr>,
     /// Gets the status of the connector, whenever it changes.
     pub status: watch::Sender<ConnectorStatus>,
@@ -70,17 +76,23 @@ pub enum RunError {
 /// [`RunError`]: it could not start.
 pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> Result<(), RunError> {
     check(&config, &parts.freshness)?;
-    let bind = |source| RunError::Bind { address: config.listen, source };
-    let listener = listener::bind(config.listen, config.limits.backlog_max).map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
-    let accepting = |context, connections, start: Start| {
+    let (address, backlog_max) = (config.listen, config.limits.backlog_max);
+    let bind = move |source| RunError::Bind { address, source };
+    let bound = listener::bind(address).map_err(bind)?;
+    let address = bound.address().map_err(bind)?;
+    let accepting = |context: Arc<ConnectorContext>, connections, start: Start| {
         // A caller that dropped the receiver does not need the address.
         let _ = start.bound.send(address);
-        tracing::info!(%address, connector = %start.connector, "accepting MQTT over TLS");
-        async move { listener::accept(listener, context, &connections).await }
+        async move {
+            until_ready(&context).await;
+            let listener = bound.listen(backlog_max).map_err(bind)?;
+            tracing::info!(%address, connector = %start.connector, "accepting MQTT over TLS");
+            context.accepting.store(true, Ordering::Relaxed);
+            listener::accept(listener, context, &connections).await;
+            Ok(())
+        }
     };
-    serve(config, parts, accepting, shutdown).await;
-    Ok(())
+    serve(config, parts, accepting, shutdown).await
 }
 
 /// As [`run`], without a listener, SNI and TLS: serves the clients that are handed over. [`Config::listen`] and
@@ -95,11 +107,12 @@ pub async fn run_below_tls(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     check(&config, &parts.freshness)?;
-    let accepting = |context, connections, _: Start| async move {
+    let accepting = |context: Arc<ConnectorContext>, connections, _: Start| async move {
+        context.accepting.store(true, Ordering::Relaxed);
         below_tls::accept(clients, context, &connections).await;
+        Ok(())
     };
-    serve(config, parts, accepting, shutdown).await;
-    Ok(())
+    serve(config, parts, accepting, shutdown).await
 }
 
 /// What is known before anything is served.
@@ -108,13 +121,30 @@ struct Start {
     bound: oneshot::Sender<SocketAddr>,
 }
 
-/// Serves what `accept` accepts until `shutdown`, then drains.
-async fn serve<F: Future<Output = ()>>(
+/// Waits until what is known of the fleet can be served, within [`crate::config::Limits::start_ms_max`]: who connected
+/// before would be told of an unknown name, an unknown CA or a view that is not ready, which some clients take for final.
+async fn until_ready(context: &ConnectorContext) {
+    let ready = async {
+        while !(context.instances.complete() && context.instances.all().iter().all(|instance| instance.is_served())) {
+            tokio::time::sleep(READY_POLL_INTERVAL).await;
+        }
+    };
+    if tokio::time::timeout(context.config.limits.start(), ready).await.is_err() {
+        let instances = context.instances.all();
+        let unready: Vec<_> =
+            instances.iter().filter(|instance| !instance.is_served()).map(|found| found.id.as_str()).collect();
+        let fleet_complete = context.instances.complete();
+        tracing::warn!(fleet_complete, ?unready, "not everything can be served yet; accepting all the same");
+    }
+}
+
+/// Serves what `accept` accepts until `shutdown` or until it fails, then drains.
+async fn serve<F: Future<Output = Result<(), RunError>>>(
     config: Config,
     parts: Parts,
     accept: impl FnOnce(Arc<ConnectorContext>, TaskTracker, Start) -> F,
     shutdown: CancellationToken,
-) {
+) -> Result<(), RunError> {
     let connector = connector_id(&*parts.entropy);
     let context = Arc::new(ConnectorContext::new(Arc::new(config), parts.entropy, parts.fleet.clone()));
     let connections = TaskTracker::new();
@@ -133,14 +163,19 @@ async fn serve<F: Future<Output = ()>>(
     };
     let fleet = status::Fleet { snapshot: parts.fleet, freshness: parts.freshness };
     let serving = async {
-        let until_shutdown = async { tokio::join!(accepting, report(&context, &fleet, &parts.status, STATUS_EVERY)) };
-        shutdown.run_until_cancelled(until_shutdown).await;
+        let reporting = async {
+            report(&context, &fleet, &parts.status, STATUS_EVERY).await;
+            Ok(())
+        };
+        let until_shutdown = async { tokio::try_join!(accepting, reporting).map(drop) };
+        let outcome = shutdown.run_until_cancelled(until_shutdown).await;
         // From here on the instances close every session with Refusal::ShuttingDown, and announce that.
         context.stopping.cancel();
         parts.status.send_modify(|status| status.stopping = true);
         drain(&connections, context.config.limits.drain()).await;
+        outcome.unwrap_or(Ok(()))
     };
-    tokio::join!(context.instances.follow(instance_parts, context.stopping.clone()), serving);
+    tokio::join!(context.instances.follow(instance_parts, context.stopping.clone()), serving).1
 }
 
 /// Waits for the connections to end.
@@ -157,6 +192,9 @@ fn check(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
     let limits = &config.limits;
     let positive = [
         ("limits.connections_max", u64::from(limits.connections_max)),
+        ("limits.unproven_max", u64::from(limits.unproven_max)),
+        ("limits.unproven_per_source_max", u64::from(limits.unproven_per_source_max)),
+        ("limits.handshake_answer_ms_max", limits.handshake_answer_ms_max),
         ("limits.handshakes_max", u64::from(limits.handshakes_max)),
         ("limits.registrations_max", u64::from(limits.registrations_max)),
         ("limits.handshake_ms_max", limits.handshake_ms_max),

@@ -1,6 +1,9 @@
 //! The status of a connector, for readiness probes and for operators.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use rollcall_domain::ids::{InstanceId, LogId};
 use rollcall_projection::{
@@ -22,6 +25,8 @@ pub struct ConnectorStatus {
     pub complete: bool,
     /// Why what is known of the fleet is not to be relied upon.
     pub fleet_unready: Option<Unready>,
+    /// Whether it accepts connections: not before it can serve its instances, or has waited long enough for that.
+    pub accepting: bool,
     /// Whether it has begun to stop.
     pub stopping: bool,
 }
@@ -50,7 +55,7 @@ pub struct InstanceStatus {
 impl ConnectorStatus {
     /// Whether every instance's devices can be accepted, by a view that is to be relied upon.
     pub fn ready(&self) -> bool {
-        let known = self.complete && self.fleet_unready.is_none() && !self.stopping;
+        let known = self.complete && self.fleet_unready.is_none() && self.accepting && !self.stopping;
         known && self.instances.iter().all(InstanceStatus::ready)
     }
 }
@@ -101,7 +106,7 @@ fn look(context: &ConnectorContext, fleet: &Fleet) -> ConnectorStatus {
                 freshness,
                 view,
                 trust_epoch: instance.trust.load().as_ref().map(|trust| trust.epoch),
-                trusted_cas: instance.trust.load().as_ref().map_or(0, |trust| trust.cas),
+                trusted_cas: instance.trust.load().as_ref().map_or(0, |trust| trust.basis.anchors()),
                 routing: *instance.routing.borrow(),
                 sessions: instance.sessions.count(),
             }
@@ -112,6 +117,7 @@ fn look(context: &ConnectorContext, fleet: &Fleet) -> ConnectorStatus {
         instances,
         complete: context.instances.complete(),
         fleet_unready: unready(&fleet.snapshot.borrow().status(), &fleet.freshness.of_log(&LogId::Fleet)),
+        accepting: context.accepting.load(Ordering::Relaxed),
         stopping: context.stopping.is_cancelled(),
     }
 }

@@ -8,8 +8,12 @@ pub(crate) mod failure_lines;
 mod failures;
 pub(crate) mod handshake;
 pub(crate) mod listener;
+mod proxy_protocol;
 #[cfg(test)]
 mod reference;
 pub(crate) mod refused_chain;
 mod sni;
+mod tls_stream;
 pub(crate) mod trust;
+pub(crate) mod turns;
+pub(crate) mod unproven;

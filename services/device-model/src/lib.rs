@@ -4,7 +4,7 @@
 //! The job: the documents' shapes and what each step does to them. Does not do I/O, read a clock, or know HTTP, MQTT
 //! packets and the log: `devices` reads and writes, `api` shows.
 //!
-//! The trust boundary: payloads of devices are read here ([`report`], [`topics`]) and believed in nothing but what they say
+//! The trust boundary: payloads of devices are read here ([`report`], [`event`], [`topics`]) and believed in nothing but what they say
 //! of that device.
 //!
 //! Read [`topics`], then [`shadow`] with [`report`], then [`message`] and [`message_queue`]; [`claim`] and [`document`] are
@@ -12,6 +12,7 @@
 
 pub mod claim;
 pub mod document;
+pub mod event;
 pub mod message;
 pub mod message_queue;
 pub mod report;

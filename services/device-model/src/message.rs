@@ -1,7 +1,7 @@
 //! What a message to a device says: its limits, and the PUBLISH that it becomes.
 //!
 //! Does not say when it is sent ([`crate::message_queue`]). Invariant: what has passed [`Message::check`] can be sent, on a
-//! topic of the device itself.
+//! topic of the device itself or a custom one.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use rollcall_domain::{ids::DeviceId, text};
@@ -21,6 +21,8 @@ pub const PROPERTY_CHARS_MAX: usize = 128;
 pub const USER_PROPERTIES_MAX: usize = 20;
 /// Most bytes of a whole topic of the system's.
 const TOPIC_BYTES_MAX: usize = 256;
+/// Most bytes of a custom topic, as connectors take them.
+const CUSTOM_TOPIC_BYTES_MAX: usize = 128;
 
 /// Why a message cannot be sent to a device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +35,8 @@ pub enum MessageError {
         /// What to give instead.
         rule: String,
     },
-    /// `topic_full_name` is not a topic of the device's own.
-    #[error("topic_full_name: messages are sent on topics under {own} only")]
+    /// `topic_full_name` is a topic of the system's, and not of the device's own.
+    #[error("topic_full_name: of topics that begin with '$' messages are sent on those under {own} only")]
     ForeignTopic {
         /// What its own topics begin with.
         own: String,
@@ -102,7 +104,7 @@ pub struct Message {
     pub payload_format: PayloadFormat,
     /// The rest of a custom topic of the device.
     pub topic: Option<String>,
-    /// A custom topic of the device, whole.
+    /// A topic that policies decide about, whole; or a custom topic of the device.
     pub topic_full_name: Option<String>,
     /// MQTT 5 properties.
     pub properties: Option<PublishProperties>,
@@ -144,17 +146,18 @@ impl Message {
             (None, Some(whole)) => ("topic_full_name", whole.clone()),
         };
         let own = topic.strip_prefix(topics::user(device).as_str());
-        let good = |rest: &str| !rest.is_empty() && !rest.contains(['+', '#']) && !rest.chars().any(char::is_control);
-        match own {
-            Some(rest) if good(rest) && topic.len() <= TOPIC_BYTES_MAX => Ok(()),
-            Some(_) => {
-                let rule =
-                    format!("a topic has no '+', '#' or control character, and at most {TOPIC_BYTES_MAX} bytes in all");
-                Err(MessageError::invalid(field, rule))
-            }
-            // Other topics reach whoever has subscribed, not one device.
-            None => Err(MessageError::ForeignTopic { own: topics::user(device) }),
+        let (rest, bytes_max) = match own {
+            Some(rest) => (rest, TOPIC_BYTES_MAX),
+            None if topic.starts_with('$') => return Err(MessageError::ForeignTopic { own: topics::user(device) }),
+            // It goes to this device alone, if it has subscribed to it: the connector that has the session sees to that.
+            None => (topic.as_str(), CUSTOM_TOPIC_BYTES_MAX),
+        };
+        let good = !rest.is_empty() && !rest.contains(['+', '#']) && !rest.chars().any(char::is_control);
+        if good && topic.len() <= bytes_max {
+            return Ok(());
         }
+        let rule = format!("a topic has no '+', '#' or control character, and 1 to {bytes_max} bytes in all");
+        Err(MessageError::invalid(field, rule))
     }
 
     /// Tells it from every other, whatever its id.
@@ -276,7 +279,10 @@ mod tests {
             (with_topic("a/+"), true, "topic"),
             (with_topic(""), true, "topic"),
             (whole("$oc/devices/d2/user/x"), false, "topic_full_name"),
-            (whole("elsewhere"), false, "topic_full_name"),
+            (whole("$SYS/x"), false, "topic_full_name"),
+            (whole(""), true, "topic_full_name"),
+            (whole("a/+"), true, "topic_full_name"),
+            (whole(&"x".repeat(129)), true, "topic_full_name"),
         ];
         for (content, is_invalid, field) in refused {
             let error = content.check(&device()).unwrap_err();
@@ -286,5 +292,7 @@ mod tests {
         with_topic("a/b").check(&device()).unwrap();
         assert_eq!(with_topic("a/b").topic(&device()), "$oc/devices/d1/user/a/b");
         whole("$oc/devices/d1/user/x").check(&device()).unwrap();
+        whole("/aircondition/data/up").check(&device()).unwrap();
+        assert_eq!(whole("/aircondition/data/up").topic(&device()), "/aircondition/data/up");
     }
 }

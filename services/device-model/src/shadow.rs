@@ -9,7 +9,7 @@ use rollcall_domain::{session::Session, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{claim::Claim, document::DeviceDocument, times};
+use crate::{claim::Claim, document::DeviceDocument, event::DeviceInfo, times};
 
 /// Properties by name.
 pub type Properties = Map<String, Value>;
@@ -25,6 +25,9 @@ pub struct Shadow {
     created_at: u64,
     /// By service id.
     pub services: BTreeMap<String, Service>,
+    /// What software the device runs, if it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<DeviceInfo>,
     /// How often what is desired has changed, or a report has shown that it is not so: either is a reason to send it.
     desired_changes: u64,
     /// What the device was last told.

@@ -23,6 +23,7 @@ pub enum Uplink<'a> {
     Answer(DeviceRequest, &'a str),
     /// Property values that the device reports.
     Report,
+    Events,
     /// The device asks for its shadow, with this id.
     ShadowWanted(&'a str),
     Other,
@@ -50,6 +51,11 @@ pub fn shadow_answer(device: &DeviceId, request: &str) -> String {
     format!("{}shadow/get/response/{REQUEST_ID}{request}", system(device))
 }
 
+/// Where a device gets events of the platform.
+pub fn events_down(device: &DeviceId) -> String {
+    format!("{}events/down", system(device))
+}
+
 /// Where a device gets messages that name no topic.
 pub fn messages_down(device: &DeviceId) -> String {
     format!("{}messages/down", system(device))
@@ -66,8 +72,10 @@ pub fn uplink<'a>(device: &DeviceId, topic: &'a str) -> Uplink<'a> {
     let Some(rest) = own.and_then(|rest| rest.strip_prefix("/sys/")) else { return Uplink::Other };
     // What devices add after a question mark concerns nobody here.
     let rest = rest.split('?').next().unwrap_or_default();
-    if rest == "properties/report" {
-        return Uplink::Report;
+    match rest {
+        "properties/report" => return Uplink::Report,
+        "events/up" => return Uplink::Events,
+        _ => {}
     }
     if let Some(request) = rest.strip_prefix("shadow/get/").and_then(request_of) {
         return Uplink::ShadowWanted(request);
@@ -109,6 +117,8 @@ mod tests {
                 Uplink::Answer(DeviceRequest::GetProperties, "c"),
             ),
             ("$oc/devices/meter-1/sys/shadow/get/request_id=d", Uplink::ShadowWanted("d")),
+            ("$oc/devices/meter-1/sys/events/up", Uplink::Events),
+            ("$oc/devices/meter-1/sys/events/down", Uplink::Other),
             ("$oc/devices/meter-1/sys/commands/response/request_id=", Uplink::Other),
             ("$oc/devices/meter-1/sys/messages/up", Uplink::Other),
             ("$oc/devices/meter-2/sys/properties/report", Uplink::Other),

@@ -1,5 +1,5 @@
-//! Reads what devices say on their own off the stream of uplinks: reports go into their shadows, and a device that asks for
-//! its shadow gets it.
+//! Reads what devices say on their own off the stream of uplinks: reports and device info go into their shadows, and a device
+//! that asks for its shadow or for the time gets it.
 //!
 //! What a report does to a shadow is in [`rollcall_device_model::shadow`]. How far reading has come is kept in a document,
 //! and each shadow says which message is its latest; so every process may read the whole stream, and any of them may begin
@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_device_model::{
+    event::{self, DeviceEvent},
     report,
     shadow::{Reported, StreamMark},
     topics::{self, Uplink},
@@ -66,6 +67,7 @@ struct Item {
 enum Said {
     Reported(Vec<Reported>),
     ShadowWanted { request: String, service_id: Option<String> },
+    Events(Vec<DeviceEvent>),
 }
 
 /// Why reading stopped.
@@ -165,6 +167,11 @@ fn sorted(epoch: u64, group: &[StoredMessage]) -> BTreeMap<DeviceId, Vec<Item>> 
             Uplink::Report => report::read(&message.payload, stored.stored_at_ms).map(Said::Reported),
             Uplink::ShadowWanted(request) => report::shadow_wanted(&message.payload)
                 .map(|service_id| Said::ShadowWanted { request: request.to_owned(), service_id }),
+            Uplink::Events => match event::read(&message.payload) {
+                // For applications alone.
+                Some(events) if events.is_empty() => continue,
+                events => events.map(Said::Events),
+            },
             Uplink::Answer(..) | Uplink::Other => continue,
         };
         let Some(said) = said else {

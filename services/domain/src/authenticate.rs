@@ -176,7 +176,7 @@ fn recognise(
     ca.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
     facts.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
     let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
-    authentication.candidate.not_retired(devices, None).map_err(refusal)?;
+    authentication.candidate.digests().not_retired(devices, None).map_err(refusal)?;
     match StandardForm::of(identification) {
         Some(form) => authentication.by_own_record(form.device_id),
         None => authentication.by_template(),
@@ -239,7 +239,7 @@ impl Authentication<'_> {
         let matched = self.candidate.match_with(self.devices, &derived.device_id, Some(&derived.product_id));
         let matched = matched.map_err(|rejection| match rejection {
             Rejection::CertificateHeldByOther(_) => Refusal::TemplateNoLongerDerives,
-            Rejection::DeviceElsewhere(_) if self.candidate.owner(self.devices).is_some() => {
+            Rejection::DeviceElsewhere(_) if self.candidate.digests().owner(self.devices).is_some() => {
                 Refusal::TemplateNoLongerDerives
             }
             other => refusal(other),
@@ -261,7 +261,7 @@ impl Authentication<'_> {
         let body = &self.configuration.template_in_force(ca).map_err(refusal)?.body;
         match body.evaluate(facts) {
             Ok(derived) => Ok((derived, body.on_certificate_change)),
-            Err(_) if self.candidate.owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
+            Err(_) if self.candidate.digests().owner(self.devices).is_some() => Err(Refusal::TemplateNoLongerDerives),
             Err(fault) => Err(refusal(Rejection::TemplateNotApplicable(fault))),
         }
     }

@@ -24,7 +24,9 @@ pub mod what_if;
 
 pub use attribution::Attribution;
 pub use command::{Actor, Command, Request, RequestBody};
-pub use decide::{Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide, forget_retired};
+pub use decide::{
+    Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide, forget_retired, template_fits,
+};
 pub use default_policy::BesideDefault;
 pub use device_change::DeviceChange;
 pub use event::{AffectedSessions, Event};

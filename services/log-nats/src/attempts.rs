@@ -15,7 +15,7 @@ use super::{
     streams::{
         self,
         atomic::{self, StoreError},
-        replay::{Replay, ReplayEnd},
+        held::Held,
     },
     subjects,
 };
@@ -43,14 +43,10 @@ impl NatsAttempts {
         if entries.len() >= max || after.0 >= info.state.last_sequence {
             return Ok(());
         }
-        let mut replay = Replay::open(&self.connection, info, subject, after.0).await?;
-        let mut pending = replay.pending;
-        while pending > 0 && entries.len() < max {
-            let stored = replay.next().await.map_err(|end| match end {
-                ReplayEnd::Again(reason) => BackboneError::Unavailable { attempted: reading(), reason },
-                ReplayEnd::Final(error) => error,
-            })?;
-            pending = stored.pending;
+        let mut held = Held::open(&self.connection, info, subject.to_owned(), after.0).await?;
+        while entries.len() < max
+            && let Some(stored) = held.next().await.map_err(|end| end.unavailable(reading))?
+        {
             entries.push(Entry::bare(Position(stored.sequence), stored.message.payload));
         }
         Ok(())

@@ -4,13 +4,14 @@
 //!
 //! What is compared is what is declared here; what a server adds by itself (metadata, defaults) is not.
 //!
-//! Below it is how any of them is written (`atomic`, `group`) and read: from a position onward (`replay`, `follow`), a message by its
-//! place (`direct`), by taking (`pull`).
+//! Below it is how any of them is written (`atomic`, `group`) and read: from a position onward (`replay`, `follow`), what there is now
+//! (`held`), a message by its place (`direct`), by taking (`pull`).
 
 pub(crate) mod atomic;
 pub(crate) mod direct;
 pub(crate) mod follow;
 pub(crate) mod group;
+pub(crate) mod held;
 pub(crate) mod pull;
 pub(crate) mod replay;
 

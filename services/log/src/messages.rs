@@ -155,6 +155,12 @@ impl MessageCursor {
         Self { position: self.position.min(other.position), sharded: self.sharded.min(other.sharded) }
     }
 
+    /// As far as any of the readers at both has come, in each stream.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        Self { position: self.position.max(other.position), sharded: self.sharded.max(other.sharded) }
+    }
+
     /// Whether a reader that has come here has read all that one at `other` has.
     pub fn covers(&self, other: &Self) -> bool {
         self.position >= other.position && self.sharded >= other.sharded
@@ -366,6 +372,10 @@ mod tests {
         assert!(!cursor.covers(&MessagePosition::sharded(5, 1).into()));
         assert_eq!(far.earlier(cursor), cursor);
         assert_eq!(far.earlier(MessageCursor::START), MessageCursor::START);
+        assert_eq!((far.later(cursor), cursor.later(MessageCursor::START)), (far, cursor));
+        let apart = (MessagePosition::own(3).into(), MessagePosition::sharded(5, 4));
+        assert_eq!(MessageCursor::later(apart.0, apart.1.into()).own(), 3);
+        assert_eq!(MessageCursor::later(apart.0, apart.1.into()).sharded(5), 4);
     }
 
     #[test]

@@ -166,7 +166,14 @@ impl DirectoryView {
         self.state().look_in_directory(|rows| rows.retired_of(device, max))
     }
 
-    /// The certificates that are retired, by what they are looked up by, from after `after`, at most `max`.
+    /// The certificates that were taken away from devices of a resource space, by what they are looked up by, from after `after`,
+    /// at most `max`.
+    pub fn retired_in(&self, space: &SpaceId, after: Option<&PinKey>, max: usize) -> Option<Vec<(PinKey, Retired)>> {
+        self.state().look_in_directory(|rows| rows.retired_in(space, after, max))
+    }
+
+    /// The certificates that are retired, by what they are looked up by, from after `after`, at most `max`. One that was proven is
+    /// there by its SHA-1 too.
     pub fn retired_after(&self, after: Option<&PinKey>, max: usize) -> Option<Vec<(PinKey, Retired)>> {
         self.state().look_in_directory(|rows| rows.retired_after(after, max))
     }

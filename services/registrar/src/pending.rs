@@ -90,8 +90,10 @@ impl<D: Devices> PendingDevices<'_, D> {
 
     fn apply_retirements(&mut self, change: &RetirementChange, position: Position) {
         for (key, retired) in change.outcomes(|key| self.retired(key)) {
-            let (was, is) = (self.retired(&key).is_some(), retired.is_some());
-            self.counts.retired = self.counts.retired.saturating_add(u64::from(is)).saturating_sub(u64::from(was));
+            if !key.is_second_digest() {
+                let (was, is) = (self.retired(&key).is_some(), retired.is_some());
+                self.counts.retired = self.counts.retired.saturating_add(u64::from(is)).saturating_sub(u64::from(was));
+            }
             self.pending.retired.insert(key, (position, retired));
         }
     }

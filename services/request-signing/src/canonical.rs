@@ -53,14 +53,8 @@ impl<'a> SignedRequest<'a> {
         Ok(text)
     }
 
-    /// The trimmed value of a header that must be there once.
     pub(crate) fn the_header(&self, name: &str) -> Result<&'a [u8], SigningError> {
-        let mut found = self.headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
-        match (found.next(), found.next()) {
-            (Some((_, value)), None) => Ok(value.trim_ascii()),
-            (None, _) => Err(SigningError::MissingSignedHeader(name.to_owned())),
-            (Some(_), Some(_)) => Err(SigningError::RepeatedSignedHeader(name.to_owned())),
-        }
+        the_header(self.headers, name)
     }
 
     /// What stands for the body. A client that sends the hash itself has it taken verbatim, in whatever case, but only if
@@ -79,6 +73,16 @@ impl<'a> SignedRequest<'a> {
         } else {
             Err(SigningError::ContentHash)
         }
+    }
+}
+
+/// The trimmed value of a header that must be there once.
+pub(crate) fn the_header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a [u8], SigningError> {
+    let mut found = headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => Ok(value.trim_ascii()),
+        (None, _) => Err(SigningError::MissingSignedHeader(name.to_owned())),
+        (Some(_), Some(_)) => Err(SigningError::RepeatedSignedHeader(name.to_owned())),
     }
 }
 

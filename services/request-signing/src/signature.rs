@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     authorization::{Algorithm, Credentials, Scope},
-    canonical::SignedRequest,
+    canonical::{SignedRequest, the_header},
     date::{self, DATE_HEADER},
     error::{DATE_OFF_MS_MAX, SigningError},
     keyed_hash::{code, is_code},
@@ -32,17 +32,7 @@ pub fn verify(
     request: &SignedRequest<'_>,
     now_unix_ms: i64,
 ) -> Result<(), SigningError> {
-    let is_sent = |name: &str| request.headers.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
-    for name in SIGNED_AT_LEAST.into_iter().chain(SIGNED_IF_SENT.into_iter().filter(|name| is_sent(name))) {
-        if !credentials.signed_headers().iter().any(|signed| signed == name) {
-            return Err(SigningError::MissingSignedHeader(name.to_owned()));
-        }
-    }
-    let date = date::Date::parse(request.the_header(DATE_HEADER)?)?;
-    let off_ms = now_unix_ms.saturating_sub(date.unix_ms).unsigned_abs();
-    if off_ms > DATE_OFF_MS_MAX.unsigned_abs() {
-        return Err(SigningError::TimeOff { off_s: off_ms / 1000 });
-    }
+    let date = date_of_head(credentials, request.headers, now_unix_ms)?;
     let canonical = request.canonical(credentials.signed_headers())?;
     let hash = hex::encode(Sha256::digest(&canonical));
     let is_right = match credentials.algorithm() {
@@ -51,9 +41,6 @@ pub fn verify(
             is_code(key, &[b"SDK-HMAC-SHA256\n", date.text.as_bytes(), b"\n", hash.as_bytes()], credentials.signature())
         }
         Algorithm::V11HmacSha256(scope) => {
-            if scope.date() != date.day() {
-                return Err(SigningError::ScopeDate);
-            }
             let key = derived_key(credentials.access_key(), secret, scope);
             let (info, text) = (scope.as_str().as_bytes(), date.text.as_bytes());
             let parts: [&[u8]; 6] = [b"V11-HMAC-SHA256\n", text, b"\n", info, b"\n", hash.as_bytes()];
@@ -61,6 +48,36 @@ pub fn verify(
         }
     };
     if is_right { Ok(()) } else { Err(SigningError::Signature) }
+}
+
+/// All of [`verify`] that needs neither the secret nor the body: for refusing a request before its body is read.
+///
+/// # Errors
+/// [`SigningError`], but for [`SigningError::Signature`] and [`SigningError::ContentHash`].
+pub fn verify_head(credentials: &Credentials, headers: &[(&str, &[u8])], now_unix_ms: i64) -> Result<(), SigningError> {
+    date_of_head(credentials, headers, now_unix_ms).map(drop)
+}
+
+fn date_of_head<'a>(
+    credentials: &Credentials,
+    headers: &[(&'a str, &'a [u8])],
+    now_unix_ms: i64,
+) -> Result<date::Date<'a>, SigningError> {
+    let is_sent = |name: &str| headers.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
+    for name in SIGNED_AT_LEAST.into_iter().chain(SIGNED_IF_SENT.into_iter().filter(|name| is_sent(name))) {
+        if !credentials.signed_headers().iter().any(|signed| signed == name) {
+            return Err(SigningError::MissingSignedHeader(name.to_owned()));
+        }
+    }
+    let date = date::Date::parse(the_header(headers, DATE_HEADER)?)?;
+    let off_ms = now_unix_ms.saturating_sub(date.unix_ms).unsigned_abs();
+    if off_ms > DATE_OFF_MS_MAX.unsigned_abs() {
+        return Err(SigningError::TimeOff { off_s: off_ms / 1000 });
+    }
+    match credentials.algorithm() {
+        Algorithm::V11HmacSha256(scope) if scope.date() != date.day() => Err(SigningError::ScopeDate),
+        Algorithm::V11HmacSha256(_) | Algorithm::SdkHmacSha256 => Ok(date),
+    }
 }
 
 /// The `Authorization` header (`SDK-HMAC-SHA256`) of a request that is to be sent, with all of its headers signed; `host`

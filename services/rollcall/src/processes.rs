@@ -11,6 +11,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context as _;
 use rollcall_api::FirstAdministrator;
 use rollcall_chassis::{private_files::make_data_folder, shutdown, telemetry};
+use rollcall_connector::ConnectorStatus;
 use rollcall_projection::admission::StoreConfig as Views;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,10 @@ pub(crate) async fn connector(config: ConnectorProcess) -> anyhow::Result<()> {
     let views =
         Views { folder, cache_bytes_max: config.view_cache_bytes_max, directory: false, keys, retry_seed: retry_seed() };
     let dependencies = connect_dependencies(&config.nats, "rollcall-connector", Streams::Expect, views, &shutdown).await?;
-    let parts = connector_parts(&dependencies, announce_bound(), watch::Sender::default());
+    let status = watch::Sender::default();
+    let mut accepting = status.subscribe();
+    let parts =
+        connector_parts(&dependencies, announce_bound(async move { accepting.wait_for(accepts).await.is_ok() }), status);
     let outcome = rollcall_connector::run(config.connector, parts, shutdown.clone()).await;
     dependencies.store.close().await;
     finish(shutdown, telemetry).await;
@@ -86,7 +90,7 @@ pub(crate) async fn api(config: ApiProcess) -> anyhow::Result<()> {
             keep_first_administrator(&data, &first_administrator);
         }
     };
-    let parts = api_parts(&dependencies, announce_bound(), first_administrator, None);
+    let parts = api_parts(&dependencies, announce_bound(async { true }), first_administrator, None);
     let (outcome, ()) = tokio::join!(rollcall_api::run(config.api, parts, shutdown.clone()), keeping);
     dependencies.store.close().await;
     finish(shutdown, telemetry).await;
@@ -112,12 +116,18 @@ fn keep_first_administrator(data: &Path, first_administrator: &FirstAdministrato
     }
 }
 
-/// Prints the bound address once, on standard output: programs wait for this line.
+fn accepts(status: &ConnectorStatus) -> bool {
+    status.accepting
+}
+
+/// Prints the bound address once, on standard output, when `listening` says that it is listened on: programs wait for this line.
 #[expect(clippy::print_stdout, reason = "the bound address is data for the program that started the process")]
-fn announce_bound() -> oneshot::Sender<SocketAddr> {
+fn announce_bound(listening: impl Future<Output = bool> + Send + 'static) -> oneshot::Sender<SocketAddr> {
     let (bound, address) = oneshot::channel();
     tokio::spawn(async move {
-        if let Ok(address) = address.await {
+        if let Ok(address) = address.await
+            && listening.await
+        {
             println!("listening on {address}");
         }
     });

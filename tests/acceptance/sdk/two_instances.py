@@ -26,10 +26,12 @@ for instance in names:
 step("not chosen at all")
 anonymous = client()
 error = refused(lambda: anonymous.show_applications(ShowApplicationsRequest()), 400, "IOTDA.014911")
-assert "Instance-Id" in error.error_msg, error.error_msg
+assert "Instance-Id" in error.error_msg and "north, south" in error.error_msg, error.error_msg
 
 step("an operator of one instance sees nothing of the other")
 limited = client(**SCENE["north_key"])
 equal(len(limited.show_applications(ShowApplicationsRequest(instance_id="north")).applications), 1)
-refused(lambda: limited.show_applications(ShowApplicationsRequest(instance_id="south")), 403, "IOTDA.000021")
+refused(lambda: limited.show_applications(ShowApplicationsRequest(instance_id="south")), 404, "IOTDA.014907")
+error = refused(lambda: limited.show_applications(ShowApplicationsRequest()), 400, "IOTDA.014911")
+assert "north" in error.error_msg and "south" not in error.error_msg, error.error_msg
 step("done")

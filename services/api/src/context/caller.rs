@@ -55,6 +55,18 @@ impl Caller {
         credential_holds && operator.role == self.role && operator.scope == self.scope
     }
 
+    /// Whether the caller has at least this role.
+    ///
+    /// # Errors
+    /// [`Code::NoPermission`].
+    pub(crate) fn require_role(&self, needed: Role) -> Result<(), ApiError> {
+        if self.role >= needed {
+            return Ok(());
+        }
+        let text = format!("this needs the role {}, and {} is {}", needed.name(), self.operator, self.role.name());
+        Err(ApiError::new(Code::NoPermission, text))
+    }
+
     pub(super) fn actor(&self) -> Actor {
         Actor::Operator(self.operator.as_str().into())
     }

@@ -17,11 +17,7 @@ use super::{
     change::{self, AcceptedChange, request_id},
     idempotency::Idempotency,
 };
-use crate::{
-    http::{codes::Code, error::ApiError},
-    instances::served::ServedInstance,
-    state::Api,
-};
+use crate::{http::error::ApiError, instances::served::ServedInstance, state::Api};
 
 /// The header that names an instance.
 pub(crate) const INSTANCE_HEADER: &str = "instance-id";
@@ -44,13 +40,12 @@ impl FromRequestParts<Arc<Api>> for InstanceContext {
         let named = parts.headers.get(INSTANCE_HEADER).map(|named| named.to_str().unwrap_or_default());
         let instance = match &in_path {
             // A path that names the instance leaves nothing to guess.
-            Some(id) => api.instances.of_request(&fleet, None, Some(id))?,
-            None => api.instances.of_request(&fleet, host(parts), named.filter(|named| !named.is_empty()))?,
+            Some(id) => api.instances.of_request(&fleet, &caller.scope, None, Some(id))?,
+            None => {
+                let named = named.filter(|named| !named.is_empty());
+                api.instances.of_request(&fleet, &caller.scope, host(parts), named)?
+            }
         };
-        if !caller.scope.holds_instance(&instance.id) {
-            let text = format!("operator {} may not use instance {}", caller.operator, instance.id);
-            return Err(ApiError::new(Code::NoPermission, text));
-        }
         Ok(Self { api: Arc::clone(api), caller, instance, idempotency })
     }
 }

@@ -1,7 +1,7 @@
 //! Scope checks: what of the fleet and of an instance the caller may touch.
 //!
 //! Roles are checked before a request reaches its operation; scopes here, since only an operation knows what it touches.
-//! Invariant: a device out of scope does not exist for the caller.
+//! Invariant: what is out of scope does not exist for the caller: the answer is the same as for an id that nothing has.
 
 use rollcall_domain::ids::{DeviceId, SpaceId};
 use rollcall_projection::directory::Listed;
@@ -24,18 +24,6 @@ impl FleetContext {
 }
 
 impl InstanceContext {
-    /// Whether the caller may touch what is in a resource space.
-    ///
-    /// # Errors
-    /// [`Code::NoPermission`].
-    pub(crate) fn require_space(&self, space: &SpaceId) -> Result<(), ApiError> {
-        if self.caller.scope.holds_space(space) {
-            return Ok(());
-        }
-        let text = format!("operator {} may not use resource space {space}", self.caller.operator);
-        Err(ApiError::new(Code::NoPermission, text))
-    }
-
     /// Whether the caller may touch what belongs to the instance as a whole.
     ///
     /// # Errors
@@ -51,22 +39,28 @@ impl InstanceContext {
     /// The resource space that a request means: the one named by `app_id`, else the default one.
     ///
     /// # Errors
-    /// [`Code::SpaceNotFound`], [`Code::NoPermission`].
+    /// [`Code::SpaceNotFound`], also for one out of scope.
     pub(crate) fn space(&self, app_id: Option<&str>) -> Result<SpaceId, ApiError> {
         let configuration = self.configuration();
         let space = match app_id.filter(|id| !id.is_empty()) {
             Some(id) => SpaceId::parse(id).ok().filter(|id| configuration.spaces.contains_key(id)),
             None => configuration.spaces.values().find(|space| space.default_space).map(|space| space.id.clone()),
         };
-        let space = space.ok_or_else(|| space_not_found(app_id.unwrap_or("by default")))?;
-        self.require_space(&space)?;
-        Ok(space)
+        let space = space.filter(|space| self.caller.scope.holds_space(space));
+        space.ok_or_else(|| match app_id.filter(|id| !id.is_empty()) {
+            Some(id) => space_not_found(id),
+            None => {
+                let text =
+                    format!("no app_id is given, and operator {} has no default resource space", self.caller.operator);
+                ApiError::new(Code::SpaceNotFound, format!("{text}: name one of their resource spaces"))
+            }
+        })
     }
 
     /// The resource space that a list is limited to by `app_id`; `None` without one: then the caller's scope alone limits it.
     ///
     /// # Errors
-    /// [`Code::SpaceNotFound`], [`Code::NoPermission`].
+    /// [`Code::SpaceNotFound`], also for one out of scope.
     pub(crate) fn space_filter(&self, app_id: Option<&str>) -> Result<Option<SpaceId>, ApiError> {
         match app_id.filter(|id| !id.is_empty()) {
             Some(id) => self.space(Some(id)).map(Some),
@@ -91,7 +85,8 @@ pub(crate) fn device_not_found(id: &str) -> ApiError {
     ApiError::new(Code::DeviceNotFound, format!("The device does not exist: {id:?}"))
 }
 
-/// The error for a resource space that does not exist.
+/// The error for a resource space that does not exist, or is out of scope.
 pub(crate) fn space_not_found(named: &str) -> ApiError {
-    ApiError::new(Code::SpaceNotFound, format!("The application (resource space) does not exist: {named:?}"))
+    let text = format!("The application (resource space) does not exist, or you may not use it: {named:?}");
+    ApiError::new(Code::SpaceNotFound, text)
 }

@@ -104,8 +104,8 @@ codes! {
     MethodNotAllowed = "IOTDA.014913" METHOD_NOT_ALLOWED,
     /// Part of the service that Rollcall does not offer.
     NotOffered = "IOTDA.014914" BAD_REQUEST,
-    /// Too many failures: locked for a while.
-    Locked = "IOTDA.014915" FORBIDDEN,
+    /// Too many failures from this source: try again after the time that `Retry-After` says.
+    Delayed = "IOTDA.014915" FORBIDDEN,
     /// What is to be created exists, with other content.
     AlreadyExists = "IOTDA.014920" CONFLICT,
     /// The name is taken.

@@ -12,6 +12,19 @@ pub(crate) struct Metrics {
     requests: Counter<u64>,
     request_ms: Histogram<f64>,
     refused: Counter<u64>,
+    authentication_failures: Counter<u64>,
+    connections_closed: Counter<u64>,
+}
+
+/// Why a connection is closed that could have gone on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Closed {
+    /// As many are open as there may be.
+    Whole,
+    /// Its source has its part of them.
+    Source,
+    /// Its client has sent nothing while others needed the room.
+    Silent,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -20,6 +33,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         requests: meter.u64_counter("rollcall.api.requests").build(),
         request_ms: meter.f64_histogram("rollcall.api.request").with_unit("ms").build(),
         refused: meter.u64_counter("rollcall.api.refused").build(),
+        authentication_failures: meter.u64_counter("rollcall.api.authentication_failures").build(),
+        connections_closed: meter.u64_counter("rollcall.api.connections_closed").build(),
     }
 });
 
@@ -43,6 +58,21 @@ impl Metrics {
     /// Records an answered error.
     pub(crate) fn refused(&self, code: &'static str) {
         self.refused.add(1, &[KeyValue::new("code", code)]);
+    }
+
+    /// Records a failed attempt to authenticate, by what was wrong.
+    pub(crate) fn authentication_failed(&self, what: &'static str) {
+        self.authentication_failures.add(1, &[KeyValue::new("what", what)]);
+    }
+
+    /// Records a connection that was closed for the sake of others.
+    pub(super) fn connection_closed(&self, why: Closed) {
+        let why = match why {
+            Closed::Whole => "connections_max",
+            Closed::Source => "connections_of_source_max",
+            Closed::Silent => "silent_ms_max",
+        };
+        self.connections_closed.add(1, &[KeyValue::new("limit", why)]);
     }
 }
 

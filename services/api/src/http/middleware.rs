@@ -15,7 +15,7 @@ use axum::{
 use tracing::Instrument as _;
 
 use crate::{
-    http::{codes::Code, error::ApiError, metrics::metrics},
+    http::{codes::Code, error::ApiError, leftover_body, metrics::metrics},
     state::Api,
 };
 
@@ -34,7 +34,12 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", %method, route, request_id = number);
     let started = tokio::time::Instant::now();
+    let is_held_back = request.headers().contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    let (body, leftover) = leftover_body::lend(body, is_held_back);
+    let request = Request::from_parts(parts, body);
     let mut response = with_error_body(next.run(request).instrument(span.clone()).await);
+    leftover.throw_away().await;
     if let Ok(number) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(REQUEST_ID, number);
     }

@@ -13,12 +13,10 @@ use utoipa::openapi::OpenApi;
 use super::{
     middleware, openapi,
     parameters::{self, ParameterRules},
+    request_body,
     route::Routes,
 };
 use crate::{rollcall_v1, security::authenticate::authenticate, state::Api, v5};
-
-/// Largest body of a request to an operation without authentication, bytes: a name and a password.
-const OPEN_BODY_BYTES_MAX: usize = 16 * 1024;
 
 fn routes() -> Routes {
     Routes::new().merge(v5::routes()).merge(rollcall_v1::routes())
@@ -47,10 +45,12 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let guarded = guarded.route_layer(from_fn_with_state((Arc::clone(api), Arc::new(roles)), authenticate));
     Router::new()
         .merge(guarded)
-        .merge(open.layer(DefaultBodyLimit::max(OPEN_BODY_BYTES_MAX)))
+        .merge(open.layer(from_fn_with_state(Arc::clone(api), request_body::read_open)))
         .merge(openapi::pages(&document))
         .method_not_allowed_fallback(middleware::no_such_method)
         .fallback(middleware::no_such_operation)
+        // Bodies are read under limits of our own before an operation sees them.
+        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(Arc::clone(api), middleware::observe))
         .with_state(Arc::clone(api))

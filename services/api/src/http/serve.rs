@@ -1,10 +1,11 @@
 //! From sockets to requests: accepting, TLS, and how many and how slow clients may be.
 //!
 //! Accepting is a loop of our own, since `axum::serve` has no bound on connections and no deadline for the head of a request;
-//! the HTTP and the graceful end of connections are hyper's. Does not look at what a request means. Invariants: a client
-//! that sends nothing, or takes nothing of an answer, holds a connection for no longer than the deadlines allow; plain HTTP
-//! is served on loopback addresses only; a request that has begun is answered before the process stops, within the time that
-//! draining may take.
+//! the HTTP and the graceful end of connections are hyper's. Over the limit a connection is accepted and closed: left in the
+//! kernel's backlog it would delay those behind it. Does not look at what a request means. Invariants: a client that sends
+//! nothing, or takes nothing of an answer, holds a connection for no longer than the deadlines allow; the silent connections of
+//! one source leave room for others; plain HTTP is served on loopback addresses only; a request that has begun is answered
+//! before the process stops, within the time that draining may take.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,25 +16,30 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use rollcall_chassis::tls_server::Acceptor;
+use rollcall_chassis::{
+    sources::{Exhausted, SharedBound, SourceNetwork},
+    tls_server::Acceptor,
+};
 use rollcall_log::repeats::Repeats;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use super::write_deadline::WriteDeadline;
+use super::{
+    metrics::{Closed, metrics},
+    peer::Peer,
+    write_deadline::WriteDeadline,
+};
 use crate::config::Limits;
 
 /// The pause after a socket could not be accepted: out of file descriptors, mostly.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The address that a request was sent from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+/// What is read ahead of a connection at most, bytes; so a head may be as long.
+const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves until `shutdown`, then lets requests under way finish, within [`Limits::drain_ms_max`]; what lasts longer is cut
 /// off.
@@ -44,7 +50,8 @@ pub(crate) async fn serve(
     limits: &Limits,
     shutdown: CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
+    let open = SharedBound::new(limits.connections_max.into(), limits.connections_of_source_max.into());
+    let silent_max = Duration::from_millis(limits.silent_ms_max);
     let (graceful, connections) = (GracefulShutdown::new(), TaskTracker::new());
     // Also when this future is dropped.
     let cut_off = CancellationToken::new();
@@ -54,18 +61,27 @@ pub(crate) async fn serve(
     let repeats = Repeats::default();
     let accepting = async {
         loop {
-            // Taken before accepting: a client beyond the limit waits in the kernel's backlog.
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((socket, peer)) => {
+                Ok((socket, address)) => {
                     if repeats.recovered() {
                         tracing::info!("connections are accepted again");
                     }
+                    let mut share = open.share(SourceNetwork::of(address.ip()));
+                    if let Err(why) = share.take(1) {
+                        metrics().connection_closed(match why {
+                            Exhausted::Whole => Closed::Whole,
+                            Exhausted::Source => Closed::Source,
+                        });
+                        continue;
+                    }
+                    let (peer, crowded) = (Arc::new(Peer::new(share)), open.crowded());
                     let (server, watcher, cut_off) = (Arc::clone(&server), graceful.watcher(), cut_off.clone());
-                    connections.spawn(async move {
-                        cut_off.run_until_cancelled(server.connection(socket, peer, watcher)).await;
-                        drop(permit);
-                    });
+                    connections.spawn(cut_off.run_until_cancelled_owned(async move {
+                        tokio::select! {
+                            () = server.connection(socket, &peer, watcher) => {}
+                            () = peer.silent_while_crowded(crowded, silent_max) => metrics().connection_closed(Closed::Silent),
+                        }
+                    }));
                 }
                 Err(error) => {
                     if let Some(left_out) = repeats.failed(&error) {
@@ -98,14 +114,14 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(&self, socket: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn connection(&self, socket: TcpStream, peer: &Arc<Peer>, watcher: Watcher) {
         // An answer goes out whole; waiting for more to send would only delay it.
         drop(socket.set_nodelay(true));
         match &self.tls {
             None => self.requests(socket, peer, watcher).await,
             Some(acceptor) => match acceptor.accept(socket).await {
                 Ok(stream) => self.requests(stream, peer, watcher).await,
-                Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
+                Err(error) => tracing::debug!(source = %peer.source(), %error, "no TLS connection"),
             },
         }
     }
@@ -113,20 +129,28 @@ impl Server {
     async fn requests(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        peer: SocketAddr,
+        peer: &Arc<Peer>,
         watcher: Watcher,
     ) {
-        let service = self.router.clone().map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            request
+        let (router, of_requests) = (self.router.clone(), Arc::clone(peer));
+        let service = tower::service_fn(move |request: Request<Incoming>| {
+            let (peer, router) = (Arc::clone(&of_requests), router.clone());
+            async move {
+                peer.request_begins();
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Arc::clone(&peer));
+                let answered = router.oneshot(request).await;
+                peer.request_ends();
+                answered
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head)
+            .max_buf_size(READ_AHEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(WriteDeadline::new(stream, self.write)), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, %error, "a connection ended early");
+            tracing::debug!(source = %peer.source(), %error, "a connection ended early");
         }
     }
 }
@@ -148,6 +172,7 @@ mod tests {
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpSocket,
         sync::{mpsc, oneshot},
         task::JoinHandle,
     };
@@ -264,18 +289,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_beyond_the_limit_waits_for_another_to_end() {
-        let mut server = Slow::start(Limits { connections_max: 1, ..Limits::default() }).await;
-        let (first, answer) = server.request().await;
+    async fn a_connection_beyond_the_limit_is_closed_at_once() {
+        let mut server = Slow::start(Limits { connections_max: 1, connections_of_source_max: 1, ..Limits::default() }).await;
+        let (mut first, answer) = server.request().await;
         let mut second = TcpStream::connect(server.address).await.unwrap();
-        second.write_all(REQUEST).await.unwrap();
+        assert_eq!(within(second.read(&mut [0])).await.unwrap_or(0), 0, "it was queued");
         answer.send(()).unwrap();
-        assert!(server.begun.try_recv().is_err(), "the first connection is still open");
-        drop(first);
-        within(server.begun.recv()).await.unwrap().send(()).unwrap();
         let mut start = [0; 12];
-        within(second.read_exact(&mut start)).await.unwrap();
+        within(first.read_exact(&mut start)).await.unwrap();
         assert_eq!(&start, b"HTTP/1.1 200");
+    }
+
+    /// A connection from an address of this machine other than 127.0.0.1.
+    async fn connect_from(source: [u8; 4], to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((source, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn f44_silent_connections_of_one_source_leave_room_for_another() {
+        let mut server = Slow::start(Limits { silent_ms_max: 60_000, ..Limits::default() }).await;
+        let mut silent = Vec::new();
+        for _ in 0..1005 {
+            silent.push(connect_from([127, 0, 0, 2], server.address).await);
+        }
+        let mut closed = 0;
+        // Those up to half of all are kept, and the next are closed at once.
+        for connection in &mut silent[500..] {
+            closed += usize::from(within(connection.read(&mut [0])).await.unwrap_or(0) == 0);
+        }
+        assert_eq!(closed, 505);
+        let (mut other, answer) = server.request().await;
+        answer.send(()).unwrap();
+        let mut start = [0; 12];
+        within(other.read_exact(&mut start)).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test]
+    async fn f44_silent_connections_end_while_room_is_short() {
+        let limits = Limits { connections_max: 3, connections_of_source_max: 3, silent_ms_max: 50, ..Limits::default() };
+        let server = Slow::start(limits).await;
+        let mut silent = TcpStream::connect(server.address).await.unwrap();
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        for connection in [&mut silent, &mut second] {
+            assert_eq!(within(connection.read(&mut [0])).await.unwrap_or(0), 0);
+        }
     }
 
     #[tokio::test]

@@ -15,7 +15,6 @@ use utoipa_axum::routes;
 use crate::{
     context::FleetContext,
     http::{
-        codes::Code,
         error::ApiError,
         errors::Errors,
         extract::Body,
@@ -206,11 +205,7 @@ async fn list(context: FleetContext) -> Result<Json<Instances>, ApiError> {
 #[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}", tag = "Fleet", params(("instance_id" = String, Path)),
     responses((status = 200, body = InstanceShown), Errors))]
 async fn show(context: FleetContext, Path(id): Path<String>) -> Result<Json<InstanceShown>, ApiError> {
-    let id = known(&context.api.fleet(), &id)?;
-    if !context.caller.scope.holds_instance(&id) {
-        let text = format!("operator {} may not use instance {id}", context.caller.operator);
-        return Err(ApiError::new(Code::NoPermission, text));
-    }
+    let id = known(&context.api.fleet(), &context.caller.scope, &id)?;
     shown(&context, &id).await.map(Json)
 }
 
@@ -223,7 +218,7 @@ async fn update(
     Body(wanted): Body<InstanceDetails>,
 ) -> Result<Json<InstanceShown>, ApiError> {
     context.require_unlimited_scope()?;
-    let id = known(&context.api.fleet(), &id)?;
+    let id = known(&context.api.fleet(), &context.caller.scope, &id)?;
     context.command(FleetCommand::UpdateInstance(wanted.of(id.clone()))).await?;
     shown(&context, &id).await.map(Json)
 }
@@ -233,7 +228,7 @@ async fn update(
     responses((status = 204), Errors))]
 async fn delete(context: FleetContext, Path(id): Path<String>) -> Result<NoContent, ApiError> {
     context.require_unlimited_scope()?;
-    let id = known(&context.api.fleet(), &id)?;
+    let id = known(&context.api.fleet(), &context.caller.scope, &id)?;
     context.command(FleetCommand::DeleteInstance(id)).await?;
     Ok(NoContent)
 }

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::{
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes, serve::Peer, times},
+    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, peer::Peer, route::Routes, times},
     security::access::{Issued, caught_up},
     state::Api,
 };
@@ -56,15 +56,16 @@ pub(crate) fn routes() -> Routes {
 
 /// Log in
 ///
-/// The token goes into `X-Auth-Token`. After five failures the name is locked for five minutes.
+/// The token goes into `X-Auth-Token`. After five failures with a name from an address each further one there delays the next
+/// attempt for longer, up to five minutes; `Retry-After` says how long.
 #[utoipa::path(post, path = "/rollcall/v1/login", tag = "Login", request_body = Credentials,
     responses((status = 200, body = Session), Errors))]
 async fn log_in(
     State(api): State<Arc<Api>>,
-    peer: Option<Extension<Peer>>,
+    Extension(peer): Extension<Arc<Peer>>,
     Body(credentials): Body<Credentials>,
 ) -> Result<Json<Session>, ApiError> {
-    let (operator, issued) = token_for_password(&api, peer, &credentials.operator, credentials.password).await?;
+    let (operator, issued) = token_for_password(&api, &peer, &credentials.operator, credentials.password).await?;
     Ok(Json(Session {
         token: issued.token.expose_secret().to_owned(),
         expires_at: times::with_milliseconds(issued.expires_at),
@@ -170,7 +171,7 @@ pub(crate) struct TokenHolder {
     responses((status = 201, body = TokenAnswer, headers(("X-Subject-Token" = String, description = "The token"))), Errors))]
 async fn obtain_token(
     State(api): State<Arc<Api>>,
-    peer: Option<Extension<Peer>>,
+    Extension(peer): Extension<Arc<Peer>>,
     Body(request): Body<TokenRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
     let Auth { identity, scope } = request.auth;
@@ -178,7 +179,7 @@ async fn obtain_token(
         return Err(ApiError::new(Code::NotOffered, "auth.identity.methods: \"password\" alone is offered"));
     }
     let user = identity.password.user;
-    let (operator, issued) = token_for_password(&api, peer, &user.name, user.password).await?;
+    let (operator, issued) = token_for_password(&api, &peer, &user.name, user.password).await?;
     let wanted = scope.and_then(|scope| scope.project).and_then(|project| project.id);
     if wanted.is_some_and(|wanted| wanted != operator.project.as_str()) {
         let text = format!("auth.scope.project.id: the project of operator {} is {}", operator.name, operator.project);
@@ -198,13 +199,13 @@ async fn obtain_token(
 
 async fn token_for_password(
     api: &Api,
-    peer: Option<Extension<Peer>>,
+    peer: &Peer,
     name: &str,
     password: SecretString,
 ) -> Result<(Operator, Issued), ApiError> {
     let fleet = api.fleet();
-    let source = peer.map(|Extension(Peer(address))| address.ip());
-    let operator = api.access.check_password(caught_up(&fleet)?, name, password, source, api.now()).await?;
+    let operator = api.access.check_password(caught_up(&fleet)?, name, password, peer.source(), api.now()).await?;
+    peer.prove();
     let issued = api.access.issue(&operator, api.now());
     Ok((operator, issued))
 }

@@ -1,5 +1,7 @@
 //! The caller themselves: who they are, and their own password.
 
+use std::sync::Arc;
+
 use axum::{Extension, Json};
 use rollcall_domain::fleet::{FleetCommand, Role};
 use secrecy::SecretString;
@@ -10,7 +12,7 @@ use utoipa_axum::routes;
 use super::operators::{OperatorShown, shown};
 use crate::{
     context::FleetContext,
-    http::{error::ApiError, errors::Errors, extract::Body, responses::NoContent, route::Routes, serve::Peer},
+    http::{error::ApiError, errors::Errors, extract::Body, peer::Peer, responses::NoContent, route::Routes},
     security::access::caught_up,
 };
 
@@ -43,13 +45,12 @@ async fn show(context: FleetContext) -> Result<Json<OperatorShown>, ApiError> {
     responses((status = 204), Errors))]
 async fn set_password(
     context: FleetContext,
-    peer: Option<Extension<Peer>>,
+    Extension(peer): Extension<Arc<Peer>>,
     Body(wanted): Body<OwnPassword>,
 ) -> Result<NoContent, ApiError> {
     let (access, name) = (&context.api.access, &context.caller.operator);
     let fleet = context.api.fleet();
-    let source = peer.map(|Extension(Peer(address))| address.ip());
-    access.check_password(caught_up(&fleet)?, name.as_str(), wanted.old, source, context.api.now()).await?;
+    access.check_password(caught_up(&fleet)?, name.as_str(), wanted.old, peer.source(), context.api.now()).await?;
     let password_hash = access.hash_password("new", wanted.new, &context.api.entropy).await?;
     context.command(FleetCommand::SetOperatorPassword { name: name.clone(), password_hash }).await?;
     Ok(NoContent)

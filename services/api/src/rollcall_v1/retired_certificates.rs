@@ -3,6 +3,8 @@
 //! A certificate is taken away with its device (`v5::devices`), by itself (`v5::device_certificates`), or by another in its
 //! place. Invariant: a caller with some resource spaces sees and lifts only what was taken away from devices of those.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     fleet::Role,
@@ -115,18 +117,45 @@ async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Js
     }
     let marker = which.marker.filter(|marker| !marker.is_empty());
     let after = marker.as_deref().map(read_marker).transpose()?;
-    let found = context.instance.lookup(move |instance| instance.view.retired_after(after.as_ref(), READ_MAX)).await?;
-    let (read, mut page, mut last) = (found.len(), Vec::new(), None);
-    for (nth, (key, retired)) in found.iter().enumerate() {
-        if in_scope(retired) {
-            page.push(shown(&context.instance, key, retired));
+    let (found, last) = match context.caller.scope.spaces.clone() {
+        None => context.instance.lookup(move |instance| of_all(instance, after.as_ref(), limit)).await?,
+        Some(spaces) => context.instance.lookup(move |instance| of_spaces(instance, &spaces, after.as_ref(), limit)).await?,
+    };
+    let retired_certificates = found.iter().map(|(key, retired)| shown(&context.instance, key, retired)).collect();
+    Ok(Json(RetiredCertificates { retired_certificates, marker: last.as_ref().map(marker_of) }))
+}
+
+/// A page, and the key that the next one comes after.
+type Found = (Vec<(PinKey, Retired)>, Option<PinKey>);
+
+/// For a caller who may see all. What was proven is passed over where it stands by its SHA-1.
+fn of_all(instance: &ServedInstance, after: Option<&PinKey>, limit: usize) -> Option<Found> {
+    let read = instance.view.retired_after(after, READ_MAX)?;
+    let (count, mut page) = (read.len(), Vec::new());
+    for (nth, (key, retired)) in read.into_iter().enumerate() {
+        let last = key.clone();
+        if !key.is_second_digest() {
+            page.push((key, retired));
         }
         if page.len() == limit || nth + 1 == READ_MAX {
-            last = (nth + 1 < read || read == READ_MAX).then(|| marker_of(key));
-            break;
+            let is_more = nth + 1 < count || count == READ_MAX;
+            return Some((page, is_more.then_some(last)));
         }
     }
-    Ok(Json(RetiredCertificates { retired_certificates: page, marker: last }))
+    Some((page, None))
+}
+
+/// For a caller with some resource spaces: nothing of others is read, so that no marker can name it.
+fn of_spaces(instance: &ServedInstance, spaces: &BTreeSet<SpaceId>, after: Option<&PinKey>, limit: usize) -> Option<Found> {
+    let mut page = Vec::new();
+    for space in spaces {
+        page.extend(instance.view.retired_in(space, after, limit + 1)?);
+    }
+    page.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let is_more = page.len() > limit;
+    page.truncate(limit);
+    let last = page.last().filter(|_| is_more).map(|(key, _)| key.clone());
+    Some((page, last))
 }
 
 /// Let a certificate be used again that was taken away from its device

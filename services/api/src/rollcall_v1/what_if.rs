@@ -134,7 +134,10 @@ async fn ask(
         let text = "other questions of this kind are being worked on: try again";
         ApiError::new(Code::Overloaded, text).retry_after(5)
     })?;
-    let rejection = rejection(&context, &template, draft).await?;
+    let rejection = match not_in_scope(&context, &body) {
+        Some(rejection) => Some(rejection),
+        None => rejection(&context, &template, draft).await?,
+    };
     let mut examination = Examination::new(&context, &template, body);
     let limited_by = examination.run().await?;
     let (counts, examples) = examination.outcomes.shown();
@@ -145,6 +148,17 @@ async fn ask(
 fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
     let (counts, examples) = OutcomeCounts::default().shown();
     WhatIfAnswer { valid: false, faults, rejection: None, complete: false, limited_by: None, counts, examples }
+}
+
+/// What a caller who is limited to resource spaces is told of a body that names what is in none of them: the registrar's own
+/// rejection would say whether it is anywhere else.
+fn not_in_scope(context: &InstanceContext, body: &TemplateBody) -> Option<RejectionShown> {
+    let spaces = context.caller.scope.spaces.as_ref()?;
+    if templates::fits_any(&context.configuration(), spaces, body) {
+        return None;
+    }
+    let message = "the product and the policies that the template names are in none of the resource spaces that you may use";
+    Some(RejectionShown { code: "not_found".to_owned(), message: message.to_owned() })
 }
 
 /// The registrar's rejection of the change, if it would reject it.

@@ -1,11 +1,12 @@
-//! What every login and request is checked with: the master key and what is derived from it, throttles and rates.
+//! What every login and request is checked with: the master key and what is derived from it, delays, rates, and what is told of
+//! failures.
 //!
 //! Does not know which operators and keys exist: the fleet is an argument. Invariant: an answer does not tell whether a name
 //! exists.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use rollcall_chassis::{entropy::Entropy, rate_limit::RateLimit};
+use rollcall_chassis::{entropy::Entropy, rate_limit::RateLimit, sources::SourceNetwork};
 use rollcall_domain::{
     fleet::{AccessKeyId, Fleet, Operator, OperatorName, PasswordHash},
     time::Timestamp,
@@ -15,17 +16,20 @@ use secrecy::SecretString;
 
 use crate::{
     config::Config,
-    http::{codes::Code, error::ApiError},
+    http::{codes::Code, error::ApiError, metrics::metrics},
     security::{
+        failure_log::{Failure, FailureLog, Line},
         login_throttle::LoginThrottle,
         master_key::{MasterKey, MasterKeyError},
         password_hasher::PasswordHasher,
         randomness::bytes_32,
-        token::{Claims, TokenKey},
+        token::{Claims, TokenError, TokenKey},
     },
 };
 
-/// Attempts to log in a second from one address; each costs 20 ms of a processor.
+/// How often failures are told that come after a source's first.
+const FAILURES_TOLD_EVERY: Duration = Duration::from_secs(60);
+/// Attempts to log in a second from one source; each costs 20 ms of a processor.
 const LOGINS_PER_S_MAX: u32 = 10;
 /// A burst is as many requests as this many seconds allow.
 const BURST_S: u32 = 10;
@@ -37,16 +41,15 @@ const ACCESS_KEY_RANDOM_CHARS: usize = 18;
 const BASE32: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 pub(crate) struct Access {
-    pub(super) master: MasterKey,
+    master: MasterKey,
     token_key: TokenKey,
     token_ms: i64,
     password_hasher: PasswordHasher,
-    /// By access key id.
-    pub(super) key_throttle: LoginThrottle,
+    /// Access keys have none: their secrets have 240 random bits.
     operator_throttle: LoginThrottle,
+    failures: FailureLog,
     pub(super) request_rate: RateLimit<OperatorName>,
-    /// By the address of the client, if that is known.
-    login_rate: RateLimit<Option<IpAddr>>,
+    login_rate: RateLimit<SourceNetwork>,
 }
 
 /// A token and its end.
@@ -68,8 +71,8 @@ impl Access {
             token_ms: i64::try_from(config.limits.token_s_max.saturating_mul(1000)).unwrap_or(i64::MAX),
             password_hasher: PasswordHasher::new(master.pepper()),
             master,
-            key_throttle: LoginThrottle::default(),
             operator_throttle: LoginThrottle::default(),
+            failures: FailureLog::default(),
             request_rate: RateLimit::per_second(rate, rate.saturating_mul(BURST_S)),
             login_rate: RateLimit::per_second(LOGINS_PER_S_MAX, LOGINS_PER_S_MAX * BURST_S),
         })
@@ -101,30 +104,36 @@ impl Access {
         self.password_hasher.hash(field, password, entropy).await
     }
 
-    /// The operator of this name and password. `source` is the address of the client.
+    /// The operator of this name and password.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`], the same whatever was wrong; [`Code::Locked`] after too many; [`Code::RateLimited`],
+    /// [`Code::Unauthenticated`], the same whatever was wrong; [`Code::Delayed`] after too many; [`Code::RateLimited`],
     /// [`Code::Overloaded`].
     pub(crate) async fn check_password(
         &self,
         fleet: &Fleet,
         name: &str,
         password: SecretString,
-        source: Option<IpAddr>,
+        source: SourceNetwork,
         now: Timestamp,
     ) -> Result<Operator, ApiError> {
-        self.login_rate.check(&source).map_err(|wait| {
-            ApiError::new(Code::RateLimited, "too many attempts to log in from this address").retry_after(wait.seconds)
-        })?;
         let operator = OperatorName::parse(name).ok().and_then(|name| fleet.operators.get(&name));
-        let attempt = self.operator_throttle.attempt(name, operator.is_some());
-        attempt.check(now)?;
+        let known_name = operator.map(|operator| operator.name.as_str());
+        let delayed = |error| {
+            self.failed(source, Failure::Delayed, known_name);
+            error
+        };
+        self.login_rate.check(&source).map_err(|wait| {
+            let text = "too many attempts to log in from this address";
+            delayed(ApiError::new(Code::RateLimited, text).retry_after(wait.seconds))
+        })?;
+        let attempt = self.operator_throttle.attempt(name, operator.is_some(), source);
+        attempt.check(now).map_err(delayed)?;
         let enabled = operator.filter(|operator| operator.enabled);
         let hash = enabled.and_then(|operator| operator.password_hash.clone());
         let is_right = self.password_hasher.verify(password, hash).await?;
-        // Other attempts may have failed while this one waited: many at once are still no more than five.
-        attempt.check(now)?;
+        // Other attempts may have failed while this one waited: many at once are no more than one after the other.
+        attempt.check(now).map_err(delayed)?;
         match enabled {
             Some(operator) if is_right => {
                 attempt.succeeded();
@@ -132,9 +141,27 @@ impl Access {
             }
             Some(_) | None => {
                 attempt.failed(now);
+                self.failed(source, Failure::Password, known_name);
                 let text = "operator or password is wrong, or the operator is not enabled";
                 Err(ApiError::new(Code::Unauthenticated, text))
             }
+        }
+    }
+
+    /// Counts a failed attempt to authenticate, and logs it if its source has not failed lately. `name`: the operator or access
+    /// key that was named, `None` unless it exists.
+    pub(super) fn failed(&self, source: SourceNetwork, failure: Failure, name: Option<&str>) {
+        metrics().authentication_failed(failure.name());
+        if let Some(line) = self.failures.failed(source, failure, name) {
+            tell(&line);
+        }
+    }
+
+    /// Logs the failures that come after a source's first, once a minute. Does not end.
+    pub(crate) async fn tell_failures(&self) {
+        loop {
+            tokio::time::sleep(FAILURES_TOLD_EVERY).await;
+            self.failures.end_minute().iter().for_each(tell);
         }
     }
 
@@ -154,6 +181,7 @@ impl Access {
         &self,
         fleet: &'a Fleet,
         token: &str,
+        source: SourceNetwork,
         now: Timestamp,
     ) -> Result<(&'a Operator, Claims), ApiError> {
         let enabled = |name: &str| {
@@ -162,13 +190,22 @@ impl Access {
         };
         let since = |name: &str| enabled(name).map(|operator| operator.sessions_since.unix_ms());
         let refused = |text: String| ApiError::new(Code::InvalidToken, text);
-        let claims = self
-            .token_key
-            .verify(token, now.unix_ms(), since)
-            .map_err(|fault| refused(format!("{fault}: log in again with POST /rollcall/v1/login")))?;
+        let claims = self.token_key.verify(token, now.unix_ms(), since).map_err(|fault| {
+            // One that has expired or was ended is what a session comes to by itself.
+            if fault == TokenError::Forged {
+                self.failed(source, Failure::Token, None);
+            }
+            refused(format!("{fault}: log in again with POST /rollcall/v1/login"))
+        })?;
         let operator = enabled(&claims.operator).ok_or_else(|| refused("the token has been ended".to_owned()))?;
         Ok((operator, claims))
     }
+}
+
+fn tell(line: &Line) {
+    let source = line.source.map_or_else(|| "other sources".to_owned(), |source| source.to_string());
+    let (failures, last, name) = (line.failures, line.last.name(), line.name.as_deref());
+    tracing::warn!(source, failures, last, name, "attempts to authenticate failed");
 }
 
 /// The fleet, once its whole log is read: an operator that is missing before may well exist.

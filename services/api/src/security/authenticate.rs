@@ -1,10 +1,11 @@
 //! The authentication middleware: what a request passes before its operation sees it.
 //!
-//! In this order: the claim, whether its name is locked, the body under its limit, the proof, the caller's rate, the project in
-//! the path, the role. Does not check scopes: an operation checks them against what it touches. Invariants: a request goes on
-//! with a [`Caller`] or not at all; what was proven is what goes on, body included.
+//! In this order: the claim; of a token everything, of a signature its date and its key, which is all that the headers tell; the
+//! body under its limits; the proof, the caller's rate, the project in the path, the role. Does not check scopes: an operation
+//! checks them against what it touches. Invariants: a request goes on with a [`Caller`] or not at all; what was proven is what
+//! goes on, body included; of a body nothing is read for a caller who could be refused without it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -13,23 +14,19 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use rollcall_domain::fleet::{AccessKeyId, Fleet, Role};
-use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify};
+use rollcall_domain::fleet::{AccessKey, AccessKeyId, Fleet, Operator, Role};
+use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify, verify_head};
 
 use crate::{
     context::{Caller, Credential, INSTANCE_HEADER, Idempotency},
-    http::{codes::Code, error::ApiError, route::Roles},
-    security::access::caught_up,
+    http::{codes::Code, error::ApiError, peer::Peer, request_body, route::Roles},
+    security::{access::caught_up, failure_log::Failure},
     state::Api,
 };
 
 const TOKEN_HEADER: &str = "x-auth-token";
 /// The schemes of an `Authorization` header that are verified here.
 const ALGORITHMS: [&str; 2] = ["SDK-HMAC-SHA256", "V11-HMAC-SHA256"];
-/// How long a body may take to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// The text for every signature that does not hold, unless the reason is in what the client sent.
 const NOT_PROVEN: &str =
     "the access key is not known or not enabled, or the signature is not that of this request with its secret";
@@ -44,12 +41,23 @@ pub(crate) async fn authenticate(
     let claim = Claim::of(&parts.headers)?;
     let fleet = api.fleet();
     let fleet = caught_up(&fleet)?;
-    if let Claim::Signed(credentials) = &claim {
-        attempt(&api, fleet, credentials).check(api.now())?;
-    }
-    let body = read_body(&parts.headers, body, api.config.limits.body_bytes_max).await?;
-    let caller = prove(&api, fleet, &claim, &parts, &body)?;
-    authorize(&mut parts, &caller, &roles).await?;
+    let bytes_max = api.config.limits.body_bytes_max;
+    let peer = peer(&parts)?;
+    let (caller, body) = match &claim {
+        Claim::Token(token) => {
+            let caller = of_token(&api, fleet, token, &peer)?;
+            authorize(&mut parts, &caller, &roles).await?;
+            (caller, request_body::read(&parts.headers, body, bytes_max, None).await?)
+        }
+        Claim::Signed(credentials) => {
+            signer(&api, fleet, credentials, &parts, &peer)?;
+            let mut share = api.unproven_bodies.share(peer.source());
+            let body = request_body::read(&parts.headers, body, bytes_max, Some(&mut share)).await?;
+            let caller = signed(&api, fleet, credentials, &parts, &peer, &body)?;
+            authorize(&mut parts, &caller, &roles).await?;
+            (caller, body)
+        }
+    };
     let idempotency = Idempotency::of(&parts.headers, &request_identity(&parts, &caller, &body))?;
     drop(claim);
     parts.extensions.insert(caller);
@@ -66,7 +74,17 @@ pub(crate) fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<Option
     let claim = Claim::of(&parts.headers)?;
     let fleet = api.fleet();
     let Ok(fleet) = caught_up(&fleet) else { return Ok(None) };
-    prove(api, fleet, &claim, parts, &[]).map(Some)
+    let peer = peer(parts)?;
+    match &claim {
+        Claim::Token(token) => of_token(api, fleet, token, &peer),
+        Claim::Signed(credentials) => signed(api, fleet, credentials, parts, &peer, &[]),
+    }
+    .map(Some)
+}
+
+fn peer(parts: &Parts) -> Result<Arc<Peer>, ApiError> {
+    let peer = parts.extensions.get::<Arc<Peer>>().cloned();
+    peer.ok_or_else(|| ApiError::new(Code::Internal, "the request came by no connection"))
 }
 
 /// The credentials of a request, before they are verified.
@@ -98,16 +116,16 @@ impl Claim {
     }
 }
 
-/// The caller whose claim it is, if it is true, under the caller's rate.
-fn prove(api: &Api, fleet: &Fleet, claim: &Claim, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
-    let caller = match claim {
-        Claim::Signed(credentials) => signed(api, fleet, credentials, parts, body)?,
-        Claim::Token(token) => {
-            let (operator, claims) = api.access.of_token(fleet, token, api.now())?;
-            let (issued_ms, expires_ms) = (claims.issued_ms, claims.expires_ms);
-            Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms })
-        }
-    };
+/// The caller whose token it is, under the caller's rate.
+fn of_token(api: &Api, fleet: &Fleet, token: &str, peer: &Peer) -> Result<Caller, ApiError> {
+    let (operator, claims) = api.access.of_token(fleet, token, peer.source(), api.now())?;
+    let (issued_ms, expires_ms) = (claims.issued_ms, claims.expires_ms);
+    proven(api, peer, Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms }))
+}
+
+/// What follows a proof, whatever it was.
+fn proven(api: &Api, peer: &Peer, caller: Caller) -> Result<Caller, ApiError> {
+    peer.prove();
     api.access.request_rate.check(&caller.operator).map_err(|wait| {
         ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
     })?;
@@ -119,73 +137,70 @@ fn is_ours(authorization: &str) -> bool {
     ALGORITHMS.iter().any(|ours| scheme.eq_ignore_ascii_case(ours))
 }
 
-/// Reads the body under its limits of bytes and time.
-async fn read_body(headers: &HeaderMap, body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::new(Code::BodyTooLarge, format!("the body has more than {bytes_max} bytes"));
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > bytes_max) {
-        return Err(too_large());
-    }
-    let whole = Limited::new(body, usize::try_from(bytes_max).unwrap_or(usize::MAX)).collect();
-    match tokio::time::timeout(BODY_TIME_MAX, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(ApiError::new(Code::MalformedBody, format!("the body did not arrive whole: {error}"))),
-        Err(_) => {
-            let seconds = BODY_TIME_MAX.as_secs();
-            Err(ApiError::new(Code::MalformedBody, format!("the body did not arrive within {seconds} s")))
-        }
-    }
+/// The enabled key of these credentials and its enabled operator, after all that the headers alone tell of a signature.
+///
+/// Its time tells whether a key exists; that is worth nothing, since an id is as long as a guess is hopeless and opens nothing.
+fn signer<'a>(
+    api: &Api,
+    fleet: &'a Fleet,
+    credentials: &Credentials,
+    parts: &Parts,
+    peer: &Peer,
+) -> Result<(&'a AccessKey, &'a Operator), ApiError> {
+    let key = AccessKeyId::parse(credentials.access_key()).ok().and_then(|key| fleet.access_keys.get(&key));
+    let name = key.map(|key| key.id.as_str());
+    verify_head(credentials, &headers(parts), api.now().unix_ms()).map_err(|fault| not_proven(api, peer, name, &fault))?;
+    let enabled = key.filter(|key| key.enabled);
+    let operator = enabled.and_then(|key| fleet.operators.get(&key.operator)).filter(|operator| operator.enabled);
+    enabled.zip(operator).ok_or_else(|| {
+        api.access.failed(peer.source(), Failure::AccessKey, name);
+        ApiError::new(Code::Unauthenticated, NOT_PROVEN)
+    })
 }
 
-fn known(credentials: &Credentials) -> Option<AccessKeyId> {
-    AccessKeyId::parse(credentials.access_key()).ok()
-}
-
-fn attempt<'a>(api: &'a Api, fleet: &Fleet, credentials: &Credentials) -> super::login_throttle::Attempt<'a> {
-    let exists = known(credentials).is_some_and(|key| fleet.access_keys.contains_key(&key));
-    api.access.key_throttle.attempt(credentials.access_key(), exists)
-}
-
-/// The caller whose signature it is. A key that does not exist is verified like any other, with a derived secret that no
-/// client has: so time does not tell which keys exist.
-fn signed(api: &Api, fleet: &Fleet, credentials: &Credentials, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
-    let headers: Vec<(&str, &[u8])> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+/// The caller whose signature it is, under the caller's rate.
+fn signed(
+    api: &Api,
+    fleet: &Fleet,
+    credentials: &Credentials,
+    parts: &Parts,
+    peer: &Peer,
+    body: &[u8],
+) -> Result<Caller, ApiError> {
+    let (key, operator) = signer(api, fleet, credentials, parts, peer)?;
     let request = SignedRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
-        headers: &headers,
+        headers: &headers(parts),
         body,
     };
-    let attempt = attempt(api, fleet, credentials);
-    let secret = api.access.master.access_secret(credentials.access_key());
-    let now = api.now();
-    // Other attempts may have failed while this body arrived.
-    attempt.check(now)?;
-    match verify(credentials, &secret, &request, now.unix_ms()) {
-        Ok(()) => {}
-        Err(SigningError::Signature) => {
-            attempt.failed(now);
-            return Err(ApiError::new(Code::Unauthenticated, NOT_PROVEN));
-        }
-        Err(fault @ SigningError::TimeOff { .. }) => return Err(ApiError::new(Code::SigningTime, fault.to_string())),
-        Err(
-            fault @ (SigningError::Malformed(_)
-            | SigningError::MissingSignedHeader(_)
-            | SigningError::RepeatedSignedHeader(_)
-            | SigningError::Date
-            | SigningError::ScopeDate
-            | SigningError::ContentHash),
-        ) => return Err(ApiError::new(Code::Unauthenticated, fault.to_string())),
+    let secret = api.access.secret_of(&key.id);
+    verify(credentials, &secret, &request, api.now().unix_ms())
+        .map_err(|fault| not_proven(api, peer, Some(key.id.as_str()), &fault))?;
+    proven(api, peer, Caller::of(operator, &key.project, Credential::Key(key.id.clone())))
+}
+
+fn headers(parts: &Parts) -> Vec<(&str, &[u8])> {
+    parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+/// The answer to a signature that does not hold. `key`: its access key, if that exists.
+fn not_proven(api: &Api, peer: &Peer, key: Option<&str>, fault: &SigningError) -> ApiError {
+    let (code, failure, text) = match fault {
+        SigningError::Signature => (Code::Unauthenticated, Some(Failure::Signature), NOT_PROVEN.to_owned()),
+        SigningError::TimeOff { .. } => (Code::SigningTime, Some(Failure::SigningTime), fault.to_string()),
+        SigningError::Malformed(_)
+        | SigningError::MissingSignedHeader(_)
+        | SigningError::RepeatedSignedHeader(_)
+        | SigningError::Date
+        | SigningError::ScopeDate
+        | SigningError::ContentHash => (Code::Unauthenticated, None, fault.to_string()),
+    };
+    if let Some(failure) = failure {
+        api.access.failed(peer.source(), failure, key);
     }
-    attempt.succeeded();
-    let key = known(credentials).and_then(|key| fleet.access_keys.get(&key)).filter(|key| key.enabled);
-    let operator = key.and_then(|key| fleet.operators.get(&key.operator)).filter(|operator| operator.enabled);
-    match (key, operator) {
-        (Some(key), Some(operator)) => Ok(Caller::of(operator, &key.project, Credential::Key(key.id.clone()))),
-        (Some(_) | None, _) => Err(ApiError::new(Code::Unauthenticated, NOT_PROVEN)),
-    }
+    ApiError::new(code, text)
 }
 
 /// Checks the project in the path and the role.
@@ -203,11 +218,7 @@ async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<
         let text = format!("operator {} is limited to some instances or resource spaces", caller.operator);
         return Err(ApiError::new(Code::NoPermission, text));
     }
-    if caller.role >= needed {
-        return Ok(());
-    }
-    let text = format!("this needs the role {}, and {} is {}", needed.name(), caller.operator, caller.role.name());
-    Err(ApiError::new(Code::NoPermission, text))
+    caller.require_role(needed)
 }
 
 /// Everything that tells one request from another, but for the idempotency key.
@@ -246,14 +257,5 @@ mod tests {
         for headers in [&[][..], &[("authorization", "Basic YTpi")], &[("x-auth-token", "")], &[broken, token]] {
             assert_eq!(claim(headers).err(), Some(Code::Unauthenticated), "{headers:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_body_is_taken_up_to_its_limit_whether_its_length_is_told_or_not() {
-        let mut declared = HeaderMap::new();
-        assert_eq!(read_body(&declared, Body::from("12345"), 5).await.unwrap(), "12345");
-        assert_eq!(read_body(&declared, Body::from("123456"), 5).await.unwrap_err().code, Code::BodyTooLarge);
-        declared.insert(header::CONTENT_LENGTH, 6.into());
-        assert_eq!(read_body(&declared, Body::empty(), 5).await.unwrap_err().code, Code::BodyTooLarge);
     }
 }

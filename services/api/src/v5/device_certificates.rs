@@ -201,9 +201,14 @@ async fn update(
     Body(change): Body<StatusChange>,
 ) -> Result<Json<DeviceCertificate>, ApiError> {
     let (listed, device) = pinned(&context, &certificate_id).await?;
-    let fingerprint = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
+    let fingerprints = pins_of(&listed, &device);
+    if fingerprints.is_empty() {
+        return Err(not_found(&certificate_id));
+    }
     let active = change.status == CertificateStatus::Active;
-    context.command(Command::SwitchCertificate { device: device.id, fingerprint, active }).await?;
+    for fingerprint in fingerprints {
+        context.command(Command::SwitchCertificate { device: device.id.clone(), fingerprint, active }).await?;
+    }
     shown(&context, &certificate_id).await.map(Json)
 }
 
@@ -212,8 +217,14 @@ async fn update(
     params(("project_id" = String, Path), ("certificate_id" = String, Path)), responses((status = 204), Errors))]
 async fn delete(context: InstanceContext, Path((_, certificate_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let (listed, device) = pinned(&context, &certificate_id).await?;
-    let fingerprint = pin_of(&listed, &device).ok_or_else(|| not_found(&certificate_id))?;
-    context.command(Command::DeleteCertificate { device: device.id, fingerprint }).await?;
+    let fingerprints = pins_of(&listed, &device);
+    if fingerprints.is_empty() {
+        return Err(not_found(&certificate_id));
+    }
+    // A device may have it by both digests. Each is deleted once, however often this is asked again after a failure between them.
+    for fingerprint in fingerprints {
+        context.command(Command::DeleteCertificate { device: device.id.clone(), fingerprint }).await?;
+    }
     Ok(NoContent)
 }
 
@@ -299,13 +310,13 @@ async fn pinned(context: &InstanceContext, certificate_id: &str) -> Result<(List
     Ok((listed, device.device))
 }
 
-/// By which of its fingerprints a device has a certificate.
-fn pin_of(listed: &ListedCertificate, device: &Device) -> Option<Fingerprint> {
+/// By which of its fingerprints a device has a certificate: one, or both.
+fn pins_of(listed: &ListedCertificate, device: &Device) -> Vec<Fingerprint> {
     let is_of = |fingerprint: &Fingerprint| match fingerprint {
         Fingerprint::Sha256(digest) => *digest == listed.sha256,
         Fingerprint::Sha1(digest) => Some(*digest) == listed.sha1,
     };
-    device.credential.pins().map(|pin| pin.fingerprint).find(is_of)
+    device.credential.pins().map(|pin| pin.fingerprint).filter(is_of).collect()
 }
 
 fn not_found(certificate_id: &str) -> ApiError {

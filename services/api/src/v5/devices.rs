@@ -3,12 +3,13 @@
 //! Their messages, commands, properties, shadows and certificates have files of their own. Invariant: a device in a resource
 //! space out of the caller's scope does not exist for the caller.
 //!
-//! `new` reads the body of an addition, `object` is what a device looks like, `list` finds many.
+//! `new` reads the body of an addition, `object` is what a device looks like, `origin` where it comes from, `list` finds many.
 
 pub(crate) mod fingerprint;
 pub(crate) mod list;
 mod new;
 pub(crate) mod object;
+mod origin;
 
 use axum::{
     Json,
@@ -203,7 +204,11 @@ async fn unfreeze(context: InstanceContext, Path((_, device_id)): Path<(String, 
 /// As the view has it now: what was just accepted is in it, unless it was deleted since.
 async fn shown(context: &InstanceContext, device_id: &str) -> Result<DeviceShown, ApiError> {
     let listed = context.device(device_id)?;
-    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed))).await
+    let origin = origin::of(context, &listed).await;
+    // A device is shown also while its documents cannot be read.
+    let info = desired::show(&context.instance.devices, &listed).await.ok().and_then(|shadow| shadow.info);
+    let info = info.unwrap_or_default();
+    context.instance.lookup(move |instance| Some(DeviceShown::of(instance, &listed, origin, info))).await
 }
 
 /// Whether the id is taken, in scope or not.

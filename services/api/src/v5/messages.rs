@@ -60,7 +60,8 @@ pub(crate) struct DeviceMessageRequest {
     /// The rest of a topic under `$oc/devices/{device_id}/user/`.
     #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_/-]+$")]
     topic: Option<String>,
-    /// A whole topic under `$oc/devices/{device_id}/user/`; instead of `topic`.
+    /// A whole topic, instead of `topic`: a custom one of up to 128 bytes, which reaches the device if it has subscribed to it
+    /// and no policy forbids it, or one under `$oc/devices/{device_id}/user/`.
     #[schema(max_length = 256)]
     topic_full_name: Option<String>,
     /// Minutes that it waits for the device, a multiple of 5; 0: it does not wait. 1440 when absent.

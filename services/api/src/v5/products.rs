@@ -306,7 +306,7 @@ fn changed(old: &ProductDetails, change: ProductChange) -> Result<ProductDetails
 /// The product that an id means: in the resource space that is named, else in the default one, else the oldest.
 ///
 /// # Errors
-/// [`Code::ProductNotFound`], [`Code::SpaceNotFound`], [`Code::NoPermission`].
+/// [`Code::ProductNotFound`], [`Code::SpaceNotFound`]; also for what is out of scope.
 pub(super) fn resolve(
     context: &InstanceContext,
     product_id: &str,

@@ -1,6 +1,7 @@
 //! Self-registration templates (`/provisioning-templates`).
 //!
-//! They belong to the instance as a whole, so only callers with all of it change them. What a template makes of a certificate is
+//! They belong to the instance as a whole, so only callers with all of it change them; callers who are limited to resource
+//! spaces see those that [`concern`](concerns) them, and bind them. What a template makes of a certificate is
 //! the domain's; what a change of one would do is answered by `rollcall_v1::what_if`.
 
 mod schema;
@@ -8,9 +9,9 @@ mod schema;
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     fleet::Role,
-    ids::TemplateId,
-    registry::{Command, Event, Template},
-    template::TemplateDraft,
+    ids::{SpaceId, TemplateId},
+    registry::{Command, Configuration, Event, Template, template_fits},
+    template::{TemplateBody, TemplateDraft, Value as FieldValue},
 };
 use rollcall_log::codec::{template_body_to_json, template_draft_from_json};
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,7 @@ async fn list(
     let name = filter.template_name.filter(|name| !name.is_empty());
     let configuration = context.configuration();
     let templates = configuration.templates.values();
+    let templates = templates.filter(|template| concerns(&context, &configuration, template));
     let templates = templates.filter(|template| name.as_ref().is_none_or(|name| *template.name == **name)).collect();
     let key = |template: &&Template| paging::list_key(template.id.as_str(), template.created_at);
     let (templates, page) = paging::page(templates, &wanted, key);
@@ -198,13 +200,41 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// A template of the instance.
+/// A template that concerns the caller.
 ///
 /// # Errors
-/// [`Code::TemplateNotFound`].
+/// [`Code::TemplateNotFound`], also for one that does not concern them.
 pub(crate) fn found(context: &InstanceContext, template_id: &str) -> Result<Template, ApiError> {
-    let template = TemplateId::parse(template_id).ok().and_then(|id| context.configuration().templates.get(&id).cloned());
+    let configuration = context.configuration();
+    let template = TemplateId::parse(template_id).ok().and_then(|id| configuration.templates.get(&id));
+    let template = template.filter(|template| concerns(context, &configuration, template)).cloned();
     template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
+}
+
+/// Whether a template is any of the caller's business: it is bound to a CA certificate in scope, it names nothing of any
+/// resource space, or it is bound to nothing and could be in scope. One that is bound elsewhere and names what is there is the
+/// others', also if the ids that it names are in scope too.
+fn concerns(context: &InstanceContext, configuration: &Configuration, template: &Template) -> bool {
+    let scope = &context.caller.scope;
+    let Some(spaces) = &scope.spaces else { return true };
+    let mut bound = configuration.cas.values().filter(|ca| ca.template.as_ref() == Some(&template.id)).peekable();
+    let is_bound = bound.peek().is_some();
+    if bound.any(|ca| scope.holds_space(&ca.space)) {
+        return true;
+    }
+    let TemplateBody { product_id, policy_ids, .. } = &template.body;
+    let names_nothing = matches!(product_id, FieldValue::Attribute(_)) && policy_ids.is_empty();
+    names_nothing || (!is_bound && fits_any(configuration, spaces, &template.body))
+}
+
+/// Whether all that a template names outright is in one of some resource spaces.
+pub(crate) fn fits_any<'a>(
+    configuration: &Configuration,
+    spaces: impl IntoIterator<Item = &'a SpaceId>,
+    body: &TemplateBody,
+) -> bool {
+    let there = spaces.into_iter().filter(|space| configuration.spaces.contains_key(space));
+    there.into_iter().any(|space| template_fits(configuration, space, body))
 }
 
 /// A body as it was written: the registrar validates its content and reports all faults at once.

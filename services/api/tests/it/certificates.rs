@@ -167,7 +167,12 @@ async fn debug(world: &World, der: &[u8]) -> Value {
     let operator = world.operator().await;
     let action = operator.post("/certificates/ca/action?action_id=debug", json!({"verify_content": certificate})).await;
     assert_eq!(action.ok(200), answer);
-    viewer.post("/certificates/ca/action?action_id=debug", json!({})).await.refused(403, "IOTDA.000021");
+    let action = viewer.post("/certificates/ca/action?action_id=debug", json!({"verify_content": certificate})).await;
+    assert_eq!(action.ok(200), answer, "a viewer may");
+    for changing in ["verify", "issue-code"] {
+        let path = format!("/certificates/ca/action?action_id={changing}");
+        viewer.post(&path, json!({})).await.refused(403, "IOTDA.000021");
+    }
     answer
 }
 

@@ -1,6 +1,9 @@
 //! A client of the API that signs as the service's SDKs do, and speaks JSON.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -12,7 +15,7 @@ use rollcall_chassis::clock::{Clock as _, SetClock};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::{OffsetDateTime, macros::format_description};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 use crate::world::within;
 
@@ -20,6 +23,8 @@ use crate::world::within;
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) address: SocketAddr,
+    /// Where it connects from: any address of 127.0.0.0/8.
+    pub(crate) source: Ipv4Addr,
     pub(crate) clock: SetClock,
     pub(crate) project: String,
     pub(crate) access_key: String,
@@ -152,7 +157,9 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
-        let socket = TcpStream::connect(self.address).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((self.source, 0).into()).unwrap();
+        let socket = socket.connect(self.address).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
         tokio::spawn(connection);
         sender.send_request(request).await.unwrap()

@@ -50,6 +50,7 @@ async fn what_is_declared_is_created_then_left_alone_then_changed() {
             Some(json!({ "app_name": "Trucks" })),
         ),
         ("/apps/fleet/products/heavy", described, Some(plain)),
+        ("/apps/fleet/products/other", product("Other"), None),
         (
             "/apps/fleet/policies/up",
             json!({ "policy_name": "up", "statement": statement("a") }),
@@ -174,17 +175,20 @@ async fn declaring_needs_what_v5_needs() {
     let elsewhere = world.client(Role::Operator, Scope { instances: Some([id("beta")].into()), spaces: None }).await;
     let policy = json!({ "policy_name": "p", "statement": statement("a") });
     operator.put(&at("/apps/space/policies/p"), policy.clone()).await.ok(200);
+    let said = operator.put(&at("/templates/t"), template("p")).await.refused(404, "IOTDA.014900");
+    assert!(said.contains("product p does not exist"), "{said}");
     for (path, body) in [
         ("/apps/new", json!({ "app_name": "new" })),
         ("/apps/space", json!({ "app_name": "renamed" })),
         ("/apps/space/products/p", product("P")),
         ("/apps/space/policies/q", policy.clone()),
-        ("/templates/t", template("p")),
+        ("/templates/t", template("truck")),
         ("/apps/space/certificates/ca", json!({ "content": pem(&Authority::root("CA").der) })),
     ] {
-        for client in [&viewer, &limited, &elsewhere] {
-            client.put(&at(path), body.clone()).await.refused(403, "IOTDA.000021");
-        }
+        viewer.put(&at(path), body.clone()).await.refused(403, "IOTDA.000021");
+        let hidden = if path.contains("space/") { "IOTDA.001000" } else { "IOTDA.000021" };
+        limited.put(&at(path), body.clone()).await.refused(403, hidden);
+        elsewhere.put(&at(path), body.clone()).await.refused(404, "IOTDA.014907");
     }
     limited.put(&at("/apps/other/policies/mine"), policy.clone()).await.ok(200);
     // An id that is taken in a resource space which the caller may not see.
@@ -194,8 +198,8 @@ async fn declaring_needs_what_v5_needs() {
     operator.put(&at("/apps/space/policies/r"), misplaced).await.refused(400, "IOTDA.000006");
     operator.put(&at("/apps/nowhere/policies/r"), policy).await.refused(403, "IOTDA.001000");
     operator.put(&at("/apps/no.id"), json!({ "app_name": "x" })).await.refused(400, "IOTDA.000006");
-    operator.put(&at("/templates/t"), template("p")).await.ok(200);
-    let renamed = json!({ "template_name": "renamed", "template_body": template("p")["template_body"] });
+    operator.put(&at("/templates/t"), template("truck")).await.ok(200);
+    let renamed = json!({ "template_name": "renamed", "template_body": template("truck")["template_body"] });
     let said = operator.put(&at("/templates/t"), renamed).await.refused(409, "IOTDA.014920");
     assert!(said.contains("a name never changes"), "{said}");
 }

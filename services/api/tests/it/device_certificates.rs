@@ -1,5 +1,6 @@
 //! Device certificates: those that devices have shown, found, switched off, taken away.
 
+use rollcall_domain::certificate::CertificateFacts;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -81,4 +82,33 @@ async fn a_certificate_is_switched_off_and_taken_away() {
     operator.get(&path).await.refused(404, "IOTDA.014905");
     assert_eq!(operator.get("/devices/truck_one").await.ok(200)["auth_info"].get("fingerprint"), None);
     assert!(operator.all_pages("/device-certificates", "device_certificates", 10).await.is_empty());
+}
+
+#[tokio::test]
+async fn f39_a_certificate_that_is_pinned_by_both_digests_is_switched_and_deleted_by_both() {
+    for proven in [true, false] {
+        let (world, authority) = World::with_ca().await;
+        let operator = world.operator().await;
+        let der = authority.device("one");
+        world.connect("alpha", &der, None).await;
+        let facts = CertificateFacts::from_der(&der).unwrap();
+        let [sha256, sha1] = [hex::encode(facts.sha256), hex::encode(facts.sha1)];
+        let fingerprint = |which: &str, fingerprint: &str| json!({"fingerprint": fingerprint, "fingerprint_type": which});
+        let reset = "/devices/truck_one/reset-fingerprint";
+        if !proven {
+            operator.post(reset, fingerprint("PRIMARY", &sha1)).await.ok(200);
+            operator.post(reset, fingerprint("SECONDARY", &sha256)).await.ok(200);
+        } else {
+            operator.post(reset, fingerprint("SECONDARY", &sha1)).await.ok(200);
+        }
+        let listed = operator.get("/device-certificates").await.ok(200);
+        let path = format!("/device-certificates/{}", listed["device_certificates"][0]["certificate_id"].as_str().unwrap());
+        for status in ["INACTIVE", "ACTIVE"] {
+            assert_eq!(operator.put(&path, json!({"status": status})).await.ok(200)["status"], status);
+        }
+        operator.delete(&path).await.ok(204);
+        operator.get(&path).await.refused(404, "IOTDA.014905");
+        let left = operator.get("/devices/truck_one").await.ok(200)["auth_info"].clone();
+        assert_eq!((left.get("fingerprint"), left.get("secondary_fingerprint")), (None, None), "{left}");
+    }
 }

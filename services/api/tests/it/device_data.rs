@@ -86,6 +86,18 @@ async fn a_message_goes_out_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_message_may_name_any_custom_topic_and_none_of_the_systems() {
+    let (world, operator, mut device) = with_device().await;
+    let on = |topic: &str| json!({"message": "x", "payload_format": "raw", "topic_full_name": topic});
+    operator.post("/devices/t1/messages", on("/aircondition/data/up")).await.ok(201);
+    let foreign = operator.post("/devices/t1/messages", on("$oc/devices/t2/user/x")).await.refused(400, "IOTDA.014914");
+    assert!(foreign.contains("$oc/devices/t1/user/"), "{foreign}");
+    operator.post("/devices/t1/messages", on("air/#")).await.refused(400, "IOTDA.000006");
+    device.arrive(&world).await;
+    assert_eq!(device.hear().await.0, "/aircondition/data/up");
+}
+
+#[tokio::test]
 async fn the_same_message_sent_again_is_one_message() {
     let (world, operator, mut device) = with_device().await;
     let body = json!({"message_id": "m1", "message": "x", "payload_format": "raw"});
@@ -272,6 +284,31 @@ async fn a_device_asks_for_its_shadow_and_garbage_stops_nobody() {
     let documents = &world.backbone.documents;
     let none = documents.get(&id("alpha"), &DocumentKey::Shadow(id("none"))).await.unwrap();
     assert!(none.is_none(), "a device that does not exist has no shadow");
+}
+
+#[tokio::test]
+async fn a_device_gets_the_time_and_says_what_it_runs() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let shown = operator.get("/devices/t1").await.ok(200);
+    assert!(shown["sw_version"].is_null() && shown["fw_version"].is_null(), "{shown}");
+    let info = json!({"service_id": "$sdk_info", "event_type": "sdk_info_report", "event_time": null,
+        "paras": {"device_sdk_version": "C_v1.1.0", "sw_version": "v1.0", "fw_version": "fw7"}});
+    let asked = json!({"service_id": "$time_sync", "event_type": "time_sync_request", "paras": {"device_send_time": 1_000}});
+    device.say("events/up", json!({"object_device_id": "t1", "services": [info, asked]})).await;
+    let (topic, answer) = device.hear_json().await;
+    assert_eq!(topic, "sys/events/down");
+    let event = &answer["services"][0];
+    assert_eq!((&event["service_id"], &event["event_type"]), (&json!("$time_sync"), &json!("time_sync_response")));
+    assert_eq!(event["paras"]["device_send_time"], 1_000);
+    let [received, sent] = ["server_recv_time", "server_send_time"].map(|name| event["paras"][name].as_i64().unwrap());
+    assert!(0 < received && received <= sent, "{event}");
+    let shown = operator.get("/devices/t1").await.ok(200);
+    assert_eq!(
+        [&shown["device_sdk_version"], &shown["sw_version"], &shown["fw_version"]],
+        [&json!("C_v1.1.0"), &json!("v1.0"), &json!("fw7")]
+    );
+    assert_eq!(shadow(&operator).await, json!([]), "what a device runs is no service of its shadow");
 }
 
 #[tokio::test]

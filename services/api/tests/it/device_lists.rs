@@ -91,7 +91,7 @@ async fn a_scope_limits_every_list() {
     let other = || expected((0..9).filter(|n| n % 3 == 0));
     assert_eq!(ids(&limited.all_pages("/devices", "devices", 2).await), other());
     assert_eq!(ids(&limited.all_pages("/devices?device_name=odd", "devices", 2).await), expected(3..4));
-    limited.get("/devices?app_id=space").await.refused(403, "IOTDA.000021");
+    limited.get("/devices?app_id=space").await.refused(403, "IOTDA.001000");
     let search = async |sql: &str| limited.post("/search/query-devices", json!({"sql": sql})).await.ok(200);
     let found = search("select * from device limit 50").await;
     assert_eq!(ids(found["devices"].as_array().unwrap()), other());

@@ -27,13 +27,13 @@ async fn a_device_is_added_and_read_back() {
         "device_name": "Lkw 卡车", "node_type": "GATEWAY", "description": "blue, new", "product_id": "truck",
         "product_name": "truck", "status": "INACTIVE", "tags": [], "create_time": "20260601T000000Z", "modules": [],
         "auth_info": {"auth_type": "CERTIFICATES", "fingerprint": "ab".repeat(20), "secure_access": true, "timeout": 0},
-        "extension_info": {"depot": {"gate": 7}},
+        "extension_info": {"depot": {"gate": 7}}, "origin": {"registered_by": "operator"},
     });
     assert_eq!(added, expected);
     assert_eq!(operator.get("/devices/truck_n1").await.ok(200), expected);
     let listed = operator.get("/devices").await.ok(200);
     let mut summary = expected;
-    for alone in ["create_time", "modules", "auth_info", "extension_info"] {
+    for alone in ["create_time", "modules", "auth_info", "extension_info", "origin"] {
         summary.as_object_mut().unwrap().remove(alone);
     }
     assert_eq!(listed["devices"], json!([summary]));
@@ -233,10 +233,28 @@ async fn what_a_scope_leaves_out_is_not_there_and_cannot_be_touched() {
         limited.post(&format!("/devices/truck_n1/{action}"), json!({})).await.refused(404, "IOTDA.014000");
     }
     let theirs = json!({"node_id": "n3", "product_id": "truck", "app_id": "space"});
-    limited.post("/devices", theirs).await.refused(403, "IOTDA.000021");
+    limited.post("/devices", theirs).await.refused(403, "IOTDA.001000");
+    limited.post("/devices", json!({"node_id": "n3", "product_id": "truck"})).await.ok(201);
     let viewer = world.viewer().await;
     viewer.get("/devices/truck_n1").await.ok(200);
     viewer.delete("/devices/truck_n1").await.refused(403, "IOTDA.000021");
+}
+
+#[tokio::test]
+async fn a_device_says_by_which_ca_and_template_it_came() {
+    let (world, authority) = World::with_ca().await;
+    let operator = world.operator().await;
+    world.connect("alpha", &authority.device("one"), None).await;
+    let origin = async |device: &str| operator.get(&format!("/devices/{device}")).await.ok(200)["origin"].clone();
+    let by_itself = json!({
+        "registered_by": "self_registration", "certificate_id": "ca", "template_id": "template", "template_version": 1,
+    });
+    assert_eq!(origin("truck_one").await, by_itself);
+    let entered = json!({"node_id": "two", "product_id": "truck", "auth_info": {"auth_type": "CERTIFICATES"}});
+    let entered = operator.post("/devices", entered).await.ok(201);
+    assert_eq!(entered["origin"], json!({"registered_by": "operator"}), "no certificate has been proven");
+    world.connect("alpha", &authority.device("two"), None).await;
+    assert_eq!(origin("truck_two").await, json!({"registered_by": "operator", "certificate_id": "ca"}));
 }
 
 #[tokio::test]

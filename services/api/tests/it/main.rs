@@ -4,6 +4,7 @@
 
 mod attempts;
 mod authentication;
+mod before_proof;
 mod certificates;
 mod client;
 mod declared;

@@ -67,8 +67,8 @@ async fn a_product_is_meant_by_its_space_else_by_the_default_one_else_by_age() {
 
     let of_second = world.operator_of(&["second"]).await;
     assert_eq!(of_second.get("/products/shared").await.ok(200)["app_id"], "second");
-    of_second.get("/products/shared?app_id=third").await.refused(403, "IOTDA.000021");
-    of_second.post("/products", named("third", "more")).await.refused(403, "IOTDA.000021");
+    of_second.get("/products/shared?app_id=third").await.refused(403, "IOTDA.001000");
+    of_second.post("/products", named("third", "more")).await.refused(403, "IOTDA.001000");
     assert_eq!(of_second.all_pages("/products", "products", 1).await.len(), 1);
     assert_eq!(operator.all_pages("/products", "products", 1).await.len(), 4, "three of one id, and the truck");
 }

@@ -119,21 +119,6 @@ async fn disabled_keys_and_operators_are_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn a_locked_key_is_refused_everywhere_even_with_the_right_secret() {
-    let world = World::with_alpha().await;
-    let admin = world.admin().await;
-    let guessing = Client { secret: "guessed".into(), ..admin.clone() };
-    for _ in 0..5 {
-        guessing.get("/apps").await.refused(401, "IOTDA.000002");
-    }
-    for operation in guarded() {
-        let answer = operation.asked_by(&admin).await;
-        assert_eq!(answer.headers["retry-after"], "300");
-        answer.refused(403, "IOTDA.014915");
-    }
-}
-
-#[tokio::test]
 async fn an_operator_of_another_instance_is_refused_everywhere_here() {
     let world = World::with_alpha().await;
     world.create_instance("beta").await;
@@ -149,6 +134,82 @@ async fn an_operator_of_another_instance_is_refused_everywhere_here() {
             assert_eq!(ids, ["beta"]);
             continue;
         }
-        operation.asked_by(&admin).await.refused(403, "IOTDA.000021");
+        let answer = operation.asked_by(&admin).await;
+        match answer.status {
+            404 => answer.refused(404, "IOTDA.014907"),
+            _ => answer.refused(403, "IOTDA.000021"),
+        };
+    }
+}
+
+/// What an operator who is limited to one resource space gets for an id of another one, and for an id that nothing has: the
+/// same, whatever it is an id of.
+#[tokio::test]
+async fn an_id_of_another_resource_space_is_answered_as_one_that_nothing_has() {
+    let (world, authority) = World::with_ca().await;
+    world.create_space("alpha", "other").await;
+    world.create_product("alpha", "other", "boat").await;
+    world.connect("alpha", &authority.device("one"), None).await;
+    let limited = world.operator_of(&["other"]).await;
+    let v1 = "/rollcall/v1/instances/alpha";
+    let certificate = world.operator().await.get("/device-certificates").await.ok(200);
+    let certificate = certificate["device_certificates"][0]["certificate_id"].as_str().unwrap().to_owned();
+    let absent_certificate = format!("{}{}", if certificate.starts_with('0') { "1" } else { "0" }, &certificate[1..]);
+    let ids = [
+        ("{space}", "space", "nowhere"),
+        ("{product}", "truck", "nothing"),
+        ("{device}", "truck_one", "nobody"),
+        ("{ca}", "ca", "none"),
+        ("{template}", "template", "none"),
+        ("{policy}", "default-space", "none"),
+        ("{certificate}", certificate.as_str(), absent_certificate.as_str()),
+    ];
+    let body = crate::templates::body("boat");
+    let requests = [
+        (Method::GET, "/apps/{space}".to_owned(), json!({})),
+        (Method::PUT, "/apps/{space}".to_owned(), json!({"app_name": "mine"})),
+        (Method::GET, "/devices?app_id={space}".to_owned(), json!({})),
+        (Method::GET, "/products?app_id={space}".to_owned(), json!({})),
+        (Method::GET, "/certificates?app_id={space}".to_owned(), json!({})),
+        (Method::GET, "/device-policies?app_id={space}".to_owned(), json!({})),
+        (Method::PUT, format!("{v1}/apps/{{space}}"), json!({"app_name": "mine"})),
+        (Method::GET, "/products/{product}".to_owned(), json!({})),
+        (Method::DELETE, "/products/{product}".to_owned(), json!({})),
+        (Method::POST, "/devices".to_owned(), json!({"node_id": "n", "product_id": "{product}"})),
+        (Method::GET, "/devices/{device}".to_owned(), json!({})),
+        (Method::GET, "/devices/{device}/shadow".to_owned(), json!({})),
+        (Method::POST, "/devices/{device}/messages".to_owned(), json!({"message": "x"})),
+        (Method::GET, format!("{v1}/devices/{{device}}/history"), json!({})),
+        (Method::GET, "/certificates/{ca}".to_owned(), json!({})),
+        (Method::PUT, "/certificates/{ca}".to_owned(), json!({"provision_enable": false})),
+        (Method::POST, "/certificates/{ca}/action?action_id=issue-code".to_owned(), json!({})),
+        (Method::GET, "/provisioning-templates/{template}".to_owned(), json!({})),
+        (Method::POST, format!("{v1}/templates/{{template}}/what-if"), json!({"template_body": body})),
+        (Method::GET, "/device-policies/{policy}".to_owned(), json!({})),
+        (Method::POST, "/device-policies/{policy}/bind".to_owned(), json!({"target_type": "app", "target_ids": ["other"]})),
+        (Method::GET, "/device-certificates/{certificate}".to_owned(), json!({})),
+        (Method::PUT, "/device-certificates/{certificate}".to_owned(), json!({"status": "INACTIVE"})),
+    ];
+    let product = json!({
+        "app_id": "{space}", "name": "x", "device_type": "x", "protocol_type": "MQTT", "data_format": "json",
+        "service_capabilities": [],
+    });
+    for (method, path, body) in requests.into_iter().chain([(Method::POST, "/products".to_owned(), product)]) {
+        let (mut answers, mut any) = (Vec::new(), false);
+        for foreign in [true, false] {
+            let (mut path, mut text) = (path.clone(), body.to_string());
+            for (name, theirs, none) in ids {
+                any |= path.contains(name) || text.contains(name);
+                let id = if foreign { theirs } else { none };
+                (path, text) = (path.replace(name, id), text.replace(name, id));
+            }
+            let body: Value = serde_json::from_str(&text).unwrap();
+            let body = (method != Method::GET && method != Method::DELETE).then_some(body);
+            answers.push(limited.send(method.clone(), &path, body, &[]).await);
+        }
+        assert!(any, "{path} names nothing");
+        let [theirs, none] = answers.try_into().ok().unwrap();
+        assert!(theirs.status >= 400, "{method} {path}: {}", theirs.status);
+        assert_eq!((theirs.status, &theirs.body["error_code"]), (none.status, &none.body["error_code"]), "{method} {path}");
     }
 }

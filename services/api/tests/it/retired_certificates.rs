@@ -90,3 +90,46 @@ async fn many_retired_certificates_are_listed_in_pages() {
     operator.post(&typed, json!({})).await.ok(204);
     assert_eq!(operator.get(&format!("{RETIRED}?device_id=truck_n3")).await.ok(200)["retired_certificates"], json!([]));
 }
+
+#[tokio::test]
+async fn f42_a_page_of_one_resource_space_says_nothing_of_what_was_taken_away_in_another() {
+    let (world, authority) = World::with_ca().await;
+    let operator = world.operator().await;
+    world.connect("alpha", &authority.device("one"), None).await;
+    operator.delete("/devices/truck_one").await.ok(204);
+    world.create_space("alpha", "other").await;
+    world.create_product("alpha", "other", "pump").await;
+    for n in 0..6 {
+        let (space, product) = if n % 2 == 0 { ("other", "pump") } else { ("space", "truck") };
+        let auth_info = json!({"auth_type": "CERTIFICATES", "fingerprint": format!("{n:02}").repeat(20)});
+        let id = format!("n{n}");
+        let wanted = json!({"device_id": id, "node_id": id, "product_id": product, "app_id": space, "auth_info": auth_info});
+        operator.post("/devices", wanted).await.ok(201);
+        operator.delete(&format!("/devices/{id}")).await.ok(204);
+    }
+    let of_other = world.operator_of(&["other"]).await;
+    let all = of_other.get(&format!("{RETIRED}?limit=3")).await.ok(200);
+    let devices = |page: &serde_json::Value| -> Vec<String> {
+        let listed = page["retired_certificates"].as_array().unwrap();
+        listed.iter().map(|listed| listed["device_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (devices(&all), all.get("marker")),
+        (["n0", "n2", "n4"].map(str::to_owned).to_vec(), None),
+        "the page is the last"
+    );
+    let (mut found, mut path) = (Vec::new(), format!("{RETIRED}?limit=1"));
+    loop {
+        let page = of_other.get(&path).await.ok(200);
+        found.extend(devices(&page));
+        let Some(marker) = page["marker"].as_str() else { break };
+        let shown = page["retired_certificates"][0]["fingerprint"].as_str().unwrap();
+        assert_eq!(marker, format!("{shown}-other"), "a marker names what the page shows");
+        path = format!("{RETIRED}?limit=1&marker={marker}");
+    }
+    assert_eq!(found, ["n0", "n2", "n4"]);
+    let both = world.operator_of(&["other", "space"]).await;
+    let listed = devices(&both.get(&format!("{RETIRED}?limit=50")).await.ok(200));
+    assert_eq!(listed, ["truck_one", "n0", "n1", "n2", "n3", "n4", "n5"], "a proven one is listed once");
+    assert_eq!(devices(&operator.get(&format!("{RETIRED}?limit=50")).await.ok(200)), listed);
+}

@@ -118,14 +118,14 @@ impl Simulated {
         self.backbone.messages.publish(&self.instance, message).await.unwrap();
     }
 
-    /// The next message to this device: what of its topic comes after its own prefix, and the message.
+    /// The next message to this device: what of its topic comes after its own prefix, if it has that, and the message.
     pub(crate) async fn hear(&mut self) -> (String, DeviceMessage) {
         within(async {
             loop {
                 let message = self.downlinks.recv().await.unwrap().unwrap().message;
                 if message.device == self.device() {
                     let prefix = format!("$oc/devices/{}/", self.name);
-                    return (message.topic.strip_prefix(&prefix).unwrap().to_owned(), message);
+                    return (message.topic.strip_prefix(&prefix).unwrap_or(&message.topic).to_owned(), message);
                 }
             }
         })

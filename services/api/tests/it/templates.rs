@@ -86,3 +86,67 @@ async fn templates_are_read_by_all_and_changed_by_who_may_use_the_whole_instance
     let text = operator.delete(path).await.refused(409, "IOTDA.014923");
     assert!(text.contains("CA certificate ca"), "{text}");
 }
+
+#[tokio::test]
+async fn who_is_limited_to_a_resource_space_sees_the_templates_that_concern_it() {
+    let (world, _) = World::with_ca().await;
+    world.create_space("alpha", "second").await;
+    for product in ["truck", "boat"] {
+        world.create_product("alpha", "second", product).await;
+    }
+    world.create_product("alpha", "space", "lamp").await;
+    let operator = world.operator().await;
+    let cn = "iotda::certificate::common_name";
+    let bare = |product: Value| json!({"parameters": {cn: {"type": "String"}}, "resources": {"device": {"node_id": {"ref": cn}, "product_id": product}}});
+    let mut ids = std::collections::BTreeMap::new();
+    for (name, body) in [
+        ("any-product", bare(json!({"ref": cn}))),
+        ("second-only", bare(json!("boat"))),
+        ("space-only", bare(json!("lamp"))),
+        ("either", bare(json!("truck"))),
+    ] {
+        let made = operator.post("/provisioning-templates", json!({"template_name": name, "template_body": body})).await;
+        ids.insert(name, made.ok(201)["template_id"].as_str().unwrap().to_owned());
+    }
+    let names = async |spaces: &[&str]| {
+        let listed = world.operator_of(spaces).await.all_pages("/provisioning-templates", "templates", 3).await;
+        let mut names: Vec<String> =
+            listed.iter().map(|template| template["template_name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    // `template` names a truck too, and is bound in `space`.
+    assert_eq!(names(&["second"]).await, ["any-product", "either", "second-only"]);
+    assert_eq!(names(&["space"]).await, ["any-product", "either", "space-only", "template"]);
+    let of_second = world.operator_of(&["second"]).await;
+    for hidden in ["template", ids["space-only"].as_str()] {
+        of_second.get(&format!("/provisioning-templates/{hidden}")).await.refused(404, "IOTDA.014903");
+    }
+    // What is seen can be bound, and what is not cannot.
+    let authority = crate::pki::Authority::root("Second CA");
+    let given = json!({"content": crate::pki::pem(&authority.der), "app_id": "second"});
+    let ca = of_second.post("/certificates", given).await.ok(201)["certificate_id"].as_str().unwrap().to_owned();
+    let bind = async |template: &str| of_second.put(&format!("/certificates/{ca}"), json!({"template_id": template})).await;
+    bind("template").await.refused(404, "IOTDA.014903");
+    bind(&ids["either"]).await.ok(200);
+    assert_eq!(names(&["space"]).await, ["any-product", "space-only", "template"], "it is the others' by now");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_named_by_a_template_and_what_one_names_is_not_deleted() {
+    let (world, _) = World::with_ca().await;
+    let operator = world.operator().await;
+    let given = |body: Value| json!({"template_name": "t", "template_body": body});
+    let text = operator.post("/provisioning-templates", given(body("lamp"))).await.refused(404, "IOTDA.014900");
+    assert!(text.contains("product lamp does not exist"), "{text}");
+    let mut no_policy = body("truck");
+    no_policy["resources"]["policy"]["policy_ids"] = json!(["none"]);
+    let text = operator.post("/provisioning-templates", given(no_policy.clone())).await.refused(404, "IOTDA.014900");
+    assert!(text.contains("policy none does not exist"), "{text}");
+    let change = json!({"template_body": no_policy});
+    operator.put("/provisioning-templates/template", change).await.refused(404, "IOTDA.014900");
+    let text = operator.delete("/products/truck").await.refused(409, "IOTDA.014923");
+    assert!(text.contains("template template"), "{text}");
+    operator.put("/certificates/ca", json!({"template_id": null, "provision_enable": false})).await.ok(200);
+    operator.delete("/products/truck").await.ok(204);
+}

@@ -131,7 +131,7 @@ async fn an_operator_of_a_space_sees_what_was_sent_in_it() {
         theirs.get(&path).await.refused(404, "IOTDA.014000");
     }
     for path in [format!("{OF_INSTANCE}?app_id=space"), format!("{OF_INSTANCE}/stream?app_id=space")] {
-        theirs.get(&path).await.refused(403, "IOTDA.000021");
+        theirs.get(&path).await.refused(403, "IOTDA.001000");
     }
     let mut stream = opened(&ours, OF_INSTANCE, None).await;
     publish(&world, uplink("other", "o1", "hidden")).await;

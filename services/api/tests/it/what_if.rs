@@ -111,9 +111,20 @@ async fn who_may_not_see_every_device_is_told_that_there_are_more() {
     let (world, _) = furnished().await;
     world.create_space("alpha", "second").await;
     let of_second = world.operator_of(&["second"]).await;
-    let answer = of_second.post(PATH, json!({"template_body": by(SERIAL_NUMBER, "truck")})).await.ok(200);
-    assert_eq!((&answer["complete"], &answer["limited_by"]), (&json!(false), &json!("scope")));
-    assert_eq!(counts(&answer), []);
+    let asked = async |product: &str| {
+        let answer = of_second.post(PATH, json!({"template_body": by(SERIAL_NUMBER, product)})).await;
+        (answer.status, answer.body)
+    };
+    assert_eq!(asked("truck").await.0, 404, "the template is bound elsewhere");
+    world.create_product("alpha", "second", "truck").await;
+    world.create_product("alpha", "space", "boat").await;
+    world.trust("alpha", &Authority::root("Another CA"), "second-ca", "second", "template").await;
+    let (status, answer) = asked("truck").await;
+    assert_eq!((status, &answer["complete"], &answer["limited_by"]), (200, &json!(false), &json!("scope")));
+    assert_eq!((counts(&answer), answer.get("rejection")), (vec![], None));
+    // Not told whether a product is in another resource space.
+    assert_eq!(asked("boat").await.1["rejection"], asked("nothing").await.1["rejection"]);
+    assert_eq!(asked("boat").await.1["rejection"]["code"], "not_found");
 }
 
 #[tokio::test]

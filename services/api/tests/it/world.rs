@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     future::Future,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -396,6 +396,7 @@ impl World {
         self.fleet_command(command).await;
         Client {
             address: self.address,
+            source: Ipv4Addr::LOCALHOST,
             clock: self.clock.clone(),
             project: PROJECT.into(),
             secret: self.master_key.access_secret(key.as_str()).expose_secret().to_owned(),
@@ -426,6 +427,7 @@ impl World {
     pub(crate) fn nobody(&self) -> Client {
         Client {
             address: self.address,
+            source: Ipv4Addr::LOCALHOST,
             clock: self.clock.clone(),
             project: PROJECT.into(),
             access_key: String::new(),

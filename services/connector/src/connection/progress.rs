@@ -87,7 +87,7 @@ impl<S: ClientStream> Connection<S> {
             Mail::Withdraw(filters) => {
                 self.protocol.withdraw(&filters);
                 if let Some(kept) = guard.session.persistence.get() {
-                    kept.note_subscriptions(self.protocol.subscriptions());
+                    kept.note_subscriptions(self.protocol.subscriptions(), self.instance.routed.up_to());
                 }
             }
             Mail::Message(stored) => {

@@ -2,7 +2,7 @@
 //! device, and between devices of one resource space.
 //!
 //! Every connector follows the same stream, so a message reaches each subscriber exactly once, wherever it is connected.
-//! Invariant: a device gets no message of another device's topics, of another resource space, or from before its session.
+//! Invariant: a device gets no message on another device's own topics, of another resource space, or from before its session.
 
 use std::sync::Arc;
 
@@ -14,7 +14,11 @@ use rollcall_log::{
     resume::Resume,
 };
 
-use crate::{instance::Instance, metrics::metrics, sessions::session::Session};
+use crate::{
+    instance::Instance,
+    metrics::metrics,
+    sessions::{persistent::routed::Continuity, session::Session},
+};
 
 /// How far the clocks of this connector and of the message stream may be apart, milliseconds: a message that is older
 /// than a session by more was not meant for it.
@@ -57,7 +61,9 @@ async fn follow(
         }
         (Err(error), _) => return Err(error),
     };
-    instance.routed.start(after.unwrap_or(MessageCursor::START));
+    if instance.routed.start(after.unwrap_or(MessageCursor::START)) == Continuity::Lost {
+        begin_anew(instance);
+    }
     instance.routing.send_replace(true);
     resume.follows();
     let ended = async {
@@ -65,6 +71,9 @@ async fn follow(
             let message = message?;
             let position = message.position;
             after.get_or_insert_default().advance(position);
+            if instance.routed.continues_with(position) == Continuity::Lost {
+                begin_anew(instance);
+            }
             instance.routed.route(position, || route(instance, Arc::new(message), misaddressed));
         }
         Ok(())
@@ -74,11 +83,17 @@ async fn follow(
     ended
 }
 
+/// Positions that sessions have of the stream as it was say nothing of the one that is there now.
+fn begin_anew(instance: &Instance) {
+    tracing::warn!(instance = %instance.id, "the message stream is another: what it held before cannot be delivered any more");
+    instance.sessions.all().iter().for_each(|session| session.persistence.begin_anew());
+}
+
 fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats) {
     let message = &stored.message;
     match message.lane {
         Lane::Downlink => match instance.sessions.of(&message.device) {
-            Some(session) if is_own(&session, &stored) => put(&session, &stored),
+            Some(session) if may_have(&session, &stored) => put(&session, &stored),
             Some(_) => {
                 if let Some(left_out) = misaddressed.failed("a topic that is not the device's own") {
                     tracing::warn!(
@@ -92,7 +107,7 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
         Lane::Peer => {
             for session in instance.sessions.subscribers(&message.space, &message.topic) {
                 // One that was away is given what it missed before.
-                if session.persistence.takes(stored.position) {
+                if session.persistence.takes(&stored) {
                     put(&session, &stored);
                 }
             }
@@ -101,8 +116,9 @@ fn route(instance: &Instance, stored: Arc<StoredMessage>, misaddressed: &Repeats
     }
 }
 
-fn is_own(session: &Session, stored: &StoredMessage) -> bool {
-    session.device.space == stored.message.space && matches!(session.scope(&stored.message.topic), TopicScope::OwnSystem(_))
+/// Of a custom topic it is seen at delivery whether the device has subscribed to it and may.
+fn may_have(session: &Session, stored: &StoredMessage) -> bool {
+    session.device.space == stored.message.space && session.scope(&stored.message.topic) != TopicScope::Reserved
 }
 
 fn put(session: &Arc<Session>, stored: &Arc<StoredMessage>) {

@@ -190,7 +190,7 @@ impl Waiting {
 }
 
 /// The bytes that a message counts for: its fixed part is bounded by the number of messages.
-fn size(message: &StoredMessage) -> usize {
+pub(super) fn size(message: &StoredMessage) -> usize {
     message.message.payload.len() + message.message.topic.len()
 }
 

@@ -115,10 +115,8 @@ impl Pending {
             return table.all();
         }
         let mut sessions: Vec<_> = self.devices.iter().filter_map(|device| table.of(device)).collect();
-        // Looks through all of them, once for the burst: certificates are named only by what operators enter.
-        if !self.certificates.is_empty() {
-            sessions.extend(table.connected_with(&self.certificates));
-        }
+        let others = table.connected_with(&self.certificates).into_iter();
+        sessions.extend(others.filter(|session| !self.devices.contains(&session.device.device)));
         sessions
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct SessionTable {
 #[derive(Default)]
 struct Table {
     devices: HashMap<DeviceId, Arc<Session>>,
+    /// By SHA-256 over the DER of the certificate: asked at every registration, so not by a look through all.
+    certificates: HashMap<[u8; 32], Vec<Arc<Session>>>,
     filters: HashMap<SpaceId, SubscriptionTree<Arc<Session>>>,
 }
 
@@ -56,7 +58,7 @@ impl SessionTable {
     pub(crate) fn open(&self, opening: Opening<'_>) -> Arc<Session> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let session = Arc::new(Session::new(number, opening, self.bounds));
-        let before = self.table().devices.insert(session.device.device.clone(), session.clone());
+        let before = self.table().insert(&session);
         match before {
             Some(before) => before.mailbox.close(Refusal::TakenOver),
             None => {
@@ -76,6 +78,7 @@ impl SessionTable {
         let current = table.devices.get(&session.device.device).is_some_and(|current| current.number == session.number);
         if current {
             table.devices.remove(&session.device.device);
+            table.forget_certificate(session);
             self.count.fetch_sub(1, Ordering::Relaxed);
             metrics().sessions(-1);
         }
@@ -93,7 +96,7 @@ impl SessionTable {
     /// The sessions that were opened with one of these certificates (SHA-256 over the DER).
     pub(crate) fn connected_with(&self, certificates: &HashSet<[u8; 32]>) -> Vec<Arc<Session>> {
         let table = self.table();
-        table.devices.values().filter(|session| certificates.contains(&session.facts.sha256)).cloned().collect()
+        certificates.iter().filter_map(|certificate| table.certificates.get(certificate)).flatten().cloned().collect()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -151,6 +154,22 @@ impl SessionTable {
 }
 
 impl Table {
+    /// The device's session before this one is answered.
+    fn insert(&mut self, session: &Arc<Session>) -> Option<Arc<Session>> {
+        let before = self.devices.insert(session.device.device.clone(), session.clone());
+        before.iter().for_each(|before| self.forget_certificate(before));
+        self.certificates.entry(session.facts.sha256).or_default().push(session.clone());
+        before
+    }
+
+    fn forget_certificate(&mut self, session: &Arc<Session>) {
+        let Some(sessions) = self.certificates.get_mut(&session.facts.sha256) else { return };
+        sessions.retain(|other| other.number != session.number);
+        if sessions.is_empty() {
+            self.certificates.remove(&session.facts.sha256);
+        }
+    }
+
     fn unsubscribe(&mut self, session: &Arc<Session>, filter: &str) {
         let Some(filters) = self.filters.get_mut(&session.device.space) else { return };
         filters.remove(filter, session.number);

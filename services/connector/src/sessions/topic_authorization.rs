@@ -78,7 +78,8 @@ pub(crate) fn authorize_delivery<'a>(
     stored: &'a mut StoredMessage,
 ) -> Option<Delivery<'a>> {
     let message = &stored.message;
-    let custom = message.lane == Lane::Peer;
+    // Between devices there are no others; from the platform there are both.
+    let custom = session.scope(&message.topic) == TopicScope::Custom;
     if custom && session.forbids_delivery(&message.topic, &instance.view.configuration(), &instance.view) {
         metrics().denied("deliver");
         return None;
@@ -94,7 +95,7 @@ pub(crate) fn authorize_delivery<'a>(
         payload: &message.payload,
         qos: message.qos,
         properties: &message.properties,
-        implicit: message.lane == Lane::Downlink,
+        implicit: message.lane == Lane::Downlink && !custom,
         own: message.lane == Lane::Peer && message.device == session.device.device,
         position: stored.position,
     })

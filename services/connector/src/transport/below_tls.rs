@@ -45,9 +45,8 @@ pub struct Client {
 /// Accepts clients until the connector is stopping or their sender is gone. `connections` tracks the tasks.
 pub(crate) async fn accept(mut clients: mpsc::Receiver<Client>, context: Arc<ConnectorContext>, connections: &TaskTracker) {
     while let Some(Some(client)) = context.stopping.run_until_cancelled(clients.recv()).await {
-        let source = client.source;
         if let Some(handshake) = present(&context, client) {
-            connections.spawn(serve_established(context.clone(), handshake, source));
+            connections.spawn(serve_established(context.clone(), handshake));
         }
     }
 }
@@ -59,7 +58,7 @@ fn present(context: &ConnectorContext, client: Client) -> Option<Handshake<Prese
     let chain: Vec<_> = client.chain.iter().map(|der| CertificateDer::from(&**der)).collect();
     let verified = verify_chain(&instance, &trust.chain_verifier, &chain);
     let stream = Presented { stream: client.stream, chain: client.chain };
-    Some(Handshake { instance, stream, verified })
+    Some(Handshake { instance, stream, verified, source: client.source, place: None })
 }
 
 struct Presented {

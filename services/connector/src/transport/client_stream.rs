@@ -2,13 +2,9 @@
 //!
 //! Does not verify the chain; that is done by then.
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::server::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{admission::registration::certificate_connect::Chain, context::ConnectorContext, transport::handshake::linger};
+use crate::{admission::registration::certificate_connect::Chain, context::ConnectorContext};
 
 /// The stream of one client.
 pub(crate) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {
@@ -17,15 +13,4 @@ pub(crate) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {
 
     /// Leaves the client time to read what it was sent last.
     fn linger(self, context: &ConnectorContext) -> impl Future<Output = ()> + Send;
-}
-
-impl ClientStream for TlsStream<TcpStream> {
-    fn chain(&self) -> Chain {
-        let chain = self.get_ref().1.peer_certificates().unwrap_or_default();
-        chain.iter().map(|der| der.as_ref().into()).collect()
-    }
-
-    async fn linger(self, context: &ConnectorContext) {
-        linger(context, self.into_inner().0).await;
-    }
 }

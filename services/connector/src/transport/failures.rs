@@ -3,49 +3,69 @@
 //! Invariant: labels are words of this file and of the domain, never anything that a client has sent; nothing is waited
 //! for, and the client has its alert by then.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc};
 
 use rollcall_domain::{certificate::path::PathError, text};
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use tokio::time::Instant;
 
 use crate::{
-    admission::attempts::RefusedHandshake, context::ConnectorContext, instance::Instance, metrics::metrics,
-    transport::refused_chain::RefusedChain,
+    admission::attempts::RefusedHandshake,
+    context::ConnectorContext,
+    instance::Instance,
+    metrics::{HandshakeEnd, metrics},
+    transport::{proxy_protocol::HeaderFault, refused_chain::RefusedChain},
 };
 
 /// Characters of an SNI that are shown.
 const SNI_CHARS_MAX: usize = 253;
 
-/// A handshake that failed.
-pub(crate) struct FailedHandshake<'a> {
+/// What is known of a client whose handshake is under way.
+pub(crate) struct Attempted {
     pub(crate) source: IpAddr,
-    /// What the client asked for, if it came so far.
-    pub(crate) sni: Option<&'a str>,
-    /// What that led to.
-    pub(crate) instance: Option<&'a Arc<Instance>>,
-    pub(crate) cause: Cause<'a>,
+    /// What its ClientHello asked for, lower case.
+    pub(crate) server_name: Option<String>,
+    /// Whose access domain that is.
+    pub(crate) instance: Option<Arc<Instance>>,
 }
 
-/// Why it failed, as far as is known where it did.
-pub(crate) enum Cause<'a> {
-    /// The verifier refused the chain.
-    Chain(Box<RefusedChain>),
-    /// TLS ended it.
-    Tls(&'a Error),
-    /// No SNI, or an IP literal in its place.
+/// Why a handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The peer should have said where the connection comes from.
+    #[error("{0}")]
+    Proxy(#[source] HeaderFault),
+    #[error("the client went away: {0}")]
+    Gone(#[source] io::Error),
+    #[error("no ClientHello: {0}")]
+    NotTls(#[source] Error),
+    #[error("the client names no instance in SNI")]
     NameAbsent,
-    /// An SNI that is no instance's access domain.
+    #[error("the server name is no access domain")]
     NameUnknown,
-    /// The instance has no server certificate that can be used.
+    #[error("the instance has no server certificate that can be used")]
     NoServerCertificate,
-    /// Not within its deadline.
+    /// rustls, or the client's alert, says why.
+    #[error("{0}")]
+    Tls(#[source] Error),
+    #[error("it was not complete in time")]
     TimedOut,
-    /// The client went away.
-    Gone,
 }
 
-/// What is counted and said of a cause.
+impl Fault {
+    const fn end(&self) -> HandshakeEnd {
+        match self {
+            Self::Proxy(_) => HandshakeEnd::ProxyHeader,
+            Self::NameAbsent => HandshakeEnd::NameAbsent,
+            Self::NameUnknown => HandshakeEnd::NameUnknown,
+            Self::NoServerCertificate => HandshakeEnd::NoServerCertificate,
+            Self::TimedOut => HandshakeEnd::TimedOut,
+            Self::Gone(_) | Self::NotTls(_) | Self::Tls(_) => HandshakeEnd::Failed,
+        }
+    }
+}
+
+/// What is counted and said of a fault.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     kind: &'static str,
@@ -54,39 +74,53 @@ struct Said {
     reason: String,
 }
 
-/// Reports a failed handshake.
-pub(crate) fn report(context: &ConnectorContext, failed: FailedHandshake<'_>) {
-    let Said { kind, alert, reason } = failed.cause.said();
+/// Reports a handshake that failed; `refused` if it was for the client's chain.
+pub(crate) fn report(context: &ConnectorContext, client: &Attempted, fault: &Fault, refused: Option<Box<RefusedChain>>) {
+    metrics().handshake(fault.end());
+    let Said { kind, alert, reason } = said(fault, refused.as_deref());
     metrics().handshake_failed(kind, alert);
-    let (source, sni) = (failed.source, text::shown(failed.sni.unwrap_or_default(), SNI_CHARS_MAX));
-    let level_is_low = matches!(failed.cause, Cause::Gone);
-    if let (Cause::Chain(refused), Some(instance)) = (failed.cause, failed.instance) {
+    let (source, instance) = (client.source, client.instance.as_ref());
+    if let Some((refused, instance)) = refused.zip(instance) {
         instance.attempts.record_handshake(RefusedHandshake { refused: *refused, source });
     }
-    if level_is_low {
-        tracing::debug!(%source, sni, kind, "a client left during its TLS handshake");
-    } else if let Some(left_out) = context.failure_lines.due(source, kind, Instant::now()) {
-        tracing::info!(%source, sni, kind, alert, %reason, left_out, "TLS handshake refused");
+    let server_name = client.server_name.as_deref().map(|name| text::shown(name, SNI_CHARS_MAX));
+    let instance = instance.map(|instance| instance.id.as_str());
+    match fault {
+        // Health checks and scans come and go.
+        Fault::Gone(_) => tracing::debug!(%source, server_name, instance, "handshake failed: {reason}"),
+        // Whoever set up the load balancer has to know: none of its clients gets in.
+        Fault::Proxy(_) => {
+            if let Some(left_out) = context.handshake_repeats.failed(&reason) {
+                tracing::warn!(%source, left_out, "a connection of a listed load balancer was closed: {reason}");
+            }
+        }
+        Fault::NotTls(_)
+        | Fault::NameAbsent
+        | Fault::NameUnknown
+        | Fault::NoServerCertificate
+        | Fault::Tls(_)
+        | Fault::TimedOut => {
+            if let Some(left_out) = context.failure_lines.due(source, kind, Instant::now()) {
+                tracing::info!(%source, server_name, instance, kind, alert, left_out, "handshake failed: {reason}");
+            }
+        }
     }
 }
 
-impl Cause<'_> {
-    fn said(&self) -> Said {
-        let said = |kind, alert, reason: &str| Said { kind, alert, reason: reason.to_owned() };
-        match self {
-            Self::Chain(refused) => {
-                let error = &refused.unproven.error;
-                Said { kind: error.kind(), alert: alert_of(error), reason: error.to_string() }
-            }
-            Self::Tls(error) => of_tls(error),
-            Self::NameAbsent => said("name_absent", "unrecognized_name", "the client names no instance in SNI"),
-            Self::NameUnknown => said("name_unknown", "unrecognized_name", "no instance here has this access domain"),
-            Self::NoServerCertificate => {
-                said("no_server_certificate", "internal_error", "the instance has no server certificate that can be used")
-            }
-            Self::TimedOut => said("timed_out", "none", "the handshake was not complete within its deadline"),
-            Self::Gone => said("gone", "none", "the client went away"),
+fn said(fault: &Fault, refused: Option<&RefusedChain>) -> Said {
+    let said = |kind, alert| Said { kind, alert, reason: fault.to_string() };
+    match (fault, refused) {
+        (Fault::Tls(_), Some(refused)) => {
+            let error = &refused.unproven.error;
+            Said { kind: error.kind(), alert: alert_of(error), reason: error.to_string() }
         }
+        (Fault::Tls(error) | Fault::NotTls(error), _) => of_tls(error),
+        (Fault::Proxy(_), _) => said("proxy_header", "none"),
+        (Fault::NameAbsent, _) => said("name_absent", "unrecognized_name"),
+        (Fault::NameUnknown, _) => said("name_unknown", "unrecognized_name"),
+        (Fault::NoServerCertificate, _) => said("no_server_certificate", "internal_error"),
+        (Fault::TimedOut, _) => said("timed_out", "none"),
+        (Fault::Gone(_), _) => said("gone", "none"),
     }
 }
 

@@ -1,18 +1,21 @@
 //! One TLS handshake, from ClientHello to a connection whose client chain has been verified or refused.
 //!
-//! Does not decide who the device is. Invariant: a client that fails can read the alert that says why: after an alert the
-//! connection is half-closed and drained, because a reset would overtake it.
+//! Does not decide who the device is. Invariants: no permit is held while bytes are waited for; and a client that fails can
+//! read the alert that says why: after an alert the connection is half-closed and drained, because a reset would overtake it.
 
 use std::{io, net::IpAddr, sync::Arc};
 
 use rollcall_domain::refusal::Refusal;
-use rustls::{HandshakeKind, pki_types::CertificateDer};
+use rustls::{
+    ServerConfig, ServerConnection,
+    pki_types::CertificateDer,
+    server::{Accepted, AcceptedAlert},
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::server::TlsStream;
 
 use crate::{
     admission::view_ready::view_ready,
@@ -21,14 +24,14 @@ use crate::{
     metrics::{HandshakeEnd, metrics},
     transport::{
         chain_verifier::{ChainVerifier, VerifiedChain},
-        failures::{self, Cause, FailedHandshake},
-        refused_chain::{self, RefusedChain},
+        failures::{self, Attempted, Fault},
+        proxy_protocol::{self, HeaderFault},
+        refused_chain,
         sni::{self, Hello, Unreadable},
+        tls_stream::{TlsStream, linger},
+        unproven::Place,
     },
 };
-
-/// Bytes drained from a client after the last packet to it.
-const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection after its handshake.
 pub(crate) struct Handshake<S> {
@@ -37,97 +40,147 @@ pub(crate) struct Handshake<S> {
     pub(crate) stream: S,
     /// The verified chain, or why CONNECT will be refused whatever it says.
     pub(crate) verified: Result<Arc<VerifiedChain>, Refusal>,
+    pub(crate) source: IpAddr,
+    /// Its place among the unproven; `None` where these are not bounded.
+    pub(crate) place: Option<Place>,
 }
 
-/// Does the handshake within the deadline; `None`: it failed, and has been answered and counted.
+/// Does the handshake within the deadline; `None`: it failed, and has been answered and reported.
 pub(crate) async fn handshake(
     context: &ConnectorContext,
     socket: TcpStream,
     source: IpAddr,
-) -> Option<Handshake<TlsStream<TcpStream>>> {
+    mut place: Place,
+) -> Option<Handshake<TlsStream>> {
     let deadline = Instant::now() + context.config.limits.handshake();
-    let (outcome, refused) = refused_chain::catching(timeout_at(deadline, perform(context, socket))).await;
-    match outcome {
-        Ok(Ok(handshake)) => {
-            let resumed = handshake.stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-            metrics().handshake(if resumed { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
-            Some(handshake)
+    let mut client = Attempted { source, server_name: None, instance: None };
+    let performed = timeout_at(deadline, perform(context, socket, &mut client, &mut place));
+    // Every handshake that fails is reported; one that is shed is not.
+    let (performed, refused) = refused_chain::catching(performed).await;
+    match performed {
+        Ok(Ok(Performed { instance, stream, verified })) => {
+            metrics().handshake(if stream.is_resumed() { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
+            Some(Handshake { instance, stream, verified, source: client.source, place: Some(place) })
         }
-        Ok(Err(failed)) => {
-            metrics().handshake(failed.end);
-            failed.report(context, source, refused);
-            if let Some(socket) = failed.socket {
+        Ok(Err(Failed { fault, socket })) => {
+            failures::report(context, &client, &fault, refused);
+            place.wait_for_client();
+            if let Some(socket) = socket {
                 linger(context, socket).await;
             }
             None
         }
         Err(_) => {
-            metrics().handshake(HandshakeEnd::TimedOut);
-            let cause = Cause::TimedOut;
-            failures::report(context, FailedHandshake { source, sni: None, instance: None, cause });
+            failures::report(context, &client, &Fault::TimedOut, refused);
             None
         }
     }
 }
 
-/// A handshake that failed, with the socket to drain if a client may still read an alert.
+struct Performed {
+    instance: Arc<Instance>,
+    stream: TlsStream,
+    verified: Result<Arc<VerifiedChain>, Refusal>,
+}
+
+/// With the socket to drain if a client may still read an alert.
 struct Failed {
-    end: HandshakeEnd,
+    fault: Fault,
     socket: Option<TcpStream>,
-    sni: Option<String>,
-    instance: Option<Arc<Instance>>,
-    /// What TLS or the socket said, where it was one of them.
-    error: Option<io::Error>,
 }
 
-impl Failed {
-    fn report(&self, context: &ConnectorContext, source: IpAddr, refused: Option<Box<RefusedChain>>) {
-        let tls = self.error.as_ref().and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
-        let cause = match (self.end, refused, tls) {
-            (HandshakeEnd::NameAbsent, _, _) => Cause::NameAbsent,
-            (HandshakeEnd::NameUnknown, _, _) => Cause::NameUnknown,
-            (HandshakeEnd::NoServerCertificate, _, _) => Cause::NoServerCertificate,
-            (_, Some(refused), _) => Cause::Chain(refused),
-            (_, None, Some(error)) => Cause::Tls(error),
-            (_, None, None) => Cause::Gone,
-        };
-        let (sni, instance) = (self.sni.as_deref(), self.instance.as_ref());
-        failures::report(context, FailedHandshake { source, sni, instance, cause });
+async fn perform(
+    context: &ConnectorContext,
+    mut socket: TcpStream,
+    client: &mut Attempted,
+    place: &mut Place,
+) -> Result<Performed, Failed> {
+    place.wait_for_client();
+    if context.config.is_proxy(client.source) {
+        match proxy_protocol::read_header(&mut socket).await {
+            Ok(None) => {}
+            Ok(Some(source)) => {
+                client.source = source;
+                place.attribute(source);
+                place.wait_for_client();
+            }
+            Err(HeaderFault::Gone(error)) => return Err(Failed { fault: Fault::Gone(error), socket: None }),
+            Err(fault) => return Err(Failed { fault: Fault::Proxy(fault), socket: None }),
+        }
     }
-}
-
-async fn perform(context: &ConnectorContext, socket: TcpStream) -> Result<Handshake<TlsStream<TcpStream>>, Failed> {
-    let (start, name) = match sni::read_hello(socket).await {
-        Ok(Hello::Named(start, name)) => (start, name),
-        Ok(Hello::Nameless(socket)) => {
-            return Err(alert(HandshakeEnd::NameAbsent, socket, &sni::UNRECOGNIZED_NAME, None).await);
-        }
-        Err(unreadable) => {
-            tracing::debug!(error = %unreadable.error, "not a ClientHello");
-            let Unreadable { error, socket } = unreadable;
-            return Err(Failed { end: HandshakeEnd::Failed, socket, sni: None, instance: None, error: Some(error) });
-        }
+    let Hello { accepted, server_name } = match sni::read_hello(&mut socket).await {
+        Ok(hello) => hello,
+        Err(Unreadable::Gone(error)) => return Err(Failed { fault: Fault::Gone(error), socket: None }),
+        Err(Unreadable::Refused(error, record)) => return Err(alert(Fault::NotTls(error), socket, &record).await),
     };
-    let Some(instance) = context.instances.of(&name) else {
-        return Err(alert(HandshakeEnd::NameUnknown, start.io, &sni::UNRECOGNIZED_NAME, Some(name)).await);
+    client.server_name = server_name;
+    let Some(name) = &client.server_name else {
+        return Err(alert(Fault::NameAbsent, socket, &sni::UNRECOGNIZED_NAME).await);
+    };
+    client.instance = context.instances.of(name);
+    let Some(instance) = client.instance.clone() else {
+        return Err(alert(Fault::NameUnknown, socket, &sni::UNRECOGNIZED_NAME).await);
     };
     let Some(trust) = instance.trust.load_full() else {
-        return Err(alert(HandshakeEnd::NoServerCertificate, start.io, &sni::INTERNAL_ERROR, Some(name)).await);
+        return Err(alert(Fault::NoServerCertificate, socket, &sni::INTERNAL_ERROR).await);
     };
-    // Acquired after the ClientHello, when CPU time is due: silent connections take no permit.
-    let _turn = context.handshakes.acquire().await;
-    match start.into_stream(trust.tls.clone()).into_fallible().await {
-        Ok(tls) => {
-            let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
-            let verified = verify_chain(&instance, &trust.chain_verifier, chain);
-            Ok(Handshake { instance, stream: tls, verified })
+    let tls = match answer(context, accepted, trust.tls.clone(), place).await {
+        Ok(tls) => tls,
+        Err((error, record)) => return Err(alert(Fault::Tls(error), socket, &sni::record(record)).await),
+    };
+    let mut stream = TlsStream::new(socket, tls);
+    if let Err(fault) = finish(context, &mut stream, place).await {
+        return Err(Failed { fault, socket: Some(stream.into_socket()) });
+    }
+    let chain = stream.tls().peer_certificates().unwrap_or_default();
+    let verified = verify_chain(&instance, &trust.chain_verifier, chain);
+    place.handshake_complete();
+    Ok(Performed { instance, stream, verified })
+}
+
+/// Computes the answer to a ClientHello: key exchange and our signature.
+async fn answer(
+    context: &ConnectorContext,
+    accepted: Accepted,
+    config: Arc<ServerConfig>,
+    place: &Place,
+) -> Result<ServerConnection, (rustls::Error, AcceptedAlert)> {
+    place.take_turn();
+    let _turn = context.turns.begin().await;
+    accepted.into_connection(config)
+}
+
+/// Exchanges flights until the handshake is complete.
+async fn finish(context: &ConnectorContext, stream: &mut TlsStream, place: &Place) -> Result<(), Fault> {
+    loop {
+        if !stream.may_hold_back() {
+            stream.send().await.map_err(Fault::Gone)?;
         }
-        Err((error, socket)) => {
-            tracing::debug!(instance = %instance.id, epoch = trust.epoch, %error, "handshake failed");
-            let (sni, instance, error) = (Some(name), Some(instance), Some(error));
-            Err(Failed { end: HandshakeEnd::Failed, socket: Some(socket), sni, instance, error })
+        if !stream.tls().is_handshaking() {
+            return Ok(());
+        }
+        place.flight_sent();
+        place.wait_for_client();
+        if stream.receive().await.map_err(Fault::Gone)? == 0 {
+            return Err(Fault::Gone(io::ErrorKind::UnexpectedEof.into()));
+        }
+        place.take_turn();
+        let processed = {
+            let _turn = context.turns.go_on().await;
+            stream.process()
+        };
+        if let Err(error) = processed {
+            // An error means that the client is gone.
+            let _: io::Result<()> = stream.send().await;
+            return Err(Fault::Tls(error));
         }
     }
+}
+
+async fn alert(fault: Fault, mut socket: TcpStream, record: &[u8]) -> Failed {
+    // An error means that the client is gone.
+    let _: io::Result<()> = socket.write_all(record).await;
+    Failed { fault, socket: Some(socket) }
 }
 
 /// A full handshake has verified the chain, and the verifier has cached it; a resumed one has not, so it is verified
@@ -140,26 +193,4 @@ pub(crate) fn verify_chain(
     chain_verifier
         .verify(chain.iter())
         .map_err(|unproven| if view_ready(&instance.status.borrow()) { unproven.error.into() } else { Refusal::NotReady })
-}
-
-async fn alert(end: HandshakeEnd, mut socket: TcpStream, record: &[u8], sni: Option<String>) -> Failed {
-    // An error means that the client is gone.
-    let _: io::Result<()> = socket.write_all(record).await;
-    Failed { end, socket: Some(socket), sni, instance: None, error: None }
-}
-
-/// Half-closes and reads on until the client has closed its side, so that it gets what was sent last.
-pub(crate) async fn linger(context: &ConnectorContext, mut socket: TcpStream) {
-    let drained = async {
-        socket.shutdown().await?;
-        let (mut scratch, mut total) = ([0; 1024], 0);
-        while total < DRAINED_BYTES_MAX {
-            match socket.read(&mut scratch).await? {
-                0 => break,
-                bytes => total += bytes,
-            }
-        }
-        Ok::<(), io::Error>(())
-    };
-    drop(tokio::time::timeout(context.config.limits.linger(), drained).await);
 }

@@ -23,17 +23,39 @@ use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 /// After the process could open no more sockets.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// A port that is taken and not listened on: who connects is told at once that nobody does.
+pub(crate) struct Bound(Socket);
+
 /// Binds; port 0 lets the operating system choose.
 ///
 /// # Errors
 /// The operating system's.
-pub(crate) fn bind(address: SocketAddr, backlog_max: u32) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<Bound> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog_max).unwrap_or(i32::MAX))?;
-    TcpListener::from_std(socket.into())
+    Ok(Bound(socket))
+}
+
+impl Bound {
+    /// Where it is bound.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        let address = self.0.local_addr()?.as_socket();
+        address.ok_or_else(|| io::Error::other("a TCP socket has an IP address"))
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    /// The operating system's: another process may have begun to listen there.
+    pub(crate) fn listen(self, backlog_max: u32) -> io::Result<TcpListener> {
+        self.0.listen(i32::try_from(backlog_max).unwrap_or(i32::MAX))?;
+        TcpListener::from_std(self.0.into())
+    }
 }
 
 /// Accepts until the connector is stopping. `connections` tracks the tasks.

@@ -3,43 +3,60 @@
 //! Does not do the rest of the handshake. Invariant: without the exact access domain of one instance (in any case) a
 //! client learns of no instance, not even a server certificate.
 
+use std::{future::poll_fn, io};
+
+use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use tokio::net::TcpStream;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
+
+use crate::transport::tls_stream::poll_read_by;
 
 /// A fatal `unrecognized_name` alert (RFC 6066 §3, RFC 8446 §6) as one unencrypted record: rustls sends its own alerts
 /// only for what it finds out itself.
-pub(crate) const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+pub(super) const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// A fatal `internal_error` alert, for an instance without a usable server certificate.
-pub(crate) const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+pub(super) const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
-/// What a ClientHello asks for.
-pub(crate) enum Hello {
-    /// Continue with this server name, lower case.
-    Named(Box<StartHandshake<TcpStream>>, String),
-    /// No name, or an IP literal, which is none (RFC 6066 §3).
-    Nameless(TcpStream),
+/// A ClientHello, to go on from.
+pub(super) struct Hello {
+    pub(super) accepted: Accepted,
+    /// Lower case; `None` also for an IP literal, which is no name (RFC 6066 §3).
+    pub(super) server_name: Option<String>,
+}
+
+/// What came is no ClientHello.
+pub(super) enum Unreadable {
+    /// The client has gone.
+    Gone(io::Error),
+    /// What was wrong, and the alert that says so.
+    Refused(rustls::Error, Vec<u8>),
 }
 
 /// Reads one ClientHello.
 ///
 /// # Errors
-/// The socket's, or what is wrong with the bytes: the client has been sent an alert then, and `socket` of the error is
-/// there to be drained.
-pub(crate) async fn read_hello(socket: TcpStream) -> Result<Hello, Unreadable> {
-    let mut acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
-    match (&mut acceptor).await {
-        Ok(start) => Ok(match start.client_hello().server_name().map(str::to_ascii_lowercase) {
-            Some(name) => Hello::Named(Box::new(start), name),
-            None => Hello::Nameless(start.io),
-        }),
-        Err(error) => Err(Unreadable { error, socket: acceptor.take_io() }),
+/// [`Unreadable`].
+pub(super) async fn read_hello(socket: &mut TcpStream) -> Result<Hello, Unreadable> {
+    let mut acceptor = Acceptor::default();
+    loop {
+        match poll_fn(|cx| poll_read_by(socket, cx, |bytes| acceptor.read_tls(bytes))).await {
+            Ok(0) => return Err(Unreadable::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) => return Err(Unreadable::Gone(error)),
+        }
+        match acceptor.accept() {
+            Ok(Some(accepted)) => {
+                let server_name = accepted.client_hello().server_name().map(str::to_ascii_lowercase);
+                return Ok(Hello { accepted, server_name });
+            }
+            Ok(None) => {}
+            Err((error, alert)) => return Err(Unreadable::Refused(error, record(alert))),
+        }
     }
 }
 
-/// What came is no ClientHello.
-pub(crate) struct Unreadable {
-    /// What was wrong.
-    pub(crate) error: std::io::Error,
-    /// The socket, if it is still open.
-    pub(crate) socket: Option<TcpStream>,
+/// The bytes of an alert.
+pub(super) fn record(mut alert: AcceptedAlert) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    alert.write_all(&mut bytes).expect("a Vec takes every byte");
+    bytes
 }

@@ -46,8 +46,8 @@ pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc
 pub(crate) struct TrustEpoch {
     /// Rises with every change; for logs and status.
     pub(crate) epoch: u64,
-    /// Verified CA certificates in it.
-    pub(crate) cas: usize,
+    /// Of which CA certificates it is.
+    pub(crate) basis: TrustBasis,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) chain_verifier: Arc<ChainVerifier>,
 }
@@ -154,7 +154,7 @@ impl TrustPublisher {
                 tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.basis.anchors(), "trust changed");
                 published.store(Some(Arc::new(TrustEpoch {
                     epoch: self.epoch,
-                    cas: self.basis.anchors(),
+                    basis: self.basis.clone(),
                     tls: Arc::new(tls),
                     chain_verifier,
                 })));

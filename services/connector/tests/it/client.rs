@@ -64,7 +64,10 @@ pub(crate) struct Refused {
 
 impl Client {
     pub(crate) async fn handshake(address: SocketAddr, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
-        let socket = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?, name, config).await
+    }
+
+    pub(crate) async fn over(socket: TcpStream, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let tls = within(TlsConnector::from(config).connect(name, socket)).await?;
         Ok(Self { tls, codec: v5::Codec::new(0, 0), read: BytesMut::new(), packet_id: 0 })
@@ -168,6 +171,12 @@ impl Client {
             Packet::Publish(publish) => publish,
             other => panic!("expected PUBLISH, got {other:?}"),
         };
+        self.acknowledge(&publish).await;
+        *publish
+    }
+
+    /// Acknowledges a message if it asks for that.
+    pub(crate) async fn acknowledge(&mut self, publish: &Publish) {
         if let Some(packet_id) = publish.packet_id {
             let reason_code = v5::PublishAckReason::Success;
             self.send(Packet::PublishAck(v5::PublishAck {
@@ -178,7 +187,6 @@ impl Client {
             }))
             .await;
         }
-        *publish
     }
 
     /// PINGREQ must be answered next: nothing else was on its way.

@@ -117,6 +117,26 @@ async fn a_downlink_arrives_without_subscribe_and_at_a_higher_qos_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_downlink_on_a_custom_topic_is_for_one_device_that_has_subscribed_and_may() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    let mut other = world.connect(&connector, &ca.device("0002")).await.unwrap();
+    assert_eq!(other.subscribe("#", QoS::AtMostOnce).await, SubscribeAckReason::GrantedQos0);
+    down(&world, "truck_0001", "/air/data/up", b"not subscribed to", 1).await;
+    client.quiet().await;
+    assert_eq!(client.subscribe("/air/#", QoS::AtLeastOnce).await, SubscribeAckReason::GrantedQos1);
+    down(&world, "truck_0001", "/air/data/up", b"1", 1).await;
+    assert_eq!(client.message().await, ("/air/data/up".into(), b"1".into(), 1));
+    deny(&world, &[Action::Subscribe], &["topic:/air/data/*"]).await;
+    world.settled(&connector).await;
+    down(&world, "truck_0001", "/air/data/up", b"2", 1).await;
+    down(&world, "truck_0001", "/air/open", b"3", 1).await;
+    assert_eq!(client.message().await, ("/air/open".into(), b"3".into(), 1));
+    other.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_has_its_own_system_topics_and_nobody_elses() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector().await;

@@ -143,6 +143,101 @@ async fn more_than_a_mailbox_holds_is_delivered_as_the_client_takes_it() {
     client.quiet().await;
 }
 
+/// A connector that gives a client a few messages before it waits for acknowledgements.
+async fn narrow(world: &World, backlog_max: u32) -> Connector {
+    world
+        .connector_with(|limits| {
+            (limits.queue_messages_max, limits.downlinks_in_flight_max, limits.uplinks_per_s_max) = (10, 4, 10_000);
+            limits.session_backlog_max = backlog_max;
+        })
+        .await
+}
+
+async fn say_numbered(sender: &mut Client, what: &str, count: usize) {
+    for number in 0..count {
+        say(sender, &format!("{what}/{number}"), b"x").await;
+    }
+}
+
+async fn hear_numbered(client: &mut Client, what: &str, count: usize) {
+    for number in 0..count {
+        assert_eq!(client.message().await.0, format!("{what}/{number}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_came_while_a_device_was_away_counts_against_the_backlog_bound() {
+    let (world, ca) = World::with_ca().await;
+    let connector = narrow(&world, 30).await;
+    let truck = ca.device("0001");
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    for filter in ["away/+", "back/+"] {
+        subscribe(&mut client, filter).await;
+    }
+    leave(client).await;
+    is_away(&world, "truck_0001").await;
+    say_numbered(&mut sender, "away", 35).await;
+    let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+    // It has yet to take what came while it was away.
+    say_numbered(&mut sender, "back", 60).await;
+    hear_numbered(&mut client, "away", 30).await;
+    hear_numbered(&mut client, "back", 60).await;
+    say_numbered(&mut sender, "back", 1).await;
+    hear_numbered(&mut client, "back", 1).await;
+    client.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_that_is_new_gets_nothing_that_came_before_it_however_far_behind_its_session_is() {
+    let (world, ca) = World::with_ca().await;
+    let connector = narrow(&world, 1000).await;
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    for (number, stays) in [("0001", true), ("0002", false)] {
+        let truck = ca.device(number);
+        let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+        subscribe(&mut client, "yard/+").await;
+        leave(client).await;
+        is_away(&world, &format!("truck_{number}")).await;
+        for _ in 0..5 {
+            say_numbered(&mut sender, "yard", 10).await;
+            say_numbered(&mut sender, "depot", 2).await;
+        }
+        let (mut client, _) = connect(&world, &connector, &truck, lasting()).await;
+        let packet_id = std::num::NonZeroU16::new(77).unwrap();
+        let options = v5::SubscriptionOptions { qos: QoS::AtLeastOnce, ..Default::default() };
+        // The old one too: that makes it none that is new.
+        let topic_filters = ["yard/+", "depot/+"].map(|filter| (filter.into(), options)).to_vec();
+        client.send(Packet::Subscribe(v5::Subscribe { packet_id, id: None, user_properties: vec![], topic_filters })).await;
+        let mut unacknowledged = Vec::new();
+        loop {
+            match client.receive().await.unwrap() {
+                Packet::Publish(publish) => unacknowledged.push(publish),
+                Packet::SubscribeAck(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        say_numbered(&mut sender, "depot", 3).await;
+        let mut left = 50;
+        if stays {
+            for (number, publish) in unacknowledged.iter().enumerate() {
+                assert_eq!(*publish.topic, format!("yard/{number}"));
+                client.acknowledge(publish).await;
+            }
+            left -= unacknowledged.len();
+        } else {
+            drop(client);
+            is_away(&world, "truck_0002").await;
+            (client, _) = connect(&world, &connector, &truck, lasting()).await;
+        }
+        for number in 50 - left..50 {
+            assert_eq!(client.message().await.0, format!("yard/{}", number % 10));
+        }
+        hear_numbered(&mut client, "depot", 3).await;
+        client.quiet().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_ends_by_clean_start_expiry_or_another_client_id() {
     let (world, ca) = World::with_ca().await;

@@ -73,7 +73,7 @@ impl Drop for Centre {
 }
 
 async fn until_alpha(connector: &Connector, wanted: impl Fn(&rollcall_connector::InstanceStatus) -> bool) {
-    connector.until(|status| status.instances.first().is_some_and(&wanted)).await;
+    connector.until(|status| status.accepting && status.instances.first().is_some_and(&wanted)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

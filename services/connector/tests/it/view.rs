@@ -49,14 +49,56 @@ fn unfollowed(world: &World, silent: bool) -> Backbone {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connector_that_has_not_read_the_log_says_so_instead_of_unknown_ca() {
     let (world, ca) = World::with_ca().await;
-    let connector = world.start(unfollowed(&world, true), "fresh", |_| {}).await;
+    let connector = world.start(unfollowed(&world, true), "fresh", |limits| limits.start_ms_max = 1).await;
     let shaking = |status: &ConnectorStatus| status.instances.iter().all(|instance| instance.trust_epoch.is_some());
-    connector.until(|status| status.complete && shaking(status)).await;
+    connector.until(|status| status.complete && status.accepting && shaking(status)).await;
     assert!(!connector.status.borrow().ready());
     let refused = world.connect(&connector, &ca.device("0001")).await.err().unwrap();
     assert_eq!(refused.code, 0x88);
     assert!(refused.reason.starts_with("not_ready: "), "{}", refused.reason);
     assert!(refused.retry_after_s.is_some());
+}
+
+/// A log that can be followed once it is released.
+struct Held {
+    log: Arc<dyn RegistryLog>,
+    released: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl RegistryLog for Held {
+    async fn open(&self, log: &LogId) -> Result<StreamIdentity, BackboneError> {
+        self.log.open(log).await
+    }
+    async fn last(&self, log: &LogId) -> Result<Position, BackboneError> {
+        self.log.last(log).await
+    }
+    async fn append(&self, log: &LogId, expected: Position, batch: Batch) -> Result<Position, AppendError> {
+        self.log.append(log, expected, batch).await
+    }
+    async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
+        self.log.read(log, after, max).await
+    }
+    async fn follow(&self, log: &LogId, after: Position) -> Result<Follower, BackboneError> {
+        drop(self.released.subscribe().wait_for(|released| *released).await);
+        self.log.follow(log, after).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_starting_connector_listens_once_it_can_serve_and_its_address_is_known_before() {
+    let (world, ca) = World::with_ca().await;
+    let held = Arc::new(Held { log: world.backbone.log.clone(), released: watch::Sender::new(false) });
+    let backbone = Backbone { log: held.clone(), ..world.backbone.clone() };
+    let connector = world.start(backbone, "held", |limits| limits.start_ms_max = 600_000).await;
+    let served = |status: &ConnectorStatus| status.instances.iter().all(|instance| instance.trust_epoch.is_some());
+    connector.until(|status| status.complete && served(status)).await;
+    let refused = tokio::net::TcpStream::connect(connector.address).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    held.released.send_replace(true);
+    connector.until(|status| status.accepting).await;
+    // Neither "unknown CA" nor "not ready", even at the first moment.
+    world.connect(&connector, &ca.device("0001")).await.unwrap().quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,8 +112,15 @@ async fn f17_a_connector_that_starts_without_the_log_admits_whom_it_knew() {
         connector.shutdown.cancel();
         connector.ended.await.unwrap();
     }
-    let connector = world.start(unfollowed(&world, false), "kept", |limits| limits.registration_ms_max = 400).await;
-    connector.until(|status| status.instances.iter().any(|instance| instance.view_ready && instance.trusted_cas == 1)).await;
+    let connector = world.start(unfollowed(&world, false), "kept", |limits| {
+        // The other instance was empty and stays unknown.
+        limits.start_ms_max = 1;
+        limits.registration_ms_max = 400;
+    });
+    let connector = connector.await;
+    let knows =
+        |status: &ConnectorStatus| status.instances.iter().any(|instance| instance.view_ready && instance.trusted_cas == 1);
+    connector.until(|status| status.accepting && knows(status)).await;
     world.connect(&connector, &known).await.unwrap().quiet().await;
     let refused = world.connect(&connector, &ca.device("0002")).await.err().unwrap();
     assert!(refused.reason.starts_with("registry_unavailable: "), "{}", refused.reason);

@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rollcall_device_model::{shadow::Shadow, topics};
+use rollcall_device_model::{
+    event::{self, DeviceEvent, TimeRequest},
+    shadow::Shadow,
+    topics,
+};
 use rollcall_domain::ids::DeviceId;
 use rollcall_log::{documents::DocumentKey, messages::MessageProperties};
 use rollcall_projection::directory::Listed;
@@ -21,8 +25,14 @@ use crate::{
 
 /// How long the view may take to reach the end of its log.
 const CATCH_UP_MAX: Duration = Duration::from_secs(10);
-/// Older requests for a shadow are not answered, milliseconds: the device has stopped waiting.
-const SHADOW_REQUEST_MS_MAX: i64 = 60_000;
+/// Older requests are not answered, milliseconds: the device has stopped waiting.
+const REQUEST_MS_MAX: i64 = 60_000;
+
+/// What a device has asked for.
+enum PlatformRequest {
+    Shadow { request: String, service_id: Option<String> },
+    Time(TimeRequest),
+}
 
 /// Those of the devices that exist. One that the view does not have yet is waited for: it could not have said anything
 /// before its record was in the log.
@@ -103,7 +113,19 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
                 Said::Reported(reports) => differs |= shadow.fold(item.mark, if with_values { reports } else { &[] }),
                 Said::ShadowWanted { request, service_id } => {
                     shadow.fold(item.mark, &[]);
-                    asked.push((request.clone(), service_id.clone(), item.stored_at_ms));
+                    let (request, service_id) = (request.clone(), service_id.clone());
+                    asked.push((item.stored_at_ms, PlatformRequest::Shadow { request, service_id }));
+                }
+                Said::Events(events) => {
+                    shadow.fold(item.mark, &[]);
+                    for event in events {
+                        match event {
+                            DeviceEvent::TimeRequested(request) => {
+                                asked.push((item.stored_at_ms, PlatformRequest::Time(request.clone())));
+                            }
+                            DeviceEvent::InfoReported(info) => shadow.info.get_or_insert_default().update(info),
+                        }
+                    }
                 }
             }
         }
@@ -115,28 +137,34 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
     if differs && devices.presence().is_online(&listed.device.id) {
         devices.recheck.put(&listed.device.id);
     }
-    for (request, service_id, asked_ms) in asked {
-        if asked_ms.saturating_add(SHADOW_REQUEST_MS_MAX) < devices.now_ms()
-            || !devices.presence().is_online(&listed.device.id)
-        {
+    for (asked_ms, request) in asked {
+        if asked_ms.saturating_add(REQUEST_MS_MAX) < devices.now_ms() || !devices.presence().is_online(&listed.device.id) {
             continue;
         }
-        answer(devices, listed, &shadow, &request, service_id.as_deref()).await;
+        answer(devices, listed, &shadow, asked_ms, request).await;
     }
     Ok(())
 }
 
-/// Answers a device that has asked for its shadow. An answer that is lost is asked for again, as any lost answer is.
-async fn answer(devices: &Devices, listed: &Listed, shadow: &Shadow, request: &str, service_id: Option<&str>) {
+/// Answers a device. An answer that is lost is asked for again, as any lost answer is.
+async fn answer(devices: &Devices, listed: &Listed, shadow: &Shadow, asked_ms: i64, request: PlatformRequest) {
     let device = &listed.device;
-    let services = shadow.services.iter().filter(|(id, _)| service_id.is_none_or(|wanted| wanted == *id));
-    let shadow: Vec<Value> = services.map(|(id, service)| service.to_json(id)).collect();
-    let payload = json!({"object_device_id": device.id.as_str(), "shadow": shadow}).to_string();
-    let topic = topics::shadow_answer(&device.id, request);
-    let sent = devices.publish(device, topic, payload.into(), MessageProperties::default()).await;
+    let (topic, payload) = match request {
+        PlatformRequest::Shadow { request, service_id } => {
+            let services = shadow.services.iter().filter(|(id, _)| service_id.as_ref().is_none_or(|wanted| wanted == *id));
+            let shadow: Vec<Value> = services.map(|(id, service)| service.to_json(id)).collect();
+            let payload = json!({"object_device_id": device.id.as_str(), "shadow": shadow});
+            (topics::shadow_answer(&device.id, &request), payload)
+        }
+        PlatformRequest::Time(request) => {
+            let payload = event::time_answer(&device.id, &request, asked_ms, devices.now_ms());
+            (topics::events_down(&device.id), payload)
+        }
+    };
+    let sent = devices.publish(device, topic, payload.to_string().into(), MessageProperties::default()).await;
     if let Err(error) = sent
         && let Some(left_out) = devices.told.failed(&error)
     {
-        tracing::warn!(instance = %devices.instance, device = %device.id, %error, left_out, "a device could not be sent its shadow");
+        tracing::warn!(instance = %devices.instance, device = %device.id, %error, left_out, "a device could not be answered");
     }
 }

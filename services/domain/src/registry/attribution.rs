@@ -48,7 +48,7 @@ impl Attribution {
         let template = ca.template.as_ref().and_then(|template| configuration.templates.get(template));
         let device = CertificateFacts::of_refused(der).ok().and_then(|facts| {
             let derived = || Some(template?.body.evaluate(&facts).ok()?.device_id);
-            Candidate { facts: &facts, ca }.owner(devices).or_else(derived)
+            Candidate { facts: &facts, ca }.digests().owner(devices).or_else(derived)
         });
         Self { ca: Some(ca.id.clone()), template: template.map(|template| (template.id.clone(), template.version)), device }
     }

@@ -35,6 +35,14 @@ pub(crate) struct Candidate<'a> {
     pub(crate) ca: &'a Ca,
 }
 
+/// A certificate by its digests, shown in a resource space: that of the CA that proves it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digests<'a> {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) sha1: [u8; 20],
+    pub(crate) space: &'a SpaceId,
+}
+
 /// What a certificate is to a device id.
 #[derive(Debug)]
 pub(crate) enum CertificateMatch {
@@ -48,7 +56,7 @@ pub(crate) enum CertificateMatch {
     Other(Box<Device>),
 }
 
-impl Candidate<'_> {
+impl Digests<'_> {
     /// The device that this certificate is pinned to. SHA-256 before SHA-1: what Rollcall has proven outranks what an
     /// operator has typed, so a careless pre-registration by SHA-1 cannot lock out the device that has the certificate.
     pub(crate) fn owner(&self, devices: &dyn Devices) -> Option<DeviceId> {
@@ -68,12 +76,12 @@ impl Candidate<'_> {
             (Some(only), Some(device)) => only == device,
         };
         let [sha256, sha1] = self.fingerprints();
-        let by_sha256 = self.retired(devices, sha256).filter(|retired| !self.is_typed_anew(devices, retired));
+        let bars = |retired: &Retired| !self.is_typed_anew(devices, retired) && !readmitted(retired);
         // A device that has it by SHA-256 never lost it: the SHA-1 was typed for another, or is the device's own from before.
         let by_sha1 = || self.retired(devices, sha1).filter(|_| self.holder(devices, sha256).is_none());
-        match by_sha256.filter(|retired| !readmitted(retired)).or_else(|| by_sha1().filter(|retired| !readmitted(retired))) {
+        match self.retired(devices, sha256).filter(bars).or_else(|| by_sha1().filter(bars)) {
             None => Ok(()),
-            Some(retired) => Err(Rejection::retired(retired, &self.ca.space)),
+            Some(retired) => Err(Rejection::retired(retired, self.space)),
         }
     }
 
@@ -93,11 +101,24 @@ impl Candidate<'_> {
 
     /// What a fingerprint is looked up by. Proven before typed.
     fn keys(&self, fingerprint: Fingerprint) -> [PinKey; 2] {
-        keys(fingerprint, &self.ca.space)
+        keys(fingerprint, self.space)
     }
 
     fn fingerprints(&self) -> [Fingerprint; 2] {
-        [Fingerprint::Sha256(self.facts.sha256), Fingerprint::Sha1(self.facts.sha1)]
+        [Fingerprint::Sha256(self.sha256), Fingerprint::Sha1(self.sha1)]
+    }
+
+    /// Whether this certificate is pinned to the device, and then whether no matching pin is switched off.
+    pub(crate) fn pins_of(&self, device: &Device) -> Option<bool> {
+        let fingerprints = self.fingerprints();
+        let matching = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint));
+        matching.map(|pin| pin.active).reduce(|all, active| all && active)
+    }
+}
+
+impl Candidate<'_> {
+    pub(crate) fn digests(&self) -> Digests<'_> {
+        Digests { sha256: self.facts.sha256, sha1: self.facts.sha1, space: &self.ca.space }
     }
 
     /// What this certificate is to the device `id`; `product` is what its template derives, if one does.
@@ -110,8 +131,9 @@ impl Candidate<'_> {
         id: &DeviceId,
         product: Option<&ProductId>,
     ) -> Result<CertificateMatch, Rejection> {
-        self.not_retired(devices, Some(id))?;
-        if let Some(owner) = self.owner(devices)
+        let digests = self.digests();
+        digests.not_retired(devices, Some(id))?;
+        if let Some(owner) = digests.owner(devices)
             && owner != *id
         {
             return Err(held_by_other(devices, owner, &self.ca.space));
@@ -132,20 +154,13 @@ impl Candidate<'_> {
         if device.space != self.ca.space || product.is_some_and(|product| *product != device.product) {
             return Err(Rejection::DeviceElsewhere(id.clone()));
         }
-        match self.pins_of(&device) {
+        match digests.pins_of(&device) {
             // With another certificate, whether the device is frozen is not told.
             None if !unpinned => Ok(CertificateMatch::Other(device)),
             _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
             Some(active) => Ok(CertificateMatch::Same { device, active }),
             None => Ok(CertificateMatch::Unpinned(device)),
         }
-    }
-
-    /// Whether this certificate is pinned to the device, and then whether no matching pin is switched off.
-    fn pins_of(&self, device: &Device) -> Option<bool> {
-        let fingerprints = self.fingerprints();
-        let matching = device.credential.pins().filter(|pin| fingerprints.contains(&pin.fingerprint));
-        matching.map(|pin| pin.active).reduce(|all, active| all && active)
     }
 }
 

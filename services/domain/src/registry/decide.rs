@@ -30,6 +30,7 @@ use crate::{
 };
 
 pub use debug::{DebugOutcome, Debugged, debug};
+pub use membership::template_fits;
 pub use retired::forget as forget_retired;
 
 /// What a decision may depend on beside the request and the state.

@@ -187,8 +187,8 @@ pub enum AffectedSessions {
     None,
     /// Those of this device.
     OfDevice(DeviceId),
-    /// Those of this device, and those of any device with one of these certificates (SHA-256 over the DER): an operator has
-    /// typed fingerprints, and a device that had the same certificate by SHA-1 has it no longer.
+    /// Those of this device, and those of any device with one of these certificates (SHA-256 over the DER): they are this device's
+    /// now, or nobody's, and another may have had them by a typed fingerprint.
     OfCertificates(DeviceId, Vec<[u8; 32]>),
     All,
 }
@@ -263,9 +263,13 @@ impl Event {
             | Self::TemplateDeleted { .. }
             | Self::CaConfigured { .. }
             | Self::CaDeleted { .. } => AffectedSessions::All,
-            Self::DeviceCertificatePinned { device, .. }
-            | Self::DeviceCertificateReplaced { device, .. }
-            | Self::DeviceFrozen { device }
+            // Proven for this device, the certificate is no other's, who may have had it by a typed fingerprint.
+            Self::DeviceRegistered { profile: DeviceProfile { device, .. }, certificate, .. }
+            | Self::DeviceCertificatePinned { device, certificate }
+            | Self::DeviceCertificateReplaced { device, certificate } => {
+                AffectedSessions::OfCertificates(device.clone(), vec![certificate.sha256])
+            }
+            Self::DeviceFrozen { device }
             | Self::DeviceCertificateSwitched { device, .. }
             | Self::DeviceDeleted { device }
             | Self::DeviceReadmitted { device } => AffectedSessions::OfDevice(device.clone()),
@@ -304,7 +308,6 @@ impl Event {
             | Self::CaUploaded { .. }
             | Self::CaCodeIssued { .. }
             | Self::CaVerified { .. }
-            | Self::DeviceRegistered { .. }
             | Self::DeviceUpdated { .. }
             | Self::DeviceTagsChanged { .. }
             | Self::DeviceUnfrozen { .. }

@@ -49,6 +49,12 @@ impl PinKey {
     pub fn typed(fingerprint: Fingerprint, space: &SpaceId) -> Self {
         Self { fingerprint, space: Some(space.clone()) }
     }
+
+    /// Whether it is the SHA-1 of a certificate that was proven. A retirement is found by it, and is that of the certificate's
+    /// SHA-256: counted, listed and forgotten once.
+    pub const fn is_second_digest(&self) -> bool {
+        matches!((&self.fingerprint, &self.space), (Fingerprint::Sha1(_), None))
+    }
 }
 
 /// What is remembered of a retired certificate.
@@ -66,4 +72,6 @@ pub struct Retired {
     pub not_after: Option<Timestamp>,
     /// The one device that an operator has readmitted it for.
     pub readmitted_for: Option<DeviceId>,
+    /// The other digest of a certificate that was proven: it is retired under both, and lifted under both.
+    pub other_digest: Option<Fingerprint>,
 }

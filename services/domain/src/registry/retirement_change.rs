@@ -2,9 +2,10 @@
 //! with by itself.
 //!
 //! A fingerprint, not a device, is retired: a template may derive another id from the same certificate, and an operator may
-//! enter another device that waits for one. Everything that keeps retirements follows [`RetirementChange`]. Invariant: only a
-//! readmission, or a fingerprint that an operator of the resource space types again, lifts a retirement while the certificate is
-//! good; in a log of before this rule, a pin that was granted since does.
+//! enter another device that waits for one. A certificate that was proven is retired under both its digests, so that whichever
+//! an operator types or names is that certificate. Everything that keeps retirements follows [`RetirementChange`]. Invariant: only
+//! a readmission, or a fingerprint that an operator of the resource space types again, lifts a retirement while the certificate
+//! is good; in a log of before this rule, a pin that was granted since does.
 
 use std::convert::Infallible;
 
@@ -88,15 +89,14 @@ impl RetirementChange {
     ) -> Result<Vec<(PinKey, Option<Retired>)>, E> {
         let mut outcomes = Vec::new();
         for (key, lift) in &self.lifted {
-            if retired(key)?.is_some_and(|found| lift.holds(&found)) {
-                outcomes.push((key.clone(), None));
-            }
+            let found = by_both_digests(key, &retired, |found| lift.holds(found))?;
+            outcomes.extend(found.into_iter().map(|(key, _)| (key, None)));
         }
-        if let Some(Narrowed { key, device, space }) = &self.narrowed
-            && let Some(found) = retired(key)?
-            && space.as_ref().is_none_or(|space| found.space == *space)
-        {
-            outcomes.push((key.clone(), Some(Retired { readmitted_for: Some(device.clone()), ..found })));
+        if let Some(Narrowed { key, device, space }) = &self.narrowed {
+            let is_of_space = |found: &Retired| space.as_ref().is_none_or(|space| found.space == *space);
+            let found = by_both_digests(key, &retired, is_of_space)?;
+            let narrowed = |found| Some(Retired { readmitted_for: Some(device.clone()), ..found });
+            outcomes.extend(found.into_iter().map(|(key, found)| (key, narrowed(found))));
         }
         outcomes.extend(self.retired.iter().map(|(key, retired)| (key.clone(), Some(retired.clone()))));
         Ok(outcomes)
@@ -126,8 +126,13 @@ impl RetirementChange {
             };
             for (key, pin) in device.pin_keys().filter(|(_, pin)| !kept(pin)) {
                 let (device, space) = (device.id.clone(), device.space.clone());
-                let not_after = pin.not_after.or(told);
-                self.retired.push((key, Retired { device, space, reason, since: at, not_after, readmitted_for: None }));
+                let (not_after, other_digest) = (pin.not_after.or(told), pin.sha1.map(Fingerprint::Sha1));
+                let retired = Retired { device, space, reason, since: at, not_after, readmitted_for: None, other_digest };
+                if let Some(sha1) = other_digest {
+                    let other_digest = Some(pin.fingerprint);
+                    self.retired.push((PinKey::proven(sha1), Retired { other_digest, ..retired.clone() }));
+                }
+                self.retired.push((key, retired));
             }
         }
     }
@@ -161,11 +166,9 @@ impl RetirementChange {
 
     /// No decision pins a retired certificate. One of before this rule did, and what it granted stays.
     fn note_proven(&mut self, certificate: &PresentedCertificate, space: &SpaceId) {
-        let sha1 = Fingerprint::Sha1(sha1_of(&certificate.der));
-        for fingerprint in [Fingerprint::Sha256(certificate.sha256), sha1] {
-            self.lifted.push((PinKey::proven(fingerprint), LiftIf::Always));
-            self.lifted.push((PinKey::typed(fingerprint, space), LiftIf::Always));
-        }
+        let [sha256, sha1] = [Fingerprint::Sha256(certificate.sha256), Fingerprint::Sha1(sha1_of(&certificate.der))];
+        let keys = [PinKey::proven(sha256), PinKey::typed(sha256, space), PinKey::typed(sha1, space)];
+        self.lifted.extend(keys.map(|key| (key, LiftIf::Always)));
     }
 
     fn note_typed(&mut self, fingerprint: Fingerprint, space: &SpaceId) {
@@ -177,8 +180,9 @@ impl RetirementChange {
         match event {
             Event::DeviceReadmitted { device } => {
                 if let Some(DeviceEntry::Deleted { certificates, .. }) = before {
-                    let lifted = certificates.iter().map(|key| (key.clone(), LiftIf::OfDevice(device.clone())));
-                    self.lifted.extend(lifted);
+                    // One that it had by a typed SHA-1 may have been proven for it before.
+                    let keys = certificates.iter().flat_map(|key| [key.clone(), PinKey::proven(key.fingerprint)]);
+                    self.lifted.extend(keys.map(|key| (key, LiftIf::OfDevice(device.clone()))));
                 }
             }
             Event::CertificateReadmitted { fingerprint, device: None } => {
@@ -199,4 +203,22 @@ impl RetirementChange {
             _ => {}
         }
     }
+}
+
+/// The retirement under a key, if it `holds`, and that of the same certificate under its other digest. That one comes first: a
+/// record that is folded again after a stop between the two still finds what leads to both.
+fn by_both_digests<E>(
+    key: &PinKey,
+    retired: impl Fn(&PinKey) -> Result<Option<Retired>, E>,
+    holds: impl Fn(&Retired) -> bool,
+) -> Result<Vec<(PinKey, Retired)>, E> {
+    let Some(named) = retired(key)?.filter(&holds) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    if let Some(other) = named.other_digest.map(PinKey::proven) {
+        // Two certificates of one SHA-1 are two.
+        let is_same = |of_other: &Retired| of_other.other_digest == Some(key.fingerprint) && holds(of_other);
+        found.extend(retired(&other)?.filter(is_same).map(|of_other| (other, of_other)));
+    }
+    found.push((key.clone(), named));
+    Ok(found)
 }

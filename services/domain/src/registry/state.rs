@@ -207,6 +207,8 @@ pub struct Pin {
     pub not_before: Option<Timestamp>,
     /// Its notAfter, where the record that brought it says; until when it is remembered once it is retired.
     pub not_after: Option<Timestamp>,
+    /// SHA-1 over the certificate, once a CA has proven it: what an operator may type of it.
+    pub sha1: Option<[u8; 20]>,
     /// `false`: an operator has made this certificate INACTIVE.
     pub active: bool,
 }
@@ -215,6 +217,11 @@ impl Pin {
     /// Whether the certificate was there when it was pinned, with a chain to a CA; else an operator typed the fingerprint.
     pub fn is_proven(&self) -> bool {
         self.not_before.is_some()
+    }
+
+    /// Whether a fingerprint is one of the certificate's, as far as those are known.
+    pub(crate) fn has_digest(&self, fingerprint: &Fingerprint) -> bool {
+        self.fingerprint == *fingerprint || self.sha1.map(Fingerprint::Sha1) == Some(*fingerprint)
     }
 
     /// What it is looked up by, as a pin of a device in `space`.
@@ -306,12 +313,12 @@ pub trait Devices {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry>;
     /// The live device that has a fingerprint pinned, in either slot. What is retired is asked first.
     fn holder(&self, key: &PinKey) -> Option<DeviceId>;
-    /// What is remembered of a certificate that was taken away from its device.
+    /// What is remembered of a certificate that was taken away from its device; of one that was proven, by either digest.
     fn retired(&self, key: &PinKey) -> Option<Retired>;
     /// Fingerprints of certificates that are retired, were proven and ended before `instant`: at most `max`, the first to
     /// end before the others.
     fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint>;
-    /// How many certificates are retired in the instance.
+    /// How many certificates are retired in the instance, each counted by one digest.
     fn retired_count(&self) -> u64;
     /// Whether any live device belongs to the product.
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool;
@@ -344,7 +351,7 @@ impl Devices for Registry {
     }
 
     fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Vec<Fingerprint> {
-        let proven = self.retired.iter().filter(|(key, _)| key.space.is_none());
+        let proven = self.retired.iter().filter(|(key, _)| key.space.is_none() && !key.is_second_digest());
         let ends = proven.filter_map(|(key, retired)| Some((retired.not_after?, key.fingerprint)));
         let mut ended: Vec<_> = ends.filter(|(not_after, _)| *not_after < instant).collect();
         ended.sort_unstable();
@@ -352,7 +359,7 @@ impl Devices for Registry {
     }
 
     fn retired_count(&self) -> u64 {
-        self.retired.len() as u64
+        self.retired.keys().filter(|key| !key.is_second_digest()).count() as u64
     }
 
     fn any_of_product(&self, space: &SpaceId, product: &ProductId) -> bool {

@@ -1,28 +1,23 @@
 //! Documents of sessions and wills, read with the rights of a connector: one by its subject, or all by a consumer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rollcall_domain::ids::InstanceId;
 use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Revision, SessionDocuments},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 
 use super::{Latest, is_deletion};
 use crate::{
     connection::Connection,
-    streams::{
-        self, direct,
-        replay::{Replay, ReplayEnd, Stored},
-    },
+    streams::{self, direct, held::Held, replay::Stored},
     subjects,
 };
 
 /// Documents that wait for a slow reader.
 const WAITING_MAX: usize = 256;
-/// Silence after which what the stream held when reading began is complete: the rest has been replaced meanwhile.
-const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// What a subject holds.
 pub(super) async fn latest(connection: &Connection, stream: &str, subject: &str) -> Result<Latest, BackboneError> {
@@ -40,31 +35,23 @@ pub(super) async fn list(connection: &Arc<Connection>, instance: &InstanceId) ->
     let attempted = format!("listing the sessions of instance {instance}");
     let info = streams::existing(connection, &stream, || attempted.clone()).await?;
     let filter = subjects::documents_of_sessions(shard, instance);
-    let replay = Replay::open(connection, info, &filter, 0).await?;
+    let held = Held::open(connection, info, filter, 0).await?;
     let (out, listed) = mpsc::channel(WAITING_MAX);
-    tokio::spawn(read(replay, attempted, out));
+    tokio::spawn(read(held, attempted, out));
     Ok(listed)
 }
 
 /// To the end that the stream had when reading began.
-async fn read(mut replay: Replay, attempted: String, out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>) {
-    let (mut pending, last) = (replay.pending, replay.info.state.last_sequence);
-    while pending > 0 {
+async fn read(mut held: Held, attempted: String, out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>) {
+    loop {
         let stored = tokio::select! {
             () = out.closed() => return,
-            stored = timeout(SILENCE_MAX, replay.next()) => stored,
+            stored = held.next() => stored,
         };
         let found = match stored {
-            Ok(Ok(stored)) if stored.sequence > last => return,
-            Ok(Ok(stored)) => {
-                pending = stored.pending;
-                document(stored, &attempted)
-            }
-            Ok(Err(ReplayEnd::Again(reason))) => {
-                Some(Err(BackboneError::Unavailable { attempted: attempted.clone(), reason }))
-            }
-            Ok(Err(ReplayEnd::Final(error))) => Some(Err(error)),
-            Err(_elapsed) => return,
+            Ok(Some(stored)) => document(stored, &attempted),
+            Ok(None) => return,
+            Err(end) => Some(Err(end.unavailable(|| attempted.clone()))),
         };
         let Some(found) = found else { continue };
         let is_last = found.is_err();

@@ -48,18 +48,14 @@ async fn read(mut replay: Replay, mut reader: MessageReader, after: MessageCurso
             () = out.closed() => return,
             stored = timeout(SILENCE_MAX, replay.next()) => stored,
         };
-        let unavailable = |reason: String| {
-            let attempted = format!("replaying stream {}", reader.wanted.subjects.stream);
-            Err(BackboneError::Unavailable { attempted, reason })
-        };
+        let attempted = || format!("replaying stream {}", reader.wanted.subjects.stream);
         let message = match stored {
             Ok(Ok(stored)) => {
                 pending = stored.pending;
                 reader.read(stored)
             }
-            Ok(Err(ReplayEnd::Again(reason))) => unavailable(reason),
-            Ok(Err(ReplayEnd::Final(error))) => Err(error),
-            Err(_elapsed) => unavailable("what was to come does not".to_owned()),
+            Ok(Err(end)) => Err(end.unavailable(attempted)),
+            Err(_elapsed) => Err(ReplayEnd::Again("what was to come does not".to_owned()).unavailable(attempted)),
         };
         let next = match message {
             Ok(None) => continue,

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
@@ -33,10 +33,7 @@ use crate::{
         reaper::{Reaper, Stale},
         tap::{Repeated, Taps},
     },
-    streams::{
-        self,
-        replay::{Replay, Stored},
-    },
+    streams::{self, held::Held, replay::Stored},
     subjects,
 };
 
@@ -44,8 +41,6 @@ use crate::{
 const WATCHED_WAITING_MAX: usize = 4096;
 /// How many looks at the leases there are in one lease.
 const LOOKS_PER_LEASE: u32 = 8;
-/// Silence after which what the stream held when watching began is complete: the rest has expired meanwhile.
-const HELD_SILENCE_MAX: Duration = Duration::from_secs(1);
 /// Says of a repeated message when it was stored (RFC 3339).
 const TIME_STAMP: &str = "Nats-Time-Stamp";
 
@@ -62,20 +57,20 @@ pub(super) async fn watch(
     let repeated = taps.listen(connection, shard, instance).await?;
     let info = streams::existing(connection, &stream, attempted).await?;
     let filter = subjects::presence_of_instance(shard, instance);
-    let replay = Replay::open(connection, info, &filter, 0).await?;
+    let held = Held::open(connection, info, filter, 0).await?;
     let (sender, receiver) = mpsc::channel(WATCHED_WAITING_MAX);
     let watch = Watch {
         connection: connection.clone(),
         instance: instance.clone(),
         lease: connection.config.limits.presence_lease,
         now_ns,
-        last: replay.info.state.last_sequence,
+        last: held.last(),
         online: OnlineDevices::default(),
         connectors: HashMap::new(),
         reaper: Reaper::default(),
         sender,
     };
-    tokio::spawn(watch.run(replay, repeated, epoch));
+    tokio::spawn(watch.run(held, repeated, epoch));
     Ok(receiver)
 }
 
@@ -136,8 +131,8 @@ pub(super) fn timestamp(unix_ns: i128) -> Timestamp {
 }
 
 impl Watch {
-    async fn run(mut self, replay: Replay, mut repeated: mpsc::Receiver<Repeated>, epoch: u64) {
-        let Ok(held) = self.collect(replay).await else { return };
+    async fn run(mut self, held: Held, mut repeated: mpsc::Receiver<Repeated>, epoch: u64) {
+        let Ok(held) = Box::pin(self.collect(held)).await else { return };
         if self.begin(held).await.is_err() {
             return;
         }
@@ -160,28 +155,22 @@ impl Watch {
     }
 
     /// Everything that the stream held when watching began. What is replaced or expires meanwhile does not come.
-    async fn collect(&mut self, mut replay: Replay) -> Result<Vec<Stored>, Unwatched> {
-        let mut held = Vec::new();
-        let mut pending = replay.pending;
-        while pending > 0 {
+    async fn collect(&mut self, mut held: Held) -> Result<Vec<Stored>, Unwatched> {
+        let mut collected = Vec::new();
+        loop {
             let stored = tokio::select! {
                 () = self.sender.closed() => return Err(Unwatched),
-                stored = timeout(HELD_SILENCE_MAX, replay.next()) => match stored {
-                    Ok(Ok(stored)) => stored,
-                    Ok(Err(end)) => {
-                        tracing::debug!(instance = %self.instance, ?end, "watching of presence ends");
-                        return Err(Unwatched);
-                    }
-                    Err(_elapsed) => break,
-                },
+                stored = held.next() => stored,
             };
-            if stored.sequence > self.last {
-                break;
+            match stored {
+                Ok(Some(stored)) => collected.push(stored),
+                Ok(None) => return Ok(collected),
+                Err(end) => {
+                    tracing::debug!(instance = %self.instance, ?end, "watching of presence ends");
+                    return Err(Unwatched);
+                }
             }
-            pending = stored.pending;
-            held.push(stored);
         }
-        Ok(held)
     }
 
     /// Says what is online of what the stream held.

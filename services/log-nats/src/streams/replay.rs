@@ -53,6 +53,16 @@ pub(crate) enum ReplayEnd {
     Final(BackboneError),
 }
 
+impl ReplayEnd {
+    /// For who does not open another.
+    pub(crate) fn unavailable(self, attempted: impl Fn() -> String) -> BackboneError {
+        match self {
+            Self::Again(reason) => BackboneError::Unavailable { attempted: attempted(), reason },
+            Self::Final(error) => error,
+        }
+    }
+}
+
 impl From<BackboneError> for ReplayEnd {
     fn from(error: BackboneError) -> Self {
         match error {

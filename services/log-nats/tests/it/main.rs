@@ -10,6 +10,7 @@ mod messages;
 mod registry_log;
 mod replies;
 mod shards;
+mod stalled;
 mod submitters;
 mod thousand;
 mod version_0_1;

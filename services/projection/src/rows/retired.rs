@@ -1,4 +1,4 @@
-//! The certificates that are retired: their rows, and what leads to them by their end and by their device.
+//! The certificates that are retired: their rows, and what leads to them by their end, their device and its resource space.
 //!
 //! Does not decide what is retired. Invariants: a retirement is written before the row of its device changes, and taken away
 //! before it, so a stop between two writes leaves one more certificate barred or what the log says; a row knows the record
@@ -6,7 +6,7 @@
 //! to it and removed after it.
 
 use rollcall_domain::{
-    ids::{DeviceId, Fingerprint, Position},
+    ids::{DeviceId, Fingerprint, Position, SpaceId},
     registry::{PinKey, Retired, RetirementChange},
     time::Timestamp,
 };
@@ -25,6 +25,8 @@ const RETIRED: u8 = b'T';
 const BY_END: u8 = b'E';
 /// By device; only with the directory.
 const BY_DEVICE: u8 = b'k';
+/// By the resource space of the device; only with the directory.
+const BY_SPACE: u8 = b'K';
 
 impl Rows {
     /// What is remembered of a certificate that was taken away.
@@ -47,6 +49,27 @@ impl Rows {
         for entry in self.database.walk((prefix.clone(), end_of(&prefix)), false)?.take(max) {
             let key = read_pin_key(entry?.0.get(prefix.len()..).unwrap_or_default())?;
             found.extend(self.retired(&key)?.filter(|retired| retired.device == *device).map(|retired| (key, retired)));
+        }
+        Ok(found)
+    }
+
+    /// Those of devices of a resource space, by their key, from after `after`.
+    pub(crate) fn retired_in(
+        &self,
+        space: &SpaceId,
+        after: Option<&PinKey>,
+        max: usize,
+    ) -> Result<Vec<(PinKey, Retired)>, Fault> {
+        let prefix = self.index_prefix(BY_SPACE, &[space.as_str()]);
+        let mut from = prefix.clone();
+        if let Some(after) = after {
+            write_pin_key(&mut from, after);
+            from = end_of_key(&from);
+        }
+        let mut found = Vec::new();
+        for entry in self.database.walk((from, end_of(&prefix)), false)?.take(max) {
+            let key = read_pin_key(entry?.0.get(prefix.len()..).unwrap_or_default())?;
+            found.extend(self.retired(&key)?.filter(|retired| retired.space == *space).map(|retired| (key, retired)));
         }
         Ok(found)
     }
@@ -89,10 +112,11 @@ impl Rows {
 
     /// Reads every row of this kind: counts them.
     pub(crate) fn audit_retired(&self, stats: &mut RowStats) -> Result<(), Fault> {
-        self.database.scan(&self.key(RETIRED, &[]), |key, value| {
+        let prefix = self.key(RETIRED, &[]);
+        self.database.scan(&prefix, |key, value| {
             decode_retired(value)?;
             stats.add(key, value);
-            stats.retired += 1;
+            stats.retired += counted(&read_pin_key(key.get(prefix.len()..).unwrap_or_default())?);
             Ok(Scan::Next)
         })
     }
@@ -115,14 +139,14 @@ impl Rows {
                 let value = encode_retired(new)?;
                 self.database.put(&row, &value)?;
                 stats.add(&row, &value);
-                stats.retired += 1;
+                stats.retired += counted(key);
             }
             None if old.is_some() => self.database.remove(&row)?,
             None => {}
         }
         if let Some(old) = old {
             stats.subtract(&row, &encode_retired(old)?);
-            stats.retired = stats.retired.saturating_sub(1);
+            stats.retired = stats.retired.saturating_sub(counted(key));
         }
         for lead in &leads {
             self.database.put(lead, &[])?;
@@ -142,6 +166,9 @@ impl Rows {
 
     fn leads_to_retired(&self, key: &PinKey, row: &RetiredRow) -> Vec<Vec<u8>> {
         let mut leads = Vec::new();
+        if key.is_second_digest() {
+            return leads;
+        }
         if let (None, Some(not_after)) = (&key.space, row.retired.not_after) {
             let mut by_end = self.key(BY_END, &[]);
             by_end.extend_from_slice(&sortable(not_after));
@@ -152,6 +179,9 @@ impl Rows {
             let mut by_device = self.by_device_prefix(&row.retired.device);
             write_pin_key(&mut by_device, key);
             leads.push(by_device);
+            let mut by_space = self.index_prefix(BY_SPACE, &[row.retired.space.as_str()]);
+            write_pin_key(&mut by_space, key);
+            leads.push(by_space);
         }
         leads
     }
@@ -159,6 +189,11 @@ impl Rows {
     fn by_device_prefix(&self, device: &DeviceId) -> Vec<u8> {
         self.index_prefix(BY_DEVICE, &[device.as_str()])
     }
+}
+
+/// How many certificates a row stands for.
+fn counted(key: &PinKey) -> u64 {
+    u64::from(!key.is_second_digest())
 }
 
 /// An instant as keys have it: the earliest sorts first.

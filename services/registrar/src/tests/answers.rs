@@ -3,7 +3,7 @@
 use rollcall_domain::{
     fleet::{FleetCommand, FleetEvent, InstanceDraft, NewOperator, OperatorName, PasswordHash, ProjectId, Role, Scope},
     ids::{DeviceId, Incarnation, LogId, RequestId, TemplateId},
-    registry::{Actor, Command, Devices, Event, Request, RequestBody},
+    registry::{Actor, Command, Devices, Event, Request, RequestBody, command::TemplateChange},
     template::{DraftValue, TemplateDraft},
 };
 use rollcall_log::{
@@ -14,7 +14,7 @@ use rollcall_log::{
 use super::{
     pki::Ca,
     world::{
-        World, accepted, certificate_connect, create_template, draft, instance, log, operator, product, rejected, space,
+        World, accepted, ca, certificate_connect, create_template, draft, instance, log, operator, product, rejected, space,
     },
 };
 
@@ -37,7 +37,7 @@ async fn what_a_certificate_was_proven_by_is_in_its_record() {
     let _registrar = world.registrar(0, world.backbone.clone());
     world.furnish().await;
     accepted(world.connect(&world.ca.device("0001")).await);
-    let ca = world.registry().await.configuration.cas[&super::world::ca()].clone();
+    let ca = world.registry().await.configuration.cas[&ca()].clone();
     let Some(AnyEvent::Registry(Event::DeviceRegistered { certificate, .. })) =
         world.records().await.pop().map(|record| record.event)
     else {
@@ -115,6 +115,8 @@ async fn a_product_can_be_deleted_right_after_its_last_device() {
     let _registrar = world.registrar(0, world.backbone.clone());
     world.furnish().await;
     accepted(world.connect(&world.ca.device("0001")).await);
+    let unbound = TemplateChange::Unbind;
+    world.grant("unbind", Command::ConfigureCa { ca: ca(), template: unbound, self_registration: Some(false) }).await;
     // Both wait in the queue at once, so that they are decided in one batch.
     let device = DeviceId::parse("sensor_0001").unwrap();
     let (deleted, product_deleted) = tokio::join!(
@@ -214,13 +216,13 @@ async fn a_refused_certificate_is_replayed_by_an_operator_once_the_template_is_m
     let template = || TemplateId::parse("template").unwrap();
     let edit = |body| Command::UpdateTemplate { template: template(), description: None, body: Some(body) };
     world.grant("break", edit(broken)).await;
-    assert_eq!(rejected(world.connect(&certificate).await), "not_found", "there is no such product");
+    assert_eq!(rejected(world.connect(&certificate).await), "product_in_another_space", "there is no such product");
 
     let replay = |id: &str| {
         let id = RequestId::parse(id).unwrap();
         world.ask_as(RequestKind::Command, Request { id, actor: operator(), ..certificate_connect(&certificate) })
     };
-    assert_eq!(rejected(replay("replay-1").await), "not_found", "nothing has been mended yet");
+    assert_eq!(rejected(replay("replay-1").await), "product_in_another_space", "nothing has been mended yet");
     world.grant("mend", edit(mended)).await;
     let position = accepted(replay("replay-2").await);
     assert_eq!(world.registered().await, ["sensor_0001"]);

@@ -145,7 +145,7 @@ impl Announcement {
         if let Some(instance) = self.instances.first() {
             lines.push(format!("  server CA {}", instance.server_ca_file.display()));
         }
-        lines.push(self.api.text(&self.data.join(FILE)));
+        lines.push(self.api.text(&self.data.join(FILE), self.instances.first()));
         if let Some(demo) = &self.demo {
             lines.push(format!("\nRegister device {} by connecting, with mosquitto_pub:\n", demo.device_id));
             lines.push(demo.mosquitto_pub.clone());
@@ -159,7 +159,7 @@ impl Announcement {
 
 impl ApiAnnouncement {
     /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
-    fn text(&self, file: &Path) -> String {
+    fn text(&self, file: &Path, instance: Option<&InstanceAnnouncement>) -> String {
         let url = &self.url;
         let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
         let Some(ApiCredentials { project_id, operator, access_key, secret_key }) = &self.credentials else {
@@ -177,11 +177,13 @@ impl ApiAnnouncement {
             )),
             None => {}
         }
+        // Of several instances a request has to name one.
+        let named = instance.map(|instance| format!("instance_id={:?}", instance.id)).unwrap_or_default();
         lines.push(format!(
             "\nList the devices with the cloud's own SDK (pip install huaweicloudsdkiotda), in Python:\n\n\
              import json; from huaweicloudsdkcore.auth.credentials import BasicCredentials; from huaweicloudsdkcore.http.http_config import HttpConfig; from huaweicloudsdkiotda.v5 import IoTDAClient, ListDevicesRequest; api = json.load(open({file:?}))[\"api\"]\n\
              client = IoTDAClient.new_builder().with_credentials(BasicCredentials(api[\"access_key\"], api[\"secret_key\"], api[\"project_id\"])).with_endpoint(api[\"url\"]).with_http_config(HttpConfig(ssl_ca_cert=api[\"ca_file\"])).build()\n\
-             print(client.list_devices(ListDevicesRequest()))"
+             print(client.list_devices(ListDevicesRequest({named})))"
         ));
         lines.join("\n")
     }

@@ -41,7 +41,7 @@ pub(super) async fn until_served(
         let found = status.instances.iter().find(|found| found.instance == *id);
         found.is_some_and(|found| found.view_ready && found.trust_epoch.is_some() && found.trusted_cas == cas)
     };
-    let all = connector.wait_for(|status| views.iter().all(|wanted| served(status, wanted)));
+    let all = connector.wait_for(|status| status.accepting && views.iter().all(|wanted| served(status, wanted)));
     if tokio::time::timeout(SERVED_WITHIN, all).await.is_err() {
         let status = connector.borrow();
         for (id, _) in views.iter().filter(|wanted| !served(&status, wanted)) {

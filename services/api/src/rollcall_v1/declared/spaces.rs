@@ -66,12 +66,12 @@ async fn put(
     let default_policy =
         PolicyId::parse(&default_policy_id).map_err(|error| ApiError::invalid("default_policy_id", error))?;
     let needed = match context.configuration().spaces.get(&space) {
-        Some(found) => {
-            context.require_space(&space)?;
+        // Out of scope is answered as what is not there.
+        Some(found) if context.caller.scope.holds_space(&space) => {
             let space = space.clone();
             if found.name == name { Needed::Nothing } else { Needed::Change(Command::RenameSpace { space, name }) }
         }
-        None => {
+        Some(_) | None => {
             context.require_whole_instance()?;
             let default_policy = (!is_closed).then_some(default_policy);
             Needed::Create(Command::CreateSpace { space: space.clone(), name, default_policy })

@@ -1,4 +1,7 @@
 //! What is done with a CA certificate by its `action_id`: `verify`, and Rollcall's own `issue-code` and `debug`.
+//!
+//! One operation of the service's, whose role is that of the least of them: `debug` changes nothing. Invariant: what changes
+//! something asks for the role that it needs by itself.
 
 use axum::{
     Json,
@@ -34,7 +37,7 @@ const ACTIONS: [&str; 3] = ["verify", "debug", "issue-code"];
 #[into_params(parameter_in = Query)]
 pub(crate) struct Action {
     /// `verify`: prove to hold the CA's key. `debug`: what a device certificate would become, and every check made.
-    /// `issue-code`: a new verification code in place of the old one.
+    /// `issue-code`: a new verification code in place of the old one. All but `debug` need the role operator.
     #[param(required = true, inline, value_type = ActionName)]
     action_id: Option<String>,
 }
@@ -51,7 +54,7 @@ enum ActionName {
 
 /// The operations, each with the least role that may do it.
 pub(crate) fn routes() -> Routes {
-    Routes::new().operation(Role::Operator, routes!(act))
+    Routes::new().operation(Role::Viewer, routes!(act))
 }
 
 /// Verify a CA certificate, debug a device certificate, issue a verification code
@@ -66,6 +69,9 @@ async fn act(
     Body(given): Body<Certificate>,
 ) -> Result<Response, ApiError> {
     let action = action.action_id.unwrap_or_default();
+    if action != "debug" {
+        context.caller.require_role(Role::Operator)?;
+    }
     let ca = found(&context, &certificate_id)?;
     match action.as_str() {
         "verify" => {

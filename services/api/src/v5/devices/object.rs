@@ -2,6 +2,7 @@
 //!
 //! Does not look one up. Invariants: no secret is shown, for none is stored; every device is a direct one, its own gateway.
 
+use rollcall_device_model::event::DeviceInfo;
 use rollcall_domain::{
     registry::{Configuration, Credential, Device},
     template::Tag,
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::origin::Origin;
 use crate::{http::times, instances::served::ServedInstance, rollcall_v1::retired_certificates::RetiredCertificate};
 
 /// The `node_type` of a direct device, which every device is.
@@ -85,6 +87,15 @@ pub(crate) struct DeviceShown {
     summary: DeviceSummary,
     /// How it proves who it is.
     auth_info: AuthInfoShown,
+    /// The version of its SDK, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_sdk_version: Option<String>,
+    /// The version of its software, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sw_version: Option<String>,
+    /// The version of its firmware, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fw_version: Option<String>,
     /// When it was registered, UTC.
     create_time: String,
     /// When its connection last came or went, UTC; absent while it has never connected.
@@ -100,6 +111,9 @@ pub(crate) struct DeviceShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     extension_info: Option<Value>,
+    /// Where it comes from: Rollcall's own. Absent while the record that created it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 /// A device that was added.
@@ -140,8 +154,9 @@ impl DeviceSummary {
 }
 
 impl DeviceShown {
-    /// Of a device as the view has it. Reads the view: call it where blocking is allowed.
-    pub(crate) fn of(instance: &ServedInstance, listed: &Listed) -> Self {
+    /// Of a device as the view has it, with how it came and what it says of its software. Reads the view: call it where
+    /// blocking is allowed.
+    pub(crate) fn of(instance: &ServedInstance, listed: &Listed, origin: Option<Origin>, info: DeviceInfo) -> Self {
         let device = &listed.device;
         let seen = instance.view.seen(&device.id);
         // A device with a proven certificate has connected, although this process may not have seen it.
@@ -150,11 +165,15 @@ impl DeviceShown {
         Self {
             summary: DeviceSummary::of(instance, &instance.configuration(), device),
             auth_info: AuthInfoShown::from(&device.credential),
+            device_sdk_version: info.device_sdk_version,
+            sw_version: info.sw_version,
+            fw_version: info.fw_version,
             create_time: times::basic(device.registered_at),
             connection_status_update_time: seen.map(|seen| seen.changed_at).or(proven).map(times::with_milliseconds),
             active_time: seen.and_then(|seen| seen.first_online_at).or(proven).map(times::with_milliseconds),
             modules: Vec::new(),
             extension_info: device.extension_info.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            origin,
         }
     }
 }

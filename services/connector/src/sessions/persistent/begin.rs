@@ -10,8 +10,8 @@ use rollcall_log::{
 };
 
 use super::{
-    form::KeptSession,
-    state::{Reading, Written},
+    form::{KeptFilter, KeptSession},
+    state::Written,
 };
 use crate::{
     instance::Instance,
@@ -26,6 +26,13 @@ use crate::{
 
 /// How often it is tried again when another connection of the device writes the document meanwhile.
 const TRIES_MAX: usize = 5;
+
+/// Where the message stream ended when the connection began.
+struct Began {
+    /// See [`Routed::stream`](super::routed::Routed::stream).
+    stream: u64,
+    at: MessageCursor,
+}
 
 /// Lets an earlier session go on if the client asks for that, and keeps this one if it asks for that. Where documents cannot
 /// be used the client gets a session that ends with its connection, and an MQTT 5 client is told.
@@ -60,8 +67,9 @@ async fn resume(
     let key = DocumentKey::Session(device.clone());
     let Some(holder) = session.session_holder(&instance.view) else { return Ok(SessionGrant::default()) };
     for _ in 0..TRIES_MAX {
+        let stream = instance.routed.stream();
         let found = get(instance, &key).await?;
-        let earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));
+        let mut earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));
         let revision = found.map_or(Revision::NONE, |found| found.revision);
         if expiry_s == 0 {
             match instance.backbone.documents.delete(&instance.id, &key, revision).await {
@@ -70,16 +78,18 @@ async fn resume(
                 Err(error) => return Err(error),
             }
             instance.schedule.forget(device);
-            let Some(earlier) = earlier else { return Ok(SessionGrant::default()) };
-            return Ok(go_on(instance, session, &earlier, 0).await);
+            let Some(mut earlier) = earlier else { return Ok(SessionGrant::default()) };
+            let began = end(instance).await?;
+            locate(instance, &mut earlier, began).await?;
+            return Ok(go_on(instance, session, earlier, Began { stream, at: began }, 0).await);
         }
         let since_ms = session.since.unix_ms();
-        let after = match &earlier {
-            Some(earlier) => earlier.after,
-            None => end(instance).await?,
-        };
-        let mut form = KeptSession::new(holder.clone(), &owner, since_ms, expiry_s, after);
-        form.filters = earlier.as_ref().map(|earlier| earlier.filters.clone()).unwrap_or_default();
+        let began = end(instance).await?;
+        let mut form = KeptSession::new(holder.clone(), &owner, since_ms, expiry_s, began);
+        if let Some(earlier) = &mut earlier {
+            locate(instance, earlier, began).await?;
+            (form.after, form.filters) = (earlier.after, earlier.filters.clone());
+        }
         let revision = match put(instance, &key, revision, form.write()).await {
             Ok(revision) => revision,
             Err(PutError::Conflict) => continue,
@@ -88,7 +98,7 @@ async fn resume(
         instance.schedule.keeps(device, owner, session.since);
         *session.persistence.start().document.lock().await = Some(Written { form, revision });
         return Ok(match earlier {
-            Some(earlier) => go_on(instance, session, &earlier, expiry_s).await,
+            Some(earlier) => go_on(instance, session, earlier, Began { stream, at: began }, expiry_s).await,
             None => SessionGrant { present: false, expiry_s, subscriptions: Vec::new() },
         });
     }
@@ -112,6 +122,18 @@ async fn end(instance: &Instance) -> Result<MessageCursor, BackboneError> {
     }
 }
 
+/// A stream that ends before where a session had come was made again: all that it holds came later.
+async fn locate(instance: &Instance, earlier: &mut KeptSession, began: MessageCursor) -> Result<(), BackboneError> {
+    // Another connector may have routed more than this one has.
+    if began.covers(&earlier.after) || instance.backbone.messages.end(&instance.id).await?.covers(&earlier.after) {
+        return Ok(());
+    }
+    tracing::warn!(instance = %instance.id, "a session has come further than the message stream: it goes on at its beginning");
+    earlier.after = MessageCursor::START;
+    earlier.filters.iter_mut().for_each(|filter| filter.after = None);
+    Ok(())
+}
+
 /// The earlier session, if the client wants it to go on, and it is the same device's, with the same certificate and client
 /// id, and not over.
 fn goes_on(instance: &Instance, holder: &Holder, connect: &Connect, found: &Document) -> Option<KeptSession> {
@@ -127,21 +149,29 @@ fn goes_on(instance: &Instance, holder: &Holder, connect: &Connect, found: &Docu
 }
 
 /// The session catches up from where it was, with those of its filters that policies still allow.
-async fn go_on(instance: &Instance, session: &Arc<Session>, earlier: &KeptSession, expiry_s: u32) -> SessionGrant {
-    // A session that is not kept goes on all the same, for as long as this connection lasts.
-    let state = session.persistence.start();
-    state.set_reading(Reading::Behind(earlier.after));
+async fn go_on(
+    instance: &Instance,
+    session: &Arc<Session>,
+    earlier: KeptSession,
+    began: Began,
+    expiry_s: u32,
+) -> SessionGrant {
     if let Some(before) = earlier.owner() {
         discard_delayed_will(instance, &session.device.device, before).await;
     }
+    // A session that is not kept goes on all the same, for as long as this connection lasts. What is routed by its filters
+    // is for it from when they are in the table, and is not given to it before what came earlier.
+    let state = session.persistence.start();
+    state.resume(earlier.after, began.at, Vec::new());
     let requests: Vec<_> =
         earlier.filters.iter().map(|kept| FilterRequest { filter: kept.filter.clone(), qos: kept.qos }).collect();
     let outcomes = authorize_subscribe(instance, session, &requests);
-    let granted = earlier.filters.iter().zip(outcomes).filter(|(_, outcome)| *outcome == FilterOutcome::Granted);
-    let subscriptions: Vec<_> = granted
-        .map(|(kept, _)| Subscription { filter: kept.filter.as_str().into(), qos: kept.qos, no_local: kept.no_local })
-        .collect();
-    state.note_subscriptions(&subscriptions);
-    instance.routed.add(session);
+    let granted = earlier.filters.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == FilterOutcome::Granted);
+    let filters: Vec<_> = granted.map(|(kept, _)| kept).collect();
+    let subscription =
+        |kept: &KeptFilter| Subscription { filter: kept.filter.as_str().into(), qos: kept.qos, no_local: kept.no_local };
+    let subscriptions = filters.iter().map(subscription).collect();
+    state.resume(earlier.after, began.at, filters);
+    instance.routed.add(session, began.stream);
     SessionGrant { present: true, expiry_s, subscriptions }
 }

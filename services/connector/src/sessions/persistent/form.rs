@@ -2,10 +2,16 @@
 
 use bytes::Bytes;
 use rollcall_domain::ids::ConnectorId;
-use rollcall_log::{messages::MessageCursor, presence::Session as PresenceSession};
+use rollcall_log::{
+    messages::{MessageCursor, MessagePosition},
+    presence::Session as PresenceSession,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{mqtt::Subscription, sessions::holder::Holder};
+use crate::{
+    mqtt::{Subscription, matches},
+    sessions::holder::Holder,
+};
 
 /// A live session's document is never older, milliseconds. What a connector that was killed has left counts as ended then.
 pub(crate) const WRITTEN_MS_MAX: i64 = 300_000;
@@ -39,12 +45,20 @@ pub(crate) struct KeptFilter {
     pub(crate) qos: u8,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_local: bool,
+    /// It was subscribed to after this: what came up to here is not for it, even where the session is further behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<MessageCursor>,
 }
 
-impl From<&Subscription> for KeptFilter {
-    fn from(subscription: &Subscription) -> Self {
+impl KeptFilter {
+    pub(crate) fn new(subscription: &Subscription, after: Option<MessageCursor>) -> Self {
         let Subscription { filter, qos, no_local } = subscription;
-        Self { filter: filter.to_string(), qos: *qos, no_local: *no_local }
+        Self { filter: filter.to_string(), qos: *qos, no_local: *no_local, after }
+    }
+
+    /// Whether the message at a position was published to a topic of it, after it was subscribed to.
+    pub(super) fn takes(&self, topic: &str, position: MessagePosition) -> bool {
+        matches(&self.filter, topic) && self.after.is_none_or(|after| !after.covers(&position.into()))
     }
 }
 

@@ -11,7 +11,7 @@ use rollcall_log::{
     repeats::Repeats,
 };
 
-use super::state::Reading;
+use super::state::{Due, PASSED_MESSAGES_MAX, Reading};
 use crate::{
     instance::Instance,
     metrics::metrics,
@@ -20,6 +20,9 @@ use crate::{
 
 /// Between two readings: where messages come without end, one reading follows the other until it has caught up.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Messages after which sessions are handed over that have come far enough. Where messages come without end, the end of the
+/// stream is not waited for. Fewer than are kept for a session of what is routed past it.
+const MESSAGES_PER_HAND_OVER: usize = PASSED_MESSAGES_MAX / 2;
 
 /// Reads for whoever waits until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
@@ -53,31 +56,41 @@ pub(crate) async fn run(instance: &Instance) {
     }
 }
 
-async fn read(instance: &Instance, sessions: Vec<Arc<Session>>) -> Result<(), BackboneError> {
+async fn read(instance: &Instance, mut sessions: Vec<Arc<Session>>) -> Result<(), BackboneError> {
+    // Those whose mailbox was full may need nothing but what was kept for them.
+    sessions.retain(|session| !instance.routed.hand_over(session, MessageCursor::START));
     let behind = |session: &Arc<Session>| match session.persistence.reading() {
         Reading::Behind(after) => Some(after),
         Reading::Live | Reading::LiveAfter(_) => None,
     };
-    let Some(after) = sessions.iter().filter_map(behind).reduce(MessageCursor::earlier) else { return Ok(()) };
+    let Some(mut read) = sessions.iter().filter_map(behind).reduce(MessageCursor::earlier) else { return Ok(()) };
     let spaces = sessions.iter().map(|session| session.device.space.clone()).collect();
     let mut reading: HashMap<u64, Arc<Session>> = sessions.into_iter().map(|session| (session.number, session)).collect();
     let mut replay =
-        instance.backbone.messages.replay(&instance.id, &[Lane::Peer], &MessagesOf::Spaces(spaces), after).await?;
+        instance.backbone.messages.replay(&instance.id, &[Lane::Peer], &MessagesOf::Spaces(spaces), read).await?;
+    let mut messages = 0;
     while let Some(next) = replay.recv().await {
         match next? {
             Replayed::Message(stored) => {
-                let (stored, message) = (Arc::new(stored.clone()), stored.message);
-                for session in instance.sessions.subscribers(&message.space, &message.topic) {
+                let stored = Arc::new(stored);
+                for session in instance.sessions.subscribers(&stored.message.space, &stored.message.topic) {
                     if reading.contains_key(&session.number) && !give(instance, &session, &stored) {
                         reading.remove(&session.number);
                     }
+                }
+                read.advance(stored.position);
+                messages += 1;
+                if messages % MESSAGES_PER_HAND_OVER == 0 {
+                    reading.retain(|_, session| !instance.routed.hand_over(session, read));
                 }
                 if reading.is_empty() {
                     return Ok(());
                 }
             }
             Replayed::End(cursor) => {
-                reading.values().for_each(|session| instance.routed.hand_over(session, cursor));
+                for session in reading.values() {
+                    instance.routed.hand_over(session, cursor);
+                }
                 return Ok(());
             }
         }
@@ -88,29 +101,24 @@ async fn read(instance: &Instance, sessions: Vec<Arc<Session>>) -> Result<(), Ba
     })
 }
 
-/// Gives a session a message; `false` if it takes no more for now.
+/// Gives a session a message if it is for it; `false` if the session takes no more for now.
 fn give(instance: &Instance, session: &Session, stored: &Arc<StoredMessage>) -> bool {
-    let (Some(state), Reading::Behind(mut after)) = (session.persistence.get(), session.persistence.reading()) else {
-        return false;
-    };
-    if after.covers(&stored.position.into()) {
-        return true;
+    let Some(state) = session.persistence.get() else { return false };
+    let backlog_max = instance.routed.limits.backlog_max;
+    let due = state.due(stored, backlog_max);
+    match due {
+        Due::NotBehind => return false,
+        Due::Nothing => {}
+        Due::Give => match session.mailbox.try_put(stored.clone()) {
+            Put::Taken => metrics().delivered(),
+            Put::Full | Put::Closed => return false,
+        },
+        Due::TooMany { first: true } => tracing::warn!(
+            instance = %instance.id, device = %session.device.device, backlog_max,
+            "more came while a session was away than it is given; the rest is left out"
+        ),
+        Due::TooMany { first: false } => {}
     }
-    if stored.message.qos > 0 {
-        let backlog_max = instance.routed.limits.backlog_max;
-        match state.count_backlog() {
-            count if count <= backlog_max => match session.mailbox.try_put(stored.clone()) {
-                Put::Taken => metrics().delivered(),
-                Put::Full | Put::Closed => return false,
-            },
-            count if count == backlog_max + 1 => tracing::warn!(
-                instance = %instance.id, device = %session.device.device, backlog_max,
-                "more came while a session was away than it is given; the rest is left out"
-            ),
-            _ => {}
-        }
-    }
-    after.advance(stored.position);
-    state.set_reading(Reading::Behind(after));
+    state.has_read(stored.position, due == Due::Give);
     true
 }

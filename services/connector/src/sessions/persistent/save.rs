@@ -76,9 +76,14 @@ pub(crate) async fn write(instance: &Instance, session: &Session) -> Result<(), 
 
 fn current(instance: &Instance, session: &Session, state: &State, before: &KeptSession) -> KeptSession {
     let routed = instance.routed.up_to();
+    // Before how far it has come: a filter that is subscribed to in between is not written with a position behind it.
+    let filters = state.filters();
+    let after = state.acknowledged(routed, &session.mailbox).unwrap_or(before.after);
+    let still_behind =
+        |filter: KeptFilter| KeptFilter { after: filter.after.filter(|since| !after.covers(since)), ..filter };
     KeptSession {
-        filters: state.subscriptions().iter().map(KeptFilter::from).collect(),
-        after: state.acknowledged(routed, &session.mailbox).unwrap_or(before.after),
+        filters: filters.into_iter().map(still_behind).collect(),
+        after,
         written_ms: instance.clock.unix_ms(),
         ..before.clone()
     }

@@ -1,14 +1,26 @@
 //! What a live session has of its document, and how far its client has come.
 
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+};
 
 use rollcall_log::{
     documents::Revision,
-    messages::{MessageCursor, MessagePosition},
+    messages::{MessageCursor, MessagePosition, StoredMessage},
 };
 
-use super::form::KeptSession;
-use crate::{mqtt::Subscription, sessions::mailbox::Mailbox};
+use super::form::{KeptFilter, KeptSession};
+use crate::{
+    metrics::metrics,
+    mqtt::Subscription,
+    sessions::mailbox::{Mailbox, Put, size},
+};
+
+/// Messages that are kept for a session of those that are routed before it has caught up.
+pub(super) const PASSED_MESSAGES_MAX: usize = 256;
+/// Payload and topic bytes of them.
+const PASSED_BYTES_MAX: usize = 256 * 1024;
 
 /// What a session is given messages by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +41,20 @@ pub(crate) struct Written {
     pub(crate) revision: Revision,
 }
 
+/// What a session that was away is given of a message that is read for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Give,
+    /// It has been given it, or it is not for this session.
+    Nothing,
+    /// More came while it was away than it is given.
+    TooMany {
+        first: bool,
+    },
+    /// It has nothing to catch up with any more.
+    NotBehind,
+}
+
 /// Whether and how far a session is kept. Most are not, and have nothing of this.
 #[derive(Debug, Default)]
 pub(crate) struct Persistence(OnceLock<Box<State>>);
@@ -44,15 +70,42 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 struct Progress {
     reading: Reading,
+    passed: Passed,
+    /// Where the stream ended when the session's connection began: what came up to here came while it was away.
+    began: MessageCursor,
     /// The first message that the client has not acknowledged, in each part of the stream.
     unacknowledged: [Option<MessagePosition>; 2],
-    subscriptions: Vec<Subscription>,
+    filters: Vec<KeptFilter>,
     /// There is something to write.
     changed: bool,
     /// What the client said with DISCONNECT.
     expiry_s: Option<u32>,
     /// Messages that it was given because it was away.
     backlog: u32,
+    /// There were more of them.
+    exceeded: bool,
+}
+
+/// The latest messages for a session that were routed before it had caught up.
+#[derive(Debug, Default)]
+struct Passed {
+    /// Every one that came after this is here.
+    after: MessageCursor,
+    messages: VecDeque<Arc<StoredMessage>>,
+    /// Payload and topic bytes.
+    bytes: usize,
+}
+
+impl Passed {
+    fn push(&mut self, stored: Arc<StoredMessage>) {
+        self.bytes += size(&stored);
+        self.messages.push_back(stored);
+        while self.messages.len() > PASSED_MESSAGES_MAX || self.bytes > PASSED_BYTES_MAX {
+            let Some(first) = self.messages.pop_front() else { return };
+            self.bytes -= size(&first);
+            self.after.advance(first.position);
+        }
+    }
 }
 
 impl Persistence {
@@ -66,34 +119,101 @@ impl Persistence {
         self.0.get().map(|state| &**state)
     }
 
-    /// Whether a message that is routed now is for this session to be given now.
-    pub(crate) fn takes(&self, position: MessagePosition) -> bool {
-        match self.reading() {
+    /// Whether a message that is routed now is for this session to be given now. One that it is not given yet is kept for
+    /// it.
+    pub(crate) fn takes(&self, stored: &Arc<StoredMessage>) -> bool {
+        let Some(state) = self.get() else { return true };
+        let mut progress = state.lock();
+        match progress.reading {
             Reading::Live => true,
-            Reading::LiveAfter(after) => !after.covers(&position.into()),
-            Reading::Behind(_) => false,
+            Reading::LiveAfter(after) => !after.covers(&stored.position.into()),
+            Reading::Behind(_) => {
+                progress.passed.push(stored.clone());
+                false
+            }
         }
     }
 
+    /// The message stream is another, and is routed from its beginning.
+    pub(crate) fn begin_anew(&self) {
+        let Some(state) = self.get() else { return };
+        let mut progress = state.lock();
+        (progress.reading, progress.passed, progress.began) = (Reading::Live, Passed::default(), MessageCursor::START);
+        progress.filters.iter_mut().for_each(|filter| filter.after = None);
+        progress.changed = true;
+    }
+
     pub(super) fn reading(&self) -> Reading {
-        self.get().map(State::reading).unwrap_or_default()
+        self.get().map(|state| state.lock().reading).unwrap_or_default()
     }
 }
 
 impl State {
-    fn reading(&self) -> Reading {
-        self.lock().reading
-    }
-
-    pub(super) fn set_reading(&self, reading: Reading) {
-        self.lock().reading = reading;
-    }
-
-    /// It was given one more because it was away; how many that makes.
-    pub(super) fn count_backlog(&self) -> u32 {
+    /// The session goes on from an earlier one that had come to `after`; `began`: where the stream ends now.
+    pub(super) fn resume(&self, after: MessageCursor, began: MessageCursor, filters: Vec<KeptFilter>) {
         let mut progress = self.lock();
-        progress.backlog += 1;
-        progress.backlog
+        (progress.reading, progress.began) = (Reading::Behind(after), began);
+        (progress.filters, progress.changed) = (filters, true);
+    }
+
+    /// What comes after this and is for the session is handed to [`Persistence::takes`].
+    pub(super) fn keep_passed_after(&self, after: MessageCursor) {
+        self.lock().passed = Passed { after, ..Passed::default() };
+    }
+
+    /// What to do with a message that was read for it.
+    pub(super) fn due(&self, stored: &StoredMessage, backlog_max: u32) -> Due {
+        let mut progress = self.lock();
+        let Reading::Behind(after) = progress.reading else { return Due::NotBehind };
+        let (position, message) = (stored.position, &stored.message);
+        // A filter that is in the table may be newer than the message.
+        if after.covers(&position.into()) || !progress.filters.iter().any(|filter| filter.takes(&message.topic, position)) {
+            return Due::Nothing;
+        }
+        let was_away = progress.began.covers(&position.into());
+        match was_away {
+            false => Due::Give,
+            true if message.qos == 0 => Due::Nothing,
+            true if progress.backlog < backlog_max => Due::Give,
+            true => Due::TooMany { first: !std::mem::replace(&mut progress.exceeded, true) },
+        }
+    }
+
+    /// It has been given the message at this position, or is not `given` it.
+    pub(super) fn has_read(&self, position: MessagePosition, given: bool) {
+        let mut progress = self.lock();
+        if given && progress.began.covers(&position.into()) {
+            progress.backlog = progress.backlog.saturating_add(1);
+        }
+        if let Reading::Behind(after) = &mut progress.reading {
+            after.advance(position);
+        }
+    }
+
+    /// It has been given everything up to `cursor`. Gives it what was routed past it and goes over to what is routed, if
+    /// nothing is missing in between; what came up to `unrouted` was not routed. To be called while nothing is routed.
+    pub(super) fn go_over(&self, mailbox: &Mailbox, cursor: MessageCursor, unrouted: MessageCursor) -> bool {
+        let mut progress = self.lock();
+        let Progress { reading, passed, .. } = &mut *progress;
+        let Reading::Behind(after) = reading else { return true };
+        *after = after.later(cursor);
+        if !after.covers(&passed.after.later(unrouted)) {
+            return false;
+        }
+        while let Some(stored) = passed.messages.front() {
+            let position = stored.position;
+            if !after.covers(&position.into()) {
+                match mailbox.try_put(stored.clone()) {
+                    Put::Taken => metrics().delivered(),
+                    Put::Full | Put::Closed => return false,
+                }
+                after.advance(position);
+            }
+            passed.messages.pop_front();
+        }
+        let after = *after;
+        (*reading, *passed) = (Reading::LiveAfter(after), Passed::default());
+        true
     }
 
     /// What of the messages that the connection has taken from the mailbox its client has not acknowledged.
@@ -109,9 +229,15 @@ impl State {
         }
     }
 
-    pub(crate) fn note_subscriptions(&self, subscriptions: &[Subscription]) {
+    /// The subscriptions have changed. `routed`: up to where messages had been routed, read after a new one was added: a
+    /// client is given nothing by it that had been routed by then.
+    pub(crate) fn note_subscriptions(&self, subscriptions: &[Subscription], routed: Option<MessageCursor>) {
         let mut progress = self.lock();
-        (progress.subscriptions, progress.changed) = (subscriptions.to_vec(), true);
+        let since = routed.unwrap_or(progress.began);
+        let known = |filter: &str| progress.filters.iter().find(|known| known.filter == filter);
+        let after = |filter: &str| known(filter).map_or(Some(since), |known| known.after);
+        let filters = subscriptions.iter().map(|kept| KeptFilter::new(kept, after(&kept.filter))).collect();
+        (progress.filters, progress.changed) = (filters, true);
     }
 
     /// The client has said how long its session outlives this connection.
@@ -123,8 +249,8 @@ impl State {
         self.lock().expiry_s
     }
 
-    pub(super) fn subscriptions(&self) -> Vec<Subscription> {
-        self.lock().subscriptions.clone()
+    pub(super) fn filters(&self) -> Vec<KeptFilter> {
+        self.lock().filters.clone()
     }
 
     /// Whether there is something to write; not any more after that.

@@ -22,7 +22,7 @@ use crate::{
         state::{Ca, Configuration, Device, Devices, Template},
     },
     rejection::Rejection,
-    template::DerivedDevice,
+    template::{DerivedDevice, Value},
 };
 
 pub(super) fn decide(
@@ -113,7 +113,7 @@ impl Evaluation<'_> {
     fn rule(&self, checks: &mut Checks) -> Decided {
         self.check_validity(checks)?;
         checks.note("certificate_not_retired", || {
-            self.candidate.as_candidate().not_retired(self.devices, None)?;
+            self.candidate.as_candidate().digests().not_retired(self.devices, None)?;
             Ok(((), "it was taken away from no device, or readmitted since".into()))
         })?;
         match self.derive(checks)? {
@@ -170,13 +170,14 @@ impl Evaluation<'_> {
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
-            CertificateMatch::Unpinned(device) => Ok(self.pin(&device)),
+            CertificateMatch::Unpinned(device) => self.pin(&device, checks),
             CertificateMatch::Other(device) => {
                 let change = template.body.on_certificate_change;
                 checks.note("certificate_may_replace_the_old_one", || {
                     may_replace(&candidate, &device, change)?;
                     Ok(((), "same CA, newer notBefore, and the template says replace".into()))
                 })?;
+                self.check_room_for_retired(checks)?;
                 let (device, certificate) = (device.id, self.certificate());
                 Ok(Decision::Record(Event::DeviceCertificateReplaced { device, certificate }))
             }
@@ -194,7 +195,7 @@ impl Evaluation<'_> {
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
-            CertificateMatch::Unpinned(device) => Ok(self.pin(&device)),
+            CertificateMatch::Unpinned(device) => self.pin(&device, checks),
             CertificateMatch::Other(device) => checks.note("device_awaits_its_first_certificate", || {
                 Err(Rejection::DeviceHasOtherCertificate(device.id.clone()))
             }),
@@ -207,9 +208,19 @@ impl Evaluation<'_> {
         }
     }
 
-    fn pin(&self, device: &Device) -> Decision {
+    fn pin(&self, device: &Device, checks: &mut Checks) -> Decided {
+        self.check_room_for_retired(checks)?;
         let (device, certificate) = (device.id.clone(), self.certificate());
-        Decision::Record(Event::DeviceCertificatePinned { device, certificate })
+        Ok(Decision::Record(Event::DeviceCertificatePinned { device, certificate }))
+    }
+
+    /// What a device comes to have is remembered once it is taken away, and that is never refused.
+    fn check_room_for_retired(&self, checks: &mut Checks) -> Result<(), Rejection> {
+        checks.note("room_for_retired_certificates", || {
+            device_rules::room_for_retired(self.devices)?;
+            let retired = self.devices.retired_count();
+            Ok(((), format!("{retired} of {}", crate::limits::RETIRED_PER_INSTANCE_MAX)))
+        })
     }
 
     fn register(&self, template: &Template, derived: DerivedDevice, checks: &mut Checks) -> Decided {
@@ -220,7 +231,10 @@ impl Evaluation<'_> {
             Ok(((), format!("edition {}, region {}", instance.edition.name(), instance.region)))
         })?;
         checks.note("product_in_space_of_ca", || {
-            membership::product(configuration, space, &derived.product_id)?;
+            match &template.body.product_id {
+                Value::Static(_) => membership::product(configuration, space, &derived.product_id)?,
+                Value::Attribute(_) => membership::product_of_certificate(configuration, space, &derived.product_id)?,
+            }
             Ok(((), format!("product {} in resource space {space}", derived.product_id)))
         })?;
         checks.note("policies_in_space_of_ca", || {
@@ -233,11 +247,7 @@ impl Evaluation<'_> {
             let detail = format!("{} tags", tags.len());
             Ok((tags, detail))
         })?;
-        checks.note("room_for_retired_certificates", || {
-            device_rules::room_for_retired(self.devices)?;
-            let retired = self.devices.retired_count();
-            Ok(((), format!("{retired} of {}", crate::limits::RETIRED_PER_INSTANCE_MAX)))
-        })?;
+        self.check_room_for_retired(checks)?;
         checks.note("device_quota", || {
             device_rules::quota(self.devices, self.context.devices_max())?;
             Ok(((), format!("{} of {}", self.devices.count(), self.context.devices_max())))

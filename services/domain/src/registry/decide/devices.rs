@@ -89,7 +89,8 @@ pub(super) fn quota(devices: &dyn Devices, max: u64) -> Result<(), Rejection> {
     if devices.count() >= max { Err(Rejection::LimitReached { what: "devices in this instance", max }) } else { Ok(()) }
 }
 
-/// One more device may come, whose certificates are to be remembered when they are taken away from it.
+/// One more certificate may become a device's, to be remembered when it is taken away. Everything that gives a device a certificate
+/// or a fingerprint asks: a deletion asks nothing, and without this one device could fill the instance.
 pub(super) fn room_for_retired(devices: &dyn Devices) -> Result<(), Rejection> {
     let max = limits::RETIRED_PER_INSTANCE_MAX;
     let what = "retired certificates in this instance";
@@ -177,6 +178,9 @@ pub(super) fn reset_fingerprint(
     }
     distinct(fingerprint.as_ref(), other.as_ref().map(|pin| &pin.fingerprint))?;
     let changes = current.as_ref().map(|pin| pin.fingerprint) != fingerprint;
+    if changes && fingerprint.is_some() {
+        room_for_retired(devices)?;
+    }
     record_if(changes, Event::DeviceFingerprintReset { device: id.clone(), slot, fingerprint })
 }
 

@@ -1,6 +1,6 @@
 //! Rules on products.
 
-use super::{Decided, Decision, fields, membership, record_if};
+use super::{Decided, Decision, fields, membership, record_if, templates};
 use crate::{
     ids::{ProductId, SpaceId},
     limits,
@@ -44,11 +44,16 @@ pub(super) fn update(
     record_if(changes, Event::ProductUpdated { space, product, details })
 }
 
-/// Only devices keep a product: a template that names it registers no device afterwards, and says so at each attempt.
+/// Devices keep a product, and so does a bound template that names it: it would register no device afterwards, and only
+/// devices in the field would tell. One that is not bound is checked when it is.
 pub(super) fn delete(configuration: &Configuration, devices: &dyn Devices, space: &SpaceId, product: &ProductId) -> Decided {
     existing(configuration, space, product)?;
     if devices.any_of_product(space, product) {
         return Err(Rejection::InUse { subject: Subject::Product(product.clone()), user: "devices".into() });
+    }
+    if let Some(template) = templates::in_force_for(configuration, space, product) {
+        let user = Subject::Template(template.id.clone()).to_string();
+        return Err(Rejection::InUse { subject: Subject::Product(product.clone()), user });
     }
     Ok(Decision::Record(Event::ProductDeleted { space: space.clone(), product: product.clone() }))
 }

@@ -14,12 +14,15 @@ use crate::{
     time::Timestamp,
 };
 
-/// Takes a certificate away from its device. The device then waits for another one.
+/// Takes a certificate away from its device, by whichever of its digests the device has it. The device then waits for another
+/// one.
 pub(super) fn delete(devices: &dyn Devices, id: &DeviceId, fingerprint: &Fingerprint) -> Decided {
     let device = existing(devices, id)?;
-    if let Some(pin) = device.credential.pins().find(|pin| pin.fingerprint == *fingerprint) {
+    let pins = device.credential.pins().filter(|pin| pin.has_digest(fingerprint));
+    // What was proven says more: both digests, and when it ends.
+    if let Some(pin) = pins.max_by_key(|pin| pin.is_proven()) {
         return Ok(Decision::Record(Event::CertificateRetired {
-            fingerprint: *fingerprint,
+            fingerprint: pin.fingerprint,
             device: id.clone(),
             reason: RetirementReason::CertificateDeleted,
             not_after: pin.not_after,

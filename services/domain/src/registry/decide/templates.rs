@@ -2,18 +2,17 @@
 
 use super::{Decided, Decision, fields, membership, record_if};
 use crate::{
-    ids::TemplateId,
+    ids::{ProductId, SpaceId, TemplateId},
     limits,
     registry::{
         event::Event,
         state::{Ca, Configuration, Template},
     },
     rejection::{Rejection, Subject},
-    template::TemplateDraft,
+    template::{TemplateDraft, Value},
 };
 
-/// Products and policies that the body names are not looked up yet: which space they must be in is known once a CA
-/// certificate is bound.
+/// Products and policies that the body names must be in one space; in which one is known once a CA certificate is bound.
 pub(super) fn create(
     configuration: &Configuration,
     id: &TemplateId,
@@ -31,6 +30,7 @@ pub(super) fn create(
     if let Some(holder) = configuration.templates.values().find(|other| *other.name == *name) {
         return Err(Rejection::NameTaken { name: name.into(), holder: Subject::Template(holder.id.clone()) });
     }
+    membership::template_somewhere(configuration, &body)?;
     fields::limit(configuration.templates.len() + 1, limits::TEMPLATES_PER_INSTANCE_MAX, "templates in this instance")?;
     let (name, description) = (name.into(), description.into());
     Ok(Decision::Record(Event::TemplateCreated { template: id.clone(), name, description, body }))
@@ -53,6 +53,7 @@ pub(super) fn update(
         return Ok(Decision::AlreadySo);
     }
     if existing.body != body {
+        membership::template_somewhere(configuration, &body)?;
         for ca in bound_to(configuration, id) {
             membership::template(configuration, &ca.space, &body)?;
         }
@@ -67,6 +68,17 @@ pub(super) fn delete(configuration: &Configuration, id: &TemplateId) -> Decided 
         return Err(Rejection::InUse { subject: Subject::Template(id.clone()), user });
     }
     Ok(Decision::Record(Event::TemplateDeleted { template: id.clone() }))
+}
+
+/// A template that names the product outright and is bound to a CA certificate of its space.
+pub(super) fn in_force_for<'a>(
+    configuration: &'a Configuration,
+    space: &SpaceId,
+    product: &ProductId,
+) -> Option<&'a Template> {
+    let bound = configuration.cas.values().filter(|ca| ca.space == *space).filter_map(|ca| ca.template.as_ref());
+    let mut templates = bound.filter_map(|id| configuration.templates.get(id));
+    templates.find(|template| matches!(&template.body.product_id, Value::Static(named) if **named == *product.as_str()))
 }
 
 fn bound_to<'a>(configuration: &'a Configuration, id: &'a TemplateId) -> impl Iterator<Item = &'a Ca> {

@@ -1,6 +1,7 @@
 //! `evolve` for one device: its entry before and after an event.
 
 use crate::{
+    certificate::sha1_of,
     ids::Fingerprint,
     registry::{
         event::{DeclaredCredential, DeviceProfile, Event, PolicyTarget, PresentedCertificate},
@@ -95,8 +96,11 @@ fn switch(device: &mut Device, fingerprint: &Fingerprint, active: bool) {
 
 fn take_away(device: &mut Device, fingerprint: &Fingerprint) {
     let Credential::Certificates { primary, secondary } = &mut device.credential else { return };
+    // Pinned by both digests, it goes by both.
+    let named = [&*primary, &*secondary].into_iter().flatten().filter(|pin| pin.has_digest(fingerprint));
+    let named: Vec<Pin> = named.cloned().collect();
     for place in [primary, secondary] {
-        place.take_if(|pin| pin.fingerprint == *fingerprint);
+        place.take_if(|pin| named.iter().any(|named| named.has_digest(&pin.fingerprint)));
     }
 }
 
@@ -134,7 +138,7 @@ fn declared(credential: &DeclaredCredential) -> Credential {
 
 /// A fingerprint that an operator gave: its certificate has not been shown yet.
 fn unproven(fingerprint: Fingerprint) -> Pin {
-    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, not_after: None, active: true }
+    Pin { fingerprint, ca_name_and_key_sha256: None, not_before: None, not_after: None, sha1: None, active: true }
 }
 
 fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin {
@@ -143,6 +147,7 @@ fn pin(certificate: &PresentedCertificate, configuration: &Configuration) -> Pin
         ca_name_and_key_sha256: configuration.prover_of(certificate),
         not_before: Some(certificate.not_before),
         not_after: certificate.proof.as_ref().map(|proof| proof.not_after),
+        sha1: Some(sha1_of(&certificate.der)),
         active: true,
     }
 }

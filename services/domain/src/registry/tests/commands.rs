@@ -186,19 +186,71 @@ fn a_space_goes_when_it_is_empty_and_takes_its_policies_along() {
     assert!(world.registry.configuration.spaces[&id("initech")].default_space, "the default space was deleted");
 }
 
+fn create(name: &str, body: TemplateDraft) -> Command {
+    Command::CreateTemplate { template: id(name), name: name.into(), description: "".into(), body }
+}
+
+/// A template whose product is what the certificate says.
+fn by_attribute(policy: &str) -> TemplateDraft {
+    let node_id = cn_template("meter").node_id;
+    TemplateDraft { product_id: node_id, policy_ids: vec![policy.into()], ..cn_template("meter") }
+}
+
+#[test]
+fn a_template_is_saved_only_if_what_it_names_is_in_some_one_space() {
+    let mut world = World::furnished();
+    let draft = |product: &str, policies: &[&str]| {
+        let policy_ids = policies.iter().map(|policy| (*policy).into()).collect();
+        TemplateDraft { policy_ids, ..cn_template(product) }
+    };
+    let globex_alone = draft("pump", &["globex-default"]);
+    let cases = [
+        (draft("none", &[]), "not_found"),
+        (draft("meter", &["none"]), "not_found"),
+        (draft("pump", &["acme-default"]), "policy_in_another_space"),
+        (draft("meter", &["acme-default", "globex-default"]), "policy_in_another_space"),
+        (by_attribute("none"), "not_found"),
+        (by_attribute("globex-default"), "granted"),
+        (globex_alone.clone(), "granted"),
+    ];
+    for (body, expected) in &cases {
+        assert_eq!(world.clone().word(create("t", body.clone())), *expected, "{body:?}");
+        let mut other = world.clone();
+        other.grant(create("t", cn_template("meter")));
+        let update = Command::UpdateTemplate { template: id("t"), description: None, body: Some(body.clone()) };
+        assert_eq!(other.word(update), *expected, "{body:?}");
+    }
+    world.grant(create("t", globex_alone));
+    let deleted = Command::DeletePolicy { policy: id("globex-default") };
+    world.grant(deleted);
+    let described = Command::UpdateTemplate { template: id("t"), description: Some("old".into()), body: None };
+    assert_eq!(world.word(described), "granted", "what it names is not what is changed");
+}
+
+#[test]
+fn a_product_stays_while_a_bound_template_names_it() {
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("meter"), "acme-ca");
+    world.grant(create("unbound", cn_template("lamp")));
+    let delete = |product: &str| Command::DeleteProduct { space: id("acme"), product: id(product) };
+    assert_eq!(world.word(delete("meter")), "in_use");
+    assert_eq!(world.word(delete("lamp")), "granted", "it is bound to nothing");
+    world.configure("acme-ca", TemplateChange::Unbind, Some(false));
+    assert_eq!(world.word(delete("meter")), "granted");
+}
+
 #[test]
 fn a_template_is_bound_only_where_its_product_and_policies_are() {
     let mut world = World::furnished();
     let draft = |product: &str, policy: &str| TemplateDraft { policy_ids: vec![policy.into()], ..cn_template(product) };
     let cases = [
         ("ok", draft("meter", "acme-default"), "granted"),
-        ("foreign-product", draft("pump", "acme-default"), "product_in_another_space"),
-        ("no-product", draft("none", "acme-default"), "not_found"),
-        ("foreign-policy", draft("meter", "globex-default"), "policy_in_another_space"),
-        ("no-policy", draft("meter", "none"), "not_found"),
+        ("foreign", draft("pump", "globex-default"), "product_in_another_space"),
+        ("foreign-product", cn_template("pump"), "product_in_another_space"),
+        ("foreign-policy", by_attribute("globex-default"), "policy_in_another_space"),
     ];
     for (name, body, expected) in cases {
-        world.grant(Command::CreateTemplate { template: id(name), name: name.into(), description: "".into(), body });
+        world.grant(create(name, body));
         let bind =
             Command::ConfigureCa { ca: id("acme-ca"), template: TemplateChange::Bind(id(name)), self_registration: None };
         assert_eq!(world.word(bind), expected, "{name}");

@@ -10,19 +10,24 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use self::steps::{CAS, DEVICES, PRODUCTS, SPACES, Step, TEMPLATES, create_space, draft, step};
-use super::world::{Leaf, World, any, authorities, details, id, standard, word};
+use super::{
+    retired::Full,
+    world::{Leaf, World, any, authorities, details, id, standard, word},
+};
 use crate::{
-    authenticate::Verdict,
+    authenticate::{Absent, Verdict, absent},
     certificate::{
         authority,
         path::{ChainCertificate, Proven},
     },
     ids::{DeviceId, Fingerprint},
     limits,
+    refusal::Refusal,
     registry::{
-        Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody,
+        Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody, Slot,
         command::TemplateChange, event::DeclaredCredential,
     },
+    time::Timestamp,
 };
 
 struct Stage {
@@ -39,17 +44,21 @@ struct Session {
     path: Proven,
     connect: (String, Option<String>),
     device: String,
+    registered_at: Timestamp,
 }
 
 fn leaves() -> Vec<Leaf> {
     use rcgen::DnType::CommonName;
     let [acme, globex, line] = authorities();
+    let of_line = line.issue(&[(CommonName, "a")], (2027, 1));
     vec![
         acme.issue(&[(CommonName, "a")], (2025, 1)),
         acme.issue(&[(CommonName, "a")], (2026, 1)),
         acme.issue(&[(CommonName, "b")], (2025, 1)),
         globex.issue(&[(CommonName, "a")], (2026, 1)),
-        line.issue(&[(CommonName, "a")], (2027, 1)),
+        of_line.clone(),
+        // The same certificate by another path, to a CA that may be another space's.
+        Leaf { above: vec![globex.signs(line)], ..of_line },
     ]
 }
 
@@ -89,6 +98,8 @@ impl Stage {
             Step::Connect(leaf, named) => self.connect(*leaf, *named),
             Step::Event(leaf, named) => {
                 let (leaf, claimed) = (self.leaves[*leaf].clone(), named.map(|device| id(DEVICES[device])));
+                let body = RequestBody::CertificateConnect { chain: leaf.chain(), claimed: claimed.clone() };
+                self.check_bound(Actor::Certificate(leaf.facts.sha256), body);
                 self.world.connect_as(&leaf, claimed);
             }
             Step::Wait(hours) => self.world.now = self.world.now.plus_s(hours * 3600),
@@ -114,15 +125,26 @@ impl Stage {
         let leaf_of = |fingerprint: &Fingerprint| {
             self.leaves.iter().position(|leaf| [leaf.sha256(), leaf.sha1()].contains(fingerprint))
         };
+        // By its other digest, an operator may have typed it for the same device.
+        let has_still = |device: &DeviceId, leaf: usize| match self.world.registry.devices.get(device) {
+            Some(DeviceEntry::Live(device)) => {
+                device.credential.pins().any(|pin| pin.fingerprint == self.leaves[leaf].sha1())
+            }
+            Some(DeviceEntry::Deleted { .. }) | None => false,
+        };
         let mut back: Vec<Fingerprint> = Vec::new();
         match event {
-            Event::DeviceDeleted { device } | Event::DeviceCertificateReplaced { device, .. } => {
-                let taken: Vec<usize> = proven_of(device).iter().filter_map(|pin| leaf_of(&pin.fingerprint)).collect();
+            Event::DeviceDeleted { device }
+            | Event::DeviceCertificateReplaced { device, .. }
+            | Event::DeviceFingerprintReset { device, slot: Slot::Primary, fingerprint: Some(_) } => {
+                let taken = proven_of(device).into_iter().filter_map(|pin| leaf_of(&pin.fingerprint));
+                let taken: Vec<usize> = taken.filter(|leaf| !has_still(device, *leaf)).collect();
                 self.taken_away.extend(taken);
             }
             Event::CertificateRetired { device, fingerprint, .. } => {
                 let proven = proven_of(device).iter().any(|pin| pin.fingerprint == *fingerprint);
                 let taken = leaf_of(fingerprint).filter(|_| proven);
+                assert!(taken.is_none_or(|leaf| !has_still(device, leaf)), "f39: taken away by one digest alone");
                 self.taken_away.extend(taken);
             }
             Event::DeviceReadmitted { device } => {
@@ -133,9 +155,11 @@ impl Stage {
             Event::DevicePreRegistered { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
                 back.extend(primary.iter().chain(secondary))
             }
-            Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. }
-            | Event::CertificateReadmitted { fingerprint, .. } => back.push(*fingerprint),
+            Event::CertificateReadmitted { fingerprint, .. } => back.push(*fingerprint),
             _ => {}
+        }
+        if let Event::DeviceFingerprintReset { fingerprint: Some(fingerprint), .. } = event {
+            back.push(*fingerprint);
         }
         let back: Vec<usize> = back.iter().filter_map(leaf_of).collect();
         back.iter().for_each(|leaf| _ = self.taken_away.remove(leaf));
@@ -143,6 +167,7 @@ impl Stage {
 
     /// Granted once, a command is not granted again: asked twice, it happens once (f13).
     fn command(&mut self, command: Command) {
+        self.check_bound(Actor::Operator("olga".into()), RequestBody::Command(command.clone()));
         let outcome = self.world.command(command.clone());
         let repeatable = matches!(command, Command::IssueCaCode { .. });
         if matches!(outcome, Ok(Decision::Record(_))) && !repeatable {
@@ -151,6 +176,17 @@ impl Stage {
             let again = self.world.decide(&request).outcome;
             assert!(!matches!(again, Ok(Decision::Record(_))), "{command:?} asked again is {}", word(&again));
         }
+    }
+
+    /// Where no more may be retired, nothing is granted that leads to more: neither retired nor still to be.
+    fn check_bound(&self, actor: Actor, body: RequestBody) {
+        let before = &self.world.registry;
+        let request = Request { id: id("at-the-bound"), actor, body };
+        let Ok(Decision::Record(event)) = self.world.decide_on(&Full(before), &request).outcome else { return };
+        let mut after = before.clone();
+        after.evolve(&event, self.world.now);
+        let (had, has) = (to_be_remembered(before), to_be_remembered(&after));
+        assert!(has <= had, "{had} certificates are retired or pinned, and {has} after {event:?}");
     }
 
     fn prove(&mut self, ca: usize) {
@@ -180,12 +216,17 @@ impl Stage {
             }
         }
         if let Verdict::Accept(recognised) = verdict {
-            assert!(!self.taken_away.contains(&leaf), "f39: leaf {leaf} was taken away, and is let in as {recognised:?}");
+            let same = |other: &Leaf| other.facts.sha256 == certificate.facts.sha256;
+            let is_taken = self.leaves.iter().position(same).is_some_and(|first| self.taken_away.contains(&first));
+            assert!(!is_taken, "f39: leaf {leaf} was taken away, and is let in as {recognised:?}");
             self.check_right(&certificate, &proven, &recognised.device);
             let trusted = |above: &ChainCertificate| !self.distrusted().contains(&above.name_and_key_sha256);
             assert!(proven.chain.iter().all(trusted), "f41: a path through a distrusted CA");
-            let device = recognised.device.to_string();
-            self.sessions.push(Session { leaf, path: proven, connect, device });
+            let Some(DeviceEntry::Live(device)) = self.world.registry.entry(&recognised.device) else {
+                panic!("{recognised:?} is not live")
+            };
+            let (device, registered_at) = (device.id.to_string(), device.registered_at);
+            self.sessions.push(Session { leaf, path: proven, connect, device, registered_at });
         }
     }
 
@@ -250,16 +291,38 @@ impl Stage {
         let accepted = matches!(&verdict, Verdict::Accept(recognised) if recognised.device.as_str() == session.device);
         assert_eq!(lost.is_none(), accepted, "lost_right and authenticate agree: {lost:?}, {verdict:?}");
         let device = id(&session.device);
+        self.check_absent(session, &device, lost.is_none());
         let affected = happened.iter().any(|event| event.affected_sessions().contains(&device, &leaf.facts.sha256));
         assert!(lost.is_none() || affected || happened.is_empty(), "{lost:?} came of {happened:?} unannounced");
     }
 
-    /// Fingerprints in commands stand for those of the leaves: 0 to 3 their SHA-256, 4 to 7 their SHA-1.
+    /// What is asked of a device that has gone is what is asked of its session, but for the template.
+    fn check_absent(&self, session: &Session, device: &DeviceId, keeps: bool) {
+        let leaf = &self.leaves[session.leaf].facts;
+        let above: Vec<_> = session.path.chain.iter().map(|above| above.name_and_key_sha256).collect();
+        let asked = Absent {
+            device,
+            registered_at: session.registered_at,
+            sha256: leaf.sha256,
+            sha1: leaf.sha1,
+            not_after: leaf.not_after,
+            ca_sha256: session.path.ca_sha256,
+            above: &above,
+        };
+        let right = absent(&self.world.registry.configuration, &self.world.registry, &asked, self.world.now);
+        let by_template = session.connect.1.is_none();
+        let agree = if by_template { right.is_ok() || !keeps } else { right.is_ok() == keeps };
+        // The same id may be another device's, at once and with the same certificate: its session is none the worse.
+        let another = matches!(right, Err(Refusal::DeviceDeleted)) && keeps;
+        assert!(agree || another, "{device} keeps its right: {keeps}; absent: {right:?}");
+    }
+
+    /// Fingerprints in commands stand for those of the leaves: 0 to 4 their SHA-256, 5 to 9 their SHA-1.
     fn resolve(&self, mut command: Command) -> Command {
         let real = |fingerprint: &mut Fingerprint| {
             let n = usize::from(fingerprint.as_bytes()[0]);
-            let leaf = &self.leaves[n % 4];
-            *fingerprint = if n < 4 { leaf.sha256() } else { leaf.sha1() };
+            let leaf = &self.leaves[n % 5];
+            *fingerprint = if n < 5 { leaf.sha256() } else { leaf.sha1() };
         };
         match &mut command {
             Command::PreRegisterDevice { credential: DeclaredCredential::Certificates { primary, secondary }, .. } => {
@@ -275,8 +338,17 @@ impl Stage {
     }
 }
 
-fn lost(world: &World, leaves: &[Leaf], session: &Session) -> Option<crate::refusal::Refusal> {
+fn lost(world: &World, leaves: &[Leaf], session: &Session) -> Option<Refusal> {
     world.lost_right_by(&leaves[session.leaf], &session.path, &session.connect, &session.device)
+}
+
+/// Certificates that are retired, or will be if all that devices have is taken away from them.
+fn to_be_remembered(registry: &Registry) -> u64 {
+    let live = registry.devices.values().filter_map(|entry| match entry {
+        DeviceEntry::Live(device) => Some(device.credential.pins().count() as u64),
+        DeviceEntry::Deleted { .. } => None,
+    });
+    registry.retired_count() + live.sum::<u64>()
 }
 
 /// What is true of every registry that only decisions have made.

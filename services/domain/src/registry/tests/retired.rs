@@ -7,8 +7,8 @@ use crate::{
     limits,
     refusal::Refusal,
     registry::{
-        AffectedSessions, Command, Context, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Retired,
-        RetirementReason, Slot, command::TemplateChange, decide, forget_retired,
+        Actor, AffectedSessions, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody,
+        Retired, RetirementReason, Slot, command::TemplateChange, forget_retired,
     },
     rejection::Rejection,
     time::Timestamp,
@@ -186,6 +186,78 @@ fn an_operator_who_types_the_sha1_of_the_same_certificate_has_not_replaced_it() 
 }
 
 #[test]
+fn f39_typing_either_digest_of_a_retired_certificate_lifts_it_under_both() {
+    for digest in [Leaf::sha256, Leaf::sha1] {
+        let (mut world, leaf) = registered();
+        world.grant(Command::DeleteDevice { device: id(DEVICE) });
+        assert_eq!(world.registry.retired_count(), 1, "by two digests, one certificate");
+        let mut reset = world.clone();
+        world.grant(enter("waiting", "acme", Some(digest(&leaf))));
+        reset.grant(enter("waiting", "acme", None));
+        barred(&reset, &leaf);
+        let (device, fingerprint) = (id("waiting"), Some(digest(&leaf)));
+        reset.grant(Command::ResetFingerprint { device, slot: Slot::Secondary, fingerprint });
+        for mut world in [world, reset] {
+            let verdict = world.authenticate(&leaf, "acme-ca", &standard("waiting"));
+            assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
+            assert_eq!([leaf.sha256(), leaf.sha1()].map(|digest| retired(&world, digest)), [None, None]);
+            world.grant(Command::DeleteDevice { device: id("waiting") });
+            barred(&world, &leaf);
+            world.grant(Command::ReadmitDevice { device: id("waiting") });
+            assert_eq!(
+                refused(&world, &leaf, &any()),
+                Some(Refusal::DeviceDeleted),
+                "what is left is its first device's id"
+            );
+        }
+    }
+}
+
+#[test]
+fn f39_a_sha1_that_was_typed_before_the_certificate_was_taken_away_lets_nobody_in_after() {
+    let (mut world, leaf) = registered();
+    world.grant(enter("waiting", "acme", Some(leaf.sha1())));
+    world.grant(Command::DeleteDevice { device: id(DEVICE) });
+    barred(&world, &leaf);
+    world.grant(Command::DeleteDevice { device: id("waiting") });
+    world.grant(Command::ReadmitDevice { device: id("waiting") });
+    barred(&world, &leaf);
+}
+
+#[test]
+fn a_retired_certificate_is_readmitted_by_either_digest_for_one_device_or_any() {
+    let (mut world, leaf) = registered();
+    world.grant(Command::DeleteCertificate { device: id(DEVICE), fingerprint: leaf.sha1() });
+    barred(&world, &leaf);
+    for fingerprint in [leaf.sha256(), leaf.sha1()] {
+        let mut world = world.clone();
+        world.grant(Command::ReadmitCertificate { fingerprint, device: Some(id(DEVICE)) });
+        for digest in [leaf.sha256(), leaf.sha1()] {
+            assert_eq!(retired(&world, digest).and_then(|retired| retired.readmitted_for), Some(id(DEVICE)));
+        }
+        let again = Command::ReadmitCertificate { fingerprint, device: Some(id(DEVICE)) };
+        assert_eq!(world.word(again), "already so");
+        world.grant(Command::ReadmitCertificate { fingerprint, device: None });
+        assert_eq!([leaf.sha256(), leaf.sha1()].map(|digest| retired(&world, digest)), [None, None]);
+        let_in(&mut world, &leaf);
+    }
+}
+
+#[test]
+fn f39_a_certificate_that_is_pinned_by_both_digests_is_deleted_by_both() {
+    for named in [Leaf::sha256, Leaf::sha1] {
+        let (mut world, leaf) = registered();
+        let (device, fingerprint) = (id(DEVICE), Some(leaf.sha1()));
+        world.grant(Command::ResetFingerprint { device, slot: Slot::Secondary, fingerprint });
+        let_in(&mut world, &leaf);
+        world.grant(Command::DeleteCertificate { device: id(DEVICE), fingerprint: named(&leaf) });
+        let Some(DeviceEntry::Live(device)) = world.registry.entry(&id(DEVICE)) else { panic!("it is gone") };
+        assert_eq!(device.credential.pins().count(), 0);
+        barred(&world, &leaf);
+    }
+}
+
+#[test]
 fn f42_what_another_spaces_operator_types_neither_bars_nor_lifts_nor_is_told() {
     let (mut world, leaf) = registered();
     let unknown = authorities()[0].device("dev2");
@@ -207,8 +279,33 @@ fn f42_what_another_spaces_operator_types_neither_bars_nor_lifts_nor_is_told() {
     let typed = world.command(enter("squatter", "globex", Some(leaf.sha256())));
     let reason = RetirementReason::DeviceDeleted;
     assert_eq!(typed, Err(Rejection::CertificateRetired { device: None, reason }), "no readmission by others");
-    world.grant(enter("squatter", "globex", Some(leaf.sha1())));
+    let typed = world.command(enter("squatter", "globex", Some(leaf.sha1())));
+    assert_eq!(typed, Err(Rejection::CertificateRetired { device: None, reason }), "nor by its other digest");
     barred(&world, &leaf);
+}
+
+/// A certificate of a CA that two roots have signed, in two resource spaces.
+#[test]
+fn f42_a_session_by_a_typed_fingerprint_ends_when_another_spaces_ca_proves_the_certificate() {
+    let [_, globex, line] = authorities();
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("pump"), "globex-ca");
+    let by_acme = line.device("dev1");
+    let by_globex = Leaf { above: vec![globex.signs(line)], ..by_acme.clone() };
+    for fingerprint in [by_acme.sha256(), by_acme.sha1()] {
+        let mut world = world.clone();
+        world.grant(enter("typed", "acme", Some(fingerprint)));
+        let chain = by_acme.chain();
+        let chain: Vec<&[u8]> = chain.iter().map(|der| &**der).collect();
+        let path = world.registry.configuration.trust_store().prove(&chain, world.now).unwrap();
+        let verdict = world.authenticate_by(&by_acme, &path, &standard("typed"));
+        assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
+        assert_eq!(word(&world.connect(&by_globex).outcome), "granted");
+        let lost = world.lost_right_by(&by_acme, &path, &standard("typed"), "typed");
+        assert_eq!(lost, Some(Refusal::DeviceMismatch));
+        let registered = world.history.last().unwrap();
+        assert!(registered.affected_sessions().contains(&id("typed"), &by_acme.facts.sha256), "{registered:?}");
+    }
 }
 
 #[test]
@@ -289,7 +386,7 @@ fn a_batch_forgets_so_many_and_the_rest_is_for_the_next() {
 }
 
 /// A registry in which as many certificates are retired as there may be.
-struct Full<'a>(&'a Registry);
+pub(super) struct Full<'a>(pub(super) &'a Registry);
 
 impl Devices for Full<'_> {
     fn entry(&self, id: &DeviceId) -> Option<DeviceEntry> {
@@ -323,34 +420,42 @@ impl Devices for Full<'_> {
 
 #[test]
 fn at_the_bound_of_retired_certificates_a_registration_is_refused_and_no_deletion() {
-    use crate::registry::{Actor, Request, RequestBody};
-    let (world, leaf) = registered();
-    let trust = world.registry.configuration.trust_store();
+    let (mut world, leaf) = registered();
+    world.grant(enter("meter_dev3", "acme", None));
+    world.grant(Command::UpdateTemplate {
+        template: id("t"),
+        description: None,
+        body: Some(replacing(cn_template("meter"))),
+    });
     let decided = |actor, body| {
-        let context = Context {
-            now: world.now,
-            instance: &world.instance,
-            availability: &crate::fleet::AvailabilityRules::default(),
-            trust: &trust,
-            verification_code: "unused",
-            devices_max_default: 1000,
-        };
         let request = Request { id: id("request"), actor, body };
-        decide(&world.registry.configuration, &Full(&world.registry), &request, &context).outcome
+        world.decide_on(&Full(&world.registry), &request).outcome
     };
     let command = |command| decided(Actor::Operator("olga".into()), RequestBody::Command(command));
-    let new = authorities()[0].device("dev2");
-    let body = RequestBody::CertificateConnect { chain: vec![new.der.clone()], claimed: None };
+    let connect = |leaf: &Leaf, claimed| {
+        let body = RequestBody::CertificateConnect { chain: vec![leaf.der.clone()], claimed };
+        decided(Actor::Certificate(leaf.facts.sha256), body)
+    };
+    let reset = |slot, fingerprint| Command::ResetFingerprint { device: id(DEVICE), slot, fingerprint };
+    let [new, awaited] = ["dev2", "dev3"].map(|name| authorities()[0].device(name));
+    let newer = authorities()[0].issue(&[(rcgen::DnType::CommonName, "dev1")], (2026, 3));
     let max = limits::RETIRED_PER_INSTANCE_MAX;
     let full = Err(Rejection::LimitReached { what: "retired certificates in this instance", max });
-    assert_eq!(decided(Actor::Certificate(new.facts.sha256), body), full);
+    assert_eq!(connect(&new, None), full, "a registration");
+    assert_eq!(connect(&awaited, None), full, "the first certificate of a device that waits for one");
+    assert_eq!(connect(&newer, None), full, "another in the place of the old one");
     assert_eq!(command(enter("new", "acme", None)), full);
+    for slot in [Slot::Primary, Slot::Secondary] {
+        assert_eq!(command(reset(slot, Some(newer.sha256()))), full, "{slot:?}");
+    }
     for still in [
         Command::DeleteDevice { device: id(DEVICE) },
         Command::DeleteCertificate { device: id(DEVICE), fingerprint: leaf.sha256() },
+        reset(Slot::Primary, None),
     ] {
         assert!(matches!(command(still), Ok(Decision::Record(_))));
     }
+    assert_eq!(connect(&leaf, None), Ok(Decision::AlreadySo), "whoever is there stays");
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::{
     ids::{CaId, DeviceId, Fingerprint, Incarnation, NodeId, PolicyId, ProductId, SpaceId},
     refusal::Refusal,
     registry::{
-        Actor, CaStatus, CheckedDecision, Command, Context, Decision, Event, ProductDetails, Registry, Request, RequestBody,
+        Actor, CaStatus, CheckedDecision, Command, Context, Decision, Devices, Event, ProductDetails, Registry, Request,
+        RequestBody,
         command::{Distrust, TemplateChange},
         decide,
         event::{CaCertificate, DeclaredCredential, DeviceProfile},
@@ -217,6 +218,11 @@ impl World {
 
     /// Asks, and lets nothing happen.
     pub(crate) fn decide(&self, request: &Request) -> CheckedDecision {
+        self.decide_on(&self.registry, request)
+    }
+
+    /// The same of other devices than the registry's.
+    pub(crate) fn decide_on(&self, devices: &dyn Devices, request: &Request) -> CheckedDecision {
         let trust = self.registry.configuration.trust_store();
         let code = format!("code-{:032}", self.requests);
         let context = Context {
@@ -227,7 +233,7 @@ impl World {
             verification_code: &code,
             devices_max_default: self.devices_max,
         };
-        decide(&self.registry.configuration, &self.registry, request, &context)
+        decide(&self.registry.configuration, devices, request, &context)
     }
 
     pub(crate) fn command(&mut self, command: Command) -> Result<Decision, Rejection> {

@@ -75,6 +75,7 @@ struct StoredPin {
     ca_name_and_key_sha256: Option<[u8; 32]>,
     not_before_ms: Option<i64>,
     not_after_ms: Option<i64>,
+    sha1: Option<[u8; 20]>,
     active: bool,
 }
 
@@ -85,7 +86,7 @@ struct StoredPinKey<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-enum StoredFingerprint {
+pub(super) enum StoredFingerprint {
     Sha256([u8; 32]),
     Sha1([u8; 20]),
 }
@@ -160,6 +161,7 @@ fn stored_pin(pin: &Pin) -> StoredPin {
         ca_name_and_key_sha256: pin.ca_name_and_key_sha256,
         not_before_ms: pin.not_before.map(Timestamp::unix_ms),
         not_after_ms: pin.not_after.map(Timestamp::unix_ms),
+        sha1: pin.sha1,
         active: pin.active,
     }
 }
@@ -179,6 +181,7 @@ fn pin(stored: StoredPin) -> Pin {
         ca_name_and_key_sha256: stored.ca_name_and_key_sha256,
         not_before: stored.not_before_ms.map(Timestamp::from_unix_ms),
         not_after: stored.not_after_ms.map(Timestamp::from_unix_ms),
+        sha1: stored.sha1,
         active: stored.active,
     }
 }
@@ -191,14 +194,14 @@ fn pin_key(stored: StoredPinKey<'_>) -> Result<PinKey, Fault> {
     Ok(PinKey { fingerprint: fingerprint(stored.fingerprint), space: stored.space.map(id).transpose()? })
 }
 
-fn stored_fingerprint(fingerprint: Fingerprint) -> StoredFingerprint {
+pub(super) fn stored_fingerprint(fingerprint: Fingerprint) -> StoredFingerprint {
     match fingerprint {
         Fingerprint::Sha256(bytes) => StoredFingerprint::Sha256(bytes),
         Fingerprint::Sha1(bytes) => StoredFingerprint::Sha1(bytes),
     }
 }
 
-fn fingerprint(stored: StoredFingerprint) -> Fingerprint {
+pub(super) fn fingerprint(stored: StoredFingerprint) -> Fingerprint {
     match stored {
         StoredFingerprint::Sha256(bytes) => Fingerprint::Sha256(bytes),
         StoredFingerprint::Sha1(bytes) => Fingerprint::Sha1(bytes),

@@ -7,6 +7,7 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::device::{StoredFingerprint, fingerprint, stored_fingerprint};
 use crate::files::{Fault, decode, encode, id};
 
 /// A retirement and where it comes from.
@@ -26,6 +27,7 @@ struct StoredRetired<'a> {
     since_ms: i64,
     not_after_ms: Option<i64>,
     readmitted_for: Option<&'a str>,
+    other_digest: Option<StoredFingerprint>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +52,7 @@ pub(crate) fn encode_retired(row: &RetiredRow) -> Result<Vec<u8>, Fault> {
         since_ms: retired.since.unix_ms(),
         not_after_ms: retired.not_after.map(Timestamp::unix_ms),
         readmitted_for: retired.readmitted_for.as_ref().map(|device| device.as_str()),
+        other_digest: retired.other_digest.map(stored_fingerprint),
     })
 }
 
@@ -67,6 +70,7 @@ pub(crate) fn decode_retired(bytes: &[u8]) -> Result<RetiredRow, Fault> {
         since: Timestamp::from_unix_ms(stored.since_ms),
         not_after: stored.not_after_ms.map(Timestamp::from_unix_ms),
         readmitted_for: stored.readmitted_for.map(id).transpose()?,
+        other_digest: stored.other_digest.map(fingerprint),
     };
     Ok(RetiredRow { applied: Position(stored.applied), retired })
 }

@@ -53,8 +53,8 @@ pub(super) fn draft(n: usize) -> TemplateDraft {
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (0..5usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Connect(leaf, named)),
-        2 => (0..5usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Event(leaf, named)),
+        12 => (0..6usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Connect(leaf, named)),
+        2 => (0..6usize, proptest::option::of(0..4usize)).prop_map(|(leaf, named)| Step::Event(leaf, named)),
         4 => (0..5usize).prop_map(Step::Prove),
         1 => (1..30i64).prop_map(Step::Wait),
         8 => ca_command().prop_map(Step::Command),
@@ -117,7 +117,7 @@ fn fingerprint(n: usize) -> Fingerprint {
 fn declared() -> impl Strategy<Value = DeclaredCredential> {
     prop_oneof![
         1 => Just(DeclaredCredential::Secret),
-        4 => (proptest::option::of(0..8usize), proptest::option::of(0..8usize))
+        4 => (proptest::option::of(0..10usize), proptest::option::of(0..10usize))
             .prop_map(|(first, spare)| pinned(first.map(fingerprint), spare.map(fingerprint))),
     ]
 }
@@ -131,16 +131,16 @@ fn device_command() -> impl Strategy<Value = Command> {
         }),
         1 => device().prop_map(|device| Command::FreezeDevice { device }),
         1 => device().prop_map(|device| Command::UnfreezeDevice { device }),
-        2 => (device(), proptest::bool::ANY, proptest::option::of(0..8usize)).prop_map(|(device, first, n)| {
+        2 => (device(), proptest::bool::ANY, proptest::option::of(0..10usize)).prop_map(|(device, first, n)| {
             let slot = if first { Slot::Primary } else { Slot::Secondary };
             Command::ResetFingerprint { device, slot, fingerprint: n.map(fingerprint) }
         }),
-        1 => (device(), 0..8usize, proptest::bool::ANY)
+        1 => (device(), 0..10usize, proptest::bool::ANY)
             .prop_map(|(device, n, active)| Command::SwitchCertificate { device, fingerprint: fingerprint(n), active }),
         2 => device().prop_map(|device| Command::DeleteDevice { device }),
-        1 => (device(), 0..8usize)
+        1 => (device(), 0..10usize)
             .prop_map(|(device, n)| Command::DeleteCertificate { device, fingerprint: fingerprint(n) }),
-        1 => (proptest::option::of(device()), 0..8usize)
+        1 => (proptest::option::of(device()), 0..10usize)
             .prop_map(|(device, n)| Command::ReadmitCertificate { fingerprint: fingerprint(n), device }),
         1 => device().prop_map(|device| Command::ReadmitDevice { device }),
     ]
