@@ -199,6 +199,15 @@ impl<S: ClientStream> Connection<S> {
                     instance = %self.instance.id, device = %grant.device, mqtt = connect.version.name(), "connected"
                 );
                 self.protocol.accept(&grant, self.context.now_ms());
+                if let (Some(notice), Ok(verified)) = (&guard.notice, &connecting.verified) {
+                    self.instance.attempts.record_notice(
+                        verified,
+                        &guard.session.device.device,
+                        notice,
+                        self.source,
+                        stream.chain(),
+                    );
+                }
                 self.stage = Stage::Connected(guard);
             }
             Err(refusal) => {

@@ -215,8 +215,8 @@ impl Metrics {
         self.delivered.add(1, &[]);
     }
 
-    /// A will was `published`, or is `not_published` because its device may not.
-    pub(crate) fn will(&self, outcome: &'static str) {
-        self.wills.add(1, &[KeyValue::new("outcome", outcome)]);
+    /// Wills were `published`, are `not_published` because their device may not, or were `given_up` because too many waited.
+    pub(crate) fn wills(&self, outcome: &'static str, wills: u64) {
+        self.wills.add(wills, &[KeyValue::new("outcome", outcome)]);
     }
 }

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod fleet;
 pub mod ids;
 pub mod limits;
+pub mod notice;
 pub mod policy;
 pub mod refusal;
 pub mod registry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_api::Code;
-use rollcall_domain::{refusal::Refusal, rejection::Rejection};
+use rollcall_domain::{notice::Notice, refusal::Refusal, rejection::Rejection};
 
 use crate::repository::{Source, assert_none, files};
 
@@ -11,7 +11,7 @@ const FOLDER: &str = "docs/operate/codes/";
 
 fn codes() -> BTreeSet<&'static str> {
     let of_the_api = Code::ALL.iter().map(|code| code.as_str());
-    Refusal::codes().chain(Rejection::codes()).chain(of_the_api).collect()
+    Refusal::codes().chain(Rejection::codes()).chain(Notice::codes()).chain(of_the_api).collect()
 }
 
 fn pages() -> Vec<Source> {

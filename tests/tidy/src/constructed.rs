@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Enums of the domain with a code for each variant.
-const CODED: [&str; 5] = ["Refusal", "Rejection", "AuthorityFault", "ProofFault", "EvaluationFault"];
+const CODED: [&str; 6] = ["Refusal", "Rejection", "Notice", "AuthorityFault", "ProofFault", "EvaluationFault"];
 
 #[test]
 fn every_code_can_be_given() {

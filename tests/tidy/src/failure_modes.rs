@@ -71,7 +71,7 @@ fn the_page_of_failure_modes_names_the_tests_that_hold_them() {
     let listed = |number: &u32| page.lines().any(|line| line.starts_with(&format!("| F{number} |")));
     let unknown: Vec<_> = tests.iter().filter(|(number, _)| !listed(number)).collect();
     assert!(unknown.is_empty(), "tests are named for failure modes that {PAGE} does not list: {unknown:?}");
-    assert_eq!(page, wanted, "{PAGE} is not what the tests' names say: BLESS=1 rewrites it, for review");
+    assert!(page == wanted, "{PAGE} is not what the tests' names say: BLESS=1 rewrites it, for review");
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod names;
 #[cfg(test)]
 mod repository;
 #[cfg(test)]
+mod security_page;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod storage;

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rollcall_domain::{authenticate::Identification, refusal::Refusal};
+use rollcall_domain::{authenticate::Identification, notice::Notice, refusal::Refusal};
 use tokio::time::Instant;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         ended::begin::begin,
         reauthorize::reauthorize,
         session::{Opening, Session},
+        takeovers::Origin,
     },
     transport::chain_verifier::VerifiedChain,
 };
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct SessionGuard {
     instance: Arc<Instance>,
     pub(crate) session: Arc<Session>,
+    /// What people should know of this connection.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl Drop for SessionGuard {
@@ -49,7 +52,7 @@ pub(crate) async fn accept(
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
     wait_for_turn(instance, &admitted.device.device).await?;
-    let guard = open(instance, verified, identification, &admitted);
+    let guard = open(instance, verified, identification, source, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
         return Err(Refusal::ShuttingDown);
@@ -78,12 +81,15 @@ fn open(
     instance: &Arc<Instance>,
     verified: &VerifiedChain,
     identification: Identification<'_>,
+    source: IpAddr,
     admitted: &Admitted,
 ) -> SessionGuard {
-    let device = &admitted.device.device;
+    let (device, now) = (&admitted.device.device, Instant::now());
     if instance.sessions.of(device).is_some() {
-        instance.takeovers.note(device, false, Instant::now());
+        instance.takeovers.note(device, false, now);
     }
+    let shared = instance.takeovers.opened(device, Origin { source, sha256: verified.facts.sha256 }, now);
+    let notice = shared.map(|sources| Notice::CertificateShared { device: device.clone(), sources });
     let session = instance.sessions.open(Opening {
         device: admitted.device.clone(),
         identification,
@@ -91,7 +97,7 @@ fn open(
         path: verified.path.clone(),
         since: instance.now(),
     });
-    SessionGuard { instance: instance.clone(), session }
+    SessionGuard { instance: instance.clone(), session, notice }
 }
 
 /// Reports a refusal to operators. Certificate and CONNECT are hostile text and stay out of it, except as the

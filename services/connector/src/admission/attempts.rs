@@ -6,6 +6,7 @@
 //! Invariant: no connection waits for this. It begins when the device has its answer, and where the queue is full, a rate
 //! is exceeded or the backbone fails, the refusal is only counted.
 
+mod notices;
 mod recent;
 mod share;
 

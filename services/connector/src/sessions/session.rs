@@ -10,8 +10,10 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
+use rollcall_log::documents::Revision;
+
 use super::{
-    ended::will::SessionWill,
+    ended::will::{KeptWill, SessionWill},
     holder::Holder,
     mailbox::{Bounds, Mailbox},
     persistent::state::Persistence,
@@ -90,6 +92,33 @@ impl Session {
     /// The client has said goodbye: its will is not published.
     pub(crate) fn discard_will(&self) {
         self.own_will().discarded = true;
+    }
+
+    /// This connector was taken for lost: its will may have been published.
+    pub(super) fn doubt_will(&self) {
+        if let Some(will) = &mut self.own_will().will {
+            will.stored = None;
+        }
+    }
+
+    /// Whether its will may not be stored.
+    pub(super) fn has_unkept_will(&self) -> bool {
+        let own = self.own_will();
+        !own.discarded && own.will.as_ref().is_some_and(|will| will.stored.is_none())
+    }
+
+    /// Its will, if that may not be stored and the client has not said goodbye.
+    pub(super) fn unkept_will(&self) -> Option<KeptWill> {
+        let own = self.own_will();
+        let will = own.will.as_ref().filter(|will| !own.discarded && will.stored.is_none())?;
+        Some((*will.will).clone())
+    }
+
+    /// Its will is stored again.
+    pub(super) fn note_will_kept(&self, revision: Revision) {
+        if let Some(will) = &mut self.own_will().will {
+            will.stored = Some(revision);
+        }
     }
 
     /// Its will, and whether that is not to be published.

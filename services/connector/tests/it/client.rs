@@ -1,6 +1,12 @@
 //! A device: TLS with its certificate, then MQTT packets made and read one by one.
 
-use std::{io, net::SocketAddr, num::NonZeroU16, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use rmqtt_codec::{
@@ -14,7 +20,7 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::codec::{Decoder, Encoder};
@@ -65,6 +71,18 @@ pub(crate) struct Refused {
 impl Client {
     pub(crate) async fn handshake(address: SocketAddr, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
         Self::over(TcpStream::connect(address).await?, name, config).await
+    }
+
+    /// From another loopback address than the connector's.
+    pub(crate) async fn handshake_from(
+        source: Ipv4Addr,
+        address: SocketAddr,
+        name: &str,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        Self::over(socket.connect(address).await?, name, config).await
     }
 
     pub(crate) async fn over(socket: TcpStream, name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {

@@ -1,6 +1,9 @@
 //! What a connector refuses by itself is found among the attempts: once, with its reason, and nothing of it is unproven.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use rmqtt_codec::v5::{self, Packet};
 use rollcall_domain::{
@@ -229,4 +232,26 @@ async fn a_certificate_mismatch_shows_both_fingerprints() {
         let fingerprint = hex::encode(Sha256::digest(&identity.chain[0]));
         assert!(collision.2.contains(&fingerprint), "{collision:?}");
     }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f33_one_certificate_from_two_addresses_in_turns_is_noticed_and_refused_nothing() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = ca.device("0001");
+    let mut sessions = Vec::new();
+    // The first takes nobody's place: of the take-overs after it the last is the first that comes back.
+    for source in [1, 2, 1, 2].map(|last| Ipv4Addr::new(127, 0, 0, last)) {
+        let config = world.config(&device);
+        let mut client = Client::handshake_from(source, connector.address, ALPHA, config).await.unwrap();
+        client.connect("any client").await.unwrap().expect("it is let in");
+        sessions.push(client);
+    }
+    assert_eq!(codes(&world, 1).await, ["certificate_shared"]);
+    let attempt = attempts(&world).await.remove(0);
+    assert!(attempt.rejection.message.contains("device truck_0001 from 127.0.0.1 and 127.0.0.2 in turns"), "{attempt:?}");
+    let AnyRequest::Registry(request) = attempt.request.request else { panic!("a fleet request of an instance") };
+    let RequestBody::CertificateConnect { chain, claimed } = request.body else { panic!("a command") };
+    assert_eq!((&*chain[0], claimed), (&*device.chain[0], Some(id("truck_0001"))));
+    let kept = attempt.checks.iter().map(|(name, passed, _)| (name.as_str(), *passed));
+    assert!(kept.into_iter().any(|check| check == ("certificate_used_from_one_source", false)));
 }

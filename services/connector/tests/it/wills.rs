@@ -1,11 +1,27 @@
 //! Wills: who publishes them, when, and through which policies.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
 use rmqtt_codec::{
     types::QoS,
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
-use rollcall_domain::{policy::Action, registry::Command};
-use rollcall_log::documents::DocumentKey;
+use rollcall_domain::{
+    ids::{ConnectorId, InstanceId},
+    policy::Action,
+    registry::Command,
+};
+use rollcall_log::{
+    Backbone, BackboneError,
+    documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
+};
+use tokio::sync::mpsc;
 
 use crate::{
     client::Client,
@@ -50,16 +66,16 @@ async fn leave(mut client: Client, reason: DisconnectReasonCode) {
 
 /// No will is kept or due: whatever was to be published has been.
 pub(crate) async fn no_will_is_left(world: &World) {
-    eventually("no will is left", || async {
-        let mut listed = world.backbone.documents.sessions(&instance_id("alpha")).await.unwrap();
-        while let Some(next) = listed.recv().await {
-            if matches!(next.unwrap().0, DocumentKey::Will(..)) {
-                return false;
-            }
-        }
-        true
-    })
-    .await;
+    eventually("no will is left", || async { wills(world).await == 0 }).await;
+}
+
+async fn wills(world: &World) -> usize {
+    let mut listed = world.backbone.documents.sessions(&instance_id("alpha")).await.unwrap();
+    let mut wills = 0;
+    while let Some(next) = listed.recv().await {
+        wills += usize::from(matches!(next.unwrap().0, DocumentKey::Will(..)));
+    }
+    wills
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,4 +159,152 @@ async fn the_wills_of_a_connector_that_stops_are_published_before_it_is_gone() {
     one.ended.await.unwrap();
     assert_eq!(listener.message().await.1, b"stopped");
     no_will_is_left(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_will_that_was_stored_and_not_acknowledged_is_published_once_or_not_at_all() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut listener = listener(&world, &connector, &ca).await;
+    let truck = ca.device("0001");
+    drop(world.connect(&connector, &truck).await.unwrap());
+    for (goodbye, payload) in [(true, b"not to be heard" as &[u8]), (false, b"broken")] {
+        world.lose_acknowledgements().await;
+        let client = with_will(&world, &connector, &truck, will("yard/1", payload)).await;
+        world.find_backbone();
+        assert_eq!(wills(&world).await, 1, "it is stored all the same");
+        if goodbye {
+            leave(client, DisconnectReasonCode::NormalDisconnection).await;
+        } else {
+            drop(client);
+            assert_eq!(listener.message().await.1, b"broken");
+        }
+        no_will_is_left(&world).await;
+    }
+    // A connector that begins looks for what is left.
+    let _another = world.connector().await;
+    listener.quiet().await;
+}
+
+/// Presence as one connector reaches it, or does not.
+struct Cut {
+    inner: Arc<dyn Presence>,
+    cut: AtomicBool,
+}
+
+impl Cut {
+    fn reach(&self) -> Result<(), BackboneError> {
+        if !self.cut.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(BackboneError::Unavailable { attempted: "presence".into(), reason: "the test has cut it off".into() })
+    }
+}
+
+#[async_trait]
+impl Presence for Cut {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        self.reach()?;
+        self.inner.announce(instance, change).await
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
+        self.reach()?;
+        self.inner.heartbeat(instance, connector, beat).await
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        self.inner.connectors(instance).await
+    }
+
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        self.inner.watch(instance).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_that_was_taken_for_lost_and_is_back_has_the_wills_of_its_sessions_again() {
+    let (world, ca) = World::with_ca().await;
+    let presence = Arc::new(Cut { inner: world.backbone.presence.clone(), cut: AtomicBool::new(false) });
+    let one = world.start(Backbone { presence: presence.clone(), ..world.backbone.clone() }, "cut", |_| {}).await;
+    let two = world.connector().await;
+    world.settled(&one).await;
+    let mut listener = listener(&world, &two, &ca).await;
+    let broken = with_will(&world, &one, &ca.device("0001"), will("yard/1", b"broken")).await;
+    let said_goodbye = with_will(&world, &one, &ca.device("0002"), will("yard/2", b"said goodbye")).await;
+    presence.cut.store(true, Ordering::SeqCst);
+    // Its lease runs out, and the other publishes what it seems to have left.
+    let mut heard = [listener.message().await.1, listener.message().await.1];
+    heard.sort();
+    assert_eq!(heard, [b"broken".to_vec(), b"said goodbye".to_vec()]);
+    no_will_is_left(&world).await;
+    presence.cut.store(false, Ordering::SeqCst);
+    eventually("both wills are kept again", || async { wills(&world).await == 2 }).await;
+    leave(said_goodbye, DisconnectReasonCode::NormalDisconnection).await;
+    drop(broken);
+    assert_eq!(listener.message().await.1, b"broken");
+    no_will_is_left(&world).await;
+    listener.quiet().await;
+}
+
+/// Documents that cannot be deleted for a while.
+struct Undeletable {
+    inner: Arc<dyn Documents>,
+    refusing: AtomicBool,
+    refused: AtomicUsize,
+}
+
+#[async_trait]
+impl Documents for Undeletable {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+        self.inner.sessions(instance).await
+    }
+
+    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+        self.inner.get(instance, key).await
+    }
+
+    async fn put(
+        &self,
+        instance: &InstanceId,
+        key: &DocumentKey,
+        expected: Revision,
+        body: Bytes,
+    ) -> Result<Revision, PutError> {
+        self.inner.put(instance, key, expected, body).await
+    }
+
+    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+        if self.refusing.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            let error = BackboneError::Unavailable { attempted: "deleting".into(), reason: "the test refuses it".into() };
+            return Err(error.into());
+        }
+        self.inner.delete(instance, key, expected).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_will_that_has_been_published_and_cannot_be_deleted_yet_is_not_published_again() {
+    let (world, ca) = World::with_ca().await;
+    let (inner, refusing) = (world.backbone.documents.clone(), AtomicBool::new(true));
+    let documents = Arc::new(Undeletable { inner, refusing, refused: AtomicUsize::new(0) });
+    let connector =
+        world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "undeletable", |_| {}).await;
+    world.settled(&connector).await;
+    let mut listener = listener(&world, &connector, &ca).await;
+    drop(with_will(&world, &connector, &ca.device("0001"), will("yard/1", b"once")).await);
+    assert_eq!(listener.message().await.1, b"once");
+    eventually("it is tried again", || async { documents.refused.load(Ordering::SeqCst) > 1 }).await;
+    documents.refusing.store(false, Ordering::SeqCst);
+    no_will_is_left(&world).await;
+    listener.quiet().await;
 }

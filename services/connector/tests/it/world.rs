@@ -220,6 +220,12 @@ impl World {
         self.faults.set_faults(Faults { unavailable: 1000, ..Faults::default() });
     }
 
+    /// What is written is written, and said to have failed.
+    pub(crate) async fn lose_acknowledgements(&self) {
+        tokio::join!(self.alpha.hold(), self.beta.hold());
+        self.faults.set_faults(Faults { lost_ack: 1000, ..Faults::default() });
+    }
+
     /// All is well again.
     pub(crate) fn find_backbone(&self) {
         self.faults.clear();

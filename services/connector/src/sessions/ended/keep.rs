@@ -11,23 +11,60 @@ use rollcall_log::{
 };
 use tokio::time::Instant;
 
-use super::will::{KeptWill, SessionWill};
+use super::{
+    discard::withdraw,
+    will::{KeptWill, SessionWill},
+    work::{Next, RETRY_DELAY, Work},
+};
 use crate::{instance::Instance, sessions::session::Session};
+
+/// Before a will is put again that could not be: there may be as many as sessions.
+const KEEP_AGAIN_DELAY: Duration = Duration::from_secs(10);
 
 /// A device is let in also while documents cannot be written, as it would be without a will.
 pub(super) async fn keep(instance: &Instance, session: &Session, will: KeptWill) -> SessionWill {
     let of = PresenceSession { connector: instance.connector.clone(), number: session.number };
     let key = DocumentKey::Will(session.device.device.clone(), of);
-    match put(instance, &key, Revision::NONE, will.write()).await {
-        Ok(revision) => SessionWill::Stored { revision, delay: Duration::from_secs(will.delay_s.into()) },
-        Err(error) => {
-            if let Some(left_out) = instance.will_repeats.failed(&error) {
-                tracing::warn!(
-                    instance = %instance.id, %error, left_out, "a will could not be stored: it does not outlive this connector"
-                );
-            }
-            SessionWill::Unstored(Box::new(will))
+    let stored = put(instance, &key, Revision::NONE, will.write()).await.inspect_err(|error| report(instance, error)).ok();
+    SessionWill { will: Box::new(will), stored }
+}
+
+/// Puts the will of a live session once more, after it may not have been stored, or another connector may have published it. To
+/// be called when presence has shown the session: from then on nobody takes the document for one that was left.
+///
+/// # Errors
+/// [`BackboneError`]: it is to be tried again.
+pub(super) async fn keep_again(instance: &Instance, key: &DocumentKey, session: &Session) -> Result<Next, BackboneError> {
+    let Some(will) = session.unkept_will() else { return Ok(Next::Nothing) };
+    let kept = async {
+        let found = instance.backbone.documents.get(&instance.id, key).await?;
+        if let Some(found) = &found
+            && let Ok(mut found) = KeptWill::read(&found.body)
+            && let Err(left_ms) = found.claim(instance.clock.unix_ms())
+        {
+            // It is being published, and deleted then.
+            return Ok(Next::Later(Duration::from_millis(left_ms.unsigned_abs())));
         }
+        // Written also if it is there: who has only listed it then finds that it is not what was left.
+        let revision = found.map_or(Revision::NONE, |found| found.revision);
+        session.note_will_kept(put(instance, key, revision, will.write()).await?);
+        Ok(Next::Nothing)
+    };
+    match kept.await {
+        Err(PutError::Conflict) => Ok(Next::Later(RETRY_DELAY)),
+        Err(error) => {
+            report(instance, &error);
+            Ok(Next::Later(KEEP_AGAIN_DELAY))
+        }
+        Ok(next) => Ok(next),
+    }
+}
+
+fn report(instance: &Instance, error: &PutError) {
+    if let Some(left_out) = instance.will_repeats.failed(error) {
+        tracing::warn!(
+            instance = %instance.id, %error, left_out, "a will could not be stored yet: it does not outlive this connector"
+        );
     }
 }
 
@@ -48,21 +85,19 @@ pub(crate) async fn put(
 }
 
 /// The session goes on of which `before` was the last connection: a will of that one that waits for its delay is not
-/// published (MQTT 5 §3.1.3.2.2). One without a delay is, because that connection is over.
+/// published.
 pub(crate) async fn discard_delayed_will(instance: &Instance, device: &DeviceId, before: PresenceSession) {
-    instance.schedule.cancel_delayed(device, Instant::now());
+    let now = Instant::now();
+    instance.schedule.cancel_delayed(device, now);
     let key = DocumentKey::Will(device.clone(), before);
-    let discarded = async {
-        let Some(found) = instance.backbone.documents.get(&instance.id, &key).await? else { return Ok(()) };
-        match KeptWill::read(&found.body) {
-            Ok(will) if will.is_delayed() => instance.backbone.documents.delete(&instance.id, &key, found.revision).await,
-            Ok(_) | Err(_) => Ok(()),
+    match withdraw(instance, &key).await {
+        Ok(Next::Nothing) => {}
+        Ok(_) => instance.schedule.again(key, now, Work::Withdraw),
+        Err(error) => {
+            if let Some(left_out) = instance.will_repeats.failed(&error) {
+                tracing::warn!(instance = %instance.id, %error, left_out, "a will whose session goes on may be published");
+            }
+            instance.schedule.again(key, now, Work::Withdraw);
         }
-    };
-    // A conflict: it has just been claimed, and is published.
-    if let Err(PutError::Backbone(error)) = discarded.await
-        && let Some(left_out) = instance.will_repeats.failed(&error)
-    {
-        tracing::warn!(instance = %instance.id, %error, left_out, "a will whose session goes on may be published");
     }
 }

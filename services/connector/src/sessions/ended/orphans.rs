@@ -2,18 +2,21 @@
 //!
 //! When a connector's lease has run out, what it has left is listed. When presence is watched anew, which is how a process
 //! begins, a loss may have gone unseen: then everything is looked at whose connection presence does not show, and looked at
-//! again a while later, because a will is written before presence hears of its connection.
+//! again a while later, because a will is written before presence hears of its connection. Invariant: what presence shows
+//! again is left alone, also if that is shown while it is listed: its connector was only out of reach.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use rollcall_domain::{ids::DeviceId, time::Timestamp};
-use rollcall_log::{BackboneError, documents::DocumentKey, presence::Session as PresenceSession, repeats::Repeats};
+use rollcall_log::{
+    BackboneError,
+    documents::{DocumentKey, Revision},
+    presence::Session as PresenceSession,
+    repeats::Repeats,
+};
 use tokio::time::Instant;
 
-use super::{
-    schedule::{Search, Work},
-    will::KeptWill,
-};
+use super::{shown::Search, will::KeptWill};
 use crate::{instance::Instance, sessions::persistent::form::KeptSession};
 
 /// How long a session may be without presence's knowing of it before it counts as ended.
@@ -27,8 +30,8 @@ struct Found {
 }
 
 enum What {
-    /// It is due so long after the connection's end.
-    Will(Duration),
+    /// In this revision; it is due so long after the connection's end.
+    Will(Revision, Duration),
     Session(Box<KeptSession>),
 }
 
@@ -36,7 +39,7 @@ enum What {
 pub(crate) async fn run(instance: &Instance) {
     let (repeats, mut retry) = (Repeats::default(), instance.retry());
     loop {
-        let Search { lost, everything } = instance.schedule.search().await;
+        let search = instance.schedule.search().await;
         let found = loop {
             match list(instance).await {
                 Ok(found) => {
@@ -51,41 +54,40 @@ pub(crate) async fn run(instance: &Instance) {
                 }
             }
         };
-        add(instance, found.iter().filter(|found| lost.contains(&found.session.connector)));
-        if let Some(watch) = everything {
-            add(instance, unseen(instance, watch, found).await.iter());
-            instance.schedule.searched(watch);
+        let Search { watch, lost, everything } = &search;
+        add(instance, *watch, found.iter().filter(|found| lost.contains(&found.session.connector)));
+        if *everything {
+            add(instance, *watch, unseen(instance, *watch, found).await.iter());
         }
+        instance.schedule.searched(&search);
     }
 }
 
 /// Those whose session presence does not show, twice.
 async fn unseen(instance: &Instance, watch: u64, found: Vec<Found>) -> Vec<Found> {
     let named = |found: &[Found]| found.iter().map(|found| (found.device.clone(), found.session.clone())).collect();
-    let Some(first) = instance.schedule.not_online(watch, named(&found)) else { return Vec::new() };
+    let first = instance.schedule.gone(watch, named(&found));
     if first.is_empty() {
         return Vec::new();
     }
     tokio::time::sleep(UNANNOUNCED_MAX).await;
     // If presence is watched anew meanwhile, it is looked again after that.
-    let Some(second) = instance.schedule.not_online(watch, first) else { return Vec::new() };
-    let second: std::collections::HashSet<_> = second.into_iter().collect();
+    let second: HashSet<_> = instance.schedule.gone(watch, first).into_iter().collect();
     found.into_iter().filter(|found| second.contains(&(found.device.clone(), found.session.clone()))).collect()
 }
 
-fn add<'a>(instance: &Instance, found: impl Iterator<Item = &'a Found>) {
+fn add<'a>(instance: &Instance, watch: u64, found: impl Iterator<Item = &'a Found>) {
     let now = Instant::now();
     for Found { device, session, what } in found {
         match what {
-            What::Will(delay) => {
-                let key = DocumentKey::Will(device.clone(), session.clone());
-                instance.schedule.add(key, now + *delay, Work::Publish(None));
+            What::Will(listed, delay) => {
+                instance.schedule.adopt_will(watch, device, session.clone(), *listed, (now, *delay));
             }
             What::Session(form) => {
                 let left_ms = form.over_at_ms().saturating_sub(instance.clock.unix_ms());
                 let over_at = now + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
                 let since = Timestamp::from_unix_ms(form.since_ms);
-                instance.schedule.adopt(device, session.clone(), since, over_at);
+                instance.schedule.adopt(watch, device, session.clone(), since, over_at);
             }
         }
     }
@@ -104,8 +106,8 @@ async fn list(instance: &Instance) -> Result<Vec<Found>, BackboneError> {
         let left = match key {
             DocumentKey::Will(device, session) => {
                 // One that cannot be read is found out when it is due.
-                let delay_s = KeptWill::read(&document.body).map_or(0, |will| will.delay_s);
-                Some(Found { device, session, what: What::Will(Duration::from_secs(delay_s.into())) })
+                let delay = KeptWill::read(&document.body).map_or(Duration::ZERO, |will| will.delay());
+                Some(Found { device, session, what: What::Will(document.revision, delay) })
             }
             DocumentKey::Session(device) => KeptSession::read(&document.body).ok().and_then(|form| {
                 let session = form.owner()?;

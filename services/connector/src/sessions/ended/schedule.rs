@@ -3,38 +3,28 @@
 //! Invariant: of one document there is one thing to do at most.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use rollcall_domain::{
     ids::{ConnectorId, DeviceId},
+    refusal::Refusal,
     time::Timestamp,
 };
 use rollcall_log::{
     documents::{DocumentKey, Revision},
-    online::OnlineDevices,
     presence::{PresenceChange, Session as PresenceSession},
 };
 use tokio::{sync::Notify, time::Instant};
 
-use super::will::{KeptWill, SessionWill};
+use super::{
+    entries::{Entries, Entry},
+    shown::{Search, Shown},
+    work::{LOOKS, Source, Work},
+};
 use crate::sessions::session::Session;
-
-/// What is to be done with a document of an ended session.
-#[derive(Debug)]
-pub(crate) enum Work {
-    /// Publish the will, from the document or, where there is none, from here.
-    Publish(Option<Box<KeptWill>>),
-    /// Delete the will: the client has said goodbye.
-    Discard(Revision),
-    /// Write down how far a kept session has come, or that it is over.
-    Keep(Arc<Session>),
-    /// Look whether the session that is kept of a device that is away is over; of the one that is named, because a newer
-    /// connection has done without it.
-    Check(Option<PresenceSession>),
-}
 
 /// The session that is kept of a device, as far as this connector knows.
 #[derive(Debug)]
@@ -44,23 +34,6 @@ struct Known {
     since: Timestamp,
     /// That connection is open, here.
     live: bool,
-}
-
-#[derive(Debug)]
-struct Entry {
-    number: u64,
-    key: DocumentKey,
-    at: Instant,
-    work: Work,
-}
-
-/// What connectors that are gone may have left, to be looked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Search {
-    /// Connectors whose lease has run out.
-    pub(super) lost: Vec<ConnectorId>,
-    /// Presence has shown everything again since then: number of the watch.
-    pub(super) everything: Option<u64>,
 }
 
 /// The schedule of one instance.
@@ -74,18 +47,12 @@ pub(crate) struct Schedule {
 
 #[derive(Debug, Default)]
 struct State {
-    numbers: u64,
-    entries: HashMap<DeviceId, Vec<Entry>>,
-    order: BTreeMap<(Instant, u64), DeviceId>,
+    entries: Entries,
     /// Sessions that are kept: those of this connector's connections, and those that connectors have left that are gone.
     kept: HashMap<DeviceId, Known>,
     /// Taken and not done.
     working: usize,
-    /// Counts watches of presence.
-    watch: u64,
-    /// Who is online as this watch shows it; kept only until it has been looked for what gone connectors have left.
-    online: Option<OnlineDevices>,
-    search: Search,
+    shown: Shown,
 }
 
 impl Schedule {
@@ -100,24 +67,28 @@ impl Schedule {
         let Some(will) = will else { return };
         let ended = PresenceSession { connector: connector.clone(), number: session.number };
         let key = DocumentKey::Will(session.device.device.clone(), ended);
-        match will {
-            SessionWill::Stored { revision, .. } if discarded => self.add(key, now, Work::Discard(revision)),
-            SessionWill::Unstored(_) if discarded => {}
-            SessionWill::Stored { delay, .. } => {
-                let delay = if superseded { Duration::ZERO } else { delay };
-                self.add(key, now + delay, Work::Publish(None));
+        let delay = will.will.delay();
+        let mut state = self.lock();
+        let withdrawn = |entry: &Entry| entry.key == key && matches!(entry.work, Work::Withdraw);
+        let withdrawn = state.entries.remove(&session.device.device, withdrawn).len() > 0;
+        let (delay, work) = match will.stored {
+            revision if discarded || (withdrawn && delay > Duration::ZERO) => (Duration::ZERO, Work::discard(revision)),
+            Some(_) if superseded => (Duration::ZERO, Work::publish_document()),
+            Some(_) => (delay, Work::publish_document()),
+            // Nobody can have deleted what is here, so whether its session has gone on is not known.
+            None if delay > Duration::ZERO && session.mailbox.closed() == Some(Refusal::TakenOver) => {
+                (Duration::ZERO, Work::discard(None))
             }
-            SessionWill::Unstored(will) => {
-                let delay = Duration::from_secs(will.delay_s.into());
-                self.add(key, now + delay, Work::Publish(Some(will)));
-            }
-        }
+            None => (delay, Work::Publish(Source::Here(will.will))),
+        };
+        state.entries.add(key, now + delay, delay > Duration::ZERO, work);
+        self.more.notify_one();
     }
 
     /// The connection `owner` of a device, which is open here, has its session.
     pub(crate) fn keeps(&self, device: &DeviceId, owner: PresenceSession, since: Timestamp) {
         let mut state = self.lock();
-        state.remove(device, |entry| matches!(entry.work, Work::Check(_)));
+        state.entries.remove(device, |entry| matches!(entry.work, Work::Check(_)));
         state.kept.insert(device.clone(), Known { owner, since, live: true });
     }
 
@@ -135,10 +106,10 @@ impl Schedule {
         }
     }
 
-    /// A connector that is gone has left a session.
-    pub(super) fn adopt(&self, device: &DeviceId, owner: PresenceSession, since: Timestamp, over_at: Instant) {
+    /// A connector has left a session, unless presence shows that its connection is not gone.
+    pub(super) fn adopt(&self, watch: u64, device: &DeviceId, owner: PresenceSession, since: Timestamp, over_at: Instant) {
         let mut state = self.lock();
-        if state.kept.get(device).is_some_and(|known| known.live) {
+        if !state.shown.is_gone(watch, device, &owner) || state.kept.get(device).is_some_and(|known| known.live) {
             return;
         }
         state.kept.insert(device.clone(), Known { owner, since, live: false });
@@ -179,46 +150,70 @@ impl Schedule {
         }
     }
 
+    /// A connector has left a will, unless presence shows that its connection is not gone.
+    pub(super) fn adopt_will(
+        &self,
+        watch: u64,
+        device: &DeviceId,
+        of: PresenceSession,
+        listed: Revision,
+        (now, delay): (Instant, Duration),
+    ) {
+        let mut state = self.lock();
+        let (gone, key) = (state.shown.is_gone(watch, device, &of), DocumentKey::Will(device.clone(), of));
+        if gone && !state.entries.has(&key) {
+            let work = Work::Publish(Source::Left { listed, looks: LOOKS });
+            state.entries.add(key, now + delay, delay > Duration::ZERO, work);
+            self.more.notify_one();
+        }
+    }
+
+    /// The will of a session that is open here is to be put again.
+    pub(crate) fn keep_again(&self, session: &Arc<Session>, connector: &ConnectorId, now: Instant) {
+        let of = PresenceSession { connector: connector.clone(), number: session.number };
+        // The session may be over by now: then there is something else to do.
+        self.again(DocumentKey::Will(session.device.device.clone(), of), now, Work::KeepAgain(session.clone()));
+    }
+
     /// To be done again at `at`, unless something else is to be done with the same document by now.
     pub(super) fn again(&self, key: DocumentKey, at: Instant, work: Work) {
-        let newer = {
-            let state = self.lock();
-            device_of(&key)
-                .and_then(|device| state.entries.get(device))
-                .is_some_and(|entries| entries.iter().any(|entry| entry.key == key))
-        };
-        if !newer {
-            self.add(key, at, work);
+        let mut state = self.lock();
+        if !state.entries.has(&key) {
+            state.entries.add(key, at, false, work);
+            self.more.notify_one();
         }
     }
 
     /// To be done at `at`; replaces what was to be done with the same document.
     pub(super) fn add(&self, key: DocumentKey, at: Instant, work: Work) {
-        let Some(device) = device_of(&key).cloned() else { return };
-        self.lock().add(key, device, at, work);
+        self.lock().entries.add(key, at, false, work);
         self.more.notify_one();
     }
 
     /// Forgets wills of a device that wait for their delay: its session goes on.
     pub(super) fn cancel_delayed(&self, device: &DeviceId, now: Instant) {
         let mut state = self.lock();
-        state.remove(device, |entry| entry.at > now && matches!(entry.work, Work::Publish(_)));
+        for Entry { key, work, .. } in state.entries.remove(device, |entry| entry.delayed) {
+            // Its document may be there, and may not be found yet.
+            if matches!(work, Work::Publish(Source::Here(_))) {
+                state.entries.add(key, now, false, Work::discard(None));
+                self.more.notify_one();
+            }
+        }
     }
 
     /// Up to `max` of what is due at `now`; each is to be followed by [`Self::done`].
     pub(super) fn take(&self, max: usize, now: Instant) -> Vec<(DocumentKey, Work)> {
         let mut state = self.lock();
-        let mut taken = Vec::new();
-        while taken.len() < max {
-            let Some((&(at, number), device)) = state.order.first_key_value() else { break };
-            if at > now {
-                break;
-            }
-            let device = device.clone();
-            taken.extend(state.remove(&device, |entry| entry.number == number).map(|entry| (entry.key, entry.work)));
-        }
+        let taken: Vec<_> =
+            std::iter::from_fn(|| state.entries.take(now)).take(max).map(|entry| (entry.key, entry.work)).collect();
         state.working += taken.len();
         taken
+    }
+
+    /// How many wills have been given up since this was last asked.
+    pub(super) fn take_given_up(&self) -> u64 {
+        self.lock().entries.take_given_up()
     }
 
     pub(super) fn done(&self, count: usize) {
@@ -230,7 +225,7 @@ impl Schedule {
     /// Returns when there is something that is due, or sooner.
     pub(super) async fn due(&self) {
         let more = self.more.notified();
-        let next = self.lock().order.first_key_value().map(|((at, _), _)| *at);
+        let next = self.lock().entries.next();
         match next {
             Some(at) => tokio::select! {
                 () = more => {}
@@ -246,7 +241,7 @@ impl Schedule {
             let none_due = self.none_due.notified();
             let is_due = {
                 let state = self.lock();
-                state.working > 0 || state.order.first_key_value().is_some_and(|((at, _), _)| *at <= Instant::now())
+                state.working > 0 || state.entries.next().is_some_and(|at| at <= Instant::now())
             };
             if !is_due {
                 return;
@@ -257,49 +252,23 @@ impl Schedule {
 
     /// Presence is about to be watched anew.
     pub(crate) fn watching(&self) {
-        let mut state = self.lock();
-        state.watch += 1;
-        state.online = Some(OnlineDevices::default());
+        self.lock().shown.begin();
+    }
+
+    /// Presence is not watched any more.
+    pub(crate) fn watch_ended(&self) {
+        self.lock().shown.end();
     }
 
     /// What a watch of presence shows; `own` is this connector.
     pub(crate) fn observe(&self, change: &PresenceChange, own: &ConnectorId, now: Instant) {
         let mut state = self.lock();
-        if let Some(online) = &mut state.online {
-            online.apply(change.clone());
+        if let PresenceChange::Online { device, session, at } = change {
+            state.online(device, session, *at, own, now);
+            self.more.notify_one();
         }
-        match change {
-            // A session that goes on has had the will deleted before it was announced; of any other the end is now.
-            PresenceChange::Online { device, session, at } => {
-                if let Some(known) = state.kept.get(device)
-                    && !known.live
-                    && known.owner != *session
-                    && known.since <= *at
-                {
-                    // A newer connection that lets the session go on has written that down before it was announced.
-                    let (owner, device) = (known.owner.clone(), device.clone());
-                    state.add(DocumentKey::Session(device.clone()), device, now, Work::Check(Some(owner)));
-                    self.more.notify_one();
-                }
-                let over = |entry: &Entry| match &entry.key {
-                    DocumentKey::Will(_, ended) => ended != session && entry.at > now,
-                    _ => false,
-                };
-                for Entry { key, work, .. } in state.remove(device, over) {
-                    state.add(key, device.clone(), now, work);
-                    self.more.notify_one();
-                }
-            }
-            PresenceChange::Offline { .. } => {}
-            PresenceChange::ConnectorLost { connector } if connector == own => {}
-            PresenceChange::ConnectorLost { connector } => {
-                state.search.lost.push(connector.clone());
-                self.search.notify_one();
-            }
-            PresenceChange::CaughtUp => {
-                state.search.everything = Some(state.watch);
-                self.search.notify_one();
-            }
+        if state.shown.observe(change, own) {
+            self.search.notify_one();
         }
     }
 
@@ -307,34 +276,27 @@ impl Schedule {
     pub(super) async fn search(&self) -> Search {
         loop {
             let wanted = self.search.notified();
-            let search = std::mem::take(&mut self.lock().search);
-            if search != Search::default() {
+            if let Some(search) = self.lock().shown.take_search() {
                 return search;
             }
             wanted.await;
         }
     }
 
-    /// Which of these sessions are not online as a watch shows it; `None` if it is not that watch any more.
-    pub(super) fn not_online(
+    /// Those of these sessions that are gone as a watch shows it; none once that watch is over.
+    pub(super) fn gone(
         &self,
         watch: u64,
-        sessions: Vec<(DeviceId, PresenceSession)>,
-    ) -> Option<Vec<(DeviceId, PresenceSession)>> {
+        mut sessions: Vec<(DeviceId, PresenceSession)>,
+    ) -> Vec<(DeviceId, PresenceSession)> {
         let state = self.lock();
-        let online = state.online.as_ref().filter(|_| state.watch == watch)?;
-        let is_online = |(device, session): &(DeviceId, PresenceSession)| {
-            online.get(device).is_some_and(|online| online.session == *session)
-        };
-        Some(sessions.into_iter().filter(|session| !is_online(session)).collect())
+        sessions.retain(|(device, session)| state.shown.is_gone(watch, device, session));
+        sessions
     }
 
-    /// Who is online as a watch shows it need not be kept any more.
-    pub(super) fn searched(&self, watch: u64) {
-        let mut state = self.lock();
-        if state.watch == watch {
-            state.online = None;
-        }
+    /// It has been looked.
+    pub(super) fn searched(&self, search: &Search) {
+        self.lock().shown.searched(search);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -343,30 +305,31 @@ impl Schedule {
 }
 
 impl State {
-    fn add(&mut self, key: DocumentKey, device: DeviceId, at: Instant, work: Work) {
-        self.remove(&device, |entry| entry.key == key);
-        self.numbers += 1;
-        let number = self.numbers;
-        self.order.insert((at, number), device.clone());
-        self.entries.entry(device).or_default().push(Entry { number, key, at, work });
-    }
-
-    fn remove(&mut self, device: &DeviceId, which: impl Fn(&Entry) -> bool) -> std::vec::IntoIter<Entry> {
-        let Some(entries) = self.entries.get_mut(device) else { return Vec::new().into_iter() };
-        let removed: Vec<Entry> = entries.extract_if(.., |entry| which(entry)).collect();
-        if entries.is_empty() {
-            self.entries.remove(device);
+    /// A device is online with a session: one that goes on has had the will deleted before it was announced; of any other the
+    /// end is now.
+    fn online(&mut self, device: &DeviceId, session: &PresenceSession, since: Timestamp, own: &ConnectorId, now: Instant) {
+        if let Some(known) = self.kept.get(device)
+            && !known.live
+            && known.owner != *session
+            && known.since <= since
+        {
+            // A newer connection that lets the session go on has written that down before it was announced.
+            let check = Work::Check(Some(known.owner.clone()));
+            self.entries.add(DocumentKey::Session(device.clone()), now, false, check);
         }
-        for entry in &removed {
-            self.order.remove(&(entry.at, entry.number));
+        let is_will_of =
+            |entry: &Entry, this: bool| matches!(&entry.key, DocumentKey::Will(_, of) if (of == session) == this);
+        if session.connector != *own {
+            // Its connector was taken for lost and is back: what becomes of the will is for that one again.
+            drop(self.entries.remove(device, |entry| is_will_of(entry, true)));
         }
-        removed.into_iter()
+        for Entry { key, work, .. } in self.entries.remove(device, |entry| entry.delayed && is_will_of(entry, false)) {
+            // Nobody can have deleted what is here, so whether its session goes on is not known.
+            let work = if matches!(work, Work::Publish(Source::Here(_))) { Work::discard(None) } else { work };
+            self.entries.add(key, now, false, work);
+        }
     }
 }
 
-fn device_of(key: &DocumentKey) -> Option<&DeviceId> {
-    match key {
-        DocumentKey::Will(device, _) | DocumentKey::Session(device) => Some(device),
-        DocumentKey::Shadow(_) | DocumentKey::Messages(_) | DocumentKey::Message(..) | DocumentKey::Cursor(_) => None,
-    }
-}
+#[cfg(test)]
+mod tests;

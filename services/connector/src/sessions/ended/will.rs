@@ -22,11 +22,11 @@ pub(super) const CLAIM_MS: i64 = 15_000;
 
 /// The will of a live session.
 #[derive(Debug)]
-pub(crate) enum SessionWill {
-    /// It is a document.
-    Stored { revision: Revision, delay: Duration },
-    /// The document could not be written: the will does not outlive this connector.
-    Unstored(Box<KeptWill>),
+pub(crate) struct SessionWill {
+    pub(in crate::sessions) will: Box<KeptWill>,
+    /// The revision of its document. `None`: whether there is one is not known, because writing it failed, or because this
+    /// connector was taken for lost and another may have published the will; then it may not outlive this connector.
+    pub(in crate::sessions) stored: Option<Revision>,
 }
 
 /// A will, in the form of its document.
@@ -52,7 +52,7 @@ pub(crate) struct KeptWill {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     user: Vec<(String, String)>,
     /// How long after the connection's end it is due: as the client wants it, and not after its session.
-    pub(super) delay_s: u32,
+    delay_s: u32,
     /// Until when another connector leaves it to the one that publishes it, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claimed_until_ms: Option<i64>,
@@ -88,9 +88,27 @@ impl KeptWill {
         serde_json::to_vec(self).expect("texts and numbers are JSON").into()
     }
 
-    /// Whether it waits for a delay, which ends when the session goes on.
-    pub(super) fn is_delayed(&self) -> bool {
-        self.delay_s > 0
+    /// How long after the connection's end it is due; a delay ends when the session goes on.
+    pub(super) fn delay(&self) -> Duration {
+        Duration::from_secs(self.delay_s.into())
+    }
+
+    /// About as many as it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let optional = [&self.content_type, &self.response_topic, &self.correlation_data].into_iter().flatten();
+        let user = self.user.iter().flat_map(|(name, value)| [name, value]);
+        let texts = [&self.topic, &self.payload].into_iter().chain(optional).chain(user);
+        size_of::<Self>() + texts.map(String::len).sum::<usize>()
+    }
+
+    /// Whether somebody has claimed it, be it that the claim has run out.
+    pub(super) const fn is_claimed(&self) -> bool {
+        self.claimed_until_ms.is_some()
+    }
+
+    /// Nobody has claimed it any more.
+    pub(super) const fn release(&mut self) {
+        self.claimed_until_ms = None;
     }
 
     /// Claims it from `now_ms` on.

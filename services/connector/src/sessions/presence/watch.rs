@@ -20,6 +20,7 @@ pub(crate) async fn watch(instance: &Instance) {
     let mut resume = instance.resume("presence");
     loop {
         let ended = watch_once(instance, &mut resume).await;
+        instance.schedule.watch_ended();
         resume.pause(ended).await;
     }
 }
@@ -70,6 +71,9 @@ fn online_somewhere(instance: &Instance, device: &DeviceId, shown: &PresenceSess
     if shown.connector == instance.connector {
         if shown.number == own.number {
             own.announced.store(true, Ordering::SeqCst);
+            if own.has_unkept_will() {
+                instance.schedule.keep_again(&own, &instance.connector, Instant::now());
+            }
         }
     } else if own.announced.load(Ordering::SeqCst) {
         own.mailbox.close(Refusal::TakenOver);
@@ -91,12 +95,14 @@ fn announce_ended(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
 
 /// Announces the sessions that presence does not show although they are open: it was away, or took this connector for
 /// lost. Skips sessions that have been told to close and have yet to: announced now, a session that lost against a
-/// newer one elsewhere would become the newest of all.
+/// newer one elsewhere would become the newest of all. Their wills may have been published meanwhile, and are put again once
+/// presence shows the sessions.
 fn announce_missing(instance: &Instance, shown: &HashMap<u64, DeviceId>) {
     let missing = |session: &&Arc<Session>| !shown.contains_key(&session.number) && session.mailbox.closed().is_none();
     for session in instance.sessions.all().iter().filter(missing) {
         session.acknowledged.store(false, Ordering::SeqCst);
         session.announced.store(false, Ordering::SeqCst);
+        session.doubt_will();
         instance.announcements.online(&instance.connector, session, &instance.sessions);
     }
 }
