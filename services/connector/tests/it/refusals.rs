@@ -232,6 +232,7 @@ async fn a_certificate_mismatch_shows_both_fingerprints() {
         let fingerprint = hex::encode(Sha256::digest(&identity.chain[0]));
         assert!(collision.2.contains(&fingerprint), "{collision:?}");
     }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_one_certificate_from_two_addresses_in_turns_is_noticed_and_refused_nothing() {
