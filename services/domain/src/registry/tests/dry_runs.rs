@@ -106,6 +106,10 @@ fn held(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft, change:
 }
 
 fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
+    debugged_chain(world, std::slice::from_ref(&leaf.der), ca)
+}
+
+fn debugged_chain(world: &World, chain: &[Box<[u8]>], ca: &str) -> Debugged {
     let trust = world.registry.configuration.trust_store();
     let context = Context {
         now: world.now,
@@ -115,7 +119,7 @@ fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
         verification_code: "",
         devices_max_default: world.devices_max,
     };
-    debug(&world.registry.configuration, &world.registry, std::slice::from_ref(&leaf.der), &id(ca), &context)
+    debug(&world.registry.configuration, &world.registry, chain, &id(ca), &context)
 }
 
 /// The names of the checks that failed.
@@ -201,6 +205,9 @@ fn a_chain_that_does_not_hold_is_debugged_at_the_ca_certificate_that_it_is_from(
     let told = debugged(&world, &leaf, "old-ca");
     assert_eq!((told.outcome.word(), &told.instead), ("chain_refused", &Some(id("acme-ca"))));
     assert!(told.outcome.text().contains("the device certificate (CN=dev1) expired at "), "{}", told.outcome.text());
+    let large = [leaf.der.clone(), vec![0; limits::CHAIN_BYTES_MAX].into()];
+    let told = debugged_chain(&world, &large, "acme-ca");
+    assert!(told.outcome.text().contains("at most 32768 are accepted"), "{}", told.outcome.text());
     let foreign = debugged(&world, &authorities()[1].device("dev1"), "acme-ca");
     assert_eq!((foreign.outcome.word(), &foreign.instead), ("chain_refused", &None));
     assert!(!format!("{foreign:?}").contains("globex"), "{foreign:?}");
