@@ -56,7 +56,7 @@ pub(crate) async fn handshake(
     let mut client = Attempted { source, server_name: None, instance: None };
     let performed = timeout_at(deadline, perform(context, socket, &mut client, &mut place));
     // Every handshake that fails is reported; one that is shed is not.
-    let (performed, refused) = refused_chain::catching(performed).await;
+    let (performed, refused) = refused_chain::catching(Box::pin(performed)).await;
     match performed {
         Ok(Ok(Performed { instance, stream, verified })) => {
             metrics().handshake(if stream.is_resumed() { HandshakeEnd::Resumed } else { HandshakeEnd::Full });

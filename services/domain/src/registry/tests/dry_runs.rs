@@ -205,7 +205,7 @@ fn a_chain_that_does_not_hold_is_debugged_at_the_ca_certificate_that_it_is_from(
     let told = debugged(&world, &leaf, "old-ca");
     assert_eq!((told.outcome.word(), &told.instead), ("chain_refused", &Some(id("acme-ca"))));
     assert!(told.outcome.text().contains("the device certificate (CN=dev1) expired at "), "{}", told.outcome.text());
-    let large = [leaf.der.clone(), vec![0; limits::CHAIN_BYTES_MAX].into()];
+    let large = [leaf.der.clone(), vec![0; crate::limits::CHAIN_BYTES_MAX].into()];
     let told = debugged_chain(&world, &large, "acme-ca");
     assert!(told.outcome.text().contains("at most 32768 are accepted"), "{}", told.outcome.text());
     let foreign = debugged(&world, &authorities()[1].device("dev1"), "acme-ca");
