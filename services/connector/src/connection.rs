@@ -26,6 +26,7 @@ use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
         attempts::RefusedConnection,
+        turn::NotAccepted,
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,
@@ -190,7 +191,9 @@ impl<S: ClientStream> Connection<S> {
             return;
         }
         let stream = &self.stream;
-        match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
+        let accepted =
+            accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain(), || stream.has_left());
+        match accepted.await {
             Ok((guard, session)) => {
                 let Recognised { device, space, product } = guard.session.device.clone();
                 let grant = Grant { device, space, product, session };
@@ -203,7 +206,8 @@ impl<S: ClientStream> Connection<S> {
                 }
                 self.stage = Stage::Connected(guard);
             }
-            Err(refusal) => {
+            Err(NotAccepted::Left) => self.protocol.receive_ended(),
+            Err(NotAccepted::Refused(refusal)) => {
                 connecting.claimed = claimed(&connect);
                 let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);

@@ -7,6 +7,7 @@ pub(crate) mod client_verifier;
 pub(crate) mod handshake;
 pub(crate) mod listener;
 mod proxy_protocol;
+mod server_certificates;
 mod sni;
 mod tls_stream;
 pub(crate) mod trust;

@@ -17,7 +17,7 @@ use rollcall_log::{
     codec::{AnyRequest, Attempt, decode_attempt},
     log::Entry,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::http::error::ApiError;
 
@@ -73,6 +73,34 @@ impl RecentAttempts {
         filter: &AttemptFilter,
         max: usize,
     ) -> Result<Vec<Position>, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        Ok(cache
+            .summaries
+            .iter()
+            .rev()
+            .filter(|summary| filter.matches(summary))
+            .take(max)
+            .map(|summary| summary.position)
+            .collect())
+    }
+
+    /// Those of certificates that tried to connect from `since` on, oldest first.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn refusals_since(
+        &self,
+        attempts: &dyn Attempts,
+        log: &LogId,
+        since: Timestamp,
+    ) -> Result<Vec<AttemptSummary>, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        let refusals = cache.summaries.iter().filter(|summary| summary.certificate.is_some() && summary.time >= since);
+        Ok(refusals.cloned().collect())
+    }
+
+    /// What has been read, and all that has come since.
+    async fn caught_up(&self, attempts: &dyn Attempts, log: &LogId) -> Result<MutexGuard<'_, Cache>, ApiError> {
         // Held across the reads: two requests at once would read the same attempts twice.
         let mut cache = self.0.lock().await;
         loop {
@@ -89,14 +117,7 @@ impl RecentAttempts {
                 break;
             }
         }
-        Ok(cache
-            .summaries
-            .iter()
-            .rev()
-            .filter(|summary| filter.matches(summary))
-            .take(max)
-            .map(|summary| summary.position)
-            .collect())
+        Ok(cache)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 const ATTEMPTS: &str = "/rollcall/v1/instances/alpha/attempts";
 
 /// A certificate connects and is refused; its SHA-256 in hex.
-async fn refused(world: &World, der: &[u8]) -> String {
+pub(crate) async fn refused(world: &World, der: &[u8]) -> String {
     let (log, sha256) = (LogId::Instance(id("alpha")), Sha256::digest(der).into());
     let stop = CancellationToken::new();
     let request_client = RequestClient::start(log, Arc::clone(&world.backbone.requests), &TaskTracker::new(), stop.clone());
@@ -40,7 +40,7 @@ async fn refused(world: &World, der: &[u8]) -> String {
     hex::encode(sha256)
 }
 
-async fn self_registration(world: &World, on: bool) {
+pub(crate) async fn self_registration(world: &World, on: bool) {
     let (ca, template) = (id("ca"), TemplateChange::Keep);
     world.command("alpha", Command::ConfigureCa { ca, template, self_registration: Some(on) }).await;
 }

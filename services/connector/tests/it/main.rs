@@ -8,6 +8,7 @@
 mod client;
 mod distrust;
 mod drain;
+mod field_clients;
 mod first_connection;
 mod goodbye;
 mod messages;

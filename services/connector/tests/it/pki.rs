@@ -72,9 +72,17 @@ impl Authority {
         self.issue(CertificateParams::new([domain.to_owned()]).unwrap(), domain)
     }
 
-    fn issue(&self, mut params: CertificateParams, cn: &str) -> Identity {
+    pub(crate) fn rsa_server(&self, domain: &str) -> Identity {
+        let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        self.issue_for(key, CertificateParams::new([domain.to_owned()]).unwrap(), domain)
+    }
+
+    fn issue(&self, params: CertificateParams, cn: &str) -> Identity {
+        self.issue_for(KeyPair::generate().unwrap(), params, cn)
+    }
+
+    fn issue_for(&self, key: KeyPair, mut params: CertificateParams, cn: &str) -> Identity {
         params.distinguished_name = subject(cn);
-        let key = KeyPair::generate().unwrap();
         let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
         Identity { chain: vec![der], key: key.serialize_der() }
     }
