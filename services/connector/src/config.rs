@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
+use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId, limits::CHAIN_BYTES_MAX};
 use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,7 @@ impl Default for Limits {
             registrations_per_ca_per_s_max: 5_000,
             registrations_per_source_per_s_max: 2_500,
             retry_after_s: 5,
-            chain_bytes_max: 32 * 1024,
+            chain_bytes_max: CHAIN_BYTES_MAX as u32,
             resumable_sessions_max: 4096,
             longer_keep_alive: LongerKeepAlive::Refuse,
             subscriptions_max: 100,

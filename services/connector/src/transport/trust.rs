@@ -38,7 +38,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
 /// The default of aws-lc-rs: rustls has no cipher suites but ECDHE with AEAD.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// One trust epoch of one instance.
 pub(crate) struct TrustEpoch {

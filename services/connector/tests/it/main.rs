@@ -16,6 +16,7 @@ mod order;
 mod persistent;
 mod pki;
 mod proxy;
+mod reference;
 mod refusals;
 mod registrar;
 mod sessions;
