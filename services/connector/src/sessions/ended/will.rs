@@ -114,11 +114,11 @@ impl KeptWill {
     /// Claims it from `now_ms` on.
     ///
     /// # Errors
-    /// For how long it is claimed already, milliseconds.
+    /// For how long it is claimed yet, milliseconds, above 0.
     pub(super) fn claim(&mut self, now_ms: i64) -> Result<(), i64> {
         // One from further ahead than any can be was written by a clock that has been set back since.
         match self.claimed_until_ms {
-            Some(until_ms) if (now_ms..=now_ms.saturating_add(2 * CLAIM_MS)).contains(&until_ms) => Err(until_ms - now_ms),
+            Some(until_ms) if until_ms > now_ms && until_ms <= now_ms.saturating_add(2 * CLAIM_MS) => Err(until_ms - now_ms),
             Some(_) | None => {
                 self.claimed_until_ms = Some(now_ms.saturating_add(CLAIM_MS));
                 Ok(())
