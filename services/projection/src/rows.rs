@@ -40,6 +40,7 @@ pub(crate) use self::{
 use crate::{
     files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key},
     request_age::forgotten_from,
+    rows::index::time_key,
 };
 
 const DEVICE: u8 = b'D';
@@ -103,6 +104,15 @@ impl Rows {
         found.map(|found| decode::<u64>(found.as_ref()).map(Position)).transpose()
     }
 
+    /// The first request at or after a text that came to a record.
+    pub(crate) fn first_ruled_from(&self, text: &str) -> Result<Option<RequestId>, Fault> {
+        let all = self.key(RULED, &[]);
+        let found = self.database.first_key_from(&self.key(RULED, &[text.as_bytes()]))?;
+        let Some(request) = found.as_deref().and_then(|key| key.strip_prefix(&all[..])) else { return Ok(None) };
+        let request = std::str::from_utf8(request).map_err(|_| Fault("a request id of the view is not UTF-8".into()))?;
+        id(request).map(Some)
+    }
+
     /// Remembers where an operator's request came to a record, and forgets some of what is too old beside it.
     pub(crate) fn put_ruled(&self, request: &RequestId, position: Position, recorded_at: Timestamp) -> Result<(), Fault> {
         self.forget_ruled(recorded_at)?;
@@ -129,9 +139,7 @@ impl Rows {
     }
 
     fn ruled_end_key(&self, end: Timestamp, request: &[u8]) -> Vec<u8> {
-        // As an unsigned number, so that the earliest sorts first.
-        let end = end.unix_ms().cast_unsigned() ^ (1 << 63);
-        self.key(RULED_END, &[&[&end.to_be_bytes()[..], request].concat()])
+        self.key(RULED_END, &[&[&time_key(end.unix_ms())[..], request].concat()])
     }
 
     /// The configuration, with the position of the record that changed it last.

@@ -107,7 +107,9 @@ async def aiomqtt():
     clean = False if KEEP else None
 
     async def session():
-        async with Client(*ADDRESS, tls_context=context(), identifier=OPTIONS["client_id"], clean_session=clean, will=will) as client:
+        # Its own 10 s for an acknowledgement are little where every core compiles.
+        of_session = {"identifier": OPTIONS["client_id"], "clean_session": clean, "will": will, "timeout": 60}
+        async with Client(*ADDRESS, tls_context=context(), **of_session) as client:
             say("connected")
             if SCENARIO in ("subscribe", "listen"):
                 say("subscribed", granted=(await client.subscribe(TOPIC, qos=1))[0].value)

@@ -17,6 +17,7 @@ mod fleet;
 mod history;
 mod openapi;
 mod operators;
+mod overview;
 mod parsers;
 mod pki;
 mod policies;

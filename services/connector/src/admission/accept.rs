@@ -106,5 +106,5 @@ fn open(
 pub(crate) fn report(instance: &Instance, source: IpAddr, refusal: &Refusal) {
     metrics().refused(refusal);
     let (code, reason) = (refusal.code(), refusal.to_string());
-    tracing::info!(instance = %instance.id, %source, code, ?reason, "connection refused");
+    tracing::info!(instance = %instance.id, %source, code, %reason, "connection refused");
 }
