@@ -9,7 +9,8 @@
 //! and races are only run where their end does not depend on who wins.
 //!
 //! Read [`operation`] (what may happen), [`run`] (a history), [`properties`] (what must hold), then what they stand on:
-//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once.
+//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once,
+//! [`sessions`] another kind of them.
 
 mod certificates;
 mod client;
@@ -20,7 +21,9 @@ mod properties;
 mod run;
 pub mod scenario;
 mod seeds;
+mod sessions;
 mod world;
 
 pub use run::{Failure, STEPS, Trace, run};
-pub use seeds::run_seeds;
+pub use seeds::{Run, run_seeds};
+pub use sessions::run_sessions;

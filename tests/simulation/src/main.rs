@@ -1,4 +1,4 @@
-//! `cargo run -p simulation -- --seeds N [--seed S]`: runs seeds by hand, and shows what happened in a single one.
+//! `cargo run -p simulation -- --seeds N [--seed S] [--sessions]`: runs seeds by hand, and shows what happened in a single one.
 
 use std::{
     io::{self, Write as _},
@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Parser;
+use simulation::Run;
 
 /// Runs simulated histories of Rollcall, each from a seed, and checks what must hold of them.
 #[derive(Parser)]
@@ -19,13 +20,17 @@ struct Arguments {
     /// Steps in each history
     #[arg(long, default_value_t = simulation::STEPS)]
     steps: usize,
+    /// Histories of kept sessions, instead of those of rights
+    #[arg(long)]
+    sessions: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, seed, steps } = Arguments::parse();
+    let Arguments { seeds, seed, steps, sessions } = Arguments::parse();
+    let run: Run = if sessions { simulation::run_sessions } else { simulation::run };
     let mut out = io::stdout().lock();
     let failed = if seeds == 1 {
-        match simulation::run(seed, steps) {
+        match run(seed, steps) {
             Ok(trace) => {
                 // A reader that went away has seen enough.
                 let _ = writeln!(out, "{}", trace.join("\n"));
@@ -34,7 +39,7 @@ fn main() -> ExitCode {
             Err(failure) => vec![*failure],
         }
     } else {
-        simulation::run_seeds(seed..seed.saturating_add(seeds), steps)
+        simulation::run_seeds(run, seed..seed.saturating_add(seeds), steps)
     };
     for failure in &failed {
         let _ = writeln!(out, "{failure}");

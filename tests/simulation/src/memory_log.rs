@@ -5,6 +5,7 @@ pub(crate) use rollcall_log::{
     codec::{AnyEvent, AnyRequest, QueuedRequest, Ruling, encode_request},
     follow::{LogFollower, Step},
     log::RegistryLog,
+    messages::{DeviceMessage, Lane, MessageProperties},
     proof::{Bound, incarnation, prove},
     request_client::RequestClient,
     requests::RequestKind,

@@ -47,6 +47,8 @@ pub type Trace = Vec<String>;
 pub struct Failure {
     /// Of which history; `None` of a scenario.
     pub seed: Option<u64>,
+    /// By which options its kind of history is run.
+    pub options: &'static str,
     /// Steps that the history was to have.
     pub steps: usize,
     /// What was wrong.
@@ -63,7 +65,11 @@ impl fmt::Display for Failure {
         }
         self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         match self.seed {
-            Some(seed) => write!(f, "replay: cargo run -p simulation -- --seeds 1 --seed {seed} --steps {}", self.steps),
+            Some(seed) => write!(
+                f,
+                "replay: cargo run -p simulation -- --seeds 1 --seed {seed} --steps {}{}",
+                self.steps, self.options
+            ),
             None => write!(f, "replay: the test itself"),
         }
     }
@@ -101,10 +107,10 @@ pub(crate) fn run_steps(steps: Vec<Operation>) -> Result<Trace, Box<Failure>> {
     })
 }
 
-type Lines = Arc<Mutex<Trace>>;
+pub(crate) type Lines = Arc<Mutex<Trace>>;
 
 /// Runs a history on a runtime of its own: one thread, and time that passes only while all wait for it.
-fn within<F: Future<Output = anyhow::Result<()>>>(
+pub(crate) fn within<F: Future<Output = anyhow::Result<()>>>(
     seed: Option<u64>,
     steps: usize,
     history: impl FnOnce(Lines) -> F,
@@ -121,7 +127,7 @@ fn within<F: Future<Output = anyhow::Result<()>>>(
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "something panicked; its message is above".to_owned(),
     };
-    Err(Box::new(Failure { seed, steps, reason, trace }))
+    Err(Box::new(Failure { seed, options: "", steps, reason, trace }))
 }
 
 struct Simulation {

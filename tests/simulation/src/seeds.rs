@@ -10,10 +10,13 @@ use std::{
     thread,
 };
 
-use crate::run::{Failure, run};
+use crate::run::{Failure, Trace};
+
+/// Runs one kind of history.
+pub type Run = fn(seed: u64, steps: usize) -> Result<Trace, Box<Failure>>;
 
 /// Runs every seed of a range, and stops taking new ones after the first failure. Returns what failed, lowest seed first.
-pub fn run_seeds(seeds: Range<u64>, steps: usize) -> Vec<Failure> {
+pub fn run_seeds(run: Run, seeds: Range<u64>, steps: usize) -> Vec<Failure> {
     let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
     let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {

@@ -1,21 +1,33 @@
 //! Simulated histories that every check runs.
 
-use simulation::{STEPS, run, run_seeds, scenario};
+use simulation::{Run, STEPS, run, run_seeds, run_sessions, scenario};
 
 /// Seeds of every check; more are run by hand.
 const SEEDS: u64 = 500;
+/// Seeds of sessions, and steps of each.
+const SESSION_SEEDS: u64 = 150;
+const SESSION_STEPS: usize = 30;
 
 #[test]
 fn every_property_holds_in_five_hundred_histories() {
-    let failed: Vec<String> = run_seeds(0..SEEDS, STEPS).iter().map(ToString::to_string).collect();
+    let failed: Vec<String> = run_seeds(run, 0..SEEDS, STEPS).iter().map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn sessions_are_kept_as_promised_in_a_hundred_and_fifty_histories() {
+    let failed: Vec<String> =
+        run_seeds(run_sessions, 0..SESSION_SEEDS, SESSION_STEPS).iter().map(ToString::to_string).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
 #[test]
 fn one_seed_gives_one_history() {
-    for seed in 0..8 {
-        let [once, again] = [(); 2].map(|()| run(seed, STEPS).unwrap_or_else(|failure| panic!("{failure}")));
-        assert_eq!(once, again, "seed {seed}");
+    for (run, steps) in [(run as Run, STEPS), (run_sessions, SESSION_STEPS)] {
+        for seed in 0..8 {
+            let [once, again] = [(); 2].map(|()| run(seed, steps).unwrap_or_else(|failure| panic!("{failure}")));
+            assert_eq!(once, again, "seed {seed}");
+        }
     }
 }
 

@@ -85,6 +85,11 @@ impl Schedule {
         self.more.notify_one();
     }
 
+    /// The session of a connection that is open here could not be written down: what is there of the device is deleted.
+    pub(crate) fn discard_session(&self, session: &Arc<Session>, now: Instant) {
+        self.add(DocumentKey::Session(session.device.device.clone()), now, Work::Keep(session.clone()));
+    }
+
     /// The connection `owner` of a device, which is open here, has its session.
     pub(crate) fn keeps(&self, device: &DeviceId, owner: PresenceSession, since: Timestamp) {
         let mut state = self.lock();

@@ -8,6 +8,7 @@ use rollcall_log::{
     messages::MessageCursor,
     presence::Session as PresenceSession,
 };
+use tokio::time::Instant;
 
 use super::{
     form::{KeptFilter, KeptSession},
@@ -51,6 +52,9 @@ pub(crate) async fn begin(instance: &Instance, session: &Arc<Session>, connect: 
                     instance = %instance.id, %error, left_out, "a session cannot be kept: it ends with its connection"
                 );
             }
+            session.persistence.start().set_unkept();
+            // Not only when it ends: another connector would let the earlier session go on, without what is subscribed to here.
+            instance.schedule.discard_session(session, Instant::now());
             SessionGrant::default()
         }
     }
@@ -93,7 +97,11 @@ async fn resume(
         let revision = match put(instance, &key, revision, form.write()).await {
             Ok(revision) => revision,
             Err(PutError::Conflict) => continue,
-            Err(error) => return Err(error),
+            // It may have been stored all the same: then the next connection finds it and takes it for a promise.
+            Err(error) => match get(instance, &key).await {
+                Ok(Some(found)) if KeptSession::read(&found.body).is_ok_and(|found| found == form) => found.revision,
+                Ok(_) | Err(_) => return Err(error),
+            },
         };
         instance.schedule.keeps(device, owner, session.since);
         *session.persistence.start().document.lock().await = Some(Written { form, revision });

@@ -20,6 +20,8 @@ use crate::{admission::view_ready::view_ready, instance::Instance, sessions::ses
 
 /// Between two writes of what a client has acknowledged: what came in between comes again if the connector is killed.
 const WRITE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often a write is tried again that conflicts with what is stored, when that is no newer connection's.
+const TRIES_MAX: usize = 5;
 /// Written at a time.
 const AT_ONCE: usize = 32;
 
@@ -99,22 +101,27 @@ async fn put(
     let documents = &instance.backbone.documents;
     let key = DocumentKey::Session(session.device.device.clone());
     let body = form.write();
-    let mut stored = documents.put(&instance.id, &key, written.revision, body.clone()).await;
-    if matches!(stored, Err(PutError::Conflict)) {
-        // A write of ours that was not acknowledged may have been stored.
-        let found = documents.get(&instance.id, &key).await?;
-        let own = found.filter(|found| KeptSession::read(&found.body).is_ok_and(|found| found.owner() == form.owner()));
-        let Some(own) = own else { return Ok(false) };
-        stored = documents.put(&instance.id, &key, own.revision, body).await;
-    }
-    match stored {
-        Ok(revision) => {
-            *written = Written { form, revision };
-            Ok(true)
+    for _ in 0..TRIES_MAX {
+        match documents.put(&instance.id, &key, written.revision, body.clone()).await {
+            Ok(revision) => {
+                *written = Written { form, revision };
+                return Ok(true);
+            }
+            Err(PutError::Conflict) => {}
+            Err(PutError::Backbone(error)) => return Err(error),
         }
-        Err(PutError::Conflict) => Ok(false),
-        Err(PutError::Backbone(error)) => Err(error),
+        // A write of ours that was not acknowledged may have been stored. What is read may be older than that.
+        let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(false) };
+        match KeptSession::read(&found.body) {
+            Ok(theirs) if theirs.owner() == form.owner() => written.revision = found.revision,
+            Ok(theirs) if theirs.since_ms < form.since_ms => {}
+            Ok(_) | Err(_) => return Ok(false),
+        }
     }
+    Err(BackboneError::Unavailable {
+        attempted: format!("writing the session of a device of instance {}", instance.id),
+        reason: "its document keeps changing".to_owned(),
+    })
 }
 
 /// Writes a session whose connection has ended for the last time, or deletes it.
@@ -124,11 +131,16 @@ async fn put(
 pub(crate) async fn finish(instance: &Instance, session: &Arc<Session>) -> Result<(), BackboneError> {
     let Some(state) = session.persistence.get() else { return Ok(()) };
     let mut document = state.document.lock().await;
-    let Some(written) = document.as_mut() else { return Ok(()) };
     let device = &session.device.device;
-    let newer = instance.sessions.of(device).is_some_and(|newer| newer.number > session.number);
-    if newer {
-        // Whatever becomes of the session, the newer connection has seen to it, or sees to it.
+    let newer = instance.sessions.of(device).filter(|newer| newer.number > session.number);
+    let Some(written) = document.as_mut() else {
+        return if state.is_unkept() && newer.is_none() { discard(instance, session).await } else { Ok(()) };
+    };
+    if let Some(newer) = newer {
+        // Whatever becomes of the session, the newer connection has seen to it, or sees to it, if it could.
+        if newer.persistence.get().is_some_and(State::is_unkept) {
+            discard(instance, &newer).await?;
+        }
         let over_at = Instant::now() + Duration::from_secs(written.form.expiry_s.into());
         instance.schedule.ends(device, session.number, Some(over_at));
         return Ok(());
@@ -150,6 +162,19 @@ pub(crate) async fn finish(instance: &Instance, session: &Arc<Session>) -> Resul
     let kept = put(instance, session, written, form).await?;
     instance.schedule.ends(device, session.number, kept.then_some(over_at));
     Ok(())
+}
+
+/// Deletes what is there of a session that was promised to nobody, unless it is a newer connection's.
+async fn discard(instance: &Instance, session: &Session) -> Result<(), BackboneError> {
+    let (documents, key) = (&instance.backbone.documents, DocumentKey::Session(session.device.device.clone()));
+    let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(()) };
+    if KeptSession::read(&found.body).is_ok_and(|found| found.since_ms > session.since.unix_ms()) {
+        return Ok(());
+    }
+    match documents.delete(&instance.id, &key, found.revision).await {
+        Ok(()) | Err(PutError::Conflict) => Ok(()),
+        Err(PutError::Backbone(error)) => Err(error),
+    }
 }
 
 /// Whether the device of a kept session would not be let in any more as it was then, as far as this connector's view knows.

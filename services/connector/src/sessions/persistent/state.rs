@@ -80,6 +80,8 @@ struct Progress {
     changed: bool,
     /// What the client said with DISCONNECT.
     expiry_s: Option<u32>,
+    /// The client was told that its session ends with the connection, because it could not be written down.
+    unkept: bool,
     /// Messages that it was given because it was away.
     backlog: u32,
     /// There were more of them.
@@ -243,6 +245,15 @@ impl State {
     /// The client has said how long its session outlives this connection.
     pub(crate) fn note_expiry(&self, expiry_s: u32) {
         self.lock().expiry_s = Some(expiry_s);
+    }
+
+    /// What may be written down of the session, or of an earlier one, is no promise: it is to be deleted.
+    pub(super) fn set_unkept(&self) {
+        self.lock().unkept = true;
+    }
+
+    pub(super) fn is_unkept(&self) -> bool {
+        self.lock().unkept
     }
 
     pub(super) fn expiry_s(&self) -> Option<u32> {
