@@ -18,6 +18,7 @@ mod history;
 mod openapi;
 mod operators;
 mod overview;
+mod parsers;
 mod pki;
 mod policies;
 mod products;
