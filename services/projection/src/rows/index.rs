@@ -7,7 +7,7 @@
 
 use rollcall_domain::{
     ids::{DeviceId, Position},
-    registry::{Device, DeviceEntry},
+    registry::{BoundPolicy, Device, DeviceEntry},
 };
 
 use super::{Rows, stored::device::Row};
@@ -24,7 +24,7 @@ pub(crate) const NAME: u8 = b'm';
 /// By a tag's key, then its value.
 pub(crate) const TAG: u8 = b't';
 /// By a policy that is bound to the device itself, then resource space.
-pub(crate) const POLICY: u8 = b'l';
+const POLICY: u8 = b'l';
 /// By device, the records about it; also of devices that are gone.
 pub(crate) const HISTORY: u8 = b'h';
 /// Certificates, by inverted position.
@@ -66,6 +66,11 @@ impl Rows {
         prefix
     }
 
+    /// What leads to the devices that a policy is bound to itself, in a resource space.
+    pub(crate) fn policy_prefix(&self, bound: &BoundPolicy, space: &str) -> Vec<u8> {
+        self.index_prefix(POLICY, &[bound.policy.as_str(), &bound.made.to_string(), space])
+    }
+
     /// The keys that lead to a row.
     pub(crate) fn directory_keys(&self, row: &Row) -> Vec<Vec<u8>> {
         let device: &Device = match &row.entry {
@@ -81,7 +86,7 @@ impl Rows {
         ];
         keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
         keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
-        keys.extend(device.policies.iter().map(|policy| self.index_prefix(POLICY, &[policy.as_str(), space])));
+        keys.extend(device.policies.iter().map(|bound| self.policy_prefix(bound, space)));
         for key in &mut keys {
             key.extend_from_slice(&inverted(row.created));
         }
