@@ -11,9 +11,11 @@ use crate::{announcement::Announcement, attempt::Attempt, event, request, ruling
 pub fn documents() -> Vec<(String, Schema)> {
     let events = event::upcast::released().into_iter().map(|row| versioned("event", row));
     let requests = request::upcast::released().into_iter().map(|row| versioned("request", row));
+    let [attempt_v1, attempt_v2] = Attempt::schemas();
     let others = [
         ("ruling.v1".to_owned(), Ruling::schema()),
-        ("attempt.v1".to_owned(), Attempt::schema()),
+        ("attempt.v1".to_owned(), attempt_v1),
+        ("attempt.v2".to_owned(), attempt_v2),
         ("announcement.v1".to_owned(), Announcement::schema()),
     ];
     events.chain(requests).chain(others).collect()

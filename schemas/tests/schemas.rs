@@ -262,4 +262,11 @@ fn rulings_attempts_and_announcements_of_another_version_are_refused() {
     attempt["version"] = json!(0);
     let error = Attempt::from_json(attempt.to_string().as_bytes()).expect_err("version 0");
     assert!(matches!(error, WireError::UnknownVersion { version: 0, .. }), "{error}");
+    // Each version has its own fields.
+    let mut attempt = golden("attempt/attributed.v2");
+    attempt["version"] = json!(1);
+    assert!(Attempt::from_json(attempt.to_string().as_bytes()).is_err());
+    let mut attempt = golden("attempt/with-template.v1");
+    attempt["version"] = json!(2);
+    assert!(Attempt::from_json(attempt.to_string().as_bytes()).is_err());
 }

@@ -1,4 +1,4 @@
-//! Rollcall as its users see it: `rollcall` processes, a real nats-server, mosquitto, paho and openssl as devices.
+//! Rollcall as its users see it: `rollcall` processes, a real nats-server, client libraries that are not ours and openssl as devices.
 //!
 //! One file for each thing that a user would say Rollcall does. A test asserts what a user could see: CONNACK codes and
 //! reason strings, messages, the records of the log. What only a broken client would send is sent by [`rollcall_harness::raw`].
@@ -8,16 +8,17 @@ mod accounts;
 mod added_instance;
 mod api_guide;
 mod backbone_away;
+mod bursts;
 mod closed_sessions;
 mod crashes;
 mod deploy_up;
+mod device_clients;
 mod distrust;
 mod first_connection;
 mod fleet_file;
 mod forged_commands;
 mod forged_records;
 mod identity;
-mod leaving_clients;
 mod limits;
 mod log_command;
 mod matrix;

@@ -121,6 +121,7 @@ const TABLE: &[(&str, Said)] = &[
     ("ca_name_constraints", Said::Operator("fleet_file")),
     ("proof_malformed", Said::Elsewhere("a fleet file's proof is read as PEM first; domain")),
     ("proof_not_signed_by_ca", Said::Operator("fleet_file")),
+    ("proof_weak_signature", Said::Elsewhere("OpenSSL does not sign with SHA-1 any more; domain")),
     ("proof_wrong_code", Said::Operator("fleet_file")),
     ("proof_not_valid_now", Said::Operator("fleet_file")),
     ("command_unproven", Said::Elsewhere("an API proves its commands; forged_commands, registrar")),

@@ -23,4 +23,5 @@ pub(crate) mod router;
 pub(crate) mod serve;
 pub(crate) mod server_certificates;
 pub(crate) mod times;
+mod unknown;
 mod write_deadline;

@@ -3,10 +3,12 @@
 //! One file for each kind of thing.
 
 mod access_keys;
+mod activity;
 mod attempts;
 mod connectors;
 mod debug;
 mod declared;
+mod device_list;
 mod devices;
 mod distrusted_cas;
 mod events;
@@ -27,6 +29,7 @@ use crate::http::route::Routes;
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(access_keys::routes())
+        .merge(activity::routes())
         .merge(attempts::routes())
         .merge(connectors::routes())
         .merge(debug::routes())
@@ -35,6 +38,7 @@ pub(crate) fn routes() -> Routes {
         .merge(declared::products::routes())
         .merge(declared::spaces::routes())
         .merge(declared::templates::routes())
+        .merge(device_list::routes())
         .merge(devices::routes())
         .merge(distrusted_cas::routes())
         .merge(events::routes())

@@ -5,5 +5,5 @@ pub(crate) mod attempts;
 pub(crate) mod authenticate;
 pub(crate) mod registration;
 pub(crate) mod staleness;
-mod turn;
+pub(crate) mod turn;
 pub(crate) mod view_ready;

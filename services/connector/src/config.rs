@@ -1,6 +1,7 @@
 //! The connector's configuration: plain data that touches nothing. Every limit of the edge is here, by name and with its
 //! unit last; the defaults are the service's own figures where it states one.
 
+pub(crate) mod instance_settings;
 pub(crate) mod proxies;
 pub(crate) mod staleness;
 
@@ -11,13 +12,14 @@ use std::{
     time::Duration,
 };
 
-use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId};
+use rollcall_domain::{fleet::AvailabilityRules, ids::InstanceId, limits::CHAIN_BYTES_MAX};
 use rollcall_log::codec::AvailabilityTable;
 use serde::{Deserialize, Serialize};
 
 use self::{
+    instance_settings::{InstanceSettings, StaleSessions},
     proxies::ProxyNetwork,
-    staleness::{InstanceStaleness, StaleSessions, StalenessRule},
+    staleness::StalenessRule,
 };
 pub use crate::mqtt::LongerKeepAlive;
 use crate::{mqtt, sessions::persistent::routed::PersistentLimits, transport::unproven::Bounds};
@@ -31,7 +33,8 @@ pub struct Config {
     /// Networks of load balancers, whose connections begin with a PROXY protocol header of version 2, which names the source.
     /// From these it is required, from others it is not read.
     pub proxy_protocol_from: Vec<ProxyNetwork>,
-    /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM).
+    /// The folder with `<instance-id>.crt` (PEM, the server's own certificate first) and `<instance-id>.key` (PEM); and, for
+    /// clients that cannot verify that one, `<instance-id>.rsa.crt` and `<instance-id>.rsa.key`.
     pub tls_folder: PathBuf,
     /// How old the view of an instance may be for accepting devices, seconds since a registrar has confirmed it; 0: known
     /// devices get in for as long as the centre is away.
@@ -40,9 +43,9 @@ pub struct Config {
     pub stale_sessions: StaleSessions,
     /// What is limited, and to how much.
     pub limits: Limits,
-    /// Both for single instances, by id.
+    /// For single instances, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub instances: BTreeMap<String, InstanceStaleness>,
+    pub instances: BTreeMap<String, InstanceSettings>,
     /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote: any row
     /// that matches forbids. To be the same as the registrars'.
     pub unavailable: AvailabilityTable,
@@ -148,7 +151,7 @@ impl Default for Limits {
             registrations_per_ca_per_s_max: 5_000,
             registrations_per_source_per_s_max: 2_500,
             retry_after_s: 5,
-            chain_bytes_max: 32 * 1024,
+            chain_bytes_max: CHAIN_BYTES_MAX as u32,
             resumable_sessions_max: 4096,
             longer_keep_alive: LongerKeepAlive::Refuse,
             subscriptions_max: 100,
@@ -230,6 +233,16 @@ impl Config {
         StalenessRule::of(instance, self.stale_admission_s_max, self.stale_sessions, &self.instances)
     }
 
+    /// What is configured for one instance.
+    pub(crate) fn instance(&self, instance: &InstanceId) -> InstanceSettings {
+        self.instances.get(instance.as_str()).copied().unwrap_or_default()
+    }
+
+    /// Whether TLS can work with what is configured for instances.
+    pub(crate) fn has_usable_fragment_sizes(&self) -> bool {
+        self.instances.values().all(InstanceSettings::is_fragment_size_usable)
+    }
+
     /// Whether this peer has to say where its connections come from.
     pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
         self.proxy_protocol_from.iter().any(|network| network.contains(peer))
@@ -244,6 +257,16 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_an_instance_have_a_size_that_tls_can_work_with() {
+        let usable = |size: usize| {
+            let settings = InstanceSettings { max_fragment_size: Some(size), ..InstanceSettings::default() };
+            Config { instances: [("north".to_owned(), settings)].into(), ..Config::default() }.has_usable_fragment_sizes()
+        };
+        assert_eq!([511, 512, 4096, 16_384, 16_385].map(usable), [false, true, true, true, false]);
+        assert!(Config::default().has_usable_fragment_sizes());
+    }
 
     #[test]
     fn an_unknown_limit_is_refused() {

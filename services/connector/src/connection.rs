@@ -15,6 +15,7 @@ use rollcall_domain::{
     ids::DeviceId,
     refusal::Refusal,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -25,7 +26,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::{
     admission::{
         accept::{self, SessionGuard, accept},
-        attempts::RefusedConnection,
+        attempts::{RefusedConnection, Rules},
+        turn::NotAccepted,
     },
     connection::token_bucket::TokenBucket,
     context::ConnectorContext,
@@ -190,7 +192,9 @@ impl<S: ClientStream> Connection<S> {
             return;
         }
         let stream = &self.stream;
-        match accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain()).await {
+        let accepted =
+            accept(&self.instance, &connecting.verified, &connect, self.source, || stream.chain(), || stream.has_left());
+        match accepted.await {
             Ok((guard, session)) => {
                 let Recognised { device, space, product } = guard.session.device.clone();
                 let grant = Grant { device, space, product, session };
@@ -199,11 +203,18 @@ impl<S: ClientStream> Connection<S> {
                 );
                 self.protocol.accept(&grant, self.context.now_ms());
                 if let (Some(notice), Ok(verified)) = (&guard.notice, &connecting.verified) {
-                    self.instance.attempts.record_notice(verified, &guard.session.device.device, notice, stream.chain());
+                    self.instance.attempts.record_notice(
+                        verified,
+                        &guard.session.device.device,
+                        notice,
+                        self.source,
+                        stream.chain(),
+                    );
                 }
                 self.stage = Stage::Connected(guard);
             }
-            Err(refusal) => {
+            Err(NotAccepted::Left) => self.protocol.receive_ended(),
+            Err(NotAccepted::Refused(refusal)) => {
                 connecting.claimed = claimed(&connect);
                 let retry_after_s = self.context.retry_after_s(&refusal);
                 self.protocol.refuse(refusal, retry_after_s);
@@ -271,16 +282,38 @@ impl<S: ClientStream> Connection<S> {
             self.stream.shutdown().await
         };
         let written = timeout(self.context.config.limits.linger(), last_output).await;
-        if let (Stage::Connecting(connecting), Closing::Refused(refusal)) = (&self.stage, &closing)
-            && let Ok(verified) = &connecting.verified
-        {
-            let refused = RefusedConnection { verified, claimed: connecting.claimed.as_ref(), refusal };
-            self.instance.attempts.record(&refused, || self.stream.chain());
+        if let (Stage::Connecting(connecting), Some(refusal)) = (&self.stage, closing.refusal()) {
+            self.record(connecting, &refusal, &closing);
         }
         // The device is offline from here on, whatever it still has to read.
         drop(self.stage);
         if matches!((written, closing), (Ok(Ok(())), Closing::Refused(_) | Closing::Violated(_))) {
             self.stream.linger(&self.context).await;
+        }
+    }
+
+    /// Keeps a refused CONNECT among the attempts.
+    fn record(&self, connecting: &Connecting, refusal: &Refusal, closing: &Closing) {
+        let Some(trust) = self.instance.trust.load_full() else { return };
+        let (instance, claimed) = (&self.instance, connecting.claimed.as_ref());
+        match &connecting.verified {
+            Ok(verified) => {
+                let (availability, trust) = (&instance.availability, trust.chain_verifier.store());
+                let rules = Rules { instance: &instance.profile(), availability, trust };
+                let (source, message) = (self.source, reason(closing));
+                let refused = RefusedConnection { verified, claimed, refusal, message, source, rules };
+                instance.attempts.record(&refused, || self.stream.chain());
+            }
+            // No handshake has judged the chain of a session that is resumed: it was judged after, and did not hold.
+            Err(_) => {
+                let chain = self.stream.chain();
+                let presented: Vec<_> = chain.iter().map(|der| CertificateDer::from(&**der)).collect();
+                let judged = trust.chain_verifier.verify(presented.iter()).map(drop);
+                drop(presented);
+                if let Err(unproven) = judged {
+                    instance.attempts.record_chain(&unproven, chain, claimed.cloned(), self.source, true);
+                }
+            }
         }
     }
 
@@ -303,11 +336,15 @@ fn claimed(connect: &Connect) -> Option<DeviceId> {
 fn report_closed(instance: &Instance, session: &Session, closing: &Closing) {
     let Some(refusal) = closing.refusal() else { return };
     metrics().closed(&refusal);
-    let reason = match closing {
+    let (code, reason) = (refusal.code(), reason(closing));
+    tracing::info!(instance = %instance.id, device = %session.device.device, code, %reason, "session closed");
+}
+
+/// Texts of others are escaped in it where they are quoted.
+fn reason(closing: &Closing) -> String {
+    match closing {
         Closing::Client | Closing::Gone => String::new(),
         Closing::Refused(refusal) => refusal.to_string(),
         Closing::Violated(violation) => violation.to_string(),
-    };
-    let code = refusal.code();
-    tracing::info!(instance = %instance.id, device = %session.device.device, code, ?reason, "session closed");
+    }
 }

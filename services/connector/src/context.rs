@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     instances::Instances,
-    transport::{turns::Turns, unproven::Unproven},
+    transport::{failure_lines::FailureLines, turns::Turns, unproven::Unproven},
 };
 
 /// Shared by all connections of one connector.
@@ -25,10 +25,12 @@ pub(crate) struct ConnectorContext {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) turns: Turns,
     pub(crate) unproven: Arc<Unproven>,
-    /// What has been said of handshakes that fail.
+    /// What has been said of load balancers that send no header.
     pub(crate) handshake_repeats: Repeats,
     /// Whether connections are accepted.
     pub(crate) accepting: AtomicBool,
+    /// What has been said of clients whose handshakes fail.
+    pub(crate) failure_lines: FailureLines,
     pub(crate) stopping: CancellationToken,
     started: Instant,
 }
@@ -41,6 +43,7 @@ impl ConnectorContext {
             handshake_repeats: Repeats::default(),
             accepting: AtomicBool::new(false),
             instances: Instances::new(fleet),
+            failure_lines: FailureLines::default(),
             stopping: CancellationToken::new(),
             started: Instant::now(),
             config,

@@ -29,8 +29,8 @@ mod transport;
 
 pub use config::{
     Config, Limits, LongerKeepAlive,
+    instance_settings::{InstanceSettings, StaleSessions},
     proxies::{ProxyNetwork, ProxyNetworkError},
-    staleness::{InstanceStaleness, StaleSessions},
 };
 pub use rollcall_projection::readiness::Unready;
 pub use run::{Parts, RunError, run, run_below_tls};

@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     turned_away: Counter<u64>,
     shed: Counter<u64>,
     handshakes: Counter<u64>,
+    handshake_failures: Counter<u64>,
     accepted: Counter<u64>,
     refused: Counter<u64>,
     refusals_kept: Counter<u64>,
@@ -37,6 +38,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     turned_away: METER.u64_counter("rollcall.connector.turned_away").build(),
     shed: METER.u64_counter("rollcall.connector.shed").build(),
     handshakes: METER.u64_counter("rollcall.connector.handshakes").build(),
+    handshake_failures: METER.u64_counter("rollcall.connector.handshake_failures").build(),
     accepted: METER.u64_counter("rollcall.connector.accepted").build(),
     refused: METER.u64_counter("rollcall.connector.refused").build(),
     refusals_kept: METER.u64_counter("rollcall.connector.refusals_kept").build(),
@@ -119,6 +121,8 @@ pub(crate) enum NotRecorded {
     QueueFull,
     /// Too many certificates were refused within a minute.
     RateLimited,
+    /// Too many handshakes were refused of one CA certificate.
+    ShareOfCa,
     /// The backbone did not take it.
     WriteFailed,
 }
@@ -128,6 +132,7 @@ impl NotRecorded {
         match self {
             Self::QueueFull => "queue_full",
             Self::RateLimited => "too_many",
+            Self::ShareOfCa => "share_of_ca",
             Self::WriteFailed => "not_kept",
         }
     }
@@ -157,6 +162,11 @@ impl Metrics {
     /// A handshake ended, unless it was shed.
     pub(crate) fn handshake(&self, end: HandshakeEnd) {
         self.handshakes.add(1, &[KeyValue::new("end", end.name())]);
+    }
+
+    /// A handshake failed: why, and the alert that was sent or received.
+    pub(crate) fn handshake_failed(&self, kind: &'static str, alert: &'static str) {
+        self.handshake_failures.add(1, &[KeyValue::new("kind", kind), KeyValue::new("alert", alert)]);
     }
 
     /// A device was accepted.

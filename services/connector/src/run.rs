@@ -215,6 +215,10 @@ fn check(config: &Config, freshness: &Freshness) -> Result<(), RunError> {
             limit: "limits.session_expiry_s_max",
             rule: "messages are kept for a day: give at most 86400",
         }),
+        None if !config.has_usable_fragment_sizes() => Err(RunError::Limit {
+            limit: "instances.*.max_fragment_size",
+            rule: "a TLS record holds at most 16384 bytes, and small ones cost more than they carry: give 512 to 16384",
+        }),
         None => Ok(()),
     }
 }

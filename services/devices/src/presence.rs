@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rollcall_domain::ids::DeviceId;
 use rollcall_log::online::OnlineDevices;
 pub use rollcall_log::online::OnlineSession;
+use rollcall_projection::directory::Online;
 use tokio::sync::broadcast;
 
 use crate::reach::Silent;
@@ -29,6 +30,17 @@ impl Default for Presence {
     }
 }
 
+impl Online for Presence {
+    fn is_online(&self, device: &DeviceId) -> bool {
+        self.read().get(device).is_some()
+    }
+
+    fn at_most(&self, max: usize) -> Option<Vec<DeviceId>> {
+        let devices = self.read();
+        (devices.len() <= max).then(|| devices.iter().map(|(device, _)| device.clone()).collect())
+    }
+}
+
 impl Presence {
     /// Whether a device is online.
     pub fn is_online(&self, device: &DeviceId) -> bool {
@@ -40,7 +52,7 @@ impl Presence {
         self.read().get(device).cloned()
     }
 
-    /// Everybody who is online.
+    /// Every device that is online.
     pub(crate) fn all(&self) -> Vec<DeviceId> {
         self.read().iter().map(|(device, _)| device.clone()).collect()
     }

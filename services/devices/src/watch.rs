@@ -33,8 +33,10 @@ async fn watch(devices: &Devices, resume: &mut Resume) -> Result<(), BackboneErr
         match &mut collected {
             Some(_) if change == PresenceChange::CaughtUp => {
                 let whole = collected.take().unwrap_or_default();
+                // What this process counted before it was started again is in the picture too.
+                let counted = devices.view.connects_counted_until();
                 let differences = devices.presence().write().replace(whole);
-                note(devices, differences);
+                note(devices, differences, counted);
             }
             Some(collected) => drop(collected.apply(change)),
             None => {
@@ -42,19 +44,22 @@ async fn watch(devices: &Devices, resume: &mut Resume) -> Result<(), BackboneErr
                     devices.presence().silent().note([connector.clone()], now(devices));
                 }
                 let differences = devices.presence().write().apply(change);
-                note(devices, differences);
+                note(devices, differences, None);
             }
         }
     }
     Ok(())
 }
 
-/// Notes what is different now, and announces who came online.
-fn note(devices: &Devices, differences: Vec<Difference>) {
+/// Notes what is different now, and announces who came online. Connections up to `counted` are counted already.
+fn note(devices: &Devices, differences: Vec<Difference>, counted: Option<Timestamp>) {
     for difference in differences {
         match difference {
             Difference::CameOnline { device, since } => {
                 devices.view.note_seen(&device, true, since);
+                if counted.is_none_or(|counted| since > counted) {
+                    devices.view.note_connect(since);
+                }
                 devices.presence().announce(&device);
             }
             Difference::WentOffline { device, at } => {

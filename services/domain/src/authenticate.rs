@@ -173,15 +173,8 @@ fn recognise(
         return Err(Refusal::CaDistrusted);
     }
     let ca = configuration.ca_of(path).ok_or(Refusal::CaNotTrusted)?;
-    if !ca.is_valid_at(now) {
-        return Err(Refusal::CaExpired);
-    }
-    if now < facts.not_before {
-        return Err(Refusal::CertificateNotYetValid);
-    }
-    if now > facts.not_after {
-        return Err(Refusal::CertificateExpired);
-    }
+    ca.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
+    facts.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
     let authentication = Authentication { configuration, devices, candidate: Candidate { facts, ca } };
     authentication.candidate.digests().not_retired(devices, None).map_err(refusal)?;
     match StandardForm::of(identification) {

@@ -10,6 +10,7 @@ mod der;
 mod extensions;
 pub mod facts;
 mod keys;
+pub mod lapse;
 mod name;
 pub mod path;
 mod tbs;

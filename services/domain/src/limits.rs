@@ -92,6 +92,8 @@ pub const EXTENSION_INFO_BYTES_MAX: usize = 1024;
 pub const VERIFICATION_CODE_LIFETIME_S: i64 = 24 * 3600;
 /// Certificates in a chain that a device presents, the device's own included.
 pub const CHAIN_CERTIFICATES_MAX: usize = 6;
+/// Bytes of all certificates that a device presents, together, unless a connector is told another number.
+pub const CHAIN_BYTES_MAX: usize = 32 * 1024;
 /// Size of one certificate, DER.
 pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
 /// Smallest accepted RSA modulus.

@@ -1,7 +1,14 @@
 //! Why a connection is not let in, or not kept. Each has one stable code, the same in MQTT 5 reason strings, logs,
 //! metrics and `docs/operate/codes`.
 
-use crate::{fault::Fault, rejection::Rejection};
+use crate::{
+    certificate::{
+        lapse::{Lapse, Link},
+        path::PathError,
+    },
+    fault::Fault,
+    rejection::Rejection,
+};
 
 /// Why a connection is not let in, or not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,14 +20,14 @@ pub enum Refusal {
     #[error("the chain leads through a CA that this instance distrusts")]
     CaDistrusted,
     /// The CA certificate is outside its validity.
-    #[error("the CA certificate is not within its validity")]
-    CaExpired,
-    /// The device certificate is past its notAfter.
-    #[error("the device certificate has expired")]
-    CertificateExpired,
-    /// The device certificate is before its notBefore.
-    #[error("the device certificate is not yet valid")]
-    CertificateNotYetValid,
+    #[error("{0}")]
+    CaExpired(Box<Lapse>),
+    /// The device certificate, or one between it and the CA certificate, is past its notAfter.
+    #[error("{0}")]
+    CertificateExpired(Box<Lapse>),
+    /// The device certificate, or one between it and the CA certificate, is before its notBefore.
+    #[error("{0}")]
+    CertificateNotYetValid(Box<Lapse>),
     /// An operator has made the certificate INACTIVE.
     #[error("the device certificate has been made inactive")]
     CertificateInactive,
@@ -132,9 +139,9 @@ macro_rules! codes {
 codes! {
     Refusal::CaNotTrusted => "ca_not_trusted",
     Refusal::CaDistrusted => "ca_distrusted",
-    Refusal::CaExpired => "ca_expired",
-    Refusal::CertificateExpired => "certificate_expired",
-    Refusal::CertificateNotYetValid => "certificate_not_yet_valid",
+    Refusal::CaExpired(_) => "ca_expired",
+    Refusal::CertificateExpired(_) => "certificate_expired",
+    Refusal::CertificateNotYetValid(_) => "certificate_not_yet_valid",
     Refusal::CertificateInactive => "certificate_inactive",
     Refusal::DeviceFrozen => "device_frozen",
     Refusal::DeviceDeleted => "device_deleted",
@@ -162,6 +169,34 @@ codes! {
     Refusal::SlowConsumer => "slow_consumer",
 }
 
+impl From<Lapse> for Refusal {
+    fn from(lapse: Lapse) -> Self {
+        match lapse.link {
+            Link::Ca(_) => Self::CaExpired(lapse.into()),
+            Link::Presented(_) if lapse.is_expiry() => Self::CertificateExpired(lapse.into()),
+            Link::Presented(_) => Self::CertificateNotYetValid(lapse.into()),
+        }
+    }
+}
+
+/// Of a chain that does not hold.
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Expired(lapse) | PathError::NotYetValid(lapse) => (*lapse).into(),
+            PathError::Distrusted => Self::CaDistrusted,
+            PathError::Empty | PathError::UnknownIssuer | PathError::BadSignature => Self::CaNotTrusted,
+            PathError::TooLong { .. }
+            | PathError::TooManyBytes { .. }
+            | PathError::Malformed { .. }
+            | PathError::IssuerEncoding { .. }
+            | PathError::NotPermitted { .. }
+            | PathError::WeakKey { .. }
+            | PathError::WrongPurpose { .. } => Self::RegistrationRejected(Box::new(Rejection::ChainRefused(error))),
+        }
+    }
+}
+
 impl Refusal {
     /// Every code that [`Self::code`] can give, the registrar's rejections included; some are in both.
     pub fn codes() -> impl Iterator<Item = &'static str> {
@@ -171,8 +206,8 @@ impl Refusal {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::CertificateExpired
-            | Self::CertificateNotYetValid
+            Self::CertificateExpired(_)
+            | Self::CertificateNotYetValid(_)
             | Self::DeviceMismatch
             | Self::CertificateMismatch
             | Self::SecretAuthenticated
@@ -188,7 +223,7 @@ impl Refusal {
             | Self::SlowConsumer => Fault::Device,
             Self::CaNotTrusted
             | Self::CaDistrusted
-            | Self::CaExpired
+            | Self::CaExpired(_)
             | Self::CertificateInactive
             | Self::DeviceFrozen
             | Self::DeviceDeleted

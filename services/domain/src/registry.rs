@@ -8,6 +8,7 @@
 //!
 //! What all of it says to every state and every request is in `golden/decisions.md`, written by a test.
 
+mod attribution;
 pub(crate) mod collision;
 pub mod command;
 pub mod decide;
@@ -21,6 +22,7 @@ pub mod state;
 mod trust;
 pub mod what_if;
 
+pub use attribution::Attribution;
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{
     Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide, forget_retired, template_fits,

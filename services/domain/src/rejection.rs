@@ -269,7 +269,7 @@ codes!(Rejection {
 codes!(AuthorityFault {
     Self::Malformed { .. } => "ca_malformed",
     Self::NotVersion3 => "ca_not_version_3",
-    Self::NotAnAuthority => "ca_not_an_authority",
+    Self::NotAnAuthority { .. } => "ca_not_an_authority",
     Self::MayNotSign => "ca_may_not_sign",
     Self::NotValidNow => "ca_not_valid_now",
     Self::UnknownCriticalExtension { .. } => "ca_unknown_critical_extension",
@@ -282,7 +282,8 @@ codes!(AuthorityFault {
 codes!(ProofFault {
     Self::Malformed { .. } => "proof_malformed",
     Self::NotSignedByCa => "proof_not_signed_by_ca",
-    Self::WrongCode => "proof_wrong_code",
+    Self::WrongCode { .. } => "proof_wrong_code",
+    Self::WeakSignature { .. } => "proof_weak_signature",
     Self::NotValidNow => "proof_not_valid_now",
 } nested {});
 

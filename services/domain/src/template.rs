@@ -123,7 +123,7 @@ pub enum EvaluationFault {
     #[error("the certificate's {attribute} cannot be used: {fault}")]
     Attribute { attribute: SubjectAttribute, fault: AttributeFault },
     /// A field's value breaks the limits of the v5 API.
-    #[error("{field} would be {value:?}, but {rule}")]
+    #[error("{field} would be \"{value}\", but {rule}")]
     Field {
         /// `device_id`, `node_id`, `product_id`, `device_name`, `tags[n].tag_key`, `tags[n].tag_value`.
         field: String,

@@ -22,7 +22,14 @@ fn is_chinese(c: char) -> bool {
 
 /// A text for people and logs: at most `chars_max` characters of it, with everything that is not printable escaped.
 pub fn shown(text: &str, chars_max: usize) -> String {
-    let mut shown: String = text.chars().take(chars_max).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for c in text.chars().take(chars_max) {
+        match c {
+            // They do no harm, and whatever quotes the text escapes them itself.
+            '\'' | '"' => shown.push(c),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
     if text.chars().nth(chars_max).is_some() {
         shown.push('…');
     }

@@ -18,10 +18,12 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use rollcall_domain::{
     fleet::{FleetCommand, FleetEvent},
-    ids::{LogId, Position, RequestId},
+    ids::{CaId, DeviceId, LogId, Position, RequestId},
     registry::{Actor, Event, Request},
     rejection::Rejection,
     time::Timestamp,
@@ -129,6 +131,22 @@ pub struct Attempt {
     pub template: Option<(rollcall_domain::ids::TemplateId, u32)>,
     /// Every check made, in order: name, passed, detail.
     pub checks: Vec<(String, bool, String)>,
+    /// Whose the certificate was; `None` of a command.
+    pub attribution: Option<AttemptAttribution>,
+}
+
+/// Whose a refused certificate was at that instant, and how it was presented.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttemptAttribution {
+    /// The verified CA certificate that it was from.
+    pub ca: Option<CaId>,
+    /// The device that had the certificate, or that the template made of it.
+    pub device: Option<DeviceId>,
+    /// Where the client was, if the writer saw it.
+    pub source: Option<IpAddr>,
+    /// Whether the client had proven to hold the certificate's key, if the writer could know. Without that anybody may have
+    /// sent it: certificates are public.
+    pub key_proven: Option<bool>,
 }
 
 impl RejectedRuling {
@@ -281,6 +299,12 @@ pub fn encode_attempt(attempt: &Attempt) -> Bytes {
                 detail: detail.clone(),
             })
             .collect(),
+        attribution: attempt.attribution.as_ref().map(|attribution| wire_attempt::Attribution {
+            ca: attribution.ca.as_ref().map(ToString::to_string),
+            device: attribution.device.as_ref().map(ToString::to_string),
+            source: attribution.source.map(|source| source.to_string()),
+            key_proven: attribution.key_proven,
+        }),
     };
     attempt.to_json().into()
 }
@@ -305,6 +329,17 @@ fn read_attempt(attempt: wire_attempt::Attempt) -> Result<Attempt, Violation> {
         rejection: rejection_from_wire(attempt.rejection),
         template,
         checks: attempt.checks.into_iter().map(|check| (check.name, check.passed, check.detail)).collect(),
+        attribution: attempt.attribution.map(read_attribution).transpose()?,
+    })
+}
+
+fn read_attribution(attribution: wire_attempt::Attribution) -> Result<AttemptAttribution, Violation> {
+    let source = attribution.source.map(|text| text.parse());
+    Ok(AttemptAttribution {
+        ca: attribution.ca.map(|text| id("attribution.ca", &text)).transpose()?,
+        device: attribution.device.map(|text| id("attribution.device", &text)).transpose()?,
+        source: source.transpose().map_err(|error| Violation::new("attribution.source", error))?,
+        key_proven: attribution.key_proven,
     })
 }
 

@@ -9,6 +9,7 @@
 //! runtime's threads.
 
 mod certificates;
+mod connects;
 mod list;
 mod plan;
 mod query;
@@ -16,7 +17,10 @@ mod search;
 mod seen;
 mod stream;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rollcall_domain::{
     ids::{DeviceId, Incarnation, InstanceId, Position, SpaceId},
@@ -28,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
-    query::{Condition, DeviceQuery, DeviceStatus, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, DeviceStatus, Online, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
     seen::Seen,
 };
@@ -187,6 +191,26 @@ impl DirectoryView {
     /// Remembers that a device came online or went offline.
     pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
         self.state().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
+    }
+
+    /// Counts a connection that a device made.
+    pub fn note_connect(&self, at: Timestamp) {
+        self.state().look_beside(|database| connects::note(database, (&self.instance, self.incarnation), at));
+    }
+
+    /// When the last connection that was counted was made; of what is known from before, none after it is counted yet.
+    pub fn connects_counted_until(&self) -> Option<Timestamp> {
+        self.state().look_beside(|database| connects::counted_until(database, (&self.instance, self.incarnation))).flatten()
+    }
+
+    /// Connections by the minute that they were made in, milliseconds, from `since` on and for a day at most.
+    pub fn connects_by_minute(&self, since: Timestamp) -> Option<BTreeMap<i64, u64>> {
+        self.state().look_beside(|database| connects::by_minute(database, (&self.instance, self.incarnation), since))
+    }
+
+    /// When the devices that there are were registered or entered, milliseconds, from `since` on, in any order.
+    pub fn registered_since(&self, since: Timestamp) -> Option<Vec<i64>> {
+        self.state().look_in_directory(|rows| rows.registered_since(since))
     }
 
     fn state(&self) -> &ViewState {

@@ -23,7 +23,7 @@ pub(crate) use self::{
     database::{Database, Fault, Scan, Value, Walk},
     encoding::{decode, encode, id},
     generations::{StoredGeneration, StoredGenerations},
-    keys::{META, META_SEEN, SEPARATOR, key},
+    keys::{META, META_CONNECTS, META_SEEN, SEPARATOR, key},
 };
 use self::{folder::write_marker, generations::WITH_DIRECTORY};
 

@@ -40,6 +40,7 @@ pub(crate) use self::{
 use crate::{
     files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key},
     request_age::forgotten_from,
+    rows::index::time_key,
 };
 
 const DEVICE: u8 = b'D';
@@ -129,9 +130,7 @@ impl Rows {
     }
 
     fn ruled_end_key(&self, end: Timestamp, request: &[u8]) -> Vec<u8> {
-        // As an unsigned number, so that the earliest sorts first.
-        let end = end.unix_ms().cast_unsigned() ^ (1 << 63);
-        self.key(RULED_END, &[&[&end.to_be_bytes()[..], request].concat()])
+        self.key(RULED_END, &[&[&time_key(end.unix_ms())[..], request].concat()])
     }
 
     /// The configuration, with the position of the record that changed it last.

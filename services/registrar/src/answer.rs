@@ -16,7 +16,7 @@ use rollcall_domain::{
 };
 use rollcall_log::{
     Backbone, BackboneError,
-    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
+    codec::{AnyRequest, Attempt, AttemptAttribution, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_ruling},
     requests::{AnnouncedRuling, Receipt},
 };
 
@@ -168,7 +168,14 @@ fn attempt(queued: &QueuedRequest, rejected: &Rejected) -> Attempt {
         time: rejected.at,
         request,
         rejection: rejected.ruling.clone(),
-        template: rejected.template.clone(),
+        template: rejected.attribution.as_ref().and_then(|attribution| attribution.template.clone()),
         checks: checks.collect(),
+        attribution: rejected.attribution.as_ref().map(|attribution| AttemptAttribution {
+            ca: attribution.ca.clone(),
+            device: attribution.device.clone(),
+            // A connector says neither in its request, and would not be believed.
+            source: None,
+            key_proven: None,
+        }),
     }
 }

@@ -183,7 +183,7 @@ fn write<R: LogState>(
         // Found here and not by the log: there it would take the whole batch with it, for ever.
         let rejection = Rejection::LimitReached { what: "bytes in one record", max: RECORD_BYTES_MAX as u64 };
         let ruling = RejectedRuling::from(&rejection);
-        return DraftRuling::Rejected(Box::new(Rejected { at: record.time, ruling, template: None, checks: Vec::new() }));
+        return DraftRuling::Rejected(Box::new(Rejected { at: record.time, ruling, attribution: None, checks: Vec::new() }));
     }
     draft.bytes += bytes.len();
     // A certificate that connects is known again by itself; an operator's request by its id, and by what it asks.

@@ -161,7 +161,7 @@ impl LogState for FleetState {
             Err(rejection) => Decided::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),
-                template: None,
+                attribution: None,
                 checks: Vec::new(),
             })),
         }

@@ -9,8 +9,10 @@ use rollcall_chassis::entropy::Entropy;
 use rollcall_domain::{
     certificate::path::TrustStore,
     fleet::{AvailabilityRules, Instance},
-    ids::{InstanceId, Position, RequestId, TemplateId},
-    registry::{Command, Configuration, Context, Decision, Request, RequestBody, decide, forget_retired},
+    ids::{InstanceId, Position, RequestId},
+    registry::{
+        Attribution, Command, Configuration, Context, Decision, Devices, Request, RequestBody, decide, forget_retired,
+    },
     time::Timestamp,
 };
 use rollcall_log::{
@@ -105,7 +107,7 @@ impl InstanceState {
             Err(rejection) => Decided::Reject(Box::new(Rejected {
                 at: now,
                 ruling: RejectedRuling::from(&rejection),
-                template: consulted(&self.configuration, &trust, request, now),
+                attribution: attribution(&self.configuration, &devices, &trust, request, now),
                 checks: judgement.checks,
             })),
         }
@@ -189,16 +191,15 @@ impl LogState for InstanceState {
     }
 }
 
-/// The template that a refused certificate would have been registered by, for people who look at the attempt.
-fn consulted(
+/// Whose a refused certificate was, for people who look at the attempt.
+fn attribution(
     configuration: &Configuration,
+    devices: &dyn Devices,
     trust: &TrustStore,
     request: &Request,
     now: Timestamp,
-) -> Option<(TemplateId, u32)> {
+) -> Option<Attribution> {
     let RequestBody::CertificateConnect { chain, .. } = &request.body else { return None };
     let chain: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
-    let ca = trust.prove(&chain, now).ok()?.ca;
-    let template = configuration.cas.get(&ca)?.template.as_ref()?;
-    configuration.templates.get(template).map(|template| (template.id.clone(), template.version))
+    Some(Attribution::of_chain(configuration, devices, trust, &chain, now))
 }

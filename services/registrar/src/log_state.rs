@@ -6,8 +6,8 @@
 use std::fmt;
 
 use rollcall_domain::{
-    ids::{Position, RequestId, TemplateId},
-    registry::Check,
+    ids::{Position, RequestId},
+    registry::{Attribution, Check},
     time::Timestamp,
 };
 use rollcall_log::{
@@ -97,8 +97,8 @@ pub(crate) enum Decided {
 pub(crate) struct Rejected {
     pub(crate) at: Timestamp,
     pub(crate) ruling: RejectedRuling,
-    /// The template that was consulted.
-    pub(crate) template: Option<(TemplateId, u32)>,
+    /// Whose the certificate was; `None` of a command.
+    pub(crate) attribution: Option<Attribution>,
     /// Every check made, in order.
     pub(crate) checks: Vec<Check>,
 }

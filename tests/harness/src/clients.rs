@@ -3,6 +3,7 @@
 //! Names of access domains are resolved by nss_wrapper, so that a test needs no entry in `/etc/hosts`.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::Write as _,
     net::SocketAddr,
@@ -62,18 +63,17 @@ impl Target {
         Process::start("mosquitto_sub", &mut command, &self.folder)
     }
 
-    /// Runs a client program of the test with how to reach the server and the device's certificate as its options, in JSON.
-    pub fn program(&self, interpreter: &Path, program: &Path, device: &Pair, more: &Value) -> Output {
-        let mut command = self.command(&interpreter.to_string_lossy());
-        let mut given = json!({
+    /// Starts a client program; it resolves names as every client here does.
+    pub fn start(&self, name: &str, program: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Process {
+        Process::start(name, self.command(&program.to_string_lossy()).args(arguments), &self.folder)
+    }
+
+    /// What a client program of the tests is told, in JSON: how to reach the server, and the device's certificate.
+    pub fn options(&self, device: &Pair) -> Value {
+        json!({
             "host": self.host, "port": self.address.port(), "server_ca": self.server_ca,
             "certificate": device.certificate, "key": device.key,
-        });
-        if let (Some(given), Some(more)) = (given.as_object_mut(), more.as_object()) {
-            given.extend(more.clone());
-        }
-        let command = command.arg(program).arg(given.to_string()).stdin(Stdio::null());
-        command.output().expect("the interpreter is installed by tests/run")
+        })
     }
 
     /// `openssl s_client` with SNI of its own choice (`None`: no SNI); reads until the server closes or 5 s pass.
@@ -168,13 +168,15 @@ impl Paho {
         let (file, said) = said.keep().expect("kept");
         let python = std::env::var("ROLLCALL_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
         let mut command = target.command(&python);
-        let mut given = json!({
-            "host": target.host, "port": target.address.port(), "server_ca": target.server_ca,
-            "certificate": device.certificate, "key": device.key, "version": options.version, "tls12": options.tls12,
-            "client_id": options.client_id, "user_name": options.user_name, "keep_alive": options.keep_alive_s,
+        let mut given = target.options(device);
+        let own = json!({
+            "version": options.version, "tls12": options.tls12, "client_id": options.client_id,
+            "user_name": options.user_name, "keep_alive": options.keep_alive_s,
         });
-        if let (Some(given), Some(extra)) = (given.as_object_mut(), options.extra.as_object()) {
-            given.extend(extra.clone());
+        for more in [&own, &options.extra] {
+            if let (Some(given), Some(more)) = (given.as_object_mut(), more.as_object()) {
+                given.extend(more.clone());
+            }
         }
         command.arg(PROGRAM).arg(given.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(file).spawn().expect("python runs; tests/run sets it up");

@@ -192,7 +192,7 @@ pub(crate) fn code_of(rejection: &str) -> Option<Code> {
         | "ca_weak_signature"
         | "ca_name_constraints"
         | "certificate_unreadable" => Code::InvalidCertificate,
-        "proof_malformed" | "proof_wrong_code" | "proof_not_valid_now" => Code::VerificationFailed,
+        "proof_malformed" | "proof_weak_signature" | "proof_wrong_code" | "proof_not_valid_now" => Code::VerificationFailed,
         "proof_not_signed_by_ca" => Code::ProofOfAnotherCa,
         "self_registration_disabled"
         | "template_not_bound"

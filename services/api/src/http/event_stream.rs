@@ -1,15 +1,14 @@
 //! Server-sent events (WHATWG HTML, section 9.2) to one client: a bounded buffer, comments while nothing comes, and a last
 //! event that says why the stream ends.
 //!
-//! Does not know what the events say. Invariants: what is buffered for a client is bounded; a client that does not read
-//! keeps nobody waiting for longer than it may stall; the last event comes after those before it, or instead of them.
+//! Does not know what the events say. Invariants: what is buffered for a client is bounded, and nothing is after the stream
+//! has ended, however long its response stays; a client that does not read keeps nobody waiting for longer than it may
+//! stall; the last event comes after those before it, or instead of them.
 
 use std::{
     convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -42,8 +41,8 @@ pub(crate) struct EventSender {
     events: mpsc::Sender<Buffered>,
     room: Arc<Semaphore>,
     last: oneshot::Sender<Event>,
-    /// Whether what waits is not to go out any more.
-    withheld: Arc<AtomicBool>,
+    /// What waits; none when the response is gone.
+    waiting: Weak<Mutex<mpsc::Receiver<Buffered>>>,
     stall_max: Duration,
 }
 
@@ -64,15 +63,15 @@ struct Buffered {
 /// A stream, and the response that it is the body of.
 pub(crate) fn event_stream(stall_max: Duration) -> (EventSender, Response) {
     let (events, buffered) = mpsc::channel(BUFFER_EVENTS_MAX);
-    let ((last, ending), withheld) = (oneshot::channel(), Arc::<AtomicBool>::default());
+    let ((last, ending), buffered) = (oneshot::channel(), Arc::new(Mutex::new(buffered)));
     let sender = EventSender {
         events,
         room: Arc::new(Semaphore::new(BUFFER_BYTES_MAX)),
         last,
-        withheld: Arc::clone(&withheld),
+        waiting: Arc::downgrade(&buffered),
         stall_max,
     };
-    let body = stream::unfold(Some(Reader { buffered, ending, withheld }), async |reader| {
+    let body = stream::unfold(Some(Reader { buffered, ending }), async |reader| {
         let mut reader = reader?;
         match reader.next().await {
             Some(event) => Some((Ok::<_, Infallible>(event), Some(reader))),
@@ -107,32 +106,50 @@ impl EventSender {
         self.events.closed().await;
     }
 
-    /// Ends the stream with this event, after those that wait.
-    pub(crate) fn end(self, last: Event) {
+    /// Ends the stream with this event, after those that wait and that the client reads before it stalls. Dropped before it
+    /// returns, it leaves them all to be read.
+    pub(crate) async fn end(self, last: Event) {
         // The client may have gone.
         let _ = self.last.send(last);
+        let read = async {
+            tokio::select! {
+                () = self.events.closed() => {}
+                _all = self.room.acquire_many(BUFFER_BYTES_MAX as u32) => {}
+            }
+        };
+        let _in_time = timeout(self.stall_max, read).await;
+        discard(&self.waiting);
     }
 
-    /// Ends the stream with this event, and withholds those that wait.
+    /// Ends the stream with this event, in the place of those that wait.
     pub(crate) fn end_now(self, last: Event) {
-        self.withheld.store(true, Ordering::Release);
-        self.end(last);
+        discard(&self.waiting);
+        let _ = self.last.send(last);
+    }
+}
+
+fn discard(waiting: &Weak<Mutex<mpsc::Receiver<Buffered>>>) {
+    if let Some(waiting) = waiting.upgrade() {
+        let mut waiting = locked(&waiting);
+        while waiting.try_recv().is_ok() {}
     }
 }
 
 /// Where they come out.
 struct Reader {
-    buffered: mpsc::Receiver<Buffered>,
+    buffered: Arc<Mutex<mpsc::Receiver<Buffered>>>,
     ending: oneshot::Receiver<Event>,
-    withheld: Arc<AtomicBool>,
 }
 
 impl Reader {
     /// `None`: the last event comes next.
     async fn next(&mut self) -> Option<Event> {
-        let next = self.buffered.recv().await?;
-        (!self.withheld.load(Ordering::Acquire)).then_some(next.event)
+        poll_fn(|cx| locked(&self.buffered).poll_recv(cx)).await.map(|next| next.event)
     }
+}
+
+fn locked(buffered: &Mutex<mpsc::Receiver<Buffered>>) -> MutexGuard<'_, mpsc::Receiver<Buffered>> {
+    buffered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,8 +173,8 @@ mod tests {
     async fn the_last_event_comes_after_what_waits_or_instead_of_it() {
         let (sender, response) = event_stream(STALL);
         sender.send(event("one"), 3).await.unwrap();
-        sender.end(event("over"));
-        assert_eq!(text(response).await, "data: one\n\ndata: over\n\n");
+        let (read, ()) = tokio::join!(text(response), sender.end(event("over")));
+        assert_eq!(read, "data: one\n\ndata: over\n\n");
         let (sender, response) = event_stream(STALL);
         sender.send(event("one"), 3).await.unwrap();
         sender.end_now(event("over"));
@@ -175,8 +192,27 @@ mod tests {
             assert_eq!(started.elapsed(), Duration::ZERO, "there is room for {fit} events of {bytes} bytes");
             assert_eq!(sender.send(event("x"), bytes).await, Err(Unsent::Stalled));
             assert_eq!(started.elapsed(), STALL);
-            sender.end(event("slow"));
-            assert_eq!(text(response).await, format!("{}data: slow\n\n", "data: x\n\n".repeat(fit)));
+            let (read, ()) = tokio::join!(text(response), sender.end(event("slow")));
+            assert_eq!(read, format!("{}data: slow\n\n", "data: x\n\n".repeat(fit)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_for_a_client_after_its_stream_has_ended() {
+        for at_once in [true, false] {
+            let (sender, response) = event_stream(STALL);
+            sender.send(event("x"), 1).await.unwrap();
+            let room = Arc::downgrade(&sender.room);
+            let started = tokio::time::Instant::now();
+            if at_once {
+                sender.end_now(event("slow"));
+                assert_eq!(started.elapsed(), Duration::ZERO);
+            } else {
+                sender.end(event("slow")).await;
+                assert_eq!(started.elapsed(), STALL, "it might have read");
+            }
+            assert!(room.upgrade().is_none(), "nothing takes room any more, although the response is there");
+            assert_eq!(text(response).await, "data: slow\n\n");
         }
     }
 
@@ -185,7 +221,7 @@ mod tests {
         let (sender, response) = event_stream(STALL);
         let reading = tokio::spawn(text(response));
         tokio::time::sleep(KEEP_ALIVE * 2 + Duration::from_secs(1)).await;
-        sender.end(event("over"));
+        sender.end(event("over")).await;
         assert_eq!(reading.await.unwrap(), ":\n\n:\n\ndata: over\n\n");
     }
 

@@ -8,7 +8,7 @@ use std::{any::Any, sync::Arc};
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header},
     middleware::Next,
     response::IntoResponse as _,
 };
@@ -22,6 +22,8 @@ use crate::{
 /// Names a request in its answer, so that people find it in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Longest path and query together, bytes; no operation needs a tenth of it.
+const TARGET_BYTES_MAX: usize = 16 * 1024;
 /// The policy of an answer that is data.
 const NOTHING_ALLOWED: &str = "default-src 'none'; frame-ancestors 'none'";
 /// How long browsers ask for HTTPS only.
@@ -57,6 +59,21 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
         }
     });
     response
+}
+
+/// Refuses what HTTP forbids and the HTTP library lets pass: what follows could read it in two ways.
+pub(crate) async fn well_formed(request: Request, next: Next) -> Result<Response<Body>, ApiError> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    // RFC 9112 section 3.2.
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(ApiError::invalid("Host", format!("the request has {hosts} Host headers: send one")));
+    }
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES_MAX {
+        let rule = format!("path and query have {target} bytes: send at most {TARGET_BYTES_MAX}");
+        return Err(ApiError::invalid("the request target", rule));
+    }
+    Ok(next.run(request).await)
 }
 
 /// Tells browsers what they may do with an answer. A page that runs something has a policy of its own.

@@ -2,6 +2,8 @@
 //!
 //! Does not know any operation. Invariant: an operation that is registered is in it, with the role that it needs.
 
+mod closed_bodies;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
@@ -36,12 +38,21 @@ pub(super) fn to_json(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
+/// The document as JSON; every part of it is text, numbers and maps.
+pub(crate) fn to_value(document: OpenApi) -> Value {
+    let mut document = serde_json::to_value(document).expect("a document of texts, numbers and maps is JSON");
+    closed_bodies::close(&mut document);
+    document
+}
+
 /// Adds what the routes do not say: what this is, how to authenticate, which bodies may be left out.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     let mut info = Info::new("Rollcall", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "The part of the IoTDA v5 API that self-registration lives in, and under /rollcall/v1 what operators need beside it. \
-         Requests are signed with an access key (SDK-HMAC-SHA256 or V11-HMAC-SHA256), or carry a token in X-Auth-Token."
+         Requests are signed with an access key (SDK-HMAC-SHA256 or V11-HMAC-SHA256), or carry a token in X-Auth-Token. \
+         Query parameters and fields of a body that an operation does not know are named in a Warning header under /v5 and /v3, and \
+         refused under /rollcall/v1."
             .to_owned(),
     );
     info.license = Some(License::new("Apache-2.0"));

@@ -1,8 +1,8 @@
 //! Middleware that holds the query parameters of a request to what the OpenAPI document says of them.
 //!
-//! Does not judge what a value means: an id that no product has is of the right form. A parameter that the document does not name
-//! is ignored; a missing one is reported by the operation itself, after authentication. Invariant: a value that the document
-//! forbids does not reach an operation.
+//! Does not judge what a value means: an id that no product has is of the right form. What the document does not name is warned of or
+//! refused ([`unknown`](crate::http::unknown)); a missing parameter is reported by the operation itself, after authentication.
+//! Invariant: a value that the document forbids does not reach an operation.
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
@@ -16,12 +16,12 @@ use regex::Regex;
 use rollcall_domain::text::shown;
 use serde_json::Value;
 
-use crate::http::{codes::Code, error::ApiError, extract};
+use crate::http::{codes::Code, error::ApiError, extract, unknown::Unknown};
 
 /// Characters of a value that an error repeats.
 const SHOWN_CHARS_MAX: usize = 64;
 
-/// The middleware inside authentication.
+/// The middleware inside authentication, where there is one.
 pub(super) async fn check(
     State(rules): State<Arc<ParameterRules>>,
     request: Request,
@@ -32,7 +32,12 @@ pub(super) async fn check(
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let parameters = rules.0.get(path).into_iter().flatten().find(|(of, _)| of == method);
     if let Some((_, parameters)) = parameters {
-        check_query(parameters, &extract::pairs(request.uri())?)?;
+        let query = extract::pairs(request.uri())?;
+        check_query(parameters, &query)?;
+        let is_known = |name: &String| parameters.iter().any(|parameter| parameter.name == *name);
+        let mut names: Vec<_> = query.into_iter().map(|(name, _)| name).filter(|name| !is_known(name)).collect();
+        names.dedup();
+        request.extensions().get::<Unknown>().map_or(Ok(()), |unknown| unknown.note("query parameter", &names))?;
     }
     Ok(next.run(request).await)
 }

@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -15,6 +19,7 @@ use super::{
     parameters::{self, ParameterRules},
     request_body,
     route::Routes,
+    unknown,
 };
 use crate::{rollcall_v1, security::authenticate::authenticate, state::Api, v5};
 
@@ -31,7 +36,7 @@ pub fn openapi_json() -> String {
 
 fn document(guarded: OpenApi, mut open: OpenApi) -> Value {
     open.merge(guarded);
-    serde_json::to_value(openapi::finished(open)).expect("a document of texts, numbers and maps is JSON")
+    openapi::to_value(openapi::finished(open))
 }
 
 /// The whole service.
@@ -41,16 +46,20 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let (open, open_document) = open.split_for_parts();
     let document = document(guarded_document, open_document);
     let rules = ParameterRules::of(&document).expect("every parameter of the document is of a form that is known");
-    let guarded = guarded.route_layer(from_fn_with_state(Arc::new(rules), parameters::check));
+    let rules = Arc::new(rules);
+    let guarded = guarded.route_layer(from_fn_with_state(Arc::clone(&rules), parameters::check));
     let guarded = guarded.route_layer(from_fn_with_state((Arc::clone(api), Arc::new(roles)), authenticate));
+    let open = open.route_layer(from_fn_with_state(rules, parameters::check));
+    let open = open.route_layer(from_fn_with_state(Arc::clone(api), request_body::read_open));
     Router::new()
-        .merge(guarded)
-        .merge(open.layer(from_fn_with_state(Arc::clone(api), request_body::read_open)))
+        .merge(guarded.route_layer(from_fn(unknown::warn)))
+        .merge(open.route_layer(from_fn(unknown::warn)))
         .merge(openapi::pages(&document))
         .method_not_allowed_fallback(middleware::no_such_method)
         .fallback(middleware::no_such_operation)
         // Bodies are read under limits of our own before an operation sees them.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(middleware::well_formed))
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(Arc::clone(api), middleware::observe))
         .with_state(Arc::clone(api))

@@ -17,7 +17,7 @@ use rollcall_log::{
     codec::{AnyRequest, Attempt, decode_attempt},
     log::Entry,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::http::error::ApiError;
 
@@ -36,6 +36,8 @@ pub(crate) struct AttemptSummary {
     pub(crate) name: Box<str>,
     /// The device that was claimed or that a command was about.
     pub(crate) device: Option<DeviceId>,
+    /// The device that had the certificate then, or that the template made of it: whatever the client called itself.
+    pub(crate) attributed: Option<DeviceId>,
 }
 
 /// Which attempts to find; a field that is `None` matches any.
@@ -73,6 +75,34 @@ impl RecentAttempts {
         filter: &AttemptFilter,
         max: usize,
     ) -> Result<Vec<Position>, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        Ok(cache
+            .summaries
+            .iter()
+            .rev()
+            .filter(|summary| filter.matches(summary))
+            .take(max)
+            .map(|summary| summary.position)
+            .collect())
+    }
+
+    /// Those of certificates that tried to connect from `since` on, oldest first.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn refusals_since(
+        &self,
+        attempts: &dyn Attempts,
+        log: &LogId,
+        since: Timestamp,
+    ) -> Result<Vec<AttemptSummary>, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        let refusals = cache.summaries.iter().filter(|summary| summary.certificate.is_some() && summary.time >= since);
+        Ok(refusals.cloned().collect())
+    }
+
+    /// What has been read, and all that has come since.
+    async fn caught_up(&self, attempts: &dyn Attempts, log: &LogId) -> Result<MutexGuard<'_, Cache>, ApiError> {
         // Held across the reads: two requests at once would read the same attempts twice.
         let mut cache = self.0.lock().await;
         loop {
@@ -89,14 +119,7 @@ impl RecentAttempts {
                 break;
             }
         }
-        Ok(cache
-            .summaries
-            .iter()
-            .rev()
-            .filter(|summary| filter.matches(summary))
-            .take(max)
-            .map(|summary| summary.position)
-            .collect())
+        Ok(cache)
     }
 }
 
@@ -106,12 +129,16 @@ impl AttemptFilter {
             && self.since.is_none_or(|since| summary.time >= since)
             && self.until.is_none_or(|until| summary.time <= until)
             && self.code.as_deref().is_none_or(|code| *summary.code == *code)
-            && self.device.as_deref().is_none_or(|device| summary.device.as_ref().is_some_and(|id| id.as_str() == device))
+            && self.device.as_deref().is_none_or(|device| summary.is_of(device))
             && self.certificate.as_deref().is_none_or(|text| summary.has_certificate(&text.to_lowercase()))
     }
 }
 
 impl AttemptSummary {
+    fn is_of(&self, device: &str) -> bool {
+        [&self.device, &self.attributed].into_iter().flatten().any(|id| id.as_str() == device)
+    }
+
     fn has_certificate(&self, text: &str) -> bool {
         let Some(sha256) = &self.certificate else { return false };
         hex::encode(sha256).starts_with(text) || self.name.to_lowercase().contains(text)
@@ -122,7 +149,7 @@ fn summary(entry: &Entry) -> Option<AttemptSummary> {
     let attempt = decode_attempt(&entry.record)
         .inspect_err(|error| tracing::warn!(position = %entry.position, %error, "an attempt is left out"))
         .ok()?;
-    let presented = presented(&attempt).and_then(|der| CertificateFacts::from_der(der).ok());
+    let presented = presented(&attempt).and_then(|der| CertificateFacts::of_refused(der).ok());
     Some(AttemptSummary {
         position: entry.position,
         time: attempt.time,
@@ -130,6 +157,7 @@ fn summary(entry: &Entry) -> Option<AttemptSummary> {
         certificate: presented.as_ref().map(|facts| facts.sha256),
         name: presented.map(|facts| facts.display_name()).unwrap_or_default().into(),
         device: device(&attempt).cloned(),
+        attributed: attempt.attribution.and_then(|attribution| attribution.device),
     })
 }
 
@@ -205,6 +233,7 @@ mod tests {
             certificate: Some([0xab; 32]),
             name: "Pump 12".into(),
             device: DeviceId::parse("pump_12").ok(),
+            attributed: DeviceId::parse("pump_13").ok(),
         }
     }
 
@@ -221,8 +250,12 @@ mod tests {
             until,
             before,
         };
-        let found =
-            [AttemptFilter::default(), AttemptFilter { certificate: text("pump 1"), ..AttemptFilter::default() }, all];
+        let found = [
+            AttemptFilter::default(),
+            AttemptFilter { certificate: text("pump 1"), ..AttemptFilter::default() },
+            AttemptFilter { device: text("pump_13"), ..AttemptFilter::default() },
+            all,
+        ];
         assert!(found.iter().all(|filter| filter.matches(&summary())), "{found:?}");
         let missed = [
             AttemptFilter { code: text("chain"), ..AttemptFilter::default() },

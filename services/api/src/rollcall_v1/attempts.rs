@@ -36,7 +36,8 @@ pub(crate) struct Which {
     /// Of this certificate: the beginning of its SHA-256 in hex, or part of its CN, in any case.
     #[param(max_length = 256)]
     certificate: Option<String>,
-    /// Of this device: claimed by the client, or named by the command.
+    /// Of this device: that had the certificate then or was made of it by the template, whatever the client called itself;
+    /// or claimed by the client, or named by the command.
     #[param(max_length = 128)]
     device: Option<String>,
     /// Not before this time, as `20151212T121212Z`.
@@ -69,9 +70,20 @@ pub(crate) struct AttemptShown {
     /// The certificate that wanted in.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<CertificateShown>,
-    /// The device that was claimed, or that the command was about.
+    /// The device that was claimed, or that the command was about; else the device that had the certificate then, or that
+    /// the template made of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<String>,
+    /// The device that had the certificate then, or that the template made of it, whatever the client called itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_device_id: Option<String>,
+    /// IP address of the client, where it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// Whether the client had proven to hold the certificate's key. `false`: TLS refused the certificate before, and anybody
+    /// may have sent it, for certificates are public. Absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_proven: Option<bool>,
     /// The template that was consulted.
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<TemplateConsulted>,
@@ -84,7 +96,7 @@ pub(crate) struct CertificateShown {
     fingerprint: String,
     /// The Subject for people: what is not printable is escaped. Empty if it cannot be read.
     subject: String,
-    /// The CA certificate of the instance, as it is now, that the chain led to at that time.
+    /// The CA certificate of the instance that it was from, by its id then.
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_certificate_id: Option<String>,
 }
@@ -261,6 +273,8 @@ fn one_shown(position: Position, attempt: &Attempt, trust: &TrustStore) -> Attem
         AnyRequest::Fleet { actor, .. } => actor,
         AnyRequest::Registry(request) => &request.actor,
     };
+    let attribution = attempt.attribution.as_ref();
+    let attributed = attribution.and_then(|attribution| attribution.device.as_ref());
     AttemptShown {
         position: position.0,
         time: times::with_milliseconds(attempt.time),
@@ -271,7 +285,10 @@ fn one_shown(position: Position, attempt: &Attempt, trust: &TrustStore) -> Attem
             Actor::Operator(name) => format!("operator {name}"),
         },
         certificate: presented(attempt).map(|der| certificate(der, attempt, trust)),
-        device_id: device(attempt).map(ToString::to_string),
+        device_id: device(attempt).or(attributed).map(ToString::to_string),
+        certificate_device_id: attributed.map(ToString::to_string),
+        source: attribution.and_then(|attribution| attribution.source).map(|source| source.to_string()),
+        key_proven: attribution.and_then(|attribution| attribution.key_proven),
         template: attempt
             .template
             .as_ref()
@@ -281,7 +298,7 @@ fn one_shown(position: Position, attempt: &Attempt, trust: &TrustStore) -> Attem
 
 fn certificate(der: &[u8], attempt: &Attempt, trust: &TrustStore) -> CertificateShown {
     use sha2::{Digest as _, Sha256};
-    let facts = CertificateFacts::from_der(der).ok();
+    let facts = CertificateFacts::of_refused(der).ok();
     let chain: Vec<&[u8]> = match &attempt.request.request {
         AnyRequest::Registry(request) => match &request.body {
             RequestBody::CertificateConnect { chain, .. } => chain.iter().map(|der| &**der).collect(),
@@ -292,7 +309,11 @@ fn certificate(der: &[u8], attempt: &Attempt, trust: &TrustStore) -> Certificate
     CertificateShown {
         fingerprint: hex::encode(Sha256::digest(der)),
         subject: facts.as_ref().map(subject).unwrap_or_default(),
-        ca_certificate_id: trust.prove(&chain, attempt.time).ok().map(|proven| proven.ca.to_string()),
+        ca_certificate_id: match &attempt.attribution {
+            Some(attribution) => attribution.ca.as_ref().map(ToString::to_string),
+            // One of version 1 does not say: then it is the CA certificate that it would lead to now.
+            None => trust.prove(&chain, attempt.time).ok().map(|proven| proven.ca.to_string()),
+        },
     }
 }
 

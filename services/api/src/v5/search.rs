@@ -75,6 +75,7 @@ async fn search(context: InstanceContext, Body(search): Body<Search>) -> Result<
             offset: statement.offset as usize,
             limit: statement.limit as usize,
             status: &status,
+            online: Some(instance.devices.presence()),
         };
         if let Some(scope) = &scope {
             query.narrow(scope);

@@ -9,7 +9,9 @@ use rollcall_domain::{
     time::Timestamp,
 };
 use rollcall_log::{
-    codec::{AnyRequest, Attempt, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request},
+    codec::{
+        AnyRequest, Attempt, AttemptAttribution, QueuedRequest, RejectedRuling, Ruling, encode_attempt, encode_request,
+    },
     request_client::RequestClient,
     requests::RequestKind,
 };
@@ -25,7 +27,7 @@ use crate::{
 const ATTEMPTS: &str = "/rollcall/v1/instances/alpha/attempts";
 
 /// A certificate connects and is refused; its SHA-256 in hex.
-async fn refused(world: &World, der: &[u8]) -> String {
+pub(crate) async fn refused(world: &World, der: &[u8]) -> String {
     let (log, sha256) = (LogId::Instance(id("alpha")), Sha256::digest(der).into());
     let stop = CancellationToken::new();
     let request_client = RequestClient::start(log, Arc::clone(&world.backbone.requests), &TaskTracker::new(), stop.clone());
@@ -40,7 +42,7 @@ async fn refused(world: &World, der: &[u8]) -> String {
     hex::encode(sha256)
 }
 
-async fn self_registration(world: &World, on: bool) {
+pub(crate) async fn self_registration(world: &World, on: bool) {
     let (ca, template) = (id("ca"), TemplateChange::Keep);
     world.command("alpha", Command::ConfigureCa { ca, template, self_registration: Some(on) }).await;
 }
@@ -95,7 +97,7 @@ async fn attempts_are_found_by_code_certificate_time_and_page() {
     assert_eq!(found(&format!("certificate={}", &sha256[2][..12].to_uppercase())).await, unknown(&[2]));
     assert_eq!(found("certificate=unknown%203").await, unknown(&[3]));
     assert_eq!(found("since=20260601T000100Z&until=20260601T000200Z").await, unknown(&[2, 1]));
-    assert_eq!(found("device=truck_SN1").await, [""; 0]);
+    assert_eq!(found("device=truck_SN1").await, ["CN=SN1"], "the device that it would have been");
 
     let (mut before, mut pages) = (String::new(), Vec::new());
     loop {
@@ -122,6 +124,12 @@ async fn refused_by_a_connector(world: &World, der: &[u8], device: &str, code: &
         rejection: RejectedRuling { code: code.to_owned(), message: "as the connector says it".to_owned() },
         template: Some((id("template"), 1)),
         checks: vec![("let_in_by_connector".to_owned(), false, "as the connector says it".to_owned())],
+        attribution: Some(AttemptAttribution {
+            ca: Some(id("ca-of-then")),
+            device: Some(id("truck_SN2")),
+            source: Some([203, 0, 113, 7].into()),
+            key_proven: Some(false),
+        }),
     };
     world.backbone.attempts.keep(&LogId::Instance(id("alpha")), vec![encode_attempt(&attempt)]).await.unwrap();
 }
@@ -141,8 +149,11 @@ async fn what_a_connector_refused_is_found_by_code_and_device_and_ruled_on_afres
         (found("code=self_registration_unavailable").await, found("code=device_mismatch&device=truck_SN9").await);
     assert_eq!(
         (&mismatch["message"], &mismatch["certificate"]["ca_certificate_id"], &mismatch["device_id"]),
-        (&json!("as the connector says it"), &json!("ca"), &json!("truck_SN9"))
+        (&json!("as the connector says it"), &json!("ca-of-then"), &json!("truck_SN9"))
     );
+    let by_certificate = found("code=device_mismatch&device=truck_SN2").await;
+    assert_eq!(by_certificate, mismatch, "whatever the client called itself");
+    assert_eq!((&mismatch["source"], &mismatch["key_proven"]), (&json!("203.0.113.7"), &json!(false)));
     let replay = |attempt: &serde_json::Value| format!("{ATTEMPTS}/{}/replay", attempt["position"]);
     operator.post(&replay(&mismatch), json!({})).await.refused(409, "IOTDA.014937");
     assert_eq!(operator.post(&replay(&unavailable), json!({})).await.ok(200)["accepted"], true);

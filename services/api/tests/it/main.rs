@@ -17,6 +17,8 @@ mod fleet;
 mod history;
 mod openapi;
 mod operators;
+mod overview;
+mod parsers;
 mod pki;
 mod policies;
 mod products;

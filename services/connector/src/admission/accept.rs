@@ -9,7 +9,7 @@ use crate::{
     admission::{
         authenticate::{Admitted, Client, admit},
         registration::certificate_connect::Chain,
-        turn::wait_for_turn,
+        turn::{NotAccepted, wait_for_turn},
     },
     instance::Instance,
     metrics::metrics,
@@ -37,25 +37,26 @@ impl Drop for SessionGuard {
     }
 }
 
-/// Opens a session for a client; `chain` is called only if the device must be registered first.
+/// Opens a session for a client; `chain` is called only if the device must be registered first, `has_left` while it waits.
 ///
 /// # Errors
-/// The [`Refusal`] to answer with.
+/// The [`Refusal`] to answer with, or that there is no one to answer.
 pub(crate) async fn accept(
     instance: &Arc<Instance>,
     verified: &Result<Arc<VerifiedChain>, Refusal>,
     connect: &Connect,
     source: IpAddr,
     chain: impl FnOnce() -> Chain,
-) -> Result<(SessionGuard, SessionGrant), Refusal> {
+    has_left: impl Fn() -> bool,
+) -> Result<(SessionGuard, SessionGrant), NotAccepted> {
     let verified = verified.as_ref().map_err(Clone::clone)?;
     let identification = Identification { client_id: &connect.client_id, user_name: connect.user_name.as_deref() };
     let admitted = admit(instance, &Client { verified, identification, source }, chain).await?;
-    wait_for_turn(instance, &admitted.device.device).await?;
+    wait_for_turn(instance, &admitted.device.device, has_left).await?;
     let guard = open(instance, verified, identification, source, &admitted);
     // Read after the session is in the table: a retirement either sees the session there or is seen here.
     if instance.retiring.is_cancelled() {
-        return Err(Refusal::ShuttingDown);
+        return Err(Refusal::ShuttingDown.into());
     }
     // A record that was folded since the authentication may have come before the session was there to be reauthorized.
     let at = {
@@ -66,7 +67,7 @@ pub(crate) async fn accept(
         reauthorize(instance, &guard.session);
     }
     match guard.session.mailbox.closed() {
-        Some(refusal) => Err(refusal),
+        Some(refusal) => Err(refusal.into()),
         None => {
             // Before presence hears of it: whoever learns of the session finds what it leaves.
             let grant = begin(instance, &guard.session, connect).await;
@@ -105,5 +106,5 @@ fn open(
 pub(crate) fn report(instance: &Instance, source: IpAddr, refusal: &Refusal) {
     metrics().refused(refusal);
     let (code, reason) = (refusal.code(), refusal.to_string());
-    tracing::info!(instance = %instance.id, %source, code, ?reason, "connection refused");
+    tracing::info!(instance = %instance.id, %source, code, %reason, "connection refused");
 }

@@ -7,7 +7,7 @@
 use rollcall_domain::{ids::LogId, refusal::Refusal};
 use rollcall_projection::freshness::Freshness;
 
-use crate::config::staleness::{StaleSessions, StalenessRule};
+use crate::config::{instance_settings::StaleSessions, staleness::StalenessRule};
 
 /// The rule of one instance, and the age of its view.
 pub(crate) struct Staleness {

@@ -3,30 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rollcall_domain::ids::InstanceId;
-use serde::{Deserialize, Serialize};
 
-/// What becomes of live sessions when the view is older than its bound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StaleSessions {
-    /// They go on.
-    #[default]
-    Stay,
-    /// They are closed.
-    End,
-}
-
-/// Overrides for one instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct InstanceStaleness {
-    /// Replaces the setting of the connector of this name, if present.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stale_admission_s_max: Option<u64>,
-    /// Replaces the setting of the connector of this name, if present.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stale_sessions: Option<StaleSessions>,
-}
+use super::instance_settings::{InstanceSettings, StaleSessions};
 
 /// The rule of one instance, overrides applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +19,7 @@ impl StalenessRule {
         instance: &InstanceId,
         admission_s_max: u64,
         sessions: StaleSessions,
-        overrides: &BTreeMap<String, InstanceStaleness>,
+        overrides: &BTreeMap<String, InstanceSettings>,
     ) -> Self {
         let own = overrides.get(instance.as_str()).copied().unwrap_or_default();
         let seconds = own.stale_admission_s_max.unwrap_or(admission_s_max);
@@ -56,7 +34,11 @@ mod tests {
     #[test]
     fn an_instance_may_have_a_bound_of_its_own_or_none() {
         let id = |text: &str| InstanceId::parse(text).unwrap();
-        let own = |seconds, sessions| InstanceStaleness { stale_admission_s_max: seconds, stale_sessions: sessions };
+        let own = |seconds, sessions| InstanceSettings {
+            stale_admission_s_max: seconds,
+            stale_sessions: sessions,
+            ..InstanceSettings::default()
+        };
         let overrides = BTreeMap::from([
             ("tight".to_owned(), own(Some(5), Some(StaleSessions::End))),
             ("loose".to_owned(), own(Some(0), None)),

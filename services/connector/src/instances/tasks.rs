@@ -43,8 +43,7 @@ pub(super) fn start(
     let (failures, failed) = mpsc::channel(1);
     let tasks = Tasks { instance: &instance, tracker, failures: &failures };
     let (config, clock) = (parts.config.clone(), parts.clock.clone());
-    let publisher =
-        TrustPublisher::new(instance.id.clone(), instance.view.clone(), clock, config.limits.clone(), &config.tls_folder);
+    let publisher = TrustPublisher::new(instance.id.clone(), instance.view.clone(), clock, config);
     tasks.spawn("trust", async move |instance| publisher.run(&instance.trust).await);
     tasks.spawn("reauthorize", async |instance| reauthorize::run(&instance).await);
     tasks.spawn("downlinks", async |instance| downlinks::run(&instance).await);

@@ -42,9 +42,9 @@ pub(crate) fn codes(refusal: &Refusal) -> Codes {
         | Refusal::SelfRegistrationDisabled
         | Refusal::SelfRegistrationUnavailable
         | Refusal::TemplateNoLongerDerives => not_authorised(Disconnect5::AdministrativeAction),
-        Refusal::CaExpired
-        | Refusal::CertificateExpired
-        | Refusal::CertificateNotYetValid
+        Refusal::CaExpired(_)
+        | Refusal::CertificateExpired(_)
+        | Refusal::CertificateNotYetValid(_)
         | Refusal::RegistrationRejected(_)
         | Refusal::RegistrationRuledOut { .. } => not_authorised(Disconnect5::NotAuthorized),
         Refusal::DeviceMismatch | Refusal::CertificateMismatch | Refusal::SecretAuthenticated => wrong_credentials,

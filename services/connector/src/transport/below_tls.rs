@@ -71,6 +71,11 @@ impl ClientStream for Presented {
         self.chain.clone()
     }
 
+    /// What it has sent before would have to be read to know that.
+    fn has_left(&self) -> bool {
+        false
+    }
+
     /// What was written stays to be read after the stream is dropped.
     async fn linger(self, _: &ConnectorContext) {}
 }

@@ -14,7 +14,7 @@ use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     certificate::{
         CertificateFacts,
-        path::{PathError, Proven, TrustStore},
+        path::{PathError, Proven, TrustStore, Unproven},
     },
     limits::CHAIN_CERTIFICATES_MAX,
     time::Timestamp,
@@ -59,23 +59,29 @@ impl ChainVerifier {
         Self { store, clock, chain_bytes_max, cache: Mutex::default() }
     }
 
+    /// The CA certificates that it verifies by.
+    pub(crate) fn store(&self) -> &TrustStore {
+        &self.store
+    }
+
     /// Verifies a chain (the device's own certificate first) at this instant.
     ///
     /// # Errors
-    /// [`PathError`]: it does not lead to a verified CA certificate.
+    /// [`Unproven`]: it does not lead to a verified CA certificate, or breaks a rule.
     pub(crate) fn verify<'a>(
         &self,
         chain: impl Iterator<Item = &'a CertificateDer<'a>> + Clone,
-    ) -> Result<Arc<VerifiedChain>, PathError> {
-        self.check_size(chain.clone())?;
+    ) -> Result<Arc<VerifiedChain>, Unproven> {
+        let nobodys = |error| Unproven { error, from: None };
+        self.check_size(chain.clone()).map_err(nobodys)?;
         let now = Timestamp::from_unix_ms(self.clock.unix_ms());
         let key = digest(chain.clone());
         if let Some(verified) = self.cached(&key, now) {
             return Ok(verified);
         }
         let chain: Vec<&[u8]> = chain.map(AsRef::as_ref).collect();
-        let path = self.store.prove(&chain, now)?;
-        let verified = Arc::new(VerifiedChain::of(&chain, path)?);
+        let path = self.store.judge(&chain, now)?;
+        let verified = Arc::new(VerifiedChain::of(&chain, path).map_err(nobodys)?);
         self.cache.lock().expect("nothing panics while it holds this lock").put(key, verified.clone());
         Ok(verified)
     }
@@ -91,8 +97,7 @@ impl ChainVerifier {
             return Err(PathError::TooLong { certificates, max: CHAIN_CERTIFICATES_MAX });
         }
         if bytes > self.chain_bytes_max {
-            let reason = format!("the chain has {bytes} bytes: at most {} are accepted", self.chain_bytes_max);
-            return Err(PathError::Malformed { index: 0, reason });
+            return Err(PathError::TooManyBytes { bytes, max: self.chain_bytes_max });
         }
         Ok(())
     }

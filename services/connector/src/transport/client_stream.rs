@@ -11,6 +11,10 @@ pub(crate) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {
     /// The chain as it was presented.
     fn chain(&self) -> Chain;
 
+    /// Whether the client has closed its end, or the connection has broken, as far as that is known. Reads nothing: bytes
+    /// that the client has sent before stay where they are.
+    fn has_left(&self) -> bool;
+
     /// Leaves the client time to read what it was sent last.
     fn linger(self, context: &ConnectorContext) -> impl Future<Output = ()> + Send;
 }

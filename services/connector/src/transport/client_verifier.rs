@@ -18,7 +18,13 @@ use rustls::{
 use tokio::sync::watch;
 use webpki::RawPublicKeyEntity;
 
-use crate::{admission::view_ready::view_ready, transport::chain_verifier::ChainVerifier};
+use crate::{
+    admission::view_ready::view_ready,
+    transport::{
+        chain_verifier::ChainVerifier,
+        refused_chain::{self, RefusedChain},
+    },
+};
 
 /// Requests a client certificate and verifies its chain.
 #[derive(Debug)]
@@ -57,7 +63,11 @@ impl ClientCertVerifier for ClientVerifier {
             // Which CA certificates are trusted is not known yet. "Unknown CA" would be wrong, and final to some
             // clients; so the handshake goes on, and admission, which has no verified chain either, says "not ready".
             Err(_) if !view_ready(&self.view.borrow()) => Ok(ClientCertVerified::assertion()),
-            Err(fault) => Err(Error::InvalidCertificate(alerting(fault))),
+            Err(unproven) => {
+                let alerting = alerting(&unproven.error);
+                refused_chain::put(|| RefusedChain::of(unproven, std::iter::once(end_entity).chain(intermediates)));
+                Err(Error::InvalidCertificate(alerting))
+            }
         }
     }
 
@@ -98,17 +108,19 @@ fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKe
 }
 
 /// The rustls error whose alert tells the device what is wrong with its chain (RFC 8446 §6.2).
-fn alerting(fault: PathError) -> CertificateError {
-    match fault {
-        PathError::UnknownIssuer => CertificateError::UnknownIssuer,
+pub(super) fn alerting(error: &PathError) -> CertificateError {
+    match error {
+        PathError::UnknownIssuer | PathError::IssuerEncoding { .. } => CertificateError::UnknownIssuer,
         PathError::Distrusted => CertificateError::Revoked,
-        PathError::Expired => CertificateError::Expired,
-        PathError::NotYetValid => CertificateError::NotValidYet,
+        PathError::Expired(_) => CertificateError::Expired,
+        PathError::NotYetValid(_) => CertificateError::NotValidYet,
         PathError::BadSignature => CertificateError::BadSignature,
         PathError::WrongPurpose { .. } => CertificateError::InvalidPurpose,
         PathError::Malformed { .. } => CertificateError::BadEncoding,
-        PathError::Empty | PathError::TooLong { .. } | PathError::NotPermitted { .. } | PathError::WeakKey { .. } => {
-            CertificateError::Other(OtherError(Arc::new(fault)))
-        }
+        PathError::Empty
+        | PathError::TooLong { .. }
+        | PathError::TooManyBytes { .. }
+        | PathError::NotPermitted { .. }
+        | PathError::WeakKey { .. } => CertificateError::Other(OtherError(Arc::new(error.clone()))),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{io, net::IpAddr, sync::Arc};
 
-use rollcall_domain::{certificate::path::PathError, refusal::Refusal};
+use rollcall_domain::refusal::Refusal;
 use rustls::{
     ServerConfig, ServerConnection,
     pki_types::CertificateDer,
@@ -24,7 +24,9 @@ use crate::{
     metrics::{HandshakeEnd, metrics},
     transport::{
         chain_verifier::{ChainVerifier, VerifiedChain},
+        failures::{self, Attempted, Fault},
         proxy_protocol::{self, HeaderFault},
+        refused_chain,
         sni::{self, Hello, Unreadable},
         tls_stream::{TlsStream, linger},
         unproven::Place,
@@ -43,51 +45,6 @@ pub(crate) struct Handshake<S> {
     pub(crate) place: Option<Place>,
 }
 
-/// What is known of a client whose handshake is under way.
-pub(crate) struct Attempted {
-    pub(crate) source: IpAddr,
-    /// What its ClientHello asked for, lower case.
-    pub(crate) server_name: Option<String>,
-    /// Whose access domain that is.
-    pub(crate) instance: Option<Arc<Instance>>,
-}
-
-/// Why a handshake failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    /// The peer should have said where the connection comes from.
-    #[error("{0}")]
-    Proxy(#[source] HeaderFault),
-    #[error("the client went away: {0}")]
-    Gone(#[source] io::Error),
-    #[error("no ClientHello: {0}")]
-    NotTls(#[source] rustls::Error),
-    #[error("the ClientHello has no server name")]
-    NameAbsent,
-    #[error("the server name is no access domain")]
-    NameUnknown,
-    #[error("the instance has no server certificate that can be used")]
-    NoServerCertificate,
-    /// rustls, or the client's alert, says why.
-    #[error("{0}")]
-    Tls(#[source] rustls::Error),
-    #[error("it was not complete in time")]
-    TimedOut,
-}
-
-impl Fault {
-    const fn end(&self) -> HandshakeEnd {
-        match self {
-            Self::Proxy(_) => HandshakeEnd::ProxyHeader,
-            Self::NameAbsent => HandshakeEnd::NameAbsent,
-            Self::NameUnknown => HandshakeEnd::NameUnknown,
-            Self::NoServerCertificate => HandshakeEnd::NoServerCertificate,
-            Self::TimedOut => HandshakeEnd::TimedOut,
-            Self::Gone(_) | Self::NotTls(_) | Self::Tls(_) => HandshakeEnd::Failed,
-        }
-    }
-}
-
 /// Does the handshake within the deadline; `None`: it failed, and has been answered and reported.
 pub(crate) async fn handshake(
     context: &ConnectorContext,
@@ -97,13 +54,16 @@ pub(crate) async fn handshake(
 ) -> Option<Handshake<TlsStream>> {
     let deadline = Instant::now() + context.config.limits.handshake();
     let mut client = Attempted { source, server_name: None, instance: None };
-    match timeout_at(deadline, perform(context, socket, &mut client, &mut place)).await {
+    let performed = timeout_at(deadline, perform(context, socket, &mut client, &mut place));
+    // Every handshake that fails is reported; one that is shed is not.
+    let (performed, refused) = refused_chain::catching(Box::pin(performed)).await;
+    match performed {
         Ok(Ok(Performed { instance, stream, verified })) => {
             metrics().handshake(if stream.is_resumed() { HandshakeEnd::Resumed } else { HandshakeEnd::Full });
             Some(Handshake { instance, stream, verified, source: client.source, place: Some(place) })
         }
         Ok(Err(Failed { fault, socket })) => {
-            failed(context, &client, &fault);
+            failures::report(context, &client, &fault, refused);
             place.wait_for_client();
             if let Some(socket) = socket {
                 linger(context, socket).await;
@@ -111,22 +71,9 @@ pub(crate) async fn handshake(
             None
         }
         Err(_) => {
-            failed(context, &client, &Fault::TimedOut);
+            failures::report(context, &client, &Fault::TimedOut, refused);
             None
         }
-    }
-}
-
-/// Every handshake that fails ends here; one that is shed does not.
-fn failed(context: &ConnectorContext, client: &Attempted, fault: &Fault) {
-    metrics().handshake(fault.end());
-    let is_misconfigured = matches!(fault, Fault::Proxy(_));
-    let instance = client.instance.as_ref().map(|instance| instance.id.as_str());
-    let (source, server_name, fault) = (client.source, client.server_name.as_deref(), fault.to_string());
-    tracing::debug!(%source, server_name, instance, ?fault, "handshake failed");
-    // Whoever set up the load balancer has to know: none of its clients gets in.
-    if is_misconfigured && let Some(left_out) = context.handshake_repeats.failed(&fault) {
-        tracing::warn!(%source, left_out, "a connection of a listed load balancer was closed: {fault}");
     }
 }
 
@@ -243,18 +190,7 @@ pub(crate) fn verify_chain(
     chain_verifier: &ChainVerifier,
     chain: &[CertificateDer<'_>],
 ) -> Result<Arc<VerifiedChain>, Refusal> {
-    chain_verifier.verify(chain.iter()).map_err(|fault| match fault {
-        _ if !view_ready(&instance.status.borrow()) => Refusal::NotReady,
-        PathError::Expired => Refusal::CertificateExpired,
-        PathError::NotYetValid => Refusal::CertificateNotYetValid,
-        PathError::Distrusted => Refusal::CaDistrusted,
-        PathError::Empty
-        | PathError::TooLong { .. }
-        | PathError::Malformed { .. }
-        | PathError::UnknownIssuer
-        | PathError::BadSignature
-        | PathError::NotPermitted { .. }
-        | PathError::WeakKey { .. }
-        | PathError::WrongPurpose { .. } => Refusal::CaNotTrusted,
-    })
+    chain_verifier
+        .verify(chain.iter())
+        .map_err(|unproven| if view_ready(&instance.status.borrow()) { unproven.error.into() } else { Refusal::NotReady })
 }

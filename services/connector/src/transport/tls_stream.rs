@@ -11,9 +11,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use futures_util::FutureExt as _;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf},
     net::TcpStream,
 };
 
@@ -123,6 +124,12 @@ pub(super) async fn linger(context: &ConnectorContext, mut socket: TcpStream) {
 impl ClientStream for TlsStream {
     fn chain(&self) -> Chain {
         self.tls.peer_certificates().unwrap_or_default().iter().map(|der| der.as_ref().into()).collect()
+    }
+
+    fn has_left(&self) -> bool {
+        // Ready also if there are bytes to read: asked, not waited for.
+        let ready = self.socket.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 
     async fn linger(self, context: &ConnectorContext) {

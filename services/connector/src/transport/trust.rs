@@ -1,37 +1,35 @@
 //! The trust epochs of one instance: what TLS trusts and presents, and the task that publishes it.
 //!
-//! A **trust epoch** is one set of verified CA certificates, one of distrusted CAs and one server certificate. Each has a `ServerConfig` of
+//! A **trust epoch** is one set of verified CA certificates, one of distrusted CAs and what certificates of the server there are. Each has a `ServerConfig` of
 //! its own with its own session store and no tickets that outlive it: a session of an earlier epoch cannot be resumed.
 //! The task publishes, every handshake reads the latest once; nothing is trusted before the first value.
 
 use std::{
-    path::Path,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use rollcall_chassis::{
-    clock::Clock,
-    server_certificate::{PemPair, ServerCertificate},
-};
+use rollcall_chassis::clock::Clock;
 use rollcall_domain::{
     ids::InstanceId,
     registry::{Configuration, TrustBasis},
 };
-use rollcall_log::repeats::Repeats;
 use rollcall_projection::admission::AdmissionView;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     server::ServerSessionMemoryCache,
-    sign::{CertifiedKey, SingleCertAndKey},
 };
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    config::Limits,
-    transport::{chain_verifier::ChainVerifier, client_verifier::ClientVerifier},
+    config::Config,
+    transport::{
+        chain_verifier::ChainVerifier,
+        client_verifier::ClientVerifier,
+        server_certificates::{ServerCertificates, Shown},
+    },
 };
 
 /// Between two looks at the files of the server certificate.
@@ -40,7 +38,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
 /// The default of aws-lc-rs: rustls has no cipher suites but ECDHE with AEAD.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// One trust epoch of one instance.
 pub(crate) struct TrustEpoch {
@@ -57,36 +55,17 @@ pub(crate) struct TrustPublisher {
     instance: InstanceId,
     view: AdmissionView,
     clock: Arc<dyn Clock>,
-    limits: Limits,
-    certificate: ServerCertificate,
-    certificate_repeats: Repeats,
-    /// Whether the files of the server certificate have been looked for.
-    looked: bool,
+    config: Arc<Config>,
+    certificates: ServerCertificates,
     basis: TrustBasis,
     epoch: u64,
 }
 
 impl TrustPublisher {
     /// For one instance.
-    pub(crate) fn new(
-        instance: InstanceId,
-        view: AdmissionView,
-        clock: Arc<dyn Clock>,
-        limits: Limits,
-        folder: &Path,
-    ) -> Self {
-        let certificate = ServerCertificate::new(PemPair::named(folder, instance.as_str()));
-        Self {
-            instance,
-            view,
-            clock,
-            limits,
-            certificate,
-            certificate_repeats: Repeats::default(),
-            looked: false,
-            basis: TrustBasis::default(),
-            epoch: 0,
-        }
+    pub(crate) fn new(instance: InstanceId, view: AdmissionView, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+        let certificates = ServerCertificates::new(instance.clone(), &config.tls_folder);
+        Self { instance, view, clock, config, certificates, basis: TrustBasis::default(), epoch: 0 }
     }
 
     /// Publishes every epoch.
@@ -102,34 +81,12 @@ impl TrustPublisher {
             };
             let latest = self.view.configuration();
             let same = configuration.as_ref().is_some_and(|known| Arc::ptr_eq(known, &latest));
-            let replaced = ticked && self.server_certificate_replaced();
+            let replaced = ticked && self.certificates.refresh(&PROVIDER);
             let trust_changed = !same && self.trust_changed(&latest);
             if replaced || trust_changed {
                 self.publish(&latest, published);
             }
             configuration = Some(latest);
-        }
-    }
-
-    fn server_certificate_replaced(&mut self) -> bool {
-        let is_first = !std::mem::replace(&mut self.looked, true);
-        match self.certificate.refresh(&PROVIDER) {
-            // A new instance's certificate may be made a moment after the instance.
-            Err(_) if is_first => false,
-            Ok(replaced) => {
-                if replaced && self.certificate_repeats.recovered() {
-                    tracing::info!(instance = %self.instance, "the server certificate can be used again");
-                }
-                replaced
-            }
-            Err(error) => {
-                let kept = self.certificate.current().is_some();
-                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                if let Some(left_out) = self.certificate_repeats.failed(format_args!("{error}: {reason}")) {
-                    tracing::error!(instance = %self.instance, kept, %error, reason, left_out, "the server certificate cannot be used");
-                }
-                false
-            }
         }
     }
 
@@ -142,14 +99,14 @@ impl TrustPublisher {
 
     fn publish(&mut self, configuration: &Configuration, published: &ArcSwapOption<TrustEpoch>) {
         // Without a server certificate there is no handshake; the first usable one is published from here.
-        let Some(key) = self.certificate.current().cloned() else { return };
+        let Some(shown) = self.certificates.shown() else { return };
         let chain_verifier = Arc::new(ChainVerifier::new(
             configuration.trust_store(),
             self.clock.clone(),
-            self.limits.chain_bytes_max as usize,
+            self.config.limits.chain_bytes_max as usize,
         ));
         self.epoch += 1;
-        match self.server_config(key, chain_verifier.clone()) {
+        match self.server_config(shown, chain_verifier.clone()) {
             Ok(tls) => {
                 tracing::info!(instance = %self.instance, epoch = self.epoch, cas = self.basis.anchors(), "trust changed");
                 published.store(Some(Arc::new(TrustEpoch {
@@ -167,19 +124,17 @@ impl TrustPublisher {
         }
     }
 
-    fn server_config(
-        &self,
-        key: Arc<CertifiedKey>,
-        chain_verifier: Arc<ChainVerifier>,
-    ) -> Result<ServerConfig, rustls::Error> {
+    fn server_config(&self, shown: Arc<Shown>, chain_verifier: Arc<ChainVerifier>) -> Result<ServerConfig, rustls::Error> {
         let algorithms = PROVIDER.signature_verification_algorithms;
         let verifier = Arc::new(ClientVerifier::new(chain_verifier, self.view.status(), algorithms));
         let mut tls = ServerConfig::builder_with_provider(PROVIDER.clone())
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-        tls.session_storage = ServerSessionMemoryCache::new(self.limits.resumable_sessions_max as usize);
-        tls.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
+            .with_cert_resolver(shown);
+        let settings = self.config.instance(&self.instance);
+        tls.session_storage = ServerSessionMemoryCache::new(self.config.limits.resumable_sessions_max as usize);
+        tls.send_tls13_tickets = if settings.tls_session_tickets.unwrap_or(true) { TICKETS_PER_HANDSHAKE } else { 0 };
+        tls.max_fragment_size = settings.max_fragment_size;
         tls.max_early_data_size = 0;
         Ok(tls)
     }

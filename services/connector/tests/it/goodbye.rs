@@ -5,18 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use rmqtt_codec::{
     types::{Publish, QoS},
-    v5::{Disconnect, DisconnectReasonCode, Packet, PublishProperties},
+    v5::{Connect, Disconnect, DisconnectReasonCode, Packet, PublishProperties},
 };
 use rollcall_log::{
     BackboneError,
     messages::{Lane, StoredMessage},
 };
-use tokio::{io::AsyncWriteExt, sync::mpsc};
+use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
 
 use crate::{
     client::{Client, within},
     pki::Identity,
-    world::{Connector, World, instance_id},
+    world::{ALPHA, Connector, World, instance_id},
 };
 
 const TOPIC: &str = "$oc/devices/truck_0001/sys/messages/up";
@@ -140,6 +140,23 @@ async fn f46_messages_before_a_take_over_are_stored() {
         scene.all_are_stored().await;
         drop((client, newer));
     }
+}
+
+/// The second take-over in a row waits a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f33_a_client_that_leaves_while_it_waits_takes_nothing_over() {
+    let scene = Scene::new().await;
+    let _first = scene.connect().await;
+    let mut second = scene.connect().await;
+    let config = scene.world.config(&scene.device);
+    let mut third = Client::handshake(scene.connector.address, ALPHA, config).await.unwrap();
+    let connect = Connect { client_id: "third".into(), keep_alive: 120, ..Connect::default() };
+    // A message behind it does not hide that it has gone.
+    third.send_together([Packet::Connect(Box::new(connect)), message(QoS::AtMostOnce, 0)]).await;
+    drop(third);
+    let taken_over = timeout(Duration::from_secs(2), second.receive()).await;
+    assert!(taken_over.is_err(), "{taken_over:?}");
+    second.quiet().await;
 }
 
 /// Two clients with one certificate that reconnect at once: the first take-over is at once, the next one waits.

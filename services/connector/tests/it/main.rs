@@ -8,6 +8,7 @@
 mod client;
 mod distrust;
 mod drain;
+mod field_clients;
 mod first_connection;
 mod goodbye;
 mod messages;
@@ -15,6 +16,7 @@ mod order;
 mod persistent;
 mod pki;
 mod proxy;
+mod reference;
 mod refusals;
 mod registrar;
 mod sessions;

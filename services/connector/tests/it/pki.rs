@@ -72,21 +72,68 @@ impl Authority {
         self.issue(CertificateParams::new([domain.to_owned()]).unwrap(), domain)
     }
 
-    fn issue(&self, mut params: CertificateParams, cn: &str) -> Identity {
+    pub(crate) fn rsa_server(&self, domain: &str) -> Identity {
+        let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        self.issue_for(key, CertificateParams::new([domain.to_owned()]).unwrap(), domain)
+    }
+
+    fn issue(&self, params: CertificateParams, cn: &str) -> Identity {
+        self.issue_for(KeyPair::generate().unwrap(), params, cn)
+    }
+
+    fn issue_for(&self, key: KeyPair, mut params: CertificateParams, cn: &str) -> Identity {
         params.distinguished_name = subject(cn);
-        let key = KeyPair::generate().unwrap();
         let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
         Identity { chain: vec![der], key: key.serialize_der() }
     }
 
+    /// A device certificate with something changed.
+    pub(crate) fn device_with(&self, cn: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let mut params = CertificateParams::default();
+        change(&mut params);
+        self.issue(params, cn)
+    }
+
+    /// A device certificate of a key of this kind.
+    pub(crate) fn device_of_key(&self, cn: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(cn);
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        Identity { chain: vec![der], key: key.serialize_der() }
+    }
+
+    /// A CA certificate below this one with something changed.
+    pub(crate) fn intermediate_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let (mut params, key) = (authority_params(name), KeyPair::generate().unwrap());
+        change(&mut params);
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        Self { der, issuer: Issuer::new(params, key), name: name.into() }
+    }
+
+    /// The same key, with its name as a UTF8String in what it issues.
+    pub(crate) fn named_in_utf8(&self) -> Self {
+        let key = KeyPair::try_from(self.issuer.key().serialize_der()).unwrap();
+        let mut params = authority_params(&self.name);
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CommonName, DnValue::Utf8String(self.name.clone()));
+        params.distinguished_name = name;
+        Self { der: self.der.clone(), issuer: Issuer::new(params, key), name: self.name.clone() }
+    }
+
     /// As `openssl x509 -req` makes it without an extension file: version 1.
     pub(crate) fn device_v1(&self, cn: &str) -> Identity {
+        self.device_v1_of_serial(cn, 1)
+    }
+
+    /// The same with a serial number of one byte; 0x80 and above are negative.
+    pub(crate) fn device_v1_of_serial(&self, cn: &str, serial: u8) -> Identity {
         let key = KeyPair::generate().unwrap();
         // ecdsa-with-SHA256, 1.2.840.10045.4.3.2.
         let algorithm = tlv(0x30, &tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
         let validity = tlv(0x30, &[tlv(0x17, b"200101000000Z"), tlv(0x17, b"491231235959Z")].concat());
         let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
-        let parts = [tlv(0x02, &[1]), algorithm.clone(), name(&self.name), validity, name(cn), spki];
+        let parts = [tlv(0x02, &[serial]), algorithm.clone(), name(&self.name), validity, name(cn), spki];
         let tbs = tlv(0x30, &parts.concat());
         let signature = self.issuer.key().sign(&tbs).unwrap();
         let signature = tlv(0x03, &[&[0], &*signature].concat());

@@ -100,7 +100,23 @@ async fn a_kept_refusal_holds_what_the_registrar_would_be_asked_and_what_was_fou
     assert_eq!(attempt.rejection.message, "the device is frozen");
     assert_eq!((attempt.time.unix_ms(), attempt.template), (NOW_MS, Some((id("template"), 1))));
     let checks: Vec<_> = attempt.checks.iter().map(|(name, passed, _)| (name.as_str(), *passed)).collect();
-    assert_eq!(checks, [("chain_leads_to_verified_ca", true), ("let_in_by_connector", false)]);
+    let expected = [
+        ("chain_leads_to_verified_ca", true),
+        ("ca_certificate_within_validity", true),
+        ("certificate_readable", true),
+        ("request_is_of_this_certificate", true),
+        ("certificate_within_validity", true),
+        ("certificate_not_retired", true),
+        ("template_in_force", true),
+        ("template_makes_a_device", true),
+        ("claim_agrees_with_template", true),
+        ("no_collision", false),
+        ("let_in_by_connector", false),
+    ];
+    assert_eq!(checks, expected);
+    let attribution = attempt.attribution.unwrap();
+    assert_eq!((attribution.ca, attribution.device), (Some(id("ca")), Some(id("truck_0001"))));
+    assert_eq!((attribution.source, attribution.key_proven), (Some([127, 0, 0, 1].into()), Some(true)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,6 +160,78 @@ async fn a_backbone_that_takes_no_attempts_changes_no_answer() {
         attempts(&world).await.last().is_some_and(|attempt| attempt.rejection.code == "device_mismatch")
     })
     .await;
+}
+
+/// Refused in the handshake: nobody has proven anything by then, and people who ask find it all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f29_a_known_device_whose_certificate_expires_is_among_the_attempts() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = ca.device_until("0001", NOW_MS / 1000 + 60);
+    let resumable = world.config(&device);
+    drop(
+        Client::handshake(connector.address, ALPHA, resumable.clone()).await.unwrap().connect("any").await.unwrap().unwrap(),
+    );
+    world.clock.set(NOW_MS + 61_000);
+    let said = world.refused_by_tls(&connector, ALPHA, world.config(&device)).await;
+    assert!(said.contains("CertificateExpired"), "{said}");
+    assert_eq!(codes(&world, 1).await, ["certificate_expired"]);
+    let attempt = attempts(&world).await.remove(0);
+    let message =
+        "the device certificate (CN=0001) expired at 2026-06-01T00:01:00Z; the clock here says 2026-06-01T00:01:01Z";
+    assert_eq!(attempt.rejection.message, message);
+    assert_eq!(attempt.template, Some((id("template"), 1)));
+    let attribution = attempt.attribution.unwrap();
+    assert_eq!((attribution.ca, attribution.device), (Some(id("ca")), Some(id("truck_0001"))));
+    assert_eq!((attribution.source, attribution.key_proven), (Some([127, 0, 0, 1].into()), Some(false)));
+    let unheld = attempt.checks.iter().find(|(name, ..)| name == "client_holds_the_key").unwrap();
+    assert!(!unheld.1 && unheld.2.contains("Certificates are public"), "{unheld:?}");
+
+    // The same device by a session that it resumes: it has shown its key, and is told in CONNACK.
+    let mut client = Client::handshake(connector.address, ALPHA, resumable).await.unwrap();
+    let answer = client.connect("any").await.unwrap().unwrap_err();
+    assert!(client.resumed());
+    assert!(answer.reason.starts_with("certificate_expired: the device certificate (CN=0001) expired"), "{}", answer.reason);
+    drop(client);
+    assert_eq!(codes(&world, 2).await, ["certificate_expired"; 2]);
+    assert_eq!(attempts(&world).await.remove(1).attribution.unwrap().key_proven, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_mqtt_refuses_is_among_the_attempts_of_the_device() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let device = ca.device("0001");
+    let mut client = Client::handshake(connector.address, ALPHA, world.config(&device)).await.unwrap();
+    let connect = v5::Connect { auth_method: Some("SCRAM".into()), clean_start: true, ..v5::Connect::default() };
+    let refused = client.connect_as(connect).await.unwrap().unwrap_err();
+    assert!(refused.reason.starts_with("authentication_method: "), "{}", refused.reason);
+    drop(client);
+    assert_eq!(codes(&world, 1).await, ["authentication_method"]);
+    let mut client = Client::handshake(connector.address, ALPHA, world.config(&device)).await.unwrap();
+    client.send(Packet::PingRequest).await;
+    drop(client.receive().await);
+    drop(client);
+    assert_eq!(codes(&world, 2).await, ["authentication_method", "protocol_error"]);
+    let attempt = attempts(&world).await.remove(1);
+    assert_eq!(attempt.rejection.message, "the first packet is not CONNECT");
+    assert_eq!(attempt.attribution.unwrap().device, Some(id("truck_0001")), "made of the certificate");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_mismatch_shows_both_fingerprints() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let (first, second) = (ca.device("0001"), ca.device("0001"));
+    drop(world.connect(&connector, &first).await.unwrap());
+    assert_eq!(refused(&world, &connector, &second, ANY).await, "certificate_mismatch");
+    assert_eq!(codes(&world, 1).await, ["certificate_mismatch"]);
+    let attempt = attempts(&world).await.remove(0);
+    let collision = attempt.checks.iter().find(|(name, ..)| name == "no_collision").unwrap();
+    for identity in [&first, &second] {
+        let fingerprint = hex::encode(Sha256::digest(&identity.chain[0]));
+        assert!(collision.2.contains(&fingerprint), "{collision:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

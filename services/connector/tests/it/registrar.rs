@@ -126,6 +126,7 @@ impl Registrar {
             rejection: rejection.clone(),
             template: None,
             checks: Vec::new(),
+            attribution: None,
         };
         let log = LogId::Instance(self.instance.id.clone());
         self.backbone.attempts.keep(&log, vec![encode_attempt(&attempt)]).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use rollcall_connector::{ConnectorStatus, InstanceStaleness, StaleSessions, Unready};
+use rollcall_connector::{ConnectorStatus, InstanceSettings, StaleSessions, Unready};
 use rollcall_domain::ids::LogId;
 use rollcall_log::{
     heartbeat::{Announcement, INTERVAL, LogPosition, Source, shard_of},
@@ -83,7 +83,11 @@ async fn f17_f50_beyond_its_bound_a_view_lets_nobody_in_and_sessions_end_where_t
     let store = world.store("bounded").await;
     let connector = world
         .configured(world.backbone.clone(), store, centre.freshness.clone(), |config| {
-            let alpha = InstanceStaleness { stale_admission_s_max: Some(2), stale_sessions: Some(StaleSessions::End) };
+            let alpha = InstanceSettings {
+                stale_admission_s_max: Some(2),
+                stale_sessions: Some(StaleSessions::End),
+                ..InstanceSettings::default()
+            };
             config.instances.insert("alpha".to_owned(), alpha);
         })
         .await;

@@ -6,6 +6,7 @@
 //! the two.
 
 use crate::{
+    certificate::lapse::{Lapse, Link},
     ids::DeviceId,
     refusal::Refusal,
     registry::{Configuration, Device, DeviceEntry, Devices, collision::Digests},
@@ -44,12 +45,9 @@ pub fn absent(
         return Err(Refusal::CaDistrusted);
     }
     let ca = configuration.in_force().find(|ca| ca.sha256 == absent.ca_sha256).ok_or(Refusal::CaNotTrusted)?;
-    if !ca.is_valid_at(now) {
-        return Err(Refusal::CaExpired);
-    }
-    if now > absent.not_after {
-        return Err(Refusal::CertificateExpired);
-    }
+    ca.lapse_at(now).map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
+    let lapse = Lapse::of(Link::Presented(0), "", absent.not_after.min(now), absent.not_after, now);
+    lapse.map_or(Ok(()), |lapse| Err(Refusal::from(lapse)))?;
     let device = match devices.entry(absent.device) {
         Some(DeviceEntry::Live(device)) if device.registered_at == absent.registered_at => device,
         Some(DeviceEntry::Live(_) | DeviceEntry::Deleted { .. }) | None => return Err(Refusal::DeviceDeleted),
@@ -136,9 +134,10 @@ mod tests {
             assert!(world.lost_right(&leaf, "acme-ca", &any(), device.as_str()).is_some(), "{command:?}");
         }
         assert_eq!(kept(&world, &leaf, leaf.facts.not_after), None);
-        assert_eq!(kept(&world, &leaf, leaf.facts.not_after.plus_s(1)), Some(Refusal::CertificateExpired));
+        let code = |now| kept(&world, &leaf, now).map(|refusal| refusal.code().to_owned());
+        assert_eq!(code(leaf.facts.not_after.plus_s(1)).as_deref(), Some("certificate_expired"));
         let ca_ends = world.registry.configuration.cas[&id("acme-ca")].not_after;
-        assert_eq!(kept(&world, &leaf, ca_ends.plus_s(1)), Some(Refusal::CaExpired));
+        assert_eq!(code(ca_ends.plus_s(1)).as_deref(), Some("ca_expired"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::{
     extensions::{self, BasicConstraints, Extensions, NameConstraintFault},
     facts::{self, CertificateFacts, FactsError, Found, SubjectAttribute},
-    keys,
+    keys::{self, SignatureFault},
+    name, path,
     tbs::{TbsCertificate, TbsFault, X509Version},
 };
 use crate::{text, time::Timestamp};
@@ -45,8 +46,13 @@ pub enum AuthorityFault {
     #[error("the CA certificate is not X.509 v3")]
     NotVersion3,
     /// basicConstraints absent, not critical, or CA:FALSE.
-    #[error("the CA certificate has no critical basicConstraints with CA:TRUE")]
-    NotAnAuthority,
+    #[error("the CA certificate {found}; it must have `basicConstraints = critical, CA:TRUE`{way_out}")]
+    NotAnAuthority {
+        /// What stands there instead.
+        found: &'static str,
+        /// What to do; empty where there is nothing but to take the right certificate.
+        way_out: &'static str,
+    },
     /// keyUsage without keyCertSign.
     #[error("the CA certificate's keyUsage does not allow keyCertSign")]
     MayNotSign,
@@ -95,8 +101,19 @@ pub enum ProofFault {
     #[error("the verification certificate is not signed by this CA certificate")]
     NotSignedByCa,
     /// Its CN is not the current verification code.
-    #[error("the verification certificate's CN is not the current verification code")]
-    WrongCode,
+    #[error("the verification certificate's CN is not the current verification code: {found}")]
+    WrongCode {
+        /// What its CN is, escaped and bounded, or why there is none.
+        found: String,
+    },
+    /// SHA-1, MD5 or an unknown signature algorithm: whether the CA signed it is not known.
+    #[error(
+        "the verification certificate is signed with {algorithm}: sign it anew with SHA-256 or better (`openssl x509 -sha256`)"
+    )]
+    WeakSignature {
+        /// As people call it.
+        algorithm: String,
+    },
     /// Outside its validity.
     #[error("the verification certificate is not within its validity now")]
     NotValidNow,
@@ -118,6 +135,8 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
         return Err(AuthorityFault::NotVersion3);
     }
     let attributes = facts::attributes(certificate.subject).map_err(malformed)?;
+    // Where it ends is what a path is built by; readers that stop at what they cannot read would see another name.
+    name::walk(certificate.issuer, |_| {}).map_err(|fault| malformed(format!("its issuer's name: {}", fault.0)))?;
     let extensions = Extensions::read(certificate.extensions).map_err(|fault| malformed(fault.0))?;
     may_issue(&extensions)?;
     if now < certificate.not_before || now > certificate.not_after {
@@ -138,7 +157,7 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
         })?;
     }
     // Last, that path building can use it at all: nothing that passed above should fail here.
-    webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).map_err(malformed)?;
+    webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).map_err(|error| malformed(path::words(&error)))?;
     CertificateFacts::confirmed_from_der(der).map_err(malformed)?;
     Ok(AuthorityFacts {
         sha256: Sha256::digest(der).into(),
@@ -155,8 +174,13 @@ pub fn examine(der: &[u8], now: Timestamp) -> Result<AuthorityFacts, AuthorityFa
 /// The first [`ProofFault`].
 pub(crate) fn prove_possession(ca: &[u8], proof: &[u8], code: &str, now: Timestamp) -> Result<(), ProofFault> {
     let facts = signed_proof(ca, proof)?;
-    if facts.attribute(SubjectAttribute::CommonName) != Ok(code) {
-        return Err(ProofFault::WrongCode);
+    match facts.attribute(SubjectAttribute::CommonName) {
+        Ok(cn) if cn == code => {}
+        Ok(cn) => {
+            let found = format!("it is {}", text::shown(cn, CN_NAME_CHARS_MAX));
+            return Err(ProofFault::WrongCode { found });
+        }
+        Err(fault) => return Err(ProofFault::WrongCode { found: fault.to_string() }),
     }
     if now < facts.not_before || now > facts.not_after {
         return Err(ProofFault::NotValidNow);
@@ -174,9 +198,15 @@ pub(crate) fn signed_proof(ca: &[u8], proof: &[u8]) -> Result<CertificateFacts, 
     let facts = CertificateFacts::from_der(proof).map_err(malformed)?;
     // The registry keeps only CA certificates that were read before; one that cannot be read now signs nothing.
     let ca = TbsCertificate::read(ca).map_err(|_| ProofFault::NotSignedByCa)?;
-    if certificate.issuer != ca.subject || keys::verify(&certificate, ca.public_key).is_err() {
+    if certificate.issuer != ca.subject {
         return Err(ProofFault::NotSignedByCa);
     }
+    keys::verify(&certificate, ca.public_key).map_err(|fault| match fault {
+        SignatureFault::NotGenuine => ProofFault::NotSignedByCa,
+        SignatureFault::Algorithm => {
+            ProofFault::WeakSignature { algorithm: keys::algorithm_name(certificate.signature_algorithm) }
+        }
+    })?;
     Ok(facts)
 }
 
@@ -195,7 +225,16 @@ fn malformed(reason: impl ToString) -> AuthorityFault {
 fn may_issue(extensions: &Extensions<'_>) -> Result<(), AuthorityFault> {
     match extensions.basic_constraints {
         Some(BasicConstraints { critical: true, ca: true, .. }) => {}
-        Some(_) | None => return Err(AuthorityFault::NotAnAuthority),
+        Some(BasicConstraints { ca: true, .. }) => {
+            let way_out = ". As easy-rsa and keytool make it by default, it is not: sign it anew with the same name and key, \
+                           so that what it has issued stays good (docs/operate/codes/ca_not_an_authority.md says how)";
+            return Err(AuthorityFault::NotAnAuthority { found: "has basicConstraints that are not critical", way_out });
+        }
+        Some(_) => {
+            let found = "has basicConstraints CA:FALSE, so it is a device's or a server's";
+            return Err(AuthorityFault::NotAnAuthority { found, way_out: "" });
+        }
+        None => return Err(AuthorityFault::NotAnAuthority { found: "has no basicConstraints", way_out: "" }),
     }
     match extensions.key_usage {
         Some(usage) if !usage.key_cert_sign() => Err(AuthorityFault::MayNotSign),
@@ -206,7 +245,8 @@ fn may_issue(extensions: &Extensions<'_>) -> Result<(), AuthorityFault> {
 fn check_signature(certificate: &TbsCertificate<'_>) -> Result<(), AuthorityFault> {
     let weak = |reason: &str| AuthorityFault::WeakSignature { reason: reason.into() };
     if !keys::is_accepted_signature(certificate.signature_algorithm) {
-        return Err(weak("its algorithm is none of RSA, ECDSA (P-256, P-384) and Ed25519 with SHA-256 or better"));
+        let found = keys::algorithm_name(certificate.signature_algorithm);
+        return Err(weak(&format!("{found} is none of RSA, ECDSA (P-256, P-384) and Ed25519 with SHA-256 or better")));
     }
     if certificate.issuer == certificate.subject && keys::verify(certificate, certificate.public_key).is_err() {
         return Err(weak("it is issued to its own name, but not signed with its own key"));

@@ -9,6 +9,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{
+    lapse::{Lapse, Link},
     name::{self, AttributeFault},
     tbs::{TbsCertificate, TbsFault, X509Version},
 };
@@ -158,7 +159,10 @@ impl CertificateFacts {
     /// # Errors
     /// [`FactsError`] if the bytes are not exactly one certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, FactsError> {
-        let certificate = TbsCertificate::read(der)?;
+        Self::of(der, &TbsCertificate::read(der)?)
+    }
+
+    fn of(der: &[u8], certificate: &TbsCertificate<'_>) -> Result<Self, FactsError> {
         Ok(Self {
             sha256: Sha256::digest(der).into(),
             sha1: sha1_of(der),
@@ -167,6 +171,14 @@ impl CertificateFacts {
             not_after: certificate.not_after,
             subject: attributes(certificate.subject)?,
         })
+    }
+
+    /// As [`Self::from_der`], for people and never for a rule: also of a certificate that is refused for its serial number.
+    ///
+    /// # Errors
+    /// [`FactsError`] if the bytes are not exactly one certificate.
+    pub fn of_refused(der: &[u8]) -> Result<Self, FactsError> {
+        Self::of(der, &TbsCertificate::read_to_blame(der)?)
     }
 
     /// The one usable value of an attribute.
@@ -182,10 +194,36 @@ impl CertificateFacts {
         }
     }
 
+    /// How it is outside its validity at `now`, if it is; as the first certificate of a chain.
+    pub fn lapse_at(&self, now: Timestamp) -> Option<Lapse> {
+        Lapse::of(Link::Presented(0), &self.subject_shown(), self.not_before, self.not_after, now)
+    }
+
+    /// The Subject for people: its CN, or where there is no usable one all attributes that are; escaped and bounded.
+    pub fn subject_shown(&self) -> String {
+        shown(&self.subject)
+    }
+
     /// The Subject CN for people and logs: escaped, bounded to 64 characters, empty if there is no usable one.
     pub fn display_name(&self) -> String {
         self.attribute(SubjectAttribute::CommonName).map_or_else(|_| String::new(), |cn| text::shown(cn, DISPLAY_CHARS_MAX))
     }
+}
+
+/// A Subject (the content of its Name) for people: its CN, or where there is no usable one all attributes that are. Escaped,
+/// bounded; empty if nothing can be shown.
+pub(super) fn subject_shown(subject: &[u8]) -> String {
+    attributes(subject).map_or_else(|_| String::new(), |attributes| shown(&attributes))
+}
+
+fn shown(attributes: &[Found]) -> String {
+    let usable = || attributes.iter().filter_map(|(attribute, value)| Some((attribute, value.as_deref().ok()?)));
+    let cn = usable().find(|(attribute, _)| **attribute == SubjectAttribute::CommonName);
+    let shown = match cn {
+        Some((_, cn)) => format!("CN={cn}"),
+        None => usable().map(|(attribute, value)| format!("{attribute}={value}")).collect::<Vec<_>>().join(", "),
+    };
+    text::shown(&shown, DISPLAY_CHARS_MAX)
 }
 
 /// The attributes of a Subject (the content of its Name) that templates may use.

@@ -8,6 +8,7 @@ use webpki::{RawPublicKeyEntity, aws_lc_rs as algorithms};
 
 use super::{
     der::{self, DerFault, Reader},
+    extensions,
     tbs::TbsCertificate,
 };
 use crate::limits;
@@ -57,6 +58,21 @@ pub(super) fn verify(certificate: &TbsCertificate<'_>, public_key: &[u8]) -> Res
 /// Whether an AlgorithmIdentifier (its content) names a signature that is accepted.
 pub(super) fn is_accepted_signature(algorithm: &[u8]) -> bool {
     candidates(algorithm).next().is_some()
+}
+
+/// What people call a signature algorithm (the content of its AlgorithmIdentifier); its OBJECT IDENTIFIER if they do not.
+pub(super) fn algorithm_name(algorithm: &[u8]) -> String {
+    let oid = Reader::new(algorithm).expect(der::OBJECT_IDENTIFIER, "no algorithm").map(|oid| oid.content);
+    match oid {
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04]) => "RSA with MD5".into(),
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05]) => "RSA with SHA-1".into(),
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0e]) => "RSA with SHA-224".into(),
+        Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01]) => "ECDSA with SHA-1".into(),
+        Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01]) => "ECDSA with SHA-224".into(),
+        Ok([0x2b, 0x65, 0x71]) => "Ed448".into(),
+        Ok(other) => format!("the algorithm {}", extensions::dotted(other)),
+        Err(_) => "an algorithm that cannot be read".into(),
+    }
 }
 
 fn candidates(algorithm: &[u8]) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {

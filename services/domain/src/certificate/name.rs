@@ -53,6 +53,21 @@ pub(super) fn walk<'a>(name: &'a [u8], mut each: impl FnMut(Attribute<'a>)) -> R
     Ok(())
 }
 
+/// Whether two Names (their content) read the same, however they are encoded: the same attributes in the same order, their
+/// texts compared as RFC 5280 §7.1 says, without case and without blanks that say nothing. For people: no rule goes by it.
+pub(super) fn same_text(one: &[u8], other: &[u8]) -> bool {
+    let texts = |name| -> Option<Vec<(&[u8], String)>> {
+        let (mut texts, mut readable) = (Vec::new(), true);
+        walk(name, |attribute| match attribute.text() {
+            Ok(text) => texts.push((attribute.oid, text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())),
+            Err(_) => readable = false,
+        })
+        .ok()?;
+        readable.then_some(texts)
+    };
+    texts(one).is_some_and(|texts_of_one| Some(texts_of_one) == texts(other))
+}
+
 impl Attribute<'_> {
     /// The text of the value, fit for use.
     ///

@@ -15,12 +15,15 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use super::{
     facts::FactsError,
     keys,
+    lapse::{Lapse, Link},
     tbs::{TbsCertificate, X509Version},
 };
 use crate::{ids::CaId, limits, time::Timestamp};
 
 mod anchor;
+mod blame;
 mod fault;
+mod lineage;
 mod presented;
 mod unversioned;
 
@@ -28,6 +31,9 @@ mod unversioned;
 mod tests;
 
 use anchor::Anchor;
+use fault::Fault;
+pub(super) use fault::words;
+use lineage::Lineage;
 use presented::Presented;
 
 /// Version of the rules by which a chain holds. A record of a proof carries it: raise it with every change of this module
@@ -88,6 +94,9 @@ pub enum PathError {
         certificates: usize,
         max: usize,
     },
+    /// More bytes of certificates than are taken from somebody who has proven nothing.
+    #[error("the certificates of the chain have {bytes} bytes together: at most {max} are accepted")]
+    TooManyBytes { bytes: usize, max: usize },
     /// One of them cannot be read or is too large.
     #[error("certificate {index} of the chain (0 is the device's own) cannot be used: {reason}")]
     Malformed {
@@ -102,12 +111,23 @@ pub enum PathError {
     /// No path to a verified CA certificate of this instance.
     #[error("the chain does not lead to a verified CA certificate of this instance")]
     UnknownIssuer,
+    /// The issuer's name reads like the subject of a verified CA certificate and is written with other bytes, which are what
+    /// path building compares.
+    #[error(
+        "the issuer of {link} matches CA certificate {ca} by text, not by encoding: have the CA issue it with its own \
+             name as its certificate has it (`openssl asn1parse` shows both)"
+    )]
+    IssuerEncoding {
+        /// The certificate that names its issuer otherwise.
+        link: Link,
+        ca: CaId,
+    },
     /// Some certificate of the path is past its notAfter.
-    #[error("a certificate of the chain has expired")]
-    Expired,
+    #[error("{0}")]
+    Expired(Box<Lapse>),
     /// Some certificate of the path is before its notBefore.
-    #[error("a certificate of the chain is not yet valid")]
-    NotYetValid,
+    #[error("{0}")]
+    NotYetValid(Box<Lapse>),
     /// A signature of the path does not verify.
     #[error("a signature in the chain is not genuine")]
     BadSignature,
@@ -129,6 +149,51 @@ pub enum PathError {
         /// What was found.
         reason: String,
     },
+}
+
+impl From<Lapse> for PathError {
+    fn from(lapse: Lapse) -> Self {
+        if lapse.is_expiry() { Self::Expired(lapse.into()) } else { Self::NotYetValid(lapse.into()) }
+    }
+}
+
+impl PathError {
+    /// `snake_case`, one for each variant; for counters.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLong { .. } => "too_long",
+            Self::TooManyBytes { .. } => "too_many_bytes",
+            Self::Malformed { .. } => "malformed",
+            Self::Distrusted => "distrusted",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::IssuerEncoding { .. } => "issuer_encoding",
+            Self::Expired(_) => "expired",
+            Self::NotYetValid(_) => "not_yet_valid",
+            Self::BadSignature => "bad_signature",
+            Self::NotPermitted { .. } => "not_permitted",
+            Self::WeakKey { .. } => "weak_key",
+            Self::WrongPurpose { .. } => "wrong_purpose",
+        }
+    }
+}
+
+/// A chain that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    pub error: PathError,
+    /// The verified CA certificate that it is from nevertheless: its signatures are genuine up to there. That lets nobody in;
+    /// it tells a device of a known CA, which people will ask about, from a stranger.
+    pub from: Option<UnprovenFrom>,
+}
+
+/// A verified CA certificate that a chain which does not hold is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnprovenFrom {
+    /// By the id that it had when the store was made.
+    pub ca: CaId,
+    /// Over its DER.
+    pub ca_sha256: [u8; 32],
 }
 
 impl TrustStore {
@@ -158,6 +223,24 @@ impl TrustStore {
     /// # Errors
     /// [`PathError`]: the chain does not hold.
     pub fn prove(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, PathError> {
+        self.judge(chain, now).map_err(|unproven| unproven.error)
+    }
+
+    /// As [`Self::prove`], and says of a chain that does not hold whom it is from.
+    ///
+    /// # Errors
+    /// [`Unproven`]: the chain does not hold.
+    pub fn judge(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, Unproven> {
+        self.build(chain, now).map_err(|fault| {
+            let lineage = Lineage::trace(&self.anchors, chain);
+            let error = blame::explain(fault, chain, lineage.as_ref(), &self.distrusted, now);
+            let from =
+                lineage.map(|Lineage { anchor, .. }| UnprovenFrom { ca: anchor.ca.clone(), ca_sha256: anchor.sha256 });
+            Unproven { error, from }
+        })
+    }
+
+    fn build(&self, chain: &[&[u8]], now: Timestamp) -> Result<Proven, Fault> {
         let presented = Presented::read(chain, &self.distrusted)?;
         keys::check(presented.device.public_key)
             .map_err(|found| PathError::WeakKey { reason: format!("the device certificate has {found}") })?;
@@ -168,7 +251,7 @@ impl TrustStore {
         let (anchor, mut chain) = if v1 {
             (unversioned::prove(&presented.device, &self.anchors, now)?, Vec::new())
         } else {
-            self.build(&presented, now)?
+            self.build_v3(&presented, now)?
         };
         within(anchor.certificate.not_before, anchor.certificate.not_after, now)?;
         within(presented.device.not_before, presented.device.not_after, now)?;
@@ -177,9 +260,9 @@ impl TrustStore {
     }
 
     /// Builds and verifies the path of a v3 certificate: the anchor it ends at, and the intermediates.
-    fn build(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(&Anchor, Vec<ChainCertificate>), PathError> {
+    fn build_v3(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(&Anchor, Vec<ChainCertificate>), Fault> {
         let der = CertificateDer::from(presented.device_der);
-        let device = EndEntityCert::try_from(&der).map_err(|error| fault::of_certificate(0, &error))?;
+        let device = EndEntityCert::try_from(&der).map_err(|error| fault::of_certificate(0, &presented.device, &error))?;
         presented.check_purpose()?;
         let mut intermediates_max = limits::CHAIN_CERTIFICATES_MAX;
         let mut nearest = None;
@@ -196,10 +279,10 @@ impl TrustStore {
                     intermediates_max = intermediates - 1;
                 }
                 Err(_) if nearest.is_some() => break,
-                Err(error) => return Err(presented.explain(&error)),
+                Err(error) => return Err(presented.fault(&error)),
             }
         }
-        nearest.ok_or(PathError::UnknownIssuer)
+        nearest.ok_or(Fault::NoPath(None))
     }
 
     /// A path with at most `intermediates_max` intermediates: its anchor, and the intermediates, nearest to the device first.
@@ -254,12 +337,6 @@ pub fn raw_public_key(device: &[u8]) -> Result<&[u8], FactsError> {
     Ok(TbsCertificate::read(device)?.public_key)
 }
 
-fn within(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<(), PathError> {
-    if now < not_before {
-        Err(PathError::NotYetValid)
-    } else if now > not_after {
-        Err(PathError::Expired)
-    } else {
-        Ok(())
-    }
+fn within(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    if (not_before..=not_after).contains(&now) { Ok(()) } else { Err(Fault::Outside) }
 }

@@ -65,6 +65,21 @@ impl From<DerFault> for TbsFault {
 impl<'a> TbsCertificate<'a> {
     /// Finds the parts of one certificate.
     pub(super) fn read(der: &'a [u8]) -> Result<Self, TbsFault> {
+        let (certificate, serial) = Self::parts(der)?;
+        // RFC 5280 §4.1.2.2.
+        if serial.content.first().is_some_and(|first| first & 0x80 != 0) {
+            return Err(TbsFault::Malformed("it has a negative serial number, which RFC 5280 forbids: issue it anew"));
+        }
+        serial.magnitude()?;
+        Ok(certificate)
+    }
+
+    /// The same, whatever its serial number is: to tell people of a certificate that is refused for that, and no more.
+    pub(super) fn read_to_blame(der: &'a [u8]) -> Result<Self, TbsFault> {
+        Ok(Self::parts(der)?.0)
+    }
+
+    fn parts(der: &'a [u8]) -> Result<(Self, Element<'a>), TbsFault> {
         if der.len() > limits::CERTIFICATE_BYTES_MAX {
             return Err(TbsFault::TooLarge { bytes: der.len() });
         }
@@ -87,11 +102,14 @@ impl<'a> TbsCertificate<'a> {
         Sha256::new().chain_update(self.public_key).chain_update(self.subject).finalize().into()
     }
 
-    fn read_signed(signed: &Element<'a>, algorithm: &Element<'a>, signature: &'a [u8]) -> Result<Self, TbsFault> {
+    fn read_signed(
+        signed: &Element<'a>,
+        algorithm: &Element<'a>,
+        signature: &'a [u8],
+    ) -> Result<(Self, Element<'a>), TbsFault> {
         let mut inside = signed.inside();
         let version = version(&mut inside)?;
-        // A negative serial number is refused like any other INTEGER that may not be negative (RFC 5280 §4.1.2.2).
-        inside.expect(der::INTEGER, "it has no serial number")?.magnitude()?;
+        let serial = inside.expect(der::INTEGER, "it has no serial number")?;
         let inner = inside.expect(der::SEQUENCE, "its signed part names no signature algorithm")?;
         if inner.content != algorithm.content {
             return Err(TbsFault::Malformed("it names two different signature algorithms"));
@@ -115,7 +133,7 @@ impl<'a> TbsCertificate<'a> {
         // Unique identifiers ([1] and [2]) are among what is refused here: RFC 5280 §4.1.2.8 forbids them.
         inside.end("its signed part holds something that is not known")?;
         let (not_before, not_after) = validity::read(&validity)?;
-        Ok(Self {
+        let certificate = Self {
             version,
             signed: signed.whole,
             signature_algorithm: algorithm.content,
@@ -126,7 +144,8 @@ impl<'a> TbsCertificate<'a> {
             not_after,
             public_key: public_key.whole,
             extensions,
-        })
+        };
+        Ok((certificate, serial))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    certificate::lapse::{Lapse, Link},
     ids::{CaId, DeviceId, Fingerprint, NodeId, PolicyId, ProductId, SpaceId, TemplateId},
     policy::Policy,
     registry::retirement::{PinKey, Retired},
@@ -167,6 +168,11 @@ impl Ca {
     /// Whether its owner has proven to hold the key.
     pub fn is_verified(&self) -> bool {
         matches!(self.status, CaStatus::Verified { .. })
+    }
+
+    /// How it is outside its validity at `now`, if it is.
+    pub(crate) fn lapse_at(&self, now: Timestamp) -> Option<Lapse> {
+        Lapse::of(Link::Ca(self.id.clone()), &self.cn_name, self.not_before, self.not_after, now)
     }
 
     /// Whether `now` is within its validity; both ends are inside (RFC 5280 section 4.1.2.5).

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::{
     certificate::{
         authority,
-        path::{ChainCertificate, Proven, TrustStore},
+        path::{ChainCertificate, Proven, TrustStore, UnprovenFrom},
     },
     ids::{CaId, SpaceId},
     registry::{
@@ -71,6 +71,11 @@ impl Configuration {
     /// under whatever id: another one of the same CA may allow less, such as a shorter path, and has not been asked.
     pub fn ca_of(&self, path: &Proven) -> Option<&Ca> {
         self.in_force().find(|ca| ca.sha256 == path.ca_sha256)
+    }
+
+    /// The same of a chain that does not hold.
+    pub fn ca_from(&self, from: &UnprovenFrom) -> Option<&Ca> {
+        self.in_force().find(|ca| ca.sha256 == from.ca_sha256)
     }
 
     /// The CA that proved a certificate, by name and key. A record of version 1 has only an id: it means the CA that has the

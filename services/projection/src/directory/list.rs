@@ -47,10 +47,13 @@ pub(crate) fn page(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>
     if query.limit == 0 {
         return Ok(page);
     }
-    let plan = Plan { rows, counts, gathered_max: PAGE_GATHERED_MAX };
+    let plan = Plan { rows, counts, gathered_max: PAGE_GATHERED_MAX, online: query.online };
     let mut candidates = Merged::of(plan.streams(query, query.after)?, query.order)?;
     let mut left_out = 0;
     while let Some(candidate) = candidates.step()? {
+        if query.leaves_out(&candidate.1) {
+            continue;
+        }
         page.rows_read += 1;
         let Some(listed) = rows.candidate(&candidate)?.filter(|listed| query.means(listed)) else { continue };
         if left_out < query.offset {
@@ -70,7 +73,15 @@ pub(crate) fn count(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_
     if let Some(known) = counts.and_then(|counts| counted(counts, query)) {
         return Ok(known);
     }
-    let plan = Plan { rows, counts, gathered_max: COUNT_GATHERED_MAX };
+    let plan = Plan { rows, counts, gathered_max: COUNT_GATHERED_MAX, online: query.online };
+    if let [all_of] = &*query.any_of {
+        if let Some(count) = plan.count_in_period(all_of)? {
+            return Ok(count);
+        }
+        if let Some(count) = plan.count_by_state(query, all_of)? {
+            return Ok(count);
+        }
+    }
     let mut sources = Vec::new();
     for all_of in plan.alternatives(query) {
         match plan.source(all_of)? {

@@ -4,14 +4,16 @@
 //! Does not decide whether a device is meant. Invariant: for each alternative of a query, what is chosen leads to every device
 //! that satisfies it.
 
+mod periods;
 mod ranges;
+mod states;
 
 use rollcall_domain::ids::{DeviceId, Position};
 
 use self::ranges::{RANGES_MAX, fewest};
 use super::{
     list::listed,
-    query::{Condition, DeviceQuery, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, Online, Order, TextTest, ValueTest},
     stream::{Candidate, Stream, Window, candidate},
 };
 use crate::{
@@ -40,13 +42,23 @@ pub(crate) struct Plan<'a> {
     pub(crate) counts: Option<&'a Counts>,
     /// The most devices that are gathered from an index in another order.
     pub(crate) gathered_max: usize,
+    /// Who is online, if that is known.
+    pub(crate) online: Option<&'a dyn Online>,
 }
 
-/// An index in another order than that of lists: everything with a prefix.
-enum Unordered {
-    /// Entries that lead to devices.
+/// Keys from the first up to and without the second.
+type KeyRange = (Vec<u8>, Vec<u8>);
+
+/// An index in another order than that of lists.
+enum Unordered<'a> {
+    /// Entries that lead to devices, everything with a prefix.
     Index(Vec<u8>),
+    /// Entries that lead to devices.
+    Walks(Vec<KeyRange>),
+    /// Everything with a prefix.
     Rows(Vec<u8>),
+    /// Who is online, beside entries that lead to devices.
+    Online(&'a dyn Online, Vec<KeyRange>),
 }
 
 impl<'a> Plan<'a> {
@@ -83,7 +95,7 @@ impl<'a> Plan<'a> {
     /// Where the devices that satisfy all of these are found.
     pub(crate) fn source(&self, all_of: &[Condition]) -> Result<Source, Fault> {
         if let Some(ids) = ids(all_of) {
-            return self.these(ids).map(Source::Gathered);
+            return self.these(ids.into_iter().filter_map(|id| DeviceId::parse(id).ok())).map(Source::Gathered);
         }
         let (mut ordered, mut unordered) = (Vec::new(), Vec::new());
         for condition in all_of {
@@ -98,6 +110,8 @@ impl<'a> Plan<'a> {
             }
         }
         self.by_tag(all_of, &mut ordered, &mut unordered)?;
+        self.by_state(all_of, &mut ordered, &mut unordered)?;
+        self.by_period(all_of, &mut unordered)?;
         ordered.retain(|ranges| ranges.len() <= RANGES_MAX);
         let (base, base_count) = self.base(all_of)?;
         self.choose(ordered, &unordered, base, base_count)
@@ -108,7 +122,7 @@ impl<'a> Plan<'a> {
     fn choose(
         &self,
         mut ordered: Vec<Vec<Vec<u8>>>,
-        unordered: &[Unordered],
+        unordered: &[Unordered<'_>],
         base: Source,
         base_count: Option<u64>,
     ) -> Result<Source, Fault> {
@@ -155,31 +169,54 @@ impl<'a> Plan<'a> {
     }
 
     /// What an index in another order leads to, if that is not too much.
-    fn gather(&self, index: &Unordered) -> Result<Option<Vec<Candidate>>, Fault> {
-        let (Unordered::Index(prefix) | Unordered::Rows(prefix)) = index;
-        let start = self.rows.devices_prefix().len();
-        let mut found = Vec::new();
-        for (taken, entry) in self.rows.database.walk((prefix.clone(), end_of(prefix)), false)?.enumerate() {
-            let (key, value) = entry?;
-            if taken == self.gathered_max {
-                return Ok(None);
+    fn gather(&self, index: &Unordered<'_>) -> Result<Option<Vec<Candidate>>, Fault> {
+        match index {
+            Unordered::Index(prefix) => self.gather_entries(&[(prefix.clone(), end_of(prefix))]),
+            Unordered::Walks(ranges) => self.gather_entries(ranges),
+            Unordered::Rows(prefix) => self.gather_rows(prefix),
+            Unordered::Online(online, ranges) => {
+                let (Some(ids), Some(mut found)) = (online.at_most(self.gathered_max), self.gather_entries(ranges)?) else {
+                    return Ok(None);
+                };
+                found.extend(self.these(ids.into_iter())?);
+                Ok(Some(found))
             }
-            match index {
-                Unordered::Index(_) => found.push(candidate(&key, value.as_ref())?),
-                Unordered::Rows(_) => {
-                    let id = rows::device_id(key.get(start..).unwrap_or_default())?;
-                    let listed = listed(decode_row(&id, value.as_ref())?);
-                    found.extend(listed.map(|listed| (listed.created, id)));
+        }
+    }
+
+    fn gather_entries(&self, ranges: &[KeyRange]) -> Result<Option<Vec<Candidate>>, Fault> {
+        let mut found = Vec::new();
+        for range in ranges {
+            for entry in self.rows.database.walk(range.clone(), false)? {
+                let (key, value) = entry?;
+                if found.len() == self.gathered_max {
+                    return Ok(None);
                 }
+                found.push(candidate(&key, value.as_ref())?);
             }
         }
         Ok(Some(found))
     }
 
-    /// Those of these devices that there are.
-    fn these(&self, ids: Vec<&str>) -> Result<Vec<Candidate>, Fault> {
+    fn gather_rows(&self, prefix: &[u8]) -> Result<Option<Vec<Candidate>>, Fault> {
+        let start = self.rows.devices_prefix().len();
         let mut found = Vec::new();
-        for id in ids.into_iter().filter_map(|id| DeviceId::parse(id).ok()) {
+        for (taken, entry) in self.rows.database.walk((prefix.to_vec(), end_of(prefix)), false)?.enumerate() {
+            let (key, value) = entry?;
+            if taken == self.gathered_max {
+                return Ok(None);
+            }
+            let id = rows::device_id(key.get(start..).unwrap_or_default())?;
+            let listed = listed(decode_row(&id, value.as_ref())?);
+            found.extend(listed.map(|listed| (listed.created, id)));
+        }
+        Ok(Some(found))
+    }
+
+    /// Those of these devices that there are.
+    fn these(&self, ids: impl Iterator<Item = DeviceId>) -> Result<Vec<Candidate>, Fault> {
+        let mut found = Vec::new();
+        for id in ids {
             found.extend(self.rows.listed(&id)?.map(|listed| (listed.created, id)));
         }
         Ok(found)

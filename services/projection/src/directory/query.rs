@@ -4,7 +4,7 @@
 //! index an answer is found by, each device in it was held against all of them.
 
 use rollcall_domain::{
-    ids::{Position, SpaceId},
+    ids::{DeviceId, Position, SpaceId},
     registry::{BoundPolicy, Device},
     time::Timestamp,
 };
@@ -104,6 +104,8 @@ pub enum Condition {
     CreateTime(ValueTest<Timestamp>),
     /// The position of the record that created it: where it stands in a list.
     Created(ValueTest<Position>),
+    /// When a certificate of it ends. It and every other one beside it must hold for one and the same certificate.
+    CertificateEnd(ValueTest<Timestamp>),
     /// The same for every device: what is asked of a field that all have alike, or none has.
     Constant(bool),
 }
@@ -131,14 +133,38 @@ pub struct DeviceQuery<'a> {
     pub offset: usize,
     /// The most to answer with.
     pub limit: usize,
-    /// How a device stands; only asked where a [`Condition::Status`] needs it.
+    /// How a device stands; only asked where a [`Condition::Status`] needs it. Must say `Frozen` of one that is frozen, else
+    /// `Online` of those that `online` names, else `Offline` of one with a proven certificate: indexes go by that.
     pub status: &'a (dyn Fn(&Device) -> DeviceStatus + Sync),
+    /// Who is online; without it, no index is used for what asks about that.
+    pub online: Option<&'a dyn Online>,
+}
+
+/// Who is online, where the directory is read.
+pub trait Online: Sync {
+    fn is_online(&self, device: &DeviceId) -> bool;
+
+    /// All that are online, if they are not more than `max`.
+    fn at_most(&self, max: usize) -> Option<Vec<DeviceId>>;
+}
+
+/// Every status that a device is given.
+const STATUSES: [DeviceStatus; 4] =
+    [DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive, DeviceStatus::Frozen];
+
+/// The statuses that all tests on it leave; `None`: there is no such test.
+pub(crate) fn statuses(all_of: &[Condition]) -> Option<Vec<DeviceStatus>> {
+    let test = |condition: &'_ Condition| matches!(condition, Condition::Status(_));
+    let passes = |status: &DeviceStatus| {
+        all_of.iter().all(|condition| if let Condition::Status(test) = condition { test.holds(status) } else { true })
+    };
+    all_of.iter().any(test).then(|| STATUSES.into_iter().filter(passes).collect())
 }
 
 impl<'a> DeviceQuery<'a> {
     /// All devices, newest first; `status` says how one stands.
     pub fn all(limit: usize, status: &'a (dyn Fn(&Device) -> DeviceStatus + Sync)) -> Self {
-        Self { any_of: Vec::new(), order: Order::NewestFirst, after: None, offset: 0, limit, status }
+        Self { any_of: Vec::new(), order: Order::NewestFirst, after: None, offset: 0, limit, status, online: None }
     }
 
     /// The same question, of devices that satisfy this too: how an operator's scope is laid over what they ask.
@@ -149,6 +175,17 @@ impl<'a> DeviceQuery<'a> {
         for all_of in &mut self.any_of {
             all_of.push(condition.clone());
         }
+    }
+
+    /// Whether a device cannot be meant, as far as who is online says so alone: its row need not be read then.
+    pub(crate) fn leaves_out(&self, id: &DeviceId) -> bool {
+        let (Some(online), [all_of]) = (self.online, &*self.any_of) else { return false };
+        let Some(wanted) = statuses(all_of) else { return false };
+        let possible: &[DeviceStatus] = match online.is_online(id) {
+            true => &[DeviceStatus::Frozen, DeviceStatus::Online],
+            false => &[DeviceStatus::Frozen, DeviceStatus::Offline, DeviceStatus::Inactive],
+        };
+        !possible.iter().any(|status| wanted.contains(status))
     }
 
     /// Whether a device satisfies the conditions, wherever it stands.
@@ -165,14 +202,24 @@ impl<'a> DeviceQuery<'a> {
             Condition::Name(test) => test.holds(device.name.as_deref()),
             Condition::NodeId(test) => test.holds(Some(device.node_id.as_str())),
             Condition::Status(test) => test.holds(&(self.status)(device)),
-            Condition::TagKey(_) | Condition::TagValue(_) => true,
+            Condition::TagKey(_) | Condition::TagValue(_) | Condition::CertificateEnd(_) => true,
             Condition::Policy(space, bound) => device.space == *space && device.policies.contains(bound),
             Condition::CreateTime(test) => test.holds(&device.registered_at),
             Condition::Created(test) => test.holds(&listed.created),
             Condition::Constant(holds) => *holds,
         });
-        alone && satisfies_tags(device, all_of)
+        alone && satisfies_tags(device, all_of) && satisfies_ends(device, all_of)
     }
+}
+
+/// Whether one certificate passes every test on their ends, if there is any.
+fn satisfies_ends(device: &Device, all_of: &[Condition]) -> bool {
+    let tests: Vec<_> = all_of
+        .iter()
+        .filter_map(|condition| if let Condition::CertificateEnd(test) = condition { Some(test) } else { None })
+        .collect();
+    let mut ends = device.credential.pins().filter_map(|pin| pin.not_after);
+    tests.is_empty() || ends.any(|end| tests.iter().all(|test| test.holds(&end)))
 }
 
 /// Whether one tag passes every test on tags, if there is any.

@@ -5,6 +5,7 @@ pub(crate) const META: u32 = 0;
 pub(crate) const META_INSTANCE: u8 = b'I';
 pub(crate) const META_NEXT: u8 = b'N';
 pub(crate) const META_SEEN: u8 = b'S';
+pub(crate) const META_CONNECTS: u8 = b'Q';
 /// Between the parts of a key; no id can hold it.
 pub(crate) const SEPARATOR: u8 = 0;
 

@@ -8,6 +8,7 @@
 use rollcall_domain::{
     ids::{DeviceId, Position},
     registry::{BoundPolicy, Device, DeviceEntry},
+    time::Timestamp,
 };
 
 use super::{Rows, stored::device::Row};
@@ -25,6 +26,12 @@ pub(crate) const NAME: u8 = b'm';
 pub(crate) const TAG: u8 = b't';
 /// By a policy that is bound to the device itself, then resource space.
 const POLICY: u8 = b'l';
+/// By what a row alone says of the device's status, [`FROZEN`] or [`UNPROVEN`], then resource space; most are neither.
+pub(crate) const STATE: u8 = b'u';
+/// By resource space, then when the device was registered.
+pub(crate) const REGISTERED: u8 = b'w';
+/// By resource space, then the end of each of the device's certificates.
+pub(crate) const CERTIFICATE_END: u8 = b'e';
 /// By device, the records about it; also of devices that are gone.
 pub(crate) const HISTORY: u8 = b'h';
 /// Certificates, by inverted position.
@@ -38,6 +45,23 @@ pub(crate) const ISSUER: u8 = b'i';
 
 /// Bytes of an inverted position.
 pub(crate) const INVERTED_BYTES: usize = 8;
+
+/// An operator has frozen the device.
+pub(crate) const FROZEN: &str = "frozen";
+/// No certificate of the device has been proven, so it may never have connected.
+pub(crate) const UNPROVEN: &str = "unproven";
+
+/// A time as the keys have it: the earliest sorts first.
+pub(crate) fn time_key(ms: i64) -> [u8; 8] {
+    (ms.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The time that [`time_key`] wrote at this place of a key, milliseconds.
+pub(crate) fn time_at(key: &[u8], at: usize) -> Result<i64, Fault> {
+    let found = key.get(at..).and_then(|rest| rest.first_chunk::<8>());
+    let found = found.ok_or_else(|| Fault("a key of the view ends too early".into()))?;
+    Ok((u64::from_be_bytes(*found) ^ (1 << 63)).cast_signed())
+}
 
 /// A position as the keys have it: the latest sorts first.
 pub(crate) fn inverted(position: Position) -> [u8; INVERTED_BYTES] {
@@ -87,6 +111,12 @@ impl Rows {
         keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
         keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
         keys.extend(device.policies.iter().map(|bound| self.policy_prefix(bound, space)));
+        keys.extend(state_of(device).map(|state| self.index_prefix(STATE, &[state, space])));
+        let at = |kind, at: Timestamp| [&*self.index_prefix(kind, &[space]), &time_key(at.unix_ms())].concat();
+        keys.push(at(REGISTERED, device.registered_at));
+        let mut ends: Vec<Timestamp> = device.credential.pins().filter_map(|pin| pin.not_after).collect();
+        ends.dedup();
+        keys.extend(ends.into_iter().map(|end| at(CERTIFICATE_END, end)));
         for key in &mut keys {
             key.extend_from_slice(&inverted(row.created));
         }
@@ -113,11 +143,38 @@ impl Rows {
         self.database.put(&key, &[])
     }
 
+    /// When the devices that there are were registered, milliseconds, from `since` on, in any order.
+    pub(crate) fn registered_since(&self, since: Timestamp) -> Result<Vec<i64>, Fault> {
+        let (prefix, mut found) = (self.index_prefix(REGISTERED, &[]), Vec::new());
+        let mut space = prefix.clone();
+        while let Some(key) = self.database.first_key_from(&space)?.filter(|key| key.starts_with(&prefix)) {
+            let closed = key.iter().skip(prefix.len()).position(|byte| *byte == SEPARATOR);
+            let at = prefix.len() + closed.map_or(0, |length| length + 1);
+            let of_space = key.get(..at).unwrap_or_default();
+            let from = [of_space, &time_key(since.unix_ms())].concat();
+            for entry in self.database.walk((from, end_of(of_space)), false)? {
+                found.push(time_at(&entry?.0, at)?);
+            }
+            space = end_of(of_space);
+        }
+        Ok(found)
+    }
+
     /// The positions of the records about a device that are before `before`, latest first.
     pub(crate) fn history(&self, id: &DeviceId, before: Option<Position>, max: usize) -> Result<Vec<Position>, Fault> {
         let prefix = self.index_prefix(HISTORY, &[id.as_str()]);
         let walk = self.database.walk(after(&prefix, before), false)?;
         walk.take(max).map(|found| position_at_end(&found?.0)).collect()
+    }
+}
+
+/// Where the device stands in the index by state, if it does.
+fn state_of(device: &Device) -> Option<&'static str> {
+    let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
+    match (device.frozen, proven) {
+        (true, _) => Some(FROZEN),
+        (false, false) => Some(UNPROVEN),
+        (false, true) => None,
     }
 }
 

@@ -13,7 +13,7 @@ use rollcall_domain::{
 
 use super::{
     Rows,
-    index::end_of,
+    index::{end_of, time_key},
     pin_key::{fingerprint_at_end, read_pin_key, write_pin_key},
     stats::RowStats,
     stored::retired::{RetiredRow, decode_retired, encode_retired},
@@ -37,7 +37,7 @@ impl Rows {
     /// Fingerprints of those that were proven and ended before `instant`, at most `max`, the first to end before the others.
     pub(crate) fn retired_and_ended(&self, instant: Timestamp, max: usize) -> Result<Vec<Fingerprint>, Fault> {
         let mut until = self.key(BY_END, &[]);
-        until.extend_from_slice(&sortable(instant));
+        until.extend_from_slice(&time_key(instant.unix_ms()));
         let walk = self.database.walk((self.key(BY_END, &[]), until), false)?;
         walk.take(max).map(|found| fingerprint_at_end(&found?.0)).collect()
     }
@@ -171,7 +171,7 @@ impl Rows {
         }
         if let (None, Some(not_after)) = (&key.space, row.retired.not_after) {
             let mut by_end = self.key(BY_END, &[]);
-            by_end.extend_from_slice(&sortable(not_after));
+            by_end.extend_from_slice(&time_key(not_after.unix_ms()));
             write_pin_key(&mut by_end, key);
             leads.push(by_end);
         }
@@ -194,11 +194,6 @@ impl Rows {
 /// How many certificates a row stands for.
 fn counted(key: &PinKey) -> u64 {
     u64::from(!key.is_second_digest())
-}
-
-/// An instant as keys have it: the earliest sorts first.
-fn sortable(instant: Timestamp) -> [u8; 8] {
-    (instant.unix_ms().cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
 /// The least key after this one.

@@ -9,8 +9,8 @@ use rollcall_log::seal::SealKeys;
 use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::{
-    ids::Position,
-    registry::{Device, Devices},
+    ids::{DeviceId, Position},
+    registry::{Device, Devices, Event},
     time::Timestamp,
 };
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     admission::{Store, StoreConfig, ViewError, ViewHealth},
-    directory::{CertificateId, DeviceQuery, DeviceStatus, DirectoryView, TextTest},
+    directory::{CertificateId, Condition, DeviceQuery, DeviceStatus, DirectoryView, Online, TextTest, ValueTest},
 };
 
 fn with_directory(folder: &TempDir) -> StoreConfig {
@@ -53,9 +53,28 @@ impl Open {
 }
 
 fn status(device: &Device) -> DeviceStatus {
-    let by_id = [DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive];
-    let digit = device.id.as_str().bytes().last().unwrap_or_default();
-    if device.frozen { DeviceStatus::Frozen } else { by_id[usize::from(digit) % by_id.len()] }
+    let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
+    let seen = device.id.as_str().len().is_multiple_of(2);
+    match (device.frozen, EveryThird.is_online(&device.id), proven || seen) {
+        (true, _, _) => DeviceStatus::Frozen,
+        (false, true, _) => DeviceStatus::Online,
+        (false, false, true) => DeviceStatus::Offline,
+        (false, false, false) => DeviceStatus::Inactive,
+    }
+}
+
+/// Every third device is online, by the last digit of its id.
+struct EveryThird;
+
+impl Online for EveryThird {
+    fn is_online(&self, device: &DeviceId) -> bool {
+        device.as_str().bytes().last().unwrap_or_default().is_multiple_of(3)
+    }
+
+    fn at_most(&self, max: usize) -> Option<Vec<DeviceId>> {
+        let all: Vec<DeviceId> = (0..100).map(history::device).filter(|device| self.is_online(device)).collect();
+        (all.len() <= max).then_some(all)
+    }
 }
 
 #[tokio::test]
@@ -191,6 +210,29 @@ async fn what_was_seen_of_a_device_survives_a_rebuild() {
 }
 
 #[tokio::test]
+async fn connections_are_counted_by_the_minute_for_a_day_and_through_a_restart() {
+    let log = Arc::new(TestLog::of(History::devices(5).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    assert_eq!(open.view.connects_counted_until(), None);
+    let minute = |n: i64| n * 60_000;
+    let at = |minutes: i64, ms: i64| Timestamp::from_unix_ms(minute(minutes) + ms);
+    for connected in [at(10, 7), at(10, 3), at(11, 0), at(12, 59_999)] {
+        open.view.note_connect(connected);
+    }
+    assert_eq!(open.view.connects_counted_until(), Some(at(12, 59_999)));
+    open.close().await;
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let counted = |since| open.view.connects_by_minute(since).unwrap().into_iter().collect::<Vec<_>>();
+    assert_eq!(counted(at(0, 0)), [(minute(10), 2), (minute(11), 1), (minute(12), 1)]);
+    assert_eq!(counted(at(11, 0)), [(minute(11), 1), (minute(12), 1)]);
+    open.view.note_connect(at(24 * 60 + 12, 0));
+    assert_eq!(counted(at(0, 0)), [(minute(12), 1), (minute(24 * 60 + 12), 1)]);
+}
+
+#[tokio::test]
 async fn an_instance_that_was_made_again_takes_nothing_over_of_what_was_seen() {
     let log = Arc::new(TestLog::of(History::devices(3).encoded()));
     let folder = tempfile::tempdir().unwrap();
@@ -228,6 +270,55 @@ async fn a_page_reads_as_many_rows_as_it_returns() {
         }
     }
     assert_eq!(listed, 3000);
+}
+
+#[tokio::test]
+async fn what_is_asked_by_state_time_or_certificates_end_reads_the_rows_that_it_returns() {
+    let mut history = History::devices(3000);
+    let frozen = Event::DeviceFrozen { device: history::device(7) };
+    history.records.push(history::record(history.records.len(), frozen));
+    history.records.push(history::record(history.records.len(), history::registered(5000, 3)));
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let oracle = Oracle::of(&history, log.len());
+    let time = |n: usize| history.records[n].time;
+    let one_space = || Condition::Space(TextTest::Eq("space-0".into()));
+    for (found, all_of) in [
+        (1, vec![Condition::Status(ValueTest::Eq(DeviceStatus::Frozen))]),
+        (1, vec![Condition::Status(ValueTest::Eq(DeviceStatus::Frozen)), one_space()]),
+        (40, vec![Condition::Status(ValueTest::Eq(DeviceStatus::Online))]),
+        (5, vec![Condition::CreateTime(ValueTest::Lt(time(6)))]),
+        (4, vec![Condition::CreateTime(ValueTest::Gt(time(9))), Condition::CreateTime(ValueTest::Lt(time(14)))]),
+        (1, vec![Condition::CertificateEnd(ValueTest::Lt(history::not_after(4)))]),
+        (0, vec![Condition::CertificateEnd(ValueTest::Lt(history::not_after(3))), one_space()]),
+    ] {
+        // Fewer are online than the device ids say, or a pass over all would be as good.
+        let (status, online) = (|device: &Device| few_online(status(device), &device.id), FewOnline);
+        let query = DeviceQuery { any_of: vec![all_of], online: Some(&online), ..DeviceQuery::all(50, &status) };
+        let page = open.view.list(&query).unwrap();
+        assert_eq!(page.devices, oracle.meant(&query), "{:?}", query.any_of);
+        assert_eq!((page.devices.len(), page.rows_read), (found, found as u64), "{:?}", query.any_of);
+        assert_eq!(open.view.count(&query), Some(found as u64), "{:?}", query.any_of);
+    }
+}
+
+/// Of [`EveryThird`] the first hundred.
+struct FewOnline;
+
+impl Online for FewOnline {
+    fn is_online(&self, device: &DeviceId) -> bool {
+        device.as_str().len() <= "device-99".len() && EveryThird.is_online(device)
+    }
+
+    fn at_most(&self, max: usize) -> Option<Vec<DeviceId>> {
+        EveryThird.at_most(max)
+    }
+}
+
+fn few_online(status: DeviceStatus, device: &DeviceId) -> DeviceStatus {
+    if status == DeviceStatus::Online && !FewOnline.is_online(device) { DeviceStatus::Inactive } else { status }
 }
 
 #[test]

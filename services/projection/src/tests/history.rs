@@ -187,8 +187,20 @@ fn certificate(dice: &mut Dice) -> PresentedCertificate {
 }
 
 /// Some end before the records of a history, which are a millisecond apart, and some while they are written.
-fn not_after(n: u64) -> Timestamp {
+pub(super) fn not_after(n: u64) -> Timestamp {
     Timestamp::from_unix_ms(1_700_000_000_000 + n as i64 * 40 - 200)
+}
+
+/// A device registers itself, with a certificate that ends at [`not_after`] of `end`.
+pub(super) fn registered(n: u64, end: u64) -> Event {
+    let mut dice = Dice::of(n);
+    let certificate = PresentedCertificate { proof: Some(proof(&mut dice, end)), ..certificate(&mut dice) };
+    Event::DeviceRegistered {
+        profile: DeviceProfile { device: device(n), ..profile(0, 0) },
+        certificate,
+        template: TemplateId::parse("template").unwrap(),
+        template_version: 1,
+    }
 }
 
 /// By one CA, or by one below another.

@@ -69,7 +69,7 @@ impl LogState for Misbehaving {
         if self.rounds <= self.damaged {
             let rejection = Rejection::InvalidField { field: "instance".into(), rule: "must be there".into() };
             let ruling = RejectedRuling::from(&rejection);
-            return Decided::Reject(Box::new(Rejected { at: now, ruling, template: None, checks: Vec::new() }));
+            return Decided::Reject(Box::new(Rejected { at: now, ruling, attribution: None, checks: Vec::new() }));
         }
         Decided::Grant(AnyEvent::Fleet(FleetEvent::InstanceDeleted(instance())))
     }

@@ -116,8 +116,13 @@ pub(super) async fn open(
         if let Some(told) = end.told() {
             let event = Event::default().event("ended").data(json(&told));
             match end {
-                End::RightsEnded | End::InstanceDeleted => sender.end_now(event),
-                End::ClientGone | End::SlowReader | End::LogAway | End::ShuttingDown => sender.end(event),
+                // What a slow reader has not been sent comes when it is back.
+                End::RightsEnded | End::InstanceDeleted | End::SlowReader => sender.end_now(event),
+                End::ClientGone | End::LogAway | End::ShuttingDown => tokio::select! {
+                    biased;
+                    () = sender.end(event) => {}
+                    () = live.api.streams.stop.cancelled() => {}
+                },
             }
         }
     });

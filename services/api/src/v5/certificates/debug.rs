@@ -43,6 +43,10 @@ pub(crate) struct DebugAnswer {
     rejection: Option<String>,
     /// The CA certificate that it was held against.
     certificate_id: String,
+    /// The CA certificate of the same resource space that it is from, where that is another: the outcome is what would
+    /// happen there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leads_to_certificate_id: Option<String>,
     /// The template that is bound, in force or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     template_id: Option<String>,
@@ -169,7 +173,13 @@ impl DebugRun {
 }
 
 fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, device: Option<WouldBe>) -> DebugAnswer {
-    let text = debugged.outcome.text();
+    let text = match &debugged.instead {
+        Some(instead) => {
+            format!("the certificate is from CA certificate {instead}, not from {ca}; there {}", debugged.outcome.text())
+        }
+        None => debugged.outcome.text(),
+    };
+    let instead = debugged.instead.map(|instead| instead.to_string());
     let (outcome, rejection) = match debugged.outcome {
         DebugOutcome::Register => (Outcome::Register, None),
         DebugOutcome::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
@@ -186,6 +196,7 @@ fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, devic
         text,
         rejection,
         certificate_id,
+        leads_to_certificate_id: instead,
         template_id,
         template_version,
         device_certificate,

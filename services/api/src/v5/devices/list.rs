@@ -111,18 +111,29 @@ impl Filter {
             let text = text.filter(|text| !text.is_empty());
             conditions.extend(text.map(|text| condition(TextTest::Eq(text.into()))));
         }
-        let read = |field, text: Option<String>| text.map(|text| times::read(field, &text)).transpose();
-        let (start, end) = (read("start_time", self.start_time)?, read("end_time", self.end_time)?);
-        if let (Some(start), Some(end)) = (start, end)
-            && end < start
-        {
-            return Err(ApiError::new(Code::TimeOrder, "end_time is before start_time: give a period that has begun first"));
-        }
-        // Both ends are within the period, as long as a second is.
-        conditions.extend(start.map(|start| Condition::CreateTime(ValueTest::Gt(later(start, -1)))));
-        conditions.extend(end.map(|end| Condition::CreateTime(ValueTest::Lt(later(end, SECOND_MS)))));
+        let bounds = [("start_time", self.start_time), ("end_time", self.end_time)];
+        conditions.extend(period(bounds, Condition::CreateTime)?);
         Ok(conditions)
     }
+}
+
+/// The conditions on a time that is in a period, whose bounds are fields of a filter. Both are within it, as long as a second is.
+///
+/// # Errors
+/// [`Code::TimeFormat`], [`Code::TimeOrder`].
+pub(crate) fn period(
+    [(start_field, start), (end_field, end)]: [(&str, Option<String>); 2],
+    condition: fn(ValueTest<Timestamp>) -> Condition,
+) -> Result<Vec<Condition>, ApiError> {
+    let start = start.map(|text| times::read(start_field, &text)).transpose()?;
+    let end = end.map(|text| times::read(end_field, &text)).transpose()?;
+    if start.zip(end).is_some_and(|(start, end)| end < start) {
+        let text = format!("{end_field} is before {start_field}: give a period that has begun first");
+        return Err(ApiError::new(Code::TimeOrder, text));
+    }
+    let from = start.map(|start| condition(ValueTest::Gt(later(start, -1))));
+    let until = end.map(|end| condition(ValueTest::Lt(later(end, SECOND_MS))));
+    Ok(from.into_iter().chain(until).collect())
 }
 
 fn later(at: Timestamp, ms: i64) -> Timestamp {
@@ -151,6 +162,7 @@ pub(crate) async fn page_of<T: Send + 'static>(
                 offset: wanted.offset,
                 limit: wanted.limit,
                 status: &status,
+                online: Some(instance.devices.presence()),
             };
             if let Some(scope) = &scope {
                 query.narrow(scope);

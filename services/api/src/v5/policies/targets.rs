@@ -282,6 +282,7 @@ async fn devices(
             offset: wanted.offset,
             limit: wanted.limit,
             status: &status,
+            online: None,
         };
         Some((instance.view.list(&query)?.devices, instance.view.count(&query)?))
     });

@@ -52,9 +52,15 @@ fn a_renewed_certificate_has_the_same_name_and_key() {
 
 #[test]
 fn f2_what_is_no_ca_is_not_accepted_as_one() {
-    assert_eq!(examined(plain()), Err(AuthorityFault::NotAnAuthority));
-    assert_eq!(examined(plain().with(basic_constraints(true, false, None))), Err(AuthorityFault::NotAnAuthority));
-    assert_eq!(examined(plain().with(basic_constraints(false, true, None))), Err(AuthorityFault::NotAnAuthority));
+    assert!(matches!(examined(plain()), Err(AuthorityFault::NotAnAuthority { .. })));
+    assert!(matches!(
+        examined(plain().with(basic_constraints(true, false, None))),
+        Err(AuthorityFault::NotAnAuthority { .. })
+    ));
+    assert!(matches!(
+        examined(plain().with(basic_constraints(false, true, None))),
+        Err(AuthorityFault::NotAnAuthority { .. })
+    ));
     let ca = || plain().with(basic_constraints(true, true, None));
     assert_eq!(examined(ca().with(key_usage(0x80))), Err(AuthorityFault::MayNotSign));
     assert_eq!(examined(Blank::v1(test_certificates::cn("ca"))), Err(AuthorityFault::NotVersion3));
@@ -163,7 +169,7 @@ fn a_name_for_people_is_made_of_what_there_is() {
         test_certificates::rdn(test_certificates::OU, test_certificates::UTF8, b"\"x\""),
     ]
     .concat();
-    assert_eq!(of(parts), "O=Acme, OU=\\\"x\\\"");
+    assert_eq!(of(parts), "O=Acme, OU=\"x\"");
     assert_eq!(of([test_certificates::cn("a"), test_certificates::cn("b")].concat()), "");
     assert!(of(test_certificates::cn(&"n".repeat(200))).chars().count() <= 65);
 }
@@ -192,12 +198,34 @@ fn f28_possession_is_proven_by_the_current_code_under_this_very_key() {
         test_certificates::rdn(test_certificates::OU, test_certificates::UTF8, CODE.as_bytes()),
         Vec::new(),
     ] {
-        assert_eq!(prove(&ca.issue(&Blank::device(subject), &key)), Err(ProofFault::WrongCode));
+        assert!(matches!(prove(&ca.issue(&Blank::device(subject), &key)), Err(ProofFault::WrongCode { .. })));
     }
     let sha1 = Blank {
         algorithm: Some(tlv(0x30, &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01])),
         ..Blank::device(test_certificates::cn(CODE))
     };
-    assert_eq!(prove(&ca.issue(&sha1, &key)), Err(ProofFault::NotSignedByCa));
+    let fault = prove(&ca.issue(&sha1, &key)).unwrap_err();
+    assert_eq!(fault, ProofFault::WeakSignature { algorithm: "ECDSA with SHA-1".into() });
+    let other = prove(&ca.issue(&Blank::device(test_certificates::cn("O'Brien")), &key)).unwrap_err();
+    assert_eq!(other.to_string(), "the verification certificate's CN is not the current verification code: it is O'Brien");
+    let none = prove(&ca.issue(&Blank::device(Vec::new()), &key)).unwrap_err();
+    assert!(none.to_string().ends_with("it is not in the Subject"), "{none}");
     assert!(matches!(prove(b"-----BEGIN"), Err(ProofFault::Malformed { .. })));
+}
+
+#[test]
+fn a_ca_certificate_as_easy_rsa_and_keytool_make_it_is_told_the_way_out() {
+    let fault = examined(plain().with(basic_constraints(false, true, None))).unwrap_err().to_string();
+    assert!(fault.contains("not critical") && fault.contains("easy-rsa and keytool"), "{fault}");
+    let leaf = examined(plain().with(basic_constraints(true, false, None))).unwrap_err().to_string();
+    assert!(leaf.contains("CA:FALSE") && !leaf.contains("easy-rsa"), "{leaf}");
+}
+
+#[test]
+fn a_ca_certificate_whose_issuers_name_is_no_der_is_refused() {
+    let key = test_certificates::key();
+    let blank = Blank::authority(test_certificates::cn("ca"));
+    let issuer = [test_certificates::cn("above"), vec![0x31, 0x00]].concat();
+    let fault = examine(&blank.issued(&issuer, &key, &key), NOW).unwrap_err();
+    assert!(matches!(&fault, AuthorityFault::Malformed { reason } if reason.contains("its issuer's name")), "{fault}");
 }

@@ -21,7 +21,7 @@ pub(super) struct Anchor {
     /// SubjectPublicKeyInfo, DER.
     pub(super) public_key: Box<[u8]>,
     pub(super) certificate: ChainCertificate,
-    path_length: Option<u64>,
+    pub(super) path_length: Option<u64>,
 }
 
 impl Anchor {

@@ -11,11 +11,12 @@ use webpki::EndEntityCert;
 use super::{
     super::{
         extensions::Extensions,
-        facts::FactsError,
+        facts::{self, FactsError},
         keys,
         tbs::{TbsCertificate, X509Version},
     },
-    PathError, fault,
+    PathError,
+    fault::{self, Fault},
 };
 use crate::limits;
 
@@ -34,6 +35,8 @@ pub(super) struct Presented<'a> {
     unfit: Vec<(&'a [u8], PathError)>,
     /// Whether one was left out because its CA is distrusted.
     distrusted: bool,
+    /// The first that cannot be read and is left out: many devices send what does not belong to their chain.
+    unreadable: Option<PathError>,
 }
 
 impl<'a> Presented<'a> {
@@ -50,14 +53,19 @@ impl<'a> Presented<'a> {
             branches: false,
             unfit: Vec::new(),
             distrusted: false,
+            unreadable: None,
         };
-        // Everything is read before anything is used: a chain with one broken certificate is broken.
-        let others: Vec<_> =
-            (1..).zip(others).map(|(n, der)| Ok((n, *der, read(n, der)?))).collect::<Result<_, PathError>>()?;
         // A v1 certificate is proven by an anchor itself, whatever comes with it.
         if presented.device.version == X509Version::V3 {
             let mut names: Vec<&[u8]> = Vec::with_capacity(others.len());
-            for (n, der, certificate) in others {
+            for (n, der) in (1..).zip(others.iter().copied()) {
+                let certificate = match read(n, der) {
+                    Ok(certificate) => certificate,
+                    Err(error) => {
+                        presented.unreadable.get_or_insert(error);
+                        continue;
+                    }
+                };
                 if !distrusted.is_empty() && distrusted.contains(&certificate.name_and_key_sha256()) {
                     presented.distrusted = true;
                     continue;
@@ -104,15 +112,24 @@ impl<'a> Presented<'a> {
         }
     }
 
-    /// What to say when no path was found: where the device's issuer is there but unfit, why it is; where a certificate was
-    /// left out, that it was.
-    pub(super) fn explain(&self, error: &webpki::Error) -> PathError {
-        let unfit = self.unfit.iter().find(|(subject, _)| *subject == self.device.issuer);
-        match (fault::of_path(error), unfit) {
-            (PathError::UnknownIssuer, Some((_, reason))) => reason.clone(),
-            (PathError::UnknownIssuer, None) if self.distrusted => PathError::Distrusted,
-            (error, _) => error,
+    /// What stopped a path. Where there was none: what was left out and may be why.
+    pub(super) fn fault(&self, error: &webpki::Error) -> Fault {
+        match fault::of_path(error, || self.unaccepted_algorithm()) {
+            Fault::NoPath(_) => {
+                let unfit = self.unfit.iter().find(|(subject, _)| *subject == self.device.issuer);
+                let unfit = unfit.map(|(_, reason)| reason.clone());
+                Fault::NoPath(unfit.or(self.distrusted.then_some(PathError::Distrusted)).or(self.unreadable.clone()))
+            }
+            fault => fault,
         }
+    }
+
+    fn unaccepted_algorithm(&self) -> String {
+        let issuers = self.issuers.iter().filter_map(|der| TbsCertificate::read(der).ok());
+        let mut signed = std::iter::once(self.device).chain(issuers).map(|certificate| certificate.signature_algorithm);
+        let unaccepted = signed.find(|algorithm| !keys::is_accepted_signature(algorithm));
+        let name = unaccepted.map_or_else(|| "another algorithm".to_owned(), keys::algorithm_name);
+        format!("a certificate is signed with {name}: accepted are RSA, ECDSA and Ed25519 with SHA-256 or better")
     }
 }
 
@@ -125,8 +142,9 @@ fn malformed(index: usize, reason: impl ToString) -> PathError {
 }
 
 /// Whether a certificate may issue others at all.
-fn fit_to_issue(n: usize, der: &[u8], certificate: &TbsCertificate<'_>) -> Result<(), PathError> {
-    let not_permitted = |rule: &str| Err(PathError::NotPermitted { reason: format!("certificate {n} {rule}") });
+pub(super) fn fit_to_issue(n: usize, der: &[u8], certificate: &TbsCertificate<'_>) -> Result<(), PathError> {
+    let who = || format!("certificate {n} of the chain ({})", facts::subject_shown(certificate.subject));
+    let not_permitted = |rule: &str| Err(PathError::NotPermitted { reason: format!("{} {rule}", who()) });
     if certificate.version != X509Version::V3 {
         return not_permitted("is X.509 v1 and cannot be a CA certificate");
     }
@@ -137,11 +155,10 @@ fn fit_to_issue(n: usize, der: &[u8], certificate: &TbsCertificate<'_>) -> Resul
     if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return not_permitted("may not sign certificates (keyUsage has no keyCertSign)");
     }
-    keys::check(certificate.public_key)
-        .map_err(|found| PathError::WeakKey { reason: format!("certificate {n} has {found}") })?;
+    keys::check(certificate.public_key).map_err(|found| PathError::WeakKey { reason: format!("{} has {found}", who()) })?;
     // Whatever else webpki would not read, such as a critical extension that it does not process.
     match EndEntityCert::try_from(&CertificateDer::from(der)) {
         Ok(_) => Ok(()),
-        Err(error) => Err(fault::of_certificate(n, &error)),
+        Err(error) => Err(fault::of_certificate(n, certificate, &error)),
     }
 }

@@ -8,27 +8,26 @@ use super::{
         keys::{self, SignatureFault},
         tbs::TbsCertificate,
     },
-    Anchor, PathError, within,
+    Anchor, PathError,
+    fault::Fault,
+    within,
 };
 use crate::time::Timestamp;
 
 /// The anchor that signed a v1 certificate.
-pub(super) fn prove<'a>(
-    device: &TbsCertificate<'_>,
-    anchors: &'a [Anchor],
-    now: Timestamp,
-) -> Result<&'a Anchor, PathError> {
+pub(super) fn prove<'a>(device: &TbsCertificate<'_>, anchors: &'a [Anchor], now: Timestamp) -> Result<&'a Anchor, Fault> {
     within(device.not_before, device.not_after, now)?;
-    let mut error = PathError::UnknownIssuer;
+    let mut fault = Fault::NoPath(None);
     // Twin CAs share a name: the key tells which.
     for anchor in anchors.iter().filter(|anchor| *anchor.subject == *device.issuer) {
         match keys::verify(device, &anchor.public_key) {
             Ok(()) => return Ok(anchor),
-            Err(SignatureFault::NotGenuine) => error = PathError::BadSignature,
+            Err(SignatureFault::NotGenuine) => fault = PathError::BadSignature.into(),
             Err(SignatureFault::Algorithm) => {
-                error = PathError::WeakKey { reason: "the signature algorithm of the device certificate".into() };
+                let algorithm = keys::algorithm_name(device.signature_algorithm);
+                fault = PathError::WeakKey { reason: format!("the device certificate is signed with {algorithm}") }.into();
             }
         }
     }
-    Err(error)
+    Err(fault)
 }

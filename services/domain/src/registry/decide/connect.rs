@@ -59,11 +59,9 @@ fn prove<'a>(
         let ca = configuration.ca_of(&proven).ok_or(Rejection::ChainRefused(PathError::UnknownIssuer))?;
         Ok(((ca, proven.chain), format!("CA certificate {} of resource space {}", ca.id, ca.space)))
     })?;
-    checks.note("ca_certificate_within_validity", || {
-        if !ca.is_valid_at(context.now) {
-            return Err(Rejection::ChainRefused(PathError::Expired));
-        }
-        Ok(((), format!("until {}", ca.not_after)))
+    checks.note("ca_certificate_within_validity", || match ca.lapse_at(context.now) {
+        Some(lapse) => Err(Rejection::ChainRefused(lapse.into())),
+        None => Ok(((), format!("until {}", ca.not_after))),
     })?;
     let der: &[u8] = presented.first().copied().unwrap_or_default();
     let facts = checks.note("certificate_readable", || {
@@ -127,14 +125,9 @@ impl Evaluation<'_> {
     /// The path was proven at this instant; that the certificate itself is within its dates is too cheap to take on trust.
     fn check_validity(&self, checks: &mut Checks) -> Result<(), Rejection> {
         let (facts, now) = (&self.candidate.facts, self.context.now);
-        checks.note("certificate_within_validity", || {
-            if now < facts.not_before {
-                return Err(Rejection::ChainRefused(PathError::NotYetValid));
-            }
-            if now > facts.not_after {
-                return Err(Rejection::ChainRefused(PathError::Expired));
-            }
-            Ok(((), format!("from {} until {}", facts.not_before, facts.not_after)))
+        checks.note("certificate_within_validity", || match facts.lapse_at(now) {
+            Some(lapse) => Err(Rejection::ChainRefused(lapse.into())),
+            None => Ok(((), format!("from {} until {}", facts.not_before, facts.not_after))),
         })
     }
 
@@ -173,7 +166,7 @@ impl Evaluation<'_> {
         let id = &derived.device_id;
         let matched = checks.note("no_collision", || {
             let matched = candidate.match_with(self.devices, id, Some(&derived.product_id))?;
-            Ok(match_detail(matched))
+            Ok(match_detail(matched, candidate.facts))
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
@@ -198,7 +191,7 @@ impl Evaluation<'_> {
         let candidate = self.candidate.as_candidate();
         let matched = checks.note("no_collision", || {
             let matched = candidate.match_with(self.devices, claimed, None)?;
-            Ok(match_detail(matched))
+            Ok(match_detail(matched, candidate.facts))
         })?;
         match matched {
             CertificateMatch::Same { .. } => Ok(Decision::AlreadySo),
@@ -297,12 +290,16 @@ impl Proven<'_> {
     }
 }
 
-fn match_detail(matched: CertificateMatch) -> (CertificateMatch, String) {
+fn match_detail(matched: CertificateMatch, presented: &CertificateFacts) -> (CertificateMatch, String) {
     let detail = match &matched {
         CertificateMatch::Unknown => "neither the device id nor the certificate is known".into(),
         CertificateMatch::Same { device, .. } => format!("device {} has this certificate already", device.id),
         CertificateMatch::Unpinned(device) => format!("device {} awaits its first certificate", device.id),
-        CertificateMatch::Other(device) => format!("device {} has another certificate", device.id),
+        CertificateMatch::Other(device) => {
+            let pins: Vec<_> = device.credential.pins().map(|pin| pin.fingerprint.to_string()).collect();
+            let presented = Fingerprint::Sha256(presented.sha256);
+            format!("presented is {presented}, but device {} has {}", device.id, pins.join(" and "))
+        }
     };
     (matched, detail)
 }

@@ -6,8 +6,12 @@
 
 use super::{Check, CheckedDecision, Context, Decision, checks::Checks, connect};
 use crate::{
-    certificate::{CertificateFacts, path::TrustStore},
+    certificate::{
+        CertificateFacts,
+        path::{PathError, TrustStore},
+    },
     ids::{CaId, TemplateId},
+    limits,
     registry::{
         collision::{Candidate, CertificateMatch},
         command::Actor,
@@ -71,6 +75,9 @@ pub struct Debugged {
     pub checks: Vec<Check>,
     /// Id and version of the bound template, in force or not.
     pub template: Option<(TemplateId, u32)>,
+    /// The CA certificate that it leads to, where that is another than the one it is looked at from: of the same resource
+    /// space, of which more may be said.
+    pub instead: Option<CaId>,
     /// What that template makes of the certificate, also where something else forbids it.
     pub derived: Option<DerivedDevice>,
 }
@@ -89,7 +96,7 @@ pub fn debug(
         Some(row) => row,
         None => {
             let outcome = DebugOutcome::Refuse(Rejection::NotFound(Subject::Ca(ca.clone())));
-            return Debugged { outcome, checks: checks.made(), template: None, derived: None };
+            return Debugged { outcome, checks: checks.made(), template: None, instead: None, derived: None };
         }
     };
     let facts = chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
@@ -121,6 +128,7 @@ pub fn debug(
         checks.keep("certificate_active", active, detail);
     }
     Debugged {
+        instead: (vouching.id != row.id).then(|| vouching.id.clone()),
         outcome: debug_outcome(outcome),
         checks: checks.made(),
         template: template.map(|template| (template.id.clone(), template.version)),
@@ -128,7 +136,7 @@ pub fn debug(
     }
 }
 
-/// Checks the CA certificate, and that the chain leads to it. Gives the one that would vouch for the certificate: another
+/// Checks the CA certificate, and that the chain leads to it or, if it does not hold, is from it. Gives the one that would vouch for the certificate: another
 /// only if it is of the same resource space, such as a renewal that is good for longer.
 fn leads_to<'a>(
     configuration: &'a Configuration,
@@ -146,33 +154,45 @@ fn leads_to<'a>(
         }
     });
     let presented: Vec<&[u8]> = chain.iter().map(|certificate| &**certificate).collect();
-    // Asked of this one alone where no other can answer for it.
-    if let Err(unverified) = verified {
-        let alone = TrustStore::new([(row.id.clone(), &*row.der)]);
-        return match checks.note(NAME, || {
-            let proven = alone.prove(&presented, context.now).map_err(Rejection::ChainRefused)?;
-            Ok(((), format!("CA certificate {}", proven.ca)))
-        }) {
-            Ok(()) => Err(unverified),
-            Err(rejection) => Err(rejection),
-        };
+    // As a connector does, before it reads any of it.
+    let bytes = presented.iter().map(|certificate| certificate.len()).sum();
+    if bytes > limits::CHAIN_BYTES_MAX {
+        let too_many = PathError::TooManyBytes { bytes, max: limits::CHAIN_BYTES_MAX };
+        return checks.note(NAME, || Err(Rejection::ChainRefused(too_many)));
     }
-    let proven = context.trust.prove(&presented, context.now);
-    let found = proven.as_ref().ok().and_then(|proven| configuration.ca_of(proven));
-    match (proven, found) {
-        (_, Some(found)) if found.id == row.id => checks.keep(NAME, true, &format!("CA certificate {}", row.id)),
-        (_, Some(found)) if found.space == row.space => {
-            checks.keep(NAME, false, &format!("the chain leads to CA certificate {} instead", found.id));
-            return Ok(found);
-        }
-        (Ok(_), _) => {
+    let judged = context.trust.judge(&presented, context.now);
+    let found = match &judged {
+        Ok(proven) => configuration.ca_of(proven),
+        Err(unproven) => unproven.from.as_ref().and_then(|from| configuration.ca_from(from)),
+    };
+    match (found, verified, judged) {
+        (Some(found), _, _) if found.id != row.id && found.space != row.space => {
             checks.keep(NAME, false, "the chain leads to a CA certificate of another resource space");
-            return Err(Rejection::ChainRefused(crate::certificate::path::PathError::UnknownIssuer));
+            Err(Rejection::ChainRefused(PathError::UnknownIssuer))
+        }
+        (Some(found), _, _) if found.id != row.id => {
+            checks.keep(NAME, false, &format!("the chain leads to CA certificate {} instead", found.id));
+            Ok(found)
+        }
+        // Asked of this one alone: no other can answer for it.
+        (_, Err(unverified), _) => {
+            let alone = TrustStore::new([(row.id.clone(), &*row.der)]);
+            checks.note(NAME, || {
+                let proven = alone.prove(&presented, context.now).map_err(Rejection::ChainRefused)?;
+                Ok(((), format!("CA certificate {}", proven.ca)))
+            })?;
+            Err(unverified)
+        }
+        (_, Ok(()), Ok(_)) => {
+            checks.keep(NAME, true, &format!("CA certificate {}", row.id));
+            Ok(row)
         }
         // The rules say why it does not hold, in their own first check.
-        (Err(error), _) => checks.keep(NAME, false, &error.to_string()),
+        (_, Ok(()), Err(unproven)) => {
+            checks.keep(NAME, false, &unproven.error.to_string());
+            Ok(row)
+        }
     }
-    Ok(row)
 }
 
 fn debug_outcome(outcome: Result<Decision, Rejection>) -> DebugOutcome {

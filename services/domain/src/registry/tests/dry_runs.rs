@@ -106,6 +106,10 @@ fn held(world: &World, leaf: &Leaf, device: &str, draft: &TemplateDraft, change:
 }
 
 fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
+    debugged_chain(world, std::slice::from_ref(&leaf.der), ca)
+}
+
+fn debugged_chain(world: &World, chain: &[Box<[u8]>], ca: &str) -> Debugged {
     let trust = world.registry.configuration.trust_store();
     let context = Context {
         now: world.now,
@@ -115,7 +119,7 @@ fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
         verification_code: "",
         devices_max_default: world.devices_max,
     };
-    debug(&world.registry.configuration, &world.registry, std::slice::from_ref(&leaf.der), &id(ca), &context)
+    debug(&world.registry.configuration, &world.registry, chain, &id(ca), &context)
 }
 
 /// The names of the checks that failed.
@@ -168,7 +172,8 @@ fn what_stands_in_the_way_is_said_and_the_rest_is_shown() {
     assert_eq!((unverified.outcome.word(), failed(&unverified)), ("ca_not_verified", vec!["ca_certificate_verified"]));
     assert!(unverified.derived.is_some());
     let strange = debugged(&world, &leaf, "own");
-    assert_eq!(failed(&strange), ["ca_certificate_verified", "chain_leads_to_this_ca_certificate"]);
+    let expected = ["ca_certificate_verified", "chain_leads_to_this_ca_certificate", "template_in_force"];
+    assert_eq!((failed(&strange), &strange.instead), (expected.to_vec(), &Some(id("acme-ca"))));
     assert_eq!(debugged(&world, &leaf, "nowhere").outcome.word(), "not_found");
 }
 
@@ -186,4 +191,24 @@ fn a_chain_that_leads_elsewhere_is_said_to_and_tells_nothing_of_another_space() 
     let renewed = debugged(&world, &leaf, "old-ca");
     assert_eq!((renewed.outcome.word(), failed(&renewed)), ("register", vec!["chain_leads_to_this_ca_certificate"]));
     assert!(renewed.derived.is_some());
+    assert_eq!(renewed.instead, Some(id("acme-ca")));
+}
+
+/// The listener refuses such a chain; debugging says the same, and whose it is.
+#[test]
+fn a_chain_that_does_not_hold_is_debugged_at_the_ca_certificate_that_it_is_from() {
+    let mut world = World::furnished();
+    world.put_in_force("t", cn_template("meter"), "acme-ca");
+    let leaf = authorities()[0].device("dev1");
+    world.verified_ca("old-ca", "acme", &authorities()[0].before_renewal());
+    world.now = leaf.facts.not_after.plus_s(1);
+    let told = debugged(&world, &leaf, "old-ca");
+    assert_eq!((told.outcome.word(), &told.instead), ("chain_refused", &Some(id("acme-ca"))));
+    assert!(told.outcome.text().contains("the device certificate (CN=dev1) expired at "), "{}", told.outcome.text());
+    let large = [leaf.der.clone(), vec![0; crate::limits::CHAIN_BYTES_MAX].into()];
+    let told = debugged_chain(&world, &large, "acme-ca");
+    assert!(told.outcome.text().contains("at most 32768 are accepted"), "{}", told.outcome.text());
+    let foreign = debugged(&world, &authorities()[1].device("dev1"), "acme-ca");
+    assert_eq!((foreign.outcome.word(), &foreign.instead), ("chain_refused", &None));
+    assert!(!format!("{foreign:?}").contains("globex"), "{foreign:?}");
 }

@@ -138,17 +138,17 @@ fn f29_nobody_is_let_in_outside_the_validity_of_either_certificate() {
     let (from, until) = (leaf.facts.not_before, leaf.facts.not_after);
     let ca_until = world.registry.configuration.cas[&id("acme-ca")].not_after;
     let cases = [
-        (from.plus_s(-1), Some(Refusal::CertificateNotYetValid)),
+        (from.plus_s(-1), Some("certificate_not_yet_valid")),
         (from, None),
         (until, None),
-        (until.plus_s(1), Some(Refusal::CertificateExpired)),
-        (ca_until.plus_s(1), Some(Refusal::CaExpired)),
+        (until.plus_s(1), Some("certificate_expired")),
+        (ca_until.plus_s(1), Some("ca_expired")),
     ];
     for (now, expected) in cases {
         world.now = now;
         for connect in [any(), standard("meter_dev1")] {
             let lost = world.lost_right(&leaf, "acme-ca", &connect, "meter_dev1");
-            assert_eq!(lost, expected, "at {now}");
+            assert_eq!(lost.as_ref().map(Refusal::code), expected, "at {now}");
             let verdict = world.authenticate(&leaf, "acme-ca", &connect);
             assert_eq!(accepted(&verdict).is_some(), expected.is_none(), "at {now}: {verdict:?}");
         }

@@ -23,7 +23,7 @@ use rollcall_domain::{
 };
 
 use crate::{
-    codec::{AnyEvent, AnyRequest, Attempt, LogEvent, QueuedRequest, Record, RejectedRuling, Ruling},
+    codec::{AnyEvent, AnyRequest, Attempt, AttemptAttribution, LogEvent, QueuedRequest, Record, RejectedRuling, Ruling},
     signing::PublicKey,
 };
 
@@ -526,6 +526,16 @@ pub(super) fn ruling() -> impl Strategy<Value = Ruling> {
 
 pub(super) fn attempt() -> impl Strategy<Value = Attempt> {
     let check = (text(), any::<bool>(), text()).prop_map(|(name, passed, detail)| (name.into(), passed, detail.into()));
-    (at(), request(), rejected(), option::of((id(), any::<u32>())), vec(check, 0..4))
-        .prop_map(|(time, request, rejection, template, checks)| Attempt { time, request, rejection, template, checks })
+    let source = any::<u32>().prop_map(|bits| std::net::Ipv4Addr::from_bits(bits).into());
+    let attribution = (option::of(id()), option::of(id()), option::of(source), any::<Option<bool>>())
+        .prop_map(|(ca, device, source, key_proven)| AttemptAttribution { ca, device, source, key_proven });
+    let found = (option::of((id(), any::<u32>())), vec(check, 0..4), option::of(attribution));
+    (at(), request(), rejected(), found).prop_map(|(time, request, rejection, (template, checks, attribution))| Attempt {
+        time,
+        request,
+        rejection,
+        template,
+        checks,
+        attribution,
+    })
 }

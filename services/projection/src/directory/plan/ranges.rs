@@ -52,7 +52,7 @@ impl Plan<'_> {
         kind: u8,
         test: &TextTest,
         ordered: &mut Vec<Vec<Vec<u8>>>,
-        unordered: &mut Vec<Unordered>,
+        unordered: &mut Vec<Unordered<'_>>,
     ) {
         match test {
             TextTest::Eq(text) => ordered.push(vec![self.rows.index_prefix(kind, &[text])]),
@@ -68,7 +68,7 @@ impl Plan<'_> {
         &self,
         all_of: &[Condition],
         ordered: &mut Vec<Vec<Vec<u8>>>,
-        unordered: &mut Vec<Unordered>,
+        unordered: &mut Vec<Unordered<'_>>,
     ) -> Result<(), Fault> {
         let (keys, values) = (all_of.iter().filter_map(of_tag_key), all_of.iter().filter_map(of_tag_value));
         let (key, value) = (fewest(keys.clone()), fewest(values.clone()));
@@ -100,6 +100,17 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// What stands before each resource space's part of an index by space: of the spaces that are asked about, else of all.
+    pub(super) fn by_space(&self, kind: u8, parts: &[&str], all_of: &[Condition]) -> Result<Vec<Vec<u8>>, Fault> {
+        match fewest(all_of.iter().filter_map(of_space)) {
+            Some(spaces) => {
+                let of = |space: &&str| self.rows.index_prefix(kind, &[parts, &[*space]].concat());
+                Ok(spaces.iter().map(of).collect())
+            }
+            None => self.closed_parts(&self.rows.index_prefix(kind, parts), RANGES_MAX),
+        }
+    }
+
     fn begun(&self, kind: u8, parts: &[&str], prefix: &str) -> Vec<u8> {
         [&*self.rows.index_prefix(kind, parts), prefix.as_bytes()].concat()
     }
@@ -126,7 +137,7 @@ pub(super) fn fewest<'t>(tests: impl Iterator<Item = &'t TextTest>) -> Option<Ve
     tests.filter_map(exact).min_by_key(Vec::len)
 }
 
-fn exact(test: &TextTest) -> Option<Vec<&str>> {
+pub(super) fn exact(test: &TextTest) -> Option<Vec<&str>> {
     match test {
         TextTest::Eq(text) => Some(vec![text]),
         TextTest::In(texts) => Some(texts.iter().map(|text| &**text).collect()),
@@ -138,11 +149,11 @@ fn begins(test: &TextTest) -> Option<&str> {
     if let TextTest::Prefix(prefix) = test { Some(prefix) } else { None }
 }
 
-fn of_space(condition: &Condition) -> Option<&TextTest> {
+pub(super) fn of_space(condition: &Condition) -> Option<&TextTest> {
     if let Condition::Space(test) = condition { Some(test) } else { None }
 }
 
-fn of_product(condition: &Condition) -> Option<&TextTest> {
+pub(super) fn of_product(condition: &Condition) -> Option<&TextTest> {
     if let Condition::Product(test) = condition { Some(test) } else { None }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use rollcall_domain::{ids::Position, time::Timestamp};
 
-use super::{Oracle, status};
+use super::{EveryThird, Oracle, status};
 use crate::{
     directory::{
-        CertificateFilter, CertificateQuery, Condition, Cursor, DeviceQuery, DeviceStatus, DirectoryView, Order,
+        CertificateFilter, CertificateQuery, Condition, Cursor, DeviceQuery, DeviceStatus, DirectoryView, Online, Order,
         PrefixField, TextTest, ValueTest,
     },
     tests::history::{self, Dice},
@@ -133,7 +133,8 @@ fn certificates(view: &DirectoryView, oracle: &Oracle) {
 fn query(dice: &mut Dice) -> DeviceQuery<'static> {
     let order = if dice.roll(2) == 0 { Order::NewestFirst } else { Order::OldestFirst };
     let any_of = (0..dice.roll(3)).map(|_| (0..dice.roll(4)).map(|_| condition(dice)).collect()).collect();
-    let mut query = DeviceQuery { any_of, order, ..DeviceQuery::all(1000, &status) };
+    let online: Option<&'static dyn Online> = if dice.roll(4) == 0 { None } else { Some(&EveryThird) };
+    let mut query = DeviceQuery { any_of, order, online, ..DeviceQuery::all(1000, &status) };
     if dice.roll(4) == 0 {
         query.narrow(&Condition::Space(TextTest::In(vec![history::space_id(dice.roll(3)).as_str().into()])));
     }
@@ -161,13 +162,16 @@ fn condition(dice: &mut Dice) -> Condition {
     let tag_values = text(&["north", "south", "9", "nor", "none"]);
     let position = Position(dice.roll(300));
     let time = Timestamp::from_unix_ms(1_700_000_000_000 + dice.roll(300) as i64);
-    match dice.roll(14) {
+    let end = history::not_after(dice.roll(21));
+    match dice.roll(17) {
         0 => Condition::Space(spaces),
         1 | 2 => Condition::DeviceId(devices),
         3 => Condition::Product(products),
         4 => Condition::Name(names),
         5 => Condition::NodeId(nodes),
         6 => Condition::Status(value(dice, DeviceStatus::Online, DeviceStatus::Frozen)),
+        14 => Condition::Status(value(dice, DeviceStatus::Offline, DeviceStatus::Inactive)),
+        15 | 16 => Condition::CertificateEnd(value(dice, end, end.plus_s(1))),
         7 => Condition::Constant(true),
         8 | 9 => Condition::TagKey(keys),
         10 => Condition::TagValue(tag_values),
