@@ -247,7 +247,7 @@ impl History {
 
     async fn change_policy(&mut self, deny: bool) -> anyhow::Result<String> {
         let effect = if deny { Effect::Deny } else { Effect::Allow };
-        let (actions, resources) = (vec![Action::Publish, Action::Subscribe], vec!["topic:#".into()]);
+        let (actions, resources) = (vec![Action::Publish, Action::Subscribe], vec!["topic:*".into()]);
         let statements = Some(vec![Statement { effect, actions, resources }]);
         self.command(Command::UpdatePolicy { policy: PolicyId::parse("default")?, name: None, statements }).await
     }
