@@ -12,7 +12,7 @@ use rollcall_log::{
 };
 
 use super::{
-    discard::{self, LOOKUP_DELAY},
+    discard::LOOKUP_DELAY,
     keep::put,
     will::KeptWill,
     work::{LOOKS, Next, RETRY_DELAY, Source, Work},
@@ -50,12 +50,8 @@ pub(super) async fn publish_will(
         (Err(error), Some(again)) => return Ok(Next::Failed(error, again)),
         (Err(error), None) => return Err(error),
     }
-    let deleted = match &after {
-        Work::Delete(revision) => discard::delete(instance, key, *revision).await,
-        _ => return Ok(Next::Then(Duration::ZERO, after)),
-    };
-    // Whatever happens to its document: it has been published.
-    Ok(deleted.unwrap_or_else(|error| Next::Failed(error, after)))
+    // A step of its own, tried again by itself: whatever happens to the document, the will has been published.
+    Ok(Next::Then(Duration::ZERO, after))
 }
 
 /// `Err`: it is not to be published now.
