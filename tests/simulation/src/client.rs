@@ -82,13 +82,11 @@ pub(crate) async fn connect(
     leaf: &'static Leaf,
     claim: Claim,
 ) -> Result<Client, String> {
-    let (mine, stream) = tokio::io::duplex(STREAM_BYTES);
-    let (chain, source) = ([&leaf.der].into_iter().chain(&leaf.above).cloned().collect(), IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let client = ClientBelowTls { server_name: server_name.into(), chain, source, stream };
-    connector.send(client).await.map_err(|_| "the connector is gone".to_owned())?;
-    let mut wire = Wire { stream: mine, codec: v5::Codec::new(0, 0), read: BytesMut::new() };
-    let answered = tokio::time::timeout(ANSWER, wire.connect(&claim)).await;
-    let device = answered.map_err(|_| format!("no answer to CONNECT within {ANSWER:?}"))??;
+    let mut wire = Wire::open(connector, server_name, leaf).await?;
+    let ack = wire.connect(&claim, v5::Connect { clean_start: true, ..v5::Connect::default() }).await?;
+    let told = ack.user_properties.iter().find(|(name, _)| &**name == "device_id");
+    let told = told.and_then(|(_, value)| DeviceId::parse(value).ok());
+    let device = told.ok_or_else(|| "CONNACK 0 without a device id".to_owned())?;
     let end = Arc::new(Mutex::new(None));
     let ended = end.clone();
     let reading = tokio::spawn(async move {
@@ -98,34 +96,60 @@ pub(crate) async fn connect(
     Ok(Client { leaf, claim, device, end, reading })
 }
 
-struct Wire {
+/// A client's end of a stream, and MQTT on it.
+pub(crate) struct Wire {
     stream: DuplexStream,
     codec: v5::Codec,
     read: BytesMut,
 }
 
 impl Wire {
-    async fn connect(&mut self, claim: &Claim) -> Result<DeviceId, String> {
+    /// Hands the other end to a connector.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(crate) async fn open(
+        connector: &mpsc::Sender<ClientBelowTls>,
+        server_name: &str,
+        leaf: &'static Leaf,
+    ) -> Result<Self, String> {
+        let (mine, stream) = tokio::io::duplex(STREAM_BYTES);
+        let chain = [&leaf.der].into_iter().chain(&leaf.above).cloned().collect();
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = ClientBelowTls { server_name: server_name.into(), chain, source, stream };
+        connector.send(client).await.map_err(|_| "the connector is gone".to_owned())?;
+        Ok(Self { stream: mine, codec: v5::Codec::new(0, 0), read: BytesMut::new() })
+    }
+
+    /// CONNECT with these settings, the usual keep-alive and this claim, up to CONNACK 0.
+    ///
+    /// # Errors
+    /// The code that it was refused with, or how the connection ended otherwise.
+    pub(crate) async fn connect(&mut self, claim: &Claim, settings: v5::Connect) -> Result<v5::ConnectAck, String> {
         let connect = v5::Connect {
             client_id: claim.client_id.clone().into(),
             username: Some(claim.user_name.clone().into()),
             keep_alive: KEEP_ALIVE_S,
-            clean_start: true,
             request_problem_info: true,
-            ..v5::Connect::default()
+            ..settings
         };
-        let mut bytes = BytesMut::new();
-        self.codec.encode(Packet::Connect(Box::new(connect)), &mut bytes).map_err(|error| format!("{error:?}"))?;
-        self.stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
-        match self.receive().await? {
-            Packet::ConnectAck(ack) if ack.reason_code == v5::ConnectAckReason::Success => {
-                let told = ack.user_properties.iter().find(|(name, _)| &**name == "device_id");
-                let told = told.and_then(|(_, value)| DeviceId::parse(value).ok());
-                told.ok_or_else(|| "CONNACK 0 without a device id".to_owned())
-            }
+        let answered = tokio::time::timeout(ANSWER, async {
+            self.send(Packet::Connect(Box::new(connect))).await?;
+            self.receive().await
+        });
+        match answered.await.map_err(|_| format!("no answer to CONNECT within {ANSWER:?}"))?? {
+            Packet::ConnectAck(ack) if ack.reason_code == v5::ConnectAckReason::Success => Ok(*ack),
             Packet::ConnectAck(ack) => Err(code(ack.reason_string.as_deref(), u8::from(ack.reason_code))),
             other => Err(format!("expected CONNACK, got {other:?}")),
         }
+    }
+
+    /// # Errors
+    /// Why the packet cannot be written.
+    pub(crate) async fn send(&mut self, packet: Packet) -> Result<(), String> {
+        let mut bytes = BytesMut::new();
+        self.codec.encode(packet, &mut bytes).map_err(|error| format!("{error:?}"))?;
+        self.stream.write_all(&bytes).await.map_err(|error| error.to_string())
     }
 
     async fn read_to_end(&mut self) -> String {

@@ -9,7 +9,7 @@
 //! and races are only run where their end does not depend on who wins.
 //!
 //! Read [`operation`] (what may happen), [`run`] (a history), [`properties`] (what must hold), then what they stand on:
-//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once.
+//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once, and [`wills`] has histories of its own.
 
 mod certificates;
 mod client;
@@ -20,7 +20,8 @@ mod properties;
 mod run;
 pub mod scenario;
 mod seeds;
+mod wills;
 mod world;
 
 pub use run::{Failure, STEPS, Trace, run};
-pub use seeds::run_seeds;
+pub use seeds::{run_seeds, run_seeds_of_wills};

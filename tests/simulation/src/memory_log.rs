@@ -3,8 +3,10 @@
 pub(crate) use rollcall_log::{
     Backbone,
     codec::{AnyEvent, AnyRequest, QueuedRequest, Ruling, encode_request},
+    documents::DocumentKey,
     follow::{LogFollower, Step},
     log::RegistryLog,
+    messages::{Lane, MessageCursor, MessagesOf, Replayed},
     proof::{Bound, incarnation, prove},
     request_client::RequestClient,
     requests::RequestKind,

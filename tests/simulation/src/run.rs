@@ -101,10 +101,10 @@ pub(crate) fn run_steps(steps: Vec<Operation>) -> Result<Trace, Box<Failure>> {
     })
 }
 
-type Lines = Arc<Mutex<Trace>>;
+pub(crate) type Lines = Arc<Mutex<Trace>>;
 
 /// Runs a history on a runtime of its own: one thread, and time that passes only while all wait for it.
-fn within<F: Future<Output = anyhow::Result<()>>>(
+pub(crate) fn within<F: Future<Output = anyhow::Result<()>>>(
     seed: Option<u64>,
     steps: usize,
     history: impl FnOnce(Lines) -> F,

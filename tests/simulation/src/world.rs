@@ -65,7 +65,7 @@ pub(crate) struct World {
     pub(crate) profile: Instance,
     pub(crate) registrars: [Registrar; 2],
     pub(crate) connectors: [Connector; 2],
-    backbone: Backbone,
+    pub(crate) backbone: Backbone,
     key: Arc<SigningKey>,
     command_key: SigningKey,
     snapshots: watch::Receiver<Arc<FleetSnapshot>>,
