@@ -36,7 +36,7 @@ pub struct Shadow {
     pub claim: Option<Claim>,
     /// The last message of the device that is in here.
     folded: StreamMark,
-    /// Idempotency keys of the latest changes that had one.
+    /// The latest changes that had an `Idempotency-Key`: hash of the key, a dot, hash of the request.
     #[serde(rename = "granted")]
     applied_keys: VecDeque<String>,
 }
@@ -101,6 +101,24 @@ pub struct Reported {
     pub at_ms: i64,
 }
 
+/// A request that came with an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedRequest {
+    /// Hash of the key, without a dot.
+    pub key: String,
+    /// Hash of the request.
+    pub request: String,
+}
+
+/// For what the key of a request was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// For nothing that is remembered.
+    Unused,
+    SameRequest,
+    OtherRequest,
+}
+
 /// A service has another version than the change was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherVersion {
@@ -116,6 +134,12 @@ impl DeviceDocument for Shadow {
 
     fn created_at(&self) -> u64 {
         self.created_at
+    }
+}
+
+impl KeyedRequest {
+    fn to_text(&self) -> String {
+        format!("{}.{}", self.key, self.request)
     }
 }
 
@@ -154,9 +178,14 @@ impl Side {
 }
 
 impl Shadow {
-    /// Whether a change with this key is in here already.
-    pub fn has_applied(&self, key: &str) -> bool {
-        self.applied_keys.iter().any(|applied| applied == key)
+    /// For what the key of a request was used among the changes that are remembered.
+    pub fn key_use(&self, by: &KeyedRequest) -> KeyUse {
+        let of_key = format!("{}.", by.key);
+        match self.applied_keys.iter().find_map(|applied| applied.strip_prefix(&of_key)) {
+            None => KeyUse::Unused,
+            Some(request) if request == by.request => KeyUse::SameRequest,
+            Some(_) => KeyUse::OtherRequest,
+        }
     }
 
     /// Whether anything was ever desired.
@@ -168,7 +197,12 @@ impl Shadow {
     ///
     /// # Errors
     /// [`OtherVersion`]: nothing has been changed.
-    pub fn apply(&mut self, changes: &[DesiredChange], key: Option<&str>, now_ms: i64) -> Result<(), OtherVersion> {
+    pub fn apply(
+        &mut self,
+        changes: &[DesiredChange],
+        keyed: Option<&KeyedRequest>,
+        now_ms: i64,
+    ) -> Result<(), OtherVersion> {
         let mut services = self.services.clone();
         for change in changes {
             let found = services.get(&change.service_id).map_or(0, |service| service.version);
@@ -188,8 +222,8 @@ impl Shadow {
         }
         self.services = services;
         self.desired_changes += 1;
-        if let Some(key) = key {
-            self.applied_keys.push_back(key.to_owned());
+        if let Some(keyed) = keyed {
+            self.applied_keys.push_back(keyed.to_text());
             while self.applied_keys.len() > APPLIED_KEYS_MAX {
                 self.applied_keys.pop_front();
             }

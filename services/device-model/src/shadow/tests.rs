@@ -22,6 +22,10 @@ fn mark(position: u64) -> StreamMark {
     StreamMark { epoch: 0, shard: None, sequence: position }
 }
 
+fn keyed(key: &str, request: &str) -> KeyedRequest {
+    KeyedRequest { key: key.to_owned(), request: request.to_owned() }
+}
+
 fn session(number: u64) -> Session {
     Session { connector: ConnectorId::parse("c1").unwrap(), number }
 }
@@ -116,10 +120,17 @@ fn what_changed_while_a_session_was_being_told_is_still_pending() {
 fn a_change_with_a_key_is_remembered_for_a_while() {
     let mut shadow = Shadow::new(3);
     for n in 0..10 {
-        shadow.apply(&[change("light", json!({"n": n}), None)], Some(&format!("key-{n}")), n).unwrap();
+        shadow.apply(&[change("light", json!({"n": n}), None)], Some(&keyed(&format!("key-{n}"), "r")), n).unwrap();
     }
-    assert!(shadow.has_applied("key-9") && shadow.has_applied("key-2"));
-    assert!(!shadow.has_applied("key-1"));
+    for (key, request, expected) in [
+        ("key-9", "r", KeyUse::SameRequest),
+        ("key-2", "r", KeyUse::SameRequest),
+        ("key-2", "s", KeyUse::OtherRequest),
+        ("key-1", "r", KeyUse::Unused),
+        ("key", "r", KeyUse::Unused),
+    ] {
+        assert_eq!(shadow.key_use(&keyed(key, request)), expected, "{key} {request}");
+    }
 }
 
 proptest! {
@@ -167,7 +178,7 @@ proptest! {
         let mut shadow = Shadow::new(5);
         let desired: Properties = values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let changes = [DesiredChange { service_id: "s".to_owned(), desired: desired.clone(), version: None }];
-        shadow.apply(&changes, Some("key"), at).unwrap();
+        shadow.apply(&changes, Some(&keyed("key", "r")), at).unwrap();
         shadow.fold(mark(4), &[Reported { service_id: "t".to_owned(), properties: desired, at_ms: at }]);
         shadow.mark_sent(&session(1), 1);
         let text = serde_json::to_string(&shadow).unwrap();
