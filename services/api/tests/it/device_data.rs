@@ -376,6 +376,20 @@ async fn a_device_gets_the_time_and_says_what_it_runs() {
 }
 
 #[tokio::test]
+async fn of_many_requests_for_the_time_in_one_message_the_last_is_answered() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let asked =
+        |n: i64| json!({"service_id": "$time_sync", "event_type": "time_sync_request", "paras": {"device_send_time": n}});
+    let all: Vec<Value> = (1..=500).map(asked).collect();
+    device.say("events/up", json!({"object_device_id": "t1", "services": all})).await;
+    let (topic, answer) = device.hear_json().await;
+    assert_eq!((topic.as_str(), &answer["services"][0]["paras"]["device_send_time"]), ("sys/events/down", &json!(500)));
+    device.say("shadow/get/request_id=1", "").await;
+    assert_eq!(device.hear().await.0, "sys/shadow/get/response/request_id=1", "nothing comes between");
+}
+
+#[tokio::test]
 async fn a_device_made_again_has_nothing_of_the_one_before() {
     let (world, operator, mut device) = with_device().await;
     operator.put("/devices/t1/shadow", light(json!({"on": true}))).await.ok(200);
