@@ -1,8 +1,8 @@
 //! What is desired of a device's properties: changed by callers, sent to the device.
 //!
 //! Merging is [`rollcall_device_model::shadow`]'s. It is sent when it changes while the device is online, when the device
-//! comes online and something is not as desired, and when it reports and something still is not. Invariant: one process at a time sends to a device, and looks
-//! afterwards whether it was the latest.
+//! comes online and something is not as desired, and when it reports, something is not as desired, and its report before did not
+//! show the same. Invariant: one process at a time sends to a device, and looks afterwards whether it was the latest.
 
 use std::sync::Arc;
 

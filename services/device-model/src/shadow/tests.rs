@@ -107,6 +107,57 @@ fn what_a_report_shows_not_to_be_so_is_pending_again() {
 }
 
 #[test]
+fn numbers_are_compared_by_value() {
+    let desired = json!({"level": 20, "far": 1.5, "all": [1, {"a": 2.0}], "big": u64::MAX});
+    for (reports, expected) in [
+        (json!({"level": 20.0, "far": 1.50, "all": [1.0, {"a": 2}], "big": u64::MAX}), json!({})),
+        (
+            json!({"level": 20.5, "far": 1.5, "all": [1, {"a": 2}], "big": u64::MAX - 1}),
+            json!({"level": 20, "big": u64::MAX}),
+        ),
+        (
+            json!({"level": "20", "far": 1.5, "all": [1, {"a": 2, "b": 0}], "big": u64::MAX}),
+            json!({"level": 20, "all": [1, {"a": 2.0}]}),
+        ),
+        (json!({"level": 20, "far": 1.5, "all": [1], "big": u64::MAX}), json!({"all": [1, {"a": 2.0}]})),
+    ] {
+        let mut shadow = Shadow::new(3);
+        shadow.apply(&[change("light", desired.clone(), None)], None, 1).unwrap();
+        let differs = shadow.fold(mark(9), &[reported("light", reports.clone(), 2)]);
+        let delta = shadow.delta().remove("light").unwrap_or_default();
+        assert_eq!(Value::Object(delta.clone()), expected, "{reports}");
+        assert_eq!((differs, shadow.is_pending_for(&session(1))), (!delta.is_empty(), !delta.is_empty()), "{reports}");
+    }
+}
+
+#[test]
+fn a_device_that_keeps_another_value_is_told_once_more_and_not_at_each_report() {
+    let mut shadow = Shadow::new(3);
+    shadow.apply(&[change("light", json!({"level": 100}), None)], None, 1).unwrap();
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    // It sets the most that it can, and reports that.
+    shadow.fold(mark(1), &[reported("light", json!({"level": 50}), 2)]);
+    assert!(shadow.is_pending_for(&session(1)));
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    for n in 2..5 {
+        shadow.fold(mark(n), &[reported("light", json!({"level": 50.0, "power": n}), 3)]);
+        assert!(!shadow.is_pending_for(&session(1)), "it was told, and says the same again");
+    }
+    assert!(shadow.is_pending_for(&session(2)));
+    shadow.fold(mark(5), &[reported("light", json!({"level": 40}), 4)]);
+    assert!(shadow.is_pending_for(&session(1)), "it is something else now");
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    // Something desired anew is sent once more if a report shows that it is not so, also if what is reported is as before.
+    shadow.apply(&[change("light", json!({"level": 90}), None)], None, 5).unwrap();
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    shadow.fold(mark(6), &[reported("light", json!({"level": 40}), 6)]);
+    assert!(shadow.is_pending_for(&session(1)));
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    shadow.fold(mark(7), &[reported("light", json!({"level": 40}), 7)]);
+    assert!(!shadow.is_pending_for(&session(1)));
+}
+
+#[test]
 fn what_changed_while_a_session_was_being_told_is_still_pending() {
     let mut shadow = Shadow::new(3);
     shadow.apply(&[change("light", json!({"on": true}), None)], None, 1).unwrap();
