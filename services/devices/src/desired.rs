@@ -56,7 +56,8 @@ pub async fn show(devices: &Devices, listed: &Listed) -> Result<Shadow, DevicesE
 /// Changes what is desired; a request that is remembered as applied to this device changes nothing.
 ///
 /// # Errors
-/// [`DevicesError::KeyUsed`], [`DevicesError::ShadowVersion`], [`DevicesError::DocumentTooLarge`]; [`DevicesError::Backbone`]: it may have been changed.
+/// [`DevicesError::KeyUsed`], [`DevicesError::ShadowVersion`], [`DevicesError::DocumentTooLarge`]; [`DevicesError::Backbone`]: it
+/// may have been changed.
 pub async fn change(
     devices: &Arc<Devices>,
     listed: &Listed,
