@@ -70,6 +70,8 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub id: PolicyId,
+    /// Which of all policies that the instance ever had, counted from 1: the id may be another's after a deletion.
+    pub made: u64,
     /// The resource space it belongs to.
     pub space: SpaceId,
     pub name: Box<str>,
@@ -204,9 +206,10 @@ fn allowing(statements: &[Statement]) -> impl Iterator<Item = &Statement> {
 
 /// The policy that a new resource space gets at `at` unless it is to have none, as at the service: everything outside `$oc`
 /// is allowed.
-pub(crate) fn system_default(id: PolicyId, space: SpaceId, at: Timestamp) -> Policy {
+pub(crate) fn system_default(id: PolicyId, made: u64, space: SpaceId, at: Timestamp) -> Policy {
     Policy {
         id,
+        made,
         space,
         name: SYSTEM_DEFAULT_NAME.into(),
         statements: vec![Statement {

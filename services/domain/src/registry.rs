@@ -34,8 +34,8 @@ pub use evolve::evolve_device;
 pub use retirement::{PinKey, Retired, RetirementReason};
 pub use retirement_change::RetirementChange;
 pub use state::{
-    Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product, ProductDetails,
-    Registry, Slot, Space, Template,
+    BoundPolicy, Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product,
+    ProductDetails, Registry, Slot, Space, Template,
 };
 pub use trust::TrustBasis;
 pub use what_if::{WhatIf, what_if};

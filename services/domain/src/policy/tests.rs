@@ -16,6 +16,7 @@ fn policy(statements: &[(Effect, Action, &str)]) -> Policy {
     });
     Policy {
         id: PolicyId::parse("p").unwrap(),
+        made: 1,
         space: SpaceId::parse("s").unwrap(),
         name: "p".into(),
         statements: statements.collect(),
@@ -167,7 +168,7 @@ fn f10_a_question_mark_grants_no_wildcard_of_a_filter() {
 
 #[test]
 fn a_default_policy_is_known_by_what_it_says() {
-    let made = system_default(PolicyId::parse("p").unwrap(), SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1));
+    let made = system_default(PolicyId::parse("p").unwrap(), 1, SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1));
     let says = |policy: &Policy| {
         (policy.is_system_default(), allow_every_topic(&policy.statements), allow_some_topics(&policy.statements))
     };
@@ -206,7 +207,8 @@ fn deny_wins_and_without_allow_it_is_denied() {
 
 #[test]
 fn the_default_policy_allows_what_is_outside_the_platforms_topics() {
-    let policies = [system_default(PolicyId::parse("p").unwrap(), SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1))];
+    let policies =
+        [system_default(PolicyId::parse("p").unwrap(), 1, SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1))];
     for action in [Action::Publish, Action::Subscribe] {
         assert!(may(&policies, action, "any/thing", "c"));
         for topic in ["$oc/devices/dev-1/sys/messages/up", "$SYS/broker", "$share/g/a", "$"] {

@@ -22,6 +22,8 @@ pub struct Configuration {
     /// Products: an id is unique within its space.
     pub products: BTreeMap<(SpaceId, ProductId), Product>,
     pub policies: BTreeMap<PolicyId, Policy>,
+    /// How many policies there ever were.
+    pub policies_made: u64,
     /// Self-registration templates.
     pub templates: BTreeMap<TemplateId, Template>,
     pub cas: BTreeMap<CaId, Ca>,
@@ -42,14 +44,19 @@ impl Configuration {
     }
 
     /// The policies that apply to a device: its own, its product's, its resource space's. A policy of another space never
-    /// does, even if its id was once bound here: ids may be used again after a deletion.
+    /// does, nor one that has the id of a deleted one which was bound here.
     pub fn policies_of<'a>(&'a self, device: &'a Device) -> impl Iterator<Item = &'a Policy> {
         let product = self.products.get(&(device.space.clone(), device.product.clone()));
         let space = self.spaces.get(&device.space);
-        let ids = device.policies.iter();
+        let ids = device.policies.iter().filter(|bound| self.is_bound(bound)).map(|bound| &bound.policy);
         let ids = ids.chain(product.into_iter().flat_map(|product| &product.policies));
         let ids = ids.chain(space.into_iter().flat_map(|space| &space.policies));
         ids.filter_map(|id| self.policies.get(id)).filter(|policy| policy.space == device.space)
+    }
+
+    /// Whether the policy that was bound is there still.
+    pub(crate) fn is_bound(&self, bound: &BoundPolicy) -> bool {
+        self.policies.get(&bound.policy).is_some_and(|policy| policy.made == bound.made)
     }
 }
 
@@ -250,6 +257,14 @@ impl Credential {
     }
 }
 
+/// A policy that is bound to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundPolicy {
+    pub policy: PolicyId,
+    /// [`Policy::made`] of the one that had the id then; 0, which none has, where there was none.
+    pub made: u64,
+}
+
 /// A device that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -266,7 +281,7 @@ pub struct Device {
     /// Its tags, by key.
     pub tags: Vec<Tag>,
     /// Policies bound to this device. One that has been deleted stays here and means nothing.
-    pub policies: Vec<PolicyId>,
+    pub policies: Vec<BoundPolicy>,
     /// How it proves who it is.
     pub credential: Credential,
     /// Whether an operator has frozen it.

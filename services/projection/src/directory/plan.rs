@@ -20,7 +20,7 @@ use crate::{
     files::Fault,
     rows::{
         self, Counts, Rows, decode_row,
-        index::{ALL, NAME, NODE, POLICY, end_of},
+        index::{ALL, NAME, NODE, end_of},
     },
 };
 
@@ -103,8 +103,8 @@ impl<'a> Plan<'a> {
                 self.by_text(NODE, test, &mut ordered, &mut unordered);
             } else if let Condition::Name(test) = condition {
                 self.by_text(NAME, test, &mut ordered, &mut unordered);
-            } else if let Condition::Policy(space, policy) = condition {
-                ordered.push(vec![self.rows.index_prefix(POLICY, &[policy.as_str(), space.as_str()])]);
+            } else if let Condition::Policy(space, bound) = condition {
+                ordered.push(vec![self.rows.policy_prefix(bound, space.as_str())]);
             } else if let Condition::DeviceId(TextTest::Prefix(prefix)) = condition {
                 unordered.push(Unordered::Rows([&*self.rows.devices_prefix(), prefix.as_bytes()].concat()));
             }

@@ -4,8 +4,8 @@
 //! index an answer is found by, each device in it was held against all of them.
 
 use rollcall_domain::{
-    ids::{DeviceId, PolicyId, Position, SpaceId},
-    registry::Device,
+    ids::{DeviceId, Position, SpaceId},
+    registry::{BoundPolicy, Device},
     time::Timestamp,
 };
 
@@ -99,7 +99,7 @@ pub enum Condition {
     /// The value of a tag; see [`Condition::TagKey`].
     TagValue(TextTest),
     /// Its resource space, and a policy that is bound to it itself: not only to its product or that space.
-    Policy(SpaceId, PolicyId),
+    Policy(SpaceId, BoundPolicy),
     /// When it was registered.
     CreateTime(ValueTest<Timestamp>),
     /// The position of the record that created it: where it stands in a list.
@@ -203,7 +203,7 @@ impl<'a> DeviceQuery<'a> {
             Condition::NodeId(test) => test.holds(Some(device.node_id.as_str())),
             Condition::Status(test) => test.holds(&(self.status)(device)),
             Condition::TagKey(_) | Condition::TagValue(_) | Condition::CertificateEnd(_) => true,
-            Condition::Policy(space, policy) => device.space == *space && device.policies.contains(policy),
+            Condition::Policy(space, bound) => device.space == *space && device.policies.contains(bound),
             Condition::CreateTime(test) => test.holds(&device.registered_at),
             Condition::Created(test) => test.holds(&listed.created),
             Condition::Constant(holds) => *holds,

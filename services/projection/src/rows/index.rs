@@ -7,7 +7,7 @@
 
 use rollcall_domain::{
     ids::{DeviceId, Position},
-    registry::{Device, DeviceEntry},
+    registry::{BoundPolicy, Device, DeviceEntry},
     time::Timestamp,
 };
 
@@ -25,7 +25,7 @@ pub(crate) const NAME: u8 = b'm';
 /// By a tag's key, then its value.
 pub(crate) const TAG: u8 = b't';
 /// By a policy that is bound to the device itself, then resource space.
-pub(crate) const POLICY: u8 = b'l';
+const POLICY: u8 = b'l';
 /// By what a row alone says of the device's status, [`FROZEN`] or [`UNPROVEN`], then resource space; most are neither.
 pub(crate) const STATE: u8 = b'u';
 /// By resource space, then when the device was registered.
@@ -90,6 +90,11 @@ impl Rows {
         prefix
     }
 
+    /// What leads to the devices that a policy is bound to itself, in a resource space.
+    pub(crate) fn policy_prefix(&self, bound: &BoundPolicy, space: &str) -> Vec<u8> {
+        self.index_prefix(POLICY, &[bound.policy.as_str(), &bound.made.to_string(), space])
+    }
+
     /// The keys that lead to a row.
     pub(crate) fn directory_keys(&self, row: &Row) -> Vec<Vec<u8>> {
         let device: &Device = match &row.entry {
@@ -105,7 +110,7 @@ impl Rows {
         ];
         keys.extend(device.name.as_deref().map(|name| self.index_prefix(NAME, &[name])));
         keys.extend(device.tags.iter().map(|tag| self.index_prefix(TAG, &[&tag.key, &tag.value])));
-        keys.extend(device.policies.iter().map(|policy| self.index_prefix(POLICY, &[policy.as_str(), space])));
+        keys.extend(device.policies.iter().map(|bound| self.policy_prefix(bound, space)));
         keys.extend(state_of(device).map(|state| self.index_prefix(STATE, &[state, space])));
         let at = |kind, at: Timestamp| [&*self.index_prefix(kind, &[space]), &time_key(at.unix_ms())].concat();
         keys.push(at(REGISTERED, device.registered_at));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of everything in [`stored`](self) and of the keys in [`rows`](crate::rows). A view of another version is
 /// rebuilt, and served meanwhile if it is one of [`SERVED_SCHEMAS`].
-pub(crate) const SCHEMA: u32 = 7;
+pub(crate) const SCHEMA: u32 = 8;
 /// The older versions whose rows this code still reads as they are.
 pub(crate) const SERVED_SCHEMAS: &[u32] = &[];
 

@@ -85,11 +85,11 @@ impl Connection {
     pub(super) async fn subscribe(&mut self, filters: &[&str]) -> Result<Vec<bool>, String> {
         let options = v5::SubscriptionOptions { qos: QoS::AtLeastOnce, ..Default::default() };
         let packet_id = std::num::NonZeroU16::MIN;
-        let topic_filters = filters.iter().map(|filter| ((*filter).into(), options.clone())).collect();
+        let topic_filters = filters.iter().map(|filter| ((*filter).into(), options)).collect();
         let subscribe = v5::Subscribe { packet_id, id: None, user_properties: vec![], topic_filters };
-        let gone = |_| "the connection ended before SUBACK".to_owned();
-        self.says.send(Packet::Subscribe(subscribe)).await.map_err(|error| gone(drop(error)))?;
-        self.granted.recv().await.ok_or(()).map_err(gone)
+        let sent = self.says.send(Packet::Subscribe(subscribe)).await.is_ok();
+        let granted = if sent { self.granted.recv().await } else { None };
+        granted.ok_or_else(|| "the connection ended before SUBACK".to_owned())
     }
 
     /// Ends the connection, with DISCONNECT or without.

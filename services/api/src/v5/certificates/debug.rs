@@ -242,6 +242,6 @@ fn is(device: &Device) -> WouldBe {
         app_id: device.space.to_string(),
         device_name: device.name.as_deref().map(str::to_owned),
         tags: device.tags.iter().map(TagShown::from).collect(),
-        policy_ids: device.policies.iter().map(ToString::to_string).collect(),
+        policy_ids: device.policies.iter().map(|bound| bound.policy.to_string()).collect(),
     }
 }

@@ -11,7 +11,7 @@ use rollcall_domain::{
     fleet::Role,
     ids::ProductId,
     policy::Policy,
-    registry::{Command, Device, event::PolicyTarget},
+    registry::{BoundPolicy, Command, Device, event::PolicyTarget},
 };
 use rollcall_projection::directory::{Condition, DeviceQuery, DeviceStatus, Order};
 use serde::{Deserialize, Serialize};
@@ -269,7 +269,8 @@ async fn devices(
     policy: &Policy,
     wanted: PageRequest,
 ) -> Result<(Vec<(String, TargetShown)>, u64), ApiError> {
-    let bound_to = vec![Condition::Policy(policy.space.clone(), policy.id.clone())];
+    let bound = BoundPolicy { policy: policy.id.clone(), made: policy.made };
+    let bound_to = vec![Condition::Policy(policy.space.clone(), bound)];
     let after = wanted.marker.as_deref().and_then(position_of);
     let look = context.instance.lookup(move |instance| {
         // No condition asks for it.

@@ -81,7 +81,7 @@ fn is_as_declared(device: &Device, profile: &DeviceProfile, credential: &Declare
         && device.product == profile.product
         && device.name == profile.name
         && device.tags == profile.tags
-        && device.policies == profile.policies
+        && device.policies.iter().map(|bound| &bound.policy).eq(&profile.policies)
 }
 
 /// One more device fits into the instance.

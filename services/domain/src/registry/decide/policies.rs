@@ -7,7 +7,7 @@ use crate::{
     policy::{self, Policy, Statement},
     registry::{
         event::{Event, PolicyTarget},
-        state::{Configuration, Devices},
+        state::{BoundPolicy, Configuration, Devices},
     },
     rejection::{Rejection, Subject},
 };
@@ -83,7 +83,11 @@ fn look(
     match target {
         PolicyTarget::Device(id) => {
             let device = devices::existing(lookup, id)?;
-            Ok((device.space, device.policies))
+            // Of an id that is another policy's now it has nothing.
+            let has =
+                |bound: &BoundPolicy| configuration.is_bound(bound) || !configuration.policies.contains_key(&bound.policy);
+            let bound = device.policies.into_iter().filter(has).map(|bound| bound.policy);
+            Ok((device.space, bound.collect()))
         }
         PolicyTarget::Product(space, id) => {
             let product = configuration.products.get(&(space.clone(), id.clone()));

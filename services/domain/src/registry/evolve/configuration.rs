@@ -61,7 +61,8 @@ impl Configuration {
                 if let Some(default_policy) = default_policy
                     && let Entry::Vacant(free) = self.policies.entry(default_policy.clone())
                 {
-                    free.insert(policy::system_default(default_policy.clone(), space.clone(), at));
+                    self.policies_made += 1;
+                    free.insert(policy::system_default(default_policy.clone(), self.policies_made, space.clone(), at));
                     policies.push(default_policy.clone());
                 }
                 let (id, name) = (space.clone(), name.clone());
@@ -121,14 +122,18 @@ impl Configuration {
                 if !self.spaces.contains_key(space) {
                     return;
                 }
-                self.policies.entry(policy.clone()).or_insert_with(|| Policy {
-                    id: policy.clone(),
-                    space: space.clone(),
-                    name: name.clone(),
-                    statements: statements.clone(),
-                    created_at: at,
-                    updated_at: at,
-                });
+                if let Entry::Vacant(free) = self.policies.entry(policy.clone()) {
+                    self.policies_made += 1;
+                    free.insert(Policy {
+                        id: policy.clone(),
+                        made: self.policies_made,
+                        space: space.clone(),
+                        name: name.clone(),
+                        statements: statements.clone(),
+                        created_at: at,
+                        updated_at: at,
+                    });
+                }
             }
             Event::PolicyUpdated { policy, name, statements } => {
                 if let Some(policy) = self.policies.get_mut(policy) {

@@ -2,10 +2,10 @@
 
 use crate::{
     certificate::sha1_of,
-    ids::Fingerprint,
+    ids::{Fingerprint, PolicyId},
     registry::{
         event::{DeclaredCredential, DeviceProfile, Event, PolicyTarget, PresentedCertificate},
-        state::{Configuration, Credential, Device, DeviceEntry, Pin, Slot},
+        state::{BoundPolicy, Configuration, Credential, Device, DeviceEntry, Pin, Slot},
     },
     time::Timestamp,
 };
@@ -22,11 +22,11 @@ pub fn evolve_device(
     match (entry, event) {
         (None, Event::DeviceRegistered { profile, certificate, .. }) => {
             let credential = Credential::Certificates { primary: Some(pin(certificate, configuration)), secondary: None };
-            Some(DeviceEntry::Live(new_device(profile, credential, at)))
+            Some(DeviceEntry::Live(new_device(profile, credential, configuration, at)))
         }
         (None, Event::DevicePreRegistered { profile, credential, description, extension_info }) => {
             let (description, extension_info) = (description.clone(), extension_info.clone());
-            let device = new_device(profile, declared(credential), at);
+            let device = new_device(profile, declared(credential), configuration, at);
             Some(DeviceEntry::Live(Device { description, extension_info, ..device }))
         }
         (None, _) => None,
@@ -66,11 +66,15 @@ fn change(device: &mut Device, event: &Event, configuration: &Configuration) {
         Event::DeviceUnfrozen { .. } => device.frozen = false,
         Event::DeviceFingerprintReset { slot, fingerprint, .. } => reset(device, *slot, *fingerprint),
         Event::DeviceCertificateSwitched { fingerprint, active, .. } => switch(device, fingerprint, *active),
-        Event::PolicyBound { policy, target: PolicyTarget::Device(_) } if !device.policies.contains(policy) => {
-            device.policies.push(policy.clone());
+        Event::PolicyBound { policy, target: PolicyTarget::Device(_) } => {
+            let bound = bound(policy, configuration);
+            if !device.policies.contains(&bound) {
+                device.policies.retain(|other| other.policy != *policy);
+                device.policies.push(bound);
+            }
         }
         Event::PolicyUnbound { policy, target: PolicyTarget::Device(_) } => {
-            device.policies.retain(|other| other != policy);
+            device.policies.retain(|other| other.policy != *policy);
         }
         Event::CertificateRetired { fingerprint, .. } => take_away(device, fingerprint),
         // Registered or bound again, readmitted without having been deleted, or not about a device: nothing to change.
@@ -110,7 +114,13 @@ fn deleted(device: &Device, at: Timestamp) -> DeviceEntry {
     DeviceEntry::Deleted { at, space: device.space.clone(), certificates }
 }
 
-fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) -> Device {
+/// As the id is at the event's position.
+fn bound(policy: &PolicyId, configuration: &Configuration) -> BoundPolicy {
+    let made = configuration.policies.get(policy).map_or(0, |policy| policy.made);
+    BoundPolicy { policy: policy.clone(), made }
+}
+
+fn new_device(profile: &DeviceProfile, credential: Credential, configuration: &Configuration, at: Timestamp) -> Device {
     Device {
         id: profile.device.clone(),
         node_id: profile.node_id.clone(),
@@ -120,7 +130,7 @@ fn new_device(profile: &DeviceProfile, credential: Credential, at: Timestamp) ->
         description: None,
         extension_info: None,
         tags: profile.tags.clone(),
-        policies: profile.policies.clone(),
+        policies: profile.policies.iter().map(|policy| bound(policy, configuration)).collect(),
         credential,
         frozen: false,
         registered_at: at,

@@ -20,7 +20,7 @@ fn template(n: usize) -> Command {
 }
 
 fn statements() -> Vec<Statement> {
-    system_default(id("p"), id("s"), crate::time::Timestamp::from_unix_s(1)).statements
+    system_default(id("p"), 1, id("s"), crate::time::Timestamp::from_unix_s(1)).statements
 }
 
 fn policy(policy: &str, space: &str) -> Command {

@@ -20,12 +20,13 @@ use crate::{
         authority,
         path::{ChainCertificate, Proven},
     },
-    ids::{DeviceId, Fingerprint},
+    ids::{DeviceId, Fingerprint, PolicyId, SpaceId},
     limits,
     refusal::Refusal,
     registry::{
         Actor, CaStatus, Command, Decision, DeviceEntry, Devices, Event, PinKey, Registry, Request, RequestBody, Slot,
-        command::TemplateChange, event::DeclaredCredential,
+        command::TemplateChange,
+        event::{DeclaredCredential, PolicyTarget},
     },
     time::Timestamp,
 };
@@ -105,6 +106,7 @@ impl Stage {
             Step::Wait(hours) => self.world.now = self.world.now.plus_s(hours * 3600),
         }
         whole(&self.world.registry);
+        self.check_policies();
         let happened = self.world.history[events..].to_vec();
         happened.iter().for_each(|event| self.note_taken_away(&before, event));
         happened.iter().for_each(|event| self.check_replacement(&before, event));
@@ -163,6 +165,47 @@ impl Stage {
         }
         let back: Vec<usize> = back.iter().filter_map(leaf_of).collect();
         back.iter().for_each(|leaf| _ = self.taken_away.remove(leaf));
+    }
+
+    /// Said again from the history: what a device was bound to is a policy and not its id, nor what had the device's id before.
+    fn check_policies(&self) {
+        let (mut made, mut ids, mut bound) = (0, HashMap::<&PolicyId, usize>::new(), HashSet::new());
+        let mut of_space: HashMap<&SpaceId, Vec<&PolicyId>> = HashMap::new();
+        for event in &self.world.history {
+            match event {
+                Event::SpaceCreated { space, default_policy: Some(policy), .. }
+                | Event::PolicyCreated { policy, space, .. } => {
+                    made += 1;
+                    ids.insert(policy, made);
+                    of_space.entry(space).or_default().push(policy);
+                }
+                Event::PolicyDeleted { policy } => _ = ids.remove(policy),
+                Event::SpaceDeleted { space } => {
+                    of_space.remove(space).into_iter().flatten().for_each(|policy| _ = ids.remove(policy));
+                }
+                Event::PolicyBound { policy, target: PolicyTarget::Device(device) } => {
+                    bound.extend(ids.get(policy).map(|made| (device, *made)));
+                }
+                Event::PolicyUnbound { policy, target: PolicyTarget::Device(device) } => {
+                    bound.retain(|of| ids.get(policy) != Some(&of.1) || of.0 != device);
+                }
+                Event::DeviceDeleted { device } => bound.retain(|(of, _)| *of != device),
+                _ => {}
+            }
+        }
+        let configuration = &self.world.registry.configuration;
+        for (id, entry) in &self.world.registry.devices {
+            let DeviceEntry::Live(device) = entry else { continue };
+            let product = &configuration.products[&(device.space.clone(), device.product.clone())];
+            let of_all = product.policies.iter().chain(&configuration.spaces[&device.space].policies);
+            let of_all: HashSet<&PolicyId> = of_all.collect();
+            let own = configuration.policies_of(device).map(|policy| &policy.id).filter(|policy| !of_all.contains(policy));
+            let own: HashSet<usize> = own.map(|policy| ids[policy]).collect();
+            let is_own = |made: &usize| ids.iter().any(|(policy, of)| of == made && !of_all.contains(policy));
+            let expected = bound.iter().filter(|(of, _)| *of == id).map(|(_, made)| *made);
+            let expected: HashSet<usize> = expected.filter(is_own).collect();
+            assert_eq!(own, expected, "f40: the policies that {id} was given itself");
+        }
     }
 
     /// Granted once, a command is not granted again: asked twice, it happens once (f13).

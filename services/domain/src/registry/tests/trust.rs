@@ -10,7 +10,7 @@ use crate::{
     registry::{
         Command, Credential, Decision, DeviceEntry, Devices, Distrusted, Event,
         command::{Distrust, TemplateChange},
-        event::PresentedCertificate,
+        event::{PolicyTarget, PresentedCertificate},
     },
 };
 
@@ -302,4 +302,28 @@ fn f3_a_cross_signed_ca_leads_to_the_root_that_is_not_distrusted() {
     world.verified_ca("plant", "acme", &plant);
     world.grant(delete("plant", Distrust::Yes));
     assert!(path(&world, &leaf).is_err(), "neither root stands for a CA that is distrusted itself");
+}
+
+#[test]
+fn f40_a_policy_id_that_is_used_again_is_bound_to_nothing() {
+    let mut world = world();
+    assert_eq!(asked(&mut world, &authorities()[0].issue(&SUBJECT, (2026, 1))), "granted");
+    let target = PolicyTarget::Device(id("meter_dev1"));
+    let statements = world.registry.configuration.policies[&id("acme-default")].statements.clone();
+    let create =
+        Command::CreatePolicy { policy: id("own"), space: id("acme"), name: "own".into(), statements: statements.clone() };
+    let bind = Command::BindPolicy { policy: id("own"), target: target.clone() };
+    let own = |world: &World| {
+        let Some(DeviceEntry::Live(device)) = world.registry.entry(&id("meter_dev1")) else { panic!("it is gone") };
+        world.registry.configuration.policies_of(&device).filter(|policy| policy.id == id("own")).count()
+    };
+    world.grant(create.clone());
+    world.grant(bind.clone());
+    assert_eq!(own(&world), 1);
+    world.grant(Command::DeletePolicy { policy: id("own") });
+    world.grant(create);
+    assert_eq!(own(&world), 0, "the id is another policy's");
+    assert_eq!(world.word(Command::UnbindPolicy { policy: id("own"), target }), "already so");
+    assert_eq!(world.word(bind.clone()), "granted");
+    assert_eq!((own(&world), &*world.word(bind)), (1, "already so"));
 }

@@ -24,6 +24,7 @@ struct StoredConfiguration<'a> {
     products: Vec<StoredProduct<'a>>,
     #[serde(borrow)]
     policies: Vec<StoredPolicy<'a>>,
+    policies_made: u64,
     #[serde(borrow)]
     templates: Vec<StoredTemplate<'a>>,
     #[serde(borrow)]
@@ -62,6 +63,7 @@ struct StoredProduct<'a> {
 #[derive(Serialize, Deserialize)]
 struct StoredPolicy<'a> {
     id: &'a str,
+    made: u64,
     space: &'a str,
     name: &'a str,
     #[serde(borrow)]
@@ -146,6 +148,7 @@ pub(crate) fn encode_configuration(applied: Position, configuration: &Configurat
         spaces: configuration.spaces.values().map(stored_space).collect(),
         products: configuration.products.values().map(stored_product).collect(),
         policies: configuration.policies.values().map(stored_policy).collect(),
+        policies_made: configuration.policies_made,
         templates: configuration.templates.values().map(stored_template).collect(),
         cas: configuration.cas.values().map(stored_ca).collect(),
         distrusted: configuration.distrusted.iter().map(|(ca, distrusted)| stored_distrusted(*ca, distrusted)).collect(),
@@ -155,7 +158,7 @@ pub(crate) fn encode_configuration(applied: Position, configuration: &Configurat
 /// Reads it back.
 pub(crate) fn decode_configuration(bytes: &[u8]) -> Result<(Position, Configuration), Fault> {
     let stored: StoredConfiguration<'_> = decode(bytes)?;
-    let mut configuration = Configuration::default();
+    let mut configuration = Configuration { policies_made: stored.policies_made, ..Configuration::default() };
     for space in stored.spaces.iter().map(space) {
         let space = space?;
         configuration.spaces.insert(space.id.clone(), space);
@@ -242,6 +245,7 @@ fn product(stored: &StoredProduct<'_>) -> Result<Product, Fault> {
 fn stored_policy(policy: &Policy) -> StoredPolicy<'_> {
     StoredPolicy {
         id: policy.id.as_str(),
+        made: policy.made,
         space: policy.space.as_str(),
         name: &policy.name,
         statements: policy.statements.iter().map(stored_statement).collect(),
@@ -262,6 +266,7 @@ fn stored_statement(statement: &Statement) -> StoredStatement<'_> {
 fn policy(stored: &StoredPolicy<'_>) -> Result<Policy, Fault> {
     Ok(Policy {
         id: id(stored.id)?,
+        made: stored.made,
         space: id(stored.space)?,
         name: stored.name.into(),
         statements: stored.statements.iter().map(statement).collect(),

@@ -5,7 +5,7 @@
 
 use rollcall_domain::{
     ids::{DeviceId, Fingerprint, Position},
-    registry::{Credential, Device, DeviceEntry, Pin, PinKey},
+    registry::{BoundPolicy, Credential, Device, DeviceEntry, Pin, PinKey},
     template::Tag,
     time::Timestamp,
 };
@@ -57,7 +57,7 @@ struct StoredDevice<'a> {
     #[serde(borrow)]
     tags: Vec<(&'a str, &'a str)>,
     #[serde(borrow)]
-    policies: Vec<&'a str>,
+    policies: Vec<(&'a str, u64)>,
     credential: StoredCredential,
     frozen: bool,
     registered_at_ms: i64,
@@ -107,7 +107,7 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>, Fault> {
             description: device.description.as_deref(),
             extension_info: device.extension_info.as_deref(),
             tags: device.tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect(),
-            policies: device.policies.iter().map(|policy| policy.as_str()).collect(),
+            policies: device.policies.iter().map(|bound| (bound.policy.as_str(), bound.made)).collect(),
             credential: stored_credential(&device.credential),
             frozen: device.frozen,
             registered_at_ms: device.registered_at.unix_ms(),
@@ -135,7 +135,7 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
             description: stored.description.map(Into::into),
             extension_info: stored.extension_info.map(Into::into),
             tags: stored.tags.iter().map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() }).collect(),
-            policies: stored.policies.iter().map(|policy| id(policy)).collect::<Result<_, _>>()?,
+            policies: stored.policies.into_iter().map(bound_policy).collect::<Result<_, _>>()?,
             credential: credential(stored.credential),
             frozen: stored.frozen,
             registered_at: Timestamp::from_unix_ms(stored.registered_at_ms),
@@ -143,6 +143,10 @@ pub(crate) fn decode_row(device: &DeviceId, bytes: &[u8]) -> Result<Row, Fault> 
     };
     let certificates = row.certificates.into_iter().map(Position).collect();
     Ok(Row { applied: Position(row.applied), created: Position(row.created), certificates, entry })
+}
+
+fn bound_policy((policy, made): (&str, u64)) -> Result<BoundPolicy, Fault> {
+    Ok(BoundPolicy { policy: id(policy)?, made })
 }
 
 fn stored_credential(credential: &Credential) -> StoredCredential {

@@ -161,7 +161,7 @@ fn other_command() -> impl Strategy<Value = Command> {
         (0..2usize, 0..2usize).prop_map(|(s, p)| Command::DeleteProduct { space: id(SPACES[s]), product: id(PRODUCTS[p]) }),
         (0..3usize, 0..2usize).prop_map(|(p, s)| {
             let policy =
-                crate::policy::system_default(id(POLICIES[p]), id(SPACES[s]), crate::time::Timestamp::from_unix_s(1));
+                crate::policy::system_default(id(POLICIES[p]), 1, id(SPACES[s]), crate::time::Timestamp::from_unix_s(1));
             Command::CreatePolicy {
                 policy: policy.id,
                 space: policy.space,

@@ -110,7 +110,8 @@ fn rest_of_configuration(table: &mut String) {
         policy: id("p"),
         space: id("initech"),
         name: name.into(),
-        statements: crate::policy::system_default(id("p"), id("initech"), crate::time::Timestamp::from_unix_s(1)).statements,
+        statements: crate::policy::system_default(id("p"), 1, id("initech"), crate::time::Timestamp::from_unix_s(1))
+            .statements,
     };
     let bind = |target| Command::BindPolicy { policy: id("initech-default"), target };
     let unbind = |target| Command::UnbindPolicy { policy: id("initech-default"), target };
