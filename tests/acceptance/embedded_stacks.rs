@@ -135,7 +135,7 @@ fn embedded_tls_stacks_get_in_with_the_settings_that_they_need() {
     let folder = folder();
     let ca = Authority::root(folder.path(), "ca", Key::P256);
     let instances = INSTANCES.map(|id| Instance::new(id, &ca.pair.certificate));
-    let deployment = Deployment::configured(folder, &instances, SETTINGS, "");
+    let mut deployment = Deployment::configured(folder, &instances, SETTINGS, "");
     let programs = Programs::compile(deployment.folder());
     let mut failed = Vec::new();
     for (stack, version, instance, expected) in TABLE {
@@ -149,4 +149,10 @@ fn embedded_tls_stacks_get_in_with_the_settings_that_they_need() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    // Who meets it without knowing the setting finds a line: the alert was sent after the handshake.
+    wait::until("the log to say so", || {
+        let log = deployment.connector(0).process.errors();
+        let parts = ["TLS failed after the handshake", "instance=plain", "illegal_parameter"];
+        if log.lines().any(|line| parts.iter().all(|part| line.contains(part))) { Ok(()) } else { Err(log) }
+    });
 }
