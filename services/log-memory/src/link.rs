@@ -1,22 +1,25 @@
 //! One process's way to the backbone, which can be cut, and on which a process can die.
 //!
-//! Faults of the log itself are the memory backbone's own; here is what happens to one process and not to the others.
+//! Faults of the log itself are the memory backbone's own; here is what happens to one process and not to the others: it
+//! loses sight of the log, it cannot say that it is there, it dies.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_domain::ids::{LogId, Position, RequestId};
+use rollcall_domain::ids::{ConnectorId, InstanceId, LogId, Position, RequestId};
 use rollcall_log::{
     Backbone, BackboneError,
     attempts::Attempts,
+    documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments},
     log::{AppendError, Batch, Entry, Followed, Follower, RegistryLog, StreamIdentity},
+    presence::{Beat, ConnectorBeat, Presence, PresenceChange},
     requests::{AnnouncedRuling, Delivery, Receipt, RequestKind, RequestQueue, Submitted},
 };
 use tokio::sync::{mpsc, watch};
@@ -35,6 +38,8 @@ pub enum Sight {
 pub struct Link {
     inner: Backbone,
     sight: watch::Sender<Sight>,
+    /// What it says of itself and its sessions does not get through.
+    unheard: AtomicBool,
     steps_left: AtomicI64,
     dead: watch::Sender<bool>,
 }
@@ -42,12 +47,19 @@ pub struct Link {
 impl Link {
     pub fn to(inner: &Backbone) -> Arc<Self> {
         let (sight, dead) = (watch::Sender::new(Sight::Whole), watch::Sender::new(false));
-        Arc::new(Self { inner: inner.clone(), sight, steps_left: i64::MAX.into(), dead })
+        Arc::new(Self { inner: inner.clone(), sight, unheard: AtomicBool::new(false), steps_left: i64::MAX.into(), dead })
     }
 
     /// The backbone as this process sees it.
     pub fn backbone(self: &Arc<Self>) -> Backbone {
-        Backbone { log: self.clone(), requests: self.clone(), attempts: self.clone(), ..self.inner.clone() }
+        Backbone {
+            log: self.clone(),
+            requests: self.clone(),
+            attempts: self.clone(),
+            presence: self.clone(),
+            documents: self.clone(),
+            ..self.inner.clone()
+        }
     }
 
     pub fn sight(&self) -> Sight {
@@ -56,6 +68,17 @@ impl Link {
 
     pub fn set_sight(&self, sight: Sight) {
         self.sight.send_replace(sight);
+    }
+
+    /// From now on its announcements and heartbeats fail, or do not: its lease runs out.
+    pub fn set_unheard(&self, unheard: bool) {
+        self.unheard.store(unheard, Ordering::SeqCst);
+    }
+
+    /// The process dies now.
+    pub fn die(&self) {
+        self.die_after(0);
+        self.dead.send_replace(true);
     }
 
     /// The process dies after so many steps: nothing that it begins afterwards is done, and nothing returns.
@@ -85,16 +108,29 @@ impl Link {
         }
     }
 
+    /// Does not return for a process that is dead.
+    async fn living(&self) {
+        if self.is_dead() {
+            std::future::pending().await
+        }
+    }
+
+    /// What it says of itself gets through.
+    async fn heard(&self) -> Result<(), BackboneError> {
+        self.living().await;
+        if self.unheard.load(Ordering::SeqCst) { Err(broken("presence")) } else { Ok(()) }
+    }
+
     /// Returns when the log is in sight.
     async fn seen(&self) -> Result<(), BackboneError> {
         let mut sight = self.sight.subscribe();
         let seen = sight.wait_for(|sight| *sight != Sight::Silent).await.map(|sight| *sight);
-        if matches!(seen, Ok(Sight::Whole)) { Ok(()) } else { Err(broken()) }
+        if matches!(seen, Ok(Sight::Whole)) { Ok(()) } else { Err(broken("the registry log")) }
     }
 }
 
-fn broken() -> BackboneError {
-    BackboneError::Unavailable { attempted: "the registry log".into(), reason: "the simulation has cut the link".into() }
+fn broken(attempted: &str) -> BackboneError {
+    BackboneError::Unavailable { attempted: attempted.to_owned(), reason: "the simulation has cut the link".into() }
 }
 
 #[async_trait]
@@ -135,7 +171,7 @@ async fn pass_on(mut from: Follower, mut sight: watch::Receiver<Sight>, to: mpsc
         let seen = *sight.borrow_and_update();
         if seen == Sight::Broken {
             // The follower may be gone too.
-            let _ = to.send(Err(broken())).await;
+            let _ = to.send(Err(broken("the registry log"))).await;
             return;
         }
         tokio::select! {
@@ -210,5 +246,63 @@ impl Attempts for Link {
 
     async fn read(&self, log: &LogId, after: Position, max: usize) -> Result<Vec<Entry>, BackboneError> {
         self.inner.attempts.read(log, after, max).await
+    }
+}
+
+#[async_trait]
+impl Presence for Link {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.presence.open(instance).await
+    }
+
+    async fn announce(&self, instance: &InstanceId, change: PresenceChange) -> Result<(), BackboneError> {
+        self.heard().await?;
+        self.inner.presence.announce(instance, change).await
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, connector: &ConnectorId, beat: Beat) -> Result<(), BackboneError> {
+        self.heard().await?;
+        self.inner.presence.heartbeat(instance, connector, beat).await
+    }
+
+    async fn connectors(&self, instance: &InstanceId) -> Result<Vec<ConnectorBeat>, BackboneError> {
+        self.inner.presence.connectors(instance).await
+    }
+
+    async fn watch(&self, instance: &InstanceId) -> Result<mpsc::Receiver<PresenceChange>, BackboneError> {
+        self.inner.presence.watch(instance).await
+    }
+}
+
+#[async_trait]
+impl Documents for Link {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.documents.open(instance).await
+    }
+
+    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+        self.living().await;
+        self.inner.documents.sessions(instance).await
+    }
+
+    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+        self.living().await;
+        self.inner.documents.get(instance, key).await
+    }
+
+    async fn put(
+        &self,
+        instance: &InstanceId,
+        key: &DocumentKey,
+        expected: Revision,
+        body: Bytes,
+    ) -> Result<Revision, PutError> {
+        self.living().await;
+        self.inner.documents.put(instance, key, expected, body).await
+    }
+
+    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+        self.living().await;
+        self.inner.documents.delete(instance, key, expected).await
     }
 }

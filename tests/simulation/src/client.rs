@@ -145,6 +145,14 @@ impl Wire {
         }
     }
 
+    /// # Errors
+    /// Why the packet cannot be written.
+    pub(crate) async fn send(&mut self, packet: Packet) -> Result<(), String> {
+        let mut bytes = BytesMut::new();
+        self.codec.encode(packet, &mut bytes).map_err(|error| format!("{error:?}"))?;
+        self.stream.write_all(&bytes).await.map_err(|error| error.to_string())
+    }
+
     async fn read_to_end(&mut self) -> String {
         loop {
             match self.receive().await {
@@ -153,12 +161,6 @@ impl Wire {
                 Err(end) => return end,
             }
         }
-    }
-
-    pub(crate) async fn send(&mut self, packet: Packet) -> Result<(), String> {
-        let mut bytes = BytesMut::new();
-        self.codec.encode(packet, &mut bytes).map_err(|error| format!("{error:?}"))?;
-        self.stream.write_all(&bytes).await.map_err(|error| error.to_string())
     }
 
     /// The next packet. Safe to drop while waiting.

@@ -9,8 +9,8 @@
 //! and races are only run where their end does not depend on who wins.
 //!
 //! Read [`operation`] (what may happen), [`run`] (a history), [`properties`] (what must hold), then what they stand on:
-//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once,
-//! [`sessions`] another kind of them.
+//! [`world`], [`client`], [`history`], [`certificates`]. [`scenario`] has histories that were found once;
+//! [`sessions`] and [`wills`] are histories of their own kinds.
 
 mod certificates;
 mod client;
@@ -22,8 +22,10 @@ mod run;
 pub mod scenario;
 mod seeds;
 mod sessions;
+mod wills;
 mod world;
 
 pub use run::{Failure, STEPS, Trace, run};
 pub use seeds::{Run, run_seeds};
 pub use sessions::run_sessions;
+pub use wills::run_wills;

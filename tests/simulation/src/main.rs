@@ -1,4 +1,4 @@
-//! `cargo run -p simulation -- --seeds N [--seed S] [--sessions]`: runs seeds by hand, and shows what happened in a single one.
+//! `cargo run -p simulation -- --seeds N [--seed S] [--sessions | --wills]`: runs seeds by hand, and shows what happened in a single one.
 
 use std::{
     io::{self, Write as _},
@@ -23,11 +23,18 @@ struct Arguments {
     /// Histories of kept sessions, instead of those of rights
     #[arg(long)]
     sessions: bool,
+    /// Histories of wills, instead of those of rights
+    #[arg(long, conflicts_with = "sessions")]
+    wills: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, seed, steps, sessions } = Arguments::parse();
-    let run: Run = if sessions { simulation::run_sessions } else { simulation::run };
+    let Arguments { seeds, seed, steps, sessions, wills } = Arguments::parse();
+    let run: Run = match (sessions, wills) {
+        (true, _) => simulation::run_sessions,
+        (_, true) => simulation::run_wills,
+        _ => simulation::run,
+    };
     let mut out = io::stdout().lock();
     let failed = if seeds == 1 {
         match run(seed, steps) {

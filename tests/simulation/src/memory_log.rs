@@ -3,9 +3,10 @@
 pub(crate) use rollcall_log::{
     Backbone,
     codec::{AnyEvent, AnyRequest, QueuedRequest, Ruling, encode_request},
+    documents::DocumentKey,
     follow::{LogFollower, Step},
     log::RegistryLog,
-    messages::{DeviceMessage, Lane, MessageProperties},
+    messages::{DeviceMessage, Lane, MessageCursor, MessageProperties, MessagesOf, Replayed},
     proof::{Bound, incarnation, prove},
     request_client::RequestClient,
     requests::RequestKind,

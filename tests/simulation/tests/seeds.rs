@@ -1,12 +1,14 @@
 //! Simulated histories that every check runs.
 
-use simulation::{Run, STEPS, run, run_seeds, run_sessions, scenario};
+use simulation::{Run, STEPS, run, run_seeds, run_sessions, run_wills, scenario};
 
 /// Seeds of every check; more are run by hand.
 const SEEDS: u64 = 500;
 /// Seeds of sessions, and steps of each.
 const SESSION_SEEDS: u64 = 150;
 const SESSION_STEPS: usize = 30;
+/// Seeds of wills, which take longer.
+const WILL_SEEDS: u64 = 24;
 
 #[test]
 fn every_property_holds_in_five_hundred_histories() {
@@ -46,4 +48,10 @@ fn a_device_is_disconnected_when_a_ca_above_it_is_distrusted_and_comes_back_when
     assert!(trace.contains("sensor_0 disconnected: ca_distrusted"), "{trace}");
     assert!(trace.contains("  ca_distrusted; connected"), "{trace}");
     assert_eq!(trace.matches("accepted as sensor_0").count(), 2, "{trace}");
+}
+
+#[test]
+fn a_will_is_published_once_if_its_session_ends_without_a_goodbye_and_never_after_one() {
+    let failed: Vec<String> = run_seeds(run_wills, 0..WILL_SEEDS, STEPS).iter().map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
