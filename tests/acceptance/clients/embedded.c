@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { RECORD_HEADER = 5, CONNACK = 0x20, PUBLISH = 0x30, PUBACK = 0x40, SUBACK = 0x90 };
-/* What encryption adds to a record's content: 24 bytes with AES-GCM of TLS 1.2, 17 in TLS 1.3. Stacks have room for it. */
+/* What encryption adds to a record's content: 24 bytes with AES-GCM of TLS 1.2, 17 in TLS 1.3. mbedTLS keeps room for it. */
 enum { OVERHEAD = 24 };
 
 static struct options options;
