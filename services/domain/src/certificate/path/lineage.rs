@@ -2,13 +2,15 @@
 //! other rule it breaks.
 //!
 //! Nobody is let in by this. It tells a device that is refused for a date or an extension from a stranger, and names the
-//! certificate to blame. Invariants: a lineage is made of verified signatures only; at most [`SIGNATURES_MAX`] are tried,
-//! so a chain costs no more when it is refused than when it is built.
+//! certificate to blame. Invariants: a lineage is made of verified signatures only. Anybody may ask for one, so what it costs is
+//! bounded whatever is presented: at most [`SIGNATURES_MAX`] signatures are tried, beside those of path building; and for each
+//! that is genuine, and once for the device's certificate, the name of the issuer is read as text, up to a size
+//! ([`NameText::of`]), not once for each CA certificate.
 
 use super::{
     super::{
         keys::{self, SignatureFault},
-        name,
+        name::NameText,
         tbs::TbsCertificate,
     },
     Anchor,
@@ -54,10 +56,10 @@ impl<'s, 'a> Search<'s, 'a> {
     /// Depth first; no certificate twice, so no deeper than the chain is long.
     fn above(&mut self, path: Vec<(usize, TbsCertificate<'a>)>) -> Option<Lineage<'s, 'a>> {
         let (_, last) = *path.last()?;
-        let anchors = self.anchors;
+        let (anchors, issuer_text) = (self.anchors, NameText::of(last.issuer));
         for anchor in anchors {
-            let named = *anchor.subject == *last.issuer || name::same_text(&anchor.subject, last.issuer);
-            if named && self.signed(&last, &anchor.public_key) {
+            let reads_alike = || issuer_text.is_some() && anchor.subject_text == issuer_text;
+            if (*anchor.subject == *last.issuer || reads_alike()) && self.signed(&last, &anchor.public_key) {
                 return Some(Lineage { anchor, path });
             }
         }

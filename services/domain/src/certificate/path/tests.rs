@@ -5,8 +5,9 @@ use rcgen::KeyPair;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::certificate::test_certificates::{
-    self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv,
+use crate::certificate::{
+    name,
+    test_certificates::{self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv},
 };
 
 fn ca(id: &str) -> CaId {
@@ -542,6 +543,25 @@ fn f26_no_more_signatures_are_tried_for_a_refused_chain_than_for_a_good_one() {
     let mut chain = vec![&device[..]];
     chain.extend(tangle.iter().map(|authority| &authority.der[..]));
     assert_eq!(blamed(&trusted, &chain).1, None);
+}
+
+#[test]
+fn f26_an_issuers_name_is_read_once_for_all_ca_certificates_and_not_if_it_is_huge() {
+    let cas: Vec<_> = (0..limits::CA_CERTIFICATES_PER_INSTANCE_MAX).map(|n| Authority::root(&format!("root-{n}"))).collect();
+    let ids: Vec<_> = (0..cas.len()).map(|n| format!("ca-{n}")).collect();
+    let trusted = store(&ids.iter().map(String::as_str).zip(&cas).collect::<Vec<_>>());
+    // A stranger's certificate, whose issuer has that many attributes of that many bytes.
+    let read = |attributes: usize, bytes: usize| {
+        let issuer = test_certificates::rdn(test_certificates::CN, test_certificates::UTF8, &vec![b'x'; bytes]);
+        let key = test_certificates::key();
+        let der = Blank::device(cn("d")).issued(&issuer.repeat(attributes), &key, &key);
+        let before = name::texts_read();
+        assert_eq!(blamed(&trusted, &[&der]).1, None);
+        name::texts_read() - before
+    };
+    assert_eq!(read(32, 1), 32, "once, however many CA certificates there are");
+    assert!(read(33, 1) <= 32);
+    assert_eq!((read(1200, 1), read(2, 600)), (0, 0), "not at all");
 }
 
 #[test]
