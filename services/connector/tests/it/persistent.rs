@@ -360,6 +360,21 @@ async fn a_delayed_will_is_not_published_if_the_session_goes_on_and_is_if_it_doe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delayed_will_is_published_when_a_goodbye_ends_the_session() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut listener = world.connect(&connector, &ca.device("listener")).await.unwrap();
+    subscribe(&mut listener, "yard/#").await;
+    let last_will = v5::LastWill { will_delay_interval_sec: Some(500), ..will("yard/1", b"due") };
+    let delayed = v5::Connect { last_will: Some(last_will), ..lasting() };
+    let (mut client, _) = connect(&world, &connector, &ca.device("0001"), delayed).await;
+    let goodbye = v5::Disconnect::new(DisconnectReasonCode::DisconnectWithWillMessage);
+    client.send(Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..goodbye })).await;
+    hear(&mut listener, b"due").await;
+    no_will_is_left(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_could_not_be_kept_takes_no_newer_one_with_it_whose_clock_is_behind() {
     let (world, ca) = World::with_ca().await;
     let documents = Refusing::of(&world);

@@ -67,7 +67,10 @@ impl Schedule {
         let Some(will) = will else { return };
         let ended = PresenceSession { connector: connector.clone(), number: session.number };
         let key = DocumentKey::Will(session.device.device.clone(), ended);
-        let delay = will.will.delay();
+        // A session ends at once, or sooner, if the client has said so with DISCONNECT, and a will is due then.
+        let said = session.persistence.get().and_then(|kept| kept.expiry_s());
+        let session_lasts = said.map_or(Duration::MAX, |expiry_s| Duration::from_secs(expiry_s.into()));
+        let delay = will.will.delay().min(session_lasts);
         let mut state = self.lock();
         let withdrawn = |entry: &Entry| entry.key == key && matches!(entry.work, Work::Withdraw);
         let withdrawn = state.entries.remove(&session.device.device, withdrawn).len() > 0;

@@ -123,7 +123,7 @@ impl Passed {
 
 impl Persistence {
     /// From now on the session is kept, or goes on from an earlier one.
-    pub(super) fn start(&self) -> &State {
+    pub(in crate::sessions) fn start(&self) -> &State {
         self.0.get_or_init(Box::default)
     }
 
@@ -276,7 +276,8 @@ impl State {
         self.lock().unkept
     }
 
-    pub(super) fn expiry_s(&self) -> Option<u32> {
+    /// What the client has said, if it has.
+    pub(in crate::sessions) fn expiry_s(&self) -> Option<u32> {
         self.lock().expiry_s
     }
 
