@@ -13,7 +13,7 @@ use crate::{
     client::Client,
     messages::deny,
     pki::Identity,
-    wills::{Refusing, no_will_is_left, will},
+    wills::{Cut, Refusing, no_will_is_left, will},
     world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance_id},
 };
 
@@ -423,4 +423,33 @@ async fn a_session_that_could_not_be_kept_leaves_nothing_of_the_one_before() {
         documents.puts.store(false, Ordering::SeqCst);
         leave(unkept).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_connector_has_kept_is_watched_until_it_is_over() {
+    let (world, ca) = World::with_ca().await;
+    let (presence, lost_documents, documents) = (Cut::of(&world), Refusing::of(&world), Refusing::of(&world));
+    let lost = Backbone { presence: presence.clone(), documents: lost_documents.clone(), ..world.backbone.clone() };
+    let one = world.start(lost, "lost", |_| {}).await;
+    let two = world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "other", |_| {}).await;
+    world.settled(&one).await;
+    world.settled(&two).await;
+    let mut listener = world.connect(&two, &ca.device("listener")).await.unwrap();
+    subscribe(&mut listener, "yard/#").await;
+    let kept = v5::Connect { last_will: Some(will("yard/1", b"lost")), ..lasting() };
+    let (_client, _) = connect(&world, &one, &ca.device("0001"), kept).await;
+    presence.cut.store(true, Ordering::SeqCst);
+    lost_documents.puts.store(true, Ordering::SeqCst);
+    lost_documents.deletes.store(true, Ordering::SeqCst);
+    hear(&mut listener, b"lost").await;
+    no_will_is_left(&world).await;
+
+    // A record that takes nothing from it, then one that does.
+    let read = documents.read.load(Ordering::SeqCst);
+    deny(&world, &[Action::Subscribe], &["topic:secret/plan"]).await;
+    eventually("it has been looked at", || async { documents.read.load(Ordering::SeqCst) > read }).await;
+    world.settled(&two).await;
+    assert!(session_of(&world, "truck_0001").await.is_some());
+    world.alpha.command(Command::FreezeDevice { device: id("truck_0001") }).await;
+    eventually("it is gone", || async { session_of(&world, "truck_0001").await.is_none() }).await;
 }

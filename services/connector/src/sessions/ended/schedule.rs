@@ -130,6 +130,11 @@ impl Schedule {
         self.lock().kept.contains_key(device)
     }
 
+    /// Whether the session that is kept of a device is still the one that this connection, which is over, has left.
+    pub(crate) fn is_left(&self, device: &DeviceId, owner: &PresenceSession) -> bool {
+        self.lock().kept.get(device).is_some_and(|known| !known.live && known.owner == *owner)
+    }
+
     /// No session is kept of a device any more.
     pub(crate) fn forget(&self, device: &DeviceId) {
         self.lock().kept.remove(device);
@@ -330,6 +335,11 @@ impl State {
         if session.connector != *own {
             // Its connector was taken for lost and is back: what becomes of the will is for that one again.
             drop(self.entries.remove(device, |entry| is_will_of(entry, true)));
+            // And so is its session.
+            if self.kept.get(device).is_some_and(|known| !known.live && known.owner == *session) {
+                self.kept.remove(device);
+                drop(self.entries.remove(device, |entry| matches!(entry.work, Work::Check(_))));
+            }
         }
         for Entry { key, work, .. } in self.entries.remove(device, |entry| entry.delayed && is_will_of(entry, false)) {
             // Nobody can have deleted what is here, so whether its session goes on is not known.

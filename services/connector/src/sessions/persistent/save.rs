@@ -220,7 +220,9 @@ pub(crate) async fn check(
             let over = left_ms <= 0
                 || is_revoked(instance, device, &form)
                 || superseded.is_some_and(|superseded| form.owner().as_ref() == Some(superseded));
-            if !over && form.ended {
+            // One that is not written as ended is a live one's, unless it is still what was left here, or by a connector that is lost.
+            let is_left = form.ended || form.owner().is_some_and(|owner| instance.schedule.is_left(device, &owner));
+            if !over && is_left {
                 return Ok(Some(Duration::from_millis(left_ms.unsigned_abs())));
             }
             over
