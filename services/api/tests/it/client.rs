@@ -152,11 +152,11 @@ impl Client {
             false => format!("/v5/iot/{}{path}", self.project),
         };
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let mut headers: Vec<(String, String)> = vec![
-            ("host".into(), self.address.to_string()),
-            ("x-sdk-date".into(), self.date()),
-            ("content-type".into(), "application/json".into()),
-        ];
+        let mut headers: Vec<(String, String)> =
+            vec![("x-sdk-date".into(), self.date()), ("content-type".into(), "application/json".into())];
+        if !more.iter().any(|(name, _)| *name == "host") {
+            headers.push(("host".into(), self.address.to_string()));
+        }
         headers.extend(self.instance.iter().map(|instance| ("instance-id".into(), instance.clone())));
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         if !self.access_key.is_empty() {
