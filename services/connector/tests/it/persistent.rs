@@ -1,13 +1,25 @@
 //! Sessions that outlive their connection.
 
-use std::sync::atomic::Ordering;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
+use async_trait::async_trait;
 use rmqtt_codec::{
     types::QoS,
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
-use rollcall_domain::{policy::Action, registry::Command};
-use rollcall_log::{Backbone, documents::DocumentKey};
+use rollcall_domain::{ids::InstanceId, policy::Action, registry::Command};
+use rollcall_log::{
+    Backbone, BackboneError,
+    documents::DocumentKey,
+    messages::{
+        DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
+        Replayed, StoredMessage, Unstored,
+    },
+};
+use tokio::sync::mpsc;
 
 use crate::{
     client::Client,
@@ -372,6 +384,104 @@ async fn a_delayed_will_is_published_when_a_goodbye_ends_the_session() {
     client.send(Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..goodbye })).await;
     hear(&mut listener, b"due").await;
     no_will_is_left(&world).await;
+}
+
+/// Messages as one connector reads them: from where each reading began, and none for a while.
+struct Readings {
+    inner: Arc<dyn DeviceMessages>,
+    refusing: AtomicBool,
+    began: Mutex<Vec<MessageCursor>>,
+}
+
+type Received<T> = mpsc::Receiver<Result<T, BackboneError>>;
+
+#[async_trait]
+impl DeviceMessages for Readings {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        self.inner.publish_in_order(instance, messages).await
+    }
+
+    async fn follow_of(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: Option<MessageCursor>,
+    ) -> Result<Received<StoredMessage>, BackboneError> {
+        self.inner.follow_of(instance, lanes, of, after).await
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        self.inner.end(instance).await
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<Received<Replayed>, BackboneError> {
+        if self.refusing.load(Ordering::SeqCst) {
+            return Err(BackboneError::Unavailable { attempted: "reading".into(), reason: "the test refuses it".into() });
+        }
+        self.began.lock().unwrap().push(after);
+        self.inner.replay(instance, lanes, of, after).await
+    }
+
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError> {
+        self.inner.latest(instance, lane, of, before, max).await
+    }
+
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
+        self.inner.kept(instance).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_far_behind_that_takes_nothing_is_not_read_on_for_while_others_wait() {
+    let (world, ca) = World::with_ca().await;
+    let (refusing, began) = (AtomicBool::new(true), Mutex::default());
+    let messages = Arc::new(Readings { inner: world.backbone.messages.clone(), refusing, began });
+    let narrow = |limits: &mut rollcall_connector::Limits| {
+        (limits.queue_messages_max, limits.downlinks_in_flight_max, limits.uplinks_per_s_max) = (10, 4, 10_000);
+    };
+    let reading = Backbone { messages: messages.clone(), ..world.backbone.clone() };
+    let connector = world.start(reading, "reading", narrow).await;
+    world.settled(&connector).await;
+    let (slow, other) = (ca.device("0001"), ca.device("0002"));
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    for (identity, filter, device) in [(&slow, "slow/+", "truck_0001"), (&other, "other/+", "truck_0002")] {
+        let (mut client, _) = connect(&world, &connector, identity, lasting()).await;
+        subscribe(&mut client, filter).await;
+        leave(client).await;
+        is_away(&world, device).await;
+        say_numbered(&mut sender, "slow", 100).await;
+    }
+    say_numbered(&mut sender, "other", 1).await;
+    // It acknowledges nothing.
+    let (_slow, _) = connect(&world, &connector, &slow, lasting()).await;
+    let (mut client, _) = connect(&world, &connector, &other, lasting()).await;
+    messages.refusing.store(false, Ordering::SeqCst);
+    hear_numbered(&mut client, "other", 1).await;
+    let began = messages.began.lock().unwrap().clone();
+    assert_eq!(began.len(), 2, "{began:?}");
+    assert!(began[1].own() + began[1].sharded(0) >= 100 + began[0].own() + began[0].sharded(0), "{began:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

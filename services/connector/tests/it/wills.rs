@@ -261,6 +261,8 @@ pub(crate) struct Refusing {
     inner: Arc<dyn Documents>,
     pub(crate) puts: AtomicBool,
     pub(crate) deletes: AtomicBool,
+    /// There is no room for what is put.
+    full: AtomicBool,
     pub(crate) refused: AtomicUsize,
     pub(crate) read: AtomicUsize,
 }
@@ -269,8 +271,8 @@ impl Refusing {
     /// Refuses nothing yet.
     pub(crate) fn of(world: &World) -> Arc<Self> {
         let inner = world.backbone.documents.clone();
-        let (puts, deletes) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { inner, puts, deletes, refused: AtomicUsize::new(0), read: AtomicUsize::new(0) })
+        let [puts, deletes, full] = [(); 3].map(|()| AtomicBool::new(false));
+        Arc::new(Self { inner, puts, deletes, full, refused: AtomicUsize::new(0), read: AtomicUsize::new(0) })
     }
 
     fn refuse(&self, refusing: &AtomicBool) -> Result<(), BackboneError> {
@@ -306,6 +308,9 @@ impl Documents for Refusing {
         body: Bytes,
     ) -> Result<Revision, PutError> {
         self.refuse(&self.puts)?;
+        if self.full.load(Ordering::SeqCst) {
+            return Err(BackboneError::LimitReached { what: "the test".into(), max: 0 }.into());
+        }
         self.inner.put(instance, key, expected, body).await
     }
 
@@ -313,6 +318,40 @@ impl Documents for Refusing {
         self.refuse(&self.deletes)?;
         self.inner.delete(instance, key, expected).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_will_of_a_lost_connector_is_published_once_also_where_there_is_no_room_to_claim_it() {
+    const WILLS: usize = 10;
+    let (world, ca) = World::with_ca().await;
+    let (presence, documents) = (Cut::of(&world), Refusing::of(&world));
+    let lost = Backbone { presence: presence.clone(), ..world.backbone.clone() };
+    let others = Backbone { documents: documents.clone(), ..world.backbone.clone() };
+    let one = world.start(lost, "lost", |_| {}).await;
+    let two = world.start(others.clone(), "two", |_| {}).await;
+    let three = world.start(others, "three", |_| {}).await;
+    for connector in [&one, &two, &three] {
+        world.settled(connector).await;
+    }
+    let mut listener = listener(&world, &two, &ca).await;
+    let mut clients = Vec::new();
+    for number in 0..WILLS {
+        let truck = ca.device(&format!("000{number}"));
+        clients.push(with_will(&world, &one, &truck, will(&format!("yard/{number}"), b"lost")).await);
+    }
+    documents.full.store(true, Ordering::SeqCst);
+    presence.cut.store(true, Ordering::SeqCst);
+    let mut heard = Vec::new();
+    for _ in 0..WILLS {
+        heard.push(listener.message().await.0);
+    }
+    heard.sort();
+    assert_eq!(heard, (0..WILLS).map(|number| format!("yard/{number}")).collect::<Vec<_>>());
+    no_will_is_left(&world).await;
+    // All that it had to do is done.
+    three.shutdown.cancel();
+    three.ended.await.unwrap();
+    listener.quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
