@@ -1,7 +1,7 @@
 //! Accepts connections under the limit of connections, each into a task of its own.
 //!
-//! Over the limit a connection is accepted and closed at once: left in the backlog it would look like a dead server and
-//! delay the connections behind it.
+//! Over the limit a connection ends that has proven nothing, if its source has too many of them. If there is none, the new one
+//! is accepted and closed at once: left in the backlog it would look like a dead server and delay the connections behind it.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use rollcall_log::repeats::Repeats;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::task::TaskTracker;
 
@@ -77,8 +77,8 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
                 continue;
             }
         };
-        match room.clone().try_acquire_owned() {
-            Ok(permit) => {
+        match find_room(&room, &context, source).await {
+            Some(permit) => {
                 let context = context.clone();
                 connections.spawn(async move {
                     metrics().connections(1);
@@ -87,8 +87,18 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
                     drop(permit);
                 });
             }
-            Err(_) => metrics().turned_away(),
+            None => metrics().turned_away(),
         }
+    }
+}
+
+/// A permit for one connection more, at another's cost if need be; `None`: there is none.
+async fn find_room(room: &Arc<Semaphore>, context: &ConnectorContext, source: IpAddr) -> Option<OwnedSemaphorePermit> {
+    match room.clone().try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        // What was made to end waits for nothing any more: its permit comes as soon as its task is run.
+        Err(_) if context.unproven.make_way(source) => room.clone().acquire_owned().await.ok(),
+        Err(_) => None,
     }
 }
 
