@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rollcall_chassis::retry::{Backoff, Retry};
 use rollcall_log::repeats::Repeats;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 
 /// After the process could open no more sockets.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+const RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(1) };
 
 /// A port that is taken and not listened on: who connects is told at once that nobody does.
 pub(crate) struct Bound(Socket);
@@ -60,7 +61,7 @@ impl Bound {
 
 /// Accepts until the connector is stopping. `connections` tracks the tasks.
 pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>, connections: &TaskTracker) {
-    let repeats = Repeats::default();
+    let (repeats, mut retry) = (Repeats::default(), Retry::new(RETRY, context.entropy.clone()));
     let room = Arc::new(Semaphore::new(context.config.limits.connections_max as usize));
     loop {
         let accepted = tokio::select! {
@@ -68,12 +69,17 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
             () = context.stopping.cancelled() => return,
         };
         let (socket, source) = match accepted {
-            Ok((socket, peer)) => (socket, peer.ip()),
+            Ok((socket, peer)) => {
+                retry.succeeded();
+                (socket, peer.ip())
+            }
             Err(error) => {
                 if let Some(left_out) = repeats.failed(&error) {
                     tracing::warn!(%error, left_out, "a connection could not be accepted");
                 }
-                tokio::time::sleep(RETRY_DELAY).await;
+                if context.stopping.run_until_cancelled(retry.pause()).await.is_none() {
+                    return;
+                }
                 continue;
             }
         };
