@@ -72,7 +72,9 @@ impl Instances {
         host: Option<&str>,
         named: Option<&str>,
     ) -> Result<Arc<ServedInstance>, ApiError> {
+        // Out of scope it is a host like any other, or the refusal would tell the instance's id.
         let by_host = host.and_then(|host| fleet.fleet.by_access_domain(host)).map(|instance| &instance.id);
+        let by_host = by_host.filter(|id| scope.holds_instance(id));
         let id = match (named, by_host) {
             // The header goes first: a machine's own name may happen to be an access domain.
             (Some(named), _) => known(fleet, scope, named)?,

@@ -1,6 +1,7 @@
 //! The connection that a request comes by: where from, whether its client has proven who it is, and since when it is silent.
 //!
-//! Does not close connections; `serve` does. Invariant: a connection with a request under way is not silent.
+//! Does not close connections; `serve` does. Invariant: a connection with a request under way is not silent, and a request is
+//! under way until its answer has been sent.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,14 +15,24 @@ use tokio::{sync::watch, time::Instant};
 pub(crate) struct Peer {
     /// The connection's part of all that may be open.
     share: Share,
-    /// `None` while a request is under way.
-    silent_since: Mutex<Option<Instant>>,
+    activity: Mutex<Activity>,
+}
+
+#[derive(Clone, Copy)]
+enum Activity {
+    Silent {
+        since: Instant,
+    },
+    /// A request is under way.
+    Asking,
+    /// The whole answer has been handed over to be sent.
+    Sending,
 }
 
 impl Peer {
     /// The peer of a connection that has sent nothing yet.
     pub(super) fn new(share: Share) -> Self {
-        Self { share, silent_since: Mutex::new(Some(Instant::now())) }
+        Self { share, activity: Mutex::new(Activity::Silent { since: Instant::now() }) }
     }
 
     pub(crate) fn source(&self) -> SourceNetwork {
@@ -35,11 +46,20 @@ impl Peer {
     }
 
     pub(super) fn request_begins(&self) {
-        *self.silence() = None;
+        *self.activity() = Activity::Asking;
     }
 
-    pub(super) fn request_ends(&self) {
-        *self.silence() = Some(Instant::now());
+    /// There is nothing more of the answer than what waits to be sent.
+    pub(super) fn answer_ends(&self) {
+        *self.activity() = Activity::Sending;
+    }
+
+    /// Nothing waits to be sent.
+    pub(super) fn flushed(&self) {
+        let mut activity = self.activity();
+        if matches!(*activity, Activity::Sending) {
+            *activity = Activity::Silent { since: Instant::now() };
+        }
     }
 
     /// Returns when the client has proven nothing and been silent for longer than `max`, and room is short.
@@ -48,10 +68,10 @@ impl Peer {
             if crowded.wait_for(|crowded| *crowded).await.is_err() {
                 return std::future::pending().await;
             }
-            let silent_since = *self.silence();
-            let left = match silent_since.filter(|_| !self.share.is_proven()) {
-                None => max,
-                Some(since) => max.saturating_sub(since.elapsed()),
+            let activity = *self.activity();
+            let left = match activity {
+                Activity::Silent { since } if !self.share.is_proven() => max.saturating_sub(since.elapsed()),
+                _ => max,
             };
             if left.is_zero() {
                 return;
@@ -60,9 +80,9 @@ impl Peer {
         }
     }
 
-    fn silence(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn activity(&self) -> MutexGuard<'_, Activity> {
         // Always a whole value.
-        self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,11 +120,14 @@ mod tests {
                 after(Duration::from_secs(10)).await;
                 tell.send_replace(true);
                 after(Duration::from_secs(30)).await;
-                asking.request_ends();
+                asking.flushed();
+                asking.answer_ends();
+                after(Duration::from_secs(40)).await;
+                asking.flushed();
             }
         );
         assert_eq!((ends.0, ends.1), (Some(Duration::from_secs(10)), None));
         let late = ends.2.unwrap();
-        assert!((Duration::from_secs(33)..=Duration::from_secs(36)).contains(&late), "{late:?}");
+        assert!((Duration::from_secs(43)..=Duration::from_secs(46)).contains(&late), "{late:?}");
     }
 }

@@ -7,10 +7,24 @@
 //! one source leave room for others; plain HTTP is served on loopback addresses only; a request that has begun is answered
 //! before the process stops, within the time that draining may take.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::{Router, body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::Request,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -143,19 +157,49 @@ impl Server {
                 peer.request_begins();
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(Arc::clone(&peer));
-                let answered = router.oneshot(request).await;
-                peer.request_ends();
-                answered
+                router.oneshot(request).await.map(|answer| answer.map(|body| AnswerBody { body, peer }))
             }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head)
             .max_buf_size(READ_AHEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(WriteDeadline::new(stream, self.write)), TowerToHyperService::new(service));
+            .serve_connection(
+                TokioIo::new(WriteDeadline::new(stream, self.write, Arc::clone(peer))),
+                TowerToHyperService::new(service),
+            );
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(source = %peer.source(), %error, "a connection ended early");
         }
+    }
+}
+
+/// What follows the head of an answer; the peer is told when there is no more of it.
+struct AnswerBody {
+    body: Body,
+    peer: Arc<Peer>,
+}
+
+impl hyper::body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.peer.answer_ends();
     }
 }
 
@@ -343,6 +387,28 @@ mod tests {
         for connection in [&mut silent, &mut second] {
             assert_eq!(within(connection.read(&mut [0])).await.unwrap_or(0), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn f44_an_answer_that_is_being_sent_is_not_silence() {
+        /// More than sockets buffer.
+        const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+        let router = Router::new().route("/", get(|| async { vec![b'x'; ANSWER_BYTES] }));
+        let limits = Limits { connections_max: 3, connections_of_source_max: 3, silent_ms_max: 50, ..Limits::default() };
+        let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let _serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").await.unwrap();
+        within(client.read_exact(&mut [0; 12])).await.unwrap();
+        // The server is still sending; both end, one after the other, since room is short for each.
+        for _ in 0..2 {
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            assert_eq!(within(silent.read(&mut [0])).await.unwrap_or(0), 0);
+        }
+        let mut rest = Vec::new();
+        let _ = within(client.read_to_end(&mut rest)).await;
+        assert!(rest.len() > ANSWER_BYTES, "{}", rest.len());
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! A socket that fails when its peer has taken nothing for too long.
+//! A socket that fails when its peer has taken nothing for too long, and says when the peer has taken everything.
 //!
 //! hyper has no such deadline: a peer that stops reading would hold its connection, and what is buffered for it, for as
 //! long as its kernel answers.
@@ -6,6 +6,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,17 +16,21 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::peer::Peer;
+
 /// Fails with [`io::ErrorKind::TimedOut`] once a write has waited for so long.
 pub(super) struct WriteDeadline<S> {
     stream: S,
     within: Duration,
+    /// Told of every flush.
+    peer: Arc<Peer>,
     /// Since a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncWrite + Unpin> WriteDeadline<S> {
-    pub(super) const fn new(stream: S, within: Duration) -> Self {
-        Self { stream, within, waiting: None }
+    pub(super) const fn new(stream: S, within: Duration, peer: Arc<Peer>) -> Self {
+        Self { stream, within, peer, waiting: None }
     }
 
     fn watched<T>(
@@ -57,7 +62,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteDeadline<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.watched(context, AsyncWrite::poll_flush)
+        ready!(self.watched(context, AsyncWrite::poll_flush))?;
+        self.peer.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -155,7 +155,8 @@ impl Standing {
     }
 }
 
-/// The devices that were refused, each with the last time: the one whose certificate it was, else the one that was claimed.
+/// The devices that were refused, each with the last time: the one that the attempt says the certificate was of, else the one
+/// that has the certificate now, else the one that was claimed.
 async fn refused_since(context: &InstanceContext, since: Timestamp) -> Result<BTreeMap<DeviceId, Timestamp>, ApiError> {
     let (instance, log) = (&context.instance, context.instance.log());
     let refusals = instance.attempts.refusals_since(&*instance.backbone.attempts, &log, since).await?;
@@ -163,9 +164,10 @@ async fn refused_since(context: &InstanceContext, since: Timestamp) -> Result<BT
         let view = instance.view.admission();
         let mut refused = BTreeMap::new();
         for refusal in &refusals {
-            let holder = refusal.certificate.map(|sha256| PinKey::proven(Fingerprint::Sha256(sha256)));
-            let holder = holder.and_then(|key| view.holder(&key)).or_else(|| refusal.device.clone());
-            refused.extend(holder.map(|device| (device, refusal.time)));
+            let key = refusal.certificate.map(|sha256| PinKey::proven(Fingerprint::Sha256(sha256)));
+            let holder = || key.and_then(|key| view.holder(&key));
+            let device = refusal.attributed.clone().or_else(holder).or_else(|| refusal.device.clone());
+            refused.extend(device.map(|device| (device, refusal.time)));
         }
         Some(refused)
     };

@@ -70,6 +70,16 @@ impl Client {
         self.send(Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
+    /// As [`Self::post_once`].
+    pub(crate) async fn put_once(&self, key: &str, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body), &[("idempotency-key", key)]).await
+    }
+
+    /// As [`Self::post_once`].
+    pub(crate) async fn delete_once(&self, key: &str, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[("idempotency-key", key)]).await
+    }
+
     /// Reads a list to its end by markers; `list` is the field with the entries. Every page says the same count.
     pub(crate) async fn all_pages(&self, path: &str, list: &str, limit: usize) -> Vec<Value> {
         let (mut entries, mut marker, mut counts) = (Vec::new(), String::new(), Vec::new());
@@ -142,11 +152,11 @@ impl Client {
             false => format!("/v5/iot/{}{path}", self.project),
         };
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let mut headers: Vec<(String, String)> = vec![
-            ("host".into(), self.address.to_string()),
-            ("x-sdk-date".into(), self.date()),
-            ("content-type".into(), "application/json".into()),
-        ];
+        let mut headers: Vec<(String, String)> =
+            vec![("x-sdk-date".into(), self.date()), ("content-type".into(), "application/json".into())];
+        if !more.iter().any(|(name, _)| *name == "host") {
+            headers.push(("host".into(), self.address.to_string()));
+        }
         headers.extend(self.instance.iter().map(|instance| ("instance-id".into(), instance.clone())));
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         if !self.access_key.is_empty() {

@@ -62,15 +62,19 @@ async fn who_was_refused_lately_is_found_by_its_certificate() {
     }
     let operator = world.operator().await;
     assert_eq!(listed(&operator, "refused_since=20260101T000000Z").await, [""; 0]);
-    // Another certificate for the first device's id: the registrar refuses it, and the device is the one that was meant.
+    // Another certificate for the second device's id: the registrar refuses it, and the device is the one that was meant.
+    refused(&world, &authority.device("two")).await;
+    assert_eq!(listed(&operator, "refused_since=20260101T000000Z").await, ["truck_two"]);
+    world.clock.set(NOW_MS + MINUTE_MS);
+    // Its own certificate after the CA certificate was deleted: an attempt cannot say whose it was, the view can.
     world
         .command("alpha", Command::DeleteCa { ca: id("ca"), distrust: rollcall_domain::registry::command::Distrust::No })
         .await;
-    world.clock.set(NOW_MS + MINUTE_MS);
     refused(&world, &one).await;
-    assert_eq!(listed(&operator, "refused_since=20260101T000000Z").await, ["truck_one"]);
+    assert_eq!(listed(&operator, "refused_since=20260101T000000Z").await, ["truck_two", "truck_one"]);
+    assert_eq!(listed(&operator, "refused_since=20260601T000100Z").await, ["truck_one"]);
     assert_eq!(listed(&operator, "refused_since=20260601T000200Z").await, [""; 0]);
-    let found = operator.get(&format!("{LIST}?refused_since=20260101T000000Z")).await.ok(200);
+    let found = operator.get(&format!("{LIST}?refused_since=20260601T000100Z")).await.ok(200);
     assert_eq!(found["devices"][0]["refused_at"], "20260601T000100Z");
 }
 

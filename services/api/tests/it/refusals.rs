@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use hyper::Method;
-use rollcall_domain::fleet::{FleetCommand, Role, Scope};
+use rollcall_domain::{
+    fleet::{FleetCommand, Role, Scope},
+    ids::InstanceId,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,8 +51,12 @@ fn guarded() -> impl Iterator<Item = Operation> {
 
 impl Operation {
     async fn asked_by(&self, client: &Client) -> Answer {
+        self.asked_with(client, &[]).await
+    }
+
+    async fn asked_with(&self, client: &Client, headers: &[(&str, &str)]) -> Answer {
         let body = (self.method != Method::GET && self.method != Method::DELETE).then(|| json!({}));
-        client.send(self.method.clone(), &self.path, body, &[]).await
+        client.send(self.method.clone(), &self.path, body, headers).await
     }
 
     fn is_own(&self) -> bool {
@@ -123,10 +130,18 @@ async fn an_operator_of_another_instance_is_refused_everywhere_here() {
     let world = World::with_alpha().await;
     world.create_instance("beta").await;
     let scope = Scope { instances: Some([id("beta")].into()), spaces: None };
-    let admin = world.client(Role::Admin, scope).await.of_instance("alpha");
+    let by_host = world.client(Role::Admin, scope).await;
+    let admin = by_host.of_instance("alpha");
+    let foreign = world.fleet.borrow().fleet.instances[&id::<InstanceId>("alpha")].access_domain.clone();
     for operation in guarded() {
         if operation.is_own() {
             continue;
+        }
+        if operation.template.contains("{project_id}") {
+            let of_host = async |host: &str| operation.asked_with(&by_host, &[("host", host)]).await;
+            let (foreign, unknown) = (of_host(&foreign).await, of_host("nowhere.example").await);
+            assert_eq!((foreign.status, &foreign.body), (unknown.status, &unknown.body), "{}", foreign.asked);
+            assert!(!foreign.body.to_string().contains("alpha"), "{}: {}", foreign.asked, foreign.body);
         }
         if operation.method == Method::GET && operation.template == "/rollcall/v1/instances" {
             let listed = operation.asked_by(&admin).await.ok(200)["instances"].clone();

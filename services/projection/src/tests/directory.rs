@@ -101,6 +101,36 @@ async fn every_question_is_answered_as_a_pass_over_all_devices_would() {
 }
 
 #[tokio::test]
+async fn a_count_by_status_leaves_out_other_spaces_also_where_more_are_named_than_ranges_are_walked() {
+    let history = History::random(3, 300);
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let oracle = Oracle::of(&history, log.len());
+    let and_others = |id: &str| (1..17).map(|n| format!("none-{n}").into()).chain([id.into()]).collect::<Vec<Box<str>>>();
+    let scope = ["space-1".into(), "space-none".into()];
+    let (mut found, all) = (0, oracle.devices.len());
+    for wanted in [DeviceStatus::Frozen, DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive] {
+        for (spaces, products) in [
+            (and_others("space-1"), Some(and_others("product-1"))),
+            (scope.to_vec(), Some(vec!["product-1".into(); 160])),
+            ((0..257).map(|n| format!("none-{n}").into()).chain(["space-1".into()]).collect(), None),
+        ] {
+            let mut all_of = vec![Condition::Status(ValueTest::Eq(wanted))];
+            all_of.extend(products.map(|products| Condition::Product(TextTest::In(products))));
+            let mut query =
+                DeviceQuery { any_of: vec![all_of], online: Some(&EveryThird), ..DeviceQuery::all(1000, &status) };
+            query.narrow(&Condition::Space(TextTest::In(spaces)));
+            let meant = oracle.meant(&query).len();
+            assert_eq!(open.view.count(&query), Some(meant as u64), "{:?}", query.any_of);
+            found += meant;
+        }
+    }
+    assert!((1..all).contains(&found), "{found} of {all}");
+}
+
+#[tokio::test]
 async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory() {
     let history = History::random(14, 45);
     let log = Arc::new(TestLog::of(history.encoded()));

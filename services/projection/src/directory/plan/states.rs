@@ -9,7 +9,7 @@ use rollcall_domain::ids::Position;
 
 use super::{
     super::query::{Condition, DeviceQuery, DeviceStatus, statuses},
-    Plan, Unordered,
+    Plan, Source, Unordered,
     ranges::{exact, of_product, of_space},
 };
 use crate::{
@@ -59,9 +59,13 @@ impl<'a> Plan<'a> {
         if spaces > 1 || products > 1 {
             return Ok(None);
         }
+        let (base, _) = self.base(all_of)?;
+        // More spaces and products than ranges are walked for: the devices of all others would be counted too.
+        if matches!(base, Source::All) && spaces + products > 0 {
+            return Ok(None);
+        }
         let (frozen, unproven) = (self.positions(FROZEN, all_of)?, self.positions(UNPROVEN, all_of)?);
         let mut count = 0;
-        let (base, _) = self.base(all_of)?;
         let mut candidates = super::super::stream::Merged::of(self.open(vec![base], query)?, query.order)?;
         while let Some((position, id)) = candidates.step()? {
             let status = if frozen.contains(&position) {
