@@ -15,7 +15,7 @@ use crate::{
     context::ConnectorContext,
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
-    transport::{proxy_protocol::HeaderFault, refused_chain::RefusedChain},
+    transport::{proxy_protocol::HeaderFault, refused_chain::RefusedChain, sni::HELLO_BYTES_MAX},
 };
 
 /// Characters of an SNI that are shown.
@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     Gone(#[source] io::Error),
     #[error("no ClientHello: {0}")]
     NotTls(#[source] Error),
+    #[error("the ClientHello is longer than {} bytes", HELLO_BYTES_MAX)]
+    HelloTooLong,
     #[error("the client names no instance in SNI")]
     NameAbsent,
     #[error("the server name is no access domain")]
@@ -63,7 +65,7 @@ impl Fault {
             Self::NameUnknown => HandshakeEnd::NameUnknown,
             Self::NoServerCertificate => HandshakeEnd::NoServerCertificate,
             Self::TimedOut => HandshakeEnd::TimedOut,
-            Self::Gone(_) | Self::NotTls(_) | Self::Tls(_) => HandshakeEnd::Failed,
+            Self::Gone(_) | Self::NotTls(_) | Self::HelloTooLong | Self::Tls(_) => HandshakeEnd::Failed,
         }
     }
 }
@@ -98,6 +100,7 @@ pub(crate) fn report(context: &ConnectorContext, client: &Attempted, fault: &Fau
             }
         }
         Fault::NotTls(_)
+        | Fault::HelloTooLong
         | Fault::NameAbsent
         | Fault::NameUnknown
         | Fault::NoServerCertificate
@@ -137,6 +140,7 @@ fn said(fault: &Fault, refused: Option<&RefusedChain>) -> Said {
         }
         (Fault::Tls(error) | Fault::NotTls(error), _) => of_tls(error),
         (Fault::Proxy(_), _) => said("proxy_header", "none"),
+        (Fault::HelloTooLong, _) => said("hello_too_long", "decode_error"),
         (Fault::NameAbsent, _) => said("name_absent", "unrecognized_name"),
         (Fault::NameUnknown, _) => said("name_unknown", "unrecognized_name"),
         (Fault::NoServerCertificate, _) => said("no_server_certificate", "internal_error"),
