@@ -116,8 +116,18 @@ fn up_starts_with_a_fault_in_its_fleet_file() {
     up.restart();
     assert!(up.process().errors().contains("fleet.yaml:"), "{}", up.process().errors());
     assert_eq!(up.target("north.test").paho(&device, &PahoOptions::default()).accepted().as_deref(), Some("truck_truck-1"));
-    up.apply(&[north, south]);
+    up.apply(&[north.clone(), south.clone()]);
     assert_eq!(up.records_of("south", "CaVerified").len(), 1, "the mended file is applied");
+    // A name that is refused takes no instance's certificate away and ends nothing.
+    for wrong in ["north.test:8883", "nörd.test", "south.test"] {
+        let renamed = Instance { access_domain: wrong.into(), ..north.clone() };
+        let unnamed = Instance { access_domain: "öst.test".into(), ..Instance::new("east", &ca.pair.certificate) };
+        up.apply_text(&fleet::yaml(&[south.clone(), renamed, unnamed]));
+        assert_eq!(
+            up.target("north.test").paho(&device, &PahoOptions::default()).accepted().as_deref(),
+            Some("truck_truck-1")
+        );
+    }
 }
 
 /// What the registrar rejects is named with its line and code, and does not stop the rest.

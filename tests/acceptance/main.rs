@@ -14,6 +14,7 @@ mod crashes;
 mod deploy_up;
 mod device_clients;
 mod distrust;
+mod embedded_stacks;
 mod first_connection;
 mod fleet_file;
 mod forged_commands;

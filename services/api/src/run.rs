@@ -134,7 +134,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let drained = CancellationToken::new();
     let serving = async {
         let _drained = drained.clone().drop_guard();
-        serve::serve(listener, tls, router::router(&api), &api.config.limits, shutdown.clone()).await;
+        serve::serve(listener, tls, router::router(&api), &api.config.limits, Arc::clone(&api.entropy), shutdown.clone())
+            .await;
         api.streams.ended().await;
     };
     // Instances end after the requests that are under way for them.

@@ -57,7 +57,8 @@ pub struct Config {
 pub struct Limits {
     /// How long a starting connector waits, before it listens, for the fleet and for the views and certificates of its instances.
     pub start_ms_max: u64,
-    /// TCP connections at a time, from SYN to last byte; more are closed at once.
+    /// TCP connections at a time, from SYN to last byte. One more closes one of the source that has most unproven ones, or is
+    /// closed at once.
     pub connections_max: u32,
     /// Connections in the kernel's accept queue.
     pub backlog_max: u32,
@@ -195,7 +196,8 @@ impl Limits {
     /// The part of them that binds connections before they have proven anything.
     pub(crate) fn unproven(&self) -> Bounds {
         Bounds {
-            total_max: self.unproven_max as usize,
+            // More can never be there, and half of more might never be taken.
+            total_max: self.unproven_max.min(self.connections_max) as usize,
             per_source_max: self.unproven_per_source_max as usize,
             answer_max: Duration::from_millis(self.handshake_answer_ms_max),
         }

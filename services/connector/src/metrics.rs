@@ -66,6 +66,8 @@ pub(crate) enum Shed {
     OfSource,
     /// There are too many in all, and its source has most of them.
     Full,
+    /// All connections are taken, and its source has most of those that have proven nothing.
+    NoConnectionLeft,
 }
 
 impl Shed {
@@ -74,6 +76,7 @@ impl Shed {
             Self::Unanswered => "unanswered",
             Self::OfSource => "of_source",
             Self::Full => "full",
+            Self::NoConnectionLeft => "no_connection_left",
         }
     }
 }

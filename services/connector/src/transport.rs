@@ -5,7 +5,7 @@ pub(crate) mod chain_verifier;
 pub(crate) mod client_stream;
 pub(crate) mod client_verifier;
 pub(crate) mod failure_lines;
-mod failures;
+pub(crate) mod failures;
 pub(crate) mod handshake;
 pub(crate) mod listener;
 mod proxy_protocol;

@@ -30,13 +30,16 @@ pub struct Shadow {
     pub info: Option<DeviceInfo>,
     /// How often what is desired has changed, or a report has shown that it is not so: either is a reason to send it.
     desired_changes: u64,
+    /// `desired_changes` when a report last raised it; 0: none has.
+    #[serde(default)]
+    raised_by_report: u64,
     /// What the device was last told.
     sent: Option<Sent>,
     /// Who is telling it.
     pub claim: Option<Claim>,
     /// The last message of the device that is in here.
     folded: StreamMark,
-    /// Idempotency keys of the latest changes that had one.
+    /// The latest changes that had an `Idempotency-Key`: hash of the key, a dot, hash of the request.
     #[serde(rename = "granted")]
     applied_keys: VecDeque<String>,
 }
@@ -81,6 +84,15 @@ struct Sent {
     desired_changes: u64,
 }
 
+/// A property that is desired and not so.
+#[derive(Clone, Copy, Debug)]
+struct Unmet<'a> {
+    service_id: &'a str,
+    name: &'a str,
+    desired: &'a Value,
+    reported: Option<&'a Value>,
+}
+
 /// A wanted change of what is desired of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DesiredChange {
@@ -101,6 +113,24 @@ pub struct Reported {
     pub at_ms: i64,
 }
 
+/// A request that came with an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedRequest {
+    /// Hash of the key, without a dot.
+    pub key: String,
+    /// Hash of the request.
+    pub request: String,
+}
+
+/// For what the key of a request was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// For nothing that is remembered.
+    Unused,
+    SameRequest,
+    OtherRequest,
+}
+
 /// A service has another version than the change was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherVersion {
@@ -116,6 +146,12 @@ impl DeviceDocument for Shadow {
 
     fn created_at(&self) -> u64 {
         self.created_at
+    }
+}
+
+impl KeyedRequest {
+    fn to_text(&self) -> String {
+        format!("{}.{}", self.key, self.request)
     }
 }
 
@@ -154,9 +190,14 @@ impl Side {
 }
 
 impl Shadow {
-    /// Whether a change with this key is in here already.
-    pub fn has_applied(&self, key: &str) -> bool {
-        self.applied_keys.iter().any(|applied| applied == key)
+    /// For what the key of a request was used among the changes that are remembered.
+    pub fn key_use(&self, by: &KeyedRequest) -> KeyUse {
+        let of_key = format!("{}.", by.key);
+        match self.applied_keys.iter().find_map(|applied| applied.strip_prefix(&of_key)) {
+            None => KeyUse::Unused,
+            Some(request) if request == by.request => KeyUse::SameRequest,
+            Some(_) => KeyUse::OtherRequest,
+        }
     }
 
     /// Whether anything was ever desired.
@@ -168,7 +209,12 @@ impl Shadow {
     ///
     /// # Errors
     /// [`OtherVersion`]: nothing has been changed.
-    pub fn apply(&mut self, changes: &[DesiredChange], key: Option<&str>, now_ms: i64) -> Result<(), OtherVersion> {
+    pub fn apply(
+        &mut self,
+        changes: &[DesiredChange],
+        keyed: Option<&KeyedRequest>,
+        now_ms: i64,
+    ) -> Result<(), OtherVersion> {
         let mut services = self.services.clone();
         for change in changes {
             let found = services.get(&change.service_id).map_or(0, |service| service.version);
@@ -188,8 +234,8 @@ impl Shadow {
         }
         self.services = services;
         self.desired_changes += 1;
-        if let Some(key) = key {
-            self.applied_keys.push_back(key.to_owned());
+        if let Some(keyed) = keyed {
+            self.applied_keys.push_back(keyed.to_text());
             while self.applied_keys.len() > APPLIED_KEYS_MAX {
                 self.applied_keys.pop_front();
             }
@@ -215,36 +261,62 @@ impl Shadow {
     }
 
     /// Takes a message of the device in: what it reports, if that is anything. Messages come in their order. Says whether it
-    /// reported and something is not as desired, which is to be sent again then, as at the service.
+    /// reported and something is not as desired.
+    ///
+    /// What is desired is sent again then, as at the service, but not if the report before showed the same: a device that keeps
+    /// another value than it is told, as the most that it can, reports that each time that it is told.
     pub fn fold(&mut self, mark: StreamMark, reports: &[Reported]) -> bool {
+        self.folded = mark;
+        if reports.is_empty() {
+            return false;
+        }
+        let before = self.unmet().map(|unmet| (unmet.service_id.to_owned(), unmet.name.to_owned(), unmet.reported.cloned()));
+        let before: Vec<_> = before.collect();
         for report in reports {
             let service = self.services.entry(report.service_id.clone()).or_default();
             service.reported.merge(&report.properties, report.at_ms);
             service.version += 1;
         }
-        self.folded = mark;
-        let differs = !reports.is_empty() && self.differs();
-        self.desired_changes += u64::from(differs);
-        differs
+        let after: Vec<Unmet<'_>> = self.unmet().collect();
+        if after.is_empty() {
+            return false;
+        }
+        let is_as_before = after.len() == before.len()
+            && after.iter().zip(&before).all(|(unmet, (service_id, name, reported))| {
+                unmet.service_id == service_id && unmet.name == name && same_reported(unmet.reported, reported.as_ref())
+            });
+        // What was desired anew since is sent once more, whatever the report before showed.
+        if !is_as_before || self.raised_by_report != self.desired_changes {
+            self.desired_changes += 1;
+            self.raised_by_report = self.desired_changes;
+        }
+        true
     }
 
     /// What is desired and not so, by service.
     pub fn delta(&self) -> BTreeMap<&str, Properties> {
-        let delta = self.services.iter().map(|(id, service)| {
-            let reported = &service.reported.properties;
-            let wanted = service.desired.properties.iter().filter(|(name, value)| reported.get(*name) != Some(*value));
-            (id.as_str(), wanted.map(|(name, value)| (name.clone(), value.clone())).collect::<Properties>())
-        });
-        delta.filter(|(_, properties)| !properties.is_empty()).collect()
+        let mut delta = BTreeMap::<_, Properties>::new();
+        for Unmet { service_id, name, desired, .. } in self.unmet() {
+            delta.entry(service_id).or_default().insert(name.to_owned(), desired.clone());
+        }
+        delta
+    }
+
+    fn unmet(&self) -> impl Iterator<Item = Unmet<'_>> {
+        self.services.iter().flat_map(|(service_id, service)| {
+            let unmet = service.desired.properties.iter().map(move |(name, desired)| Unmet {
+                service_id,
+                name,
+                desired,
+                reported: service.reported.properties.get(name),
+            });
+            unmet.filter(|unmet| !unmet.reported.is_some_and(|reported| same(reported, unmet.desired)))
+        })
     }
 
     /// Whether anything that is desired is not so.
     fn differs(&self) -> bool {
-        let differs = |service: &Service| {
-            let reported = &service.reported.properties;
-            service.desired.properties.iter().any(|(name, value)| reported.get(name) != Some(value))
-        };
-        self.services.values().any(differs)
+        self.unmet().next().is_some()
     }
 
     /// Whether a session is to be told what is desired: it has not been, or not since there was reason to, and something is
@@ -265,6 +337,32 @@ impl Shadow {
 
     fn sent_to(&self, session: &Session) -> Sent {
         Sent { connector: session.connector.to_string(), number: session.number, desired_changes: self.desired_changes }
+    }
+}
+
+/// Whether two values are the same to a device. Numbers are compared by value: 20 and 20.0 are one number in JSON, and which of
+/// them is written depends on the writer.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        // Two integers are compared exactly, an integer and a float as floats: a device that has floats can tell no more apart.
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || ((one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64())
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+        }
+        _ => one == other,
+    }
+}
+
+fn same_reported(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -1,14 +1,14 @@
 //! What is desired of a device's properties: changed by callers, sent to the device.
 //!
 //! Merging is [`rollcall_device_model::shadow`]'s. It is sent when it changes while the device is online, when the device
-//! comes online and something is not as desired, and when it reports and something still is not. Invariant: one process at a time sends to a device, and looks
-//! afterwards whether it was the latest.
+//! comes online and something is not as desired, and when it reports, something is not as desired, and its report before did not
+//! show the same. Invariant: one process at a time sends to a device, and looks afterwards whether it was the latest.
 
 use std::sync::Arc;
 
 use rollcall_device_model::{
     claim::Claim,
-    shadow::{DesiredChange, Properties, Shadow},
+    shadow::{DesiredChange, KeyUse, KeyedRequest, Properties, Shadow},
     topics::DeviceRequest,
 };
 use rollcall_domain::{ids::DeviceId, session::Session};
@@ -53,23 +53,25 @@ pub async fn show(devices: &Devices, listed: &Listed) -> Result<Shadow, DevicesE
     Ok(documents::of_device(devices, &key(listed), listed.created.0).await?.value)
 }
 
-/// Changes what is desired; a change whose key was used for this device already changes nothing.
+/// Changes what is desired; a request that is remembered as applied to this device changes nothing.
 ///
 /// # Errors
-/// [`DevicesError::ShadowVersion`], [`DevicesError::DocumentTooLarge`]; [`DevicesError::Backbone`]: it may have been changed.
+/// [`DevicesError::KeyUsed`], [`DevicesError::ShadowVersion`], [`DevicesError::DocumentTooLarge`]; [`DevicesError::Backbone`]: it
+/// may have been changed.
 pub async fn change(
     devices: &Arc<Devices>,
     listed: &Listed,
     changes: &[DesiredChange],
-    idempotency_key: Option<&str>,
+    keyed: Option<&KeyedRequest>,
 ) -> Result<Shadow, DevicesError> {
     let now_ms = devices.now_ms();
     let key = key(listed);
     let changing = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
-        if idempotency_key.is_some_and(|key| shadow.has_applied(key)) {
-            return Ok(Edit::Unchanged(()));
+        match keyed.map_or(KeyUse::Unused, |keyed| shadow.key_use(keyed)) {
+            KeyUse::Unused => apply(shadow, changes, keyed, now_ms).map(Edit::Changed),
+            KeyUse::SameRequest => Ok(Edit::Unchanged(())),
+            KeyUse::OtherRequest => Err(DevicesError::KeyUsed),
         }
-        apply(shadow, changes, idempotency_key, now_ms).map(Edit::Changed)
     });
     let (shadow, ()) = changing.await?;
     send_in_background(devices, listed);
@@ -198,8 +200,13 @@ fn send_in_background(devices: &Arc<Devices>, listed: &Listed) {
     });
 }
 
-fn apply(shadow: &mut Shadow, changes: &[DesiredChange], key: Option<&str>, now_ms: i64) -> Result<(), DevicesError> {
-    let applied = shadow.apply(changes, key, now_ms);
+fn apply(
+    shadow: &mut Shadow,
+    changes: &[DesiredChange],
+    keyed: Option<&KeyedRequest>,
+    now_ms: i64,
+) -> Result<(), DevicesError> {
+    let applied = shadow.apply(changes, keyed, now_ms);
     applied.map_err(|other| DevicesError::ShadowVersion { service_id: other.service_id, found: other.found })
 }
 

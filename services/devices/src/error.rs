@@ -19,6 +19,9 @@ pub enum DevicesError {
     /// A message of this id is being created by another request.
     #[error("message {0:?} is being created by another request")]
     MessageContended(String),
+    /// The `Idempotency-Key` was used for another request to the device.
+    #[error("the Idempotency-Key was used for another request to the device")]
+    KeyUsed,
     /// What is desired was changed for another version of the shadow.
     #[error("the shadow of service {service_id:?} has version {found}")]
     ShadowVersion { service_id: String, found: u64 },
@@ -67,6 +70,7 @@ impl DevicesError {
             | Self::MessageIdTaken(_)
             | Self::MessageNotFound(_)
             | Self::MessageContended(_)
+            | Self::KeyUsed
             | Self::ShadowVersion { .. }
             | Self::TooManyRequests { .. }
             | Self::NotListening

@@ -160,7 +160,7 @@ async fn serve_on(
     let platform_ca = Arc::new(PlatformCa::open_or_make(&arguments.data.join("ca"), SystemClock.unix_ms())?);
     let server_ca_file = platform_ca.certificate_file().to_owned();
     let tls_folder = arguments.data.join("tls");
-    issue_declared(&platform_ca, &tls_folder, document.as_ref())?;
+    issue_declared(&platform_ca, &tls_folder, document.as_ref());
     platform_ca.issue_server_also_for(&tls_folder, API_CERTIFICATE, "localhost", &["127.0.0.1", "::1"])?;
     let services = TaskTracker::new();
     services.spawn(issue_server_certificates(
@@ -219,14 +219,18 @@ fn read_fleet_file(arguments: &Arguments) -> Result<Option<Document>, FleetFileE
     arguments.fleet.as_deref().map(|file| Document::read(file, &arguments.data)).transpose()
 }
 
-/// Makes the server certificates of declared instances before the connector looks for them; those of instances that come
-/// otherwise follow the fleet.
-fn issue_declared(platform_ca: &PlatformCa, tls_folder: &Path, document: Option<&Document>) -> anyhow::Result<()> {
+/// Makes the server certificates of declared instances before the connector looks for them. One that is there follows the
+/// fleet, which has ruled on the access domain; the file's may be refused yet.
+fn issue_declared(platform_ca: &PlatformCa, tls_folder: &Path, document: Option<&Document>) {
     for declared in document.iter().flat_map(|document| &document.instances) {
         let instance = &declared.item.instance;
-        platform_ca.issue_server(tls_folder, instance.id.as_str(), &instance.access_domain)?;
+        if tls_folder.join(format!("{}.crt", instance.id)).exists() {
+            continue;
+        }
+        if let Err(error) = platform_ca.issue_server(tls_folder, instance.id.as_str(), &instance.access_domain) {
+            tracing::warn!(instance = %instance.id, error = &error as &dyn std::error::Error, "no server certificate yet");
+        }
     }
-    Ok(())
 }
 
 /// Starts registrar and connector; returns the connector's bound address. Whichever ends first stops the other.
@@ -368,7 +372,7 @@ async fn connect_as_operator(
 async fn reapply_on_hangup(
     arguments: &Arguments,
     mut client: Option<FleetFileClient>,
-    issue: impl Fn(&Document) -> anyhow::Result<()>,
+    issue: impl Fn(&Document),
     announce: impl Fn() -> anyhow::Result<Announcement>,
     mut hangup: Signal,
     shutdown: &CancellationToken,
@@ -389,7 +393,7 @@ async fn reapply_on_hangup(
                 continue;
             }
         };
-        issue(&document)?;
+        issue(&document);
         match client.apply(&document).await {
             Ok(outcome) => {
                 announce()?;

@@ -79,7 +79,8 @@ impl Deployment {
         Self::configured(folder, instances, "", "")
     }
 
-    /// As [`Deployment::start`]; `limits` are lines of the connector's `[connector.limits]`, `registrar` of `[registrar]`.
+    /// As [`Deployment::start`]; `limits` are lines of the connector's `[connector.limits]`, with further tables behind them
+    /// (`[connector.instances.north]`) if a test wants any; `registrar` of `[registrar]`.
     ///
     /// # Panics
     /// When something does not come up.

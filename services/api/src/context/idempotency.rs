@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use rollcall_domain::ids::RequestId;
 use sha2::{Digest, Sha256};
 
-use crate::http::{codes::Code, error::ApiError};
+use crate::http::error::ApiError;
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 /// Characters of a key.
@@ -34,7 +34,7 @@ impl Idempotency {
     /// Reads the key; `request` is everything that tells one request of an operator in one log from another.
     ///
     /// # Errors
-    /// [`Code::InvalidInput`]: the key is empty, too long or not printable ASCII.
+    /// [`ApiError::invalid`]: the key is empty, too long or not printable ASCII.
     pub(crate) fn of(headers: &HeaderMap, operator: &str, request: &[&[u8]]) -> Result<Self, ApiError> {
         let Some(key) = headers.get(IDEMPOTENCY_HEADER) else { return Ok(Self(None)) };
         let good = key.to_str().is_ok_and(|key| (1..=IDEMPOTENCY_CHARS_MAX).contains(&key.len()));
@@ -50,19 +50,20 @@ impl Idempotency {
         self.0.is_some()
     }
 
-    /// The same whenever the same request comes with the same key; 64 hexadecimal digits.
-    pub(super) fn request_text(&self) -> Option<String> {
-        self.0.as_ref().map(|keyed| format!("{}{}", keyed.key, keyed.request))
+    /// The same whenever any request comes with the same key; 32 hexadecimal digits.
+    pub(super) fn key_hash(&self) -> Option<&str> {
+        self.0.as_ref().map(|keyed| keyed.key.as_str())
     }
 
-    /// The same whenever any request comes with the same key; 32 hexadecimal digits.
-    pub(super) fn key_text(&self) -> Option<String> {
-        self.0.as_ref().map(|keyed| keyed.key.clone())
+    /// The same whenever the same request comes with the same key; 32 hexadecimal digits.
+    pub(super) fn request_hash(&self) -> Option<&str> {
+        self.0.as_ref().map(|keyed| keyed.request.as_str())
     }
 
     /// The id of the request's `n`th change: the same at each sending. `None` without a key.
     pub(super) fn request_id(&self, n: usize) -> Option<RequestId> {
-        let text = format!("{ID_PREFIX}{}-{n}", self.request_text()?);
+        let Keyed { key, request } = self.0.as_ref()?;
+        let text = format!("{ID_PREFIX}{key}{request}-{n}");
         Some(RequestId::parse(&text).expect("hex digits and dashes, within the length of a request id"))
     }
 
@@ -70,7 +71,7 @@ impl Idempotency {
     /// change stands in the log.
     ///
     /// # Errors
-    /// [`Code::IdempotencyKeyUsed`].
+    /// [`ApiError::key_used`].
     pub(super) fn require_unused(&self, first_from: impl FnOnce(&str) -> Option<RequestId>) -> Result<(), ApiError> {
         let Some(keyed) = &self.0 else { return Ok(()) };
         let of_key = format!("{ID_PREFIX}{}", keyed.key);
@@ -78,9 +79,7 @@ impl Idempotency {
         if found.is_none_or(|found| found.as_str().starts_with(&format!("{of_key}{}", keyed.request))) {
             return Ok(());
         }
-        let text =
-            "Idempotency-Key: the key was used for another request within a week: send this one with a key of its own";
-        Err(ApiError::new(Code::IdempotencyKeyUsed, text))
+        Err(ApiError::key_used())
     }
 }
 

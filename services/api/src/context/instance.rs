@@ -6,6 +6,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{header, request::Parts},
 };
+use rollcall_device_model::shadow::KeyedRequest;
 use rollcall_domain::{
     registry::{Command, Configuration, Event, Request, RequestBody},
     time::Timestamp,
@@ -115,15 +116,21 @@ impl InstanceContext {
         self.idempotency.is_given()
     }
 
-    /// A text that is the same whenever the same request comes with the same `Idempotency-Key`, for what the registrar does not
-    /// rule on; `None` without a key.
-    pub(crate) fn idempotency_text(&self) -> Option<String> {
-        self.idempotency.request_text()
+    /// The request by its `Idempotency-Key`, for a document that remembers what was applied to it; `None` without a key.
+    pub(crate) fn keyed_request(&self) -> Option<KeyedRequest> {
+        let (key, request) = self.idempotency.key_hash().zip(self.idempotency.request_hash())?;
+        Some(KeyedRequest { key: key.to_owned(), request: request.to_owned() })
     }
 
-    /// The id of what a device is to be sent: the same whenever a request comes with the same `Idempotency-Key`, so that another
-    /// one under it finds its id taken.
+    /// The id of what a device is asked: the same whenever the same request comes with the same `Idempotency-Key`. Another request
+    /// under the key has another one: it would be given the answer to the first.
     pub(crate) fn device_request_id(&self) -> String {
-        self.idempotency.key_text().unwrap_or_else(|| self.api.entropy.uuid_v4().to_string())
+        self.idempotency.request_hash().map_or_else(|| self.api.entropy.uuid_v4().to_string(), str::to_owned)
+    }
+
+    /// The id of a message to a device: the same whenever any request comes with the same `Idempotency-Key`. Messages are kept with
+    /// their content, so that another one under the key finds its id taken.
+    pub(crate) fn message_id(&self) -> String {
+        self.idempotency.key_hash().map_or_else(|| self.api.entropy.uuid_v4().to_string(), str::to_owned)
     }
 }

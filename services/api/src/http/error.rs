@@ -46,6 +46,12 @@ impl ApiError {
         Self::new(Code::InvalidInput, format!("Invalid input data. {field}: {rule}"))
     }
 
+    /// The `Idempotency-Key` was used for another request.
+    pub(crate) fn key_used() -> Self {
+        let text = "Idempotency-Key: the key was used for another request: send this one with a key of its own";
+        Self::new(Code::IdempotencyKeyUsed, text)
+    }
+
     /// Trying again may help after so many seconds.
     #[must_use]
     pub(crate) const fn retry_after(mut self, seconds: u64) -> Self {
@@ -128,6 +134,7 @@ impl From<DevicesError> for ApiError {
                 Self::new(Code::MessageNotFound, format!("The message does not exist: {id:?}"))
             }
             DevicesError::MessageIdTaken(_) => Self::new(Code::AlreadyExists, error.to_string()),
+            DevicesError::KeyUsed => Self::key_used(),
             DevicesError::ShadowVersion { .. } => Self::new(Code::ShadowVersion, format!("version: {error}: read it again")),
             DevicesError::NotListening => Self::new(Code::BackboneAway, format!("{error}: try again")).retry_after(2),
             DevicesError::TooManyRequests { .. } | DevicesError::MessageContended(_) | DevicesError::Contended { .. } => {

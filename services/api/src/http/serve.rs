@@ -31,6 +31,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rollcall_chassis::{
+    entropy::Entropy,
+    retry::{Backoff, Retry},
     sources::{Exhausted, SharedBound, SourceNetwork},
     tls_server::Acceptor,
 };
@@ -49,8 +51,8 @@ use super::{
 };
 use crate::config::Limits;
 
-/// The pause after a socket could not be accepted: out of file descriptors, mostly.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The pauses after a socket could not be accepted: out of file descriptors, mostly.
+const ACCEPT_RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(1) };
 
 /// What is read ahead of a connection at most, bytes; so a head may be as long.
 const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -62,6 +64,7 @@ pub(crate) async fn serve(
     tls: Option<Acceptor>,
     router: Router,
     limits: &Limits,
+    entropy: Arc<dyn Entropy>,
     shutdown: CancellationToken,
 ) {
     let open = SharedBound::new(limits.connections_max.into(), limits.connections_of_source_max.into());
@@ -72,11 +75,12 @@ pub(crate) async fn serve(
     let cutting_off = cut_off.clone().drop_guard();
     let (head, write) = (Duration::from_millis(limits.head_ms_max), Duration::from_millis(limits.write_ms_max));
     let server = Arc::new(Server { tls, router, head, write });
-    let repeats = Repeats::default();
+    let (repeats, mut retry) = (Repeats::default(), Retry::new(ACCEPT_RETRY, entropy));
     let accepting = async {
         loop {
             match listener.accept().await {
                 Ok((socket, address)) => {
+                    retry.succeeded();
                     if repeats.recovered() {
                         tracing::info!("connections are accepted again");
                     }
@@ -101,7 +105,7 @@ pub(crate) async fn serve(
                     if let Some(left_out) = repeats.failed(&error) {
                         tracing::warn!(%error, left_out, "a connection could not be accepted");
                     }
-                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                    retry.pause().await;
                 }
             }
         }
@@ -214,6 +218,7 @@ pub(crate) async fn bind(address: SocketAddr, plain_http: bool) -> io::Result<Tc
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use rollcall_chassis::entropy::SystemEntropy;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpSocket,
@@ -254,7 +259,8 @@ mod tests {
             let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
             let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
             let (router, stop) = (Router::new().route("/", get(handler)), shutdown.clone());
-            let serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+            let serving =
+                tokio::spawn(async move { serve(listener, None, router, &limits, Arc::new(SystemEntropy), stop).await });
             Self { address, begun, shutdown, serving }
         }
 
@@ -320,7 +326,8 @@ mod tests {
         let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
         let stop = shutdown.clone();
-        let serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+        let serving =
+            tokio::spawn(async move { serve(listener, None, router, &limits, Arc::new(SystemEntropy), stop).await });
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(REQUEST).await.unwrap();
         within(client.read_exact(&mut [0; 12])).await.unwrap();

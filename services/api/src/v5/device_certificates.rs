@@ -207,7 +207,8 @@ async fn update(
     }
     let active = change.status == CertificateStatus::Active;
     for fingerprint in fingerprints {
-        context.command(Command::SwitchCertificate { device: device.id.clone(), fingerprint, active }).await?;
+        let n = change_number(&fingerprint);
+        context.nth_command(n, Command::SwitchCertificate { device: device.id.clone(), fingerprint, active }).await?;
     }
     shown(&context, &certificate_id).await.map(Json)
 }
@@ -221,9 +222,11 @@ async fn delete(context: InstanceContext, Path((_, certificate_id)): Path<(Strin
     if fingerprints.is_empty() {
         return Err(not_found(&certificate_id));
     }
-    // A device may have it by both digests. Each is deleted once, however often this is asked again after a failure between them.
+    // A device may have it by both digests: each is a change of its own. Asked again after a failure between them, the device has
+    // one digest left, which is deleted then.
     for fingerprint in fingerprints {
-        context.command(Command::DeleteCertificate { device: device.id.clone(), fingerprint }).await?;
+        let n = change_number(&fingerprint);
+        context.nth_command(n, Command::DeleteCertificate { device: device.id.clone(), fingerprint }).await?;
     }
     Ok(NoContent)
 }
@@ -317,6 +320,15 @@ fn pins_of(listed: &ListedCertificate, device: &Device) -> Vec<Fingerprint> {
         Fingerprint::Sha1(digest) => Some(*digest) == listed.sha1,
     };
     device.credential.pins().map(|pin| pin.fingerprint).filter(is_of).collect()
+}
+
+/// Which change of a request concerns the certificate by this kind of digest. Not its place among those that the device has: it
+/// moves up when the other is gone, and would be taken for the change that was made already when the request is sent again.
+const fn change_number(fingerprint: &Fingerprint) -> usize {
+    match fingerprint {
+        Fingerprint::Sha256(_) => 0,
+        Fingerprint::Sha1(_) => 1,
+    }
 }
 
 fn not_found(certificate_id: &str) -> ApiError {

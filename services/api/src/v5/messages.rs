@@ -7,7 +7,10 @@ use rollcall_device_model::{
     message::Message,
     message_queue::{MessageState, QueuedMessage},
 };
-use rollcall_devices::messages::{self, NewMessage, StoredMessage};
+use rollcall_devices::{
+    DevicesError,
+    messages::{self, NewMessage, StoredMessage},
+};
 use rollcall_domain::{fleet::Role, text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -213,6 +216,7 @@ async fn create(
     Body(wanted): Body<DeviceMessageRequest>,
 ) -> Result<Created<MessageCreated>, ApiError> {
     let listed = context.device(&device_id)?;
+    let has_id_of_key = wanted.message_id.is_none() && context.has_idempotency_key();
     let id = message_id(&context, wanted.message_id)?;
     let ttl_min = wanted.ttl.unwrap_or(TTL_MIN_MAX);
     if !(0..=TTL_MIN_MAX).contains(&ttl_min) || ttl_min % TTL_MIN_STEP != 0 {
@@ -228,7 +232,12 @@ async fn create(
         topic_full_name: wanted.topic_full_name,
         properties: wanted.properties.map(Into::into),
     };
-    let entry = messages::create(&context.instance.devices, &listed, NewMessage { id, content, ttl_min }).await?;
+    let created = messages::create(&context.instance.devices, &listed, NewMessage { id, content, ttl_min }).await;
+    let entry = created.map_err(|error| match error {
+        // The caller has not chosen the id, so that it is the key that was used before.
+        DevicesError::MessageIdTaken(_) if has_id_of_key => DevicesError::KeyUsed,
+        other => other,
+    })?;
     let result = MessageResult::of(&entry, context.now());
     Ok(Created(MessageCreated { message_id: entry.id, result }))
 }
@@ -274,7 +283,7 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// The id that was given, or one that is the same at each sending of the same request.
+/// The id that was given, or that of the `Idempotency-Key`, or a new one.
 fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String, ApiError> {
     match given {
         Some(id) if (1..=MESSAGE_ID_CHARS_MAX).contains(&id.len()) && text::is_id(&id) => Ok(id),
@@ -282,6 +291,6 @@ fn message_id(context: &InstanceContext, given: Option<String>) -> Result<String
             let rule = format!("give 1 to {MESSAGE_ID_CHARS_MAX} of letters, digits, '_' and '-'");
             Err(ApiError::invalid("message_id", rule))
         }
-        None => Ok(context.device_request_id()),
+        None => Ok(context.message_id()),
     }
 }

@@ -117,8 +117,8 @@ async fn update(
         services::check_id("shadow.service_id", &service_id)?;
         changes.push(DesiredChange { service_id, desired, version });
     }
-    let key = context.idempotency_text();
-    let shadow = desired::change(&context.instance.devices, &listed, &changes, key.as_deref()).await?;
+    let keyed = context.keyed_request();
+    let shadow = desired::change(&context.instance.devices, &listed, &changes, keyed.as_ref()).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }
 

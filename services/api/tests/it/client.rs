@@ -70,6 +70,16 @@ impl Client {
         self.send(Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
+    /// As [`Self::post_once`].
+    pub(crate) async fn put_once(&self, key: &str, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body), &[("idempotency-key", key)]).await
+    }
+
+    /// As [`Self::post_once`].
+    pub(crate) async fn delete_once(&self, key: &str, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[("idempotency-key", key)]).await
+    }
+
     /// Reads a list to its end by markers; `list` is the field with the entries. Every page says the same count.
     pub(crate) async fn all_pages(&self, path: &str, list: &str, limit: usize) -> Vec<Value> {
         let (mut entries, mut marker, mut counts) = (Vec::new(), String::new(), Vec::new());

@@ -86,7 +86,7 @@ async fn a_certificate_is_switched_off_and_taken_away() {
 
 #[tokio::test]
 async fn f39_a_certificate_that_is_pinned_by_both_digests_is_switched_and_deleted_by_both() {
-    for proven in [true, false] {
+    for (proven, keyed) in [(true, false), (false, false), (true, true), (false, true)] {
         let (world, authority) = World::with_ca().await;
         let operator = world.operator().await;
         let der = authority.device("one");
@@ -104,9 +104,18 @@ async fn f39_a_certificate_that_is_pinned_by_both_digests_is_switched_and_delete
         let listed = operator.get("/device-certificates").await.ok(200);
         let path = format!("/device-certificates/{}", listed["device_certificates"][0]["certificate_id"].as_str().unwrap());
         for status in ["INACTIVE", "ACTIVE"] {
-            assert_eq!(operator.put(&path, json!({"status": status})).await.ok(200)["status"], status);
+            let change = json!({"status": status});
+            let changed = match keyed {
+                true => operator.put_once(status, &path, change).await,
+                false => operator.put(&path, change).await,
+            };
+            assert_eq!(changed.ok(200)["status"], status);
         }
-        operator.delete(&path).await.ok(204);
+        let deleted = match keyed {
+            true => operator.delete_once("deletion", &path).await,
+            false => operator.delete(&path).await,
+        };
+        deleted.ok(204);
         operator.get(&path).await.refused(404, "IOTDA.014905");
         let left = operator.get("/devices/truck_one").await.ok(200)["auth_info"].clone();
         assert_eq!((left.get("fingerprint"), left.get("secondary_fingerprint")), (None, None), "{left}");

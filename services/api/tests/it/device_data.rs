@@ -108,6 +108,10 @@ async fn the_same_message_sent_again_is_one_message() {
     let keyed = json!({"message": "z", "payload_format": "raw"});
     let once = operator.post_once("key", "/devices/t1/messages", keyed.clone()).await.ok(201);
     assert_eq!(operator.post_once("key", "/devices/t1/messages", keyed).await.ok(201), once);
+    let other = json!({"message": "other", "payload_format": "raw"});
+    operator.post_once("key", "/devices/t1/messages", other).await.refused(409, "IOTDA.014946");
+    let named = json!({"message_id": "m1", "message": "y"});
+    operator.post_once("key", "/devices/t1/messages", named).await.refused(409, "IOTDA.014920");
     assert_eq!(operator.get("/devices/t1/messages").await.ok(200)["messages"].as_array().unwrap().len(), 2);
     device.arrive(&world).await;
     assert_eq!(device.hear().await.1.payload, "x");
@@ -181,6 +185,66 @@ async fn a_command_is_answered_by_the_device_that_got_it() {
     let (answered, _) =
         tokio::join!(operator.post("/devices/t1/commands", command), device.answer_next("done, more or less"));
     assert_eq!(answered.ok(200)["response"], "done, more or less");
+}
+
+#[tokio::test]
+async fn two_commands_under_one_key_are_both_asked_and_each_gets_its_own_answer() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let command = |name: &str| json!({"service_id": "door", "command_name": name, "paras": {}});
+    let send = |name: &'static str| operator.post_once("key", "/devices/t1/commands", command(name));
+    let answering = async {
+        let (mut asked, mut topics) = (Vec::new(), Vec::new());
+        while asked.len() < 2 {
+            let (topic, question) = device.hear_json().await;
+            asked.push(question["command_name"].as_str().unwrap().to_owned());
+            topics.push(topic);
+        }
+        for (topic, name) in topics.iter().zip(&asked) {
+            let request = topic.strip_prefix("sys/commands/").unwrap();
+            device.say(&format!("commands/response/{request}"), json!({"response_name": name})).await;
+        }
+        asked.sort();
+        asked
+    };
+    let (unlocked, locked, asked) = tokio::join!(send("unlock"), send("lock"), answering);
+    assert_eq!(asked, ["lock", "unlock"]);
+    let (unlocked, locked) = (unlocked.ok(200), locked.ok(200));
+    assert_eq!(unlocked["response"]["response_name"], "unlock");
+    assert_eq!(locked["response"]["response_name"], "lock");
+    // Sent again when it was answered, it is asked again, under the same id.
+    let (again, _) = tokio::join!(send("lock"), device.answer_next(json!({"response_name": "again"})));
+    let again = again.ok(200);
+    assert_eq!(again["response"]["response_name"], "again");
+    assert_eq!(again["command_id"], locked["command_id"]);
+}
+
+#[tokio::test]
+async fn properties_that_are_set_under_one_key_are_set_each() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let mut ids = Vec::new();
+    for on in [true, false] {
+        let wanted = json!({"services": [{"service_id": "light", "properties": {"on": on}}]});
+        let setting = operator.put_once("key", "/devices/t1/properties", wanted.clone());
+        let (set, question) = tokio::join!(setting, device.answer_next(json!({"result_code": 0})));
+        assert_eq!(question["services"], wanted["services"]);
+        ids.push(set.ok(200)["request_id"].clone());
+    }
+    assert_ne!(ids[0], ids[1], "an answer to one is not one to the other");
+}
+
+#[tokio::test]
+async fn what_is_desired_under_a_used_key_is_refused_unless_it_is_the_same() {
+    let (_world, operator, _device) = with_device().await;
+    let on = light(json!({"on": true}));
+    let made = operator.put_once("key", "/devices/t1/shadow", on.clone()).await.ok(200);
+    assert_eq!(operator.put_once("key", "/devices/t1/shadow", on).await.ok(200), made);
+    let off = light(json!({"on": false}));
+    operator.put_once("key", "/devices/t1/shadow", off.clone()).await.refused(409, "IOTDA.014946");
+    assert_eq!(shadow(&operator).await[0]["desired"]["properties"], json!({"on": true}));
+    operator.put_once("other", "/devices/t1/shadow", off).await.ok(200);
+    assert_eq!(shadow(&operator).await[0]["desired"]["properties"], json!({"on": false}));
 }
 
 #[tokio::test]
@@ -309,6 +373,20 @@ async fn a_device_gets_the_time_and_says_what_it_runs() {
         [&json!("C_v1.1.0"), &json!("v1.0"), &json!("fw7")]
     );
     assert_eq!(shadow(&operator).await, json!([]), "what a device runs is no service of its shadow");
+}
+
+#[tokio::test]
+async fn of_many_requests_for_the_time_in_one_message_the_last_is_answered() {
+    let (world, operator, mut device) = with_device().await;
+    device.arrive_known(&world, &operator).await;
+    let asked =
+        |n: i64| json!({"service_id": "$time_sync", "event_type": "time_sync_request", "paras": {"device_send_time": n}});
+    let all: Vec<Value> = (1..=500).map(asked).collect();
+    device.say("events/up", json!({"object_device_id": "t1", "services": all})).await;
+    let (topic, answer) = device.hear_json().await;
+    assert_eq!((topic.as_str(), &answer["services"][0]["paras"]["device_send_time"]), ("sys/events/down", &json!(500)));
+    device.say("shadow/get/request_id=1", "").await;
+    assert_eq!(device.hear().await.0, "sys/shadow/get/response/request_id=1", "nothing comes between");
 }
 
 #[tokio::test]

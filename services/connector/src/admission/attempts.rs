@@ -1,8 +1,9 @@
 //! Records refusals that concern a device among the instance's attempts, for people to find.
 //!
-//! Does not record what the registrar has refused (it does that itself), nor a chain from no verified CA certificate: that
-//! is counted and gets a line. A chain that is from one and breaks a rule, such as an expired device certificate, is
-//! recorded as what it is: refused before the client has proven to hold the key, by somebody who may only have copied it.
+//! Does not record what the registrar has refused (it does that itself), nor a chain from no verified CA certificate, or by
+//! way of a certificate that may not issue or is distrusted: that is counted and gets a line. A chain that is from one and
+//! breaks another rule, such as an expired device certificate, is recorded as what it is: refused before the client has proven
+//! to hold the key, by somebody who may only have copied it.
 //! Invariant: no connection waits for this. It begins when the device has its answer, and where the queue is full, a rate
 //! is exceeded or the backbone fails, the refusal is only counted.
 

@@ -26,11 +26,12 @@ pub struct InstanceSettings {
     /// Replaces the setting of the connector of this name, if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_sessions: Option<StaleSessions>,
-    /// Whether clients are sent TLS 1.3 tickets, for resuming their sessions; they are, if absent. wolfSSL up to 5.5.4 ends a
-    /// connection on a ticket of rustls. TLS 1.2 sessions are resumed either way, by their ids.
+    /// Whether clients are sent TLS 1.3 tickets, for resuming their sessions; they are, if absent. wolfSSL ends a connection on a
+    /// ticket of rustls, unless it is built for nonces of 32 bytes. TLS 1.2 sessions are resumed either way, by their ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_session_tickets: Option<bool>,
-    /// Largest TLS record that clients are sent, bytes with its header, for those with small buffers.
+    /// Largest TLS record that clients are sent, for those with small buffers; bytes with its header, before encryption adds up
+    /// to 24.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_fragment_size: Option<usize>,
 }

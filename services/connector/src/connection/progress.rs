@@ -18,7 +18,7 @@ use super::{Connection, Stage};
 use crate::{
     mqtt::Delivered,
     sessions::{mailbox::Mail, topic_authorization::authorize_delivery},
-    transport::client_stream::ClientStream,
+    transport::{client_stream::ClientStream, failures},
 };
 
 /// Bytes read at a time.
@@ -134,6 +134,13 @@ impl<S: ClientStream> Connection<S> {
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut scratch);
         let received = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read));
+        if let Err(error) = &received {
+            let device = match &self.stage {
+                Stage::Connected(guard) => Some(&guard.session.device.device),
+                Stage::Connecting(_) => None,
+            };
+            failures::report_established(&self.context, &self.instance, device, self.source, error);
+        }
         if received.is_err() || read.filled().is_empty() {
             self.protocol.receive_ended();
             return Poll::Ready(());

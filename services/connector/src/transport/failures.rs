@@ -1,11 +1,12 @@
-//! Says why a handshake failed: a counter always, an attempt if the chain is from a verified CA certificate, and a line.
+//! Says why a handshake failed: a counter always, an attempt if the chain is from a verified CA certificate, and a line; and
+//! why TLS failed after it: a line.
 //!
 //! Invariant: labels are words of this file and of the domain, never anything that a client has sent; nothing is waited
 //! for, and the client has its alert by then.
 
 use std::{io, net::IpAddr, sync::Arc};
 
-use rollcall_domain::{certificate::path::PathError, text};
+use rollcall_domain::{certificate::path::PathError, ids::DeviceId, text};
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use tokio::time::Instant;
 
@@ -14,11 +15,13 @@ use crate::{
     context::ConnectorContext,
     instance::Instance,
     metrics::{HandshakeEnd, metrics},
-    transport::{proxy_protocol::HeaderFault, refused_chain::RefusedChain},
+    transport::{proxy_protocol::HeaderFault, refused_chain::RefusedChain, sni::HELLO_BYTES_MAX},
 };
 
 /// Characters of an SNI that are shown.
 const SNI_CHARS_MAX: usize = 253;
+/// Lines of established connections are counted apart from those of handshakes.
+const AFTER_HANDSHAKE: &str = "after_handshake";
 
 /// What is known of a client whose handshake is under way.
 pub(crate) struct Attempted {
@@ -39,6 +42,8 @@ pub(crate) enum Fault {
     Gone(#[source] io::Error),
     #[error("no ClientHello: {0}")]
     NotTls(#[source] Error),
+    #[error("the ClientHello is longer than {} bytes", HELLO_BYTES_MAX)]
+    HelloTooLong,
     #[error("the client names no instance in SNI")]
     NameAbsent,
     #[error("the server name is no access domain")]
@@ -60,7 +65,7 @@ impl Fault {
             Self::NameUnknown => HandshakeEnd::NameUnknown,
             Self::NoServerCertificate => HandshakeEnd::NoServerCertificate,
             Self::TimedOut => HandshakeEnd::TimedOut,
-            Self::Gone(_) | Self::NotTls(_) | Self::Tls(_) => HandshakeEnd::Failed,
+            Self::Gone(_) | Self::NotTls(_) | Self::HelloTooLong | Self::Tls(_) => HandshakeEnd::Failed,
         }
     }
 }
@@ -95,6 +100,7 @@ pub(crate) fn report(context: &ConnectorContext, client: &Attempted, fault: &Fau
             }
         }
         Fault::NotTls(_)
+        | Fault::HelloTooLong
         | Fault::NameAbsent
         | Fault::NameUnknown
         | Fault::NoServerCertificate
@@ -107,6 +113,24 @@ pub(crate) fn report(context: &ConnectorContext, client: &Attempted, fault: &Fau
     }
 }
 
+/// Reports TLS that has failed after the handshake, such as by an alert of the client; any other end of a connection is not
+/// reported. In TLS 1.3 a client may find only then what it cannot take: it has shown its certificate, and a device that was let
+/// in would leave at once without a reason.
+pub(crate) fn report_established(
+    context: &ConnectorContext,
+    instance: &Instance,
+    device: Option<&DeviceId>,
+    source: IpAddr,
+    error: &io::Error,
+) {
+    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) else { return };
+    let Said { kind, alert, reason } = of_tls(error);
+    if let Some(left_out) = context.failure_lines.due(source, AFTER_HANDSHAKE, Instant::now()) {
+        let (instance, device) = (&instance.id, device.map(tracing::field::display));
+        tracing::info!(%source, %instance, device, kind, alert, left_out, "TLS failed after the handshake: {reason}");
+    }
+}
+
 fn said(fault: &Fault, refused: Option<&RefusedChain>) -> Said {
     let said = |kind, alert| Said { kind, alert, reason: fault.to_string() };
     match (fault, refused) {
@@ -116,6 +140,7 @@ fn said(fault: &Fault, refused: Option<&RefusedChain>) -> Said {
         }
         (Fault::Tls(error) | Fault::NotTls(error), _) => of_tls(error),
         (Fault::Proxy(_), _) => said("proxy_header", "none"),
+        (Fault::HelloTooLong, _) => said("hello_too_long", "decode_error"),
         (Fault::NameAbsent, _) => said("name_absent", "unrecognized_name"),
         (Fault::NameUnknown, _) => said("name_unknown", "unrecognized_name"),
         (Fault::NoServerCertificate, _) => said("no_server_certificate", "internal_error"),
@@ -176,7 +201,7 @@ fn of_tls(error: &Error) -> Said {
         }
         Error::DecryptError => said("misbehaved", "bad_record_mac", "a record cannot be decrypted"),
         Error::PeerSentOversizedRecord => said("misbehaved", "record_overflow", "a record is larger than TLS allows"),
-        _ => said("other", "other", "TLS ended the handshake"),
+        _ => said("other", "other", "TLS ended the connection"),
     }
 }
 

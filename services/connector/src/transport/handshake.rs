@@ -111,6 +111,7 @@ async fn perform(
     let Hello { accepted, server_name } = match sni::read_hello(&mut socket).await {
         Ok(hello) => hello,
         Err(Unreadable::Gone(error)) => return Err(Failed { fault: Fault::Gone(error), socket: None }),
+        Err(Unreadable::TooLong) => return Err(alert(Fault::HelloTooLong, socket, &sni::DECODE_ERROR).await),
         Err(Unreadable::Refused(error, record)) => return Err(alert(Fault::NotTls(error), socket, &record).await),
     };
     client.server_name = server_name;

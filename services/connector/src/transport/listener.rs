@@ -1,7 +1,7 @@
 //! Accepts connections under the limit of connections, each into a task of its own.
 //!
-//! Over the limit a connection is accepted and closed at once: left in the backlog it would look like a dead server and
-//! delay the connections behind it.
+//! Over the limit a connection ends that has proven nothing, if its source has too many of them. If there is none, the new one
+//! is accepted and closed at once: left in the backlog it would look like a dead server and delay the connections behind it.
 
 use std::{
     io,
@@ -10,18 +10,19 @@ use std::{
     time::Duration,
 };
 
+use rollcall_chassis::retry::{Backoff, Retry};
 use rollcall_log::repeats::Repeats;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::task::TaskTracker;
 
 use crate::{connection::serve, context::ConnectorContext, metrics::metrics};
 
 /// After the process could open no more sockets.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+const RETRY: Backoff = Backoff { min: Duration::from_millis(50), max: Duration::from_secs(1) };
 
 /// A port that is taken and not listened on: who connects is told at once that nobody does.
 pub(crate) struct Bound(Socket);
@@ -60,7 +61,7 @@ impl Bound {
 
 /// Accepts until the connector is stopping. `connections` tracks the tasks.
 pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>, connections: &TaskTracker) {
-    let repeats = Repeats::default();
+    let (repeats, mut retry) = (Repeats::default(), Retry::new(RETRY, context.entropy.clone()));
     let room = Arc::new(Semaphore::new(context.config.limits.connections_max as usize));
     loop {
         let accepted = tokio::select! {
@@ -68,17 +69,22 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
             () = context.stopping.cancelled() => return,
         };
         let (socket, source) = match accepted {
-            Ok((socket, peer)) => (socket, peer.ip()),
+            Ok((socket, peer)) => {
+                retry.succeeded();
+                (socket, peer.ip())
+            }
             Err(error) => {
                 if let Some(left_out) = repeats.failed(&error) {
                     tracing::warn!(%error, left_out, "a connection could not be accepted");
                 }
-                tokio::time::sleep(RETRY_DELAY).await;
+                if context.stopping.run_until_cancelled(retry.pause()).await.is_none() {
+                    return;
+                }
                 continue;
             }
         };
-        match room.clone().try_acquire_owned() {
-            Ok(permit) => {
+        match find_room(&room, &context, source).await {
+            Some(permit) => {
                 let context = context.clone();
                 connections.spawn(async move {
                     metrics().connections(1);
@@ -87,8 +93,18 @@ pub(crate) async fn accept(listener: TcpListener, context: Arc<ConnectorContext>
                     drop(permit);
                 });
             }
-            Err(_) => metrics().turned_away(),
+            None => metrics().turned_away(),
         }
+    }
+}
+
+/// A permit for one connection more, at another's cost if need be; `None`: there is none.
+async fn find_room(room: &Arc<Semaphore>, context: &ConnectorContext, source: IpAddr) -> Option<OwnedSemaphorePermit> {
+    match room.clone().try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        // What was made to end waits for nothing any more: its permit comes as soon as its task is run.
+        Err(_) if context.unproven.make_way(source) => room.clone().acquire_owned().await.ok(),
+        Err(_) => None,
     }
 }
 

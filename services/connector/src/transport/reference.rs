@@ -13,6 +13,7 @@ use rustls::{AlertDescription, SupportedCipherSuite};
 use super::{
     client_verifier::alerting,
     failures::{alert_of, name},
+    sni::HELLO_BYTES_MAX,
     trust::PROVIDER,
 };
 use crate::config::Limits;
@@ -45,6 +46,7 @@ fn limits() -> String {
         ("certificates of a chain, the device's own included", CHAIN_CERTIFICATES_MAX.to_string()),
         ("bytes of one certificate, DER", CERTIFICATE_BYTES_MAX.to_string()),
         ("bytes of all certificates of a chain (`chain_bytes_max`)", settings.chain_bytes_max.to_string()),
+        ("bytes of a ClientHello, record headers included", HELLO_BYTES_MAX.to_string()),
         ("bits of an RSA key, at least", RSA_BITS_MIN.to_string()),
         ("bits of an RSA key, at most", RSA_BITS_MAX.to_string()),
         (

@@ -16,6 +16,13 @@ pub(super) const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// A fatal `internal_error` alert, for an instance without a usable server certificate.
 pub(super) const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
+/// A fatal `decode_error` alert, for a ClientHello longer than [`HELLO_BYTES_MAX`].
+pub(super) const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+
+/// Bytes up to the end of a ClientHello, record headers included. rustls alone would hold 64 KB for each client that ends none;
+/// the longest in the field, with post-quantum key shares and a ticket, have a few thousand.
+pub(super) const HELLO_BYTES_MAX: usize = 16 * 1024;
+
 /// A ClientHello, to go on from.
 pub(super) struct Hello {
     pub(super) accepted: Accepted,
@@ -27,6 +34,8 @@ pub(super) struct Hello {
 pub(super) enum Unreadable {
     /// The client has gone.
     Gone(io::Error),
+    /// It is longer than [`HELLO_BYTES_MAX`].
+    TooLong,
     /// What was wrong, and the alert that says so.
     Refused(rustls::Error, Vec<u8>),
 }
@@ -37,11 +46,15 @@ pub(super) enum Unreadable {
 /// [`Unreadable`].
 pub(super) async fn read_hello(socket: &mut TcpStream) -> Result<Hello, Unreadable> {
     let mut acceptor = Acceptor::default();
+    let mut received = 0;
     loop {
         match poll_fn(|cx| poll_read_by(socket, cx, |bytes| acceptor.read_tls(bytes))).await {
             Ok(0) => return Err(Unreadable::Gone(io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => {}
+            Ok(count) => received += count,
             Err(error) => return Err(Unreadable::Gone(error)),
+        }
+        if received > HELLO_BYTES_MAX {
+            return Err(Unreadable::TooLong);
         }
         match acceptor.accept() {
             Ok(Some(accepted)) => {

@@ -51,12 +51,22 @@ impl Unproven {
         (Place { unproven: self.clone(), source, number }, Lost(Some(lost)))
     }
 
+    /// No connection is left for one that arrives: makes another end, and says whether one does.
+    pub(crate) fn make_way(&self, source: IpAddr) -> bool {
+        let loser = self.places().make_way(SourceNetwork::of(source), Instant::now());
+        self.report(loser.as_slice());
+        loser.is_some()
+    }
+
     fn report(&self, losers: &[Loser]) {
         for Loser { source, why } in losers {
             metrics().shed(*why);
             let what = match why {
                 Shed::Unanswered => "a connection was closed: it let half a handshake wait while many are unproven",
                 Shed::OfSource => "a connection was closed: its source has too many that are unproven",
+                Shed::NoConnectionLeft => {
+                    "a connection was closed: all are taken, and its source has most that are unproven"
+                }
                 Shed::Full => "a connection was closed: too many are unproven, most of them of its source",
             };
             if let Some(left_out) = self.repeats.failed(what) {

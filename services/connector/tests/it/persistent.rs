@@ -1,17 +1,31 @@
 //! Sessions that outlive their connection.
 
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
 use rmqtt_codec::{
     types::QoS,
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
-use rollcall_domain::{policy::Action, registry::Command};
-use rollcall_log::documents::DocumentKey;
+use rollcall_domain::{ids::InstanceId, policy::Action, registry::Command};
+use rollcall_log::{
+    Backbone, BackboneError,
+    documents::DocumentKey,
+    messages::{
+        DeviceMessage, DeviceMessages, KeptMessages, Lane, LatestMessages, MessageCursor, MessagePosition, MessagesOf,
+        Replayed, StoredMessage, Unstored,
+    },
+};
+use tokio::sync::mpsc;
 
 use crate::{
     client::Client,
     messages::deny,
     pki::Identity,
-    wills::{no_will_is_left, will},
+    wills::{Cut, Refusing, no_will_is_left, will},
     world::{ALPHA, Connector, NOW_MS, World, eventually, id, instance_id},
 };
 
@@ -355,4 +369,197 @@ async fn a_delayed_will_is_not_published_if_the_session_goes_on_and_is_if_it_doe
     hear(&mut listener, b"published").await;
     no_will_is_left(&world).await;
     listener.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delayed_will_is_published_when_a_goodbye_ends_the_session() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut listener = world.connect(&connector, &ca.device("listener")).await.unwrap();
+    subscribe(&mut listener, "yard/#").await;
+    let last_will = v5::LastWill { will_delay_interval_sec: Some(500), ..will("yard/1", b"due") };
+    let delayed = v5::Connect { last_will: Some(last_will), ..lasting() };
+    let (mut client, _) = connect(&world, &connector, &ca.device("0001"), delayed).await;
+    let goodbye = v5::Disconnect::new(DisconnectReasonCode::DisconnectWithWillMessage);
+    client.send(Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..goodbye })).await;
+    hear(&mut listener, b"due").await;
+    no_will_is_left(&world).await;
+}
+
+/// Messages as one connector reads them: from where each reading began, and none for a while.
+struct Readings {
+    inner: Arc<dyn DeviceMessages>,
+    refusing: AtomicBool,
+    began: Mutex<Vec<MessageCursor>>,
+}
+
+type Received<T> = mpsc::Receiver<Result<T, BackboneError>>;
+
+#[async_trait]
+impl DeviceMessages for Readings {
+    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+        self.inner.open(instance).await
+    }
+
+    async fn publish_in_order(
+        &self,
+        instance: &InstanceId,
+        messages: &[DeviceMessage],
+    ) -> Result<MessagePosition, Unstored> {
+        self.inner.publish_in_order(instance, messages).await
+    }
+
+    async fn follow_of(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: Option<MessageCursor>,
+    ) -> Result<Received<StoredMessage>, BackboneError> {
+        self.inner.follow_of(instance, lanes, of, after).await
+    }
+
+    async fn end(&self, instance: &InstanceId) -> Result<MessageCursor, BackboneError> {
+        self.inner.end(instance).await
+    }
+
+    async fn replay(
+        &self,
+        instance: &InstanceId,
+        lanes: &[Lane],
+        of: &MessagesOf,
+        after: MessageCursor,
+    ) -> Result<Received<Replayed>, BackboneError> {
+        if self.refusing.load(Ordering::SeqCst) {
+            return Err(BackboneError::Unavailable { attempted: "reading".into(), reason: "the test refuses it".into() });
+        }
+        self.began.lock().unwrap().push(after);
+        self.inner.replay(instance, lanes, of, after).await
+    }
+
+    async fn latest(
+        &self,
+        instance: &InstanceId,
+        lane: Lane,
+        of: &MessagesOf,
+        before: Option<MessagePosition>,
+        max: usize,
+    ) -> Result<LatestMessages, BackboneError> {
+        self.inner.latest(instance, lane, of, before, max).await
+    }
+
+    async fn kept(&self, instance: &InstanceId) -> Result<KeptMessages, BackboneError> {
+        self.inner.kept(instance).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_far_behind_that_takes_nothing_is_not_read_on_for_while_others_wait() {
+    let (world, ca) = World::with_ca().await;
+    let (refusing, began) = (AtomicBool::new(true), Mutex::default());
+    let messages = Arc::new(Readings { inner: world.backbone.messages.clone(), refusing, began });
+    let narrow = |limits: &mut rollcall_connector::Limits| {
+        (limits.queue_messages_max, limits.downlinks_in_flight_max, limits.uplinks_per_s_max) = (10, 4, 10_000);
+    };
+    let reading = Backbone { messages: messages.clone(), ..world.backbone.clone() };
+    let connector = world.start(reading, "reading", narrow).await;
+    world.settled(&connector).await;
+    let (slow, other) = (ca.device("0001"), ca.device("0002"));
+    let mut sender = world.connect(&connector, &ca.device("sender")).await.unwrap();
+    for (identity, filter, device) in [(&slow, "slow/+", "truck_0001"), (&other, "other/+", "truck_0002")] {
+        let (mut client, _) = connect(&world, &connector, identity, lasting()).await;
+        subscribe(&mut client, filter).await;
+        leave(client).await;
+        is_away(&world, device).await;
+        say_numbered(&mut sender, "slow", 100).await;
+    }
+    say_numbered(&mut sender, "other", 1).await;
+    // It acknowledges nothing.
+    let (_slow, _) = connect(&world, &connector, &slow, lasting()).await;
+    let (mut client, _) = connect(&world, &connector, &other, lasting()).await;
+    messages.refusing.store(false, Ordering::SeqCst);
+    hear_numbered(&mut client, "other", 1).await;
+    let began = messages.began.lock().unwrap().clone();
+    assert_eq!(began.len(), 2, "{began:?}");
+    assert!(began[1].own() + began[1].sharded(0) >= 100 + began[0].own() + began[0].sharded(0), "{began:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_could_not_be_kept_takes_no_newer_one_with_it_whose_clock_is_behind() {
+    let (world, ca) = World::with_ca().await;
+    let documents = Refusing::of(&world);
+    let one = world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "refused", |_| {}).await;
+    let two = world.connector().await;
+    world.settled(&one).await;
+    let truck = ca.device("0001");
+    documents.puts.store(true, Ordering::SeqCst);
+    let (mut unkept, ack) = connect(&world, &one, &truck, lasting()).await;
+    assert_eq!(ack.session_expiry_interval_secs, Some(0), "it is told that its session ends with its connection");
+    documents.puts.store(false, Ordering::SeqCst);
+    world.clock.set(NOW_MS - 5000);
+    let (kept, ack) = connect(&world, &two, &truck, lasting()).await;
+    assert_eq!(ack.session_expiry_interval_secs, None, "this one is promised");
+    assert_eq!(unkept.disconnected().await.0, 0x8e);
+    // All that it had to do is done.
+    one.shutdown.cancel();
+    one.ended.await.unwrap();
+    assert!(session_of(&world, "truck_0001").await.is_some());
+    leave(kept).await;
+    is_away(&world, "truck_0001").await;
+    assert!(connect(&world, &two, &truck, lasting()).await.1.session_present);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_could_not_be_kept_leaves_nothing_of_the_one_before() {
+    let (world, ca) = World::with_ca().await;
+    let documents = Refusing::of(&world);
+    let one = world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "refused", |_| {}).await;
+    let two = world.connector().await;
+    world.settled(&one).await;
+    let truck = ca.device("0001");
+    for before in [&one, &two] {
+        let (earlier, _) = connect(&world, before, &truck, lasting()).await;
+        leave(earlier).await;
+        is_away(&world, "truck_0001").await;
+        if std::ptr::eq(before, &two) {
+            // Nobody else sees to it.
+            two.shutdown.cancel();
+            eventually("it has stopped", || async { two.ended.is_finished() }).await;
+        }
+        documents.puts.store(true, Ordering::SeqCst);
+        let (unkept, ack) = connect(&world, &one, &truck, lasting()).await;
+        assert!(!ack.session_present);
+        eventually("nothing is left", || async { session_of(&world, "truck_0001").await.is_none() }).await;
+        documents.puts.store(false, Ordering::SeqCst);
+        leave(unkept).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_connector_has_kept_is_watched_until_it_is_over() {
+    let (world, ca) = World::with_ca().await;
+    let (presence, lost_documents, documents) = (Cut::of(&world), Refusing::of(&world), Refusing::of(&world));
+    let lost = Backbone { presence: presence.clone(), documents: lost_documents.clone(), ..world.backbone.clone() };
+    let one = world.start(lost, "lost", |_| {}).await;
+    let two = world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "other", |_| {}).await;
+    world.settled(&one).await;
+    world.settled(&two).await;
+    let mut listener = world.connect(&two, &ca.device("listener")).await.unwrap();
+    subscribe(&mut listener, "yard/#").await;
+    let kept = v5::Connect { last_will: Some(will("yard/1", b"lost")), ..lasting() };
+    let (_client, _) = connect(&world, &one, &ca.device("0001"), kept).await;
+    presence.cut.store(true, Ordering::SeqCst);
+    lost_documents.puts.store(true, Ordering::SeqCst);
+    lost_documents.deletes.store(true, Ordering::SeqCst);
+    hear(&mut listener, b"lost").await;
+    no_will_is_left(&world).await;
+
+    // A record that takes nothing from it, then one that does.
+    let read = documents.read.load(Ordering::SeqCst);
+    deny(&world, &[Action::Subscribe], &["topic:secret/plan"]).await;
+    eventually("it has been looked at", || async { documents.read.load(Ordering::SeqCst) > read }).await;
+    world.settled(&two).await;
+    assert!(session_of(&world, "truck_0001").await.is_some());
+    world.alpha.command(Command::FreezeDevice { device: id("truck_0001") }).await;
+    eventually("it is gone", || async { session_of(&world, "truck_0001").await.is_none() }).await;
 }

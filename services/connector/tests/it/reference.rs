@@ -107,7 +107,7 @@ fn cases(ca: &Authority) -> Vec<Case> {
         case("P-521", ca.device_of_key("p521", &rcgen::PKCS_ECDSA_P521_SHA512), true),
         case("X.509 v1 under an intermediate", v1_below, true),
         case("an intermediate that has expired", below(&expired, "below-old"), true),
-        case("an intermediate without CA:TRUE", below(&no_ca, "below-no-ca"), true),
+        case("an intermediate without CA:TRUE", below(&no_ca, "below-no-ca"), false),
         case("more CA certificates than a pathLenConstraint allows", too_deep, true),
         case("the issuer's name in another encoding than in the CA certificate", ca.named_in_utf8().device("utf8"), true),
         case("without the intermediate that issued it", incomplete, false),

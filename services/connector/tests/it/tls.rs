@@ -238,6 +238,25 @@ async fn f26_silent_and_slow_clients_do_not_keep_others_out_and_are_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f26_a_client_hello_that_does_not_end_is_refused_at_its_limit() {
+    let (world, _) = World::with_ca().await;
+    // Nothing is to end by a deadline.
+    let connector = world.connector_with(|limits| limits.handshake_ms_max = 600_000).await;
+    // Records of 1 KB, as a handshake message may be cut; it announces almost as much as TLS implementations hold.
+    let record = |payload: &[u8]| [&[22, 3, 1, 4, 0], payload].concat();
+    let first = record(&[&[1, 0, 0xff, 0xf0], &[0; 1020][..]].concat());
+    let further = record(&[0; 1024]);
+    let mut socket = tokio::net::TcpStream::connect(connector.address).await.unwrap();
+    socket.write_all(&first).await.unwrap();
+    for _ in 1..17 {
+        socket.write_all(&further).await.unwrap();
+    }
+    let mut alert = [0; 7];
+    within(socket.read_exact(&mut alert)).await.unwrap();
+    assert_eq!(alert, [21, 3, 3, 0, 2, 2, 50], "decode_error");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f26_more_connections_than_allowed_are_closed_at_once() {
     let (world, ca) = World::with_ca().await;
     let connector = world.connector_with(|limits| limits.connections_max = 2).await;

@@ -139,3 +139,30 @@ async fn f44_a_slow_handshake_ends_by_its_own_deadline_while_places_are_free_and
     eventually("one is closed", async || slow.iter().filter(|socket| is_closed(socket)).count() == 1).await;
     assert!(is_closed(&slow[0]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f44_who_holds_all_connections_that_sessions_leave_makes_way_for_a_device_of_another_source() {
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector_with(|limits| {
+        limits.connections_max = 64;
+        limits.handshake_answer_ms_max = LONG_MS;
+        limits.handshake_ms_max = LONG_MS;
+    });
+    let connector = connector.await;
+    // So few are left that they are never half of those that may be unproven.
+    let mut sessions = Vec::new();
+    for n in 0..56 {
+        sessions.push(world.connect(&connector, &ca.device(&format!("{n:04}"))).await.unwrap());
+    }
+    let flood = half_open(20, [127, 0, 0, 2], &connector, &client_hello(&world, "flood")).await;
+    let closed = || flood.iter().filter(|socket| is_closed(socket)).count();
+    eventually("the flood has all that are left, and no more", async || closed() == 12).await;
+    for n in 0..4 {
+        sessions.push(world.connect(&connector, &ca.device(&format!("late{n}"))).await.unwrap());
+    }
+    eventually("one made way for each", async || closed() == 16).await;
+    assert!(flood[..4].iter().all(is_closed), "those that hung longest");
+    for session in &mut sessions {
+        session.quiet().await;
+    }
+}

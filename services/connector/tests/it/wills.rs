@@ -187,12 +187,17 @@ async fn a_will_that_was_stored_and_not_acknowledged_is_published_once_or_not_at
 }
 
 /// Presence as one connector reaches it, or does not.
-struct Cut {
+pub(crate) struct Cut {
     inner: Arc<dyn Presence>,
-    cut: AtomicBool,
+    pub(crate) cut: AtomicBool,
 }
 
 impl Cut {
+    /// Reaches it yet.
+    pub(crate) fn of(world: &World) -> Arc<Self> {
+        Arc::new(Self { inner: world.backbone.presence.clone(), cut: AtomicBool::new(false) })
+    }
+
     fn reach(&self) -> Result<(), BackboneError> {
         if !self.cut.load(Ordering::SeqCst) {
             return Ok(());
@@ -229,7 +234,7 @@ impl Presence for Cut {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connector_that_was_taken_for_lost_and_is_back_has_the_wills_of_its_sessions_again() {
     let (world, ca) = World::with_ca().await;
-    let presence = Arc::new(Cut { inner: world.backbone.presence.clone(), cut: AtomicBool::new(false) });
+    let presence = Cut::of(&world);
     let one = world.start(Backbone { presence: presence.clone(), ..world.backbone.clone() }, "cut", |_| {}).await;
     let two = world.connector().await;
     world.settled(&one).await;
@@ -251,15 +256,36 @@ async fn a_connector_that_was_taken_for_lost_and_is_back_has_the_wills_of_its_se
     listener.quiet().await;
 }
 
-/// Documents that cannot be deleted for a while.
-struct Undeletable {
+/// Documents as one connector reaches them: for a while they cannot be put, or not be deleted.
+pub(crate) struct Refusing {
     inner: Arc<dyn Documents>,
-    refusing: AtomicBool,
-    refused: AtomicUsize,
+    pub(crate) puts: AtomicBool,
+    pub(crate) deletes: AtomicBool,
+    /// There is no room for what is put.
+    full: AtomicBool,
+    pub(crate) refused: AtomicUsize,
+    pub(crate) read: AtomicUsize,
+}
+
+impl Refusing {
+    /// Refuses nothing yet.
+    pub(crate) fn of(world: &World) -> Arc<Self> {
+        let inner = world.backbone.documents.clone();
+        let [puts, deletes, full] = [(); 3].map(|()| AtomicBool::new(false));
+        Arc::new(Self { inner, puts, deletes, full, refused: AtomicUsize::new(0), read: AtomicUsize::new(0) })
+    }
+
+    fn refuse(&self, refusing: &AtomicBool) -> Result<(), BackboneError> {
+        if !refusing.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        Err(BackboneError::Unavailable { attempted: "writing".into(), reason: "the test refuses it".into() })
+    }
 }
 
 #[async_trait]
-impl Documents for Undeletable {
+impl Documents for Refusing {
     async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
         self.inner.open(instance).await
     }
@@ -269,7 +295,9 @@ impl Documents for Undeletable {
     }
 
     async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-        self.inner.get(instance, key).await
+        let found = self.inner.get(instance, key).await;
+        self.read.fetch_add(1, Ordering::SeqCst);
+        found
     }
 
     async fn put(
@@ -279,24 +307,58 @@ impl Documents for Undeletable {
         expected: Revision,
         body: Bytes,
     ) -> Result<Revision, PutError> {
+        self.refuse(&self.puts)?;
+        if self.full.load(Ordering::SeqCst) {
+            return Err(BackboneError::LimitReached { what: "the test".into(), max: 0 }.into());
+        }
         self.inner.put(instance, key, expected, body).await
     }
 
     async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
-        if self.refusing.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            let error = BackboneError::Unavailable { attempted: "deleting".into(), reason: "the test refuses it".into() };
-            return Err(error.into());
-        }
+        self.refuse(&self.deletes)?;
         self.inner.delete(instance, key, expected).await
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_will_of_a_lost_connector_is_published_once_also_where_there_is_no_room_to_claim_it() {
+    const WILLS: usize = 10;
+    let (world, ca) = World::with_ca().await;
+    let (presence, documents) = (Cut::of(&world), Refusing::of(&world));
+    let lost = Backbone { presence: presence.clone(), ..world.backbone.clone() };
+    let others = Backbone { documents: documents.clone(), ..world.backbone.clone() };
+    let one = world.start(lost, "lost", |_| {}).await;
+    let two = world.start(others.clone(), "two", |_| {}).await;
+    let three = world.start(others, "three", |_| {}).await;
+    for connector in [&one, &two, &three] {
+        world.settled(connector).await;
+    }
+    let mut listener = listener(&world, &two, &ca).await;
+    let mut clients = Vec::new();
+    for number in 0..WILLS {
+        let truck = ca.device(&format!("000{number}"));
+        clients.push(with_will(&world, &one, &truck, will(&format!("yard/{number}"), b"lost")).await);
+    }
+    documents.full.store(true, Ordering::SeqCst);
+    presence.cut.store(true, Ordering::SeqCst);
+    let mut heard = Vec::new();
+    for _ in 0..WILLS {
+        heard.push(listener.message().await.0);
+    }
+    heard.sort();
+    assert_eq!(heard, (0..WILLS).map(|number| format!("yard/{number}")).collect::<Vec<_>>());
+    no_will_is_left(&world).await;
+    // All that it had to do is done.
+    three.shutdown.cancel();
+    three.ended.await.unwrap();
+    listener.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_will_that_has_been_published_and_cannot_be_deleted_yet_is_not_published_again() {
     let (world, ca) = World::with_ca().await;
-    let (inner, refusing) = (world.backbone.documents.clone(), AtomicBool::new(true));
-    let documents = Arc::new(Undeletable { inner, refusing, refused: AtomicUsize::new(0) });
+    let documents = Refusing::of(&world);
+    documents.deletes.store(true, Ordering::SeqCst);
     let connector =
         world.start(Backbone { documents: documents.clone(), ..world.backbone.clone() }, "undeletable", |_| {}).await;
     world.settled(&connector).await;
@@ -304,7 +366,7 @@ async fn a_will_that_has_been_published_and_cannot_be_deleted_yet_is_not_publish
     drop(with_will(&world, &connector, &ca.device("0001"), will("yard/1", b"once")).await);
     assert_eq!(listener.message().await.1, b"once");
     eventually("it is tried again", || async { documents.refused.load(Ordering::SeqCst) > 1 }).await;
-    documents.refusing.store(false, Ordering::SeqCst);
+    documents.deletes.store(false, Ordering::SeqCst);
     no_will_is_left(&world).await;
     listener.quiet().await;
 }

@@ -22,6 +22,10 @@ fn mark(position: u64) -> StreamMark {
     StreamMark { epoch: 0, shard: None, sequence: position }
 }
 
+fn keyed(key: &str, request: &str) -> KeyedRequest {
+    KeyedRequest { key: key.to_owned(), request: request.to_owned() }
+}
+
 fn session(number: u64) -> Session {
     Session { connector: ConnectorId::parse("c1").unwrap(), number }
 }
@@ -103,6 +107,57 @@ fn what_a_report_shows_not_to_be_so_is_pending_again() {
 }
 
 #[test]
+fn numbers_are_compared_by_value() {
+    let desired = json!({"level": 20, "far": 1.5, "all": [1, {"a": 2.0}], "big": u64::MAX});
+    for (reports, expected) in [
+        (json!({"level": 20.0, "far": 1.50, "all": [1.0, {"a": 2}], "big": u64::MAX}), json!({})),
+        (
+            json!({"level": 20.5, "far": 1.5, "all": [1, {"a": 2}], "big": u64::MAX - 1}),
+            json!({"level": 20, "big": u64::MAX}),
+        ),
+        (
+            json!({"level": "20", "far": 1.5, "all": [1, {"a": 2, "b": 0}], "big": u64::MAX}),
+            json!({"level": 20, "all": [1, {"a": 2.0}]}),
+        ),
+        (json!({"level": 20, "far": 1.5, "all": [1], "big": u64::MAX}), json!({"all": [1, {"a": 2.0}]})),
+    ] {
+        let mut shadow = Shadow::new(3);
+        shadow.apply(&[change("light", desired.clone(), None)], None, 1).unwrap();
+        let differs = shadow.fold(mark(9), &[reported("light", reports.clone(), 2)]);
+        let delta = shadow.delta().remove("light").unwrap_or_default();
+        assert_eq!(Value::Object(delta.clone()), expected, "{reports}");
+        assert_eq!((differs, shadow.is_pending_for(&session(1))), (!delta.is_empty(), !delta.is_empty()), "{reports}");
+    }
+}
+
+#[test]
+fn a_device_that_keeps_another_value_is_told_once_more_and_not_at_each_report() {
+    let mut shadow = Shadow::new(3);
+    shadow.apply(&[change("light", json!({"level": 100}), None)], None, 1).unwrap();
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    // It sets the most that it can, and reports that.
+    shadow.fold(mark(1), &[reported("light", json!({"level": 50}), 2)]);
+    assert!(shadow.is_pending_for(&session(1)));
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    for n in 2..5 {
+        shadow.fold(mark(n), &[reported("light", json!({"level": 50.0, "power": n}), 3)]);
+        assert!(!shadow.is_pending_for(&session(1)), "it was told, and says the same again");
+    }
+    assert!(shadow.is_pending_for(&session(2)));
+    shadow.fold(mark(5), &[reported("light", json!({"level": 40}), 4)]);
+    assert!(shadow.is_pending_for(&session(1)), "it is something else now");
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    // Something desired anew is sent once more if a report shows that it is not so, also if what is reported is as before.
+    shadow.apply(&[change("light", json!({"level": 90}), None)], None, 5).unwrap();
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    shadow.fold(mark(6), &[reported("light", json!({"level": 40}), 6)]);
+    assert!(shadow.is_pending_for(&session(1)));
+    shadow.mark_sent(&session(1), shadow.desired_changes());
+    shadow.fold(mark(7), &[reported("light", json!({"level": 40}), 7)]);
+    assert!(!shadow.is_pending_for(&session(1)));
+}
+
+#[test]
 fn what_changed_while_a_session_was_being_told_is_still_pending() {
     let mut shadow = Shadow::new(3);
     shadow.apply(&[change("light", json!({"on": true}), None)], None, 1).unwrap();
@@ -116,10 +171,17 @@ fn what_changed_while_a_session_was_being_told_is_still_pending() {
 fn a_change_with_a_key_is_remembered_for_a_while() {
     let mut shadow = Shadow::new(3);
     for n in 0..10 {
-        shadow.apply(&[change("light", json!({"n": n}), None)], Some(&format!("key-{n}")), n).unwrap();
+        shadow.apply(&[change("light", json!({"n": n}), None)], Some(&keyed(&format!("key-{n}"), "r")), n).unwrap();
     }
-    assert!(shadow.has_applied("key-9") && shadow.has_applied("key-2"));
-    assert!(!shadow.has_applied("key-1"));
+    for (key, request, expected) in [
+        ("key-9", "r", KeyUse::SameRequest),
+        ("key-2", "r", KeyUse::SameRequest),
+        ("key-2", "s", KeyUse::OtherRequest),
+        ("key-1", "r", KeyUse::Unused),
+        ("key", "r", KeyUse::Unused),
+    ] {
+        assert_eq!(shadow.key_use(&keyed(key, request)), expected, "{key} {request}");
+    }
 }
 
 proptest! {
@@ -167,7 +229,7 @@ proptest! {
         let mut shadow = Shadow::new(5);
         let desired: Properties = values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let changes = [DesiredChange { service_id: "s".to_owned(), desired: desired.clone(), version: None }];
-        shadow.apply(&changes, Some("key"), at).unwrap();
+        shadow.apply(&changes, Some(&keyed("key", "r")), at).unwrap();
         shadow.fold(mark(4), &[Reported { service_id: "t".to_owned(), properties: desired, at_ms: at }]);
         shadow.mark_sent(&session(1), 1);
         let text = serde_json::to_string(&shadow).unwrap();

@@ -103,6 +103,8 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
     let key = DocumentKey::Shadow(listed.device.id.clone());
     let folding = documents::change::<Shadow, _>(devices, &key, listed.created.0, |shadow| {
         let mut asked = Vec::new();
+        // The last of all: an answer to an earlier one says nothing more, and one message can hold hundreds.
+        let mut time = None;
         let (mut news, mut differs) = (false, false);
         for item in items {
             if !shadow.is_new(item.mark) {
@@ -121,7 +123,7 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
                     for event in events {
                         match event {
                             DeviceEvent::TimeRequested(request) => {
-                                asked.push((item.stored_at_ms, PlatformRequest::Time(request.clone())));
+                                time = Some((item.stored_at_ms, PlatformRequest::Time(request.clone())));
                             }
                             DeviceEvent::InfoReported(info) => shadow.info.get_or_insert_default().update(info),
                         }
@@ -129,6 +131,7 @@ async fn fold_items(devices: &Devices, listed: &Listed, items: &[&Item], with_va
                 }
             }
         }
+        asked.extend(time);
         let then = (asked, differs);
         Ok(if news { Edit::Changed(then) } else { Edit::Unchanged(then) })
     });

@@ -5,6 +5,11 @@
 
 use super::der::{self, DerFault, Reader};
 
+/// Bytes of a Name whose text is compared: a client may send sixteen times as many.
+const NAME_TEXT_BYTES_MAX: usize = 1024;
+/// Attributes of a Name whose text is compared.
+const NAME_TEXT_ATTRIBUTES_MAX: usize = 32;
+
 /// Why an attribute cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AttributeFault {
@@ -53,19 +58,48 @@ pub(super) fn walk<'a>(name: &'a [u8], mut each: impl FnMut(Attribute<'a>)) -> R
     Ok(())
 }
 
-/// Whether two Names (their content) read the same, however they are encoded: the same attributes in the same order, their
-/// texts compared as RFC 5280 §7.1 says, without case and without blanks that say nothing. For people: no rule goes by it.
-pub(super) fn same_text(one: &[u8], other: &[u8]) -> bool {
-    let texts = |name| -> Option<Vec<(&[u8], String)>> {
-        let (mut texts, mut readable) = (Vec::new(), true);
-        walk(name, |attribute| match attribute.text() {
-            Ok(text) => texts.push((attribute.oid, text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())),
-            Err(_) => readable = false,
+/// What a Name says, however it is encoded: its attributes in order, their texts as RFC 5280 §7.1 compares them, without case
+/// and without blanks that say nothing. For people: no rule goes by it.
+///
+/// Costs an allocation for each attribute, so whoever compares many Names with one makes this once of each.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NameText(Vec<(Box<[u8]>, String)>);
+
+impl NameText {
+    /// Of a Name (its content). `None`: not all of it can be read, or it is longer than anybody calls a CA.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        if name.len() > NAME_TEXT_BYTES_MAX {
+            return None;
+        }
+        let (mut texts, mut usable) = (Vec::new(), true);
+        walk(name, |attribute| {
+            usable = usable && texts.len() < NAME_TEXT_ATTRIBUTES_MAX;
+            if !usable {
+                return;
+            }
+            match attribute.text() {
+                Ok(text) => texts.push((attribute.oid.into(), comparable(&text))),
+                Err(_) => usable = false,
+            }
         })
         .ok()?;
-        readable.then_some(texts)
-    };
-    texts(one).is_some_and(|texts_of_one| Some(texts_of_one) == texts(other))
+        usable.then_some(Self(texts))
+    }
+}
+
+fn comparable(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+#[cfg(test)]
+thread_local! {
+    static TEXTS_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many texts of attributes this thread has read, for tests of what a client can make us do.
+#[cfg(test)]
+pub(super) fn texts_read() -> usize {
+    TEXTS_READ.get()
 }
 
 impl Attribute<'_> {
@@ -74,6 +108,8 @@ impl Attribute<'_> {
     /// # Errors
     /// `Undecodable`, `Empty` or `ControlCharacter`.
     pub(super) fn text(&self) -> Result<Box<str>, AttributeFault> {
+        #[cfg(test)]
+        TEXTS_READ.set(TEXTS_READ.get() + 1);
         let text = decode(self.tag, self.value).ok_or(AttributeFault::Undecodable)?;
         if text.is_empty() {
             Err(AttributeFault::Empty)

@@ -182,8 +182,9 @@ impl PathError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unproven {
     pub error: PathError,
-    /// The verified CA certificate that it is from nevertheless: its signatures are genuine up to there. That lets nobody in;
-    /// it tells a device of a known CA, which people will ask about, from a stranger.
+    /// The verified CA certificate that it is from nevertheless: its signatures are genuine up to there, and each certificate in
+    /// between is of a CA that may issue and is not distrusted. That lets nobody in; it tells a device of a known CA, which
+    /// people will ask about, from a stranger and from who has the key of a device.
     pub from: Option<UnprovenFrom>,
 }
 
@@ -234,8 +235,8 @@ impl TrustStore {
         self.build(chain, now).map_err(|fault| {
             let lineage = Lineage::trace(&self.anchors, chain);
             let error = blame::explain(fault, chain, lineage.as_ref(), &self.distrusted, now);
-            let from =
-                lineage.map(|Lineage { anchor, .. }| UnprovenFrom { ca: anchor.ca.clone(), ca_sha256: anchor.sha256 });
+            let anchor = lineage.and_then(|lineage| lineage.answered_for(chain, &self.distrusted));
+            let from = anchor.map(|anchor| UnprovenFrom { ca: anchor.ca.clone(), ca_sha256: anchor.sha256 });
             Unproven { error, from }
         })
     }

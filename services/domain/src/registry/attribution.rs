@@ -2,7 +2,8 @@
 //!
 //! For attempts, which keep what was so when they were made: ids are another's after a deletion, templates change. Decides
 //! nothing, and is asked of certificates that break a rule too. Invariant: a device is named because it has the
-//! certificate, or because the template of its CA certificate makes it of its Subject; never because a client says so.
+//! certificate, or because the template of its CA certificate makes it of its Subject; never because a client says so, nor
+//! because a certificate does that another device's key has signed ([`Unproven::from`]).
 
 use crate::{
     certificate::{

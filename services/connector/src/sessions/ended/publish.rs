@@ -22,8 +22,8 @@ use crate::{admission::view_ready::view_ready, instance::Instance, metrics::metr
 /// A will that this connector is to publish now.
 struct Claimed {
     will: KeptWill,
-    /// Its document, which says that this connector publishes it.
-    document: Option<Revision>,
+    /// In the place of what was to be done, if publishing it fails.
+    again: Option<Work>,
     /// What is to be done after.
     after: Work,
 }
@@ -38,11 +38,10 @@ pub(super) async fn publish_will(
     device: &DeviceId,
     source: &Source,
 ) -> Result<Next, BackboneError> {
-    let Claimed { will, document, after } = match claim(instance, key, device, source).await? {
+    let Claimed { will, again, after } = match claim(instance, key, device, source).await? {
         Ok(claimed) => claimed,
         Err(next) => return Ok(next),
     };
-    let again = document.map(|revision| Work::Publish(Source::Claimed(revision)));
     match (publish(instance, device, &will).await, again) {
         (Ok(Ok(())), _) => {}
         (Ok(Err(after)), Some(again)) => return Ok(Next::Then(after, again)),
@@ -101,16 +100,40 @@ async fn claim(
         }));
     }
     match put(instance, key, expected, will.write()).await {
-        Ok(revision) => Ok(Ok(Claimed { will, document: Some(revision), after: Work::Delete(revision) })),
+        Ok(revision) => {
+            let again = Some(Work::Publish(Source::Claimed(revision)));
+            Ok(Ok(Claimed { will, again, after: Work::Delete(revision) }))
+        }
         Err(PutError::Conflict) => Ok(Err(Next::Later(RETRY_DELAY))),
         Err(PutError::Backbone(error)) => match (error, source) {
             (_, Source::Here(here)) => Ok(Ok(Claimed::without_document(here))),
-            // There is no room for the claim, but the will is there.
-            (BackboneError::LimitReached { .. }, _) => {
-                Ok(Ok(Claimed { will, document: None, after: Work::Delete(expected) }))
+            // There is no room for the claim, but the will is there, and of a session of this connector.
+            (BackboneError::LimitReached { .. }, Source::Document { .. }) => {
+                Ok(Ok(Claimed { will, again: None, after: Work::Delete(expected) }))
+            }
+            (BackboneError::LimitReached { .. }, Source::Left { .. } | Source::Claimed(_)) => {
+                claim_by_deleting(instance, key, expected, will).await
             }
             (error, _) => Err(error),
         },
+    }
+}
+
+/// There is no room for the claim to a will that every other connector may publish too: the one that deletes it does.
+async fn claim_by_deleting(
+    instance: &Instance,
+    key: &DocumentKey,
+    expected: Revision,
+    mut will: KeptWill,
+) -> Result<Result<Claimed, Next>, BackboneError> {
+    match instance.backbone.documents.delete(&instance.id, key, expected).await {
+        Ok(()) => {
+            will.release();
+            let again = Some(Work::Publish(Source::Here(Box::new(will.clone()))));
+            Ok(Ok(Claimed { will, again, after: Work::Delete(expected) }))
+        }
+        Err(PutError::Conflict) => Ok(Err(Next::Later(RETRY_DELAY))),
+        Err(PutError::Backbone(error)) => Err(error),
     }
 }
 
@@ -125,7 +148,7 @@ fn is_alive(source: &Source, found: &Document, will: &KeptWill) -> bool {
 impl Claimed {
     /// Documents cannot be written now, or not be read; there may be one nevertheless.
     fn without_document(will: &KeptWill) -> Self {
-        Self { will: will.clone(), document: None, after: Work::discard(None) }
+        Self { will: will.clone(), again: None, after: Work::discard(None) }
     }
 }
 

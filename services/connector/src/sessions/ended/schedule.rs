@@ -67,7 +67,10 @@ impl Schedule {
         let Some(will) = will else { return };
         let ended = PresenceSession { connector: connector.clone(), number: session.number };
         let key = DocumentKey::Will(session.device.device.clone(), ended);
-        let delay = will.will.delay();
+        // A session ends at once, or sooner, if the client has said so with DISCONNECT, and a will is due then.
+        let said = session.persistence.get().and_then(|kept| kept.expiry_s());
+        let session_lasts = said.map_or(Duration::MAX, |expiry_s| Duration::from_secs(expiry_s.into()));
+        let delay = will.will.delay().min(session_lasts);
         let mut state = self.lock();
         let withdrawn = |entry: &Entry| entry.key == key && matches!(entry.work, Work::Withdraw);
         let withdrawn = state.entries.remove(&session.device.device, withdrawn).len() > 0;
@@ -125,6 +128,11 @@ impl Schedule {
     /// Whether a session is kept of a device, as far as this connector knows.
     pub(crate) fn knows(&self, device: &DeviceId) -> bool {
         self.lock().kept.contains_key(device)
+    }
+
+    /// Whether the session that is kept of a device is still the one that this connection, which is over, has left.
+    pub(crate) fn is_left(&self, device: &DeviceId, owner: &PresenceSession) -> bool {
+        self.lock().kept.get(device).is_some_and(|known| !known.live && known.owner == *owner)
     }
 
     /// No session is kept of a device any more.
@@ -327,6 +335,11 @@ impl State {
         if session.connector != *own {
             // Its connector was taken for lost and is back: what becomes of the will is for that one again.
             drop(self.entries.remove(device, |entry| is_will_of(entry, true)));
+            // And so is its session.
+            if self.kept.get(device).is_some_and(|known| !known.live && known.owner == *session) {
+                self.kept.remove(device);
+                drop(self.entries.remove(device, |entry| matches!(entry.work, Work::Check(_))));
+            }
         }
         for Entry { key, work, .. } in self.entries.remove(device, |entry| entry.delayed && is_will_of(entry, false)) {
             // Nobody can have deleted what is here, so whether its session goes on is not known.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     form::{KeptFilter, KeptSession},
-    state::Written,
+    state::{Earlier, Written},
 };
 use crate::{
     instance::Instance,
@@ -44,7 +44,8 @@ pub(crate) async fn begin(instance: &Instance, session: &Arc<Session>, connect: 
     if !concerned {
         return SessionGrant::default();
     }
-    match resume(instance, session, connect, expiry_s).await {
+    let mut found = None;
+    match resume(instance, session, connect, expiry_s, &mut found).await {
         Ok(grant) => grant,
         Err(error) => {
             if let Some(left_out) = instance.will_repeats.failed(&error) {
@@ -52,7 +53,9 @@ pub(crate) async fn begin(instance: &Instance, session: &Arc<Session>, connect: 
                     instance = %instance.id, %error, left_out, "a session cannot be kept: it ends with its connection"
                 );
             }
-            session.persistence.start().set_unkept();
+            let state = session.persistence.start();
+            state.note_earlier(found);
+            state.set_unkept();
             // Not only when it ends: another connector would let the earlier session go on, without what is subscribed to here.
             instance.schedule.discard_session(session, Instant::now());
             SessionGrant::default()
@@ -60,11 +63,13 @@ pub(crate) async fn begin(instance: &Instance, session: &Arc<Session>, connect: 
     }
 }
 
+/// `before`: what was there of the device, as it was last read.
 async fn resume(
     instance: &Instance,
     session: &Arc<Session>,
     connect: &Connect,
     expiry_s: u32,
+    before: &mut Option<Earlier>,
 ) -> Result<SessionGrant, PutError> {
     let device = &session.device.device;
     let owner = PresenceSession { connector: instance.connector.clone(), number: session.number };
@@ -73,6 +78,10 @@ async fn resume(
     for _ in 0..TRIES_MAX {
         let stream = instance.routed.stream();
         let found = get(instance, &key).await?;
+        *before = found.as_ref().map(|found| Earlier {
+            revision: found.revision,
+            owner: KeptSession::read(&found.body).ok().and_then(|form| form.owner()),
+        });
         let mut earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));
         let revision = found.map_or(Revision::NONE, |found| found.revision);
         if expiry_s == 0 {

@@ -1,7 +1,8 @@
 //! Gives sessions that were away what came meanwhile.
 //!
 //! One reading of the stream at a time, for all that wait for it: a fleet that returns at once costs no more readings than
-//! one device. Whoever does not take what it is given is left behind, where it is, and waits for the next.
+//! one device. Whoever does not take what it is given is left behind, where it is, and waits for the next; what only that one
+//! would have had of the stream is not read on.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,6 +11,7 @@ use rollcall_log::{
     messages::{Lane, MessageCursor, MessagesOf, Replayed, StoredMessage},
     repeats::Repeats,
 };
+use tokio::sync::mpsc;
 
 use super::state::{Due, PASSED_MESSAGES_MAX, Reading};
 use crate::{
@@ -59,20 +61,46 @@ pub(crate) async fn run(instance: &Instance) {
 async fn read(instance: &Instance, mut sessions: Vec<Arc<Session>>) -> Result<(), BackboneError> {
     // Those whose mailbox was full may need nothing but what was kept for them.
     sessions.retain(|session| !instance.routed.hand_over(session, MessageCursor::START));
-    let behind = |session: &Arc<Session>| match session.persistence.reading() {
+    let mut reading: HashMap<u64, Arc<Session>> = sessions.into_iter().map(|session| (session.number, session)).collect();
+    while let Some(after) = reading.values().filter_map(|session| behind(session)).reduce(MessageCursor::earlier) {
+        let spaces = reading.values().map(|session| session.device.space.clone()).collect();
+        let of = MessagesOf::Spaces(spaces);
+        let replay = instance.backbone.messages.replay(&instance.id, &[Lane::Peer], &of, after).await?;
+        if read_on(instance, &mut reading, replay, after).await? == Outcome::End {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn behind(session: &Session) -> Option<MessageCursor> {
+    match session.persistence.reading() {
         Reading::Behind(after) => Some(after),
         Reading::Live | Reading::LiveAfter(_) => None,
-    };
-    let Some(mut read) = sessions.iter().filter_map(behind).reduce(MessageCursor::earlier) else { return Ok(()) };
-    let spaces = sessions.iter().map(|session| session.device.space.clone()).collect();
-    let mut reading: HashMap<u64, Arc<Session>> = sessions.into_iter().map(|session| (session.number, session)).collect();
-    let mut replay =
-        instance.backbone.messages.replay(&instance.id, &[Lane::Peer], &MessagesOf::Spaces(spaces), read).await?;
+    }
+}
+
+/// How far a reading has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Everything has been read, or nobody waits for more of it.
+    End,
+    /// Whoever was furthest behind takes no more for now. What comes next is for nobody else: the others are further on.
+    OthersAreFurther,
+}
+
+async fn read_on(
+    instance: &Instance,
+    reading: &mut HashMap<u64, Arc<Session>>,
+    mut replay: mpsc::Receiver<Result<Replayed, BackboneError>>,
+    mut read: MessageCursor,
+) -> Result<Outcome, BackboneError> {
     let mut messages = 0;
     while let Some(next) = replay.recv().await {
         match next? {
             Replayed::Message(stored) => {
                 let stored = Arc::new(stored);
+                let before = reading.len();
                 for session in instance.sessions.subscribers(&stored.message.space, &stored.message.topic) {
                     if reading.contains_key(&session.number) && !give(instance, &session, &stored) {
                         reading.remove(&session.number);
@@ -84,14 +112,18 @@ async fn read(instance: &Instance, mut sessions: Vec<Arc<Session>>) -> Result<()
                     reading.retain(|_, session| !instance.routed.hand_over(session, read));
                 }
                 if reading.is_empty() {
-                    return Ok(());
+                    return Ok(Outcome::End);
+                }
+                let is_further = |session: &Arc<Session>| behind(session).is_none_or(|at| at != read && at.covers(&read));
+                if reading.len() < before && reading.values().all(is_further) {
+                    return Ok(Outcome::OthersAreFurther);
                 }
             }
             Replayed::End(cursor) => {
                 for session in reading.values() {
                     instance.routed.hand_over(session, cursor);
                 }
-                return Ok(());
+                return Ok(Outcome::End);
             }
         }
     }

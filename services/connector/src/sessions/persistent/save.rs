@@ -110,11 +110,11 @@ async fn put(
             Err(PutError::Conflict) => {}
             Err(PutError::Backbone(error)) => return Err(error),
         }
-        // A write of ours that was not acknowledged may have been stored. What is read may be older than that.
+        // A write of ours that was not acknowledged may have been stored. What is read may be older than what was last written.
         let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(false) };
         match KeptSession::read(&found.body) {
             Ok(theirs) if theirs.owner() == form.owner() => written.revision = found.revision,
-            Ok(theirs) if theirs.since_ms < form.since_ms => {}
+            Ok(_) | Err(_) if found.revision < written.revision => {}
             Ok(_) | Err(_) => return Ok(false),
         }
     }
@@ -164,11 +164,21 @@ pub(crate) async fn finish(instance: &Instance, session: &Arc<Session>) -> Resul
     Ok(())
 }
 
-/// Deletes what is there of a session that was promised to nobody, unless it is a newer connection's.
+/// Deletes what is there of a session that was promised to nobody: what this connection has written, what it has found, and
+/// what an earlier one here has left. Anything else may be a newer connection's at another connector, where another clock goes:
+/// when a connection began is no proof. What an earlier one elsewhere has left and this one could not read, that connector
+/// sees to when presence shows this one.
 async fn discard(instance: &Instance, session: &Session) -> Result<(), BackboneError> {
     let (documents, key) = (&instance.backbone.documents, DocumentKey::Session(session.device.device.clone()));
     let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(()) };
-    if KeptSession::read(&found.body).is_ok_and(|found| found.since_ms > session.since.unix_ms()) {
+    let earlier = session.persistence.get().and_then(State::earlier);
+    let is_earlier = match KeptSession::read(&found.body).ok().and_then(|form| form.owner()) {
+        Some(owner) if owner.connector == instance.connector => owner.number <= session.number,
+        owner => {
+            earlier.is_some_and(|earlier| earlier.revision == found.revision || (owner.is_some() && earlier.owner == owner))
+        }
+    };
+    if !is_earlier {
         return Ok(());
     }
     match documents.delete(&instance.id, &key, found.revision).await {
@@ -210,7 +220,9 @@ pub(crate) async fn check(
             let over = left_ms <= 0
                 || is_revoked(instance, device, &form)
                 || superseded.is_some_and(|superseded| form.owner().as_ref() == Some(superseded));
-            if !over && form.ended {
+            // One that is not written as ended is a live one's, unless it is still what was left here, or by a connector that is lost.
+            let is_left = form.ended || form.owner().is_some_and(|owner| instance.schedule.is_left(device, &owner));
+            if !over && is_left {
                 return Ok(Some(Duration::from_millis(left_ms.unsigned_abs())));
             }
             over

@@ -8,6 +8,7 @@ use std::{
 use rollcall_log::{
     documents::Revision,
     messages::{MessageCursor, MessagePosition, StoredMessage},
+    presence::Session as PresenceSession,
 };
 
 use super::form::{KeptFilter, KeptSession};
@@ -39,6 +40,14 @@ pub(crate) enum Reading {
 pub(crate) struct Written {
     pub(crate) form: KeptSession,
     pub(crate) revision: Revision,
+}
+
+/// The document that there was when a connection began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Earlier {
+    pub(super) revision: Revision,
+    /// `None`: it could not be read.
+    pub(super) owner: Option<PresenceSession>,
 }
 
 /// What a session that was away is given of a message that is read for it.
@@ -82,6 +91,8 @@ struct Progress {
     expiry_s: Option<u32>,
     /// The client was told that its session ends with the connection, because it could not be written down.
     unkept: bool,
+    /// What was there of the device when the connection began.
+    earlier: Option<Earlier>,
     /// Messages that it was given because it was away.
     backlog: u32,
     /// There were more of them.
@@ -112,7 +123,7 @@ impl Passed {
 
 impl Persistence {
     /// From now on the session is kept, or goes on from an earlier one.
-    pub(super) fn start(&self) -> &State {
+    pub(in crate::sessions) fn start(&self) -> &State {
         self.0.get_or_init(Box::default)
     }
 
@@ -247,6 +258,15 @@ impl State {
         self.lock().expiry_s = Some(expiry_s);
     }
 
+    /// The connection has found this, and was to write in its place, or to delete it.
+    pub(super) fn note_earlier(&self, earlier: Option<Earlier>) {
+        self.lock().earlier = earlier;
+    }
+
+    pub(super) fn earlier(&self) -> Option<Earlier> {
+        self.lock().earlier.clone()
+    }
+
     /// What may be written down of the session, or of an earlier one, is no promise: it is to be deleted.
     pub(super) fn set_unkept(&self) {
         self.lock().unkept = true;
@@ -256,7 +276,8 @@ impl State {
         self.lock().unkept
     }
 
-    pub(super) fn expiry_s(&self) -> Option<u32> {
+    /// What the client has said, if it has.
+    pub(in crate::sessions) fn expiry_s(&self) -> Option<u32> {
         self.lock().expiry_s
     }
 

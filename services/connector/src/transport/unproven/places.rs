@@ -4,7 +4,8 @@
 //! let us wait longest. If none lets us wait, the machine is what is slow, and the newest one loses its place: were it the
 //! oldest, a storm would shed each connection just before its turn, and no device would ever get in.
 //! While half of the places are free, neither the bound of a source nor the deadline for an answer holds: many devices may
-//! share an address, and some are slow.
+//! share an address, and some are slow. When no connection is left for who arrives, places are scarce however few are taken:
+//! connections that have proven themselves have all the others.
 
 use std::{
     cmp::Reverse,
@@ -129,6 +130,24 @@ impl Places {
         self.remove(source, number).is_some()
     }
 
+    /// Makes one connection end for one that arrives from `arriving`, whose place is not taken yet; `None`: nobody has to.
+    ///
+    /// Who is overdue ends first. Otherwise a source loses a place only if it has as many left as the arriving one then
+    /// has: a storm of devices, each from an address of its own, would else close each other before any is done.
+    pub(super) fn make_way(&mut self, arriving: SourceNetwork, now: Instant) -> Option<Loser> {
+        let mut losers = Vec::new();
+        let overdue = self.overdue(now).next();
+        if let Some((source, number)) = overdue {
+            self.shed(source, number, Shed::Unanswered, &mut losers);
+        } else if let Some(&(most, .., source)) = self.ranking.last() {
+            let of_arriving = self.sources.get(&arriving).map_or(0, |held| held.connections.len());
+            if most > of_arriving + 1 {
+                self.shed_of(source, Shed::NoConnectionLeft, &mut losers);
+            }
+        }
+        losers.pop()
+    }
+
     fn make_room(&mut self, arrived: SourceNetwork, now: Instant) -> Vec<Loser> {
         let mut losers = Vec::new();
         if self.more_than_half_taken() {
@@ -152,18 +171,24 @@ impl Places {
 
     /// Only when room is needed, so that no timer is.
     fn shed_unanswered(&mut self, now: Instant, losers: &mut Vec<Loser>) {
-        let overdue = self.in_handshake.iter().take_while(|(sent, ..)| now.duration_since(*sent) >= self.bounds.answer_max);
-        let overdue: Vec<_> = overdue.take(OVERDUE_PER_ARRIVAL_MAX).copied().collect();
-        for (_, source, number) in overdue {
+        let overdue: Vec<_> = self.overdue(now).collect();
+        for (source, number) in overdue {
             if !self.more_than_half_taken() {
                 return;
             }
-            // One that has answered and waits for its turn is not late; we are.
-            let held = self.sources.get(&source).and_then(|held| held.connections.get(&number));
-            if held.is_some_and(|connection| connection.waited_for_since.is_some()) {
-                self.shed(source, number, Shed::Unanswered, losers);
-            }
+            self.shed(source, number, Shed::Unanswered, losers);
         }
+    }
+
+    /// Those that owe us an answer for longer than they may, among the first that were sent our flight.
+    fn overdue(&self, now: Instant) -> impl Iterator<Item = (SourceNetwork, u64)> {
+        let sent = self.in_handshake.iter();
+        let late = sent.take_while(move |(sent, ..)| now.duration_since(*sent) >= self.bounds.answer_max);
+        late.take(OVERDUE_PER_ARRIVAL_MAX).filter_map(|(_, source, number)| {
+            // One that has answered and waits for its turn is not late; we are.
+            let connection = self.sources.get(source)?.connections.get(number)?;
+            connection.waited_for_since.map(|_| (*source, *number))
+        })
     }
 
     fn shed_of(&mut self, source: SourceNetwork, why: Shed, losers: &mut Vec<Loser>) {
@@ -329,6 +354,27 @@ mod tests {
         let (_, losers) = scene.silent(1);
         assert_eq!(losers, [Loser { source: source(1), why: Shed::OfSource }]);
         assert!(many[0].is_shed() && !many[1].is_shed());
+    }
+
+    #[tokio::test]
+    async fn f44_way_is_made_at_the_cost_of_who_has_most_and_not_of_who_has_as_few() {
+        let mut scene = Scene::new();
+        let mut flood: Vec<_> = (0..3).map(|_| scene.silent(1).0).collect();
+        let mut lonely = scene.silent(2).0;
+        assert_eq!(scene.places.make_way(source(1), scene.now), None, "who has most closes none of its own for more");
+        let why = Shed::NoConnectionLeft;
+        assert_eq!(scene.places.make_way(source(3), scene.now), Some(Loser { source: source(1), why }));
+        assert!(flood[0].is_shed());
+        assert_eq!(scene.places.make_way(source(2), scene.now), None, "it would have more than the other then");
+        assert_eq!(scene.places.make_way(source(3), scene.now), Some(Loser { source: source(1), why }));
+        assert_eq!(scene.places.make_way(source(3), scene.now), None, "one each");
+        assert!(flood[1].is_shed() && !flood[2].is_shed() && !lonely.is_shed());
+        // Whoever is late makes way, for its own source too.
+        scene.now += Duration::from_secs(3);
+        let why = Shed::Unanswered;
+        assert_eq!(scene.places.make_way(source(1), scene.now), Some(Loser { source: source(1), why }));
+        assert_eq!(scene.places.make_way(source(1), scene.now), Some(Loser { source: source(2), why }));
+        assert_eq!(scene.places.make_way(source(1), scene.now), None, "nobody is left");
     }
 
     #[tokio::test]

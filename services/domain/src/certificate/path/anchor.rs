@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use webpki::VerifiedPath;
 
 use super::{
-    super::{extensions::Extensions, tbs::TbsCertificate},
+    super::{extensions::Extensions, name::NameText, tbs::TbsCertificate},
     ChainCertificate,
 };
 use crate::ids::CaId;
@@ -18,6 +18,8 @@ pub(super) struct Anchor {
     pub(super) sha256: [u8; 32],
     /// Content of the subject's Name.
     pub(super) subject: Box<[u8]>,
+    /// The same as text, read when the store is made and not for each chain that is refused.
+    pub(super) subject_text: Option<NameText>,
     /// SubjectPublicKeyInfo, DER.
     pub(super) public_key: Box<[u8]>,
     pub(super) certificate: ChainCertificate,
@@ -35,6 +37,7 @@ impl Anchor {
             ca,
             sha256,
             subject: certificate.subject.into(),
+            subject_text: NameText::of(certificate.subject),
             public_key: certificate.public_key.into(),
             certificate: ChainCertificate::of(&certificate),
             path_length: extensions.basic_constraints.and_then(|constraints| constraints.path_length),

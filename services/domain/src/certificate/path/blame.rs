@@ -16,7 +16,6 @@ use super::{
     PathError,
     fault::Fault,
     lineage::Lineage,
-    presented,
 };
 use crate::time::Timestamp;
 
@@ -84,17 +83,15 @@ fn path_length(lineage: &Lineage<'_, '_>) -> Option<String> {
 /// Why there is no path although every signature is genuine.
 fn broken_rule(chain: &[&[u8]], lineage: &Lineage<'_, '_>, distrusted: &HashSet<[u8; 32]>) -> Option<PathError> {
     let (_, device) = lineage.path.first()?;
-    let issuers = &lineage.path[1..];
-    if issuers.iter().any(|(_, issuer)| distrusted.contains(&issuer.name_and_key_sha256())) {
+    if lineage.is_distrusted(distrusted) {
         return Some(PathError::Distrusted);
     }
-    if device.version == X509Version::V1 && !issuers.is_empty() {
+    if device.version == X509Version::V1 && lineage.path.len() > 1 {
         let reason = "the device certificate is X.509 v1, which is accepted only directly under a verified CA certificate: \
                       issue it as v3 (with an extension file), or verify the CA certificate that signed it";
         return Some(PathError::NotPermitted { reason: reason.into() });
     }
-    let unfit = issuers.iter().find_map(|(place, issuer)| presented::fit_to_issue(*place, chain.get(*place)?, issuer).err());
-    unfit.or_else(|| {
+    lineage.unfit(chain).or_else(|| {
         let (place, _) = lineage.path.last().filter(|_| !lineage.names_its_anchor())?;
         Some(PathError::IssuerEncoding { link: Link::Presented(*place), ca: lineage.anchor.ca.clone() })
     })

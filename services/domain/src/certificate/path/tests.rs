@@ -5,8 +5,9 @@ use rcgen::KeyPair;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::certificate::test_certificates::{
-    self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv,
+use crate::certificate::{
+    name,
+    test_certificates::{self, Authority, Blank, NOW, basic_constraints, cn, extended_key_usage, key_usage, tlv},
 };
 
 fn ca(id: &str) -> CaId {
@@ -495,24 +496,28 @@ fn the_intermediate_that_breaks_a_rule_is_blamed_and_not_what_is_above_it() {
         let line = below(&plant, "line");
         blamed(&trusted, &[&line.device("d"), &line.der, &plant.der, &root.der])
     };
-    for (blank, says) in [
+    for (blank, says, from_root) in [
         (
             Blank::authority(cn("plant")).valid(-100, -1),
             "certificate 2 of the chain (CN=plant) expired at 2025-12-31T23:59:59Z",
+            true,
         ),
-        (plain("plant"), "certificate 2 of the chain (CN=plant) is not a CA certificate (basicConstraints)"),
+        // Whoever has the key of a certificate that may not issue is no CA: it could name any device.
+        (plain("plant"), "certificate 2 of the chain (CN=plant) is not a CA certificate (basicConstraints)", false),
         (
             plain("plant").with(basic_constraints(true, true, None)).with(key_usage(0x02)),
             "certificate 2 of the chain (CN=plant) may not sign certificates (keyUsage has no keyCertSign)",
+            false,
         ),
         (
             plain("plant").with(basic_constraints(true, true, Some(0))),
             "certificate 2 of the chain (CN=plant) allows 0 CA certificates below it (pathLenConstraint), and 1 are there",
+            true,
         ),
     ] {
         let (said, from) = plant(blank);
         assert!(said.contains(says), "{said}");
-        assert_eq!(from.as_deref(), Some("root"));
+        assert_eq!(from.as_deref(), from_root.then_some("root"), "{said}");
     }
 }
 
@@ -542,6 +547,70 @@ fn f26_no_more_signatures_are_tried_for_a_refused_chain_than_for_a_good_one() {
     let mut chain = vec![&device[..]];
     chain.extend(tangle.iter().map(|authority| &authority.der[..]));
     assert_eq!(blamed(&trusted, &chain).1, None);
+}
+
+#[test]
+fn f26_an_issuers_name_is_read_once_for_all_ca_certificates_and_not_if_it_is_huge() {
+    let cas: Vec<_> = (0..limits::CA_CERTIFICATES_PER_INSTANCE_MAX).map(|n| Authority::root(&format!("root-{n}"))).collect();
+    let ids: Vec<_> = (0..cas.len()).map(|n| format!("ca-{n}")).collect();
+    let trusted = store(&ids.iter().map(String::as_str).zip(&cas).collect::<Vec<_>>());
+    // A stranger's certificate, whose issuer has that many attributes of that many bytes.
+    let read = |attributes: usize, bytes: usize| {
+        let issuer = test_certificates::rdn(test_certificates::CN, test_certificates::UTF8, &vec![b'x'; bytes]);
+        let key = test_certificates::key();
+        let der = Blank::device(cn("d")).issued(&issuer.repeat(attributes), &key, &key);
+        let before = name::texts_read();
+        assert_eq!(blamed(&trusted, &[&der]).1, None);
+        name::texts_read() - before
+    };
+    assert_eq!(read(32, 1), 32, "once, however many CA certificates there are");
+    assert!(read(33, 1) <= 32);
+    assert_eq!((read(1200, 1), read(2, 600)), (0, 0), "not at all");
+}
+
+#[test]
+fn a_devices_key_makes_nothing_that_is_from_its_ca() {
+    let root = Authority::root("root");
+    let trusted = store(&[("root", &root)]);
+    let victim = || Blank::device(cn("victim")).valid(-100, -1);
+    let plain = || Blank { extensions: Vec::new(), ..Blank::authority(cn("thief")) };
+    for blank in [
+        Blank::device(cn("thief")),
+        Blank::device(cn("thief")).with(key_usage(0x80)),
+        plain().with(basic_constraints(true, true, None)).with(key_usage(0x80)),
+        Blank::v1(cn("thief")),
+    ] {
+        let thief = root.below(blank);
+        let forged = thief.issue(&victim(), &test_certificates::key());
+        for chain in [&[&forged[..], &thief.der][..], &[&forged, &thief.der, &root.der]] {
+            let (said, from) = blamed(&trusted, chain);
+            assert_eq!(from, None, "{said}");
+        }
+        // A CA that it has made itself stands between.
+        let made = below(&thief, "made");
+        let forged = made.issue(&victim(), &test_certificates::key());
+        assert_eq!(blamed(&trusted, &[&forged, &made.der, &thief.der]).1, None);
+    }
+    let plant = below(&root, "plant");
+    let genuine = plant.issue(&victim(), &test_certificates::key());
+    assert_eq!(blamed(&trusted, &[&genuine, &plant.der]).1.as_deref(), Some("root"), "a CA may issue");
+}
+
+#[test]
+fn what_a_distrusted_intermediate_signed_is_from_nobody() {
+    let root = Authority::root("root");
+    let plant = below(&root, "plant");
+    let distrusted = [kept(&plant).name_and_key_sha256].into_iter().collect();
+    let trusted = TrustStore::without([(ca("root"), &root.der[..])], distrusted);
+    for (blank, kind) in [
+        (Blank::device(cn("d")), "distrusted"),
+        (Blank::device(cn("d")).valid(-100, -1), "expired"),
+        (Blank::v1(cn("d")), "distrusted"),
+    ] {
+        let device = plant.issue(&blank, &test_certificates::key());
+        let unproven = trusted.judge(&[&device, &plant.der], NOW).unwrap_err();
+        assert_eq!((unproven.error.kind(), unproven.from), (kind, None));
+    }
 }
 
 #[test]

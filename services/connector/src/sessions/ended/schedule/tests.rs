@@ -144,6 +144,21 @@ fn every_end_of_a_session_has_one_thing_done_with_its_will() {
 }
 
 #[test]
+fn a_delay_ends_with_the_session_as_the_client_has_said_with_its_goodbye() {
+    for (said_s, due_after) in [(0, Duration::ZERO), (10, Duration::from_secs(10)), (90, DELAY)] {
+        let (schedule, now) = (Schedule::default(), Instant::now());
+        let session = session(1, will(DELAY, 1), Some(Revision(7)));
+        session.persistence.start().note_expiry(said_s);
+        schedule.ended(&session, &own(), false, now);
+        let publishes = |by| due(&schedule, by).contains(&(key("own", 1), "publish what is stored"));
+        if due_after > Duration::ZERO {
+            assert!(!publishes(now + due_after / 2), "{said_s}");
+        }
+        assert!(publishes(now + due_after), "{said_s}");
+    }
+}
+
+#[test]
 fn what_is_tried_again_does_not_take_the_place_of_what_is_to_be_done_since() {
     let (schedule, now) = (Schedule::default(), Instant::now());
     let session = session(1, will(Duration::ZERO, 1), None);
