@@ -5,7 +5,7 @@ mod oracle;
 mod questions;
 
 use rollcall_domain::ids::Incarnation;
-use rollcall_log::seal::SealKeys;
+use rollcall_log::{codec::AnyEvent, seal::SealKeys};
 use std::sync::{Arc, atomic::Ordering};
 
 use rollcall_domain::{
@@ -331,6 +331,37 @@ async fn what_is_asked_by_state_time_or_certificates_end_reads_the_rows_that_it_
         assert_eq!(page.devices, oracle.meant(&query), "{:?}", query.any_of);
         assert_eq!((page.devices.len(), page.rows_read), (found, found as u64), "{:?}", query.any_of);
         assert_eq!(open.view.count(&query), Some(found as u64), "{:?}", query.any_of);
+    }
+}
+
+#[tokio::test]
+async fn devices_of_more_spaces_than_ranges_are_walked_are_all_found_by_state_and_time() {
+    let mut history = History::devices(300);
+    for (n, record) in history.records.iter_mut().enumerate() {
+        if let AnyEvent::Registry(Event::DevicePreRegistered { profile, .. }) = &mut record.event {
+            profile.space = history::space_id(n as u64);
+        }
+    }
+    let log = Arc::new(TestLog::of(history.encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let oracle = Oracle::of(&history, log.len());
+    let last = history.records.last().unwrap().time;
+    let any = |status| Condition::Status(ValueTest::Eq(status));
+    for condition in [
+        any(DeviceStatus::Inactive),
+        any(DeviceStatus::Offline),
+        Condition::Status(ValueTest::In(vec![DeviceStatus::Inactive, DeviceStatus::Online])),
+        Condition::CreateTime(ValueTest::Lt(last)),
+    ] {
+        // The device ids of even length count as seen.
+        let query =
+            DeviceQuery { any_of: vec![vec![condition]], online: Some(&EveryThird), ..DeviceQuery::all(1000, &status) };
+        let meant = oracle.meant(&query);
+        assert!(meant.len() > 30, "{:?}", query.any_of);
+        assert_eq!(open.view.list(&query).unwrap().devices.len(), meant.len(), "{:?}", query.any_of);
+        assert_eq!(open.view.count(&query), Some(meant.len() as u64), "{:?}", query.any_of);
     }
 }
 

@@ -107,7 +107,7 @@ impl Plan<'_> {
                 let of = |space: &&str| self.rows.index_prefix(kind, &[parts, &[*space]].concat());
                 Ok(spaces.iter().map(of).collect())
             }
-            None => self.closed_parts(&self.rows.index_prefix(kind, parts), RANGES_MAX),
+            None => self.closed_parts(&self.rows.index_prefix(kind, parts), usize::MAX),
         }
     }
 
