@@ -16,6 +16,6 @@ pub(crate) use self::{
     caller::{Caller, Credential},
     fleet::FleetContext,
     idempotency::Idempotency,
-    instance::{INSTANCE_HEADER, InstanceContext},
+    instance::InstanceContext,
     scope::{device_not_found, space_not_found},
 };

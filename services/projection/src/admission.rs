@@ -92,6 +92,11 @@ impl AdmissionView {
         self.state.look(|rows| rows.ruled(request)).flatten()
     }
 
+    /// The first request at or after a text, by the order of texts, that came to a record and is known.
+    pub fn first_ruled_from(&self, text: &str) -> Option<RequestId> {
+        self.state.look(|rows| rows.first_ruled_from(text)).flatten()
+    }
+
     /// Whether the record at a position is not ours. Only of positions that the view has reached; damage counts as yes.
     pub fn is_foreign(&self, position: Position) -> bool {
         self.state.look(|rows| rows.is_foreign(position)).unwrap_or(true)

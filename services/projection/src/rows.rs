@@ -104,6 +104,15 @@ impl Rows {
         found.map(|found| decode::<u64>(found.as_ref()).map(Position)).transpose()
     }
 
+    /// The first request at or after a text that came to a record.
+    pub(crate) fn first_ruled_from(&self, text: &str) -> Result<Option<RequestId>, Fault> {
+        let all = self.key(RULED, &[]);
+        let found = self.database.first_key_from(&self.key(RULED, &[text.as_bytes()]))?;
+        let Some(request) = found.as_deref().and_then(|key| key.strip_prefix(&all[..])) else { return Ok(None) };
+        let request = std::str::from_utf8(request).map_err(|_| Fault("a request id of the view is not UTF-8".into()))?;
+        id(request).map(Some)
+    }
+
     /// Remembers where an operator's request came to a record, and forgets some of what is too old beside it.
     pub(crate) fn put_ruled(&self, request: &RequestId, position: Position, recorded_at: Timestamp) -> Result<(), Fault> {
         self.forget_ruled(recorded_at)?;

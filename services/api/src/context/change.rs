@@ -22,11 +22,10 @@ pub(crate) struct AcceptedChange<E> {
 
 /// The id of the `n`th change of a request: the same at each sending if there is an idempotency key.
 pub(super) fn request_id(api: &Api, idempotency: &Idempotency, n: usize) -> RequestId {
-    let text = match &idempotency.0 {
-        Some(hash) => format!("api-{}-{n}", hex::encode(hash)),
-        None => format!("api-{}", api.entropy.uuid_v7(api.clock.unix_ms())),
-    };
-    RequestId::parse(&text).expect("hex digits and dashes, within the length of a request id")
+    idempotency.request_id(n).unwrap_or_else(|| {
+        let text = format!("api-{}", api.entropy.uuid_v7(api.clock.unix_ms()));
+        RequestId::parse(&text).expect("hex digits and dashes, within the length of a request id")
+    })
 }
 
 /// Submits a change and waits until it can be read back. The position is the record's, or the log's end.

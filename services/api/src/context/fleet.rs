@@ -37,11 +37,12 @@ impl FleetContext {
     /// # Errors
     /// The rejection, or why there is no ruling.
     pub(crate) async fn command(&self, command: FleetCommand) -> Result<AcceptedChange<FleetEvent>, ApiError> {
+        self.idempotency.require_unused(|from| self.api.fleet().ruled.first_from(from))?;
         let id = request_id(&self.api, &self.idempotency, 0);
         let request = AnyRequest::Fleet { id: id.clone(), actor: self.caller.actor(), command };
         let position = change::submit(&self.api, &self.api.fleet_changes, &id, request).await?;
         // The same request may have been accepted before: then its record says what it made.
-        let is_earlier = self.idempotency.0.is_some() && self.api.fleet().ruled.get(&id) == Some(&position);
+        let is_earlier = self.idempotency.is_given() && self.api.fleet().ruled.get(&id) == Some(&position);
         let earlier = match is_earlier {
             true => change::record_of(&self.api, &LogId::Fleet, position, &id).await?,
             false => None,

@@ -20,7 +20,7 @@ use super::{
 use crate::{http::error::ApiError, instances::served::ServedInstance, state::Api};
 
 /// The header that names an instance.
-pub(crate) const INSTANCE_HEADER: &str = "instance-id";
+const INSTANCE_HEADER: &str = "instance-id";
 
 pub(crate) struct InstanceContext {
     pub(crate) api: Arc<Api>,
@@ -91,12 +91,14 @@ impl InstanceContext {
     /// # Errors
     /// As [`Self::command`].
     pub(crate) async fn request(&self, n: usize, body: RequestBody) -> Result<AcceptedChange<Event>, ApiError> {
+        let view = self.instance.view.admission();
+        self.idempotency.require_unused(|from| view.first_ruled_from(from))?;
         let id = request_id(&self.api, &self.idempotency, n);
         let request = AnyRequest::Registry(Request { id: id.clone(), actor: self.caller.actor(), body });
         let position = change::submit(&self.api, &self.instance.changes, &id, request).await?;
         // The same request may have been accepted before: then its record says what it made. What is written there is
         // believed as far as this process's own view says that the request led to it.
-        let is_earlier = self.idempotency.0.is_some() && self.instance.view.admission().ruled(&id) == Some(position);
+        let is_earlier = self.idempotency.is_given() && view.ruled(&id) == Some(position);
         let earlier = match is_earlier {
             true => change::record_of(&self.api, &self.instance.log(), position, &id).await?,
             false => None,
@@ -108,17 +110,20 @@ impl InstanceContext {
         Ok(AcceptedChange { position, earlier })
     }
 
-    /// A hash that is the same whenever the same request comes with the same `Idempotency-Key`, for what the registrar does
-    /// not rule on; `None` without a key.
-    pub(crate) fn idempotency_hash(&self) -> Option<[u8; 32]> {
-        self.idempotency.0
+    /// Whether the request came with an `Idempotency-Key`.
+    pub(crate) fn has_idempotency_key(&self) -> bool {
+        self.idempotency.is_given()
     }
 
-    /// The id of what a device is to be sent: the same whenever the same request comes with the same `Idempotency-Key`.
+    /// A text that is the same whenever the same request comes with the same `Idempotency-Key`, for what the registrar does not
+    /// rule on; `None` without a key.
+    pub(crate) fn idempotency_text(&self) -> Option<String> {
+        self.idempotency.request_text()
+    }
+
+    /// The id of what a device is to be sent: the same whenever a request comes with the same `Idempotency-Key`, so that another
+    /// one under it finds its id taken.
     pub(crate) fn device_request_id(&self) -> String {
-        match self.idempotency_hash().and_then(|hash| hash.first_chunk::<16>().copied()) {
-            Some(start) => hex::encode(start),
-            None => self.api.entropy.uuid_v4().to_string(),
-        }
+        self.idempotency.key_text().unwrap_or_else(|| self.api.entropy.uuid_v4().to_string())
     }
 }

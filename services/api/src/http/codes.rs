@@ -150,6 +150,8 @@ codes! {
     CertificateRetired = "IOTDA.014940" CONFLICT,
     /// The CA is distrusted, by a resource space that alone lifts it.
     CaDistrusted = "IOTDA.014945" CONFLICT,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyUsed = "IOTDA.014946" CONFLICT,
     /// No registrar has ruled on the change in time.
     RegistrarAway = "IOTDA.014950" SERVICE_UNAVAILABLE,
     /// The backbone cannot be reached.

@@ -18,7 +18,7 @@ use rollcall_domain::fleet::{AccessKey, AccessKeyId, Fleet, Operator, Role};
 use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify, verify_head};
 
 use crate::{
-    context::{Caller, Credential, INSTANCE_HEADER, Idempotency},
+    context::{Caller, Credential, Idempotency},
     http::{codes::Code, error::ApiError, peer::Peer, request_body, route::Roles},
     security::{access::caught_up, failure_log::Failure},
     state::Api,
@@ -58,7 +58,7 @@ pub(crate) async fn authenticate(
             (caller, body)
         }
     };
-    let idempotency = Idempotency::of(&parts.headers, &request_identity(&parts, &caller, &body))?;
+    let idempotency = Idempotency::of(&parts.headers, caller.operator.as_str(), &request_identity(&parts, &body))?;
     drop(claim);
     parts.extensions.insert(caller);
     parts.extensions.insert(idempotency);
@@ -221,17 +221,11 @@ async fn authorize(parts: &mut Parts, caller: &Caller, roles: &Roles) -> Result<
     caller.require_role(needed)
 }
 
-/// Everything that tells one request from another, but for the idempotency key.
-fn request_identity<'a>(parts: &'a Parts, caller: &'a Caller, body: &'a [u8]) -> [&'a [u8]; 6] {
-    let header = |name: &str| parts.headers.get(name).map(|value| value.as_bytes()).unwrap_or_default();
-    [
-        caller.operator.as_str().as_bytes(),
-        parts.method.as_str().as_bytes(),
-        parts.uri.path_and_query().map(|path| path.as_str().as_bytes()).unwrap_or_default(),
-        header(header::HOST.as_str()),
-        header(INSTANCE_HEADER),
-        body,
-    ]
+/// Everything that tells one request of an operator from another in the same log: the log is the instance's, whichever way the
+/// request names that.
+fn request_identity<'a>(parts: &'a Parts, body: &'a [u8]) -> [&'a [u8]; 3] {
+    let target = parts.uri.path_and_query().map(|path| path.as_str().as_bytes()).unwrap_or_default();
+    [parts.method.as_str().as_bytes(), target, body]
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ async fn add(context: InstanceContext, Body(wanted): Body<NewDevice>) -> Result<
     let wanted = wanted.read(&context)?;
     // The registrar accepts the same addition again; the service answers it with a code, unless the caller says by an
     // idempotency key that it is the same request.
-    if context.idempotency_hash().is_none() && exists(&context, &wanted.device).await? {
+    if !context.has_idempotency_key() && exists(&context, &wanted.device).await? {
         return Err(taken(&wanted.device));
     }
     let accepted = context.command(wanted.command).await.map_err(|error| match error.code {

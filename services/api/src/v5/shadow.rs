@@ -117,7 +117,7 @@ async fn update(
         services::check_id("shadow.service_id", &service_id)?;
         changes.push(DesiredChange { service_id, desired, version });
     }
-    let key = context.idempotency_hash().map(hex::encode);
+    let key = context.idempotency_text();
     let shadow = desired::change(&context.instance.devices, &listed, &changes, key.as_deref()).await?;
     Ok(Json(DeviceShadow { device_id: listed.device.id.to_string(), shadow: shown(&shadow) }))
 }

@@ -100,7 +100,8 @@ async fn a_request_that_is_sent_again_makes_one_key_and_shows_it_again() {
     let again = admin.post_once("same", KEYS, body).await.ok(201);
     assert_eq!(once, again);
     let operator = json!({"name": "other", "role": "viewer"});
-    let once = admin.post_once("same", OPERATORS, operator.clone()).await.ok(201);
-    let again = admin.post_once("same", OPERATORS, operator).await.ok(201);
+    admin.post_once("same", OPERATORS, operator.clone()).await.refused(409, "IOTDA.014946");
+    let once = admin.post_once("another", OPERATORS, operator.clone()).await.ok(201);
+    let again = admin.post_once("another", OPERATORS, operator).await.ok(201);
     assert!(once["password"].is_string() && again["password"].is_null(), "a password is shown once: {again}");
 }

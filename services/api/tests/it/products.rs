@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{NOW_MS, World};
+use crate::{
+    client::Client,
+    world::{NOW_MS, World, eventually},
+};
 
 fn product(name: &str) -> Value {
     json!({
@@ -125,4 +128,39 @@ async fn a_product_with_devices_stays() {
     let operator = world.operator().await;
     let text = operator.delete("/products/truck").await.refused(409, "IOTDA.014923");
     assert!(text.contains("still used by devices"), "{text}");
+}
+
+#[tokio::test]
+async fn a_key_is_its_operators_for_one_request_that_was_not_refused() {
+    let world = World::with_alpha().await;
+    let (operator, colleague) = (world.operator().await, world.operator().await);
+    let product = |name: &str| {
+        json!({
+            "name": name, "device_type": "Truck", "protocol_type": "MQTT", "data_format": "json", "service_capabilities": [],
+            "app_id": "space", "product_id": name,
+        })
+    };
+    let made = operator.post_once("k", "/products", product("first")).await.ok(201);
+    let text = operator.post_once("k", "/products", product("second")).await.refused(409, "IOTDA.014946");
+    assert!(text.contains("Idempotency-Key"), "{text}");
+    // The key of somebody else.
+    colleague.post_once("k", "/products", product("second")).await.ok(201);
+    // The same change by another address of the API, and by naming the instance.
+    let (address, _stop) = world.second_api().await;
+    let elsewhere = Client { address, ..operator.clone() };
+    eventually("the other API serves the instance", async || elsewhere.get("/products").await.status == 200).await;
+    assert_eq!(elsewhere.post_once("k", "/products", product("first")).await.ok(201), made);
+    assert_eq!(elsewhere.of_instance("alpha").post_once("k", "/products", product("first")).await.ok(201), made);
+    elsewhere.post_once("k", "/products", product("third")).await.refused(409, "IOTDA.014946");
+    // The same key in another instance.
+    world.create_instance("beta").await;
+    world.create_space("beta", "space").await;
+    operator.of_instance("beta").post_once("k", "/products", product("third")).await.ok(201);
+    // What was refused is not bound to its key.
+    let alpha = operator.of_instance("alpha");
+    let mut taken = product("second");
+    taken["name"] = json!("other");
+    let refused = alpha.post_once("r", "/products", taken).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    alpha.post_once("r", "/products", product("third")).await.ok(201);
 }

@@ -109,14 +109,20 @@ impl<S: ClientStream> Connection<S> {
         Poll::Ready(())
     }
 
+    /// Takes all answers that are there, so that their acknowledgements leave in one write: one by one, each would cost a TLS
+    /// record and a system call. There are no more of them than the state machine lets wait.
     fn poll_uplinks(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(uplinks) = &mut self.uplinks else { return Poll::Pending };
-        let (publish, outcome) = ready!(uplinks.poll_answer(&self.instance, now, cx));
-        if uplinks.len() == 0 {
-            self.uplinks = None;
+        let mut progress = Poll::Pending;
+        while let Some(uplinks) = &mut self.uplinks
+            && let Poll::Ready((publish, outcome)) = uplinks.poll_answer(&self.instance, now, cx)
+        {
+            if uplinks.len() == 0 {
+                self.uplinks = None;
+            }
+            self.protocol.published(publish, outcome);
+            progress = Poll::Ready(());
         }
-        self.protocol.published(publish, outcome);
-        Poll::Ready(())
+        progress
     }
 
     fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {

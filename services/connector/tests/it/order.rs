@@ -9,6 +9,7 @@ use rmqtt_codec::{
 };
 use rollcall_log::messages::Lane;
 use rollcall_log_memory::Faults;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     client::within,
@@ -54,6 +55,32 @@ async fn f47_a_burst_of_small_messages_is_stored_in_its_order() {
             }
         }
     }
+}
+
+/// What is stored together is acknowledged in one TLS record, and so in one system call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_are_stored_together_are_acknowledged_together() {
+    const COUNT: u16 = 40;
+    /// Fixed header, packet id, reason code, length of no properties.
+    const PUBACK_BYTES: usize = 6;
+    let (world, ca) = World::with_ca().await;
+    let connector = world.connector().await;
+    let mut client = world.connect(&connector, &ca.device("0001")).await.unwrap();
+    // In one read of the connector's.
+    client.send_together((0..COUNT).map(|number| message(number, QoS::AtLeastOnce, false))).await;
+    client.tls.flush().await.unwrap();
+    let socket = client.tls.get_mut().0;
+    let (mut records, mut plain_bytes) = (0, 0);
+    while plain_bytes < usize::from(COUNT) * PUBACK_BYTES {
+        let mut header = [0; 5];
+        within(socket.read_exact(&mut header)).await.unwrap();
+        let mut record = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+        within(socket.read_exact(&mut record)).await.unwrap();
+        // TLS 1.3: behind the contents are their type and a tag of 16 bytes.
+        plain_bytes += record.len() - 17;
+        records += 1;
+    }
+    assert!(records <= 2, "{records} records for {COUNT} acknowledgements");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,6 +31,12 @@ impl Ruled {
         self.known.get(request).map(|known| &known.position)
     }
 
+    /// The first known request at or after a text, by the order of texts.
+    pub fn first_from(&self, text: &str) -> Option<RequestId> {
+        let from = RequestId::parse(text).ok()?;
+        self.known.range(from..).next().map(|(id, _)| id.clone())
+    }
+
     pub fn contains_key(&self, request: &RequestId) -> bool {
         self.known.contains_key(request)
     }
@@ -100,6 +106,9 @@ mod tests {
         assert_eq!(ruled.get(&keyed(last - 7 * 24)), Some(&Position(last - 7 * 24 + 2)), "a week old");
         assert_eq!(ruled.get(&keyed(last - 7 * 24 - 1)), None);
         assert!(ruled.contains_key(&id("first-administrator")));
+        assert_eq!(ruled.first_from(&format!("api-{last:064x}")), Some(keyed(last)));
+        assert_eq!(ruled.first_from("first-"), Some(id("first-administrator")));
+        assert_eq!(ruled.first_from("g"), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Open {
 
 fn status(device: &Device) -> DeviceStatus {
     let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
-    let seen = device.id.as_str().len() % 2 == 0;
+    let seen = device.id.as_str().len().is_multiple_of(2);
     match (device.frozen, EveryThird.is_online(&device.id), proven || seen) {
         (true, _, _) => DeviceStatus::Frozen,
         (false, true, _) => DeviceStatus::Online,
@@ -68,7 +68,7 @@ struct EveryThird;
 
 impl Online for EveryThird {
     fn is_online(&self, device: &DeviceId) -> bool {
-        device.as_str().bytes().last().unwrap_or_default() % 3 == 0
+        device.as_str().bytes().last().unwrap_or_default().is_multiple_of(3)
     }
 
     fn at_most(&self, max: usize) -> Option<Vec<DeviceId>> {

@@ -119,8 +119,7 @@ impl FleetFileClient {
             },
         };
         let mut body = json!({
-            "id": wanted.id.as_str(), "access_domain": &*wanted.access_domain, "edition": wanted.edition.name(),
-            "region": &*wanted.region,
+            "access_domain": &*wanted.access_domain, "edition": wanted.edition.name(), "region": &*wanted.region,
         });
         if let Some(devices_max) = wanted.devices_max {
             body["devices_max"] = devices_max.into();
@@ -128,7 +127,10 @@ impl FleetFileClient {
         let (method, path) = match found {
             Some(ref found) if is_met_by(wanted, found) => return Ok(true),
             Some(_) => (Method::PUT, one.as_str()),
-            None => (Method::POST, "/rollcall/v1/instances"),
+            None => {
+                body["id"] = wanted.id.as_str().into();
+                (Method::POST, "/rollcall/v1/instances")
+            }
         };
         let asked = self.client.ask(&method, path, None, Some(&body)).await.map_err(failed)?;
         let is_granted = granted(asked, place, outcome).is_some();
