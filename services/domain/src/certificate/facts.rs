@@ -132,7 +132,7 @@ pub enum FactsError {
     #[error("the certificate has {bytes} bytes: at most {max} are accepted")]
     TooLarge { bytes: usize, max: usize },
     /// Not DER, or not a Certificate of RFC 5280.
-    #[error("not a DER certificate: {reason}")]
+    #[error("no proper certificate: {reason}")]
     Malformed {
         /// What the parser said.
         reason: String,

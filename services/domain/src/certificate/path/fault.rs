@@ -72,7 +72,7 @@ pub(super) fn of_path(error: &Error, unaccepted: impl FnOnce() -> String) -> Fau
 /// What a reader of certificates would say.
 pub(in crate::certificate) fn words(error: &Error) -> &'static str {
     match error {
-        Error::BadDer | Error::TrailingData(_) => "it is not the DER of a certificate",
+        Error::BadDer | Error::TrailingData(_) => "something in it is not proper DER",
         Error::BadDerTime | Error::InvalidCertValidity => "its validity cannot be read",
         Error::ExtensionValueInvalid | Error::MalformedExtensions => "an extension cannot be read",
         Error::InvalidSerialNumber => "its serial number is negative, or longer than 20 bytes",
