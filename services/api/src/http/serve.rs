@@ -401,7 +401,8 @@ mod tests {
         let limits = crowded_by_two();
         let listener = bind(([127, 0, 0, 1], 0).into(), true).await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let _serving = tokio::spawn(async move { serve(listener, None, router, &limits, stop).await });
+        let _serving =
+            tokio::spawn(async move { serve(listener, None, router, &limits, Arc::new(SystemEntropy), stop).await });
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").await.unwrap();
         within(client.read_exact(&mut [0; 12])).await.unwrap();
