@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::{
     Router,
     body::Bytes,
-    http::header,
+    http::{Method, header},
     response::{Html, IntoResponse},
     routing::get,
 };
@@ -69,7 +69,8 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
     let may_be_empty = bodies_that_may_be_empty(&components.schemas);
-    for (_, _, operation) in operations(&mut document.paths) {
+    for (path, method, operation) in operations(&mut document.paths) {
+        operation.operation_id = Some(operation_id(&method, path));
         if let Some(RefOr::T(body)) = &mut operation.request_body
             && body.content.values().any(|content| is_of(content, &may_be_empty))
         {
@@ -77,6 +78,14 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// Of method and path, such as `get_v5_iot_project_id_devices`: many handlers have the same name, which generators of clients
+/// take for the same operation (OpenAPI 3.1, section 4.8.10: unique among all operations).
+fn operation_id(method: &Method, path: &str) -> String {
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let words = std::iter::once(method.as_str()).chain(segments).map(|word| word.trim_matches(['{', '}']));
+    words.collect::<Vec<_>>().join("_").to_lowercase().replace('-', "_")
 }
 
 /// The schemas without a required field: an empty body is read as `{}` ([`Body`](crate::http::extract::Body)).
