@@ -1,0 +1,15 @@
+import { createTheme } from "@mantine/core";
+
+/** Mantine's own colours, with cyan for what can be done; its variables are in its stylesheet already. */
+export const theme = createTheme({
+  primaryColor: "cyan",
+  primaryShade: { light: 9, dark: 4 },
+  autoContrast: true,
+  defaultRadius: "sm",
+  cursorType: "pointer",
+  components: {
+    // What would put a style element into the page, which the content security policy forbids.
+    Modal: { defaultProps: { lockScroll: false } },
+    Drawer: { defaultProps: { lockScroll: false } },
+  },
+});

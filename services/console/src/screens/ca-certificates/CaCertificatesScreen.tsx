@@ -1,0 +1,11 @@
+import { Empty } from "../../kit/Empty";
+import { Page } from "../../kit/Page";
+import { texts } from "../../texts";
+
+export function CaCertificatesScreen() {
+  return (
+    <Page title={texts.caCertificates.title}>
+      <Empty text="" />
+    </Page>
+  );
+}

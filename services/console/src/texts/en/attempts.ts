@@ -1,0 +1,3 @@
+export const attempts = {
+  title: "Attempts",
+};

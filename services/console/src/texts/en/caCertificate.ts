@@ -1,0 +1,3 @@
+export const caCertificate = {
+  title: "CA certificate",
+};

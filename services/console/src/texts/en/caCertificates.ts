@@ -1,0 +1,3 @@
+export const caCertificates = {
+  title: "CA certificates",
+};

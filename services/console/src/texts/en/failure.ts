@@ -1,0 +1,4 @@
+export const failure = {
+  unreachable: "The API does not answer",
+  requestId: "Request id",
+};

@@ -1,0 +1,4 @@
+export const kit = {
+  loading: "Loading",
+  showAll: (characters: number) => `Show all ${characters.toString()} characters`,
+};

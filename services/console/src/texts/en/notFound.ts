@@ -1,0 +1,4 @@
+export const notFound = {
+  text: "There is no such screen.",
+  home: "To the instances",
+};

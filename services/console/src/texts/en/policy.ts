@@ -1,0 +1,3 @@
+export const policy = {
+  title: "Policy",
+};

@@ -1,0 +1,7 @@
+export const shell = {
+  skip: "Skip to the content",
+  menu: "Menu",
+  navigation: "Screens",
+  signOut: "Sign out",
+  role: { viewer: "Viewer", operator: "Operator", admin: "Administrator" },
+};

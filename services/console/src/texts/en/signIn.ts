@@ -1,0 +1,6 @@
+export const signIn = {
+  title: "Sign in to Rollcall",
+  operator: "Operator",
+  password: "Password",
+  submit: "Sign in",
+};

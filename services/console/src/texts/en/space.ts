@@ -1,0 +1,3 @@
+export const space = {
+  title: "Resource space",
+};

@@ -1,0 +1,3 @@
+export const spaces = {
+  title: "Resource spaces",
+};

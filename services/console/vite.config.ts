@@ -1,0 +1,28 @@
+/// <reference types="vitest/config" />
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// `ROLLCALL_API` names the deployment that `npm run dev` shows, such as https://localhost:8943.
+const target = process.env["ROLLCALL_API"] ?? "https://localhost:8943";
+// `ROLLCALL_TOKEN`, an operator's token, signs the development server in.
+const token = process.env["ROLLCALL_TOKEN"];
+const api = {
+  target,
+  secure: false,
+  changeOrigin: true,
+  headers: token === undefined ? {} : { "X-Auth-Token": token },
+};
+
+export default defineConfig({
+  base: "/console/",
+  plugins: [react()],
+  build: {
+    target: "es2023",
+    sourcemap: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+  },
+  server: { proxy: { "/rollcall": api, "/v5": api } },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true },
+});
