@@ -10,6 +10,7 @@ mod client;
 mod declared;
 mod device_certificates;
 mod device_data;
+mod device_list_filters;
 mod device_lists;
 mod device_policies;
 mod devices;
