@@ -1,6 +1,9 @@
 //! Searching and filtering the list of devices, and taking it whole as CSV.
 
-use rollcall_domain::fleet::{Role, Scope};
+use rollcall_domain::{
+    fleet::{Role, Scope},
+    registry::{Command, command::TemplateChange},
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -80,6 +83,9 @@ async fn devices_are_found_by_the_subject_of_their_certificate() {
     let operator = world.operator().await;
     let der = authority.device("Unit 7");
     add(&operator, json!({"node_id": "n1", "device_id": "pump", "product_id": "truck"})).await;
+    // A template would name the device by its CN.
+    let change = Command::ConfigureCa { ca: id("ca"), template: TemplateChange::Unbind, self_registration: Some(false) };
+    world.command("alpha", change).await;
     world.connect("alpha", &der, Some("pump")).await;
     assert_eq!(listed(&operator, "q=Unit").await, ["pump"]);
     assert_eq!(listed(&operator, "q=Unit%207&app_id=space").await, ["pump"]);
