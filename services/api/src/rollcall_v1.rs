@@ -14,11 +14,13 @@ mod distrusted_cas;
 mod events;
 mod health;
 mod history;
+mod inspection;
 mod instances;
 mod log_status;
 mod login;
 mod me;
 mod operators;
+mod preview;
 pub(crate) mod retired_certificates;
 mod uplinks;
 mod what_if;
@@ -43,10 +45,12 @@ pub(crate) fn routes() -> Routes {
         .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(inspection::routes())
         .merge(instances::routes())
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(preview::routes())
         .merge(retired_certificates::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
