@@ -20,6 +20,7 @@ mod login;
 mod me;
 mod operators;
 pub(crate) mod retired_certificates;
+mod session;
 mod uplinks;
 mod what_if;
 
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Routes {
         .merge(me::routes())
         .merge(operators::routes())
         .merge(retired_certificates::routes())
+        .merge(session::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

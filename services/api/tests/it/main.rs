@@ -24,6 +24,7 @@ mod policies;
 mod products;
 mod refusals;
 mod retired_certificates;
+mod sessions;
 mod simulated;
 mod templates;
 mod uplinks;
