@@ -9,6 +9,7 @@ mod connectors;
 mod debug;
 mod declared;
 mod device_list;
+mod device_policies;
 mod devices;
 mod distrusted_cas;
 mod events;
@@ -19,6 +20,7 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+mod overview;
 pub(crate) mod retired_certificates;
 mod session;
 mod uplinks;
@@ -40,6 +42,7 @@ pub(crate) fn routes() -> Routes {
         .merge(declared::spaces::routes())
         .merge(declared::templates::routes())
         .merge(device_list::routes())
+        .merge(device_policies::routes())
         .merge(devices::routes())
         .merge(distrusted_cas::routes())
         .merge(events::routes())
@@ -48,6 +51,7 @@ pub(crate) fn routes() -> Routes {
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(overview::routes())
         .merge(retired_certificates::routes())
         .merge(session::routes())
         .merge(uplinks::routes())
