@@ -29,6 +29,7 @@ mod preview;
 mod products;
 mod refusals;
 mod retired_certificates;
+mod sessions;
 mod simulated;
 mod templates;
 mod uplinks;
