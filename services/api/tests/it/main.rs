@@ -7,6 +7,7 @@ mod authentication;
 mod before_proof;
 mod certificates;
 mod client;
+mod console;
 mod declared;
 mod device_certificates;
 mod device_data;
