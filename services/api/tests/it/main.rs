@@ -8,6 +8,7 @@ mod before_proof;
 mod certificates;
 mod chain_debug;
 mod client;
+mod console;
 mod declared;
 mod device_certificates;
 mod device_data;
