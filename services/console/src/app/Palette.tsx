@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 
+import { grouped } from "../kit/grouped";
 import { Status } from "../kit/Status";
 import { Untrusted } from "../kit/Untrusted";
 import { instances } from "../screens/instances/queries";
@@ -57,7 +58,7 @@ function Search({ onClose, instance }: Omit<PaletteProps, "opened">) {
   const [, setFocused] = useState(false);
   const query = text.trim();
   const entries = useEntries(query, instance);
-  const groups = [...Map.groupBy(entries, ({ group }) => group)];
+  const groups = grouped(entries, ({ group }) => group);
   // The list is there as long as the dialog is: what would close the one closes the other.
   const combobox = useCombobox({ opened: true, onOpenedChange: (isOpen) => !isOpen && onClose() });
   const { selectFirstOption } = combobox;
