@@ -5,12 +5,10 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
-  redirect,
 } from "@tanstack/react-router";
 
-import { ApiError } from "../api/error";
-import { me } from "../api/session";
 import { Failure } from "../kit/Failure";
+import { instancesSearch } from "../screens/instances/search";
 import { setUpSearch } from "../screens/set-up/search";
 import { devicesSearch } from "../screens/devices/search";
 import { deviceSearch } from "../screens/device/search";
@@ -29,6 +27,7 @@ import { spacesSearch } from "../screens/spaces/search";
 import { spaceSearch } from "../screens/space/search";
 import { signInSearch } from "../screens/sign-in/search";
 import { NotFound } from "./NotFound";
+import { requireSession } from "./requireSession";
 import { Shell } from "./Shell";
 
 interface Context {
@@ -50,21 +49,13 @@ const signedIn = createRoute({
   id: "signed-in",
   component: Shell,
   errorComponent: ({ error }) => <Failure error={error instanceof Error ? error : new Error(String(error))} />,
-  beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queries.query({ ...me, staleTime: "static" });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        throw redirect({ to: "/sign-in", search: { to: location.href } });
-      }
-      throw error;
-    }
-  },
+  beforeLoad: requireSession,
 });
 
 const instances = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
+  validateSearch: instancesSearch,
   component: lazyRouteComponent(() => import("../screens/instances/InstancesScreen"), "InstancesScreen"),
 });
 const instance = createRoute({ getParentRoute: () => signedIn, path: "/instances/$instance", component: Outlet });

@@ -41,7 +41,7 @@ export function CopyAs({ of, label = texts.kit.copy.as }: { of: Described; label
     <>
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
-          <Button variant="default" size="compact-md">
+          <Button variant="default" size="compact-sm">
             {label}
           </Button>
         </Menu.Target>
