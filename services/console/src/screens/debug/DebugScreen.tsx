@@ -78,7 +78,7 @@ function Debug({ position }: { position: number | undefined }) {
                 spellCheck={false}
               />
               {position !== undefined && (
-                <Button variant="subtle" size="compact-md" onClick={() => void navigate({ to: ".", search: {} })}>
+                <Button variant="subtle" size="compact-sm" onClick={() => void navigate({ to: ".", search: {} })}>
                   {t.another}
                 </Button>
               )}

@@ -29,7 +29,7 @@ export function BoundTo({ id }: { id: string }) {
               </Text>
               <ButtonLink
                 variant="default"
-                size="compact-md"
+                size="compact-sm"
                 to="/instances/$instance/ca-certificates"
                 params={{ instance }}
               >

@@ -36,7 +36,7 @@ export function DeleteTemplate({ template }: { template: Template }) {
   };
   return (
     <>
-      <Button variant="default" size="compact-md" onClick={() => setAsking(true)}>
+      <Button variant="default" onClick={() => setAsking(true)}>
         {texts.template.delete}
       </Button>
       <ConfirmDialog

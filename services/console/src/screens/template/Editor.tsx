@@ -34,7 +34,7 @@ export function Editor({ text, read, onChange, readOnly }: EditorProps) {
             <Alert color="red" variant="light" role="alert" title={texts.template.jsonBroken}>
               <Stack gap="xs" align="flex-start">
                 <Untrusted text={texts.kit.json.at(read.problem.line, read.problem.column, read.problem.text)} />
-                <Button variant="default" size="compact-md" onClick={() => show("json")}>
+                <Button variant="default" size="compact-sm" onClick={() => show("json")}>
                   {texts.template.toJson}
                 </Button>
               </Stack>

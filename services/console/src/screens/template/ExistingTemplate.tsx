@@ -64,7 +64,7 @@ export function ExistingTemplate({ template }: { template: Template }) {
           )}
           {!readOnly && <DeleteTemplate template={template} />}
           {!readOnly && isDirty && (
-            <Button variant="default" size="compact-md" onClick={() => setChanging(undefined)}>
+            <Button variant="default" onClick={() => setChanging(undefined)}>
               {texts.template.discard}
             </Button>
           )}

@@ -65,7 +65,7 @@ function Review({ id, onClose, before, after, isOverwriting, onSave }: ReviewDia
       {asked.error !== null && !asked.isFetching && (
         <Stack gap="xs" align="flex-start">
           <Failure error={asked.error} />
-          <Button variant="default" size="compact-md" onClick={() => void asked.refetch()}>
+          <Button variant="default" size="compact-sm" onClick={() => void asked.refetch()}>
             {texts.template.whatIf.again}
           </Button>
         </Stack>

@@ -36,8 +36,8 @@ export function TagsField({ tags, onChange, onAdd, onRemove }: TagsFieldProps) {
           />
           <Button
             variant="subtle"
-            size="compact-md"
-            mt="1.6rem"
+            size="compact-sm"
+            mt="1.9rem"
             aria-label={texts.template.removeTag(place + 1)}
             onClick={() => onRemove(index)}
           >
@@ -46,7 +46,7 @@ export function TagsField({ tags, onChange, onAdd, onRemove }: TagsFieldProps) {
         </div>
       ))}
       <Group mt="xs" gap="sm">
-        <Button variant="default" size="compact-md" disabled={tags.length >= TAGS_MAX} onClick={onAdd}>
+        <Button variant="default" size="compact-sm" disabled={tags.length >= TAGS_MAX} onClick={onAdd}>
           {texts.template.addTag}
         </Button>
         {tags.length >= TAGS_MAX && (

@@ -81,10 +81,12 @@ export function WhatIfReport({ answer }: { answer: WhatIf }) {
 /** "3,102 unchanged, 4 lose access". */
 function sentence(counts: Schemas["Counts"]): string {
   const lost = losing(counts);
+  const kept = counts.unchanged + counts.not_by_template;
   const parts = [
-    t.unchanged(counts.unchanged + counts.not_by_template),
+    ...(kept > 0 ? [t.unchanged(kept)] : []),
     ...(lost > 0 ? [t.lose(lost)] : []),
     ...(counts.other_device > 0 ? [t.other(counts.other_device)] : []),
+    ...(counts.unreadable > 0 ? [t.unreadable(counts.unreadable)] : []),
   ];
   return parts.join(", ");
 }

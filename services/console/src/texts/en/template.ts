@@ -35,7 +35,7 @@ export const template = {
   parametersHint:
     "What a certificate’s Subject must have. A certificate that lacks one of them is refused, even if no field uses it.",
   parameterNames: parameters,
-  usedBy: (fields: string[]) => `On, because it is used: ${fields.join(", ")}`,
+  usedBy: (fields: string[]) => `Needed by: ${fields.join(", ")}`,
   device: "Device",
   fields: {
     node_id: "Node id",
@@ -129,9 +129,10 @@ export const template = {
     none: "No registered device goes by this template: nothing changes for any.",
     standard:
       "A client that names its device in the standard form gets in by the device’s own record, whatever the template says.",
-    unchanged: (count: number) => `${plural(count, "fares", "fare")} as now`,
+    unchanged: (count: number) => plural(count, "unchanged", "unchanged"),
     lose: (count: number) => `${plural(count, "loses", "lose")} access`,
     other: (count: number) => `${plural(count, "registers", "register")} as another device`,
+    unreadable: (count: number) => `${plural(count, "cannot", "cannot")} be read`,
     examined: (count: number) => `${devices(count)} examined`,
     groups: {
       unchanged: "Unchanged",
@@ -144,7 +145,7 @@ export const template = {
     },
     outcome: "Outcome",
     count: "Device certificates",
-    examples: (shown: number, of: number) => (shown < of ? `The newest ${shown.toString()}` : "Which"),
+    examples: (shown: number, of: number) => (shown < of ? `The newest ${shown.toString()} of them` : "Which devices"),
     exampleDevice: "Device",
     exampleWouldBe: "Would be",
     exampleReason: "Why",
