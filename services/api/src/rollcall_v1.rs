@@ -9,6 +9,7 @@ mod connectors;
 mod debug;
 mod declared;
 mod device_list;
+mod device_policies;
 mod devices;
 mod distrusted_cas;
 mod events;
@@ -19,6 +20,7 @@ mod log_status;
 mod login;
 mod me;
 mod operators;
+mod overview;
 pub(crate) mod retired_certificates;
 mod uplinks;
 mod what_if;
@@ -39,6 +41,7 @@ pub(crate) fn routes() -> Routes {
         .merge(declared::spaces::routes())
         .merge(declared::templates::routes())
         .merge(device_list::routes())
+        .merge(device_policies::routes())
         .merge(devices::routes())
         .merge(distrusted_cas::routes())
         .merge(events::routes())
@@ -47,6 +50,7 @@ pub(crate) fn routes() -> Routes {
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
+        .merge(overview::routes())
         .merge(retired_certificates::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())

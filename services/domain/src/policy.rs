@@ -14,6 +14,7 @@ use crate::{
     time::Timestamp,
 };
 
+mod decision;
 mod pattern;
 mod topic;
 mod validate;
@@ -21,6 +22,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use decision::{DecidingStatement, Decision, decide};
 pub use topic::{TopicScope, topic_scope};
 pub use validate::validate;
 
@@ -121,28 +123,14 @@ pub struct PolicyFault {
 /// A filter is matched as the text that it is: what a DENY of topics means for a wider filter is [`forbids`]'s.
 ///
 /// Cheap enough for every publish: patterns are matched as they are written, without an allocation, in at most
-/// (length of the pattern) × (length of the topic) steps.
+/// (length of the pattern) × (length of the topic) steps. [`decide`] says which statement it comes from.
 pub fn permits<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
     action: Action,
     topic: &str,
     variables: Variables<'_>,
 ) -> bool {
-    // Not a policy's business, whatever a pattern says.
-    if topic.starts_with('$') {
-        return false;
-    }
-    let mut allowed = false;
-    let statements = policies.into_iter().flat_map(|policy| &policy.statements);
-    for statement in statements.filter(|statement| statement.actions.contains(&action)) {
-        match statement.effect {
-            Effect::Allow if allowed => {}
-            Effect::Allow => allowed = statement.covers(topic, variables),
-            Effect::Deny if statement.covers(topic, variables) => return false,
-            Effect::Deny => {}
-        }
-    }
-    allowed
+    decide(policies, action, topic, variables).is_allowed()
 }
 
 /// Whether some DENY of `policies` covers a topic name that a message is about to be delivered on.
@@ -163,11 +151,19 @@ pub fn forbids<'a>(
 
 impl Statement {
     fn covers(&self, topic: &str, variables: Variables<'_>) -> bool {
-        let mut patterns = self.resources.iter().filter_map(|resource| resource.strip_prefix(RESOURCE_PREFIX));
-        match self.effect {
-            Effect::Allow => patterns.any(|pattern| pattern::grants(pattern, topic, variables)),
-            Effect::Deny => patterns.any(|pattern| pattern::forbids(pattern, topic, variables)),
-        }
+        self.covering(topic, variables).is_some()
+    }
+
+    /// The first resource that covers the topic.
+    fn covering(&self, topic: &str, variables: Variables<'_>) -> Option<&str> {
+        let covers = |pattern| match self.effect {
+            Effect::Allow => pattern::grants(pattern, topic, variables),
+            Effect::Deny => pattern::forbids(pattern, topic, variables),
+        };
+        self.resources
+            .iter()
+            .map(|resource| &**resource)
+            .find(|resource| resource.strip_prefix(RESOURCE_PREFIX).is_some_and(covers))
     }
 }
 

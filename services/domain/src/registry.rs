@@ -34,7 +34,7 @@ pub use evolve::evolve_device;
 pub use retirement::{PinKey, Retired, RetirementReason};
 pub use retirement_change::RetirementChange;
 pub use state::{
-    BoundPolicy, Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product,
+    BoundPolicy, BoundTo, Ca, CaStatus, Configuration, Credential, Device, DeviceEntry, Devices, Distrusted, Pin, Product,
     ProductDetails, Registry, Slot, Space, Template,
 };
 pub use trust::TrustBasis;

@@ -14,7 +14,6 @@ mod list;
 mod plan;
 mod query;
 mod search;
-mod seen;
 mod stream;
 
 use std::{
@@ -32,14 +31,17 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     certificates::{CertificateFilter, CertificatePage, CertificateQuery},
-    query::{Condition, DeviceQuery, DeviceStatus, Online, Order, TextTest, ValueTest},
+    query::{Condition, DeviceQuery, Online, Order, TextTest, ValueTest},
     search::{Cursor, FoundPage, PrefixField},
-    seen::Seen,
 };
-pub use crate::rows::{CertificateId, ListedCertificate};
 use crate::{
     admission::AdmissionView,
+    seen,
     views::{Store, ViewError, ViewState},
+};
+pub use crate::{
+    rows::{CertificateId, DeviceStatus, ListedCertificate},
+    seen::Seen,
 };
 
 /// A device that exists, and the records that made it what it is.
@@ -115,14 +117,12 @@ impl DirectoryView {
 
     /// The devices that a query means, in its order.
     pub fn list(&self, query: &DeviceQuery<'_>) -> Option<DevicePage> {
-        let counts = self.state().counts();
-        self.state().look_in_directory(|rows| list::page(rows, counts.as_deref(), query))
+        self.state().look_and_count(|rows, counts| list::page(rows, counts, query))
     }
 
     /// How many devices a query means, whatever its `after`, `offset` and `limit`.
     pub fn count(&self, query: &DeviceQuery<'_>) -> Option<u64> {
-        let counts = self.state().counts();
-        self.state().look_in_directory(|rows| list::count(rows, counts.as_deref(), query))
+        self.state().look_and_count(|rows, counts| list::count(rows, counts, query))
     }
 
     /// Devices whose field begins with `prefix`, by that field, from after `after`: those of `spaces`, if given. Where few
@@ -145,8 +145,7 @@ impl DirectoryView {
 
     /// The certificates that a query means, newest first.
     pub fn certificates(&self, query: &CertificateQuery) -> Option<CertificatePage> {
-        let counts = self.state().counts();
-        self.state().look_in_directory(|rows| certificates::page(rows, counts.as_deref(), query))
+        self.state().look_and_count(|rows, counts| certificates::page(rows, counts, query))
     }
 
     /// The certificates that are pinned and were proven by a path through a CA, by name and key, newest first, from before
@@ -188,9 +187,9 @@ impl DirectoryView {
         self.state().look_beside(|database| seen::read(database, (&self.instance, self.incarnation), device)).flatten()
     }
 
-    /// Remembers that a device came online or went offline.
+    /// Remembers that a device came online or went offline: counts by status go by what was noted, in the order in which it was.
     pub fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
-        self.state().look_beside(|database| seen::note(database, (&self.instance, self.incarnation), device, online, at));
+        self.state().note_seen(device, online, at);
     }
 
     /// Counts a connection that a device made.

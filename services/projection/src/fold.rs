@@ -19,7 +19,8 @@ use rollcall_log::{
 use crate::{
     files::{Fault, decode},
     foreign::ForeignSeen,
-    rows::{Brought, Counts, Row, RowStats, Rows, StoredProgress, StoredSealing},
+    rows::{Brought, Row, RowStats, Rows, StoredProgress, StoredSealing},
+    standings::Standings,
 };
 
 /// One generation and how far it has been folded.
@@ -34,8 +35,7 @@ pub(crate) struct Fold {
     /// Where the run of foreign records began that ends at the point.
     foreign_since: Option<Position>,
     pub(crate) stats: RowStats,
-    /// `None` until the rows have been read through; empty without the directory.
-    pub(crate) counts: Option<Arc<Counts>>,
+    standings: Arc<Standings>,
     pub(crate) configuration: Arc<Configuration>,
     /// The record that changed the configuration last.
     configured_at: Position,
@@ -45,7 +45,13 @@ pub(crate) struct Fold {
 
 impl Fold {
     /// A generation in which nothing has been folded.
-    pub(crate) fn fresh(rows: Arc<Rows>, stream: StreamIdentity, incarnation: Incarnation, start: Point) -> Self {
+    pub(crate) fn fresh(
+        rows: Arc<Rows>,
+        stream: StreamIdentity,
+        incarnation: Incarnation,
+        start: Point,
+        standings: Arc<Standings>,
+    ) -> Self {
         Self {
             rows,
             stream,
@@ -54,7 +60,7 @@ impl Fold {
             foreign: None,
             foreign_since: None,
             stats: RowStats::default(),
-            counts: Some(Arc::default()),
+            standings,
             configuration: Arc::default(),
             configured_at: Position::START,
             configuration_unwritten: false,
@@ -62,7 +68,7 @@ impl Fold {
     }
 
     /// A generation as it was left; `None` when nothing of it was ever finished.
-    pub(crate) fn load(rows: Arc<Rows>) -> Result<Option<Self>, Fault> {
+    pub(crate) fn load(rows: Arc<Rows>, standings: Arc<Standings>) -> Result<Option<Self>, Fault> {
         let Some(stored) = rows.progress()? else { return Ok(None) };
         let progress: StoredProgress<'_> = decode(stored.as_ref())?;
         let (configured_at, configuration) = rows.configuration()?.unwrap_or_default();
@@ -73,7 +79,7 @@ impl Fold {
             foreign: progress.foreign.map(|(count, last)| ForeignSeen { count, last: Position(last) }),
             foreign_since: None,
             stats: RowStats { live: progress.live, retired: progress.retired, sum: progress.rows_sum },
-            counts: None,
+            standings,
             configuration: Arc::new(configuration),
             configured_at,
             configuration_unwritten: false,
@@ -84,12 +90,17 @@ impl Fold {
     /// Reads every row once and compares with what was counted. After an unclean stop rows may be ahead of the position,
     /// so the count is taken from them: folding those records again finds them done.
     pub(crate) fn audit(&mut self, clean: bool) -> Result<(), Fault> {
-        let (found, counts) = self.rows.audit(clean)?;
+        let (rows, standings) = (&self.rows, &self.standings);
+        let counts = rows.has_directory();
+        if counts {
+            standings.begin(rows);
+        }
+        let found = rows.audit(clean, |id, row| if counts { standings.pass(rows, id, row) } else { Ok(()) })?;
         if clean && found != self.stats {
             return Err(Fault(format!("the view's rows are not those that were counted: {found:?}, not {:?}", self.stats)));
         }
         self.stats = found;
-        self.counts = Some(Arc::new(counts));
+        self.standings.passed(&self.rows);
         Ok(())
     }
 
@@ -221,12 +232,8 @@ impl Fold {
         for gone in old.iter().flat_map(|old| &old.certificates).filter(|known| !certificates.contains(known)) {
             self.rows.remove_certificate(*gone)?;
         }
-        self.rows.put_row(id, old, new, &mut self.stats)?;
-        if let Some(counts) = &mut self.counts
-            && self.rows.has_directory()
-        {
-            Arc::make_mut(counts).replace(old, new);
-        }
+        let (rows, stats) = (&self.rows, &mut self.stats);
+        self.standings.replace(rows, id, (old, new), || rows.put_row(id, old, new, stats))?;
         match brought {
             Some((position, brought)) if certificates.contains(&position) => {
                 self.rows.put_certificate(id, position, brought)

@@ -8,7 +8,8 @@
 //!
 //! Read [`admission`] (what a connector or registrar must know) and [`directory`] (what people look up), then the rooms
 //! below them, each of which names only those before it: `files` (a database's life: when it is believed, its generations),
-//! `rows` (what is written in which order), `fold` (what a record changes), `views` (who is followed, and how a view
+//! `rows` (what is written in which order), `seen` and `standings` (when devices were
+//! connected, how many stand how), `fold` (what a record changes), `views` (who is followed, and how a view
 //! stands). Beside them [`fleet`], which is in memory, [`supervisor`] (what runs for each of its instances), [`freshness`]
 //! and [`readiness`] (how old what is known may be).
 
@@ -22,6 +23,8 @@ pub mod freshness;
 pub mod readiness;
 mod request_age;
 mod rows;
+mod seen;
+mod standings;
 pub mod supervisor;
 mod views;
 

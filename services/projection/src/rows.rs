@@ -11,6 +11,7 @@ pub(crate) mod index;
 mod pin_key;
 mod retired;
 mod stats;
+mod status;
 mod stored;
 
 use std::{ops::ControlFlow, sync::Arc};
@@ -23,7 +24,6 @@ use rollcall_domain::{
 
 #[cfg(test)]
 pub(crate) use self::certificate::presented;
-pub use self::certificate::{CertificateId, ListedCertificate};
 use self::stored::{
     configuration::{decode_configuration, encode_configuration},
     device::encode_row,
@@ -36,6 +36,10 @@ pub(crate) use self::{
         SCHEMA, SERVED_SCHEMAS, StoredProgress, StoredSealing,
         device::{Row, decode_row},
     },
+};
+pub use self::{
+    certificate::{CertificateId, ListedCertificate},
+    status::DeviceStatus,
 };
 use crate::{
     files::{Database, Fault, SEPARATOR, Scan, StoredGeneration, Value, decode, encode, generations, id, key},
@@ -260,8 +264,13 @@ impl Rows {
 
     /// Reads every row of a device or a retired certificate: counts them, and puts right the indexes that lead to them. Those of the directory, which
     /// are many and admit no device, only after an unclean stop.
-    pub(crate) fn audit(&self, clean: bool) -> Result<(RowStats, Counts), Fault> {
-        let (mut stats, mut counts) = (RowStats::default(), Counts::default());
+    /// `each` is given every row of a device, by id.
+    pub(crate) fn audit(
+        &self,
+        clean: bool,
+        mut each: impl FnMut(&DeviceId, &Row) -> Result<(), Fault>,
+    ) -> Result<RowStats, Fault> {
+        let mut stats = RowStats::default();
         let prefix = self.key(DEVICE, &[]);
         self.database.scan(&prefix, |key, value| {
             let id = device_id(key.get(prefix.len()..).unwrap_or_default())?;
@@ -269,16 +278,14 @@ impl Rows {
             stats.add(key, value);
             stats.live = DeviceChange::between(None, Some(&row.entry)).count(stats.live);
             self.put_index(&id, &row.entry)?;
-            if self.has_directory() {
-                counts.add(&row);
-                if !clean {
-                    self.put_directory_keys(&id, &row)?;
-                }
+            if self.has_directory() && !clean {
+                self.put_directory_keys(&id, &row)?;
             }
+            each(&id, &row)?;
             Ok(Scan::Next)
         })?;
         self.audit_retired(&mut stats)?;
-        Ok((stats, counts))
+        Ok(stats)
     }
 
     /// What stands before the device ids in the keys of device rows.

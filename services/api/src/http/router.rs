@@ -78,7 +78,8 @@ mod tests {
     fn no_two_operations_have_one_id() {
         let document: Value = serde_json::from_str(&openapi_json()).unwrap();
         let paths = document["paths"].as_object().unwrap().values();
-        let ids: Vec<_> = paths.flat_map(|path| path.as_object().unwrap().values()).filter_map(|of| of.get("operationId")).collect();
+        let ids: Vec<_> =
+            paths.flat_map(|path| path.as_object().unwrap().values()).filter_map(|of| of.get("operationId")).collect();
         let different: std::collections::HashSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
         assert_eq!(different.len(), ids.len(), "{ids:?}");
     }

@@ -3,7 +3,7 @@
 //! Knows no HTTP. Invariant: what is read here is the log's state at the view's position, and a caller whose change was accepted
 //! finds it.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use rollcall_devices::Devices;
 use rollcall_domain::{
@@ -71,15 +71,9 @@ impl ServedInstance {
 
     /// What the v5 API calls the status of a device.
     pub(crate) fn status_of(&self, device: &Device) -> DeviceStatus {
-        if device.frozen {
-            return DeviceStatus::Frozen;
-        }
-        if self.devices.presence().is_online(&device.id) {
-            return DeviceStatus::Online;
-        }
-        // A proven certificate was shown by the device, which has therefore connected; a typed-in fingerprint says nothing.
-        let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
-        if proven || self.view.seen(&device.id).is_some() { DeviceStatus::Offline } else { DeviceStatus::Inactive }
+        let online = self.devices.presence().is_online(&device.id);
+        let Ok(status) = DeviceStatus::of(device, online, || Ok::<_, Infallible>(self.view.seen(&device.id).is_some()));
+        status
     }
 
     /// Runs a lookup where blocking is allowed; `None` from the view means that it is being rebuilt.

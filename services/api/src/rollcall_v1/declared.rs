@@ -52,20 +52,25 @@ pub(crate) struct Declared {
 impl Declared {
     /// With what is to be said of the resource space as it is now.
     fn with_warnings(mut self, context: &InstanceContext, space: &SpaceId) -> Self {
-        if let Some(BesideDefault { open, others }) = context.configuration().beside_default(space) {
-            let first = others.first().map_or("", |other| other.id.as_str());
-            let more = match others.len() {
-                0 | 1 => String::new(),
-                all => format!(" and {} more", all - 1),
-            };
-            self.warnings.push(format!(
-                "policy {} ({}) is bound to the whole resource space {space} and allows every custom topic, so an ALLOW of {first}{more} \
-                 isolates nothing: declare the resource space with default_policy \"none\", or unbind that policy",
-                open.id, open.name
-            ));
+        if let Some(beside) = context.configuration().beside_default(space) {
+            self.warnings.push(isolates_nothing(space, &beside));
         }
         self
     }
+}
+
+/// What is to be said of policies that stand beside one that allows every custom topic to the whole space.
+pub(super) fn isolates_nothing(space: &SpaceId, BesideDefault { open, others }: &BesideDefault<'_>) -> String {
+    let first = others.first().map_or("", |other| other.id.as_str());
+    let more = match others.len() {
+        0 | 1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    format!(
+        "policy {} ({}) is bound to the whole resource space {space} and allows every custom topic, so an ALLOW of {first}{more} \
+         isolates nothing: declare the resource space with default_policy \"none\", or unbind that policy",
+        open.id, open.name
+    )
 }
 
 /// The change that makes a thing as it is declared.

@@ -50,7 +50,7 @@ enum PolicyAction {
 
 /// One statement of a policy.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct PolicyStatement {
+pub(crate) struct PolicyStatement {
     /// Allow or deny.
     effect: PolicyEffect,
     /// Publish, subscribe or both.

@@ -8,7 +8,7 @@ mod schema;
 
 use axum::{Json, extract::Path};
 use rollcall_domain::{
-    fleet::Role,
+    fleet::{Role, Scope},
     ids::{SpaceId, TemplateId},
     registry::{Command, Configuration, Event, Template, template_fits},
     template::{TemplateBody, TemplateDraft, Value as FieldValue},
@@ -150,7 +150,7 @@ async fn list(
     let name = filter.template_name.filter(|name| !name.is_empty());
     let configuration = context.configuration();
     let templates = configuration.templates.values();
-    let templates = templates.filter(|template| concerns(&context, &configuration, template));
+    let templates = templates.filter(|template| concerns(&context.caller.scope, &configuration, template));
     let templates = templates.filter(|template| name.as_ref().is_none_or(|name| *template.name == **name)).collect();
     let key = |template: &&Template| paging::list_key(template.id.as_str(), template.created_at);
     let (templates, page) = paging::page(templates, &wanted, key);
@@ -207,15 +207,14 @@ async fn delete(
 pub(crate) fn found(context: &InstanceContext, template_id: &str) -> Result<Template, ApiError> {
     let configuration = context.configuration();
     let template = TemplateId::parse(template_id).ok().and_then(|id| configuration.templates.get(&id));
-    let template = template.filter(|template| concerns(context, &configuration, template)).cloned();
+    let template = template.filter(|template| concerns(&context.caller.scope, &configuration, template)).cloned();
     template.ok_or_else(|| ApiError::new(Code::TemplateNotFound, format!("The template does not exist: {template_id:?}")))
 }
 
 /// Whether a template is any of the caller's business: it is bound to a CA certificate in scope, it names nothing of any
 /// resource space, or it is bound to nothing and could be in scope. One that is bound elsewhere and names what is there is the
 /// others', also if the ids that it names are in scope too.
-fn concerns(context: &InstanceContext, configuration: &Configuration, template: &Template) -> bool {
-    let scope = &context.caller.scope;
+pub(crate) fn concerns(scope: &Scope, configuration: &Configuration, template: &Template) -> bool {
     let Some(spaces) = &scope.spaces else { return true };
     let mut bound = configuration.cas.values().filter(|ca| ca.template.as_ref() == Some(&template.id)).peekable();
     let is_bound = bound.peek().is_some();

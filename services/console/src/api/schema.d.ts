@@ -352,6 +352,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/devices/{device_id}/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the policies that apply to a device, and through what each does */
+        get: operations["get_rollcall_v1_instances_instance_id_devices_device_id_policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/devices/{device_id}/policy-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Test whether a device may publish to a topic or subscribe a filter, and which statement says so */
+        post: operations["post_rollcall_v1_instances_instance_id_devices_device_id_policy_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/devices/{device_id}/readmit": {
         parameters: {
             query?: never;
@@ -433,6 +467,23 @@ export interface paths {
         };
         /** Show what has happened to an instance */
         get: operations["get_rollcall_v1_instances_instance_id_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how an instance stands: devices, view, warnings, and how far it is set up */
+        get: operations["get_rollcall_v1_instances_instance_id_overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1472,6 +1523,16 @@ export interface components {
             /** @description From when on the verification code proves nothing any more, RFC 3339, UTC; only while there is one. */
             verify_code_expires_at?: string | null;
         };
+        /** @description A CA certificate that ends. */
+        CertificateEnding: {
+            /** @description Its resource space. */
+            app_id: string;
+            certificate_id: string;
+            /** @description The CN of its Subject, or its whole Subject where there is none. */
+            cn_name: string;
+            /** @description Its last instant; RFC 3339, UTC. */
+            not_after: string;
+        };
         /** @description What a certificate says. */
         CertificateSays: {
             /** @description The CN of its Subject, for people. */
@@ -1935,6 +1996,25 @@ export interface components {
             /** @description Which page it is. */
             page: components["schemas"]["Page"];
         };
+        /** @description How many devices there are. */
+        DevicesByStatus: {
+            /** Format: int64 */
+            frozen: number;
+            /**
+             * Format: int64
+             * @description Those that have never connected.
+             */
+            inactive: number;
+            /** Format: int64 */
+            offline: number;
+            /** Format: int64 */
+            online: number;
+            /**
+             * Format: int64
+             * @description The sum of the others.
+             */
+            total: number;
+        };
         /** @description The devices that have a certificate. */
         DevicesOfCertificate: {
             /** @description One: a certificate is of one device. */
@@ -2195,6 +2275,19 @@ export interface components {
              */
             reason?: string | null;
         };
+        /** @description How an instance stands. */
+        InstanceOverview: {
+            /** @description CA certificates that end within 30 days or have ended, the first to end first. */
+            certificates_ending: components["schemas"]["CertificateEnding"][];
+            /** @description How many devices there are. */
+            devices: components["schemas"]["DevicesByStatus"];
+            /** @description What is there of the procedure that lets devices register themselves. */
+            set_up: components["schemas"]["SetUp"];
+            /** @description How this process's view of the instance's log stands. */
+            view: components["schemas"]["ViewStanding"];
+            /** @description What is hardly as it was meant. */
+            warnings: components["schemas"]["InstanceWarning"][];
+        };
         /** @description An instance. */
         InstanceShown: {
             /** @description The DNS name that a device's SNI must carry. */
@@ -2239,6 +2332,21 @@ export interface components {
              * @description How many of them are online.
              */
             online: number;
+        };
+        /** @description What is hardly as it was meant. */
+        InstanceWarning: {
+            /** @description The resource space that it is about; absent where it is about the instance. */
+            app_id?: string | null;
+            /**
+             * @description `unready`, `unwritable`, `self_registration_unavailable`, `default_policy_beside_own`, `no_policy_bound`,
+             *     `policy_unbound`, `ca_without_template` or `self_registration_off`.
+             * @example ca_without_template
+             */
+            code: string;
+            /** @description The id of the policy or CA certificate that it is about. */
+            target?: string | null;
+            /** @description What is so, and what to do. */
+            text: string;
         };
         /** @description Every instance that the caller may use. */
         Instances: {
@@ -2554,6 +2662,11 @@ export interface components {
          * @enum {string}
          */
         PayloadFormat: "standard" | "raw";
+        /** @description The policies that apply to a device. */
+        PoliciesInEffect: {
+            /** @description The device's own, then its product's, then its resource space's. One that applies in two ways is there twice. */
+            policies: components["schemas"]["PolicyInEffect"][];
+        };
         /**
          * @description What a statement is about.
          * @enum {string}
@@ -2566,11 +2679,40 @@ export interface components {
             /** @description 1 to 10 statements, 10 KB together. */
             statement?: components["schemas"]["PolicyStatement"][] | null;
         };
+        /** @description A statement that has decided. */
+        PolicyDecidedBy: {
+            /**
+             * @description `ALLOW` or `DENY`.
+             * @example ALLOW
+             */
+            effect: string;
+            policy_id: string;
+            policy_name: string;
+            /** @description The resource of the statement that covers the topic, as written. */
+            resource: string;
+            /** @description Its place in the policy's `statement`, from 0. */
+            statement_index: number;
+            /** @description The id of that. */
+            target_id: string;
+            /** @description Through what the policy applies to the device; where it does in several ways, the first of them. */
+            through: components["schemas"]["PolicyThrough"];
+        };
         /**
          * @description What a statement does. DENY wins.
          * @enum {string}
          */
         PolicyEffect: "ALLOW" | "DENY";
+        /** @description A policy that applies to a device. */
+        PolicyInEffect: {
+            policy_id: string;
+            policy_name: string;
+            /** @description What it says. */
+            statement: components["schemas"]["PolicyStatement"][];
+            /** @description The id of that: of the device, its product or its resource space. */
+            target_id: string;
+            /** @description Through what it applies to the device. */
+            through: components["schemas"]["PolicyThrough"];
+        };
         /** @description A topic pattern. */
         PolicyResource: string;
         /** @description One statement of a policy. */
@@ -2586,6 +2728,34 @@ export interface components {
              */
             resources: components["schemas"]["PolicyResource"][];
         };
+        /** @description A topic, and what a device would do with it. */
+        PolicyTest: {
+            action: ("publish" | "subscribe") & Record<string, never>;
+            /** @description The client id that it would connect with, for `${devices.clientId}`; its device id when absent. */
+            client_id?: string | null;
+            /** @description A topic name; to subscribe, a filter, which policies match as the text that it is. */
+            topic: string;
+        };
+        /** @description Whether a device may, and why. */
+        PolicyTestAnswer: {
+            allowed: boolean;
+            /** @description The client id that it was asked with. */
+            client_id: string;
+            /**
+             * @description Whether an ALLOW with `${devices.clientId}` believes it: the device id, the node id and the standard form are the device's
+             *     alone, and any other could be sent by another device.
+             */
+            client_id_is_bound: boolean;
+            decided_by?: components["schemas"]["PolicyDecidedBy"] | null;
+            /** @description All of it, for people. */
+            text: string;
+            topic_scope: ("custom" | "own_system" | "reserved") & Record<string, never>;
+        };
+        /**
+         * @description What a policy that applies to a device is bound to.
+         * @enum {string}
+         */
+        PolicyThrough: "device" | "product" | "app" | "default";
         /** @description What is to change of a product; what is absent stays. */
         ProductChange: {
             /** @description The resource space that the product is in; when absent, the default one if it has such a product, else the oldest. */
@@ -2908,6 +3078,58 @@ export interface components {
             role: string;
             /** @description To be sent in `X-Auth-Token`. */
             token: string;
+        };
+        /** @description What is there; a step of which nothing is there is absent. */
+        SetUp: {
+            ca_certificate?: components["schemas"]["SetUpCa"] | null;
+            first_device?: components["schemas"]["SetUpDevice"] | null;
+            policy?: components["schemas"]["SetUpPolicy"] | null;
+            product?: components["schemas"]["SetUpProduct"] | null;
+            template?: components["schemas"]["SetUpTemplate"] | null;
+        };
+        /** @description The CA certificate with which most is done; of two alike the newer. */
+        SetUpCa: {
+            /** @description Its resource space. */
+            app_id: string;
+            certificate_id: string;
+            /** @description The CN of its Subject, or its whole Subject where there is none. */
+            cn_name: string;
+            /** @description Whether devices may register themselves with it. */
+            self_registration: boolean;
+            /** @description The template that is bound to it. */
+            template_id?: string | null;
+            /** @description Whether its owner has proven to hold the key. */
+            verified: boolean;
+        };
+        /** @description A device with a certificate of the CA. */
+        SetUpDevice: {
+            device_id: string;
+            /** @description Whether it is connected now. */
+            online: boolean;
+        };
+        /**
+         * @description A policy that the template names, else the newest, and a default one last: of the CA certificate's resource space, where
+         *     there is one.
+         */
+        SetUpPolicy: {
+            /** @description Its resource space. */
+            app_id: string;
+            /** @description Whether it is the one that the resource space was made with, unchanged. */
+            is_default: boolean;
+            name: string;
+            policy_id: string;
+        };
+        /** @description The product that the template names, else the newest: of the CA certificate's resource space, where there is one. */
+        SetUpProduct: {
+            /** @description Its resource space. */
+            app_id: string;
+            name: string;
+            product_id: string;
+        };
+        /** @description The template that is bound to the CA certificate, else the newest. */
+        SetUpTemplate: {
+            name: string;
+            template_id: string;
         };
         /** @description The shadow of one service of a device. */
         ShadowOfService: {
@@ -3239,6 +3461,11 @@ export interface components {
         UserPropertyShown: {
             name: string;
             value: string;
+        };
+        /** @description How this process's view of the instance's log stands. */
+        ViewStanding: components["schemas"]["LogStatus"] & {
+            /** @description Whether it agrees with the registrars' at every position that both have had; absent if this process cannot know. */
+            agrees?: boolean | null;
         };
         /** @description What the change would do. */
         WhatIfAnswer: {
@@ -4149,6 +4376,68 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_devices_device_id_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesInEffect"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_instances_instance_id_devices_device_id_policy_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyTestAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     post_rollcall_v1_instances_instance_id_devices_device_id_readmit: {
         parameters: {
             query?: never;
@@ -4294,6 +4583,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Events"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_overview: {
+        parameters: {
+            query?: {
+                /** @description Only this resource space. */
+                app_id?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceOverview"];
                 };
             };
             400: components["responses"]["BadRequest"];

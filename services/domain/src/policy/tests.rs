@@ -206,6 +206,33 @@ fn deny_wins_and_without_allow_it_is_denied() {
 }
 
 #[test]
+fn the_statement_that_decides_is_named_with_the_resource_that_covers() {
+    let mut several = policy(&[(Effect::Allow, Action::Publish, "b"), (Effect::Allow, Action::Publish, "x")]);
+    several.statements[1].resources.push("topic:a/${devices.deviceId}".into());
+    let closed = policy(&[(Effect::Allow, Action::Publish, "*"), (Effect::Deny, Action::Publish, "secret/*")]);
+    let all = [several.clone(), closed];
+    let decided = |policies: &[Policy], topic: &str| {
+        with(ClientId::Bound("c"), |variables| match decide(policies, Action::Publish, topic, variables) {
+            Decision::NotAsked => "not asked".to_owned(),
+            Decision::NothingAllows => "nothing".to_owned(),
+            Decision::Allowed(by) => format!("allowed by {} {} {}", by.policy.statements.len(), by.index, by.resource),
+            Decision::Denied(by) => format!("denied by {} {}", by.index, by.resource),
+        })
+    };
+    for (topic, expected) in [
+        ("a/dev-1", "allowed by 2 1 topic:a/${devices.deviceId}"),
+        ("b", "allowed by 2 0 topic:b"),
+        ("c", "allowed by 2 0 topic:*"),
+        ("secret/plan", "denied by 1 topic:secret/*"),
+        ("$oc/devices/dev-1/sys/up", "not asked"),
+    ] {
+        assert_eq!(decided(&all, topic), expected, "{topic}");
+    }
+    assert_eq!(decided(&[several], "c"), "nothing");
+    assert_eq!(decided(&[], "c"), "nothing");
+}
+
+#[test]
 fn the_default_policy_allows_what_is_outside_the_platforms_topics() {
     let policies =
         [system_default(PolicyId::parse("p").unwrap(), 1, SpaceId::parse("s").unwrap(), Timestamp::from_unix_s(1))];

@@ -46,12 +46,18 @@ impl Configuration {
     /// The policies that apply to a device: its own, its product's, its resource space's. A policy of another space never
     /// does, nor one that has the id of a deleted one which was bound here.
     pub fn policies_of<'a>(&'a self, device: &'a Device) -> impl Iterator<Item = &'a Policy> {
+        self.bindings_of(device).map(|(_, policy)| policy)
+    }
+
+    /// The same, each with what it is bound to: one that is bound twice is there twice.
+    pub fn bindings_of<'a>(&'a self, device: &'a Device) -> impl Iterator<Item = (BoundTo, &'a Policy)> {
         let product = self.products.get(&(device.space.clone(), device.product.clone()));
         let space = self.spaces.get(&device.space);
-        let ids = device.policies.iter().filter(|bound| self.is_bound(bound)).map(|bound| &bound.policy);
-        let ids = ids.chain(product.into_iter().flat_map(|product| &product.policies));
-        let ids = ids.chain(space.into_iter().flat_map(|space| &space.policies));
-        ids.filter_map(|id| self.policies.get(id)).filter(|policy| policy.space == device.space)
+        let ids = device.policies.iter().filter(|bound| self.is_bound(bound)).map(|bound| (BoundTo::Device, &bound.policy));
+        let of_product = product.into_iter().flat_map(|product| &product.policies).map(|id| (BoundTo::Product, id));
+        let of_space = space.into_iter().flat_map(|space| &space.policies).map(|id| (BoundTo::Space, id));
+        let bound = ids.chain(of_product).chain(of_space).filter_map(|(to, id)| Some((to, self.policies.get(id)?)));
+        bound.filter(|(_, policy)| policy.space == device.space)
     }
 
     /// Whether the policy that was bound is there still.
@@ -263,6 +269,17 @@ pub struct BoundPolicy {
     pub policy: PolicyId,
     /// [`Policy::made`] of the one that had the id then; 0, which none has, where there was none.
     pub made: u64,
+}
+
+/// What of a device a policy that applies to it is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundTo {
+    /// The device itself.
+    Device,
+    /// Its product.
+    Product,
+    /// Its resource space.
+    Space,
 }
 
 /// A device that exists.

@@ -1,5 +1,5 @@
 //! How many connections devices made in each minute of the last day: kept beside the generations, as what was
-//! [`seen`](super::seen) is.
+//! [`seen`](crate::seen) is.
 //!
 //! A convenience for people, as far as this process has heard: what connected and left while it was down is not counted.
 //! Invariant: what is older than a day is removed as new minutes come.

@@ -3,12 +3,15 @@
 //! Does not choose the index that they come from. Invariant: what is in the answer satisfies the query as its row stands,
 //! and was created by the record that the index named.
 
-use rollcall_domain::registry::DeviceEntry;
+use rollcall_domain::{
+    ids::{ProductId, SpaceId},
+    registry::DeviceEntry,
+};
 
 use super::{
     DevicePage, Listed,
     plan::{Plan, Source},
-    query::{Condition, DeviceQuery, TextTest},
+    query::{Condition, DeviceQuery, TextTest, statuses},
     stream::{Candidate, Merged},
 };
 use crate::{
@@ -74,13 +77,10 @@ pub(crate) fn count(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_
         return Ok(known);
     }
     let plan = Plan { rows, counts, gathered_max: COUNT_GATHERED_MAX, online: query.online };
-    if let [all_of] = &*query.any_of {
-        if let Some(count) = plan.count_in_period(all_of)? {
-            return Ok(count);
-        }
-        if let Some(count) = plan.count_by_state(query, all_of)? {
-            return Ok(count);
-        }
+    if let [all_of] = &*query.any_of
+        && let Some(count) = plan.count_in_period(all_of)?
+    {
+        return Ok(count);
     }
     let mut sources = Vec::new();
     for all_of in plan.alternatives(query) {
@@ -110,7 +110,7 @@ fn count_rows(rows: &Rows, query: &DeviceQuery<'_>) -> Result<u64, Fault> {
     Ok(count)
 }
 
-/// Where spaces and products are all that is asked about, the counts know.
+/// Where spaces, products and statuses are all that is asked about, the counts know.
 fn counted(counts: &Counts, query: &DeviceQuery<'_>) -> Option<u64> {
     let all_of = match &*query.any_of {
         [] => return Some(counts.devices(|_, _| true)),
@@ -123,13 +123,17 @@ fn counted(counts: &Counts, query: &DeviceQuery<'_>) -> Option<u64> {
             tests.push((test, true));
         } else if let Condition::Product(test) = condition {
             tests.push((test, false));
-        } else {
+        } else if !matches!(condition, Condition::Status(_)) {
             return None;
         }
     }
-    Some(counts.devices(|space, product| {
+    let meant = |space: &SpaceId, product: &ProductId| {
         tests.iter().all(|(test, of_space)| test.holds(Some(if *of_space { space.as_str() } else { product.as_str() })))
-    }))
+    };
+    match statuses(all_of) {
+        None => Some(counts.devices(meant)),
+        Some(wanted) => query.online.map(|_| counts.standing(&wanted, meant)),
+    }
 }
 
 /// Whether the entries of one index are exactly the devices that are meant: then they need not be looked at to be counted.

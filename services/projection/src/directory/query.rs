@@ -10,20 +10,7 @@ use rollcall_domain::{
 };
 
 use super::Listed;
-
-/// How a device stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeviceStatus {
-    Online,
-    /// Was connected and is not now.
-    Offline,
-    /// Not of use as it is.
-    Abnormal,
-    /// Has never connected.
-    Inactive,
-    /// An operator keeps it out.
-    Frozen,
-}
+use crate::rows::DeviceStatus;
 
 /// A test on a text. What a device does not have passes [`TextTest::Ne`] and [`TextTest::NotIn`] and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,10 +120,11 @@ pub struct DeviceQuery<'a> {
     pub offset: usize,
     /// The most to answer with.
     pub limit: usize,
-    /// How a device stands; only asked where a [`Condition::Status`] needs it. Must say `Frozen` of one that is frozen, else
-    /// `Online` of those that `online` names, else `Offline` of one with a proven certificate: indexes go by that.
+    /// How a device stands; only asked where a [`Condition::Status`] needs it. Must be what [`DeviceStatus::of`] says with those
+    /// that `online` names and those that have been [seen](super::DirectoryView::seen): indexes go by that.
     pub status: &'a (dyn Fn(&Device) -> DeviceStatus + Sync),
-    /// Who is online; without it, no index is used for what asks about that.
+    /// Who is online, as has been [noted](super::DirectoryView::note_seen); without it, neither index nor count is used for what
+    /// asks about that.
     pub online: Option<&'a dyn Online>,
 }
 
@@ -148,17 +136,13 @@ pub trait Online: Sync {
     fn at_most(&self, max: usize) -> Option<Vec<DeviceId>>;
 }
 
-/// Every status that a device is given.
-const STATUSES: [DeviceStatus; 4] =
-    [DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive, DeviceStatus::Frozen];
-
 /// The statuses that all tests on it leave; `None`: there is no such test.
 pub(crate) fn statuses(all_of: &[Condition]) -> Option<Vec<DeviceStatus>> {
     let test = |condition: &'_ Condition| matches!(condition, Condition::Status(_));
     let passes = |status: &DeviceStatus| {
         all_of.iter().all(|condition| if let Condition::Status(test) = condition { test.holds(status) } else { true })
     };
-    all_of.iter().any(test).then(|| STATUSES.into_iter().filter(passes).collect())
+    all_of.iter().any(test).then(|| DeviceStatus::GIVEN.into_iter().filter(passes).collect())
 }
 
 impl<'a> DeviceQuery<'a> {

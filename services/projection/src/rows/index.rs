@@ -11,7 +11,7 @@ use rollcall_domain::{
     time::Timestamp,
 };
 
-use super::{Rows, stored::device::Row};
+use super::{Rows, status::is_proven, stored::device::Row};
 use crate::files::{Fault, SEPARATOR};
 
 pub(crate) const ALL: u8 = b'a';
@@ -170,8 +170,7 @@ impl Rows {
 
 /// Where the device stands in the index by state, if it does.
 fn state_of(device: &Device) -> Option<&'static str> {
-    let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
-    match (device.frozen, proven) {
+    match (device.frozen, is_proven(device)) {
         (true, _) => Some(FROZEN),
         (false, false) => Some(UNPROVEN),
         (false, true) => None,

@@ -6,7 +6,10 @@ mod questions;
 
 use rollcall_domain::ids::Incarnation;
 use rollcall_log::{codec::AnyEvent, seal::SealKeys};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, atomic::Ordering},
+};
 
 use rollcall_domain::{
     ids::{DeviceId, Position},
@@ -52,10 +55,31 @@ impl Open {
     }
 }
 
+/// Has a view hear of these devices what [`status`] takes for so.
+fn hear(view: &DirectoryView, devices: impl Iterator<Item = DeviceId>) {
+    for device in devices {
+        let (online, seen) = (EveryThird.is_online(&device), was_seen(&device));
+        if online || seen {
+            view.note_seen(&device, true, Timestamp::from_unix_s(1));
+        }
+        if !online && seen {
+            view.note_seen(&device, false, Timestamp::from_unix_s(2));
+        }
+    }
+}
+
+fn hear_all(view: &DirectoryView) {
+    hear(view, (0..20).map(history::device));
+}
+
+/// The device ids of even length count as seen.
+fn was_seen(device: &DeviceId) -> bool {
+    device.as_str().len().is_multiple_of(2)
+}
+
 fn status(device: &Device) -> DeviceStatus {
     let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
-    let seen = device.id.as_str().len().is_multiple_of(2);
-    match (device.frozen, EveryThird.is_online(&device.id), proven || seen) {
+    match (device.frozen, EveryThird.is_online(&device.id), proven || was_seen(&device.id)) {
         (true, _, _) => DeviceStatus::Frozen,
         (false, true, _) => DeviceStatus::Online,
         (false, false, true) => DeviceStatus::Offline,
@@ -88,12 +112,16 @@ async fn every_question_is_answered_as_a_pass_over_all_devices_would() {
         let mut encoded = history.encoded().into_iter();
         for step in [40, 130, 130] {
             log.push(encoded.by_ref().take(step));
+            let view = open.view.clone();
+            // While the records are folded.
+            tokio::task::spawn_blocking(move || hear_all(&view)).await.unwrap();
             open.running.reached(log.len()).await;
             let oracle = Oracle::of(&history, log.len());
             assert_answers(&open.view, &oracle, &mut Dice::of(seed), 60);
         }
         open.close().await;
         let open = Open::at(&folder, &log);
+        hear_all(&open.view);
         open.running.reached(log.len()).await;
         assert_answers(&open.view, &Oracle::of(&history, log.len()), &mut Dice::of(seed), 30);
         open.close().await;
@@ -106,6 +134,7 @@ async fn a_count_by_status_leaves_out_other_spaces_also_where_more_are_named_tha
     let log = Arc::new(TestLog::of(history.encoded()));
     let folder = tempfile::tempdir().unwrap();
     let open = Open::at(&folder, &log);
+    hear_all(&open.view);
     open.running.reached(log.len()).await;
     let oracle = Oracle::of(&history, log.len());
     let and_others = |id: &str| (1..17).map(|n| format!("none-{n}").into()).chain([id.into()]).collect::<Vec<Box<str>>>();
@@ -130,6 +159,123 @@ async fn a_count_by_status_leaves_out_other_spaces_also_where_more_are_named_tha
     assert!((1..all).contains(&found), "{found} of {all}");
 }
 
+/// The devices that were ever heard of, and whether each is online.
+#[derive(Clone, Default)]
+struct HeardOf(Arc<Mutex<BTreeMap<DeviceId, bool>>>);
+
+impl HeardOf {
+    fn status(&self, device: &Device) -> DeviceStatus {
+        let proven = device.credential.pins().any(|pin| pin.ca_name_and_key_sha256.is_some());
+        match (device.frozen, self.0.lock().unwrap().get(&device.id), proven) {
+            (true, _, _) => DeviceStatus::Frozen,
+            (false, Some(true), _) => DeviceStatus::Online,
+            (false, Some(false), _) | (false, None, true) => DeviceStatus::Offline,
+            (false, None, false) => DeviceStatus::Inactive,
+        }
+    }
+
+    /// Some devices come online or go offline, also such as there are not.
+    fn hear(&self, view: &DirectoryView, dice: &mut Dice) {
+        for _ in 0..dice.roll(8) {
+            let (device, online) = (history::device(dice.roll(14)), dice.roll(3) > 0);
+            self.0.lock().unwrap().insert(device.clone(), online);
+            view.note_seen(&device, online, Timestamp::from_unix_s(1));
+        }
+    }
+
+    /// As after a start, when presence has been read.
+    fn hear_again(&self, view: &DirectoryView) {
+        let online = self.0.lock().unwrap().clone().into_iter().filter(|(_, online)| *online);
+        online.for_each(|(device, _)| view.note_seen(&device, true, Timestamp::from_unix_s(1)));
+    }
+}
+
+impl Online for HeardOf {
+    fn is_online(&self, device: &DeviceId) -> bool {
+        self.0.lock().unwrap().get(device) == Some(&true)
+    }
+
+    fn at_most(&self, _: usize) -> Option<Vec<DeviceId>> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn counts_by_status_are_those_of_a_pass_over_all_devices_whatever_changes_meanwhile() {
+    let equal = |text: &str| TextTest::Eq(text.into());
+    let filters = [
+        vec![],
+        vec![Condition::Space(equal("space-0"))],
+        vec![
+            Condition::Space(TextTest::In(vec!["space-0".into(), "space-1".into()])),
+            Condition::Product(equal("product-1")),
+        ],
+        vec![Condition::Product(TextTest::Ne("product-1".into())), Condition::Space(TextTest::Prefix("space-".into()))],
+    ];
+    let mut met = BTreeSet::new();
+    for seed in 100..108 {
+        eprintln!("seed {seed}");
+        let (history, mut dice, heard) = (History::random(seed, 300), Dice::of(seed), HeardOf::default());
+        let (log, folder) = (Arc::new(TestLog::of(Vec::new())), tempfile::tempdir().unwrap());
+        let mut open = Open::at(&folder, &log);
+        let mut encoded = history.encoded().into_iter();
+        while encoded.len() > 0 {
+            if dice.roll(5) == 0 {
+                open.close().await;
+                open = Open::at(&folder, &log);
+                heard.hear_again(&open.view);
+            }
+            log.push(encoded.by_ref().take(dice.roll(30) as usize));
+            let (view, hearing) = (open.view.clone(), heard.clone());
+            // While the records are folded, or the rows are passed over.
+            dice = tokio::task::spawn_blocking(move || {
+                hearing.hear(&view, &mut dice);
+                dice
+            })
+            .await
+            .unwrap();
+            open.running.reached(log.len()).await;
+            let (oracle, status) = (Oracle::of(&history, log.len()), |device: &Device| heard.status(device));
+            for filter in &filters {
+                for wanted in [DeviceStatus::Frozen, DeviceStatus::Online, DeviceStatus::Offline, DeviceStatus::Inactive] {
+                    for asked in [ValueTest::Eq(wanted), ValueTest::Ne(wanted)] {
+                        let mut all_of = filter.clone();
+                        all_of.push(Condition::Status(asked));
+                        let query =
+                            DeviceQuery { any_of: vec![all_of], online: Some(&heard), ..DeviceQuery::all(0, &status) };
+                        let meant = oracle.meant(&query);
+                        assert_eq!(open.view.count(&query), Some(meant.len() as u64), "{:?}", query.any_of);
+                        met.extend(meant.iter().map(|listed| status(&listed.device)));
+                    }
+                }
+            }
+        }
+        open.close().await;
+    }
+    assert_eq!(met.len(), 4, "{met:?}");
+}
+
+#[tokio::test]
+async fn a_count_by_status_reads_no_row() {
+    let log = Arc::new(TestLog::of(History::devices(50).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    open.view.note_seen(&history::device(1), true, Timestamp::from_unix_s(1));
+    open.view.note_seen(&history::device(2), true, Timestamp::from_unix_s(1));
+    open.view.note_seen(&history::device(2), false, Timestamp::from_unix_s(2));
+    let served = open.running.view.state().served().rows.clone().unwrap();
+    (0..50).for_each(|n| served.damage(&history::device(n)));
+    let asked = |_: &Device| panic!("no device is asked about");
+    for (wanted, count) in
+        [(DeviceStatus::Online, 1), (DeviceStatus::Offline, 1), (DeviceStatus::Inactive, 48), (DeviceStatus::Frozen, 0)]
+    {
+        let any_of = vec![vec![Condition::Status(ValueTest::Eq(wanted)), Condition::Space(TextTest::Eq("space-0".into()))]];
+        let query = DeviceQuery { any_of, online: Some(&EveryThird), ..DeviceQuery::all(0, &asked) };
+        assert_eq!(open.view.count(&query), Some(count), "{wanted:?}");
+    }
+}
+
 #[tokio::test]
 async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory() {
     let history = History::random(14, 45);
@@ -152,6 +298,7 @@ async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory(
         abandon(open.running).await;
         put_back(&folder, database).await;
         let open = Open::at(&folder, &log);
+        hear_all(&open.view);
         open.running.reached(log.len()).await;
         assert_answers(&open.view, &oracle, &mut Dice::of(writes.unsigned_abs()), 12);
         open.close().await;
@@ -181,6 +328,7 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     log.reachable(true);
     let built = open.running.until("has the directory", |status| status.caught_up).await;
     assert_eq!(built.digest, digest);
+    hear_all(&open.view);
     assert_answers(&open.view, &oracle, &mut Dice::of(1), 60);
     open.close().await;
 
@@ -189,6 +337,7 @@ async fn a_store_is_built_again_when_the_directory_is_switched_on_or_off() {
     let before = as_left.view.status().borrow().generation;
     assert_eq!(as_left.reached(log.len()).await.generation, before, "nothing is built to look at what is there");
     let view = as_left.store.directory(&instance(), Incarnation::NIL, log.clone(), as_left.shutdown.clone()).unwrap();
+    hear_all(&view);
     assert_answers(&view, &oracle, &mut Dice::of(2), 30);
     drop(view);
     as_left.close().await;
@@ -205,7 +354,7 @@ async fn a_store_without_the_directory_has_none_of_its_keys() {
     let folder = tempfile::tempdir().unwrap();
     let without = Running::open(&folder, &log);
     without.reached(log.len()).await;
-    let mut kinds = std::collections::BTreeSet::new();
+    let mut kinds = BTreeSet::new();
     let look = |key: &[u8], _: &[u8]| {
         kinds.insert(char::from(key[4]));
         Ok(crate::files::Scan::Next)
@@ -312,6 +461,7 @@ async fn what_is_asked_by_state_time_or_certificates_end_reads_the_rows_that_it_
     let folder = tempfile::tempdir().unwrap();
     let open = Open::at(&folder, &log);
     open.running.reached(log.len()).await;
+    FewOnline.at_most(100).unwrap().iter().for_each(|device| open.view.note_seen(device, true, Timestamp::from_unix_s(1)));
     let oracle = Oracle::of(&history, log.len());
     let time = |n: usize| history.records[n].time;
     let one_space = || Condition::Space(TextTest::Eq("space-0".into()));
@@ -347,6 +497,7 @@ async fn devices_of_more_spaces_than_ranges_are_walked_are_all_found_by_state_an
     let open = Open::at(&folder, &log);
     open.running.reached(log.len()).await;
     let oracle = Oracle::of(&history, log.len());
+    hear(&open.view, oracle.devices.iter().map(|listed| listed.device.id.clone()));
     let last = history.records.last().unwrap().time;
     let any = |status| Condition::Status(ValueTest::Eq(status));
     for condition in [
@@ -355,7 +506,6 @@ async fn devices_of_more_spaces_than_ranges_are_walked_are_all_found_by_state_an
         Condition::Status(ValueTest::In(vec![DeviceStatus::Inactive, DeviceStatus::Online])),
         Condition::CreateTime(ValueTest::Lt(last)),
     ] {
-        // The device ids of even length count as seen.
         let query =
             DeviceQuery { any_of: vec![vec![condition]], online: Some(&EveryThird), ..DeviceQuery::all(1000, &status) };
         let meant = oracle.meant(&query);

@@ -104,7 +104,7 @@ pub(crate) fn open(
     incarnation: Incarnation,
     log: Arc<dyn RegistryLog>,
 ) -> (Arc<ViewState>, Follower) {
-    let state = Arc::new(ViewState::new(Arc::clone(&files)));
+    let state = Arc::new(ViewState::new(Arc::clone(&files), instance.clone(), incarnation));
     let ended = Ended::of(Arc::clone(&state), instance.clone());
     let sealed = SealedLog { log: LogId::Instance(instance.clone()), incarnation };
     let resume = Resume::new("the registry log", &sealed.log, files.config().retry_seed);
@@ -246,7 +246,7 @@ impl Follower {
         if !self.files.serves(generation.schema) {
             return Ok(());
         }
-        if let Some(fold) = Fold::load(Arc::new(Rows { database, generation }))? {
+        if let Some(fold) = Fold::load(Arc::new(Rows { database, generation }), self.state.standings())? {
             self.state.serve(&fold);
             self.state.publish(&fold, false);
             if generation.schema == self.files.schema() {
@@ -296,7 +296,8 @@ impl Follower {
         if let Some(generation) = building
             && !diverged
             && generation.schema == self.files.schema()
-            && let Some(fold) = Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }))?
+            && let Some(fold) =
+                Fold::load(Arc::new(Rows { database: Arc::clone(&database), generation }), self.state.standings())?
             && fold.stream == *stream
             && fold.point.position <= last
         {
@@ -306,7 +307,7 @@ impl Follower {
         let generations = StoredGenerations { serving, building: Some(generation) };
         generations::put_generations(&database, &self.instance, self.sealed.incarnation, generations)?;
         let rows = Arc::new(Rows { database, generation });
-        let mut fold = Fold::fresh(rows, stream.clone(), self.sealed.incarnation, self.start());
+        let mut fold = Fold::fresh(rows, stream.clone(), self.sealed.incarnation, self.start(), self.state.standings());
         fold.commit()?;
         Ok(fold)
     }

@@ -8,10 +8,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use rollcall_domain::{
-    ids::{InstanceId, Position},
+    ids::{DeviceId, Incarnation, InstanceId, Position},
     registry::Configuration,
+    time::Timestamp,
 };
 use rollcall_log::{
     log::StreamIdentity,
@@ -28,6 +29,7 @@ use crate::{
     files::{Database, Fault, Files},
     fold::Fold,
     rows::{Counts, Rows},
+    standings::Standings,
 };
 
 /// Records that a slow reader of [`Applied`] may be behind before it is told that it lags.
@@ -39,8 +41,7 @@ pub(crate) struct ViewState {
     generation: AtomicU64,
     live: AtomicU64,
     retired: AtomicU64,
-    /// `None`: not counted yet, or nothing is served.
-    counts: ArcSwapOption<Counts>,
+    standings: Arc<Standings>,
     lookups_damaged: AtomicU64,
     status: watch::Sender<ViewStatus>,
     applied: broadcast::Sender<Applied>,
@@ -81,11 +82,6 @@ impl ViewState {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// How many there are of each kind, once that has been counted.
-    pub(crate) fn counts(&self) -> Option<Arc<Counts>> {
-        self.counts.load_full()
-    }
-
     pub(crate) fn lookups_damaged(&self) -> u64 {
         self.lookups_damaged.load(Ordering::Acquire)
     }
@@ -117,6 +113,16 @@ impl ViewState {
         self.checked(&rows.database, lookup(&rows))
     }
 
+    /// As [`look_in_directory`](Self::look_in_directory), with how many there are of each kind, once that has been counted.
+    pub(crate) fn look_and_count<T>(&self, lookup: impl FnOnce(&Rows, Option<&Counts>) -> Result<T, Fault>) -> Option<T> {
+        self.look_in_directory(|rows| lookup(rows, self.standings.counts(rows).as_deref()))
+    }
+
+    /// Remembers that a device came online or went offline.
+    pub(crate) fn note_seen(&self, device: &DeviceId, online: bool, at: Timestamp) {
+        self.look_beside(|database| self.standings.note(database, device, online, at));
+    }
+
     /// As [`look`](Self::look), beside the generations.
     pub(crate) fn look_beside<T>(&self, lookup: impl FnOnce(&Database) -> Result<T, Fault>) -> Option<T> {
         let database = self.files.current();
@@ -137,13 +143,13 @@ impl ViewState {
 
 /// For the store, which hands the view out.
 impl ViewState {
-    pub(crate) fn new(files: Arc<Files>) -> Self {
+    pub(crate) fn new(files: Arc<Files>, instance: InstanceId, incarnation: Incarnation) -> Self {
         Self {
             served: ArcSwap::from_pointee(Served { rows: None, stream: None, configuration: Arc::default() }),
             generation: AtomicU64::new(0),
             live: AtomicU64::new(0),
             retired: AtomicU64::new(0),
-            counts: ArcSwapOption::empty(),
+            standings: Arc::new(Standings::of(instance, incarnation)),
             lookups_damaged: AtomicU64::new(0),
             status: watch::Sender::new(new_status(0)),
             applied: broadcast::Sender::new(APPLIED_WAITING_MAX),
@@ -187,6 +193,10 @@ impl ViewState {
 
 /// For the task that keeps the view up.
 impl ViewState {
+    pub(crate) fn standings(&self) -> Arc<Standings> {
+        Arc::clone(&self.standings)
+    }
+
     pub(crate) fn position(&self) -> Position {
         self.status.borrow().position
     }
@@ -235,13 +245,11 @@ impl ViewState {
         self.served.store(Arc::new(Served { rows: None, stream: None, configuration: Arc::default() }));
         self.live.store(0, Ordering::Release);
         self.retired.store(0, Ordering::Release);
-        self.counts.store(None);
     }
 
     pub(crate) fn count_anew(&self, fold: &Fold) {
         self.live.store(fold.stats.live, Ordering::Release);
         self.retired.store(fold.stats.retired, Ordering::Release);
-        self.counts.store(fold.counts.clone());
     }
 
     pub(crate) fn stale(&self, reason: String) {

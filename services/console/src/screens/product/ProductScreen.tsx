@@ -1,11 +1,69 @@
-import { Empty } from "../../kit/Empty";
-import { Page } from "../../kit/Page";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+
+import { type Place, usePlace } from "../../api/place";
+import { mayChange, useOperator } from "../../api/session";
+import { CopyAs } from "../../kit/CopyAs";
+import { DeleteButton } from "../../kit/DeleteButton";
+import { Loaded } from "../../kit/Loaded";
+import { Card, Page } from "../../kit/Page";
 import { texts } from "../../texts";
+import { ProductForm } from "./ProductForm";
+import { product, remove, type Which } from "./queries";
 
 export function ProductScreen() {
+  const words = texts.product;
+  const place = usePlace();
+  const { product: id } = useParams({ from: "/signed-in/instances/$instance/products/$product" });
+  const { space } = useSearch({ from: "/signed-in/instances/$instance/products/$product" });
+  const may = mayChange(useOperator());
+  if (id === "new") {
+    return (
+      <Page title={words.create}>
+        <Card>
+          <ProductForm place={place} readOnly={!may} />
+        </Card>
+      </Page>
+    );
+  }
+  return <Known key={id} place={place} which={{ product: id, space }} may={may} />;
+}
+
+function Known({ place, which, may }: { place: Place; which: Which; may: boolean }) {
+  const words = texts.product;
+  const query = useQuery(product(place, which));
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const path = `/v5/iot/${place.project}/products/${which.product}`;
+  const confirm = async () => {
+    await remove(place, which);
+    await navigate({ to: "/instances/$instance/products", params: { instance: place.instance }, search: {} });
+    await queries.invalidateQueries({ queryKey: ["products", place.instance] });
+  };
   return (
-    <Page title={texts.product.title}>
-      <Empty text="" />
+    <Page
+      title={query.data === undefined ? words.title : words.titleOf(query.data.name)}
+      actions={
+        <>
+          <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
+          {may && query.data !== undefined && (
+            <DeleteButton
+              words={words.deletion}
+              consequence={words.deletion.consequence}
+              typed={query.data.name}
+              onConfirm={confirm}
+            />
+          )}
+        </>
+      }
+    >
+      <Loaded query={query}>
+        {(shown) => (
+          <Card>
+            <ProductForm place={place} product={shown} readOnly={!may} />
+          </Card>
+        )}
+      </Loaded>
     </Page>
   );
 }

@@ -1,10 +1,9 @@
 /** What the URL of this screen carries. */
 export interface ProductSearch {
-  /** What is searched for. */
-  q?: string;
+  /** The resource space that it is in: two may have a product of one id. */
+  space?: string | undefined;
 }
 
-export function productSearch(search: Record<string, unknown>): ProductSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+export function productSearch({ space }: Record<string, unknown>): ProductSearch {
+  return typeof space === "string" ? { space } : {};
 }

@@ -1,11 +1,91 @@
+import { Stack } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+
+import { type Product, products } from "../../api/lists";
+import { usePlace } from "../../api/place";
+import { mayChange, useOperator } from "../../api/session";
+import { contains } from "../../kit/contains";
+import { type Column, DataTable } from "../../kit/DataTable";
 import { Empty } from "../../kit/Empty";
+import { ButtonLink, TextLink } from "../../kit/links";
+import { Loaded } from "../../kit/Loaded";
 import { Page } from "../../kit/Page";
+import { SearchField } from "../../kit/SearchField";
+import { Time } from "../../kit/Time";
+import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 
+const words = texts.products;
+
+function columns(instance: string): Column<Product>[] {
+  return [
+    {
+      id: "name",
+      header: words.columns.name,
+      cell: ({ product_id, app_id, name }) => (
+        <TextLink
+          to="/instances/$instance/products/$product"
+          params={{ instance, product: product_id }}
+          search={{ space: app_id }}
+        >
+          <Untrusted text={name} />
+        </TextLink>
+      ),
+    },
+    { id: "id", header: words.columns.id, cell: ({ product_id }) => <Untrusted text={product_id} mono /> },
+    { id: "space", header: words.columns.space, cell: ({ app_name }) => <Untrusted text={app_name} /> },
+    { id: "type", header: words.columns.deviceType, cell: ({ device_type }) => <Untrusted text={device_type} /> },
+    { id: "made", header: words.columns.made, cell: ({ create_time }) => <Time at={create_time} /> },
+  ];
+}
+
 export function ProductsScreen() {
+  const place = usePlace();
+  const { instance } = place;
+  const { q = "" } = useSearch({ from: "/signed-in/instances/$instance/products" });
+  const navigate = useNavigate({ from: "/instances/$instance/products" });
+  const query = useQuery(products(place));
+  const create = mayChange(useOperator()) && (
+    <ButtonLink to="/instances/$instance/products/$product" params={{ instance, product: "new" }} search={{}}>
+      {words.create}
+    </ButtonLink>
+  );
   return (
-    <Page title={texts.products.title}>
-      <Empty text="" />
+    <Page title={words.title} actions={create}>
+      <Loaded query={query}>
+        {(all) => {
+          const found = all.filter((one) => contains([one.name, one.product_id, one.app_name], q));
+          return all.length === 0 ? (
+            <Empty text={words.none} />
+          ) : (
+            <Stack>
+              <SearchField
+                label={words.search}
+                value={q}
+                onChange={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
+              />
+              {found.length === 0 ? (
+                <Empty text={words.notFound(q)} />
+              ) : (
+                <DataTable
+                  label={words.title}
+                  columns={columns(instance)}
+                  rows={found}
+                  rowId={({ app_id, product_id }) => `${app_id} ${product_id}`}
+                  onOpen={({ app_id, product_id }) =>
+                    void navigate({
+                      to: "/instances/$instance/products/$product",
+                      params: { instance, product: product_id },
+                      search: { space: app_id },
+                    })
+                  }
+                />
+              )}
+            </Stack>
+          );
+        }}
+      </Loaded>
     </Page>
   );
 }

@@ -1,10 +1,9 @@
 /** What the URL of this screen carries. */
 export interface ProductsSearch {
-  /** What is searched for. */
-  q?: string;
+  /** What is searched for in names, ids and resource spaces. */
+  q?: string | undefined;
 }
 
-export function productsSearch(search: Record<string, unknown>): ProductsSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+export function productsSearch({ q }: Record<string, unknown>): ProductsSearch {
+  return typeof q === "string" && q !== "" ? { q } : {};
 }

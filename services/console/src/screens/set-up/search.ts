@@ -1,10 +1,15 @@
+import { type Step, STEPS } from "./progress";
+
 /** What the URL of this screen carries. */
 export interface SetUpSearch {
-  /** What is searched for. */
-  q?: string;
+  /** The resource space that is set up; the default one when absent. */
+  space?: string | undefined;
+  /** The step that is open; the next one when absent. */
+  step?: Step | undefined;
 }
 
-export function setUpSearch(search: Record<string, unknown>): SetUpSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+const isStep = (text: unknown): text is Step => (STEPS as readonly unknown[]).includes(text);
+
+export function setUpSearch({ space, step }: Record<string, unknown>): SetUpSearch {
+  return { ...(typeof space === "string" ? { space } : {}), ...(isStep(step) ? { step } : {}) };
 }

@@ -1,11 +1,82 @@
+import { Stack } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+
+import { type Space, spaces } from "../../api/lists";
+import { usePlace } from "../../api/place";
+import { mayChange, useOperator } from "../../api/session";
+import { contains } from "../../kit/contains";
+import { type Column, DataTable } from "../../kit/DataTable";
 import { Empty } from "../../kit/Empty";
+import { ButtonLink, TextLink } from "../../kit/links";
+import { Loaded } from "../../kit/Loaded";
 import { Page } from "../../kit/Page";
+import { SearchField } from "../../kit/SearchField";
+import { Time } from "../../kit/Time";
+import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 
+const words = texts.spaces;
+
+function columns(instance: string): Column<Space>[] {
+  return [
+    {
+      id: "name",
+      header: words.columns.name,
+      cell: ({ app_id, app_name }) => (
+        <TextLink to="/instances/$instance/spaces/$space" params={{ instance, space: app_id }}>
+          <Untrusted text={app_name} />
+        </TextLink>
+      ),
+    },
+    { id: "id", header: words.columns.id, cell: ({ app_id }) => <Untrusted text={app_id} mono /> },
+    { id: "default", header: words.columns.isDefault, cell: ({ default_app }) => default_app && words.isDefault },
+    { id: "made", header: words.columns.made, cell: ({ create_time }) => <Time at={create_time} /> },
+  ];
+}
+
 export function SpacesScreen() {
+  const place = usePlace();
+  const { instance } = place;
+  const { q = "" } = useSearch({ from: "/signed-in/instances/$instance/spaces" });
+  const navigate = useNavigate({ from: "/instances/$instance/spaces" });
+  const query = useQuery(spaces(place));
+  const create = mayChange(useOperator()) && (
+    <ButtonLink to="/instances/$instance/spaces/$space" params={{ instance, space: "new" }}>
+      {words.create}
+    </ButtonLink>
+  );
   return (
-    <Page title={texts.spaces.title}>
-      <Empty text="" />
+    <Page title={words.title} actions={create}>
+      <Loaded query={query}>
+        {(all) => {
+          const found = all.filter(({ app_id, app_name }) => contains([app_id, app_name], q));
+          return all.length === 0 ? (
+            <Empty text={words.none} />
+          ) : (
+            <Stack>
+              <SearchField
+                label={words.search}
+                value={q}
+                onChange={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
+              />
+              {found.length === 0 ? (
+                <Empty text={words.notFound(q)} />
+              ) : (
+                <DataTable
+                  label={words.title}
+                  columns={columns(instance)}
+                  rows={found}
+                  rowId={({ app_id }) => app_id}
+                  onOpen={({ app_id }) =>
+                    void navigate({ to: "/instances/$instance/spaces/$space", params: { instance, space: app_id } })
+                  }
+                />
+              )}
+            </Stack>
+          );
+        }}
+      </Loaded>
     </Page>
   );
 }

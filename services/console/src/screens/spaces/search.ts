@@ -1,10 +1,9 @@
 /** What the URL of this screen carries. */
 export interface SpacesSearch {
-  /** What is searched for. */
-  q?: string;
+  /** What is searched for in names and ids. */
+  q?: string | undefined;
 }
 
-export function spacesSearch(search: Record<string, unknown>): SpacesSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+export function spacesSearch({ q }: Record<string, unknown>): SpacesSearch {
+  return typeof q === "string" && q !== "" ? { q } : {};
 }

@@ -1,3 +1,43 @@
+const number = new Intl.NumberFormat("en-GB");
+
 export const devices = {
   title: "Devices",
+  count: (count: number) => (count === 1 ? "1 device" : `${number.format(count)} devices`),
+  onlyFirst: (rows: number) => `(the list shows the newest ${number.format(rows)}; filter for the others)`,
+  csv: "Download as CSV",
+  keys: "/ searches, j and k go down and up, Enter opens.",
+  none: "No device is registered here yet. The set-up leads from a product to the first device online.",
+  setUp: "Go to the set-up",
+  noneFit: "No device fits these filters.",
+  showAll: "Show all devices",
+  noCertificate: "None yet",
+  columns: {
+    device: "Device",
+    name: "Name",
+    status: "Status",
+    product: "Product",
+    space: "Resource space",
+    tags: "Tags",
+    certificateEnds: "Certificate ends",
+    refused: "Last refused",
+    registered: "Registered",
+  },
+  filters: {
+    search: "Search id, node id, name, fingerprint, subject or tag",
+    product: "Product",
+    space: "Resource space",
+    ca: "CA certificate",
+    template: "Template",
+    clear: (what: string) => `Any: ${what}`,
+    state: "State",
+    all: "All",
+    states: {
+      online: "Online",
+      offline: "Offline",
+      never: "Never connected",
+      frozen: "Frozen",
+      refused: "Refused in the last 24 hours",
+      ending: "Certificate ends within 30 days",
+    },
+  },
 };

@@ -10,6 +10,7 @@ export const kit = {
     copied: (form: string) => `Copied as ${form}`,
     byHand: "The browser does not let this page copy; the text is selected for you",
   },
+  lines: { copy: "Copy", copied: "Copied", copyOf: (what: string) => `Copy: ${what}` },
   confirm: {
     cancel: "Cancel",
     type: (text: string) => `Type ${text} to confirm`,

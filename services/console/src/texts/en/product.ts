@@ -1,3 +1,28 @@
 export const product = {
   title: "Product",
+  titleOf: (name: string) => `Product ${name}`,
+  create: "New product",
+  id: "Product id",
+  idHint: "Unique in its resource space; one is made up when left empty.",
+  space: "Resource space",
+  name: "Name",
+  deviceType: "Device type",
+  manufacturer: "Manufacturer",
+  industry: "Industry",
+  description: "Description",
+  dataFormat: "Data format",
+  formats: { json: "JSON", binary: "Binary" },
+  services: "Services (what its devices can do), as JSON",
+  servicesHint:
+    "A list of services with properties, commands and events, as in the v5 API; [] where none is described.",
+  notAList: "A list of services is expected: [ … ]",
+  save: "Save",
+  submit: "Create",
+  devices: "Its devices",
+  deletion: {
+    open: "Delete",
+    title: "Delete this product?",
+    consequence: "It can be deleted only while no device and no bound template uses it; the API says which does.",
+    submit: "Delete the product",
+  },
 };

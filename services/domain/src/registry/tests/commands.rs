@@ -7,7 +7,7 @@ use crate::{
     limits,
     policy::{Statement, system_default},
     registry::{
-        Command, Decision, DeviceEntry, Devices, ProductDetails,
+        BoundTo, Command, Decision, DeviceEntry, Devices, ProductDetails,
         command::TemplateChange,
         event::{DeviceProfile, PolicyTarget},
     },
@@ -100,6 +100,17 @@ fn policies_of_a_device_are_its_own_its_products_and_its_spaces() {
         world.registry.configuration.policies_of(&device).map(|policy| policy.id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(&world), ["own", "products", "acme-default"]);
+    world.grant(Command::BindPolicy { policy: id("own"), target: PolicyTarget::Space(id("acme")) });
+    let Some(DeviceEntry::Live(device)) = world.registry.entry(&id("d")) else { panic!("d is not live") };
+    let bound: Vec<_> = world.registry.configuration.bindings_of(&device).map(|(to, it)| (to, it.id.as_str())).collect();
+    let expected = [
+        (BoundTo::Device, "own"),
+        (BoundTo::Product, "products"),
+        (BoundTo::Space, "acme-default"),
+        (BoundTo::Space, "own"),
+    ];
+    assert_eq!(bound, expected, "through what each applies");
+    world.grant(Command::UnbindPolicy { policy: id("own"), target: PolicyTarget::Space(id("acme")) });
     world.grant(Command::DeletePolicy { policy: id("own") });
     assert_eq!(names(&world), ["products", "acme-default"]);
     world.grant(policy("own", "globex"));

@@ -149,11 +149,11 @@ fn begins(test: &TextTest) -> Option<&str> {
     if let TextTest::Prefix(prefix) = test { Some(prefix) } else { None }
 }
 
-pub(super) fn of_space(condition: &Condition) -> Option<&TextTest> {
+fn of_space(condition: &Condition) -> Option<&TextTest> {
     if let Condition::Space(test) = condition { Some(test) } else { None }
 }
 
-pub(super) fn of_product(condition: &Condition) -> Option<&TextTest> {
+fn of_product(condition: &Condition) -> Option<&TextTest> {
     if let Condition::Product(test) = condition { Some(test) } else { None }
 }
 

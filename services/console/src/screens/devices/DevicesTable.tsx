@@ -1,0 +1,116 @@
+import { useDebouncedValue } from "@mantine/hooks";
+import { useTable } from "@tanstack/react-table";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState } from "react";
+
+import { Failure } from "../../kit/Failure";
+import { texts } from "../../texts";
+import { columns, features } from "./columns";
+import classes from "./DevicesTable.module.css";
+import type { Filters } from "./search";
+import { useKeys } from "./useKeys";
+import { ROWS_MAX, usePages } from "./usePages";
+
+/** Height of a row, as the stylesheet has it. */
+const ROW_PX = 36;
+/** Rows that are ready beyond what is seen. */
+const OVERSCAN = 10;
+/** A range that the scroll bar only passes through is not asked for. */
+const REST_MS = 60;
+/** Rows up to which the box is as high as they are. */
+const SHORT = 12;
+
+export interface Counted {
+  name: string;
+  count: number;
+}
+
+interface Props {
+  instance: string;
+  filters: Filters;
+  /** The row to begin with. */
+  row: number;
+  /** What the count is told under: that of an earlier table may come late. */
+  name: string;
+  onCount: (counted: Counted) => void;
+}
+
+/** The filtered devices, of which the rows in sight are here and no others. Another filter is another table. */
+export function DevicesTable({ instance, filters, row: start, name, onCount }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const [count, setCount] = useState<number>();
+  const rows = Math.min(count ?? start + 1, ROWS_MAX);
+  // eslint-disable-next-line react-hooks/incompatible-library -- its functions are called while rendering, and never memoized
+  const virtual = useVirtualizer({
+    count: rows,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PX,
+    overscan: OVERSCAN,
+    initialOffset: Math.max(0, start - SHORT) * ROW_PX,
+  });
+  const items = virtual.getVirtualItems();
+  const [first, last] = [items[0]?.index ?? start, items.at(-1)?.index ?? start];
+  const [range] = useDebouncedValue([first, last] as const, REST_MS);
+  const pages = usePages(instance, filters, ...range);
+  if (pages.count !== undefined && pages.count !== count) {
+    setCount(pages.count);
+  }
+  useEffect(() => {
+    if (count !== undefined) {
+      onCount({ name, count });
+    }
+  }, [name, count, onCount]);
+  const data = items.map(({ index }) => ({ index, device: pages.row(index) }));
+  const table = useTable({ features, columns, data });
+  useKeys({ box, rows, scrollTo: (index) => virtual.scrollToIndex(index) });
+  return (
+    <>
+      {pages.error !== null && <Failure error={pages.error} />}
+      <div ref={box} className={classes["box"]} data-short={rows <= SHORT} tabIndex={-1}>
+        <table className={classes["table"]} aria-rowcount={rows + 1} aria-label={texts.devices.title}>
+          <thead>
+            {table.getHeaderGroups().map((group) => (
+              <tr key={group.id} aria-rowindex={1}>
+                {group.headers.map((header) => (
+                  <th key={header.id} scope="col" className={classes[header.id]}>
+                    <table.FlexRender header={header} />
+                  </th>
+                ))}
+              </tr>
+            ))}
+          </thead>
+          <tbody>
+            <Gap height={virtual.getVirtualItems()[0]?.start ?? 0} />
+            {table.getRowModel().rows.map((row) => (
+              <tr key={row.original.index} aria-rowindex={row.original.index + 2} className={classes["row"]}>
+                {row.original.device === undefined ? (
+                  <td colSpan={columns.length}>
+                    <span className={classes["waiting"]} role="img" aria-label={texts.kit.loading} />
+                  </td>
+                ) : (
+                  row.getAllCells().map((cell) => (
+                    <td key={cell.id}>
+                      <table.FlexRender cell={cell} />
+                    </td>
+                  ))
+                )}
+              </tr>
+            ))}
+            <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} />
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+/** What stands for the rows out of sight. */
+function Gap({ height }: { height: number }) {
+  return (
+    height > 0 && (
+      <tr aria-hidden className={classes["gap"]} style={{ height }}>
+        <td colSpan={columns.length} />
+      </tr>
+    )
+  );
+}

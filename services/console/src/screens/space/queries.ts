@@ -1,0 +1,33 @@
+import { queryOptions } from "@tanstack/react-query";
+
+import { at, body, client, type Schemas } from "../../api/client";
+import type { Place } from "../../api/place";
+
+const of = ({ instance, project }: Place, space: string) => ({
+  headers: at(instance),
+  params: { path: { project_id: project, app_id: space } },
+});
+
+export const space = (place: Place, id: string) =>
+  queryOptions({
+    queryKey: ["spaces", place.instance, id],
+    queryFn: () => body(client.GET("/v5/iot/{project_id}/apps/{app_id}", of(place, id))),
+  });
+
+/** Creates a resource space under an id of the caller's choice, which the v5 operation does not let one choose. */
+export function declare({ instance }: Place, id: string, name: string, defaultPolicy: Schemas["DefaultPolicy"]) {
+  return body(
+    client.PUT("/rollcall/v1/instances/{instance_id}/apps/{app_id}", {
+      params: { path: { instance_id: instance, app_id: id } },
+      body: { app_name: name, default_policy: defaultPolicy },
+    }),
+  );
+}
+
+export function rename(place: Place, id: string, name: string) {
+  return body(client.PUT("/v5/iot/{project_id}/apps/{app_id}", { ...of(place, id), body: { app_name: name } }));
+}
+
+export async function remove(place: Place, id: string): Promise<void> {
+  await client.DELETE("/v5/iot/{project_id}/apps/{app_id}", of(place, id));
+}
