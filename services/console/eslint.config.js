@@ -23,5 +23,8 @@ export default defineConfig([
       ],
     },
   },
-  { files: ["public/**/*.js"], languageOptions: { globals: { document: "readonly", matchMedia: "readonly" } } },
+  {
+    files: ["public/**/*.js"],
+    languageOptions: { globals: { document: "readonly", localStorage: "readonly", matchMedia: "readonly" } },
+  },
 ]);

@@ -77,6 +77,14 @@ pub struct Limits {
     pub stream_stall_ms_max: u64,
     /// The lifetime of a token.
     pub token_s_max: u64,
+    /// How long a browser's session may go unused. Its last use is written once a minute at most, so it may end that much earlier.
+    pub session_idle_s_max: u64,
+    /// The lifetime of a browser's session, however much it is used.
+    pub session_s_max: u64,
+    /// Sessions of one operator; with one more the one that was used longest ago ends.
+    pub sessions_of_operator_max: u32,
+    /// Sessions of all operators; one more is refused.
+    pub sessions_max: u32,
     /// How long requests under way may take when the process stops.
     pub drain_ms_max: u64,
 }
@@ -120,6 +128,10 @@ impl Default for Limits {
             streams_of_operator_max: 8,
             stream_stall_ms_max: 10_000,
             token_s_max: 24 * 3600,
+            session_idle_s_max: 30 * 60,
+            session_s_max: 12 * 3600,
+            sessions_of_operator_max: 16,
+            sessions_max: 4096,
             drain_ms_max: 5_000,
         }
     }
