@@ -82,7 +82,12 @@ async fn devices_are_found_by_the_subject_of_their_certificate() {
     let (world, authority) = World::with_ca().await;
     let operator = world.operator().await;
     let der = authority.device("Unit 7");
-    add(&operator, json!({"node_id": "n1", "device_id": "pump", "product_id": "truck"})).await;
+    add(
+        &operator,
+        json!({"node_id": "n1", "device_id": "pump", "product_id": "truck",
+        "auth_info": {"auth_type": "CERTIFICATES"}}),
+    )
+    .await;
     // A template would name the device by its CN.
     let change = Command::ConfigureCa { ca: id("ca"), template: TemplateChange::Unbind, self_registration: Some(false) };
     world.command("alpha", change).await;

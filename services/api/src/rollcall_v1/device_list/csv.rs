@@ -103,7 +103,8 @@ impl Export {
     /// The lines of the next page. Each page asks anew whether the caller may: it takes as long as the client does.
     async fn page(&mut self) -> Result<Lines, ApiError> {
         let api = &self.context.api;
-        if !self.context.caller.still_holds(&api.fleet().fleet, api.now()) || api.streams.stop.is_cancelled() {
+        let fleet = api.fleet();
+        if api.streams.stop.is_cancelled() || !self.context.caller.still_holds(api, &fleet.fleet).await {
             return Err(ApiError::new(
                 Code::Unauthenticated,
                 "the caller's credentials hold no longer, or the process stops",
