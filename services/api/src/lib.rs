@@ -14,6 +14,7 @@
 
 mod bootstrap;
 mod change_client;
+mod code_pages;
 mod config;
 mod context;
 mod dry_run;
@@ -28,6 +29,7 @@ mod v5;
 mod writable;
 
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
+pub use code_pages::{CodePage, code_page};
 pub use config::{Config, Limits};
 pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
