@@ -8,7 +8,8 @@
 //!
 //! Read [`run()`], then `http` (sockets and middleware) and `security` (who sends a request), `context` (how an operation
 //! reads and changes an instance) with `instances` and `change_client`; then `http::router` and any file of `v5` or
-//! `rollcall_v1`: one for each kind of thing. What happens between the API and devices is the crate `rollcall-devices`.
+//! `rollcall_v1`: one for each kind of thing. `console` serves the built
+//! console. What happens between the API and devices is the crate `rollcall-devices`.
 
 #![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
 
@@ -16,6 +17,7 @@ mod bootstrap;
 mod change_client;
 mod code_pages;
 mod config;
+mod console;
 mod context;
 mod dry_run;
 mod http;
@@ -31,6 +33,7 @@ mod writable;
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
 pub use code_pages::{CodePage, code_page};
 pub use config::{Config, Limits};
+pub use console::CONSOLE_IS_EMBEDDED;
 pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
 pub use security::master_key::{MasterKey, MasterKeyError};

@@ -26,6 +26,7 @@ mod operators;
 mod overview;
 mod preview;
 pub(crate) mod retired_certificates;
+mod session;
 mod uplinks;
 mod what_if;
 
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> Routes {
         .merge(overview::routes())
         .merge(preview::routes())
         .merge(retired_certificates::routes())
+        .merge(session::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

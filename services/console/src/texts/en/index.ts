@@ -1,6 +1,7 @@
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
+import { code } from "./code";
 import { debug } from "./debug";
 import { device } from "./device";
 import { devices } from "./devices";
@@ -20,6 +21,7 @@ import { space } from "./space";
 import { spaces } from "./spaces";
 import { template } from "./template";
 import { templates } from "./templates";
+import { wouldBe } from "./wouldBe";
 
 /** The texts in English. */
 export const en = {
@@ -29,6 +31,7 @@ export const en = {
   signIn,
   instances,
   kit,
+  wouldBe,
   failure,
   notFound,
   setUp,
@@ -41,6 +44,7 @@ export const en = {
   caCertificates,
   caCertificate,
   debug,
+  code,
   policies,
   policy,
   products,
