@@ -5,6 +5,7 @@
 mod access_keys;
 mod activity;
 mod attempts;
+mod codes;
 mod connectors;
 mod debug;
 mod declared;
@@ -15,6 +16,7 @@ mod distrusted_cas;
 mod events;
 mod health;
 mod history;
+mod impact;
 mod inspection;
 mod instances;
 mod log_status;
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> Routes {
         .merge(access_keys::routes())
         .merge(activity::routes())
         .merge(attempts::routes())
+        .merge(codes::routes())
         .merge(connectors::routes())
         .merge(debug::routes())
         .merge(declared::certificates::routes())
@@ -49,6 +52,7 @@ pub(crate) fn routes() -> Routes {
         .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(impact::routes())
         .merge(inspection::routes())
         .merge(instances::routes())
         .merge(login::routes())

@@ -18,6 +18,7 @@ mod devices;
 mod distrust;
 mod fleet;
 mod history;
+mod impact;
 mod inspection;
 mod instance_overview;
 mod openapi;
