@@ -12,6 +12,7 @@ mod console;
 mod declared;
 mod device_certificates;
 mod device_data;
+mod device_list_filters;
 mod device_lists;
 mod device_policies;
 mod devices;
