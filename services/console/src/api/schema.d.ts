@@ -649,7 +649,8 @@ export interface paths {
         get?: never;
         /**
          * Change one's own password, which ends one's sessions
-         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
+         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in. A browser's
+         *     session goes on as another one, with the cookie that the answer sets.
          */
         put: operations["put_rollcall_v1_me_password"];
         post?: never;
@@ -708,6 +709,33 @@ export interface paths {
         put: operations["put_rollcall_v1_operators_operator_password"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a browser's session */
+        get: operations["get_rollcall_v1_session"];
+        put?: never;
+        /**
+         * Sign a browser in
+         * @description For pages of this server: the answer sets the cookie `__Host-rollcall`, with which every operation works as with a token. As each
+         *     change by a session it needs `X-Rollcall-Console: 1`, and an `Origin` that is this server's. Failures count as those of
+         *     `POST /rollcall/v1/login`.
+         */
+        post: operations["post_rollcall_v1_session"];
+        /**
+         * Sign a browser out
+         * @description At every API process at once. It need not be signed in.
+         */
+        delete: operations["delete_rollcall_v1_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3079,6 +3107,26 @@ export interface components {
             /** @description To be sent in `X-Auth-Token`. */
             token: string;
         };
+        /** @description A browser's session. */
+        SessionShown: {
+            /** @description When it began; RFC 3339, UTC. */
+            created_at: string;
+            /** @description When it ends however much it is used; RFC 3339, UTC. */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description It ends when it goes unused for so long.
+             */
+            idle_seconds: number;
+            /** @description Whose it is. */
+            operator: string;
+            /** @description What to put into the path of v5 calls. */
+            project_id: string;
+            /** @description What they may do. */
+            role: components["schemas"]["RoleName"];
+            /** @description Where; `{}` is everywhere. */
+            scope: components["schemas"]["ScopeIds"];
+        };
         /** @description What is there; a step of which nothing is there is absent. */
         SetUp: {
             ca_certificate?: components["schemas"]["SetUpCa"] | null;
@@ -5067,6 +5115,88 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordWanted"];
             };
         };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The session's secret */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    delete_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             204: {
                 headers: {

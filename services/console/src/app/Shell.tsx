@@ -49,8 +49,8 @@ function Account() {
   const navigate = useNavigate();
   const leave = async () => {
     await signOut();
-    queries.clear();
     await navigate({ to: "/sign-in", search: {} });
+    queries.clear();
   };
   return (
     <Menu position="bottom-end" withinPortal>
@@ -61,6 +61,7 @@ function Account() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{texts.shell.role[operator.role]}</Menu.Label>
+        <Menu.Item onClick={() => void navigate({ to: "/account" })}>{texts.shell.account}</Menu.Item>
         <Menu.Item onClick={() => void leave()}>{texts.shell.signOut}</Menu.Item>
       </Menu.Dropdown>
     </Menu>

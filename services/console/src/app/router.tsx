@@ -67,6 +67,11 @@ const instances = createRoute({
   path: "/",
   component: lazyRouteComponent(() => import("../screens/instances/InstancesScreen"), "InstancesScreen"),
 });
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/account",
+  component: lazyRouteComponent(() => import("../screens/account/AccountScreen"), "AccountScreen"),
+});
 const instance = createRoute({ getParentRoute: () => signedIn, path: "/instances/$instance", component: Outlet });
 const setUp = createRoute({
   getParentRoute: () => instance,
@@ -172,6 +177,7 @@ const tree = root.addChildren([
   signIn,
   signedIn.addChildren([
     instances,
+    account,
     instance.addChildren([
       setUp,
       devices,
