@@ -25,6 +25,8 @@ pub struct Config {
     /// The file with the private key that proves commands to the registrars, which have its public half in `command_keys`.
     /// Made by `rollcall pki command-key`.
     pub command_key_file: PathBuf,
+    /// A folder with a built console, served instead of the one in the program; read at each request.
+    pub console_dir: Option<PathBuf>,
     /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote; to be the
     /// same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
@@ -97,6 +99,7 @@ impl Default for Config {
             tls_folder: "tls".into(),
             master_key_file: "api/master.key".into(),
             command_key_file: "api/command.key".into(),
+            console_dir: None,
             unavailable: AvailabilityTable::default(),
             devices_max: 1_000_000,
             limits: Limits::default(),

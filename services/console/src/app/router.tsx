@@ -1,16 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
-import {
-  createRootRouteWithContext,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  Outlet,
-  redirect,
-} from "@tanstack/react-router";
+import { createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
-import { ApiError } from "../api/error";
-import { me } from "../api/session";
-import { Failure } from "../kit/Failure";
+import { instancesSearch } from "../screens/instances/search";
 import { setUpSearch } from "../screens/set-up/search";
 import { devicesSearch } from "../screens/devices/search";
 import { deviceSearch } from "../screens/device/search";
@@ -27,50 +18,13 @@ import { productsSearch } from "../screens/products/search";
 import { productSearch } from "../screens/product/search";
 import { spacesSearch } from "../screens/spaces/search";
 import { spaceSearch } from "../screens/space/search";
-import { signInSearch } from "../screens/sign-in/search";
-import { NotFound } from "./NotFound";
-import { Shell } from "./Shell";
-
-interface Context {
-  queries: QueryClient;
-}
-
-const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
-
-const signIn = createRoute({
-  getParentRoute: () => root,
-  path: "/sign-in",
-  validateSearch: signInSearch,
-  component: lazyRouteComponent(() => import("../screens/sign-in/SignInScreen"), "SignInScreen"),
-});
-
-/** Everything that needs somebody to be signed in. */
-const signedIn = createRoute({
-  getParentRoute: () => root,
-  id: "signed-in",
-  component: Shell,
-  errorComponent: ({ error }) => <Failure error={error instanceof Error ? error : new Error(String(error))} />,
-  beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queries.query({ ...me, staleTime: "static" });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        throw redirect({ to: "/sign-in", search: { to: location.href } });
-      }
-      throw error;
-    }
-  },
-});
+import { account, root, signedIn, signIn } from "./signedIn";
 
 const instances = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
+  validateSearch: instancesSearch,
   component: lazyRouteComponent(() => import("../screens/instances/InstancesScreen"), "InstancesScreen"),
-});
-const account = createRoute({
-  getParentRoute: () => signedIn,
-  path: "/account",
-  component: lazyRouteComponent(() => import("../screens/account/AccountScreen"), "AccountScreen"),
 });
 const instance = createRoute({ getParentRoute: () => signedIn, path: "/instances/$instance", component: Outlet });
 const setUp = createRoute({
@@ -136,6 +90,11 @@ const debug = createRoute({
   validateSearch: debugSearch,
   component: lazyRouteComponent(() => import("../screens/debug/DebugScreen"), "DebugScreen"),
 });
+const code = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/codes/$code",
+  component: lazyRouteComponent(() => import("../screens/code/CodeScreen"), "CodeScreen"),
+});
 const policies = createRoute({
   getParentRoute: () => instance,
   path: "policies",
@@ -178,6 +137,7 @@ const tree = root.addChildren([
   signedIn.addChildren([
     instances,
     account,
+    code,
     instance.addChildren([
       setUp,
       devices,

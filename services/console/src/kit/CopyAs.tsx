@@ -41,9 +41,7 @@ export function CopyAs({ of, label = texts.kit.copy.as }: { of: Described; label
     <>
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
-          <Button variant="default" size="compact-md">
-            {label}
-          </Button>
+          <Button variant="default">{label}</Button>
         </Menu.Target>
         <Menu.Dropdown>
           {forms(of).map((form) => (

@@ -4,11 +4,11 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 
 import { Failure } from "../../kit/Failure";
+import { nextRow, useRowKeys } from "../../kit/table/rowKeys";
 import { texts } from "../../texts";
-import { columns, features } from "./columns";
+import { columnsOf, features } from "./columns";
 import classes from "./DevicesTable.module.css";
 import type { Filters } from "./search";
-import { useKeys } from "./useKeys";
 import { ROWS_MAX, usePages } from "./usePages";
 
 /** Height of a row, as the stylesheet has it. */
@@ -17,12 +17,15 @@ const ROW_PX = 36;
 const OVERSCAN = 10;
 /** A range that the scroll bar only passes through is not asked for. */
 const REST_MS = 60;
+/** Frames that a row is waited for which the keyboard went to. */
+const FRAMES_MAX = 120;
 /** Rows up to which the box is as high as they are. */
 const SHORT = 12;
 
 export interface Counted {
   name: string;
   count: number;
+  isLowerBound: boolean;
 }
 
 interface Props {
@@ -55,18 +58,26 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   if (pages.count !== undefined && pages.count !== count) {
     setCount(pages.count);
   }
+  const { isLowerBound } = pages;
   useEffect(() => {
     if (count !== undefined) {
-      onCount({ name, count });
+      onCount({ name, count, isLowerBound });
     }
-  }, [name, count, onCount]);
+  }, [name, count, isLowerBound, onCount]);
   const data = items.map(({ index }) => ({ index, device: pages.row(index) }));
-  const table = useTable({ features, columns, data });
-  useKeys({ box, rows, scrollTo: (index) => virtual.scrollToIndex(index) });
+  const shown = columnsOf(filters);
+  const table = useTable({ features, columns: shown, data });
+  useRowKeys(box, (key) => {
+    const next = nextRow(key, focusedRow() ?? first - 1, rows);
+    if (next !== undefined) {
+      virtual.scrollToIndex(next);
+      focusRow(box.current, next, FRAMES_MAX);
+    }
+  });
   return (
     <>
       {pages.error !== null && <Failure error={pages.error} />}
-      <div ref={box} className={classes["box"]} data-short={rows <= SHORT} tabIndex={-1}>
+      <div ref={box} className={classes["box"]} data-short={rows <= SHORT} data-rows>
         <table className={classes["table"]} aria-rowcount={rows + 1} aria-label={texts.devices.title}>
           <thead>
             {table.getHeaderGroups().map((group) => (
@@ -80,11 +91,11 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
             ))}
           </thead>
           <tbody>
-            <Gap height={virtual.getVirtualItems()[0]?.start ?? 0} />
+            <Gap height={items[0]?.start ?? 0} columns={shown.length} />
             {table.getRowModel().rows.map((row) => (
               <tr key={row.original.index} aria-rowindex={row.original.index + 2} className={classes["row"]}>
                 {row.original.device === undefined ? (
-                  <td colSpan={columns.length}>
+                  <td colSpan={shown.length}>
                     <span className={classes["waiting"]} role="img" aria-label={texts.kit.loading} />
                   </td>
                 ) : (
@@ -96,7 +107,7 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
                 )}
               </tr>
             ))}
-            <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} />
+            <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} columns={shown.length} />
           </tbody>
         </table>
       </div>
@@ -104,12 +115,28 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   );
 }
 
+/** The row whose link has the focus. */
+function focusedRow(): number | undefined {
+  const row = document.activeElement?.getAttribute("data-row");
+  return row === null || row === undefined ? undefined : Number(row);
+}
+
+/** Focuses a row's link as soon as it is drawn: its page may still be on the way. */
+function focusRow(box: HTMLElement | null, index: number, frames: number) {
+  const link = box?.querySelector<HTMLElement>(`[data-row="${index}"]`);
+  if (link !== null && link !== undefined) {
+    link.focus();
+  } else if (frames > 0) {
+    requestAnimationFrame(() => focusRow(box, index, frames - 1));
+  }
+}
+
 /** What stands for the rows out of sight. */
-function Gap({ height }: { height: number }) {
+function Gap({ height, columns }: { height: number; columns: number }) {
   return (
     height > 0 && (
       <tr aria-hidden className={classes["gap"]} style={{ height }}>
-        <td colSpan={columns.length} />
+        <td colSpan={columns} />
       </tr>
     )
   );

@@ -122,8 +122,8 @@ test("the last tag and the last policy leave nothing behind", () => {
 test("the fields that refer to a parameter are known", () => {
   expect(usesOf(formOf(body()))).toEqual(
     new Map([
-      [CN, ["node_id", "tags[2].tag_key"]],
-      [O, ["tags[2].tag_value"]],
+      [CN, [{ field: "node_id" }, { field: "tag_key", index: 2 }]],
+      [O, [{ field: "tag_value", index: 2 }]],
     ]),
   );
 });

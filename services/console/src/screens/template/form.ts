@@ -115,20 +115,24 @@ export function formOf(body: JsonObject): Form {
   };
 }
 
-/** For each parameter that is referred to, the names of the fields that do. */
-export function usesOf(form: Form): Map<string, string[]> {
-  const sources: [string, Source][] = [
-    ...REFERENCES.map((name): [string, Source] => [name, form.references[name]]),
-    ["product_id", form.product],
-    ...form.tags.flatMap(({ index, key, value }): [string, Source][] => [
-      [`tags[${index}].tag_key`, key],
-      [`tags[${index}].tag_value`, value],
+/** A field that refers to a parameter; of a tag with its place in the list of the JSON. */
+export type Use =
+  { field: ReferenceField | "product_id"; index?: never } | { field: "tag_key" | "tag_value"; index: number };
+
+/** The fields that refer to each parameter. */
+export function usesOf(form: Form): Map<string, Use[]> {
+  const sources: [Use, Source][] = [
+    ...REFERENCES.map((field): [Use, Source] => [{ field }, form.references[field]]),
+    [{ field: "product_id" }, form.product],
+    ...form.tags.flatMap(({ index, key, value }): [Use, Source][] => [
+      [{ field: "tag_key", index }, key],
+      [{ field: "tag_value", index }, value],
     ]),
   ];
-  const uses = new Map<string, string[]>();
-  for (const [name, source] of sources) {
+  const uses = new Map<string, Use[]>();
+  for (const [use, source] of sources) {
     if (source.from === "certificate") {
-      uses.set(source.parameter, [...(uses.get(source.parameter) ?? []), name]);
+      uses.set(source.parameter, [...(uses.get(source.parameter) ?? []), use]);
     }
   }
   return uses;

@@ -1,10 +1,9 @@
 /** What the URL of this screen carries. */
 export interface TemplateSearch {
-  /** What is searched for. */
-  q?: string;
+  /** How the body is shown; a form if absent. */
+  as?: "json";
 }
 
 export function templateSearch(search: Record<string, unknown>): TemplateSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+  return search["as"] === "json" ? { as: "json" } : {};
 }

@@ -2,6 +2,7 @@ import { account } from "./account";
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
+import { code } from "./code";
 import { debug } from "./debug";
 import { device } from "./device";
 import { devices } from "./devices";
@@ -21,6 +22,7 @@ import { space } from "./space";
 import { spaces } from "./spaces";
 import { template } from "./template";
 import { templates } from "./templates";
+import { wouldBe } from "./wouldBe";
 
 /** The texts in English. */
 export const en = {
@@ -31,6 +33,7 @@ export const en = {
   account,
   instances,
   kit,
+  wouldBe,
   failure,
   notFound,
   setUp,
@@ -43,6 +46,7 @@ export const en = {
   caCertificates,
   caCertificate,
   debug,
+  code,
   policies,
   policy,
   products,
