@@ -49,7 +49,12 @@ async function api(request: Request): Promise<Response> {
   if (!isSignedIn) {
     return refusal("IOTDA.000002", "there is no session");
   }
-  return pathname === "/rollcall/v1/me" ? answer(200, OPERATOR) : answer(200, SESSION);
+  const known: Record<string, unknown> = {
+    "/rollcall/v1/me": OPERATOR,
+    "/rollcall/v1/session": SESSION,
+    "/rollcall/v1/instances": { instances: [] },
+  };
+  return pathname in known ? answer(200, known[pathname]) : answer(404, { error_code: "IOTDA.014912" });
 }
 
 /** The client of the API takes `fetch` as it is when it is first imported. */
@@ -68,6 +73,14 @@ beforeEach(() => {
     removeEventListener: () => undefined,
   }));
   vi.stubGlobal("scrollTo", () => undefined);
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      unobserve() {}
+      disconnect() {}
+    },
+  );
   window.history.replaceState(null, "", "/console/account?from=mail");
 });
 
