@@ -8,6 +8,7 @@ mod accounts;
 mod added_instance;
 mod api_guide;
 mod backbone_away;
+mod browser_sessions;
 mod bursts;
 mod closed_sessions;
 mod crashes;
