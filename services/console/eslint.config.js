@@ -7,7 +7,7 @@ export default defineConfig([
   globalIgnores(["dist", "src/api/schema.d.ts"]),
   js.configs.recommended,
   {
-    files: ["src/**/*.{ts,tsx}", "vite.config.ts"],
+    files: ["src/**/*.{ts,tsx}", "vite.config.ts", "compressed.ts"],
     extends: [ts.configs.strictTypeChecked, hooks.configs.flat.recommended],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
@@ -23,5 +23,8 @@ export default defineConfig([
       ],
     },
   },
-  { files: ["public/**/*.js"], languageOptions: { globals: { document: "readonly", matchMedia: "readonly" } } },
+  {
+    files: ["public/**/*.js"],
+    languageOptions: { globals: { document: "readonly", localStorage: "readonly", matchMedia: "readonly" } },
+  },
 ]);

@@ -2,6 +2,8 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+import { compressed } from "./compressed.ts";
+
 // `ROLLCALL_API` names the deployment that `npm run dev` shows, such as https://localhost:8943.
 const target = process.env["ROLLCALL_API"] ?? "https://localhost:8943";
 // `ROLLCALL_TOKEN`, an operator's token, signs the development server in.
@@ -15,7 +17,7 @@ const api = {
 
 export default defineConfig({
   base: "/console/",
-  plugins: [react()],
+  plugins: [react(), compressed()],
   build: {
     target: "es2023",
     sourcemap: false,

@@ -75,6 +75,8 @@ fn one_command_and_one_line_register_a_device() {
     assert_eq!(up.output().matches("DeviceRegistered").count(), 1);
 
     // The API is up too: its credentials are said once, and the cloud's SDK finds the device.
+    let console = announced["api"]["console_url"].as_str().unwrap_or("none: deploy/build-console builds it");
+    assert!(printed.contains(&format!("  console {console}")), "{printed}");
     for field in ["url", "ca_file", "project_id", "access_key", "secret_key"] {
         assert!(announced["api"][field].is_string(), "{field}");
     }

@@ -188,7 +188,8 @@ fn configuration_is_checked_printed_and_refused_by_name() {
     assert!(refused("what.ini", "").contains("what.ini"));
     assert!(refused("not.toml", "= = =").contains("not.toml"));
 
-    assert!(run(&mut tool(&["version"])).starts_with("rollcall "));
+    let version = run(&mut tool(&["version"]));
+    assert!(version.starts_with("rollcall ") && version.contains("\nconsole: "), "{version}");
     let usage = tool(&["no-such-command"]).output().expect("it starts");
     assert_eq!(usage.status.code(), Some(2), "usage and failure have different exit codes");
     let done = tool(&["connector", "--config", "/nowhere.toml"]).output().expect("it starts");

@@ -25,6 +25,8 @@ pub struct Config {
     /// The file with the private key that proves commands to the registrars, which have its public half in `command_keys`.
     /// Made by `rollcall pki command-key`.
     pub command_key_file: PathBuf,
+    /// A folder with a built console, served instead of the one in the program; read at each request.
+    pub console_dir: Option<PathBuf>,
     /// Where self-registration is not available, of instances whose record does not say, which version 1 wrote; to be the
     /// same as the registrars' and connectors'.
     pub unavailable: AvailabilityTable,
@@ -75,6 +77,14 @@ pub struct Limits {
     pub stream_stall_ms_max: u64,
     /// The lifetime of a token.
     pub token_s_max: u64,
+    /// How long a browser's session may go unused. Its last use is written once a minute at most, so it may end that much earlier.
+    pub session_idle_s_max: u64,
+    /// The lifetime of a browser's session, however much it is used.
+    pub session_s_max: u64,
+    /// Sessions of one operator; with one more the one that was used longest ago ends.
+    pub sessions_of_operator_max: u32,
+    /// Sessions of all operators; one more is refused.
+    pub sessions_max: u32,
     /// How long requests under way may take when the process stops.
     pub drain_ms_max: u64,
 }
@@ -89,6 +99,7 @@ impl Default for Config {
             tls_folder: "tls".into(),
             master_key_file: "api/master.key".into(),
             command_key_file: "api/command.key".into(),
+            console_dir: None,
             unavailable: AvailabilityTable::default(),
             devices_max: 1_000_000,
             limits: Limits::default(),
@@ -117,6 +128,10 @@ impl Default for Limits {
             streams_of_operator_max: 8,
             stream_stall_ms_max: 10_000,
             token_s_max: 24 * 3600,
+            session_idle_s_max: 30 * 60,
+            session_s_max: 12 * 3600,
+            sessions_of_operator_max: 16,
+            sessions_max: 4096,
             drain_ms_max: 5_000,
         }
     }

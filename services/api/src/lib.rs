@@ -8,13 +8,15 @@
 //!
 //! Read [`run()`], then `http` (sockets and middleware) and `security` (who sends a request), `context` (how an operation
 //! reads and changes an instance) with `instances` and `change_client`; then `http::router` and any file of `v5` or
-//! `rollcall_v1`: one for each kind of thing. What happens between the API and devices is the crate `rollcall-devices`.
+//! `rollcall_v1`: one for each kind of thing. `console` serves the built
+//! console. What happens between the API and devices is the crate `rollcall-devices`.
 
 #![expect(unused_qualifications, reason = "utoipa's macros write types out in full, with the place of what they were given")]
 
 mod bootstrap;
 mod change_client;
 mod config;
+mod console;
 mod context;
 mod dry_run;
 mod http;
@@ -29,6 +31,7 @@ mod writable;
 
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
 pub use config::{Config, Limits};
+pub use console::CONSOLE_IS_EMBEDDED;
 pub use http::{codes::Code, router::openapi_json};
 pub use run::{Parts, RunError, run};
 pub use security::master_key::{MasterKey, MasterKeyError};

@@ -15,13 +15,16 @@ mod distrusted_cas;
 mod events;
 mod health;
 mod history;
+mod inspection;
 mod instances;
 mod log_status;
 mod login;
 mod me;
 mod operators;
 mod overview;
+mod preview;
 pub(crate) mod retired_certificates;
+mod session;
 mod uplinks;
 mod what_if;
 
@@ -46,12 +49,15 @@ pub(crate) fn routes() -> Routes {
         .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(inspection::routes())
         .merge(instances::routes())
         .merge(login::routes())
         .merge(me::routes())
         .merge(operators::routes())
         .merge(overview::routes())
+        .merge(preview::routes())
         .merge(retired_certificates::routes())
+        .merge(session::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

@@ -22,6 +22,7 @@ use crate::{
         access::Access,
         command_key::{self, CommandKeyError},
         master_key::MasterKeyError,
+        sessions::{REAPED_EVERY, Sessions},
     },
     state::{Api, DRY_RUNS_MAX},
     streams::Streams,
@@ -105,6 +106,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let limits = &config.limits;
     let unproven_bodies = SharedBound::new(limits.unproven_bytes_max, limits.unproven_bytes_of_source_max);
     let streams = Streams::new(&config.limits, shutdown.clone());
+    let sessions = Sessions::new(Arc::clone(&parts.backbone.documents), access.session_key(), &config.limits);
     let (writable_publisher, writable) = watch::channel(None);
     let api = Arc::new(Api {
         config: Arc::new(config),
@@ -114,6 +116,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
         clock: parts.clock,
         entropy: parts.entropy,
         access,
+        sessions,
         unproven_bodies,
         search_rate,
         streams,
@@ -143,6 +146,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
     let polling = shutdown.run_until_cancelled(writable::poll(&*api.backbone.log, writable_publisher));
     let following_names = shutdown.run_until_cancelled(OptionFuture::from(following_names));
     let telling_failures = shutdown.run_until_cancelled(api.access.tell_failures());
+    let reaping_sessions = shutdown.run_until_cancelled(reap_sessions(&api));
     let bootstrapping = shutdown.run_until_cancelled(async {
         // In this order: only a fleet without operators gets its first administrator.
         bootstrap::create_first_administrator(&api, parts.first_administrator).await;
@@ -150,10 +154,24 @@ pub async fn run(config: Config, parts: Parts, shutdown: CancellationToken) -> R
             bootstrap::create_fleet_file_operator(&api, credentials).await;
         }
     });
-    tokio::join!(serving, following, polling, following_names, telling_failures, bootstrapping);
+    tokio::join!(serving, following, polling, following_names, telling_failures, reaping_sessions, bootstrapping);
     tasks.close();
     tasks.wait().await;
     Ok(())
+}
+
+/// Deletes sessions that have ended by themselves, from time to time. Does not end.
+async fn reap_sessions(api: &Api) {
+    loop {
+        tokio::time::sleep(REAPED_EVERY).await;
+        let fleet = api.fleet();
+        if !fleet.caught_up {
+            continue;
+        }
+        if let Err(error) = api.sessions.reap(&fleet.fleet, api.now()).await {
+            tracing::debug!(%error, "sessions that have ended were not deleted");
+        }
+    }
 }
 
 fn fleet_reached(fleet: watch::Receiver<Arc<FleetSnapshot>>) -> ViewReached {

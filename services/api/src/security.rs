@@ -1,4 +1,4 @@
-//! Who sends a request, proven from its text and a secret: signatures, tokens, passwords, and the limits on guessing.
+//! Who sends a request, proven from its text and a secret: signatures, tokens, sessions, passwords, and the limits on guessing.
 //!
 //! Does not know which operators and keys exist, nor what they may do. No rule reads a clock. Invariant: no secret is in a
 //! `Debug`, an error or a log line, every comparison with one takes constant time, and no failure says whether the name or
@@ -16,4 +16,6 @@ pub(crate) mod master_key;
 pub(crate) mod password;
 mod password_hasher;
 mod randomness;
+pub(crate) mod same_origin;
+pub(crate) mod sessions;
 pub(crate) mod token;

@@ -13,8 +13,13 @@ use rollcall_projection::{
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    change_client::ChangeClient, config::Config, http::paging::time_ordered_id, instances::Instances,
-    security::access::Access, streams::Streams, writable::Writable,
+    change_client::ChangeClient,
+    config::Config,
+    http::paging::time_ordered_id,
+    instances::Instances,
+    security::{access::Access, sessions::Sessions},
+    streams::Streams,
+    writable::Writable,
 };
 
 /// Dry runs of templates that a process works on at a time.
@@ -28,6 +33,8 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) access: Access,
+    /// Of browsers.
+    pub(crate) sessions: Sessions,
     /// Bytes of bodies of which nobody knows yet who sends them.
     pub(crate) unproven_bodies: Arc<SharedBound>,
     /// SQL searches, by operator.

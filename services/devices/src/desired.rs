@@ -97,7 +97,7 @@ pub async fn clear(devices: &Devices, listed: &Listed) -> Result<(), DevicesErro
 /// [`DevicesError::Backbone`].
 pub(crate) async fn forget(devices: &Devices, device: &DeviceId) -> Result<(), DevicesError> {
     let key = DocumentKey::Shadow(device.clone());
-    match devices.backbone.documents.get(&devices.instance, &key).await? {
+    match devices.backbone.documents.get(&devices.log(), &key).await? {
         Some(document) => documents::remove(devices, &key, document.revision).await,
         None => Ok(()),
     }

@@ -38,7 +38,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     devices: &Devices,
     key: &DocumentKey,
 ) -> Result<Option<StoredDocument<T>>, DevicesError> {
-    let Some(document) = devices.backbone.documents.get(&devices.instance, key).await? else { return Ok(None) };
+    let Some(document) = devices.backbone.documents.get(&devices.log(), key).await? else { return Ok(None) };
     let value = serde_json::from_slice(&document.body).map_err(|error| {
         tracing::error!(instance = %devices.instance, ?key, %error, "a document cannot be read");
         DevicesError::Unreadable
@@ -64,7 +64,7 @@ pub(crate) async fn write<T: Serialize>(
         let (document, bytes) = (named(key), body.len());
         return Err(DevicesError::DocumentTooLarge { document, bytes, max: DOCUMENT_BYTES_MAX });
     }
-    match devices.backbone.documents.put(&devices.instance, key, expected, Bytes::from(body)).await {
+    match devices.backbone.documents.put(&devices.log(), key, expected, Bytes::from(body)).await {
         Ok(revision) => Ok(Some(revision)),
         Err(PutError::Conflict) => Ok(None),
         Err(PutError::Backbone(error)) => Err(error.into()),
@@ -76,7 +76,7 @@ pub(crate) async fn write<T: Serialize>(
 /// # Errors
 /// [`DevicesError::Backbone`].
 pub(crate) async fn remove(devices: &Devices, key: &DocumentKey, expected: Revision) -> Result<(), DevicesError> {
-    match devices.backbone.documents.delete(&devices.instance, key, expected).await {
+    match devices.backbone.documents.delete(&devices.log(), key, expected).await {
         Ok(()) | Err(PutError::Conflict) => Ok(()),
         Err(PutError::Backbone(error)) => Err(error.into()),
     }
@@ -131,5 +131,6 @@ fn named(key: &DocumentKey) -> String {
         DocumentKey::Cursor(_) => "a reader's mark".to_owned(),
         DocumentKey::Session(device) => format!("a session of device {device}"),
         DocumentKey::Will(device, _) => format!("a will of device {device}"),
+        DocumentKey::OperatorSession(_) => "a session of an operator".to_owned(),
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! [`facts`] reads one certificate; [`path`] proves a chain up to one verified CA certificate; [`authority`] checks a CA
 //! certificate at upload and its proof of possession. All three start from `tbs`, the strict reader of
-//! the parts. Reading is not trusting: only [`path`] decides who is genuine.
+//! the parts. [`described`] says in words what a certificate holds. Reading is not trusting: only [`path`] decides who is
+//! genuine.
 
 pub mod authority;
 mod cross_check;
 mod der;
+pub mod described;
 mod extensions;
 pub mod facts;
 mod keys;

@@ -25,7 +25,8 @@ pub mod what_if;
 pub use attribution::Attribution;
 pub use command::{Actor, Command, Request, RequestBody};
 pub use decide::{
-    Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, debug, decide, forget_retired, template_fits,
+    Below, ChainIssuer, Check, CheckedDecision, Context, DebugOutcome, Debugged, Decision, Previewed, debug, decide,
+    forget_retired, issuer_of, preview, supposed, template_fits,
 };
 pub use default_policy::BesideDefault;
 pub use device_change::DeviceChange;

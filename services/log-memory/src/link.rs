@@ -276,33 +276,27 @@ impl Presence for Link {
 
 #[async_trait]
 impl Documents for Link {
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        self.inner.documents.open(instance).await
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.documents.open(log).await
     }
 
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError> {
         self.living().await;
-        self.inner.documents.sessions(instance).await
+        self.inner.documents.sessions(log).await
     }
 
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
         self.living().await;
-        self.inner.documents.get(instance, key).await
+        self.inner.documents.get(log, key).await
     }
 
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError> {
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError> {
         self.living().await;
-        self.inner.documents.put(instance, key, expected, body).await
+        self.inner.documents.put(log, key, expected, body).await
     }
 
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
         self.living().await;
-        self.inner.documents.delete(instance, key, expected).await
+        self.inner.documents.delete(log, key, expected).await
     }
 }

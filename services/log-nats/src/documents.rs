@@ -23,7 +23,7 @@ use async_nats::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::ids::LogId;
 use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments, check_size},
@@ -89,7 +89,7 @@ impl NatsDocuments {
     /// Writes if the subject's last sequence is `expected`.
     async fn write(
         &self,
-        instance: &InstanceId,
+        log: &LogId,
         key: &DocumentKey,
         expected: u64,
         mut headers: HeaderMap,
@@ -97,14 +97,14 @@ impl NatsDocuments {
     ) -> Result<Answer, BackboneError> {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         let size = Size { messages: 1, payload_bytes: payload.len() };
-        let shard = self.connection.shards().await?.of_instance(instance);
-        let message = atomic::Message { subject: subjects::document(shard, instance, key), headers, payload };
+        let shard = self.connection.shards().await?.of(log);
+        let message = atomic::Message { subject: subjects::document(shard, log, key), headers, payload };
         self.writer(shard).commit(|| attempted(shard), message, size).await
     }
 
-    async fn latest(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Latest, BackboneError> {
-        let shard = self.connection.shards().await?.of_instance(instance);
-        let (stream, subject) = (subjects::documents_stream(shard), subjects::document(shard, instance, key));
+    async fn latest(&self, log: &LogId, key: &DocumentKey) -> Result<Latest, BackboneError> {
+        let shard = self.connection.shards().await?.of(log);
+        let (stream, subject) = (subjects::documents_stream(shard), subjects::document(shard, log, key));
         if matches!(key, DocumentKey::Session(_) | DocumentKey::Will(..)) {
             return sessions::latest(&self.connection, &stream, &subject).await;
         }
@@ -138,48 +138,46 @@ pub(super) fn is_deletion(headers: &HeaderMap) -> bool {
 
 #[async_trait]
 impl Documents for NatsDocuments {
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
         let shards = self.connection.shards().await?;
-        let shard = shards.of_instance(instance);
+        let shard = shards.of(log);
         streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await?;
-        if shards.since_0_1 { copy::copy(&self.connection, shard, instance).await } else { Ok(()) }
+        match log {
+            LogId::Instance(instance) if shards.since_0_1 => copy::copy(&self.connection, shard, instance).await,
+            // Version 0.1 kept none of the fleet.
+            LogId::Instance(_) | LogId::Fleet => Ok(()),
+        }
     }
 
     /// What version 0.1 kept is not copied: it kept no sessions.
-    async fn open_sessions(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        let shard = self.connection.shards().await?.of_instance(instance);
+    async fn open_sessions(&self, log: &LogId) -> Result<(), BackboneError> {
+        let shard = self.connection.shards().await?.of(log);
         streams::open(&self.connection, streams::documents(shard, &self.connection.config)).await.map(|_info| ())
     }
 
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
-        sessions::list(&self.connection, instance).await
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError> {
+        sessions::list(&self.connection, log).await
     }
 
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-        match self.latest(instance, key).await? {
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+        match self.latest(log, key).await? {
             Latest::Nothing | Latest::Deleted { .. } => Ok(None),
             Latest::Document(document) => Ok(Some(document)),
         }
     }
 
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError> {
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError> {
         check_size(&body)?;
         let mut over = expected.0;
         for _ in 0..TRIES_MAX {
-            if let Some(sequence) = self.write(instance, key, over, HeaderMap::new(), body.clone()).await? {
+            if let Some(sequence) = self.write(log, key, over, HeaderMap::new(), body.clone()).await? {
                 return Ok(Revision(sequence));
             }
             if expected != Revision::NONE {
                 return Err(PutError::Conflict);
             }
             // No document, and yet no empty subject: one was deleted here, or another writer was faster.
-            over = match self.latest(instance, key).await? {
+            over = match self.latest(log, key).await? {
                 Latest::Nothing => 0,
                 Latest::Deleted { sequence } => sequence,
                 Latest::Document(_) => return Err(PutError::Conflict),
@@ -188,9 +186,9 @@ impl Documents for NatsDocuments {
         Err(PutError::Conflict)
     }
 
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
         if expected == Revision::NONE {
-            return match self.latest(instance, key).await? {
+            return match self.latest(log, key).await? {
                 Latest::Nothing | Latest::Deleted { .. } => Ok(()),
                 Latest::Document(_) => Err(PutError::Conflict),
             };
@@ -198,7 +196,7 @@ impl Documents for NatsDocuments {
         let mut headers = HeaderMap::new();
         headers.insert(OPERATION, DELETED);
         headers.insert(header::NATS_MESSAGE_TTL, format!("{}s", DELETED_KEPT.as_secs()).as_str());
-        match self.write(instance, key, expected.0, headers, Bytes::new()).await? {
+        match self.write(log, key, expected.0, headers, Bytes::new()).await? {
             Some(_sequence) => Ok(()),
             None => Err(PutError::Conflict),
         }

@@ -250,7 +250,7 @@ pub(super) fn documents_all(shard: Shard) -> String {
 }
 
 /// The subject of one document.
-pub(super) fn document(shard: Shard, instance: &InstanceId, key: &DocumentKey) -> String {
+pub(super) fn document(shard: Shard, log: &LogId, key: &DocumentKey) -> String {
     let key = match key {
         DocumentKey::Shadow(device) => format!("shadow.{}", token(device.as_str())),
         DocumentKey::Messages(device) => format!("messages.{}", token(device.as_str())),
@@ -260,13 +260,19 @@ pub(super) fn document(shard: Shard, instance: &InstanceId, key: &DocumentKey) -
         DocumentKey::Will(device, Session { connector, number }) => {
             format!("session.will.{}.{}.{number}", token(device.as_str()), token(connector.as_str()))
         }
+        // Not under `session`, which connectors' accounts may read and write.
+        DocumentKey::OperatorSession(sha256) => format!("operators.{}", hex::encode(sha256)),
     };
-    format!("documents.{shard}.{}.{key}", token(instance.as_str()))
+    format!("documents.{shard}.{}.{key}", log_token(log))
 }
 
-/// All documents of an instance's sessions and wills.
-pub(super) fn documents_of_sessions(shard: Shard, instance: &InstanceId) -> String {
-    format!("documents.{shard}.{}.session.>", token(instance.as_str()))
+/// All documents of an instance's sessions and wills, or of the fleet's operators' sessions.
+pub(super) fn documents_of_sessions(shard: Shard, log: &LogId) -> String {
+    let sessions = match log {
+        LogId::Fleet => "operators",
+        LogId::Instance(_) => "session",
+    };
+    format!("documents.{shard}.{}.{sessions}.>", log_token(log))
 }
 
 /// The session or will that a subject is of. An id is the same as a token: it holds only letters, digits, `_` and `-`.
@@ -277,6 +283,11 @@ pub(super) fn read_session_document(subject: &str) -> Option<DocumentKey> {
         ["session", "will", device, connector, number] => {
             let session = Session { connector: ConnectorId::parse(connector).ok()?, number: number.parse().ok()? };
             Some(DocumentKey::Will(DeviceId::parse(device).ok()?, session))
+        }
+        ["operators", sha256] => {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(sha256, &mut bytes).ok()?;
+            Some(DocumentKey::OperatorSession(bytes))
         }
         _ => None,
     }

@@ -1,5 +1,6 @@
-//! What is kept of a device beside its registry: its shadow, messages that wait for it, its MQTT session and wills, and how
-//! far a reader of messages has come. Small values by key; the registry log stays the only truth about who may connect.
+//! What is kept beside the logs. Of an instance: a device's shadow, messages that wait for it, its MQTT session and wills,
+//! and how far a reader of messages has come. Of the fleet: sessions of operators. Small values by key; the registry log
+//! stays the only truth about who may connect.
 //!
 //! Invariants: a write takes effect only over the revision that its writer has read; what was acknowledged is on disk
 //! and is what every later reader gets; the revisions of one key rise, also over its deletion, so that one of them never
@@ -8,7 +9,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_domain::{
-    ids::{DeviceId, InstanceId},
+    ids::{DeviceId, LogId},
     session::Session,
 };
 use tokio::sync::mpsc;
@@ -17,10 +18,10 @@ use crate::error::BackboneError;
 
 /// Largest body, bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 900 * 1024;
-/// Most bytes of documents kept for one instance; beyond it only what does not grow is taken.
+/// Most bytes of documents kept for one log; beyond it only what does not grow is taken.
 pub const DOCUMENTS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Which document of an instance.
+/// Which document. Each kind is an instance's, but for [`OperatorSession`](Self::OperatorSession).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DocumentKey {
     /// The shadow of a device.
@@ -35,6 +36,8 @@ pub enum DocumentKey {
     Session(DeviceId),
     /// The will of one connection of a device.
     Will(DeviceId, Session),
+    /// The session of an operator in a browser, by the SHA-256 of its secret; the fleet's.
+    OperatorSession([u8; 32]),
 }
 
 /// Who reads an instance's messages and remembers how far it has come.
@@ -74,40 +77,40 @@ pub enum PutError {
     Backbone(#[from] BackboneError),
 }
 
-/// A bounded channel of documents of sessions and wills.
+/// A bounded channel of documents of sessions and wills, or of operators' sessions.
 pub type SessionDocuments = mpsc::Receiver<Result<(DocumentKey, Document), BackboneError>>;
 
 /// The documents of a fleet.
 #[async_trait]
 pub trait Documents: Send + Sync {
-    /// Declares what documents of an instance need, or checks it against its declaration.
+    /// Declares what documents of a log need, or checks it against its declaration.
     ///
     /// # Errors
     /// [`BackboneError`] if that cannot be done.
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError>;
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError>;
 
-    /// As [`open`](Self::open), for a process that uses documents of sessions and wills only, and may have no right to the
-    /// others.
+    /// As [`open`](Self::open) for an instance, by a process that uses documents of sessions and wills only, and may have no
+    /// right to the others.
     ///
     /// # Errors
     /// [`BackboneError`] if that cannot be done.
-    async fn open_sessions(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        self.open(instance).await
+    async fn open_sessions(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.open(log).await
     }
 
-    /// Every document of a session or a will, in no order, then the channel ends. Each that there is from the call to the
-    /// end is among them; one that is written or deleted meanwhile may be or not. Bounded channel; ends after the first
-    /// error.
+    /// Every document of a session or a will of an instance, or of an operator's session of the fleet, in no order, then the
+    /// channel ends. Each that there is from the call to the end is among them; one that is written or deleted meanwhile
+    /// may be or not. Bounded channel; ends after the first error.
     ///
     /// # Errors
     /// [`BackboneError`] if reading cannot start.
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError>;
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError>;
 
     /// The latest body; `None` if there is none, or none any more.
     ///
     /// # Errors
     /// [`BackboneError`] if it cannot be read.
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError>;
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError>;
 
     /// Puts if the latest revision is `expected` ([`Revision::NONE`]: if there is none); on disk when it returns. Many
     /// calls at a time share one sync.
@@ -115,20 +118,14 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// [`PutError::Conflict`] if it is another one; [`BackboneError::LimitReached`] beyond [`DOCUMENT_BYTES_MAX`], or
     /// [`DOCUMENTS_BYTES_MAX`] together.
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError>;
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError>;
 
     /// Deletes if the latest revision is `expected`; afterwards there is none, and the next put expects
     /// [`Revision::NONE`].
     ///
     /// # Errors
     /// [`PutError::Conflict`] if it is another one.
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError>;
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError>;
 }
 
 /// Refuses a body that is too large; every implementation asks before it writes.

@@ -57,7 +57,7 @@ enum Command {
     Pki(pki::PkiCommand),
     /// Connect as a device and say what happens at each step
     Device(Box<device::Arguments>),
-    /// Print the version
+    /// Print the version, and whether the console is in this program
     Version,
 }
 
@@ -121,9 +121,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Device(arguments) => runtime()?.block_on(device::run(&arguments))?,
-        Command::Version => println!("rollcall {}", env!("CARGO_PKG_VERSION")),
+        Command::Version => println!("{}", version()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn version() -> String {
+    let console = match rollcall_api::CONSOLE_IS_EMBEDDED {
+        true => "in this program",
+        false => "none: run deploy/build-console and build again, or give the API a console_dir",
+    };
+    format!("rollcall {}\nconsole: {console}", env!("CARGO_PKG_VERSION"))
 }
 
 fn check(CheckArguments { file, partial }: &CheckArguments) -> anyhow::Result<String> {

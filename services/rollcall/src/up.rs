@@ -76,6 +76,9 @@ pub(crate) struct Arguments {
     /// Where to serve the API over HTTPS; port 0: any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8943", env = "ROLLCALL_API_LISTEN")]
     pub(crate) api: SocketAddr,
+    /// A folder with a built console, served instead of the one in the program
+    #[arg(long, value_name = "DIR", env = "ROLLCALL_CONSOLE_DIR")]
+    pub(crate) console_dir: Option<PathBuf>,
     /// How registry events are shown on standard output
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Output,
@@ -300,6 +303,7 @@ async fn start_api(
         tls_folder,
         master_key_file: arguments.data.join("api/master.key"),
         command_key_file: arguments.data.join(COMMAND_KEY),
+        console_dir: arguments.console_dir.clone(),
         ..rollcall_api::Config::default()
     };
     let api = rollcall_api::run(

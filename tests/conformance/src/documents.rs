@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, DeviceId, LogId},
     limits::DEVICE_ID_CHARS_MAX,
     session::Session,
 };
@@ -22,8 +22,8 @@ fn shadow(name: &str) -> Result<DocumentKey, Failure> {
     Ok(DocumentKey::Shadow(device(name)?))
 }
 
-async fn open<'a>(under_test: &'a UnderTest, name: &str) -> Result<(&'a dyn Documents, InstanceId), Failure> {
-    let instance = under_test.instance(name)?;
+async fn open<'a>(under_test: &'a UnderTest, name: &str) -> Result<(&'a dyn Documents, LogId), Failure> {
+    let instance = LogId::Instance(under_test.instance(name)?);
     under_test.backbone.documents.open(&instance).await?;
     Ok((&*under_test.backbone.documents, instance))
 }
@@ -35,7 +35,7 @@ fn conflict<T: std::fmt::Debug>(what: &str, outcome: Result<T, PutError>) -> Res
 
 async fn expect(
     documents: &dyn Documents,
-    instance: &InstanceId,
+    instance: &LogId,
     key: &DocumentKey,
     expected: Option<(Revision, &'static str)>,
 ) -> Result<(), Failure> {
@@ -205,7 +205,7 @@ pub async fn what_is_too_large_is_not_put(under_test: &UnderTest) -> Result<(), 
 pub async fn sessions_and_wills_are_listed(under_test: &UnderTest) -> Result<(), Failure> {
     const SESSIONS: usize = 300;
     let (documents, instance) = open(under_test, "listed").await?;
-    let other = under_test.instance("listed-other")?;
+    let other = LogId::Instance(under_test.instance("listed-other")?);
     documents.open_sessions(&instance).await?;
     documents.open_sessions(&other).await?;
     ensure!(list(documents, &instance).await?.is_empty(), "nothing is listed where there is nothing");
@@ -240,8 +240,37 @@ pub async fn sessions_and_wills_are_listed(under_test: &UnderTest) -> Result<(),
     Ok(())
 }
 
+/// Operators' sessions are kept for the fleet, and listed there and nowhere else.
+pub async fn operators_sessions_are_the_fleets(under_test: &UnderTest) -> Result<(), Failure> {
+    let (documents, instance) = open(under_test, "operators").await?;
+    documents.open(&LogId::Fleet).await?;
+    let key = |number: u8| {
+        let mut sha256 = [number; 32];
+        sha256.iter_mut().zip(under_test.prefix.bytes()).for_each(|(byte, of_run)| *byte = of_run);
+        DocumentKey::OperatorSession(sha256)
+    };
+    let mut written = Vec::new();
+    for number in [1, 2, 3] {
+        let body = Bytes::from(format!("session {number}"));
+        let revision = documents.put(&LogId::Fleet, &key(number), Revision::NONE, body.clone()).await?;
+        written.push((key(number), Document { revision, body }));
+    }
+    documents.put(&instance, &DocumentKey::Session(device("d1")?), Revision::NONE, "of a device".into()).await?;
+    let Some((ended, document)) = written.pop() else { return Err(Failure("nothing was written".to_owned())) };
+    documents.delete(&LogId::Fleet, &ended, document.revision).await?;
+    expect(documents, &LogId::Fleet, &ended, None).await?;
+    expect(documents, &LogId::Fleet, &key(1), Some((written[0].1.revision, "session 1"))).await?;
+    let found = list(documents, &LogId::Fleet).await?;
+    // Other checks share the fleet with this one.
+    let of_run: Vec<_> = found.into_iter().filter(|(found, _)| [1, 2, 3].map(key).contains(found)).collect();
+    ensure!(of_run == written, "the sessions that are left are listed, not {of_run:?}");
+    let of_devices = list(documents, &instance).await?;
+    ensure!(of_devices.len() == 1, "an instance lists its own devices' sessions, not {of_devices:?}");
+    Ok(())
+}
+
 /// What is listed, sorted by key.
-async fn list(documents: &dyn Documents, instance: &InstanceId) -> Result<Vec<(DocumentKey, Document)>, Failure> {
+async fn list(documents: &dyn Documents, instance: &LogId) -> Result<Vec<(DocumentKey, Document)>, Failure> {
     let (mut listed, mut found) = (documents.sessions(instance).await?, Vec::new());
     while let Some(next) = soon("the end of the list", listed.recv()).await? {
         found.push(next?);

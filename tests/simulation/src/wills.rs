@@ -34,7 +34,7 @@ use crate::{
     client::{Claim, Wire},
     memory_log::{DocumentKey, Faults, Lane, MessageCursor, MessagesOf, Replayed, Ruling},
     run::{Failure, Lines, Trace, within},
-    world::{SERVER_NAME, World, instance, product},
+    world::{SERVER_NAME, World, instance, log, product},
 };
 
 /// Devices, each with a certificate of the first CA.
@@ -279,7 +279,7 @@ impl History {
     }
 
     async fn kept(&self) -> anyhow::Result<usize> {
-        let mut listed = self.world.backbone.documents.sessions(&instance()).await?;
+        let mut listed = self.world.backbone.documents.sessions(&log()).await?;
         let mut kept = 0;
         while let Some(next) = listed.recv().await {
             kept += usize::from(matches!(next?.0, DocumentKey::Will(..)));

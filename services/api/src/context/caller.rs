@@ -7,9 +7,13 @@ use rollcall_domain::{
     registry::Actor,
     time::Timestamp,
 };
+use rollcall_log::documents::DocumentKey;
 
 use super::idempotency::Idempotency;
-use crate::http::{codes::Code, error::ApiError};
+use crate::{
+    http::{codes::Code, error::ApiError},
+    state::Api,
+};
 
 /// Who sends the request.
 #[derive(Clone, Debug)]
@@ -27,6 +31,7 @@ pub(crate) struct Caller {
 pub(crate) enum Credential {
     Key(AccessKeyId),
     Token { issued_ms: i64, expires_ms: i64 },
+    Session { document: DocumentKey, created_ms: i64, ends_ms: i64 },
 }
 
 impl Caller {
@@ -41,15 +46,30 @@ impl Caller {
         }
     }
 
+    /// Whether the caller came with a browser's session.
+    pub(crate) const fn has_session(&self) -> bool {
+        matches!(self.credential, Credential::Session { .. })
+    }
+
     /// Whether the same request would be let through now, with the same role and scope.
-    pub(crate) fn still_holds(&self, fleet: &Fleet, now: Timestamp) -> bool {
+    pub(crate) async fn still_holds(&self, api: &Api, fleet: &Fleet) -> bool {
+        let session_holds = match &self.credential {
+            Credential::Session { document, .. } => api.sessions.still_holds(document, fleet, api.now()).await,
+            Credential::Key(_) | Credential::Token { .. } => true,
+        };
+        session_holds && self.holds_by_the_fleet(fleet, api.now())
+    }
+
+    /// As [`still_holds`](Self::still_holds), as far as can be told without reading: a session that was ended is not noticed.
+    pub(crate) fn holds_by_the_fleet(&self, fleet: &Fleet, now: Timestamp) -> bool {
         let Some(operator) = fleet.operators.get(&self.operator).filter(|operator| operator.enabled) else { return false };
         let credential_holds = match &self.credential {
             Credential::Key(key) => {
                 fleet.access_keys.get(key).is_some_and(|key| key.enabled && key.operator == self.operator)
             }
-            Credential::Token { issued_ms, expires_ms } => {
-                *issued_ms >= operator.sessions_since.unix_ms() && *expires_ms > now.unix_ms()
+            Credential::Token { issued_ms: since, expires_ms: until }
+            | Credential::Session { created_ms: since, ends_ms: until, .. } => {
+                *since >= operator.sessions_since.unix_ms() && *until > now.unix_ms()
             }
         };
         credential_holds && operator.role == self.role && operator.scope == self.scope

@@ -152,6 +152,8 @@ codes! {
     CaDistrusted = "IOTDA.014945" CONFLICT,
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyUsed = "IOTDA.014946" CONFLICT,
+    /// A change by a browser's session that no page of this server has caused.
+    ForeignOrigin = "IOTDA.014947" FORBIDDEN,
     /// No registrar has ruled on the change in time.
     RegistrarAway = "IOTDA.014950" SERVICE_UNAVAILABLE,
     /// The backbone cannot be reached.

@@ -80,6 +80,8 @@ pub(crate) async fn well_formed(request: Request, next: Next) -> Result<Response
 fn guard(headers: &mut HeaderMap, plain_http: bool) {
     // An answer holds what is true now: no cache may keep it.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // A path names instances and devices.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING_ALLOWED));
     // RFC 6797 section 7.2: not over plain HTTP.

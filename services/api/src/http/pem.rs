@@ -5,7 +5,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rollcall_chassis::pem::{self, PemError};
-use rollcall_domain::limits;
+use rollcall_domain::{certificate::FactsError, limits};
 
 use crate::http::{codes::Code, error::ApiError};
 
@@ -61,6 +61,11 @@ fn holds_no_key(field: &str, text: &str) -> Result<(), ApiError> {
         return Err(refused(field, "holds a private key: send certificates only, and take that key for known to others"));
     }
     Ok(())
+}
+
+/// The error for a section of a text that is no certificate, although it is PEM: the `n`th, from 0.
+pub(crate) fn unreadable_at(field: &str, n: usize, fault: &FactsError) -> ApiError {
+    refused(field, &format!("certificate {}: {fault}", n + 1))
 }
 
 fn unreadable(field: &str, fault: PemError) -> ApiError {

@@ -1,7 +1,7 @@
 //! The router: every operation behind its middleware.
 //!
 //! The registration of an operation is its entry in the OpenAPI document too, so that neither can miss one. Invariant: everything
-//! but the document and the operations that are registered as open is behind authentication.
+//! but the document, the console and the operations that are registered as open is behind authentication.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::{
     route::Routes,
     unknown,
 };
-use crate::{rollcall_v1, security::authenticate::authenticate, state::Api, v5};
+use crate::{console, rollcall_v1, security::authenticate::authenticate, state::Api, v5};
 
 fn routes() -> Routes {
     Routes::new().merge(v5::routes()).merge(rollcall_v1::routes())
@@ -55,6 +55,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .merge(guarded.route_layer(from_fn(unknown::warn)))
         .merge(open.route_layer(from_fn(unknown::warn)))
         .merge(openapi::pages(&document))
+        .merge(console::routes(api.config.console_dir.clone()))
         .method_not_allowed_fallback(middleware::no_such_method)
         .fallback(middleware::no_such_operation)
         // Bodies are read under limits of our own before an operation sees them.

@@ -100,5 +100,5 @@ pub(crate) async fn open(backbone: &Backbone, instance: &InstanceId) -> Result<(
     backbone.requests.open(&log).await?;
     backbone.messages.open(instance).await?;
     backbone.presence.open(instance).await?;
-    backbone.documents.open(instance).await
+    backbone.documents.open(&log).await
 }

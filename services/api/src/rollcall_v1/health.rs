@@ -75,7 +75,7 @@ pub(crate) fn routes() -> Routes {
     (status = 200, body = Health, description = "Everything is ready"),
     (status = 503, body = Health, description = "Something is still being read from its log, or cannot be relied upon")))]
 async fn show(State(api): State<Arc<Api>>, request: Request) -> Result<impl IntoResponse, ApiError> {
-    let caller = authenticate_if_claimed(&api, &request.into_parts().0)?;
+    let caller = authenticate_if_claimed(&api, &request.into_parts().0).await?;
     let fleet = of_fleet(&api);
     let instances: Vec<_> = api.fleet().fleet.instances.keys().map(|id| (id.clone(), of_instance(&api, id))).collect();
     let reasons: Vec<_> = instances.iter().map(|(_, instance)| instance.reason).chain([fleet.reason]).flatten().collect();

@@ -30,10 +30,10 @@ const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 pub(crate) struct Credentials {
     /// The operator's name.
     #[schema(min_length = 1, max_length = 64)]
-    operator: String,
+    pub(super) operator: String,
     /// Their password.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
-    password: SecretString,
+    pub(super) password: SecretString,
 }
 
 /// A session.

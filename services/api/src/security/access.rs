@@ -23,6 +23,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         password_hasher::PasswordHasher,
         randomness::bytes_32,
+        sessions::SessionKey,
         token::{Claims, TokenError, TokenKey},
     },
 };
@@ -81,6 +82,11 @@ impl Access {
     /// The secret of an access key, the same each time.
     pub(crate) fn secret_of(&self, key: &AccessKeyId) -> SecretString {
         self.master.access_secret(key.as_str())
+    }
+
+    /// What the cookies of sessions are made with.
+    pub(crate) fn session_key(&self) -> SessionKey {
+        self.master.session_key()
     }
 
     /// An id for a new access key.

@@ -1,7 +1,7 @@
 //! The authentication middleware: what a request passes before its operation sees it.
 //!
-//! In this order: the claim; of a token everything, of a signature its date and its key, which is all that the headers tell; the
-//! body under its limits; the proof, the caller's rate, the project in the path, the role. Does not check scopes: an operation
+//! In this order: the claim; of a token or a session everything, of a signature its date and its key, which is all that the headers
+//! tell; the body under its limits; the proof, the caller's rate, the project in the path, the role. Does not check scopes: an operation
 //! checks them against what it touches. Invariants: a request goes on with a [`Caller`] or not at all; what was proven is what
 //! goes on, body included; of a body nothing is read for a caller who could be refused without it.
 
@@ -14,13 +14,18 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use rollcall_domain::fleet::{AccessKey, AccessKeyId, Fleet, Operator, Role};
+use rollcall_domain::fleet::{AccessKey, AccessKeyId, Fleet, Operator, OperatorName, Role};
 use rollcall_request_signing::{Credentials, SignedRequest, SigningError, verify, verify_head};
 
 use crate::{
     context::{Caller, Credential, Idempotency},
     http::{codes::Code, error::ApiError, peer::Peer, request_body, route::Roles},
-    security::{access::caught_up, failure_log::Failure},
+    security::{
+        access::caught_up,
+        failure_log::Failure,
+        same_origin,
+        sessions::{self, Session},
+    },
     state::Api,
 };
 
@@ -49,6 +54,12 @@ pub(crate) async fn authenticate(
             authorize(&mut parts, &caller, &roles).await?;
             (caller, request_body::read(&parts.headers, body, bytes_max, None).await?)
         }
+        Claim::Session(cookie) => {
+            same_origin::check(&parts.method, &parts.uri, &parts.headers, api.config.plain_http)?;
+            let caller = of_cookie(&api, fleet, cookie, &peer).await?;
+            authorize(&mut parts, &caller, &roles).await?;
+            (caller, request_body::read(&parts.headers, body, bytes_max, None).await?)
+        }
         Claim::Signed(credentials) => {
             signer(&api, fleet, credentials, &parts, &peer)?;
             let mut share = api.unproven_bodies.share(peer.source());
@@ -67,8 +78,9 @@ pub(crate) async fn authenticate(
 
 /// Who asks for something that is open to everybody and says more to operators; `None` for a request without credentials, and
 /// while nobody can be told from anybody else, since the fleet is still being read. The request has no body.
-pub(crate) fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<Option<Caller>, ApiError> {
-    if ![TOKEN_HEADER, header::AUTHORIZATION.as_str()].iter().any(|name| parts.headers.contains_key(*name)) {
+pub(crate) async fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<Option<Caller>, ApiError> {
+    let claims = [TOKEN_HEADER, header::AUTHORIZATION.as_str()].iter().any(|name| parts.headers.contains_key(*name));
+    if !claims && sessions::sent(&parts.headers).is_none() {
         return Ok(None);
     }
     let claim = Claim::of(&parts.headers)?;
@@ -77,6 +89,11 @@ pub(crate) fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<Option
     let peer = peer(parts)?;
     match &claim {
         Claim::Token(token) => of_token(api, fleet, token, &peer),
+        // A browser sends the cookie of a session that has ended without being asked.
+        Claim::Session(cookie) => match of_cookie(api, fleet, cookie, &peer).await {
+            Err(error) if error.code == Code::Unauthenticated => return Ok(None),
+            found => found,
+        },
         Claim::Signed(credentials) => signed(api, fleet, credentials, parts, &peer, &[]),
     }
     .map(Some)
@@ -88,9 +105,14 @@ fn peer(parts: &Parts) -> Result<Arc<Peer>, ApiError> {
 }
 
 /// The credentials of a request, before they are verified.
+///
+/// What a client has put into a header goes before what a browser sends by itself: a signature of ours, then a token, then the
+/// cookie of a session. Of several only the first counts, also if it does not hold and the others would.
 enum Claim {
     Signed(Credentials),
     Token(String),
+    /// The value of the cookie.
+    Session(String),
 }
 
 impl Claim {
@@ -104,6 +126,7 @@ impl Claim {
             }
             // A proxy may have put its own scheme there; the token is meant for this API.
             (_, Some(token)) => Ok(Self::Token(token.to_owned())),
+            (_, None) if let Some(cookie) = sessions::sent(headers) => Ok(Self::Session(cookie.to_owned())),
             (Some(_), None) => Err(unauthenticated(format!(
                 "the Authorization header is of no known kind: sign with {}, or send X-Auth-Token",
                 ALGORITHMS.join(" or ")
@@ -123,13 +146,48 @@ fn of_token(api: &Api, fleet: &Fleet, token: &str, peer: &Peer) -> Result<Caller
     proven(api, peer, Caller::of(operator, &operator.project, Credential::Token { issued_ms, expires_ms }))
 }
 
+/// The caller whose session it is, under the caller's rate.
+async fn of_cookie(api: &Api, fleet: &Fleet, cookie: &str, peer: &Peer) -> Result<Caller, ApiError> {
+    let (operator, session) = of_session(api, fleet, cookie, peer).await?;
+    let (created_ms, ends_ms) = (session.created().unix_ms(), session.ends().unix_ms());
+    let credential = Credential::Session { document: session.key, created_ms, ends_ms };
+    Ok(Caller::of(operator, &operator.project, credential))
+}
+
+/// The operator whose session it is, and the session, which is in use from now on.
+///
+/// # Errors
+/// [`Code::Unauthenticated`]; the backbone's, if whether there is one cannot be told.
+pub(crate) async fn of_session<'a>(
+    api: &Api,
+    fleet: &'a Fleet,
+    cookie: &str,
+    peer: &Peer,
+) -> Result<(&'a Operator, Session), ApiError> {
+    let over = || ApiError::new(Code::Unauthenticated, "there is no session, or it has ended: sign in again");
+    let secret = api.sessions.secret(cookie).ok_or_else(|| {
+        if !cookie.is_empty() {
+            api.access.failed(peer.source(), Failure::Session, None);
+        }
+        over()
+    })?;
+    let session = api.sessions.find(&secret, fleet, api.now()).await?.ok_or_else(over)?;
+    let operator = session.operator(fleet).ok_or_else(over)?;
+    within_rate(api, peer, &operator.name)?;
+    api.sessions.used(&session, api.now()).await;
+    Ok((operator, session))
+}
+
 /// What follows a proof, whatever it was.
 fn proven(api: &Api, peer: &Peer, caller: Caller) -> Result<Caller, ApiError> {
+    within_rate(api, peer, &caller.operator).map(|()| caller)
+}
+
+fn within_rate(api: &Api, peer: &Peer, operator: &OperatorName) -> Result<(), ApiError> {
     peer.prove();
-    api.access.request_rate.check(&caller.operator).map_err(|wait| {
+    api.access.request_rate.check(operator).map_err(|wait| {
         ApiError::new(Code::RateLimited, "more requests than one operator may send").retry_after(wait.seconds)
-    })?;
-    Ok(caller)
+    })
 }
 
 fn is_ours(authorization: &str) -> bool {

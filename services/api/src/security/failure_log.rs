@@ -24,6 +24,7 @@ pub(crate) enum Failure {
     Signature,
     SigningTime,
     Token,
+    Session,
 }
 
 impl Failure {
@@ -36,6 +37,7 @@ impl Failure {
             Self::Signature => "signature",
             Self::SigningTime => "signing_time",
             Self::Token => "token",
+            Self::Session => "session",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The master key of an API, from which every other secret is derived: secrets of access keys, the key that tokens are signed
-//! with, the pepper of passwords.
+//! with and cookies of sessions are coded with, the pepper of passwords.
 //!
 //! None of them has to be stored: a reader of the log or a view learns no secret, and several API processes share one file only.
 //! The price: with another master key every access key and token is void. Invariant: the key is in memory once, wiped when
@@ -16,7 +16,7 @@ use rollcall_request_signing::keyed_hash::code;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{password::Pepper, randomness::bytes_32, token::TokenKey};
+use super::{password::Pepper, randomness::bytes_32, sessions::SessionKey, token::TokenKey};
 
 /// Length of the key, bytes.
 pub(crate) const KEY_BYTES: usize = 32;
@@ -29,6 +29,7 @@ const FILE_BYTES_MAX: usize = 256;
 /// Labels of the derived secrets. No label is the beginning of another, since a name follows some of them.
 const ACCESS_SECRET: &[u8] = b"rollcall access secret v1\0";
 const TOKEN_KEY: &[u8] = b"rollcall token key v1\0";
+const SESSION_KEY: &[u8] = b"rollcall session key v1\0";
 const PEPPER: &[u8] = b"rollcall password pepper v1\0";
 
 /// Why there is no master key.
@@ -63,6 +64,10 @@ impl MasterKey {
 
     pub(crate) fn token_key(&self) -> TokenKey {
         TokenKey::new(Zeroizing::new(code(&self.0[..], &[TOKEN_KEY])))
+    }
+
+    pub(crate) fn session_key(&self) -> SessionKey {
+        SessionKey::new(Zeroizing::new(code(&self.0[..], &[SESSION_KEY])))
     }
 
     pub(crate) fn pepper(&self) -> Pepper {

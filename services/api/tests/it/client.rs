@@ -146,7 +146,8 @@ impl Client {
         let path = match path.starts_with("/v5/")
             || path.starts_with("/v3/")
             || path.starts_with("/rollcall/")
-            || ["/openapi.json", "/docs"].contains(&path)
+            || path.starts_with("/console/")
+            || ["/", "/console", "/openapi.json", "/docs"].contains(&path)
         {
             true => path.to_owned(),
             false => format!("/v5/iot/{}{path}", self.project),

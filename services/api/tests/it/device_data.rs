@@ -1,7 +1,7 @@
 //! Messages, commands, properties and shadows, as callers and devices see them.
 
 use bytes::Bytes;
-use rollcall_domain::registry::Command;
+use rollcall_domain::{ids::LogId, registry::Command};
 use rollcall_log::documents::DocumentKey;
 use serde_json::{Value, json};
 
@@ -346,7 +346,7 @@ async fn a_device_asks_for_its_shadow_and_garbage_stops_nobody() {
     assert_eq!(answer["object_device_id"], "t1");
     assert_eq!(answer["shadow"][0]["reported"]["properties"], json!({"on": true}));
     let documents = &world.backbone.documents;
-    let none = documents.get(&id("alpha"), &DocumentKey::Shadow(id("none"))).await.unwrap();
+    let none = documents.get(&LogId::Instance(id("alpha")), &DocumentKey::Shadow(id("none"))).await.unwrap();
     assert!(none.is_none(), "a device that does not exist has no shadow");
 }
 
@@ -418,7 +418,7 @@ async fn a_device_begins_with_the_shadow_that_it_was_added_with_and_leaves_none(
     operator.delete("/devices/t1").await.ok(204);
     let documents = &world.backbone.documents;
     for key in [DocumentKey::Shadow(id("t1")), DocumentKey::Messages(id("t1"))] {
-        assert!(documents.get(&id("alpha"), &key).await.unwrap().is_none(), "{key:?} stays");
+        assert!(documents.get(&LogId::Instance(id("alpha")), &key).await.unwrap().is_none(), "{key:?} stays");
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{
     world::{PROJECT, World, id},
 };
 
+/// Operations that tell of no instance, whoever asks.
+const OF_NO_INSTANCE: [&str; 2] = ["/rollcall/v1/certificates/inspect", "/rollcall/v1/codes/{code}"];
+
 /// One operation, with a path that could be asked.
 struct Operation {
     method: Method,
@@ -134,7 +137,7 @@ async fn an_operator_of_another_instance_is_refused_everywhere_here() {
     let admin = by_host.of_instance("alpha");
     let foreign = world.fleet.borrow().fleet.instances[&id::<InstanceId>("alpha")].access_domain.clone();
     for operation in guarded() {
-        if operation.is_own() {
+        if operation.is_own() || OF_NO_INSTANCE.contains(&operation.template.as_str()) {
             continue;
         }
         if operation.template.contains("{project_id}") {

@@ -109,6 +109,11 @@ impl World {
 
     /// A fleet without instances, whose API has other limits.
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::with_config(|config| change(&mut config.limits)).await
+    }
+
+    /// A fleet without instances, whose API is configured otherwise.
+    pub(crate) async fn with_config(change: impl FnOnce(&mut Config)) -> Self {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
         let backbone =
@@ -128,17 +133,16 @@ impl World {
         let command_key_file = folder.path().join("api/command.key");
         let command_key = command_key::read_or_make(&command_key_file, &CountingEntropy::seeded(6_000_000)).unwrap();
         let registrar = start_registrar(&backbone, &store, &fleet, &clock, &key, 1_000_000, command_key.public(), &shutdown);
-        let mut limits = Limits { requests_per_s_max: 10_000, ..Limits::default() };
-        change(&mut limits);
         let master_key_file = folder.path().join("api/master.key");
-        let config = Config {
+        let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             plain_http: true,
             master_key_file: master_key_file.clone(),
             command_key_file,
-            limits,
+            limits: Limits { requests_per_s_max: 10_000, ..Limits::default() },
             ..Config::default()
         };
+        change(&mut config);
         let ((bound, address), (first_administrator, told)) = (oneshot::channel(), oneshot::channel());
         let parts = Parts {
             backbone: backbone.clone(),

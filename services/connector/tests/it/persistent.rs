@@ -10,7 +10,11 @@ use rmqtt_codec::{
     types::QoS,
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
-use rollcall_domain::{ids::InstanceId, policy::Action, registry::Command};
+use rollcall_domain::{
+    ids::{InstanceId, LogId},
+    policy::Action,
+    registry::Command,
+};
 use rollcall_log::{
     Backbone, BackboneError,
     documents::DocumentKey,
@@ -56,7 +60,7 @@ async fn leave(mut client: Client) {
 
 async fn session_of(world: &World, device: &str) -> Option<serde_json::Value> {
     let key = DocumentKey::Session(id(device));
-    let found = world.backbone.documents.get(&instance_id("alpha"), &key).await.unwrap()?;
+    let found = world.backbone.documents.get(&LogId::Instance(instance_id("alpha")), &key).await.unwrap()?;
     Some(serde_json::from_slice(&found.body).unwrap())
 }
 

@@ -12,7 +12,7 @@ use rmqtt_codec::{
     v5::{self, DisconnectReasonCode, Packet, PublishAckReason, SubscribeAckReason},
 };
 use rollcall_domain::{
-    ids::{ConnectorId, InstanceId},
+    ids::{ConnectorId, InstanceId, LogId},
     policy::Action,
     registry::Command,
 };
@@ -70,7 +70,7 @@ pub(crate) async fn no_will_is_left(world: &World) {
 }
 
 async fn wills(world: &World) -> usize {
-    let mut listed = world.backbone.documents.sessions(&instance_id("alpha")).await.unwrap();
+    let mut listed = world.backbone.documents.sessions(&LogId::Instance(instance_id("alpha"))).await.unwrap();
     let mut wills = 0;
     while let Some(next) = listed.recv().await {
         wills += usize::from(matches!(next.unwrap().0, DocumentKey::Will(..)));
@@ -286,37 +286,31 @@ impl Refusing {
 
 #[async_trait]
 impl Documents for Refusing {
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        self.inner.open(instance).await
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.open(log).await
     }
 
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
-        self.inner.sessions(instance).await
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError> {
+        self.inner.sessions(log).await
     }
 
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-        let found = self.inner.get(instance, key).await;
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+        let found = self.inner.get(log, key).await;
         self.read.fetch_add(1, Ordering::SeqCst);
         found
     }
 
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError> {
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError> {
         self.refuse(&self.puts)?;
         if self.full.load(Ordering::SeqCst) {
             return Err(BackboneError::LimitReached { what: "the test".into(), max: 0 }.into());
         }
-        self.inner.put(instance, key, expected, body).await
+        self.inner.put(log, key, expected, body).await
     }
 
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
         self.refuse(&self.deletes)?;
-        self.inner.delete(instance, key, expected).await
+        self.inner.delete(log, key, expected).await
     }
 }
 

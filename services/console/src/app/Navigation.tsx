@@ -1,31 +1,25 @@
-import { NavItem as Item } from "../kit/links";
+import { NavItem } from "../kit/links";
 import { texts } from "../texts";
+import { sections } from "./sections";
+import classes from "./Shell.module.css";
 
-/** The screens of one instance. */
+/** The screens: all instances, and those of the one that the URL names. */
 export function Navigation({ instance }: { instance: string | undefined }) {
-  const here = { activeProps: { active: true } };
+  const here = { activeProps: { active: true, "aria-current": "page" as const } };
   return (
     <>
-      <Item to="/" label={texts.instances.title} activeOptions={{ exact: true }} {...here} />
-      {instance !== undefined && (
-        <>
-          <Item to="/instances/$instance/set-up" params={{ instance }} label={texts.setUp.title} {...here} />
-          <Item to="/instances/$instance/devices" params={{ instance }} label={texts.devices.title} {...here} />
-          <Item to="/instances/$instance/attempts" params={{ instance }} label={texts.attempts.title} {...here} />
-          <Item to="/instances/$instance/live" params={{ instance }} label={texts.live.title} {...here} />
-          <Item to="/instances/$instance/templates" params={{ instance }} label={texts.templates.title} {...here} />
-          <Item
-            to="/instances/$instance/ca-certificates"
-            params={{ instance }}
-            label={texts.caCertificates.title}
-            {...here}
-          />
-          <Item to="/instances/$instance/debug" params={{ instance }} label={texts.debug.title} {...here} />
-          <Item to="/instances/$instance/policies" params={{ instance }} label={texts.policies.title} {...here} />
-          <Item to="/instances/$instance/products" params={{ instance }} label={texts.products.title} {...here} />
-          <Item to="/instances/$instance/spaces" params={{ instance }} label={texts.spaces.title} {...here} />
-        </>
-      )}
+      <NavItem to="/" label={texts.instances.title} activeOptions={{ exact: true }} {...here} />
+      {instance !== undefined &&
+        sections.map(({ id, label, screens }) => (
+          <div key={id} role="group" aria-labelledby={`nav-${id}`}>
+            <div id={`nav-${id}`} className={classes["group"]}>
+              {label}
+            </div>
+            {screens.map(({ to, label }) => (
+              <NavItem key={to} to={to} params={{ instance }} label={label} {...here} />
+            ))}
+          </div>
+        ))}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
+import { instancesSearch } from "../screens/instances/search";
 import { setUpSearch } from "../screens/set-up/search";
 import { devicesSearch } from "../screens/devices/search";
 import { deviceSearch } from "../screens/device/search";
@@ -22,6 +23,7 @@ import { root, signedIn, signIn } from "./signedIn";
 const instances = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
+  validateSearch: instancesSearch,
   component: lazyRouteComponent(() => import("../screens/instances/InstancesScreen"), "InstancesScreen"),
 });
 const instance = createRoute({ getParentRoute: () => signedIn, path: "/instances/$instance", component: Outlet });

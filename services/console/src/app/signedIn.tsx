@@ -1,11 +1,10 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { createRootRouteWithContext, createRoute, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
-import { ApiError } from "../api/error";
-import { me } from "../api/session";
 import { Failure } from "../kit/Failure";
 import { signInSearch } from "../screens/sign-in/search";
 import { NotFound } from "./NotFound";
+import { requireSession } from "./requireSession";
 import { Shell } from "./Shell";
 
 export interface Context {
@@ -27,14 +26,5 @@ export const signedIn = createRoute({
   id: "signed-in",
   component: Shell,
   errorComponent: ({ error }) => <Failure error={error instanceof Error ? error : new Error(String(error))} />,
-  beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queries.query({ ...me, staleTime: "static" });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        throw redirect({ to: "/sign-in", search: { to: location.href } });
-      }
-      throw error;
-    }
-  },
+  beforeLoad: requireSession,
 });

@@ -102,11 +102,11 @@ export function FileDrop({
           classNames={{ input: "mono" }}
         />
         <Group gap="xs">
-          <Button variant="default" size="compact-md" onClick={() => input.current?.click()}>
+          <Button variant="default" size="compact-sm" onClick={() => input.current?.click()}>
             {texts.kit.file.browse}
           </Button>
           {value !== "" && (
-            <Button variant="subtle" size="compact-md" onClick={() => take("")}>
+            <Button variant="subtle" size="compact-sm" onClick={() => take("")}>
               {texts.kit.file.clear}
             </Button>
           )}

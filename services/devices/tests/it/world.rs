@@ -63,7 +63,7 @@ impl World {
         let (instance, log) = (instance(), LogId::Instance(instance()));
         memory.log.open(&log).await.unwrap();
         memory.messages.open(&instance).await.unwrap();
-        memory.documents.open(&instance).await.unwrap();
+        memory.documents.open(&log).await.unwrap();
         memory.presence.open(&instance).await.unwrap();
         let records = [space(), registered()].into_iter().enumerate().map(|(n, event)| encode_record(&record(n, event)));
         let last = memory.log.append(&log, Position::START, records.collect::<Vec<_>>().into()).await.unwrap();

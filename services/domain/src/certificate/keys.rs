@@ -70,6 +70,15 @@ pub(super) fn algorithm_name(algorithm: &[u8]) -> String {
         Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01]) => "ECDSA with SHA-1".into(),
         Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01]) => "ECDSA with SHA-224".into(),
         Ok([0x2b, 0x65, 0x71]) => "Ed448".into(),
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]) => "RSA with SHA-256".into(),
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c]) => "RSA with SHA-384".into(),
+        Ok([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d]) => "RSA with SHA-512".into(),
+        Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]) => "ECDSA with SHA-256".into(),
+        Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03]) => "ECDSA with SHA-384".into(),
+        Ok([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04]) => "ECDSA with SHA-512".into(),
+        Ok([0x2b, 0x65, 0x70]) => "Ed25519".into(),
+        // Its parameters say with which hash.
+        Ok(RSA_PSS) if is_accepted_signature(algorithm) => "RSA-PSS with SHA-256 or better".into(),
         Ok(other) => format!("the algorithm {}", extensions::dotted(other)),
         Err(_) => "an algorithm that cannot be read".into(),
     }
@@ -103,6 +112,17 @@ pub(super) fn check(public_key: &[u8]) -> Result<(), String> {
     }
 }
 
+/// What people call a key that [`check`] accepts.
+pub(super) fn key_name(public_key: &[u8]) -> String {
+    let Ok(Parts { algorithm, parameters, key }) = parts(public_key) else { return "a key that cannot be read".into() };
+    match (algorithm, parameters) {
+        (RSA, _) => rsa_bits(key).map_or_else(|_| "RSA".into(), |bits| format!("RSA, {bits} bits")),
+        (ELLIPTIC_CURVE, P384_PARAMETERS) => "ECDSA, P-384".into(),
+        (ELLIPTIC_CURVE, _) => "ECDSA, P-256".into(),
+        _ => "Ed25519".into(),
+    }
+}
+
 fn unreadable(fault: DerFault) -> String {
     format!("a public key that cannot be read: {}", fault.0)
 }
@@ -125,6 +145,12 @@ fn parts(public_key: &[u8]) -> Result<Parts<'_>, DerFault> {
 }
 
 fn check_rsa(key: &[u8]) -> Result<(), String> {
+    let bits = rsa_bits(key)?;
+    let (min, max) = (limits::RSA_BITS_MIN, limits::RSA_BITS_MAX);
+    if (min..=max).contains(&bits) { Ok(()) } else { Err(format!("RSA of {bits} bits; accepted are {min} to {max}")) }
+}
+
+fn rsa_bits(key: &[u8]) -> Result<usize, String> {
     let modulus = || -> Result<&[u8], DerFault> {
         const MALFORMED: &str = "it is no RSA key";
         let mut outer = Reader::new(key);
@@ -136,9 +162,7 @@ fn check_rsa(key: &[u8]) -> Result<(), String> {
         Ok(modulus)
     };
     let modulus = modulus().map_err(unreadable)?;
-    let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
-    let (min, max) = (limits::RSA_BITS_MIN, limits::RSA_BITS_MAX);
-    if (min..=max).contains(&bits) { Ok(()) } else { Err(format!("RSA of {bits} bits; accepted are {min} to {max}")) }
+    Ok(modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize))
 }
 
 /// A point (SEC 1 §2.3.3), uncompressed or compressed; whether it is on the curve is found out when it is used.

@@ -79,6 +79,12 @@ impl<'a> TbsCertificate<'a> {
         Ok(Self::parts(der)?.0)
     }
 
+    /// As [`Self::read_to_blame`], with the content of its serial number.
+    pub(super) fn read_with_serial_number(der: &'a [u8]) -> Result<(Self, &'a [u8]), TbsFault> {
+        let (certificate, serial) = Self::parts(der)?;
+        Ok((certificate, serial.content))
+    }
+
     fn parts(der: &'a [u8]) -> Result<(Self, Element<'a>), TbsFault> {
         if der.len() > limits::CERTIFICATE_BYTES_MAX {
             return Err(TbsFault::TooLarge { bytes: der.len() });

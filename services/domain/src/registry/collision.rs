@@ -108,6 +108,47 @@ impl Digests<'_> {
         [Fingerprint::Sha256(self.sha256), Fingerprint::Sha1(self.sha1)]
     }
 
+    /// What this certificate is to the device `id`; `product` is what its template derives, if one does.
+    ///
+    /// # Errors
+    /// [`Rejection`]: a row of the table that refuses.
+    pub(crate) fn match_with(
+        &self,
+        devices: &dyn Devices,
+        id: &DeviceId,
+        product: Option<&ProductId>,
+    ) -> Result<CertificateMatch, Rejection> {
+        self.not_retired(devices, Some(id))?;
+        if let Some(owner) = self.owner(devices)
+            && owner != *id
+        {
+            return Err(held_by_other(devices, owner, self.space));
+        }
+        let device = match devices.entry(id) {
+            None => return Ok(CertificateMatch::Unknown),
+            // Only an operator of that space has the id back: to this one it is taken.
+            Some(DeviceEntry::Deleted { space, .. }) if space != *self.space => {
+                return Err(Rejection::DeviceElsewhere(id.clone()));
+            }
+            Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
+            Some(DeviceEntry::Live(device)) => Box::new(device),
+        };
+        let unpinned = match &device.credential {
+            Credential::Secret => return Err(Rejection::DeviceHasSecret(id.clone())),
+            Credential::Certificates { primary, .. } => primary.is_none(),
+        };
+        if device.space != *self.space || product.is_some_and(|product| *product != device.product) {
+            return Err(Rejection::DeviceElsewhere(id.clone()));
+        }
+        match self.pins_of(&device) {
+            // With another certificate, whether the device is frozen is not told.
+            None if !unpinned => Ok(CertificateMatch::Other(device)),
+            _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
+            Some(active) => Ok(CertificateMatch::Same { device, active }),
+            None => Ok(CertificateMatch::Unpinned(device)),
+        }
+    }
+
     /// Whether this certificate is pinned to the device, and then whether no matching pin is switched off.
     pub(crate) fn pins_of(&self, device: &Device) -> Option<bool> {
         let fingerprints = self.fingerprints();
@@ -121,46 +162,17 @@ impl Candidate<'_> {
         Digests { sha256: self.facts.sha256, sha1: self.facts.sha1, space: &self.ca.space }
     }
 
-    /// What this certificate is to the device `id`; `product` is what its template derives, if one does.
+    /// As [`Digests::match_with`].
     ///
     /// # Errors
-    /// [`Rejection`]: a row of the table that refuses.
+    /// As there.
     pub(crate) fn match_with(
         &self,
         devices: &dyn Devices,
         id: &DeviceId,
         product: Option<&ProductId>,
     ) -> Result<CertificateMatch, Rejection> {
-        let digests = self.digests();
-        digests.not_retired(devices, Some(id))?;
-        if let Some(owner) = digests.owner(devices)
-            && owner != *id
-        {
-            return Err(held_by_other(devices, owner, &self.ca.space));
-        }
-        let device = match devices.entry(id) {
-            None => return Ok(CertificateMatch::Unknown),
-            // Only an operator of that space has the id back: to this one it is taken.
-            Some(DeviceEntry::Deleted { space, .. }) if space != self.ca.space => {
-                return Err(Rejection::DeviceElsewhere(id.clone()));
-            }
-            Some(DeviceEntry::Deleted { .. }) => return Err(Rejection::DeviceDeleted(id.clone())),
-            Some(DeviceEntry::Live(device)) => Box::new(device),
-        };
-        let unpinned = match &device.credential {
-            Credential::Secret => return Err(Rejection::DeviceHasSecret(id.clone())),
-            Credential::Certificates { primary, .. } => primary.is_none(),
-        };
-        if device.space != self.ca.space || product.is_some_and(|product| *product != device.product) {
-            return Err(Rejection::DeviceElsewhere(id.clone()));
-        }
-        match digests.pins_of(&device) {
-            // With another certificate, whether the device is frozen is not told.
-            None if !unpinned => Ok(CertificateMatch::Other(device)),
-            _ if device.frozen => Err(Rejection::DeviceFrozen(id.clone())),
-            Some(active) => Ok(CertificateMatch::Same { device, active }),
-            None => Ok(CertificateMatch::Unpinned(device)),
-        }
+        self.digests().match_with(devices, id, product)
     }
 }
 

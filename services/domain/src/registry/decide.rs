@@ -1,7 +1,8 @@
 //! `decide`: whether a request is granted, and every check that was made on the way.
 //!
 //! [`connect`] rules on certificate-connect events, the other files on operators' commands, one for each kind of object.
-//! [`debug`] asks the same of a certificate without recording anything. [`membership`] holds what must be in one resource
+//! [`debug`] asks the same of a certificate without recording anything, [`preview`] with a template that is not saved, and
+//! [`issuer_of`] finds the CA certificate to ask about. [`membership`] holds what must be in one resource
 //! space, [`fields`] what a field may hold.
 
 mod cas;
@@ -10,8 +11,10 @@ mod connect;
 mod debug;
 mod devices;
 mod fields;
+mod issuer;
 mod membership;
 mod policies;
+mod preview;
 mod products;
 mod retired;
 mod spaces;
@@ -30,7 +33,9 @@ use crate::{
 };
 
 pub use debug::{DebugOutcome, Debugged, debug};
+pub use issuer::{ChainIssuer, issuer_of};
 pub use membership::template_fits;
+pub use preview::{Below, Previewed, preview, supposed};
 pub use retired::forget as forget_retired;
 
 /// What a decision may depend on beside the request and the state.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redb::TableDefinition;
 use rollcall_domain::{
-    ids::{ConnectorId, DeviceId, InstanceId},
+    ids::{ConnectorId, DeviceId, LogId},
     session::Session,
 };
 use rollcall_log::{
@@ -22,23 +22,32 @@ use super::{
     stream::{Keys, StreamKind, StreamName},
 };
 
-/// What the keys of sessions and wills begin with; [`SESSIONS_END`] is the first text after all of them.
-const SESSIONS: &str = "session/";
-const SESSIONS_END: &str = "session0";
+/// What the keys of sessions and wills begin with, and the first text after all of them.
+const SESSIONS: Listed = Listed { prefix: "session/", end: "session0" };
+/// What the keys of operators' sessions begin with.
+const OPERATOR_SESSIONS: Listed = Listed { prefix: "operators/", end: "operators0" };
 /// Documents of sessions that are read at a time, and that wait for a slow reader.
 const LISTED_AT_ONCE: usize = 64;
+
+/// Keys that are listed together.
+#[derive(Clone, Copy)]
+struct Listed {
+    prefix: &'static str,
+    /// The first text after all that begin with it.
+    end: &'static str,
+}
 
 /// [`Documents`] on a [`Core`].
 pub(crate) struct LocalDocuments(pub(crate) Arc<Core>);
 
 #[async_trait]
 impl Documents for LocalDocuments {
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        self.0.declare(StreamName::documents(instance), StreamKind::Documents).await.map(|_| ())
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.0.declare(StreamName::documents(log), StreamKind::Documents).await.map(|_| ())
     }
 
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-        let (stream, key) = (StreamName::documents(instance), text(key));
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+        let (stream, key) = (StreamName::documents(log), text(key));
         if self.0.shared.tails.last(&stream).is_none() {
             return Err(stream.undeclared());
         }
@@ -58,30 +67,24 @@ impl Documents for LocalDocuments {
         read.await
     }
 
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
-        let stream = StreamName::documents(instance);
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError> {
+        let stream = StreamName::documents(log);
         if self.0.shared.tails.last(&stream).is_none() {
             return Err(stream.undeclared());
         }
         let (out, listed) = mpsc::channel(LISTED_AT_ONCE);
-        tokio::spawn(list(Arc::clone(&self.0.shared.store), stream, out));
+        tokio::spawn(list(Arc::clone(&self.0.shared.store), stream, log.clone(), out));
         Ok(listed)
     }
 
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError> {
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError> {
         check_size(&body)?;
-        let (stream, key) = (StreamName::documents(instance), text(key));
+        let (stream, key) = (StreamName::documents(log), text(key));
         self.0.write(move |batch| batch.put_document(&stream, &key, expected, &body)).await
     }
 
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
-        let (stream, key) = (StreamName::documents(instance), text(key));
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+        let (stream, key) = (StreamName::documents(log), text(key));
         self.0.write(move |batch| batch.delete_document(&stream, &key, expected)).await
     }
 }
@@ -93,29 +96,42 @@ fn text(key: &DocumentKey) -> String {
         DocumentKey::Messages(device) => format!("messages/{device}"),
         DocumentKey::Message(device, number) => format!("message/{device}/{number}"),
         DocumentKey::Cursor(CursorName::Reports) => "cursor/reports".to_owned(),
-        DocumentKey::Session(device) => format!("{SESSIONS}kept/{device}"),
-        DocumentKey::Will(device, Session { connector, number }) => {
-            format!("{SESSIONS}will/{device}/{connector}/{number}")
-        }
+        DocumentKey::Session(device) => format!("session/kept/{device}"),
+        DocumentKey::Will(device, Session { connector, number }) => format!("session/will/{device}/{connector}/{number}"),
+        DocumentKey::OperatorSession(sha256) => format!("operators/{}", hex::encode(sha256)),
     }
 }
 
 /// The session or will that a key was stored for.
 fn session_key(text: &str) -> Option<DocumentKey> {
-    let fields: Vec<&str> = text.strip_prefix(SESSIONS)?.split('/').collect();
+    let fields: Vec<&str> = text.split('/').collect();
     match *fields.as_slice() {
-        ["kept", device] => Some(DocumentKey::Session(DeviceId::parse(device).ok()?)),
-        ["will", device, connector, number] => {
+        ["session", "kept", device] => Some(DocumentKey::Session(DeviceId::parse(device).ok()?)),
+        ["session", "will", device, connector, number] => {
             let session = Session { connector: ConnectorId::parse(connector).ok()?, number: number.parse().ok()? };
             Some(DocumentKey::Will(DeviceId::parse(device).ok()?, session))
+        }
+        ["operators", sha256] => {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(sha256, &mut bytes).ok()?;
+            Some(DocumentKey::OperatorSession(bytes))
         }
         _ => None,
     }
 }
 
 /// Hands out the documents of sessions, some at a time, each as it is when its turn comes.
-async fn list(store: Arc<Store>, stream: StreamName, out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>) {
-    let mut after = SESSIONS.to_owned();
+async fn list(
+    store: Arc<Store>,
+    stream: StreamName,
+    log: LogId,
+    out: mpsc::Sender<Result<(DocumentKey, Document), BackboneError>>,
+) {
+    let listed = match log {
+        LogId::Fleet => OPERATOR_SESSIONS,
+        LogId::Instance(_) => SESSIONS,
+    };
+    let mut after = listed.prefix.to_owned();
     loop {
         let named = stream.clone();
         let read = store.read("listing sessions", move |transaction| {
@@ -123,7 +139,7 @@ async fn list(store: Arc<Store>, stream: StreamName, out: mpsc::Sender<Result<(D
             let keys: Keys<'_> = TableDefinition::new(&name);
             let (keys, rows) = (transaction.open_table(keys)?, transaction.open_table(named.rows())?);
             let mut found = Vec::new();
-            for key in keys.range(after.as_str()..SESSIONS_END)?.take(LISTED_AT_ONCE + 1) {
+            for key in keys.range(after.as_str()..listed.end)?.take(LISTED_AT_ONCE + 1) {
                 let (key, position) = key?;
                 let (key, position) = (key.value().to_owned(), position.value());
                 if key == after {

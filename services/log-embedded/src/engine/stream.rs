@@ -44,8 +44,8 @@ impl StreamName {
         Self(format!("messages/instance/{instance}").into())
     }
 
-    pub(crate) fn documents(instance: &InstanceId) -> Self {
-        Self(format!("documents/instance/{instance}").into())
+    pub(crate) fn documents(log: &LogId) -> Self {
+        Self::of("documents", log)
     }
 
     fn of(prefix: &str, log: &LogId) -> Self {

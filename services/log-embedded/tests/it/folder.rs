@@ -131,22 +131,22 @@ async fn after_a_restart_taken_requests_come_again_at_once_and_finished_ones_do_
 
 #[tokio::test]
 async fn documents_and_their_revisions_survive_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, log) = (tempfile::tempdir().unwrap(), LogId::Instance(instance()));
     let [kept, deleted] = ["kept", "deleted"].map(|name| DocumentKey::Shadow(DeviceId::parse(name).unwrap()));
     let backbone = open(folder.path()).unwrap();
-    backbone.documents.open(&instance()).await.unwrap();
-    let first = backbone.documents.put(&instance(), &kept, Revision::NONE, "first".into()).await.unwrap();
-    let second = backbone.documents.put(&instance(), &kept, first, "second".into()).await.unwrap();
-    let last = backbone.documents.put(&instance(), &deleted, Revision::NONE, "gone".into()).await.unwrap();
-    backbone.documents.delete(&instance(), &deleted, last).await.unwrap();
+    backbone.documents.open(&log).await.unwrap();
+    let first = backbone.documents.put(&log, &kept, Revision::NONE, "first".into()).await.unwrap();
+    let second = backbone.documents.put(&log, &kept, first, "second".into()).await.unwrap();
+    let last = backbone.documents.put(&log, &deleted, Revision::NONE, "gone".into()).await.unwrap();
+    backbone.documents.delete(&log, &deleted, last).await.unwrap();
     drop(backbone);
     let backbone = open(folder.path()).unwrap();
-    let found = backbone.documents.get(&instance(), &kept).await.unwrap();
+    let found = backbone.documents.get(&log, &kept).await.unwrap();
     assert_eq!(found, Some(Document { revision: second, body: "second".into() }));
-    assert_eq!(backbone.documents.get(&instance(), &deleted).await.unwrap(), None);
-    let stale = backbone.documents.put(&instance(), &kept, first, "third".into()).await.unwrap_err();
+    assert_eq!(backbone.documents.get(&log, &deleted).await.unwrap(), None);
+    let stale = backbone.documents.put(&log, &kept, first, "third".into()).await.unwrap_err();
     assert!(matches!(stale, PutError::Conflict), "{stale}");
-    let again = backbone.documents.put(&instance(), &deleted, Revision::NONE, "again".into()).await.unwrap();
+    let again = backbone.documents.put(&log, &deleted, Revision::NONE, "again".into()).await.unwrap();
     assert!(again > last, "no revision comes twice: {again:?} after {last:?}");
 }
 

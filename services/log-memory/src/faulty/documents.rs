@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::ids::LogId;
 use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Documents, PutError, Revision, SessionDocuments},
@@ -27,36 +27,30 @@ impl FaultyDocuments {
 
 #[async_trait]
 impl Documents for FaultyDocuments {
-    async fn open(&self, instance: &InstanceId) -> Result<(), BackboneError> {
-        self.inner.open(instance).await
+    async fn open(&self, log: &LogId) -> Result<(), BackboneError> {
+        self.inner.open(log).await
     }
 
-    async fn sessions(&self, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
+    async fn sessions(&self, log: &LogId) -> Result<SessionDocuments, BackboneError> {
         self.injection.reach("listing sessions")?;
-        self.inner.sessions(instance).await
+        self.inner.sessions(log).await
     }
 
-    async fn get(&self, instance: &InstanceId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
+    async fn get(&self, log: &LogId, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
         self.injection.reach("reading a document")?;
-        self.inner.get(instance, key).await
+        self.inner.get(log, key).await
     }
 
-    async fn put(
-        &self,
-        instance: &InstanceId,
-        key: &DocumentKey,
-        expected: Revision,
-        body: Bytes,
-    ) -> Result<Revision, PutError> {
+    async fn put(&self, log: &LogId, key: &DocumentKey, expected: Revision, body: Bytes) -> Result<Revision, PutError> {
         self.reach("putting a document")?;
-        let revision = self.inner.put(instance, key, expected, body).await?;
+        let revision = self.inner.put(log, key, expected, body).await?;
         self.injection.acknowledge("putting a document")?;
         Ok(revision)
     }
 
-    async fn delete(&self, instance: &InstanceId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
+    async fn delete(&self, log: &LogId, key: &DocumentKey, expected: Revision) -> Result<(), PutError> {
         self.reach("deleting a document")?;
-        self.inner.delete(instance, key, expected).await?;
+        self.inner.delete(log, key, expected).await?;
         Ok(self.injection.acknowledge("deleting a document")?)
     }
 }

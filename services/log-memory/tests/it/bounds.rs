@@ -23,6 +23,10 @@ fn instance() -> InstanceId {
     InstanceId::parse("plant-1").unwrap()
 }
 
+fn log() -> LogId {
+    LogId::Instance(instance())
+}
+
 fn message() -> DeviceMessage {
     DeviceMessage {
         lane: Lane::Uplink,
@@ -67,16 +71,16 @@ async fn documents_over_their_bytes_are_refused_until_there_is_room() {
     let mut config = MemoryConfig::seeded(1);
     config.limits.documents_bytes = 3 * 1024;
     let documents = new(config).documents;
-    documents.open(&instance()).await.unwrap();
+    documents.open(&log()).await.unwrap();
     let key = |number: u64| DocumentKey::Message(DeviceId::parse("device-1").unwrap(), number);
     let body = |bytes: usize| Bytes::from(vec![b'x'; bytes]);
-    let first = documents.put(&instance(), &key(1), Revision::NONE, body(1000)).await.unwrap();
-    documents.put(&instance(), &key(2), Revision::NONE, body(1900)).await.unwrap();
-    let full = documents.put(&instance(), &key(3), Revision::NONE, body(1000)).await.unwrap_err();
+    let first = documents.put(&log(), &key(1), Revision::NONE, body(1000)).await.unwrap();
+    documents.put(&log(), &key(2), Revision::NONE, body(1900)).await.unwrap();
+    let full = documents.put(&log(), &key(3), Revision::NONE, body(1000)).await.unwrap_err();
     assert!(matches!(full, PutError::Backbone(BackboneError::LimitReached { max: 3072, .. })), "{full}");
-    let first = documents.put(&instance(), &key(1), first, body(900)).await.expect("what does not grow is taken");
-    documents.delete(&instance(), &key(1), first).await.unwrap();
-    documents.put(&instance(), &key(3), Revision::NONE, body(1000)).await.expect("there is room again");
+    let first = documents.put(&log(), &key(1), first, body(900)).await.expect("what does not grow is taken");
+    documents.delete(&log(), &key(1), first).await.unwrap();
+    documents.put(&log(), &key(3), Revision::NONE, body(1000)).await.expect("there is room again");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! Documents of sessions and wills, read with the rights of a connector: one by its subject, or all by a consumer.
+//! Documents of sessions and wills, read with the rights of a connector: one by its subject, or all by a consumer; and all
+//! of operators' sessions, read with those of an API.
 
 use std::sync::Arc;
 
-use rollcall_domain::ids::InstanceId;
+use rollcall_domain::ids::LogId;
 use rollcall_log::{
     BackboneError,
     documents::{Document, DocumentKey, Revision, SessionDocuments},
@@ -29,12 +30,12 @@ pub(super) async fn latest(connection: &Connection, stream: &str, subject: &str)
 }
 
 /// See [`rollcall_log::documents::Documents::sessions`].
-pub(super) async fn list(connection: &Arc<Connection>, instance: &InstanceId) -> Result<SessionDocuments, BackboneError> {
-    let shard = connection.shards().await?.of_instance(instance);
+pub(super) async fn list(connection: &Arc<Connection>, log: &LogId) -> Result<SessionDocuments, BackboneError> {
+    let shard = connection.shards().await?.of(log);
     let stream = subjects::documents_stream(shard);
-    let attempted = format!("listing the sessions of instance {instance}");
+    let attempted = format!("listing the sessions of {log}");
     let info = streams::existing(connection, &stream, || attempted.clone()).await?;
-    let filter = subjects::documents_of_sessions(shard, instance);
+    let filter = subjects::documents_of_sessions(shard, log);
     let held = Held::open(connection, info, filter, 0).await?;
     let (out, listed) = mpsc::channel(WAITING_MAX);
     tokio::spawn(read(held, attempted, out));

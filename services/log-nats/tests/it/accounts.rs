@@ -121,20 +121,20 @@ async fn a_connector_keeps_sessions_and_wills_and_no_other_documents() {
     registrar.log.open(&log()).await.unwrap();
     let device = DeviceId::parse("d").unwrap();
     let (kept, will) = (DocumentKey::Session(device.clone()), DocumentKey::Will(device.clone(), session("c", 1)));
-    one.documents.open_sessions(&instance()).await.unwrap();
-    let first = one.documents.put(&instance(), &will, Revision::NONE, "gone".into()).await.unwrap();
-    one.documents.put(&instance(), &kept, Revision::NONE, "filters".into()).await.unwrap();
-    let found = two.documents.get(&instance(), &will).await.unwrap().unwrap();
+    one.documents.open_sessions(&log()).await.unwrap();
+    let first = one.documents.put(&log(), &will, Revision::NONE, "gone".into()).await.unwrap();
+    one.documents.put(&log(), &kept, Revision::NONE, "filters".into()).await.unwrap();
+    let found = two.documents.get(&log(), &will).await.unwrap().unwrap();
     assert_eq!((found.revision, &found.body[..]), (first, &b"gone"[..]), "each reads the others'");
-    let mut listed = two.documents.sessions(&instance()).await.unwrap();
+    let mut listed = two.documents.sessions(&log()).await.unwrap();
     for key in [&will, &kept] {
         assert_eq!(timeout(BOUND, listed.recv()).await.unwrap().unwrap().unwrap().0, *key);
     }
-    two.documents.delete(&instance(), &will, first).await.unwrap();
-    assert_eq!(one.documents.get(&instance(), &will).await.unwrap(), None);
+    two.documents.delete(&log(), &will, first).await.unwrap();
+    assert_eq!(one.documents.get(&log(), &will).await.unwrap(), None);
     let shadow = DocumentKey::Shadow(device);
-    assert!(one.documents.put(&instance(), &shadow, Revision::NONE, "{}".into()).await.is_err());
-    assert!(one.documents.get(&instance(), &shadow).await.is_err());
+    assert!(one.documents.put(&log(), &shadow, Revision::NONE, "{}".into()).await.is_err());
+    assert!(one.documents.get(&log(), &shadow).await.is_err());
 }
 
 #[tokio::test]
@@ -185,10 +185,39 @@ async fn the_api_gives_commands_reads_everything_and_keeps_documents() {
     assert_eq!(alive.iter().map(|alive| (alive.connector.as_str(), alive.beat)).collect::<Vec<_>>(), [("c", beat)]);
 
     let (documents, key) = (&api.documents, shadow());
-    documents.open(&instance()).await.unwrap();
-    let revision = documents.put(&instance(), &key, Revision::NONE, "{}".into()).await.unwrap();
-    assert_eq!(documents.get(&instance(), &key).await.unwrap().map(|found| found.revision), Some(revision));
-    documents.delete(&instance(), &key, revision).await.unwrap();
+    documents.open(&log()).await.unwrap();
+    let revision = documents.put(&log(), &key, Revision::NONE, "{}".into()).await.unwrap();
+    assert_eq!(documents.get(&log(), &key).await.unwrap().map(|found| found.revision), Some(revision));
+    documents.delete(&log(), &key, revision).await.unwrap();
+}
+
+#[tokio::test]
+async fn operators_sessions_are_the_apis_and_no_connectors() {
+    let server = NatsServer::with_shipped_accounts().await;
+    let (api, registrar) = (as_user(&server, "api").await, as_user(&server, "registrar").await);
+    let connector = as_user(&server, CONNECTOR).await;
+    registrar.log.open(&LogId::Fleet).await.unwrap();
+    let (fleet, key, other) = (LogId::Fleet, DocumentKey::OperatorSession([7; 32]), DocumentKey::OperatorSession([8; 32]));
+    api.documents.open(&fleet).await.unwrap();
+    let first = api.documents.put(&fleet, &key, Revision::NONE, "session".into()).await.unwrap();
+    let mut listed = api.documents.sessions(&fleet).await.unwrap();
+    assert_eq!(timeout(BOUND, listed.recv()).await.unwrap().unwrap().unwrap().0, key);
+    assert!(timeout(BOUND, listed.recv()).await.unwrap().is_none());
+    // What is not permitted is not answered: all at once, so that they wait together.
+    let (got, put, deleted, listed) = tokio::join!(
+        connector.documents.get(&fleet, &key),
+        connector.documents.put(&fleet, &other, Revision::NONE, "forged".into()),
+        connector.documents.delete(&fleet, &key, first),
+        connector.documents.sessions(&fleet),
+    );
+    let listed = match listed {
+        Ok(mut listed) => timeout(BOUND, listed.recv()).await.unwrap().and_then(Result::ok),
+        Err(_) => None,
+    };
+    assert!(got.is_err() && put.is_err() && deleted.is_err() && listed.is_none());
+    assert_eq!(api.documents.get(&fleet, &key).await.unwrap().map(|found| found.revision), Some(first));
+    assert_eq!(api.documents.get(&fleet, &other).await.unwrap(), None);
+    api.documents.delete(&fleet, &key, first).await.unwrap();
 }
 
 fn shadow() -> DocumentKey {
@@ -228,11 +257,11 @@ async fn the_api_appends_nothing_takes_nothing_and_speaks_for_nobody() {
     assert_eq!(registrar.log.last(&log).await.unwrap(), Position::START);
 
     let (connector, key) = (as_user(&server, CONNECTOR).await.documents, shadow());
-    let got = connector.get(&instance, &key);
-    let put = connector.put(&instance, &key, Revision::NONE, "{}".into());
+    let got = connector.get(&log, &key);
+    let put = connector.put(&log, &key, Revision::NONE, "{}".into());
     let (got, put) = tokio::join!(got, put);
     assert!(got.is_err() && put.is_err(), "a connector has nothing to do with documents");
-    assert_eq!(api.documents.get(&instance, &key).await.unwrap(), None);
+    assert_eq!(api.documents.get(&log, &key).await.unwrap(), None);
 }
 
 /// Short, so that a connector that is gone is found to be within the test.
@@ -362,8 +391,8 @@ async fn one_user_may_do_what_all_may() {
     let mut heard = backbone.heartbeats.follow().await.unwrap();
     let heard = timeout(BOUND, heard.recv()).await.unwrap();
     assert!(matches!(heard, Some(Ok(Heard::Announced(ref bytes))) if bytes == "up"), "{heard:?}");
-    let revision = documents.put(&instance(), &shadow(), Revision::NONE, "{}".into()).await.unwrap();
-    assert_eq!(documents.get(&instance(), &shadow()).await.unwrap().map(|found| found.revision), Some(revision));
+    let revision = documents.put(&log(), &shadow(), Revision::NONE, "{}".into()).await.unwrap();
+    assert_eq!(documents.get(&log(), &shadow()).await.unwrap().map(|found| found.revision), Some(revision));
 }
 
 /// The folder as an operator has it: `make-users`, then nats-server's own check.

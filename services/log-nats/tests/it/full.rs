@@ -73,7 +73,7 @@ async fn limits_that_an_operator_has_changed_count_and_other_settings_do_not() {
     changed(format!("messages_{}", super::SHARD), |config| config.max_age /= 2).await;
     backbone(&server).await.log.open(&log()).await.expect("how much room there is, is an operator's to say");
     changed(format!("documents_{}", super::SHARD), |config| config.max_age = Duration::from_secs(3600)).await;
-    let error = backbone(&server).await.documents.open(&instance()).await.unwrap_err();
+    let error = backbone(&server).await.documents.open(&log()).await.unwrap_err();
     assert!(matches!(&error, BackboneError::StreamDiffers { difference, .. } if difference.contains("max_age")), "{error}");
 
     let mut looks = NatsConfig::new(server.url());

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{BOUND, SHARD, admin, instance, online, session};
+use super::{BOUND, SHARD, admin, instance, log, online, session};
 
 const DEVICES: usize = 300;
 
@@ -90,8 +90,8 @@ fn device(number: usize) -> DeviceId {
 }
 
 async fn keep_sessions(documents: &dyn Documents, body: &Bytes) {
-    documents.open_sessions(&instance()).await.unwrap();
-    let (within, body) = (&instance(), &body);
+    documents.open_sessions(&log()).await.unwrap();
+    let (within, body) = (&log(), &body);
     try_join_all((0..DEVICES).map(|number| async move {
         let key = DocumentKey::Session(device(number));
         documents.put(within, &key, Revision::NONE, (*body).clone()).await
@@ -103,7 +103,7 @@ async fn keep_sessions(documents: &dyn Documents, body: &Bytes) {
 /// How many are listed, and how the list ends. The server sends what is read and that reading has begun in any order, so it
 /// may not begin behind a gate either.
 async fn list(documents: &dyn Documents) -> (usize, Result<(), BackboneError>) {
-    let mut listed = match documents.sessions(&instance()).await {
+    let mut listed = match documents.sessions(&log()).await {
         Ok(listed) => listed,
         Err(error) => return (0, Err(error)),
     };
@@ -138,7 +138,7 @@ async fn a_list_of_sessions_ends_although_some_are_gone_before_they_were_read() 
     let mut listed = loop {
         gate.let_through(Some(100_000));
         // What the server sends first may be the documents, and all that is let through.
-        match documents.sessions(&instance()).await {
+        match documents.sessions(&log()).await {
             Ok(listed) => break listed,
             Err(_) => gate.let_through(None),
         }

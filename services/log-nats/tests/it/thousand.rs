@@ -59,7 +59,7 @@ async fn register(backbone: &Backbone, instance: InstanceId) {
     assert_eq!(timeout(BOUND, rulings.recv()).await.unwrap(), Some(ruling));
     backbone.messages.publish(&instance, message(Lane::Uplink, 1, Bytes::from(instance.to_string()))).await.unwrap();
     let shadow = DocumentKey::Shadow(DeviceId::parse("device").unwrap());
-    backbone.documents.put(&instance, &shadow, Revision::NONE, Bytes::from(instance.to_string())).await.unwrap();
+    backbone.documents.put(&log, &shadow, Revision::NONE, Bytes::from(instance.to_string())).await.unwrap();
 }
 
 /// What was kept of it.
@@ -75,7 +75,7 @@ async fn is_there(backbone: &Backbone, instance: InstanceId) {
     let found = timeout(BOUND, uplinks.recv()).await.unwrap().unwrap().unwrap();
     assert_eq!(found.message, message(Lane::Uplink, 1, Bytes::from(instance.to_string())));
     let shadow = DocumentKey::Shadow(DeviceId::parse("device").unwrap());
-    assert_eq!(backbone.documents.get(&instance, &shadow).await.unwrap().unwrap().body, instance.to_string());
+    assert_eq!(backbone.documents.get(&log, &shadow).await.unwrap().unwrap().body, instance.to_string());
 }
 
 /// Streams, durable consumers, and bytes of file storage that are reserved.

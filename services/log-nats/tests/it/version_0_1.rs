@@ -200,12 +200,12 @@ async fn documents_are_copied_once_and_what_is_deleted_does_not_come_back() {
 
     // Two processes at a time.
     let (one, other) = (opened(&server).await, opened(&server).await);
-    let instance_id = instance();
-    let (first, second) = tokio::join!(one.documents.open(&instance_id), other.documents.open(&instance_id));
+    let log_id = log();
+    let (first, second) = tokio::join!(one.documents.open(&log_id), other.documents.open(&log_id));
     first.unwrap();
     second.unwrap();
     let documents = &one.documents;
-    let get = async |key: &DocumentKey| documents.get(&instance(), key).await.unwrap();
+    let get = async |key: &DocumentKey| documents.get(&log(), key).await.unwrap();
     let mut found = HashMap::new();
     for number in 0..40 {
         if let Some(document) = get(&DocumentKey::Shadow(device(number))).await {
@@ -217,17 +217,17 @@ async fn documents_are_copied_once_and_what_is_deleted_does_not_come_back() {
     let cursor = get(&DocumentKey::Cursor(CursorName::Reports)).await.unwrap();
     assert_eq!(cursor.body, r#"{"epoch":0,"position":7}"#);
 
-    let changed = documents.put(&instance(), &DocumentKey::Shadow(device(2)), found[&2], "new".into()).await.unwrap();
-    documents.delete(&instance(), &DocumentKey::Shadow(device(3)), found[&3]).await.unwrap();
+    let changed = documents.put(&log(), &DocumentKey::Shadow(device(2)), found[&2], "new".into()).await.unwrap();
+    documents.delete(&log(), &DocumentKey::Shadow(device(3)), found[&3]).await.unwrap();
     // What a deletion leaves goes away after a minute; here at once.
     let purged = admin.get_stream(format!("documents_{SHARD}")).await.unwrap();
     purged.purge().filter(format!("documents.{SHARD}.inst-1.shadow.device-3")).await.unwrap();
     let late = opened(&server).await;
-    late.documents.open(&instance()).await.unwrap();
-    assert_eq!(late.documents.get(&instance(), &DocumentKey::Shadow(device(3))).await.unwrap(), None);
-    let kept = late.documents.get(&instance(), &DocumentKey::Shadow(device(2))).await.unwrap().unwrap();
+    late.documents.open(&log()).await.unwrap();
+    assert_eq!(late.documents.get(&log(), &DocumentKey::Shadow(device(3))).await.unwrap(), None);
+    let kept = late.documents.get(&log(), &DocumentKey::Shadow(device(2))).await.unwrap().unwrap();
     assert_eq!((kept.revision, kept.body), (changed, Bytes::from("new")));
-    let stale = late.documents.put(&instance(), &DocumentKey::Shadow(device(2)), Revision(1), "stale".into()).await;
+    let stale = late.documents.put(&log(), &DocumentKey::Shadow(device(2)), Revision(1), "stale".into()).await;
     assert!(matches!(stale, Err(PutError::Conflict)));
 }
 

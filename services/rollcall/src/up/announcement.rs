@@ -53,6 +53,9 @@ pub(crate) struct InstanceAnnouncement {
 pub(crate) struct ApiAnnouncement {
     /// `https://host:port`.
     pub(crate) url: String,
+    /// Where a browser opens the console; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) console_url: Option<String>,
     /// `ip:port`.
     pub(crate) address: SocketAddr,
     /// The CA certificate that its server certificate leads to.
@@ -161,9 +164,10 @@ impl ApiAnnouncement {
     /// A secret is shown with the password that is made once, and never again: the lines below read it from the file.
     fn text(&self, file: &Path, instance: Option<&InstanceAnnouncement>) -> String {
         let url = &self.url;
-        let mut lines = vec![format!("  API {url}   (its page: {url}/docs)")];
+        let console = self.console_url.as_deref().unwrap_or("none: deploy/build-console builds it");
+        let mut lines = vec![format!("  API {url}   (its page: {url}/docs)"), format!("  console {console}")];
         let Some(ApiCredentials { project_id, operator, access_key, secret_key }) = &self.credentials else {
-            return lines.concat();
+            return lines.join("\n");
         };
         match &self.first_sign_in {
             Some(FirstSignIn::Shown(password)) => lines.push(format!(

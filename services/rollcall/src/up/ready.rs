@@ -3,7 +3,7 @@
 use std::{io::IsTerminal as _, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
-use rollcall_api::FirstAdministrator;
+use rollcall_api::{CONSOLE_IS_EMBEDDED, FirstAdministrator};
 use rollcall_connector::ConnectorStatus;
 use rollcall_domain::ids::InstanceId;
 use rollcall_projection::admission::AdmissionView;
@@ -103,8 +103,11 @@ pub(super) fn api(
     };
     // A name, since many clients do not verify addresses; the certificate has both.
     let host = if address.ip().is_loopback() { "localhost".to_owned() } else { address.ip().to_string() };
+    let url = format!("https://{host}:{}", address.port());
+    let has_console = CONSOLE_IS_EMBEDDED || arguments.console_dir.is_some();
     Ok(ApiAnnouncement {
-        url: format!("https://{host}:{}", address.port()),
+        console_url: has_console.then(|| format!("{url}/console/")),
+        url,
         address: *address,
         ca_file: std::fs::canonicalize(server_ca_file).unwrap_or_else(|_| server_ca_file.to_owned()),
         credentials: first_administrator.map(|first_administrator| ApiCredentials {

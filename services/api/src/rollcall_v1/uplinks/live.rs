@@ -29,7 +29,7 @@ use crate::{
     state::Api,
 };
 
-/// How often a right that ends with time, a token's, is looked at while nothing else happens.
+/// How often a right that ends by itself, a token's or a session's, is looked at while nothing else happens.
 const RECHECK_EVERY: Duration = Duration::from_secs(5);
 
 type Follower = mpsc::Receiver<Result<StoredMessage, BackboneError>>;
@@ -70,7 +70,7 @@ impl End {
                 ("slow_reader", "events were not read in time: come back with Last-Event-ID, and read faster")
             }
             Self::RightsEnded => {
-                ("rights_ended", "the operator, key, token, role or scope that it was opened with has ended")
+                ("rights_ended", "the operator, key, token, session, role or scope that it was opened with has ended")
             }
             Self::InstanceDeleted => ("instance_deleted", "the instance has been deleted"),
             Self::LogAway => ("log_away", "messages cannot be read at the moment: come back with Last-Event-ID"),
@@ -148,7 +148,7 @@ struct Live {
 }
 
 impl Live {
-    /// Why the caller may not see it any more.
+    /// Why the caller may not see it any more, as far as can be told without reading.
     fn revocation(&self) -> Option<End> {
         let snapshot = self.api.fleet();
         // While the fleet's log is read anew, nobody is missing for not having been read yet.
@@ -159,7 +159,7 @@ impl Live {
         if incarnation.is_none() || incarnation != self.incarnation {
             return Some(End::InstanceDeleted);
         }
-        (!self.caller.still_holds(&snapshot.fleet, self.api.now())).then_some(End::RightsEnded)
+        (!self.caller.holds_by_the_fleet(&snapshot.fleet, self.api.now())).then_some(End::RightsEnded)
     }
 
     /// Returns when the caller may not see it any more.
@@ -169,6 +169,10 @@ impl Live {
             fleet.mark_unchanged();
             if let Some(end) = self.revocation() {
                 return end;
+            }
+            let snapshot = self.api.fleet();
+            if snapshot.caught_up && !self.caller.still_holds(&self.api, &snapshot.fleet).await {
+                return End::RightsEnded;
             }
             match tokio::time::timeout(RECHECK_EVERY, fleet.changed()).await {
                 Ok(Ok(())) | Err(_) => {}

@@ -6,7 +6,7 @@
 use rollcall_domain::{
     certificate::CertificateFacts,
     ids::{CaId, Fingerprint},
-    registry::{Ca, Check, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, PinKey, debug},
+    registry::{Ca, Check, Configuration, DebugOutcome, Debugged, Device, DeviceEntry, Devices as _, PinKey, debug},
     rejection::Rejection,
     template::DerivedDevice,
 };
@@ -41,8 +41,9 @@ pub(crate) struct DebugAnswer {
     /// Why it would be refused: the rejection's own code, which has a page in docs/operate/codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejection: Option<String>,
-    /// The CA certificate that it was held against.
-    certificate_id: String,
+    /// The CA certificate that it was held against; absent where none was named and its chain is from none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_id: Option<String>,
     /// The CA certificate of the same resource space that it is from, where that is another: the outcome is what would
     /// happen there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +67,7 @@ pub(crate) struct DebugAnswer {
 /// What would happen to a certificate that connects now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+pub(crate) enum Outcome {
     /// A new device would be registered.
     Register,
     /// It is a registered device's already.
@@ -94,7 +95,7 @@ struct CertificateSays {
 
 /// A device as it would be.
 #[derive(Debug, Serialize, ToSchema)]
-struct WouldBe {
+pub(crate) struct WouldBe {
     /// Its id.
     device_id: String,
     /// What its owner calls it.
@@ -114,7 +115,7 @@ struct WouldBe {
 
 /// One check.
 #[derive(Debug, Serialize, ToSchema)]
-struct CheckMade {
+pub(crate) struct CheckMade {
     /// Which.
     name: String,
     /// Whether it held.
@@ -152,43 +153,49 @@ impl DebugRun {
         // Built for each request: an instance has a hundred CA certificates at most, and people debug seldom.
         let trust = configuration.trust_store();
         let context = self.dry_run.decision_context(&trust);
-        let debugged = debug(&configuration, view, &self.chain, &self.ca, &context);
-        let facts = self.chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
-        let space = configuration.cas.get(&self.ca).map(|ca| &ca.space);
-        let holder = facts.as_ref().zip(space).and_then(|(facts, space)| {
-            let sha256 = Fingerprint::Sha256(facts.sha256);
-            [PinKey::proven(sha256), PinKey::typed(sha256, space)].iter().find_map(|key| view.holder(key))
-        });
-        let known = match (&debugged.outcome, holder.and_then(|holder| view.entry(&holder))) {
-            (DebugOutcome::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
-                Some(is(&device))
-            }
-            (_, Some(_) | None) => None,
-        };
-        let derived = debugged.derived.as_ref().zip(space);
-        let device = known.or_else(|| derived.map(|(derived, space)| would_be(derived, space.as_str())));
-        let answer = answer(debugged, &self.ca, facts.as_ref(), device);
+        let debugged = debug(&configuration, view, &self.chain, &self.ca, None, &context);
+        let answer = answer(instance, &configuration, debugged, Some(&self.ca), &self.chain);
         (view.lookups_damaged() == damaged_before).then_some(answer)
     }
 }
 
-fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, device: Option<WouldBe>) -> DebugAnswer {
-    let text = match &debugged.instead {
-        Some(instead) => {
+/// What was found out about the first certificate of `chain`, held against `ca`.
+pub(crate) fn answer(
+    instance: &ServedInstance,
+    configuration: &Configuration,
+    debugged: Debugged,
+    ca: Option<&CaId>,
+    chain: &[Box<[u8]>],
+) -> DebugAnswer {
+    let view = instance.view.admission();
+    let facts = chain.first().and_then(|der| CertificateFacts::from_der(der).ok());
+    let space = ca.and_then(|ca| configuration.cas.get(ca)).map(|ca| &ca.space);
+    let holder = facts.as_ref().zip(space).and_then(|(facts, space)| {
+        let sha256 = Fingerprint::Sha256(facts.sha256);
+        [PinKey::proven(sha256), PinKey::typed(sha256, space)].iter().find_map(|key| view.holder(key))
+    });
+    let known = match (&debugged.outcome, holder.and_then(|holder| view.entry(&holder))) {
+        (DebugOutcome::AlreadyRegistered, Some(DeviceEntry::Live(device))) if space == Some(&device.space) => {
+            Some(is(&device))
+        }
+        (_, Some(_) | None) => None,
+    };
+    let derived = debugged.derived.as_ref().zip(space);
+    let device = known.or_else(|| derived.map(|(derived, space)| would_be(derived, space.as_str())));
+    worded(debugged, ca, facts.as_ref(), device)
+}
+
+fn worded(debugged: Debugged, ca: Option<&CaId>, facts: Option<&CertificateFacts>, device: Option<WouldBe>) -> DebugAnswer {
+    let text = match debugged.instead.as_ref().zip(ca) {
+        Some((instead, ca)) => {
             format!("the certificate is from CA certificate {instead}, not from {ca}; there {}", debugged.outcome.text())
         }
         None => debugged.outcome.text(),
     };
     let instead = debugged.instead.map(|instead| instead.to_string());
-    let (outcome, rejection) = match debugged.outcome {
-        DebugOutcome::Register => (Outcome::Register, None),
-        DebugOutcome::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
-        DebugOutcome::Pin => (Outcome::Pin, None),
-        DebugOutcome::Replace => (Outcome::Replace, None),
-        DebugOutcome::Refuse(rejection) => (Outcome::Refuse, Some(Rejection::code(&rejection).to_owned())),
-    };
+    let (outcome, rejection) = outcome(&debugged.outcome);
     let (template_id, template_version) = debugged.template.map(|(id, version)| (id.to_string(), version)).unzip();
-    let certificate_id = ca.to_string();
+    let certificate_id = ca.map(ToString::to_string);
     let checks = debugged.checks.into_iter().map(CheckMade::from).collect();
     let device_certificate = facts.map(CertificateSays::from);
     DebugAnswer {
@@ -202,6 +209,17 @@ fn answer(debugged: Debugged, ca: &CaId, facts: Option<&CertificateFacts>, devic
         device_certificate,
         device,
         checks,
+    }
+}
+
+/// What would happen, and the code of the rejection.
+pub(crate) fn outcome(outcome: &DebugOutcome) -> (Outcome, Option<String>) {
+    match outcome {
+        DebugOutcome::Register => (Outcome::Register, None),
+        DebugOutcome::AlreadyRegistered => (Outcome::AlreadyRegistered, None),
+        DebugOutcome::Pin => (Outcome::Pin, None),
+        DebugOutcome::Replace => (Outcome::Replace, None),
+        DebugOutcome::Refuse(rejection) => (Outcome::Refuse, Some(Rejection::code(rejection).to_owned())),
     }
 }
 
@@ -222,7 +240,7 @@ impl From<&CertificateFacts> for CertificateSays {
     }
 }
 
-fn would_be(derived: &DerivedDevice, space: &str) -> WouldBe {
+pub(crate) fn would_be(derived: &DerivedDevice, space: &str) -> WouldBe {
     WouldBe {
         device_id: derived.device_id.to_string(),
         node_id: derived.node_id.to_string(),

@@ -31,7 +31,7 @@ pub(super) async fn discard(
     let documents = &instance.backbone.documents;
     let mut expected = revision.unwrap_or(Revision::NONE);
     for _ in 0..TRIES_MAX {
-        match documents.delete(&instance.id, key, expected).await {
+        match documents.delete(&instance.log, key, expected).await {
             Ok(()) if expected == Revision::NONE && looks > 1 => {
                 return Ok(Next::Then(LOOKUP_DELAY, Work::Discard { revision: None, looks: looks - 1 }));
             }
@@ -39,7 +39,7 @@ pub(super) async fn discard(
             Err(PutError::Conflict) => {}
             Err(PutError::Backbone(error)) => return Err(error),
         }
-        expected = documents.get(&instance.id, key).await?.map_or(Revision::NONE, |found| found.revision);
+        expected = documents.get(&instance.log, key).await?.map_or(Revision::NONE, |found| found.revision);
     }
     Ok(Next::Later(RETRY_DELAY))
 }
@@ -50,10 +50,10 @@ pub(super) async fn discard(
 /// # Errors
 /// [`BackboneError`]: it is to be tried again.
 pub(super) async fn delete(instance: &Instance, key: &DocumentKey, revision: Revision) -> Result<Next, BackboneError> {
-    match instance.backbone.documents.delete(&instance.id, key, revision).await {
+    match instance.backbone.documents.delete(&instance.log, key, revision).await {
         Ok(()) => Ok(Next::Nothing),
         Err(PutError::Conflict) => {
-            let found = instance.backbone.documents.get(&instance.id, key).await?;
+            let found = instance.backbone.documents.get(&instance.log, key).await?;
             let is_there = found.is_some_and(|found| found.revision == revision);
             Ok(if is_there { Next::Later(RETRY_DELAY) } else { Next::Nothing })
         }
@@ -69,13 +69,13 @@ pub(super) async fn delete(instance: &Instance, key: &DocumentKey, revision: Rev
 pub(super) async fn withdraw(instance: &Instance, key: &DocumentKey) -> Result<Next, BackboneError> {
     let documents = &instance.backbone.documents;
     for _ in 0..TRIES_MAX {
-        let Some(found) = documents.get(&instance.id, key).await? else { return Ok(Next::Nothing) };
+        let Some(found) = documents.get(&instance.log, key).await? else { return Ok(Next::Nothing) };
         match KeptWill::read(&found.body) {
             // One that has been claimed is being published.
             Ok(will) if will.delay() > Duration::ZERO && !will.is_claimed() => {}
             Ok(_) | Err(_) => return Ok(Next::Nothing),
         }
-        match documents.delete(&instance.id, key, found.revision).await {
+        match documents.delete(&instance.log, key, found.revision).await {
             Ok(()) => return Ok(Next::Nothing),
             Err(PutError::Conflict) => {}
             Err(PutError::Backbone(error)) => return Err(error),

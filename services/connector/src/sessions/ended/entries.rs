@@ -126,6 +126,10 @@ fn connection_of(key: &DocumentKey) -> Option<u64> {
 fn device_of(key: &DocumentKey) -> Option<&DeviceId> {
     match key {
         DocumentKey::Will(device, _) | DocumentKey::Session(device) => Some(device),
-        DocumentKey::Shadow(_) | DocumentKey::Messages(_) | DocumentKey::Message(..) | DocumentKey::Cursor(_) => None,
+        DocumentKey::Shadow(_)
+        | DocumentKey::Messages(_)
+        | DocumentKey::Message(..)
+        | DocumentKey::Cursor(_)
+        | DocumentKey::OperatorSession(_) => None,
     }
 }

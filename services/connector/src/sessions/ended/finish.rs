@@ -21,7 +21,7 @@ const AT_ONCE: usize = 64;
 /// Does what is due until the future is dropped.
 pub(crate) async fn run(instance: &Instance) {
     let mut retry = instance.retry();
-    while let Err(error) = instance.backbone.documents.open_sessions(&instance.id).await {
+    while let Err(error) = instance.backbone.documents.open_sessions(&instance.log).await {
         if let Some(left_out) = instance.will_repeats.failed(&error) {
             tracing::warn!(instance = %instance.id, %error, left_out, "wills and sessions cannot be stored; trying again");
         }

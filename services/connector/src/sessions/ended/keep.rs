@@ -37,7 +37,7 @@ pub(super) async fn keep(instance: &Instance, session: &Session, will: KeptWill)
 pub(super) async fn keep_again(instance: &Instance, key: &DocumentKey, session: &Session) -> Result<Next, BackboneError> {
     let Some(will) = session.unkept_will() else { return Ok(Next::Nothing) };
     let kept = async {
-        let found = instance.backbone.documents.get(&instance.id, key).await?;
+        let found = instance.backbone.documents.get(&instance.log, key).await?;
         if let Some(found) = &found
             && let Ok(mut found) = KeptWill::read(&found.body)
             && let Err(left_ms) = found.claim(instance.clock.unix_ms())
@@ -75,10 +75,10 @@ pub(crate) async fn put(
     expected: Revision,
     body: Bytes,
 ) -> Result<Revision, PutError> {
-    match instance.backbone.documents.put(&instance.id, key, expected, body.clone()).await {
+    match instance.backbone.documents.put(&instance.log, key, expected, body.clone()).await {
         Err(PutError::Backbone(BackboneError::StreamDiffers { .. })) => {
-            instance.backbone.documents.open_sessions(&instance.id).await?;
-            instance.backbone.documents.put(&instance.id, key, expected, body).await
+            instance.backbone.documents.open_sessions(&instance.log).await?;
+            instance.backbone.documents.put(&instance.log, key, expected, body).await
         }
         other => other,
     }

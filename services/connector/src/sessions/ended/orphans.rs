@@ -94,8 +94,8 @@ fn add<'a>(instance: &Instance, watch: u64, found: impl Iterator<Item = &'a Foun
 }
 
 async fn list(instance: &Instance) -> Result<Vec<Found>, BackboneError> {
-    instance.backbone.documents.open_sessions(&instance.id).await?;
-    let mut listed = instance.backbone.documents.sessions(&instance.id).await?;
+    instance.backbone.documents.open_sessions(&instance.log).await?;
+    let mut listed = instance.backbone.documents.sessions(&instance.log).await?;
     // What is of this run of the instance is in its schedule when it is due.
     let is_own = |session: &PresenceSession| {
         session.connector == instance.connector && session.number >= instance.sessions.first_number()
@@ -113,7 +113,11 @@ async fn list(instance: &Instance) -> Result<Vec<Found>, BackboneError> {
                 let session = form.owner()?;
                 Some(Found { device, session, what: What::Session(Box::new(form)) })
             }),
-            DocumentKey::Shadow(_) | DocumentKey::Messages(_) | DocumentKey::Message(..) | DocumentKey::Cursor(_) => None,
+            DocumentKey::Shadow(_)
+            | DocumentKey::Messages(_)
+            | DocumentKey::Message(..)
+            | DocumentKey::Cursor(_)
+            | DocumentKey::OperatorSession(_) => None,
         };
         found.extend(left.filter(|left| !is_own(&left.session)));
     }

@@ -60,7 +60,7 @@ async fn claim(
     device: &DeviceId,
     source: &Source,
 ) -> Result<Result<Claimed, Next>, BackboneError> {
-    let found = match (instance.backbone.documents.get(&instance.id, key).await, source) {
+    let found = match (instance.backbone.documents.get(&instance.log, key).await, source) {
         (Ok(found), _) => found,
         (Err(_), Source::Here(will)) => return Ok(Ok(Claimed::without_document(will))),
         (Err(error), _) => return Err(error),
@@ -126,7 +126,7 @@ async fn claim_by_deleting(
     expected: Revision,
     mut will: KeptWill,
 ) -> Result<Result<Claimed, Next>, BackboneError> {
-    match instance.backbone.documents.delete(&instance.id, key, expected).await {
+    match instance.backbone.documents.delete(&instance.log, key, expected).await {
         Ok(()) => {
             will.release();
             let again = Some(Work::Publish(Source::Here(Box::new(will.clone()))));

@@ -85,7 +85,7 @@ async fn resume(
         let mut earlier = found.as_ref().and_then(|found| goes_on(instance, &holder, connect, found));
         let revision = found.map_or(Revision::NONE, |found| found.revision);
         if expiry_s == 0 {
-            match instance.backbone.documents.delete(&instance.id, &key, revision).await {
+            match instance.backbone.documents.delete(&instance.log, &key, revision).await {
                 Ok(()) => {}
                 Err(PutError::Conflict) => continue,
                 Err(error) => return Err(error),
@@ -123,10 +123,10 @@ async fn resume(
 }
 
 async fn get(instance: &Instance, key: &DocumentKey) -> Result<Option<Document>, BackboneError> {
-    match instance.backbone.documents.get(&instance.id, key).await {
+    match instance.backbone.documents.get(&instance.log, key).await {
         Err(BackboneError::StreamDiffers { .. }) => {
-            instance.backbone.documents.open_sessions(&instance.id).await?;
-            instance.backbone.documents.get(&instance.id, key).await
+            instance.backbone.documents.open_sessions(&instance.log).await?;
+            instance.backbone.documents.get(&instance.log, key).await
         }
         other => other,
     }

@@ -102,7 +102,7 @@ async fn put(
     let key = DocumentKey::Session(session.device.device.clone());
     let body = form.write();
     for _ in 0..TRIES_MAX {
-        match documents.put(&instance.id, &key, written.revision, body.clone()).await {
+        match documents.put(&instance.log, &key, written.revision, body.clone()).await {
             Ok(revision) => {
                 *written = Written { form, revision };
                 return Ok(true);
@@ -111,7 +111,7 @@ async fn put(
             Err(PutError::Backbone(error)) => return Err(error),
         }
         // A write of ours that was not acknowledged may have been stored. What is read may be older than what was last written.
-        let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(false) };
+        let Some(found) = documents.get(&instance.log, &key).await? else { return Ok(false) };
         match KeptSession::read(&found.body) {
             Ok(theirs) if theirs.owner() == form.owner() => written.revision = found.revision,
             Ok(_) | Err(_) if found.revision < written.revision => {}
@@ -150,7 +150,7 @@ pub(crate) async fn finish(instance: &Instance, session: &Arc<Session>) -> Resul
     let taken_over = session.mailbox.closed() == Some(Refusal::TakenOver);
     if expiry_s == 0 || taken_over || is_revoked(instance, device, &written.form) {
         let key = DocumentKey::Session(device.clone());
-        match instance.backbone.documents.delete(&instance.id, &key, written.revision).await {
+        match instance.backbone.documents.delete(&instance.log, &key, written.revision).await {
             Ok(()) | Err(PutError::Conflict) => {}
             Err(PutError::Backbone(error)) => return Err(error),
         }
@@ -170,7 +170,7 @@ pub(crate) async fn finish(instance: &Instance, session: &Arc<Session>) -> Resul
 /// sees to when presence shows this one.
 async fn discard(instance: &Instance, session: &Session) -> Result<(), BackboneError> {
     let (documents, key) = (&instance.backbone.documents, DocumentKey::Session(session.device.device.clone()));
-    let Some(found) = documents.get(&instance.id, &key).await? else { return Ok(()) };
+    let Some(found) = documents.get(&instance.log, &key).await? else { return Ok(()) };
     let earlier = session.persistence.get().and_then(State::earlier);
     let is_earlier = match KeptSession::read(&found.body).ok().and_then(|form| form.owner()) {
         Some(owner) if owner.connector == instance.connector => owner.number <= session.number,
@@ -181,7 +181,7 @@ async fn discard(instance: &Instance, session: &Session) -> Result<(), BackboneE
     if !is_earlier {
         return Ok(());
     }
-    match documents.delete(&instance.id, &key, found.revision).await {
+    match documents.delete(&instance.log, &key, found.revision).await {
         Ok(()) | Err(PutError::Conflict) => Ok(()),
         Err(PutError::Backbone(error)) => Err(error),
     }
@@ -209,7 +209,7 @@ pub(crate) async fn check(
     superseded: Option<&PresenceSession>,
 ) -> Result<Option<Duration>, BackboneError> {
     let documents = &instance.backbone.documents;
-    let Some(found) = documents.get(&instance.id, key).await? else {
+    let Some(found) = documents.get(&instance.log, key).await? else {
         instance.schedule.forget_ended(device);
         return Ok(None);
     };
@@ -229,7 +229,7 @@ pub(crate) async fn check(
         }
     };
     if over {
-        match documents.delete(&instance.id, key, found.revision).await {
+        match documents.delete(&instance.log, key, found.revision).await {
             Ok(()) | Err(PutError::Conflict) => {}
             Err(PutError::Backbone(error)) => return Err(error),
         }

@@ -39,12 +39,12 @@ export default function Lines({ times, series, height, scheme }: LinesProps) {
         height,
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 20, 0, 0],
         scales: { y: { range: (_, __, max) => [0, Math.max(max, 1)] } },
         axes: [
-          { ...axis, space: 64, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
+          { ...axis, size: 24, space: 64, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
           // Whole numbers only, for what is counted.
-          { ...axis, size: 36, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] },
+          { ...axis, size: 36, space: 20, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] },
         ],
         series: [
           {},

@@ -1,11 +1,75 @@
-import { Empty } from "../../kit/Empty";
-import { Page } from "../../kit/Page";
-import { texts } from "../../texts";
+import { SegmentedControl, Stack } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useQueryClient } from "@tanstack/react-query";
 
+import { usePlace } from "../../api/place";
+import { Connection } from "../../kit/Connection";
+import { useLiveEffect } from "../../kit/live/useLive";
+import { Page } from "../../kit/Page";
+import { SearchField } from "../../kit/SearchField";
+import { texts } from "../../texts";
+import { GroupOf } from "./GroupOf";
+import { Overview } from "./Overview";
+import { keyOfAttempts } from "./queries";
+import { type AttemptsSearch, groupOf, SPAN, SPANS } from "./search";
+
+/** Why connections and changes were refused: in groups, then one by one; or one group with what can be done about it. */
 export function AttemptsScreen() {
+  const { instance } = usePlace();
+  const search = useSearch({ from: "/signed-in/instances/$instance/attempts" });
+  const navigate = useNavigate({ from: "/instances/$instance/attempts" });
+  const queries = useQueryClient();
+  // What is refused now is in the list as soon as the list is read again; the stream says when.
+  const live = useLiveEffect(instance, ["refusal"], () => {
+    void queries.invalidateQueries({ queryKey: keyOfAttempts(instance) }, { cancelRefetch: false });
+  });
+  const group = groupOf(search);
+  const hours = search.hours ?? SPAN;
+  const chooseHours = (value: string) => {
+    const chosen = SPANS.find((span) => span.toString() === value);
+    void navigate({
+      search: (before) => without({ ...before, hours: chosen === SPAN ? undefined : chosen }),
+      replace: true,
+    });
+  };
   return (
-    <Page title={texts.attempts.title}>
-      <Empty text="" />
+    <Page
+      title={texts.attempts.title}
+      actions={
+        <>
+          <Connection {...live} />
+          <SegmentedControl
+            size="xs"
+            aria-label={texts.attempts.span}
+            value={hours.toString()}
+            onChange={chooseHours}
+            data={SPANS.map((span) => ({ value: span.toString(), label: texts.attempts.spans[span] }))}
+          />
+        </>
+      }
+    >
+      {group !== undefined ? (
+        <GroupOf key={JSON.stringify(group)} instance={instance} group={group} hours={hours} />
+      ) : (
+        <Stack gap="md">
+          <SearchField
+            value={search.certificate ?? ""}
+            label={texts.attempts.search}
+            onChange={(text) =>
+              void navigate({
+                search: (before) => without({ ...before, certificate: text === "" ? undefined : text }),
+                replace: true,
+              })
+            }
+          />
+          <Overview instance={instance} hours={hours} certificate={search.certificate} />
+        </Stack>
+      )}
     </Page>
   );
+}
+
+/** What is undefined is not in the URL. */
+function without(search: { [Key in keyof AttemptsSearch]: AttemptsSearch[Key] | undefined }): AttemptsSearch {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined));
 }

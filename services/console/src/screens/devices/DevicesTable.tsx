@@ -4,11 +4,11 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 
 import { Failure } from "../../kit/Failure";
+import { nextRow, useRowKeys } from "../../kit/table/rowKeys";
 import { texts } from "../../texts";
 import { columns, features } from "./columns";
 import classes from "./DevicesTable.module.css";
 import type { Filters } from "./search";
-import { useKeys } from "./useKeys";
 import { ROWS_MAX, usePages } from "./usePages";
 
 /** Height of a row, as the stylesheet has it. */
@@ -17,6 +17,8 @@ const ROW_PX = 36;
 const OVERSCAN = 10;
 /** A range that the scroll bar only passes through is not asked for. */
 const REST_MS = 60;
+/** Frames that a row is waited for which the keyboard went to. */
+const FRAMES_MAX = 120;
 /** Rows up to which the box is as high as they are. */
 const SHORT = 12;
 
@@ -62,11 +64,17 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   }, [name, count, onCount]);
   const data = items.map(({ index }) => ({ index, device: pages.row(index) }));
   const table = useTable({ features, columns, data });
-  useKeys({ box, rows, scrollTo: (index) => virtual.scrollToIndex(index) });
+  useRowKeys(box, (key) => {
+    const next = nextRow(key, focusedRow() ?? first - 1, rows);
+    if (next !== undefined) {
+      virtual.scrollToIndex(next);
+      focusRow(box.current, next, FRAMES_MAX);
+    }
+  });
   return (
     <>
       {pages.error !== null && <Failure error={pages.error} />}
-      <div ref={box} className={classes["box"]} data-short={rows <= SHORT} tabIndex={-1}>
+      <div ref={box} className={classes["box"]} data-short={rows <= SHORT} data-rows>
         <table className={classes["table"]} aria-rowcount={rows + 1} aria-label={texts.devices.title}>
           <thead>
             {table.getHeaderGroups().map((group) => (
@@ -102,6 +110,22 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
       </div>
     </>
   );
+}
+
+/** The row whose link has the focus. */
+function focusedRow(): number | undefined {
+  const row = document.activeElement?.getAttribute("data-row");
+  return row === null || row === undefined ? undefined : Number(row);
+}
+
+/** Focuses a row's link as soon as it is drawn: its page may still be on the way. */
+function focusRow(box: HTMLElement | null, index: number, frames: number) {
+  const link = box?.querySelector<HTMLElement>(`[data-row="${index}"]`);
+  if (link !== null && link !== undefined) {
+    link.focus();
+  } else if (frames > 0) {
+    requestAnimationFrame(() => focusRow(box, index, frames - 1));
+  }
 }
 
 /** What stands for the rows out of sight. */

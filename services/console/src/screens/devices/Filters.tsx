@@ -1,17 +1,13 @@
-import { Chip, Group, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback, useHotkeys } from "@mantine/hooks";
+import { Chip, Group, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useRef, useState } from "react";
 
 import { caCertificates, products, spaces, templates } from "../../api/lists";
 import { usePlace } from "../../api/place";
+import { SearchField } from "../../kit/SearchField";
 import { texts } from "../../texts";
 import classes from "./DevicesTable.module.css";
 import { type DevicesSearch, type Filters as Chosen, STATES, type State } from "./search";
-
-/** Between the last letter and the search for it. */
-const TYPING_MS = 250;
 
 type Choice = { value: string; label: string };
 
@@ -34,7 +30,13 @@ export function Filters({ search }: { search: DevicesSearch }) {
   return (
     <search>
       <div className={classes["filters"]}>
-        <Search text={search.q ?? ""} onSearch={(q) => choose({ q: q.trim() === "" ? undefined : q })} />
+        <div className={classes["search"]}>
+          <SearchField
+            value={search.q ?? ""}
+            onChange={(q) => choose({ q: q.trim() === "" ? undefined : q })}
+            label={words.search}
+          />
+        </div>
         {options.map(([key, label, data]) => (
           <Select
             key={key}
@@ -69,38 +71,6 @@ export function Filters({ search }: { search: DevicesSearch }) {
 }
 
 const words = texts.devices.filters;
-
-/** What is typed is searched for a moment after the last letter; `/` comes here, Escape leaves. */
-function Search({ text, onSearch }: { text: string; onSearch: (text: string) => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  const [typed, setTyped] = useState(text);
-  const [known, setKnown] = useState(text);
-  if (known !== text) {
-    // The URL changed by something else than typing.
-    setKnown(text);
-    setTyped(text);
-  }
-  const search = useDebouncedCallback((value: string) => {
-    setKnown(value);
-    onSearch(value);
-  }, TYPING_MS);
-  useHotkeys([["/", () => input.current?.focus()]]);
-  return (
-    <TextInput
-      ref={input}
-      className={classes["search"] ?? ""}
-      type="search"
-      value={typed}
-      onChange={({ currentTarget: { value } }) => {
-        setTyped(value);
-        search(value);
-      }}
-      onKeyDown={({ key }) => key === "Escape" && input.current?.blur()}
-      placeholder={words.search}
-      aria-label={words.search}
-    />
-  );
-}
 
 function choice(value: string, label: string): Choice {
   return { value, label: label === "" ? value : label };

@@ -1,58 +1,66 @@
-import { Badge, Group, Text } from "@mantine/core";
-import { Link } from "@tanstack/react-router";
+import { Badge, Group } from "@mantine/core";
+import { useInViewport } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 
+import { Failure } from "../../kit/Failure";
+import { ButtonLink, TextLink } from "../../kit/links";
 import { texts } from "../../texts";
+import { InstanceActivity } from "./InstanceActivity";
+import { InstanceNotes } from "./InstanceNotes";
 import classes from "./InstancesScreen.module.css";
-import type { Instance } from "./queries";
+import { type Instance, overview } from "./queries";
+import { standing } from "./standing";
 
 const number = new Intl.NumberFormat(texts.locale);
 const figure = (value: number | null | undefined) =>
   value === null || value === undefined ? "–" : number.format(value);
 
-/** What stands between an instance and being of use, in the words of its status. */
-export function warnings({ status, self_registration_available }: Instance): string[] {
-  const found = [];
-  if (status === null || status === undefined) {
-    found.push(texts.instances.notServed);
-  } else {
-    if (status.unready !== null && status.unready !== undefined) {
-      found.push(texts.instances.unready(status.unready));
-    }
-    if (status.unwritable !== null && status.unwritable !== undefined) {
-      found.push(texts.instances.unwritable(status.unwritable));
-    }
-  }
-  if (self_registration_available === false) {
-    found.push(texts.instances.noSelfRegistration);
-  }
-  return found;
-}
-
+/** How an instance stands. What is out of sight asks for nothing, for there may be hundreds. */
 export function InstanceCard({ instance }: { instance: Instance }) {
-  const { id, access_domain, edition, status } = instance;
-  const found = warnings(instance);
+  const { id, access_domain, edition, status, self_registration_available } = instance;
+  const { ref, inViewport } = useInViewport<HTMLElement>();
+  const more = useQuery({ ...overview(id), enabled: inViewport });
+  const view = more.data?.view ?? status;
+  const isEmpty = more.data?.devices.total === 0;
   return (
-    <Link to="/instances/$instance/devices" params={{ instance: id }} className={classes["card"]}>
+    <article ref={ref} className={classes["card"]} aria-labelledby={`instance-${id}`}>
       <Group justify="space-between" wrap="nowrap">
-        <Text fw={600}>{id}</Text>
-        <Badge variant="light" color="gray">
-          {edition}
+        <h3 id={`instance-${id}`} className={classes["name"]}>
+          <TextLink to="/instances/$instance/devices" params={{ instance: id }} inherit>
+            {id}
+          </TextLink>
+        </h3>
+        <Badge variant="default" tt="none">
+          {texts.instances.edition[edition]}
         </Badge>
       </Group>
-      <Text size="sm" c="var(--rc-muted)" className="untrusted">
-        {access_domain}
-      </Text>
+      <div className={classes["domain"]}>{access_domain}</div>
       <dl className={classes["figures"]}>
-        <Figure label={texts.instances.devices} value={figure(status?.devices)} />
-        <Figure label={texts.instances.online} value={figure(status?.online)} />
+        <Figure label={texts.instances.devices} value={figure(more.data?.devices.total ?? status?.devices)} />
+        <Figure label={texts.instances.online} value={figure(more.data?.devices.online ?? status?.online)} />
         <Figure label={texts.instances.connectors} value={figure(status?.connectors)} />
       </dl>
-      {found.map((warning) => (
-        <Text key={warning} size="sm" c="var(--rc-warn)">
-          {warning}
-        </Text>
-      ))}
-    </Link>
+      {view === null || view === undefined ? (
+        <Line tone="warn" text={texts.instances.notServed} />
+      ) : (
+        <Line {...standing(view)} />
+      )}
+      {/* The overview says both among its warnings. */}
+      {more.data === undefined && typeof status?.unwritable === "string" && (
+        <Line tone="bad" text={texts.instances.unwritable(status.unwritable)} />
+      )}
+      {more.data === undefined && self_registration_available === false && (
+        <Line tone="warn" text={texts.instances.noSelfRegistration} />
+      )}
+      <InstanceActivity instance={id} isInSight={inViewport} />
+      {more.error !== null && <Failure error={more.error} />}
+      {more.data !== undefined && <InstanceNotes instance={id} overview={more.data} now={more.dataUpdatedAt} />}
+      {isEmpty && (
+        <ButtonLink to="/instances/$instance/set-up" params={{ instance: id }} variant="light" size="compact-sm">
+          {texts.instances.setUp}
+        </ButtonLink>
+      )}
+    </article>
   );
 }
 
@@ -61,6 +69,15 @@ function Figure({ label, value }: { label: string; value: string }) {
     <div>
       <dt>{label}</dt>
       <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Line({ tone, text }: { tone: "good" | "warn" | "bad"; text: string }) {
+  return (
+    <div className={classes["line"]}>
+      <span data-tone={tone} aria-hidden />
+      {text}
     </div>
   );
 }

@@ -8,9 +8,9 @@ use super::{Check, CheckedDecision, Context, Decision, checks::Checks, connect};
 use crate::{
     certificate::{
         CertificateFacts,
-        path::{PathError, TrustStore},
+        path::{PathError, TrustStore, Unproven},
     },
-    ids::{CaId, TemplateId},
+    ids::{CaId, DeviceId, TemplateId},
     limits,
     registry::{
         collision::{Candidate, CertificateMatch},
@@ -82,13 +82,26 @@ pub struct Debugged {
     pub derived: Option<DerivedDevice>,
 }
 
+impl Debugged {
+    /// Of a chain that is from no CA certificate which the asker may look at it from.
+    pub fn unissued(error: PathError) -> Self {
+        let mut checks = Checks::default();
+        let rejection = connect::chain_refused(error);
+        checks.keep("chain_leads_to_verified_ca", false, &rejection.to_string());
+        let outcome = DebugOutcome::Refuse(rejection);
+        Self { outcome, checks: checks.made(), template: None, instead: None, derived: None }
+    }
+}
+
 /// What would become of the first certificate of `chain` (DER), looked at from the CA certificate `ca`. Works as well for
-/// one that is not verified or has self-registration off: that check fails, and the rest is shown all the same.
+/// one that is not verified or has self-registration off: that check fails, and the rest is shown all the same. `claimed` is the
+/// device that the CONNECT would name, as [`Verdict::Register`](crate::authenticate::Verdict::Register) has it.
 pub fn debug(
     configuration: &Configuration,
     devices: &dyn Devices,
     chain: &[Box<[u8]>],
     ca: &CaId,
+    claimed: Option<&DeviceId>,
     context: &Context<'_>,
 ) -> Debugged {
     let mut checks = Checks::default();
@@ -105,7 +118,7 @@ pub fn debug(
         Ok(vouching) => {
             let actor = Actor::Operator(PRESENTED_BY.into());
             let CheckedDecision { outcome, checks: made } =
-                connect::decide(configuration, devices, &actor, chain, None, context);
+                connect::decide(configuration, devices, &actor, chain, claimed, context);
             checks.append(made);
             (outcome, vouching)
         }
@@ -166,6 +179,13 @@ fn leads_to<'a>(
         Err(unproven) => unproven.from.as_ref().and_then(|from| configuration.ca_from(from)),
     };
     match (found, verified, judged) {
+        // Its error would name a CA certificate of another resource space.
+        (None, Ok(()), Err(Unproven { error: PathError::IssuerEncoding { ca, .. }, .. }))
+            if configuration.cas.get(&ca).is_none_or(|ca| ca.space != row.space) =>
+        {
+            checks.keep(NAME, false, &PathError::UnknownIssuer.to_string());
+            Err(Rejection::ChainRefused(PathError::UnknownIssuer))
+        }
         (Some(found), _, _) if found.id != row.id && found.space != row.space => {
             checks.keep(NAME, false, "the chain leads to a CA certificate of another resource space");
             Err(Rejection::ChainRefused(PathError::UnknownIssuer))

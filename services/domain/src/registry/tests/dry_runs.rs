@@ -7,12 +7,16 @@ use rcgen::DnType;
 use super::world::{Authority, Leaf, World, any, authorities, cn_template, id, pinned, replacing, standard, word};
 use crate::{
     authenticate::Verdict,
-    certificate::SubjectAttribute,
+    certificate::{
+        SubjectAttribute,
+        path::{PathError, TrustStore},
+    },
     fleet::AvailabilityRules,
-    ids::DeviceId,
+    ids::{DeviceId, SpaceId},
     refusal::Refusal,
     registry::{
-        Command, Context, DebugOutcome, Debugged, DeviceEntry, Devices, WhatIf, command::TemplateChange, debug, what_if,
+        Below, ChainIssuer, Command, Context, DebugOutcome, Debugged, Decision, DeviceEntry, Devices, Event, Previewed,
+        Template, WhatIf, command::TemplateChange, debug, issuer_of, preview, supposed, what_if,
     },
     template::{DraftValue, TemplateDraft},
 };
@@ -110,16 +114,9 @@ fn debugged(world: &World, leaf: &Leaf, ca: &str) -> Debugged {
 }
 
 fn debugged_chain(world: &World, chain: &[Box<[u8]>], ca: &str) -> Debugged {
-    let trust = world.registry.configuration.trust_store();
-    let context = Context {
-        now: world.now,
-        instance: &world.instance,
-        availability: &AvailabilityRules::default(),
-        trust: &trust,
-        verification_code: "",
-        devices_max_default: world.devices_max,
-    };
-    debug(&world.registry.configuration, &world.registry, chain, &id(ca), &context)
+    let (trust, availability) = (world.registry.configuration.trust_store(), AvailabilityRules::default());
+    let context = context(world, &trust, &availability);
+    debug(&world.registry.configuration, &world.registry, chain, &id(ca), None, &context)
 }
 
 /// The names of the checks that failed.
@@ -211,4 +208,143 @@ fn a_chain_that_does_not_hold_is_debugged_at_the_ca_certificate_that_it_is_from(
     let foreign = debugged(&world, &authorities()[1].device("dev1"), "acme-ca");
     assert_eq!((foreign.outcome.word(), &foreign.instead), ("chain_refused", &None));
     assert!(!format!("{foreign:?}").contains("globex"), "{foreign:?}");
+}
+
+/// Works out a template that is not saved, as seen by somebody who may see `spaces`.
+fn previewed(world: &World, leaf: &Leaf, draft: &TemplateDraft, below: Below<'_>, spaces: &[&str]) -> Previewed {
+    let configuration = &world.registry.configuration;
+    let trust = configuration.trust_store();
+    let availability = AvailabilityRules::default();
+    let context = context(world, &trust, &availability);
+    let template = Template {
+        id: id("unsaved"),
+        name: "".into(),
+        description: "".into(),
+        body: draft.validate().unwrap(),
+        version: 1,
+        created_at: world.now,
+        updated_at: world.now,
+    };
+    let visible = |space: &SpaceId| spaces.contains(&space.as_str());
+    let supposed = supposed(configuration, template.clone(), &visible);
+    preview(supposed, &world.registry, &template, &leaf.chain(), &leaf.facts, below, &context)
+}
+
+fn context<'a>(world: &'a World, trust: &'a TrustStore, availability: &'a AvailabilityRules) -> Context<'a> {
+    Context {
+        now: world.now,
+        instance: &world.instance,
+        availability,
+        trust,
+        verification_code: "",
+        devices_max_default: world.devices_max,
+    }
+}
+
+#[test]
+fn an_unsaved_template_makes_what_it_makes_once_it_is_in_force() {
+    let world = World::furnished();
+    let leaf = authorities()[0].issue(&[(DnType::CommonName, "dev1"), (serial_number(), "sn1")], (2026, 1));
+    let ca = id("acme-ca");
+    let mut registered = world.clone();
+    registered.put_in_force("old", cn_template("meter"), "acme-ca");
+    registered.connect(&leaf);
+    let mut waiting = world.clone();
+    waiting.pre_register("meter_sn1", "acme", "meter", pinned(None, None));
+    let drafts = [
+        cn_template("meter"),
+        by(SubjectAttribute::SerialNumber, "meter"),
+        by(SubjectAttribute::Organization, "meter"),
+        cn_template("lamp"),
+    ];
+    for world in [&world, &registered, &waiting] {
+        for draft in &drafts {
+            let seen = previewed(world, &leaf, draft, Below::Ca(&ca), &["acme", "globex"]);
+            let debugged = seen.debugged.as_ref().unwrap();
+            let mut then = world.clone();
+            then.put_in_force("new", draft.clone(), "acme-ca");
+            let outcome = then.connect(&leaf).outcome;
+            let expected = match &outcome {
+                Ok(Decision::AlreadySo) => "already_registered",
+                Ok(Decision::Record(Event::DeviceCertificatePinned { .. })) => "pin",
+                Ok(_) => "register",
+                Err(rejection) => rejection.code(),
+            };
+            assert_eq!(debugged.outcome.word(), expected, "{draft:?}");
+            if let (Ok(derived), Ok(_)) = (&seen.derived, &outcome) {
+                let Some(DeviceEntry::Live(device)) = then.registry.entry(&derived.device_id) else { panic!("{outcome:?}") };
+                assert_eq!(device.product, derived.product_id);
+                assert_eq!(seen.collision, None, "{outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_preview_tells_of_a_collision_also_without_a_ca_certificate() {
+    let (mut world, leaf) = registered();
+    let space = id::<SpaceId>("acme");
+    let strange = Authority::new("not uploaded").device("dev1");
+    let seen = previewed(&world, &strange, &cn_template("meter"), Below::Space(&space), &["acme"]);
+    assert_eq!(seen.derived.map(|derived| derived.device_id), Ok(id("meter_dev1")));
+    assert_eq!((seen.debugged, seen.unbindable), (None, None));
+    assert_eq!(seen.collision.map(|rejection| rejection.code()), Some("certificate_mismatch"));
+    let free = Authority::new("not uploaded").device("dev9");
+    assert_eq!(previewed(&world, &free, &cn_template("meter"), Below::Space(&space), &["acme"]).collision, None);
+    let ca = id("acme-ca");
+    let other = previewed(&world, &leaf, &by(SubjectAttribute::SerialNumber, "meter"), Below::Ca(&ca), &["acme"]);
+    assert_eq!(other.collision.map(|rejection| rejection.code()), Some("certificate_held_by_other"));
+    world.grant(Command::DeleteDevice { device: id("meter_dev1") });
+    let gone = previewed(&world, &leaf, &cn_template("meter"), Below::Ca(&ca), &["acme"]);
+    assert_eq!(gone.collision.map(|rejection| rejection.code()), Some("certificate_retired"));
+}
+
+#[test]
+fn what_is_in_another_space_is_to_a_preview_as_what_is_nowhere() {
+    let world = World::furnished();
+    let leaf = authorities()[0].device("dev1");
+    let ca = id("acme-ca");
+    let told = |product: &str, spaces: &[&str]| {
+        let seen = previewed(&world, &leaf, &cn_template(product), Below::Ca(&ca), spaces);
+        (seen.unbindable.unwrap().code(), seen.debugged.unwrap().outcome.word())
+    };
+    assert_eq!(told("pump", &["acme", "globex"]), ("product_in_another_space", "product_in_another_space"));
+    assert_eq!(told("pump", &["acme"]), told("nowhere", &["acme"]));
+}
+
+#[test]
+fn the_ca_certificate_of_a_chain_is_found_and_none_named_that_may_not_be_seen() {
+    let mut world = World::furnished();
+    let everywhere = |_: &SpaceId| true;
+    let found = |world: &World, chain: &[Box<[u8]>], visible: &dyn Fn(&SpaceId) -> bool| {
+        let (trust, availability) = (world.registry.configuration.trust_store(), AvailabilityRules::default());
+        issuer_of(&world.registry.configuration, chain, &context(world, &trust, &availability), visible)
+    };
+    let leaf = authorities()[0].device("dev1");
+    let chain = std::slice::from_ref(&leaf.der);
+    assert_eq!(found(&world, chain, &everywhere), Ok(ChainIssuer::InForce(id("acme-ca"))));
+    let elsewhere = |space: &SpaceId| space.as_str() != "acme";
+    assert_eq!(found(&world, chain, &elsewhere), Err(PathError::UnknownIssuer));
+
+    // A key of another's CA, or none of it: the same to who may not see it.
+    let forged = [Authority::new("acme devices").device("dev1").der];
+    assert_eq!(found(&world, &forged, &elsewhere), Err(PathError::UnknownIssuer));
+
+    let own = Authority::new("own CA");
+    let of_own = [own.device("dev1").der];
+    assert_eq!(found(&world, &of_own, &everywhere), Err(PathError::UnknownIssuer));
+    world.grant(Command::UploadCa { ca: id("own"), space: id("acme"), der: own.der.clone() });
+    assert_eq!(found(&world, &of_own, &everywhere), Ok(ChainIssuer::NotInForce(id("own"))));
+    assert_eq!(found(&world, &of_own, &elsewhere), Err(PathError::UnknownIssuer));
+
+    assert_eq!(found(&world, &[], &everywhere), Err(PathError::Empty));
+    let large = [leaf.der.clone(), vec![0; crate::limits::CHAIN_BYTES_MAX].into()];
+    assert!(matches!(found(&world, &large, &everywhere), Err(PathError::TooManyBytes { .. })));
+    world.now = leaf.facts.not_after.plus_s(1);
+    assert_eq!(
+        found(&world, chain, &everywhere),
+        Ok(ChainIssuer::InForce(id("acme-ca"))),
+        "expired, and from it all the same"
+    );
+    assert_eq!(found(&world, chain, &elsewhere), found(&world, &forged, &elsewhere));
 }

@@ -20,8 +20,8 @@ export function Actions({ target, device }: { target: Target; device: Device | n
         <Button
           key={action}
           size="compact-md"
-          variant={action === "delete" ? "outline" : "default"}
-          {...(action === "delete" && { color: "red.9" })}
+          variant="default"
+          {...(action === "delete" && { c: "var(--rc-bad)" })}
           onClick={() => setAction(action)}
         >
           {texts.device.actions[action].label}

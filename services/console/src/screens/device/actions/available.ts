@@ -27,8 +27,7 @@ export function sessionOf(before: Device | null, now: Device | null | undefined,
   if (now === undefined) {
     return "going";
   }
-  const isOver =
-    now.status === "OFFLINE" || now.connection_status_update_time !== before.connection_status_update_time;
+  const isOver = now.status === "OFFLINE" || now.connection_status_update_time !== before.connection_status_update_time;
   if (isOver) {
     return "ended";
   }

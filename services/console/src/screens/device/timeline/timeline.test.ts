@@ -8,7 +8,7 @@ const event = (position: number, time: string, body = {}): Event => ({
   type: "DeviceUpdated",
   version: 1,
   cause: "c",
-  actor: { operator: "admin" },
+  actor: {},
   body,
 });
 const attempt = (position: number, time: string): Attempt => ({

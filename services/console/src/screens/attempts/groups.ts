@@ -1,0 +1,86 @@
+import type { Schemas } from "../../api/client";
+import type { GroupKey } from "./search";
+
+export type Attempt = Schemas["AttemptShown"];
+
+/** Attempts that were refused alike. */
+export interface Group extends GroupKey {
+  count: number;
+  /** Certificates among them. */
+  certificates: number;
+  firstAt: string;
+  lastAt: string;
+}
+
+/** What an attempt was refused with and where it came from. */
+export function keyOf({ code, certificate, template, source }: Attempt): GroupKey {
+  const ca = certificate?.ca_certificate_id;
+  return {
+    code,
+    ...(typeof ca === "string" && { ca }),
+    ...(template !== null && template !== undefined && { template: template.template_id }),
+    ...(typeof source === "string" && { source }),
+  };
+}
+
+/** A group's key as a text, by which it is told from the others. */
+export function nameOf({ code, ca, template, source }: GroupKey): string {
+  return JSON.stringify([code, ca ?? null, template ?? null, source ?? null]);
+}
+
+/** Whether an attempt is of a group. */
+export function isOf(attempt: Attempt, group: GroupKey): boolean {
+  return nameOf(keyOf(attempt)) === nameOf(group);
+}
+
+/** By reason, CA certificate, template and source; the largest first, then the latest. Of attempts that are newest first. */
+export function groups(attempts: Attempt[]): Group[] {
+  const byName = new Map<string, Attempt[]>();
+  for (const attempt of attempts) {
+    const name = nameOf(keyOf(attempt));
+    const list = byName.get(name);
+    if (list === undefined) {
+      byName.set(name, [attempt]);
+    } else {
+      list.push(attempt);
+    }
+  }
+  const found = [...byName.values()].flatMap((list): Group[] => {
+    const [last, first] = [list[0], list.at(-1)];
+    if (last === undefined || first === undefined) {
+      return [];
+    }
+    const fingerprints = new Set(list.flatMap(({ certificate }) => certificate?.fingerprint ?? []));
+    return [
+      { ...keyOf(last), count: list.length, certificates: fingerprints.size, firstAt: first.time, lastAt: last.time },
+    ];
+  });
+  return found.sort((a, b) => b.count - a.count || b.lastAt.localeCompare(a.lastAt));
+}
+
+/** One certificate among attempts, with the last of its attempts. */
+export interface Refused {
+  fingerprint: string;
+  subject: string;
+  device: string | undefined;
+  last: Attempt;
+  count: number;
+}
+
+/** The certificates of attempts that are newest first; those without one are left out. */
+export function certificates(attempts: Attempt[]): Refused[] {
+  const found = new Map<string, Refused>();
+  for (const attempt of attempts) {
+    const { certificate } = attempt;
+    if (certificate !== null && certificate !== undefined) {
+      const known = found.get(certificate.fingerprint);
+      if (known !== undefined) {
+        known.count += 1;
+      } else {
+        const device = attempt.certificate_device_id ?? attempt.device_id ?? undefined;
+        found.set(certificate.fingerprint, { ...certificate, device, last: attempt, count: 1 });
+      }
+    }
+  }
+  return [...found.values()];
+}
