@@ -1,6 +1,7 @@
 import { Button, Group, Text, Title } from "@mantine/core";
 
 import { usePlace } from "../../api/place";
+import { Checks } from "../../kit/Checks";
 import { CodeLink } from "../../kit/CodeLink";
 import { CodePage } from "../../kit/CodePage";
 import { TextLink } from "../../kit/links";
@@ -9,7 +10,6 @@ import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { WouldBe } from "../../kit/WouldBe";
 import { texts } from "../../texts";
-import { Checks } from "./Checks";
 import classes from "./DebugScreen.module.css";
 import { MatchingAttempts } from "./MatchingAttempts";
 import type { DebugAnswer } from "./queries";

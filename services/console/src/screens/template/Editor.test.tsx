@@ -1,5 +1,3 @@
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { useState } from "react";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -8,6 +6,7 @@ import { texts } from "../../texts";
 import { Editor } from "./Editor";
 import { newBody } from "./edits";
 import { readBody, written } from "./json";
+import { stubBrowser, Surroundings } from "./testing";
 
 let tab: { as?: string } = {};
 vi.mock("@tanstack/react-router", async (original) => ({
@@ -22,19 +21,7 @@ vi.mock("../../api/lists", () => {
 });
 vi.mock("../../kit/links", () => ({ TextLink: ({ children }: { children: string }) => children }));
 
-beforeAll(() => {
-  // jsdom has neither; Mantine asks for both.
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      observe() {}
-      unobserve() {}
-      disconnect() {}
-    },
-  );
-  vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => {}, removeEventListener: () => {} }));
-  Object.defineProperty(document, "fonts", { value: { addEventListener: () => {}, removeEventListener: () => {} } });
-});
+beforeAll(stubBrowser);
 afterEach(() => {
   cleanup();
   tab = {};
@@ -43,12 +30,10 @@ afterEach(() => {
 function Whole({ begin }: { begin: string }) {
   const [text, setText] = useState(begin);
   return (
-    <MantineProvider env="test">
-      <QueryClientProvider client={new QueryClient()}>
-        <Editor text={text} read={readBody(text)} onChange={setText} readOnly={false} />
-        <output data-testid="text">{text}</output>
-      </QueryClientProvider>
-    </MantineProvider>
+    <Surroundings>
+      <Editor text={text} read={readBody(text)} onChange={setText} readOnly={false} />
+      <output data-testid="text">{text}</output>
+    </Surroundings>
   );
 }
 

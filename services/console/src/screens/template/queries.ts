@@ -48,6 +48,8 @@ export interface Preview {
   collision?: { device_id?: string | null; text: string } | null;
   /** Absent where the chain is from no CA certificate here, so that it was tried on the template alone. */
   certificate_id?: string | null;
+  /** Every check that a registrar would make, in order. */
+  checks: Schemas["CheckMade"][];
 }
 
 /** What a template, kept or not, makes of a certificate. */

@@ -1,6 +1,7 @@
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
+import { checks } from "./checks";
 import { code } from "./code";
 import { debug } from "./debug";
 import { device } from "./device";
@@ -32,6 +33,7 @@ export const en = {
   instances,
   kit,
   wouldBe,
+  checks,
   failure,
   notFound,
   setUp,
