@@ -7,13 +7,12 @@ import classes from "./Status.module.css";
 const TONES = { connecting: "muted", connected: "good", reconnecting: "warn", cut: "bad" };
 
 /** Whether what is shown goes on: in a word beside its colour, and said when it changes. */
-export function Connection({ state, hasGap, retry }: LiveConnection) {
+export function Connection({ state, retry }: LiveConnection) {
   return (
     <Group gap={6} wrap="nowrap" fz="sm">
       <Group gap={6} wrap="nowrap" role="status">
         <span className={classes["dot"]} data-tone={TONES[state]} aria-hidden />
         {texts.kit.live[state]}
-        {hasGap && <span title={texts.kit.live.gap}>· {texts.kit.live.gapShort}</span>}
       </Group>
       {state === "cut" && (
         <UnstyledButton fz="sm" td="underline" onClick={retry}>

@@ -19,7 +19,10 @@ class FakeSource implements Source {
     this.readyState = 2;
   }
   say(type: string, data: unknown = "", lastEventId = "") {
-    const event = new MessageEvent<string>(type, { data: JSON.stringify(data), lastEventId });
+    this.sayRaw(type, JSON.stringify(data), lastEventId);
+  }
+  sayRaw(type: string, data: string, lastEventId: string) {
+    const event = new MessageEvent<string>(type, { data, lastEventId });
     this.listeners.get(type)?.forEach((listener) => listener(event));
   }
   accept() {
@@ -62,9 +65,7 @@ describe("LiveStream", () => {
     const [one, other]: LiveItem[][] = [[], []];
     stream.listen((item) => one?.push(item));
     stream.listen((item) => other?.push(item));
-    expect(sources.map(({ url }) => url)).toEqual([
-      "/rollcall/v1/instances/north%2F1/stream?kinds=event%2Crefusal%2Cpresence",
-    ]);
+    expect(sources.map(({ url }) => url)).toEqual(["/rollcall/v1/instances/north%2F1/stream"]);
     last().accept();
     last().say("presence", presence("a"), "m1");
     expect(one).toEqual([{ kind: "presence", key: "1", item: presence("a") }]);
@@ -88,12 +89,12 @@ describe("LiveStream", () => {
     stream.listen(() => undefined);
     last().accept();
     last().say("presence", presence("a"), "m1");
-    last().say("end", { reason: "shutdown" });
+    last().say("ended", { reason: "shutting_down" });
     expect(stream.status.state).toBe("reconnecting");
     vi.advanceTimersByTime(1_000);
     expect(last().marker).toBe("m1");
     last().accept();
-    expect(stream.status).toEqual({ state: "connected", hasGap: false });
+    expect(stream.status.state).toBe("connected");
   });
 
   it("is cut where the server refuses it, until it is asked or time has passed", () => {
@@ -111,17 +112,38 @@ describe("LiveStream", () => {
     expect(sources).toHaveLength(3);
   });
 
-  it("begins anew, and says so, where its marker is refused for good", () => {
+  it("keeps its marker however long the server is away, before the first item too", () => {
     stream.listen(() => undefined);
     last().accept();
-    last().say("presence", presence("a"), "old");
-    for (const pause of [1_000, 2_000, 5_000]) {
+    last().say("opened", { marker: "m0", kinds: ["event"] }, "m0");
+    for (const pause of [1_000, 2_000, 5_000, 10_000, 30_000, 30_000]) {
       last().refuse();
       vi.advanceTimersByTime(pause);
+      expect(last().marker).toBe("m0");
     }
-    expect(last().marker).toBeNull();
+  });
+
+  it("knows what it hears, and passes on what may be missing", () => {
+    const heard: LiveItem[] = [];
+    stream.listen((item) => heard.push(item));
     last().accept();
-    expect(stream.status).toEqual({ state: "connected", hasGap: true });
+    last().say("opened", { marker: "m0", kinds: ["event", "presence"] }, "m0");
+    expect(stream.status).toEqual({ state: "connected", heard: ["event", "presence"] });
+    const gap = { kind: "presence", reason: "lagged", message: "read who is online now" };
+    last().say("gap", gap, "m1");
+    expect(heard).toEqual([{ kind: "gap", key: "1", item: gap }]);
+  });
+
+  it("takes no marker of an item that it could not read", () => {
+    const heard: LiveItem[] = [];
+    stream.listen((item) => heard.push(item));
+    last().accept();
+    last().say("presence", presence("a"), "m1");
+    last().sayRaw("presence", '{"device_id": "b', "m2");
+    last().say("ended", {});
+    vi.advanceTimersByTime(1_000);
+    expect(heard).toHaveLength(1);
+    expect(last().marker).toBe("m1");
   });
 
   it("hears nothing of a connection that it has left", () => {

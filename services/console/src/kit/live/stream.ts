@@ -9,13 +9,21 @@ export interface Presence {
   source?: string | null;
 }
 
+/** Something may have been missed: who shows what is so reads it anew. */
+export interface Gap {
+  kind: LiveKind;
+  reason: string;
+  message: string;
+}
+
 /** What an instance's stream says. `key` is of this connection, for React. */
 export type LiveItem =
+  | { kind: "gap"; key: string; item: Gap }
   | { kind: "event"; key: string; item: Schemas["EventShown"] }
   | { kind: "refusal"; key: string; item: Schemas["AttemptShown"] }
   | { kind: "presence"; key: string; item: Presence };
 
-export type LiveKind = LiveItem["kind"];
+export type LiveKind = "event" | "refusal" | "presence";
 export const LIVE_KINDS: readonly LiveKind[] = ["event", "refusal", "presence"];
 
 /** `cut`: the server has ended or refused it, and it is tried again after a while or when asked. */
@@ -23,8 +31,8 @@ export type LiveState = "connecting" | "connected" | "reconnecting" | "cut";
 
 export interface LiveStatus {
   state: LiveState;
-  /** Whether it had to begin anew instead of where it was cut, so that something between may be missing. */
-  hasGap: boolean;
+  /** What the operator hears, where that is known: refusals are only for those who may see the whole instance. */
+  heard?: readonly LiveKind[];
 }
 
 /** As much of `EventSource` as is used. */
@@ -36,15 +44,14 @@ export interface Source {
 
 /** Pauses before a connection that the server has refused is tried again, ms; the last one for good. */
 const PAUSES = [1_000, 2_000, 5_000, 10_000, 30_000] as const;
-/** So many refusals of a marker, and the stream begins anew: what it names may be gone. */
-const REFUSALS_MAX = 3;
 /** How long the connection stays for the next screen after the last part has left, ms. */
 const LINGER = 5_000;
 const CLOSED = 2;
 
 /**
  * The one connection of this tab to an instance's stream, shared by all that listen. It brings all kinds, for another set would be another
- * connection. What the network cuts, the browser mends with `Last-Event-ID`; what the server ends, this does with the last marker.
+ * connection. What the network cuts, the browser mends with `Last-Event-ID`; what the server ends, this does with the last marker. The
+ * server knows what a marker of another log or of long ago has missed, and says so as a gap.
  */
 export class LiveStream {
   private readonly url: string;
@@ -57,7 +64,7 @@ export class LiveStream {
   private count = 0;
   private refusals = 0;
   /** What `useSyncExternalStore` compares by identity. */
-  status: LiveStatus = { state: "connecting", hasGap: false };
+  status: LiveStatus = { state: "connecting" };
 
   constructor(instance: string, open: (url: string) => Source) {
     this.url = `/rollcall/v1/instances/${encodeURIComponent(instance)}/stream`;
@@ -97,13 +104,12 @@ export class LiveStream {
     this.source = undefined;
     // Nobody has missed what came since, and the next one hears from then on.
     this.marker = "";
-    this.tell({ state: "connecting", hasGap: false });
+    this.tell("connecting");
   }
 
-  private tell(change: Partial<LiveStatus>) {
-    const next = { ...this.status, ...change };
-    if (next.state !== this.status.state || next.hasGap !== this.status.hasGap) {
-      this.status = next;
+  private tell(state: LiveState, heard = this.status.heard) {
+    if (state !== this.status.state || heard !== this.status.heard) {
+      this.status = { state, ...(heard !== undefined && { heard }) };
       this.watchers.forEach((changed) => changed());
     }
   }
@@ -111,41 +117,34 @@ export class LiveStream {
   private connect() {
     clearTimeout(this.timer);
     this.source?.close();
-    if (this.refusals >= REFUSALS_MAX && this.marker !== "") {
-      this.marker = "";
-      this.tell({ hasGap: true });
-    }
-    const query = new URLSearchParams({ kinds: LIVE_KINDS.join(",") });
-    if (this.marker !== "") {
-      query.set("marker", this.marker);
-    }
-    const source = this.open(`${this.url}?${query.toString()}`);
+    const from = this.marker === "" ? "" : `?${new URLSearchParams({ marker: this.marker }).toString()}`;
+    const source = this.open(this.url + from);
     this.source = source;
-    const of = (act: (event: MessageEvent<string>) => void) => (event: MessageEvent<string>) => {
-      if (this.source === source) {
-        act(event);
-      }
-    };
-    source.addEventListener(
-      "open",
-      of(() => {
-        this.refusals = 0;
-        this.tell({ state: "connected" });
-      }),
-    );
-    source.addEventListener(
-      "error",
-      of(() => (source.readyState === CLOSED ? this.again() : this.tell({ state: "reconnecting" }))),
-    );
-    source.addEventListener(
-      "end",
-      of(() => this.again()),
-    );
-    for (const kind of LIVE_KINDS) {
-      source.addEventListener(
-        kind,
-        of((event) => this.hear(kind, event)),
-      );
+    const on = (type: string, act: (event: MessageEvent<string>) => void) =>
+      source.addEventListener(type, (event) => {
+        if (this.source === source) {
+          act(event);
+        }
+      });
+    on("open", () => {
+      this.refusals = 0;
+      this.tell("connected");
+    });
+    on("error", () => (source.readyState === CLOSED ? this.again() : this.tell("reconnecting")));
+    on("opened", (event) => {
+      const opened = this.read(event) as { kinds?: LiveKind[] } | undefined;
+      this.tell("connected", opened?.kinds);
+    });
+    on("ended", () => this.again());
+    for (const kind of [...LIVE_KINDS, "gap"] as const) {
+      on(kind, (event) => {
+        const item = this.read(event);
+        if (item !== undefined) {
+          this.count += 1;
+          const heard = { kind, key: this.count.toString(), item } as LiveItem;
+          this.items.forEach((hear) => hear(heard));
+        }
+      });
     }
   }
 
@@ -153,24 +152,22 @@ export class LiveStream {
     this.source?.close();
     const pause = PAUSES[Math.min(this.refusals, PAUSES.length - 1)];
     this.refusals += 1;
-    this.tell({ state: this.refusals > 1 ? "cut" : "reconnecting" });
+    this.tell(this.refusals > 1 ? "cut" : "reconnecting");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), pause);
   }
 
-  private hear(kind: LiveKind, event: MessageEvent<string>) {
+  /** What an event says; absent where it was cut within, for then it comes again after the marker before it. */
+  private read(event: MessageEvent<string>): unknown {
+    let said: unknown;
+    try {
+      said = JSON.parse(event.data);
+    } catch {
+      return undefined;
+    }
     if (event.lastEventId !== "") {
       this.marker = event.lastEventId;
     }
-    let item: unknown;
-    try {
-      item = JSON.parse(event.data);
-    } catch {
-      // A half-written item: the connection is cut, and the marker brings it again.
-      return;
-    }
-    this.count += 1;
-    const heard = { kind, key: this.count.toString(), item } as LiveItem;
-    this.items.forEach((hear) => hear(heard));
+    return said;
   }
 }

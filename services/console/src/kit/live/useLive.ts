@@ -1,8 +1,10 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
 
+import { me } from "../../api/session";
 import { type LiveItem, type LiveKind, type LiveStatus, LiveStream } from "./stream";
 
-export type { LiveItem, LiveKind, LiveStatus, Presence } from "./stream";
+export type { Gap, LiveItem, LiveKind, LiveStatus, Presence } from "./stream";
 
 /** Items that a part keeps; older ones are in the log. */
 const KEPT_MAX = 500;
@@ -24,7 +26,10 @@ export interface LiveConnection extends LiveStatus {
   retry: () => void;
 }
 
-/** Does something at each item, such as to fetch again what it has changed. */
+/**
+ * Does something at each item of these kinds, such as to fetch again what it has changed. A gap is an item too: something of its kind may
+ * have been missed.
+ */
 export function useLiveEffect(
   instance: string,
   kinds: readonly LiveKind[],
@@ -32,12 +37,19 @@ export function useLiveEffect(
 ): LiveConnection {
   const stream = streamOf(instance);
   const onItem = useEffectEvent((item: LiveItem) => {
-    if (kinds.includes(item.kind)) {
+    if (kinds.includes(item.kind === "gap" ? item.item.kind : item.kind)) {
       hear(item);
     }
   });
   useEffect(() => stream.listen(onItem), [stream]);
   const status = useSyncExternalStore(stream.watch, () => stream.status);
+  // It may be that nobody is signed in any more, which a request is told and a stream is not.
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (status.state === "cut") {
+      void queries.invalidateQueries({ queryKey: me.queryKey });
+    }
+  }, [status.state, queries]);
   return { ...status, retry: stream.retry };
 }
 

@@ -1,4 +1,4 @@
-import { SegmentedControl, Stack } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useQueryClient } from "@tanstack/react-query";
 
@@ -8,6 +8,7 @@ import { useLiveEffect } from "../../kit/live/useLive";
 import { Page } from "../../kit/Page";
 import { SearchField } from "../../kit/SearchField";
 import { texts } from "../../texts";
+import classes from "./attempts.module.css";
 import { GroupOf } from "./GroupOf";
 import { Overview } from "./Overview";
 import { keyOfAttempts } from "./queries";
@@ -51,7 +52,7 @@ export function AttemptsScreen() {
       {group !== undefined ? (
         <GroupOf key={JSON.stringify(group)} instance={instance} group={group} hours={hours} />
       ) : (
-        <Stack gap="md">
+        <div>
           <SearchField
             value={search.certificate ?? ""}
             label={texts.attempts.search}
@@ -62,8 +63,10 @@ export function AttemptsScreen() {
               })
             }
           />
-          <Overview instance={instance} hours={hours} certificate={search.certificate} />
-        </Stack>
+          <div className={classes["below"]}>
+            <Overview instance={instance} hours={hours} certificate={search.certificate} />
+          </div>
+        </div>
       )}
     </Page>
   );

@@ -1,4 +1,4 @@
-import { Group as Row, Stack, Text } from "@mantine/core";
+import { Group as Row, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { Empty } from "../../kit/Empty";
@@ -7,6 +7,7 @@ import { Loaded } from "../../kit/Loaded";
 import { Card } from "../../kit/Page";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
+import classes from "./attempts.module.css";
 import { AttemptsList } from "./AttemptsList";
 import { CodeLink } from "./CodeLink";
 import { certificates } from "./groups";
@@ -26,8 +27,8 @@ interface Props {
 export function GroupOf({ instance, group, hours }: Props) {
   const query = useQuery(ofGroup(instance, group, hours));
   return (
-    <Stack gap="md">
-      <div>
+    <div>
+      <div className={classes["back"]}>
         <TextLink
           from="/instances/$instance/attempts"
           to="/instances/$instance/attempts"
@@ -58,7 +59,7 @@ export function GroupOf({ instance, group, hours }: Props) {
           </>
         )}
       </Loaded>
-    </Stack>
+    </div>
   );
 }
 

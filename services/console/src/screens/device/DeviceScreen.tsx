@@ -1,8 +1,11 @@
 import { Tabs } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { usePlace } from "../../api/place";
+import { Connection } from "../../kit/Connection";
+import { useLiveEffect } from "../../kit/live/useLive";
 import { Loaded } from "../../kit/Loaded";
 import { Page } from "../../kit/Page";
 import { visible } from "../../kit/Untrusted";
@@ -15,7 +18,7 @@ import { Messages } from "./downlinks/Messages";
 import { Properties } from "./downlinks/Properties";
 import { Overview } from "./overview/Overview";
 import { Policies } from "./policies/Policies";
-import { type Device, device as deviceQuery, type Target } from "./queries";
+import { type Device, device as deviceQuery, keyOf, type Target } from "./queries";
 import { type Tab, TABS } from "./search";
 import { Shadow } from "./shadow/Shadow";
 import { Timeline } from "./timeline/Timeline";
@@ -26,12 +29,22 @@ export function DeviceScreen() {
   const { device } = useParams({ from: "/signed-in/instances/$instance/devices/$device" });
   const target = { ...place, device };
   const query = useQuery(deviceQuery(target));
+  const queries = useQueryClient();
+  const [source, setSource] = useState<string>();
+  // Its coming and going is on the page at once, and not only when it is asked for next.
+  const live = useLiveEffect(place.instance, ["presence"], (heard) => {
+    if (heard.kind === "presence" && heard.item.device_id === device) {
+      setSource(heard.item.online ? (heard.item.source ?? undefined) : undefined);
+      void queries.invalidateQueries({ queryKey: keyOf(target) });
+    }
+  });
   return (
     <Page
       title={visible(device)}
       actions={
         query.data !== undefined && (
           <>
+            <Connection {...live} />
             {query.data !== null && <CopyDevice target={target} device={query.data} />}
             <Actions target={target} device={query.data} />
           </>
@@ -40,14 +53,24 @@ export function DeviceScreen() {
     >
       <Loaded query={query}>
         {(found) =>
-          found === null ? <Gone target={target} /> : <TabsOf key={device} target={target} device={found} />
+          found === null ? (
+            <Gone target={target} />
+          ) : (
+            <TabsOf key={device} target={target} device={found} source={source} />
+          )
         }
       </Loaded>
     </Page>
   );
 }
 
-function TabsOf({ target, device }: { target: Target; device: Device }) {
+interface Shown {
+  target: Target;
+  device: Device;
+  source: string | undefined;
+}
+
+function TabsOf(shown: Shown) {
   const { tab = "overview" } = useSearch({ from: "/signed-in/instances/$instance/devices/$device" });
   const navigate = useNavigate({ from: "/instances/$instance/devices/$device" });
   const choose = (value: string | null) => {
@@ -64,16 +87,16 @@ function TabsOf({ target, device }: { target: Target; device: Device }) {
         ))}
       </Tabs.List>
       <Tabs.Panel value={tab}>
-        <Content tab={tab} target={target} device={device} />
+        <Content tab={tab} {...shown} />
       </Tabs.Panel>
     </Tabs>
   );
 }
 
-function Content({ tab, target, device }: { tab: Tab; target: Target; device: Device }) {
+function Content({ tab, target, device, source }: Shown & { tab: Tab }) {
   switch (tab) {
     case "overview":
-      return <Overview target={target} device={device} />;
+      return <Overview target={target} device={device} source={source} />;
     case "timeline":
       return <Timeline target={target} />;
     case "policies":

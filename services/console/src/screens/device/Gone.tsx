@@ -1,5 +1,3 @@
-import { Stack } from "@mantine/core";
-
 import { Empty } from "../../kit/Empty";
 import { Card } from "../../kit/Page";
 import { ButtonLink } from "../../kit/links";
@@ -11,7 +9,7 @@ import { Timeline } from "./timeline/Timeline";
 /** There is no such device now. If there was one, its history says what became of it, and it can be let back in. */
 export function Gone({ target }: { target: Target }) {
   return (
-    <Stack>
+    <div>
       <Card>
         <Empty text={texts.device.gone}>
           <ButtonLink variant="default" to="/instances/$instance/devices" params={{ instance: target.instance }}>
@@ -21,6 +19,6 @@ export function Gone({ target }: { target: Target }) {
       </Card>
       <Retired target={target} />
       <Timeline target={target} />
-    </Stack>
+    </div>
   );
 }

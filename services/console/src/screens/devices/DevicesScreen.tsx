@@ -10,6 +10,7 @@ import { texts } from "../../texts";
 import { type Counted, DevicesTable } from "./DevicesTable";
 import { Filters } from "./Filters";
 import { csvLink } from "./filters";
+import { PAGE } from "./ladder";
 import { filtersOf, isFiltered } from "./search";
 import { ROWS_MAX } from "./usePages";
 
@@ -20,14 +21,14 @@ export function DevicesScreen() {
   const filters = filtersOf(search);
   const key = JSON.stringify([instance, filters]);
   const [counted, setCounted] = useState<Counted>();
-  const count = counted?.name === key ? counted.count : undefined;
+  const { count, isLowerBound = false } = counted?.name === key ? counted : {};
   return (
     <Page
       title={texts.devices.title}
       actions={
         <>
           <Text size="sm" c="var(--rc-muted)" aria-live="polite">
-            {count !== undefined && texts.devices.count(count)}
+            {count !== undefined && (isLowerBound ? texts.devices.more(count - PAGE) : texts.devices.count(count))}
             {count !== undefined && count > ROWS_MAX && ` ${texts.devices.onlyFirst(ROWS_MAX)}`}
           </Text>
           <Anchor href={csvLink(instance, filters, new Date())} download size="sm">

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { Failure } from "../../kit/Failure";
 import { nextRow, useRowKeys } from "../../kit/table/rowKeys";
 import { texts } from "../../texts";
-import { columns, features } from "./columns";
+import { columnsOf, features } from "./columns";
 import classes from "./DevicesTable.module.css";
 import type { Filters } from "./search";
 import { ROWS_MAX, usePages } from "./usePages";
@@ -25,6 +25,7 @@ const SHORT = 12;
 export interface Counted {
   name: string;
   count: number;
+  isLowerBound: boolean;
 }
 
 interface Props {
@@ -57,13 +58,15 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   if (pages.count !== undefined && pages.count !== count) {
     setCount(pages.count);
   }
+  const { isLowerBound } = pages;
   useEffect(() => {
     if (count !== undefined) {
-      onCount({ name, count });
+      onCount({ name, count, isLowerBound });
     }
-  }, [name, count, onCount]);
+  }, [name, count, isLowerBound, onCount]);
   const data = items.map(({ index }) => ({ index, device: pages.row(index) }));
-  const table = useTable({ features, columns, data });
+  const shown = columnsOf(filters);
+  const table = useTable({ features, columns: shown, data });
   useRowKeys(box, (key) => {
     const next = nextRow(key, focusedRow() ?? first - 1, rows);
     if (next !== undefined) {
@@ -88,11 +91,11 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
             ))}
           </thead>
           <tbody>
-            <Gap height={virtual.getVirtualItems()[0]?.start ?? 0} />
+            <Gap height={items[0]?.start ?? 0} columns={shown.length} />
             {table.getRowModel().rows.map((row) => (
               <tr key={row.original.index} aria-rowindex={row.original.index + 2} className={classes["row"]}>
                 {row.original.device === undefined ? (
-                  <td colSpan={columns.length}>
+                  <td colSpan={shown.length}>
                     <span className={classes["waiting"]} role="img" aria-label={texts.kit.loading} />
                   </td>
                 ) : (
@@ -104,7 +107,7 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
                 )}
               </tr>
             ))}
-            <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} />
+            <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} columns={shown.length} />
           </tbody>
         </table>
       </div>
@@ -129,11 +132,11 @@ function focusRow(box: HTMLElement | null, index: number, frames: number) {
 }
 
 /** What stands for the rows out of sight. */
-function Gap({ height }: { height: number }) {
+function Gap({ height, columns }: { height: number; columns: number }) {
   return (
     height > 0 && (
       <tr aria-hidden className={classes["gap"]} style={{ height }}>
-        <td colSpan={columns.length} />
+        <td colSpan={columns} />
       </tr>
     )
   );

@@ -7,6 +7,7 @@ import { texts } from "../../texts";
 import { DeviceLink } from "./DeviceLink";
 import { Tags } from "./Tags";
 import type { DeviceRow } from "./queries";
+import type { Filters } from "./search";
 
 /** A row's place in the whole list, and the device if its page is here. */
 export interface ListedRow {
@@ -27,7 +28,7 @@ const column = (id: string, header: string, cell: (device: DeviceRow, index: num
 const words = texts.devices.columns;
 
 /** What the list says of a device. */
-export const columns = helper.columns([
+const columns = helper.columns([
   column("device", words.device, (device, index) => <DeviceLink device={device.device_id} index={index} />),
   column("name", words.name, ({ device_name, node_id }) => <Untrusted text={device_name ?? node_id} />),
   column("status", words.status, ({ status }) => <Status status={status} />),
@@ -42,3 +43,10 @@ export const columns = helper.columns([
   ),
   column("registered", words.registered, ({ create_time }) => <Time at={create_time} />),
 ]);
+
+const withoutRefused = columns.filter(({ id }) => id !== "refused");
+
+/** When a device was last refused is told only where it is asked for. */
+export function columnsOf({ state }: Filters) {
+  return state === "refused" ? columns : withoutRefused;
+}

@@ -12,7 +12,7 @@ function list(length: number) {
     asked.push({ offset, limit });
     const begin = (marker === undefined ? 0 : rows.indexOf(marker) + 1) + offset;
     const found = rows.slice(begin, begin + limit);
-    return Promise.resolve({ rows: found, count: rows.length, marker: found.at(-1) });
+    return Promise.resolve({ rows: found, count: rows.length, isLowerBound: false, marker: found.at(-1) });
   };
   return {
     asked,
@@ -48,7 +48,7 @@ test("the last page of 20,000 is reached at once, in steps of 500 rows", async (
 
 test("a page beyond the end is empty and says how long the list is", async () => {
   const { read } = list(60);
-  expect(await new Ladder().read(90, read)).toEqual({ rows: [], count: 60, marker: undefined });
+  expect(await new Ladder().read(90, read)).toMatchObject({ rows: [], count: 60, marker: undefined });
 });
 
 test("a list that has moved is read anew behind what moved", async () => {
@@ -60,4 +60,37 @@ test("a list that has moved is read anew behind what moved", async () => {
   expect((await ladder.read(0, read)).rows[0]).toBe("new");
   expect((await ladder.read(1, read)).rows[0]).toBe("row 49");
   expect((await ladder.read(2, read)).rows[0]).toBe("row 99");
+});
+
+/** A list of which each answer looks at 20 rows and holds those that end with 7. */
+function searched(length: number): Read<string> {
+  return ({ marker, offset, limit }) => {
+    if (limit < PAGE) {
+      expect(offset).toBe(0);
+    }
+    const begin = marker === undefined ? 0 : Number(marker);
+    const looked = Array.from({ length: Math.min(20, length - begin) }, (_, index) => begin + index);
+    const rows = looked.filter((row) => row % 10 === 7).slice(0, limit);
+    const end = rows.length === limit ? (rows.at(-1) ?? 0) + 1 : begin + 20;
+    const marks = end >= length ? undefined : end.toString();
+    return Promise.resolve({ rows: rows.map(String), count: rows.length, isLowerBound: true, marker: marks });
+  };
+}
+
+test("a page of a search is filled from as many answers as it takes", async () => {
+  const ladder = new Ladder();
+  const first = await ladder.read(0, searched(1_200));
+  expect([first.rows.length, first.rows[0], first.rows.at(-1)]).toEqual([PAGE, "7", "497"]);
+  // One more page may be asked for.
+  expect([first.count, first.isLowerBound]).toEqual([2 * PAGE, true]);
+  const last = await ladder.read(2, searched(1_200));
+  expect([last.rows.length, last.rows[0], last.count, last.isLowerBound]).toEqual([20, "1007", 120, false]);
+  // Back at the top the end is still known.
+  expect(await ladder.read(0, searched(1_200))).toMatchObject({ count: 120, isLowerBound: false });
+});
+
+test("a search that finds nothing ends with nothing", async () => {
+  const nothing: Read<string> = ({ marker }) =>
+    Promise.resolve({ rows: [], count: 0, isLowerBound: true, marker: marker === undefined ? "1" : undefined });
+  expect(await new Ladder().read(0, nothing)).toEqual({ rows: [], count: 0, isLowerBound: false, marker: undefined });
 });

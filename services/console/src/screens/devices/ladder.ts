@@ -7,9 +7,10 @@ const PAGES_SKIPPED_MAX = OFFSET_MAX / PAGE;
 /** One page of a list that is read by markers. */
 export interface Slice<Row> {
   rows: Row[];
-  /** Rows of the whole list. */
+  /** Rows of the whole list; of a list that is searched, the least that it can be. */
   count: number;
-  /** Of the last row here; absent when there is none. */
+  isLowerBound: boolean;
+  /** Where the list goes on; absent when there is no more. */
   marker: string | undefined;
 }
 
@@ -21,7 +22,10 @@ export type Read<Row> = (from: { marker?: string; offset: number; limit: number 
  */
 export class Ladder {
   // A sparse record of the marker before each page; the first page has none before it.
-  readonly #before = new Map<number, string | undefined>([[0, undefined]]);
+  #before = new Map<number, string | undefined>([[0, undefined]]);
+  #isSearched = false;
+  /** Rows of a list that is searched, once its end was seen. */
+  #end: number | undefined;
 
   /** The last page at or before this one whose beginning is known. */
   nearest(page: number): { page: number; marker: string | undefined } {
@@ -45,24 +49,70 @@ export class Ladder {
     this.#before.set(page, marker);
   }
 
-  /** Reads one page, over as many steps of 500 rows as lie between it and what is known. */
+  /** Reads one page; of a list that is searched, on from the last page that is known. */
   async read<Row>(page: number, read: Read<Row>): Promise<Slice<Row>> {
+    if (!this.#isSearched) {
+      const slice = await this.#jump(page, read);
+      if (!slice.isLowerBound) {
+        return slice;
+      }
+      // Its pages may be short, so that nothing that was skipped can be told by its number.
+      this.#isSearched = true;
+      this.#before = new Map([[0, undefined]]);
+    }
+    return this.#walk(page, read);
+  }
+
+  /** Over as many steps of 500 rows as lie between the page and what is known. */
+  async #jump<Row>(page: number, read: Read<Row>): Promise<Slice<Row>> {
     let from = this.nearest(page);
     while (page - from.page > PAGES_SKIPPED_MAX) {
       const next = from.page + PAGES_SKIPPED_MAX;
       const last = await read({ ...at(from.marker), offset: OFFSET_MAX - 1, limit: 1 });
-      if (last.marker === undefined || last.rows.length === 0) {
+      if (last.isLowerBound || last.marker === undefined || last.rows.length === 0) {
         // The list ends before.
-        return { rows: [], count: last.count, marker: undefined };
+        return { ...last, rows: [] };
       }
       this.note(next, last.marker);
       from = { page: next, marker: last.marker };
     }
     const slice = await read({ ...at(from.marker), offset: (page - from.page) * PAGE, limit: PAGE });
-    if (slice.marker !== undefined && slice.rows.length === PAGE) {
+    if (!slice.isLowerBound && slice.marker !== undefined && slice.rows.length === PAGE) {
       this.note(page + 1, slice.marker);
     }
     return slice;
+  }
+
+  /** Page by page, each filled from as many answers as it takes. */
+  async #walk<Row>(page: number, read: Read<Row>): Promise<Slice<Row>> {
+    for (;;) {
+      const from = this.nearest(page);
+      const slice = await gather(from.marker, read);
+      if (slice.marker === undefined) {
+        this.#end = from.page * PAGE + slice.rows.length;
+      } else {
+        this.note(from.page + 1, slice.marker);
+      }
+      if (from.page === page || slice.marker === undefined) {
+        const rows = from.page === page ? slice.rows : [];
+        const known = (Math.max(...this.#before.keys()) + 1) * PAGE;
+        return { ...slice, rows, count: this.#end ?? known, isLowerBound: this.#end === undefined };
+      }
+    }
+  }
+}
+
+/** A whole page of a list whose answers may be short before its end. */
+async function gather<Row>(from: string | undefined, read: Read<Row>): Promise<Slice<Row>> {
+  const rows: Row[] = [];
+  let marker = from;
+  for (;;) {
+    const slice = await read({ ...at(marker), offset: 0, limit: PAGE - rows.length });
+    rows.push(...slice.rows);
+    marker = slice.marker;
+    if (rows.length === PAGE || marker === undefined) {
+      return { ...slice, rows, marker };
+    }
   }
 }
 

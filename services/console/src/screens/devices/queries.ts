@@ -25,7 +25,14 @@ export const devicePage = (instance: string, filters: Filters, ladder: Ladder, p
         };
         const params = { path: { instance_id: instance }, query };
         const answer = await body(client.GET("/rollcall/v1/instances/{instance_id}/device-list", { params, signal }));
-        return { rows: answer.devices, count: answer.page.count, marker: answer.page.marker ?? undefined };
+        // The API tells it of lists that are searched.
+        const isLowerBound = (answer as { count_is_lower_bound?: boolean }).count_is_lower_bound === true;
+        return {
+          rows: answer.devices,
+          count: answer.page.count,
+          isLowerBound,
+          marker: answer.page.marker ?? undefined,
+        };
       }),
     refetchInterval: REFETCH_MS,
     gcTime: FORGOTTEN_MS,

@@ -11,6 +11,8 @@ export const ROWS_MAX = 400_000;
 export interface Pages {
   /** Rows of the whole list; absent until the first page is here. */
   count: number | undefined;
+  /** Whether there are more than `count`, which rises as the list is read on. */
+  isLowerBound: boolean;
   /** The row, if its page is here. */
   row: (index: number) => DeviceRow | undefined;
   error: Error | null;
@@ -24,7 +26,9 @@ export function usePages(instance: string, filters: Filters, first: number, last
   return useQueries({
     queries: numbers.map((number) => devicePage(instance, filters, ladder, number)),
     combine: (results) => ({
-      count: results.find(({ data }) => data !== undefined)?.data?.count,
+      // A list that is searched is known as far as its furthest page.
+      count: results.findLast(({ data }) => data !== undefined)?.data?.count,
+      isLowerBound: results.findLast(({ data }) => data !== undefined)?.data?.isLowerBound ?? false,
       row: (index: number) => results[Math.floor(index / PAGE) - from]?.data?.rows[index % PAGE],
       error: results.find(({ error }) => error !== null)?.error ?? null,
     }),

@@ -3,6 +3,7 @@ const number = new Intl.NumberFormat("en-GB");
 export const devices = {
   title: "Devices",
   count: (count: number) => (count === 1 ? "1 device" : `${number.format(count)} devices`),
+  more: (count: number) => `More than ${number.format(count)} devices`,
   onlyFirst: (rows: number) => `(the list shows the newest ${number.format(rows)}; filter for the others)`,
   csv: "Download as CSV",
   keys: "/ searches, j and k go down and up, Enter opens.",
@@ -23,7 +24,7 @@ export const devices = {
     registered: "Registered",
   },
   filters: {
-    search: "Search id, node id, name, fingerprint, subject or tag",
+    search: "Search id, node id, name, CN, fingerprint or key=value",
     product: "Product",
     space: "Resource space",
     ca: "CA certificate",

@@ -57,7 +57,5 @@ export const kit = {
     reconnecting: "Reconnecting",
     cut: "Cut off",
     retry: "Connect now",
-    gapShort: "a gap before",
-    gap: "Something between may be missing: the stream could not go on where it was cut.",
   },
 };

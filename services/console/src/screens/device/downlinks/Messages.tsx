@@ -1,4 +1,4 @@
-import { Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { client, type Schemas } from "../../../api/client";
@@ -22,7 +22,7 @@ export function Messages({ target }: { target: Target }) {
   const query = useQuery(messages(target));
   const may = mayChange(useOperator());
   return (
-    <Stack gap="md">
+    <div>
       {may && <NewMessage target={target} />}
       <Card title={words.title}>
         <Loaded query={query}>
@@ -41,7 +41,7 @@ export function Messages({ target }: { target: Target }) {
           }
         </Loaded>
       </Card>
-    </Stack>
+    </div>
   );
 }
 

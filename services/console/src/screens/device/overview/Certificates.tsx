@@ -1,17 +1,18 @@
 import { Text } from "@mantine/core";
+import type { ReactNode } from "react";
 
+import { Facts } from "../../../kit/Facts";
 import { Card } from "../../../kit/Page";
 import { Time } from "../../../kit/Time";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
-import { Fact, Facts } from "../Facts";
-import type { Device, Target } from "../queries";
+import type { Device } from "../queries";
 import { certificateIn, type Event } from "../timeline/timeline";
 
 const words = texts.device.certificates;
 
 /** The certificates that the device may connect with, as its history tells them. */
-export function Certificates({ device, history }: { target: Target; device: Device; history: Event[] }) {
+export function Certificates({ device, history }: { device: Device; history: Event[] }) {
   const { auth_type, fingerprint, secondary_fingerprint } = device.auth_info;
   return (
     <Card title={words.title}>
@@ -27,32 +28,22 @@ export function Certificates({ device, history }: { target: Target; device: Devi
 
 function One({ name, fingerprint, history }: { name: string; fingerprint: string; history: Event[] }) {
   const known = certificateIn(history, fingerprint);
+  const facts: [string, ReactNode][] = [
+    [fingerprint.length === 40 ? words.sha1 : words.sha256, <Untrusted key="f" text={fingerprint} mono />],
+    [words.subject, known?.subject === undefined ? words.unproven : <Untrusted key="s" text={known.subject} />],
+  ];
+  if (known?.notBefore !== undefined) {
+    facts.push([words.from, <Time key="b" at={known.notBefore} />]);
+  }
+  if (known?.notAfter !== undefined) {
+    facts.push([words.until, <Time key="a" at={known.notAfter} />]);
+  }
   return (
     <>
       <Text size="sm" fw={600} mt={4} mb={4}>
         {name}
       </Text>
-      <Facts>
-        <Fact name={fingerprint.length === 40 ? words.sha1 : words.sha256}>
-          <Untrusted text={fingerprint} mono />
-        </Fact>
-        {known === undefined && <Fact name={words.subject}>{words.unproven}</Fact>}
-        {known?.subject !== undefined && (
-          <Fact name={words.subject}>
-            <Untrusted text={known.subject} />
-          </Fact>
-        )}
-        {known?.notBefore !== undefined && (
-          <Fact name={words.from}>
-            <Time at={known.notBefore} />
-          </Fact>
-        )}
-        {known?.notAfter !== undefined && (
-          <Fact name={words.until}>
-            <Time at={known.notAfter} />
-          </Fact>
-        )}
-      </Facts>
+      <Facts facts={facts} />
     </>
   );
 }

@@ -1,28 +1,37 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 
-import { Card } from "../../../kit/Page";
+import { Facts } from "../../../kit/Facts";
 import { TextLink } from "../../../kit/links";
+import { Card } from "../../../kit/Page";
 import { Status } from "../../../kit/Status";
 import { Time } from "../../../kit/Time";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
 import classes from "../device.module.css";
-import { Fact, Facts } from "../Facts";
 import { type Device, events, type Target } from "../queries";
 import { Certificates } from "./Certificates";
 import { Retired } from "./Retired";
 import { Tags } from "./Tags";
 
 const words = texts.device.overview;
+type Named = [label: string, value: ReactNode];
+
+interface Props {
+  target: Target;
+  device: Device;
+  /** The client's address, once it has connected while the page is open. */
+  source: string | undefined;
+}
 
 /** How the device stands, what it is, and how it came here. */
-export function Overview({ target, device }: { target: Target; device: Device }) {
+export function Overview({ target, device, source }: Props) {
   const history = useInfiniteQuery(events(target)).data?.pages.flatMap(({ events }) => events) ?? [];
   return (
     <div className={classes["columns"]}>
-      <Standing device={device} />
+      <Standing device={device} source={source} />
       <Identity target={target} device={device} />
-      <Certificates target={target} device={device} history={history} />
+      <Certificates device={device} history={history} />
       <Card title={words.tags}>
         <Tags target={target} tags={device.tags} />
       </Card>
@@ -31,99 +40,84 @@ export function Overview({ target, device }: { target: Target; device: Device })
   );
 }
 
-function Standing({ device }: { device: Device }) {
+function Standing({ device, source }: Omit<Props, "target">) {
   const { status, connection_status_update_time: changed, active_time } = device;
+  const facts: (Named | undefined)[] = [
+    [words.status, <Status key="status" status={status} />],
+    typeof changed === "string"
+      ? [status === "ONLINE" ? words.onlineSince : words.lastSeen, <Time key="changed" at={changed} />]
+      : undefined,
+    source === undefined ? undefined : [words.from, <Untrusted key="from" text={source} mono />],
+    [words.firstOnline, typeof active_time === "string" ? <Time key="first" at={active_time} /> : words.neverYet],
+    said(words.sdk, device.device_sdk_version),
+    said(words.firmware, device.fw_version),
+    said(words.software, device.sw_version),
+  ];
   return (
     <Card title={words.standing}>
-      <Facts>
-        <Fact name={words.status}>
-          <Status status={status} />
-        </Fact>
-        {typeof changed === "string" && (
-          <Fact name={status === "ONLINE" ? words.onlineSince : words.lastSeen}>
-            <Time at={changed} />
-          </Fact>
-        )}
-        <Fact name={words.firstOnline}>
-          {typeof active_time === "string" ? <Time at={active_time} /> : words.neverYet}
-        </Fact>
-        {versions(device).map(([name, version]) => (
-          <Fact key={name} name={name}>
-            <Untrusted text={version} />
-          </Fact>
-        ))}
-      </Facts>
+      <Facts facts={facts.filter((fact) => fact !== undefined)} />
     </Card>
   );
 }
 
-/** What the device has said of its own software, where it has. */
-function versions({ device_sdk_version, fw_version, sw_version }: Device): [string, string][] {
-  const all: [string, string | null | undefined][] = [
-    [words.sdk, device_sdk_version],
-    [words.firmware, fw_version],
-    [words.software, sw_version],
-  ];
-  return all.flatMap(([name, version]) => (typeof version === "string" ? [[name, version]] : []));
+/** What the device or an operator has said, if they have. */
+function said(label: string, text: string | null | undefined): Named | undefined {
+  return typeof text === "string" && text !== "" ? [label, <Untrusted key={label} text={text} />] : undefined;
 }
 
-function Identity({ target: { instance }, device }: { target: Target; device: Device }) {
-  const { origin } = device;
+function Identity({ target: { instance }, device }: Omit<Props, "source">) {
+  const { origin, product_id: product, app_id: space } = device;
+  const [template, certificate] = [origin?.template_id ?? undefined, origin?.certificate_id ?? undefined];
+  const facts: (Named | undefined)[] = [
+    said(words.nodeId, device.node_id),
+    said(words.name, device.device_name),
+    said(words.description, device.description),
+    [
+      words.product,
+      <TextLink key="p" to="/instances/$instance/products/$product" params={{ instance, product }} fz="inherit">
+        <Untrusted text={device.product_name} />
+      </TextLink>,
+    ],
+    [
+      words.space,
+      <TextLink key="s" to="/instances/$instance/spaces/$space" params={{ instance, space }} fz="inherit">
+        <Untrusted text={device.app_name} />
+      </TextLink>,
+    ],
+    [
+      words.registered,
+      <span key="r">
+        <Time at={device.create_time} /> {words.by[origin?.registered_by === "operator" ? "operator" : "itself"]}
+      </span>,
+    ],
+    template === undefined
+      ? undefined
+      : [
+          words.template,
+          <span key="t">
+            <TextLink to="/instances/$instance/templates/$template" params={{ instance, template }} fz="inherit">
+              <Untrusted text={template} />
+            </TextLink>{" "}
+            {typeof origin?.template_version === "number" && words.version(origin.template_version)}
+          </span>,
+        ],
+    certificate === undefined
+      ? undefined
+      : [
+          words.ca,
+          <TextLink
+            key="c"
+            to="/instances/$instance/ca-certificates/$certificate"
+            params={{ instance, certificate }}
+            fz="inherit"
+          >
+            <Untrusted text={certificate} />
+          </TextLink>,
+        ],
+  ];
   return (
     <Card title={words.identity}>
-      <Facts>
-        <Fact name={words.nodeId}>
-          <Untrusted text={device.node_id} />
-        </Fact>
-        <Fact name={words.name}>
-          <Untrusted text={device.device_name ?? "–"} />
-        </Fact>
-        {typeof device.description === "string" && (
-          <Fact name={words.description}>
-            <Untrusted text={device.description} />
-          </Fact>
-        )}
-        <Fact name={words.product}>
-          <TextLink
-            to="/instances/$instance/products/$product"
-            params={{ instance, product: device.product_id }}
-            size="sm"
-          >
-            <Untrusted text={device.product_name} />
-          </TextLink>
-        </Fact>
-        <Fact name={words.space}>
-          <TextLink to="/instances/$instance/spaces/$space" params={{ instance, space: device.app_id }} size="sm">
-            <Untrusted text={device.app_name} />
-          </TextLink>
-        </Fact>
-        <Fact name={words.registered}>
-          <Time at={device.create_time} /> {words.by[origin?.registered_by === "operator" ? "operator" : "itself"]}
-        </Fact>
-        {typeof origin?.template_id === "string" && (
-          <Fact name={words.template}>
-            <TextLink
-              to="/instances/$instance/templates/$template"
-              params={{ instance, template: origin.template_id }}
-              size="sm"
-            >
-              <Untrusted text={origin.template_id} />
-            </TextLink>{" "}
-            {typeof origin.template_version === "number" && words.version(origin.template_version)}
-          </Fact>
-        )}
-        {typeof origin?.certificate_id === "string" && (
-          <Fact name={words.ca}>
-            <TextLink
-              to="/instances/$instance/ca-certificates/$certificate"
-              params={{ instance, certificate: origin.certificate_id }}
-              size="sm"
-            >
-              <Untrusted text={origin.certificate_id} />
-            </TextLink>
-          </Fact>
-        )}
-      </Facts>
+      <Facts facts={facts.filter((fact) => fact !== undefined)} />
     </Card>
   );
 }

@@ -5,11 +5,11 @@ import { useState } from "react";
 import { client } from "../../../api/client";
 import { mayChange, useOperator } from "../../../api/session";
 import { ConfirmDialog } from "../../../kit/ConfirmDialog";
+import { Facts } from "../../../kit/Facts";
 import { Card } from "../../../kit/Page";
 import { Time } from "../../../kit/Time";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
-import { Fact, Facts } from "../Facts";
 import { keyOf, retiredCertificates, type Target } from "../queries";
 
 const words = texts.device.retired;
@@ -34,19 +34,21 @@ export function Retired({ target }: { target: Target }) {
       <Card title={words.title}>
         {data.map(({ fingerprint, reason, retired_time, expiry_date, readmitted_for }) => (
           <div key={fingerprint}>
-            <Facts>
-              <Fact name={texts.device.certificates.sha256}>
-                <Untrusted text={fingerprint} mono />
-              </Fact>
-              <Fact name={words.retired}>
-                <Time at={retired_time} />: {reasons[reason] ?? reason}
-              </Fact>
-              {typeof expiry_date === "string" && (
-                <Fact name={texts.device.certificates.until}>
-                  <Time at={expiry_date} />
-                </Fact>
-              )}
-            </Facts>
+            <Facts
+              facts={[
+                [texts.device.certificates.sha256, <Untrusted key="f" text={fingerprint} mono />],
+                [
+                  words.retired,
+                  <span key="r">
+                    <Time at={retired_time} />: {reasons[reason] ?? reason}
+                  </span>,
+                ],
+                [
+                  texts.device.certificates.until,
+                  typeof expiry_date === "string" ? <Time key="u" at={expiry_date} /> : words.unknownEnd,
+                ],
+              ]}
+            />
             {typeof readmitted_for === "string" ? (
               <Text size="sm" mt={6}>
                 {words.readmittedFor} <Untrusted text={readmitted_for} />

@@ -1,4 +1,4 @@
-import { Badge, Stack, Text } from "@mantine/core";
+import { Badge, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { Empty } from "../../../kit/Empty";
@@ -18,7 +18,7 @@ const words = texts.device.policies;
 export function Policies({ target }: { target: Target }) {
   const query = useQuery(policiesInEffect(target));
   return (
-    <Stack gap="md">
+    <div>
       <Tester target={target} />
       <Card title={words.title}>
         <Loaded query={query}>
@@ -37,7 +37,7 @@ export function Policies({ target }: { target: Target }) {
           }
         </Loaded>
       </Card>
-    </Stack>
+    </div>
   );
 }
 
