@@ -18,7 +18,8 @@ export function SignInScreen() {
     mutationFn: () => signIn(operator, password),
     onSuccess: () => {
       queries.clear();
-      router.history.push(to);
+      // The router's own addresses are without the path that the console is served under; the browser's are with it.
+      router.history.push(`${router.basepath}${to}`);
     },
   });
   const submit = (event: SubmitEvent) => {
