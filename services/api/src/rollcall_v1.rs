@@ -17,6 +17,7 @@ mod health;
 mod history;
 mod inspection;
 mod instances;
+mod live;
 mod log_status;
 mod login;
 mod me;
@@ -25,6 +26,7 @@ mod overview;
 mod preview;
 pub(crate) mod retired_certificates;
 mod session;
+mod stream;
 mod uplinks;
 mod what_if;
 
@@ -58,6 +60,7 @@ pub(crate) fn routes() -> Routes {
         .merge(preview::routes())
         .merge(retired_certificates::routes())
         .merge(session::routes())
+        .merge(stream::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

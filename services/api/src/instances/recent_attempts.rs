@@ -40,6 +40,15 @@ pub(crate) struct AttemptSummary {
     pub(crate) attributed: Option<DeviceId>,
 }
 
+/// Which attempts there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptAttempts {
+    /// The position of the last one, if there was ever any.
+    pub(crate) last: Position,
+    /// How many are known.
+    pub(crate) count: u64,
+}
+
 /// Which attempts to find; a field that is `None` matches any.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptFilter {
@@ -84,6 +93,15 @@ impl RecentAttempts {
             .take(max)
             .map(|summary| summary.position)
             .collect())
+    }
+
+    /// Which there are.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn kept(&self, attempts: &dyn Attempts, log: &LogId) -> Result<KeptAttempts, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        Ok(KeptAttempts { last: cache.read_to, count: cache.summaries.len() as u64 })
     }
 
     /// Those of certificates that tried to connect from `since` on, oldest first.
