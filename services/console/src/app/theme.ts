@@ -3,7 +3,7 @@ import { createTheme } from "@mantine/core";
 /** Mantine's own colours, with cyan for what can be done; its variables are in its stylesheet already. */
 export const theme = createTheme({
   primaryColor: "cyan",
-  primaryShade: { light: 9, dark: 4 },
+  primaryShade: 9,
   autoContrast: true,
   defaultRadius: "sm",
   cursorType: "pointer",
