@@ -230,6 +230,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/attempts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count why connections and changes were refused, in groups of one code, CA certificate, template and source */
+        get: operations["get_rollcall_v1_instances_instance_id_attempts_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/attempts/{position}": {
         parameters: {
             query?: never;
@@ -310,6 +327,28 @@ export interface paths {
         };
         /** List devices by how they stand */
         get: operations["get_rollcall_v1_instances_instance_id_device_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/device-list/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List devices as CSV, to the end of the list
+         * @description The columns are device_id, node_id, device_name, app_id, app_name, product_id, product_name, status, create_time, certificate_end,
+         *     refused_at and tags (`key=value`, with `;` between them). A cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return has an
+         *     apostrophe before it. Each counts as a search and, while it is read, as a stream of its operator.
+         */
+        get: operations["get_rollcall_v1_instances_instance_id_device_list_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -649,8 +688,7 @@ export interface paths {
         get?: never;
         /**
          * Change one's own password, which ends one's sessions
-         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in. A browser's
-         *     session goes on as another one, with the cookie that the answer sets.
+         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
          */
         put: operations["put_rollcall_v1_me_password"];
         post?: never;
@@ -709,33 +747,6 @@ export interface paths {
         put: operations["put_rollcall_v1_operators_operator_password"];
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollcall/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a browser's session */
-        get: operations["get_rollcall_v1_session"];
-        put?: never;
-        /**
-         * Sign a browser in
-         * @description For pages of this server: the answer sets the cookie `__Host-rollcall`, with which every operation works as with a token. As each
-         *     change by a session it needs `X-Rollcall-Console: 1`, and an `Origin` that is this server's. Failures count as those of
-         *     `POST /rollcall/v1/login`.
-         */
-        post: operations["post_rollcall_v1_session"];
-        /**
-         * Sign a browser out
-         * @description At every API process at once. It need not be signed in.
-         */
-        delete: operations["delete_rollcall_v1_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1378,6 +1389,53 @@ export interface components {
         Applications: {
             /** @description Newest first. */
             applications: components["schemas"]["Application"][];
+        };
+        /** @description Attempts that were refused for one reason, from one CA certificate, by one template, from one source. */
+        AttemptGroupShown: {
+            /** @description The CN of that, while it is there. */
+            ca_name?: string | null;
+            /** @description The CA certificate, by the id that it had then. */
+            certificate_id?: string | null;
+            /**
+             * Format: int64
+             * @description How many different certificates among them; 0 where they are changes by operators.
+             */
+            certificates: number;
+            /** @description The code of the refusal. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many attempts.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description How many different devices among them, as far as it is known whose they were.
+             */
+            devices: number;
+            /** @description When the first was ruled on; RFC 3339, UTC. */
+            first_at: string;
+            /** @description When the last was. */
+            last_at: string;
+            /**
+             * Format: int64
+             * @description Where the last is kept.
+             */
+            last_position: number;
+            /** @description IP address of the client, where it was seen. */
+            source?: string | null;
+            /** @description The template that was consulted. */
+            template_id?: string | null;
+        };
+        /** @description The attempts that are kept, in groups. */
+        AttemptGroups: {
+            /** @description Those with the most attempts first, at most 200. */
+            groups: components["schemas"]["AttemptGroupShown"][];
+            /**
+             * Format: int64
+             * @description How many groups there are beside: narrow what is asked.
+             */
+            left_out: number;
         };
         /** @description Why something was refused. */
         AttemptShown: {
@@ -2052,7 +2110,12 @@ export interface components {
         };
         /** @description A page of devices. */
         DevicesStanding: {
-            /** @description Newest first. */
+            /** @description Whether `page.count` is the least that it may be: not all that could match were looked at. */
+            count_is_lower_bound: boolean;
+            /**
+             * @description Newest first. With `q`, `certificate_id` or `template_id` a page may be short, even empty, before the end: the list goes on
+             *     as long as there is a `marker`.
+             */
             devices: components["schemas"]["DeviceStanding"][];
             /** @description Which page it is. */
             page: components["schemas"]["Page"];
@@ -3107,26 +3170,6 @@ export interface components {
             /** @description To be sent in `X-Auth-Token`. */
             token: string;
         };
-        /** @description A browser's session. */
-        SessionShown: {
-            /** @description When it began; RFC 3339, UTC. */
-            created_at: string;
-            /** @description When it ends however much it is used; RFC 3339, UTC. */
-            expires_at: string;
-            /**
-             * Format: int64
-             * @description It ends when it goes unused for so long.
-             */
-            idle_seconds: number;
-            /** @description Whose it is. */
-            operator: string;
-            /** @description What to put into the path of v5 calls. */
-            project_id: string;
-            /** @description What they may do. */
-            role: components["schemas"]["RoleName"];
-            /** @description Where; `{}` is everywhere. */
-            scope: components["schemas"]["ScopeIds"];
-        };
         /** @description What is there; a step of which nothing is there is absent. */
         SetUp: {
             ca_certificate?: components["schemas"]["SetUpCa"] | null;
@@ -4149,6 +4192,12 @@ export interface operations {
                  *     or claimed by the client, or named by the command.
                  */
                 device?: string;
+                /** @description From this CA certificate, by the id that it had then; attempts of version 0.1 do not say. */
+                certificate_id?: string;
+                /** @description By this template. */
+                template_id?: string;
+                /** @description From this IP address, where it was seen. */
+                source?: string;
                 /** @description Not before this time, as `20151212T121212Z`. */
                 since?: string;
                 /** @description Not after this time, as `20151212T121212Z`. */
@@ -4172,6 +4221,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttemptsShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_attempts_groups: {
+        parameters: {
+            query?: {
+                /** @description Refused with this code, such as `chain_refused`. */
+                code?: string;
+                /** @description Of this certificate: the beginning of its SHA-256 in hex, or part of its CN, in any case. */
+                certificate?: string;
+                /** @description Of this device, as in the list. */
+                device?: string;
+                /** @description From this CA certificate, by the id that it had then. */
+                certificate_id?: string;
+                /** @description By this template. */
+                template_id?: string;
+                /** @description From this IP address, where it was seen. */
+                source?: string;
+                /** @description Not before this time, as `20151212T121212Z`. */
+                since?: string;
+                /** @description Not after this time, as `20151212T121212Z`. */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptGroups"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4311,10 +4405,26 @@ export interface operations {
                 marker?: string;
                 /** @description Entries to skip after the marker, 0 to 500; 0 when absent. */
                 offset?: number;
+                /**
+                 * @description What the device's id, node id or name begins with, or the CN of a certificate of it (1000 certificates are looked at); or
+                 *     the whole fingerprint of a certificate of it; or `key=value`, a tag of it. Case counts. From indexes; where one leads to
+                 *     more than 4000 devices, by looking at the devices in the order of the list, 20000 for a page.
+                 */
+                q?: string;
                 /** @description Of this resource space. */
                 app_id?: string;
                 /** @description Of this product. */
                 product_id?: string;
+                /**
+                 * @description With a certificate that this CA certificate's CA has proven. From an index; of more than 4000 certificates, by looking at the
+                 *     devices in the order of the list, 20000 for a page.
+                 */
+                certificate_id?: string;
+                /**
+                 * @description With a certificate that the CA of a CA certificate has proven to which this template is bound now: which template a device was
+                 *     made by is not kept beside it. Served as `certificate_id` is.
+                 */
+                template_id?: string;
                 /** @description How they stand. */
                 status?: "ONLINE" | "OFFLINE" | "INACTIVE" | "FROZEN";
                 /** @description Registered at this time or later. */
@@ -4342,6 +4452,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DevicesStanding"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_device_list_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What the device's id, node id or name begins with, or the CN of a certificate of it (1000 certificates are looked at); or
+                 *     the whole fingerprint of a certificate of it; or `key=value`, a tag of it. Case counts. From indexes; where one leads to
+                 *     more than 4000 devices, by looking at the devices in the order of the list, 20000 for a page.
+                 */
+                q?: string;
+                /** @description Of this resource space. */
+                app_id?: string;
+                /** @description Of this product. */
+                product_id?: string;
+                /**
+                 * @description With a certificate that this CA certificate's CA has proven. From an index; of more than 4000 certificates, by looking at the
+                 *     devices in the order of the list, 20000 for a page.
+                 */
+                certificate_id?: string;
+                /**
+                 * @description With a certificate that the CA of a CA certificate has proven to which this template is bound now: which template a device was
+                 *     made by is not kept beside it. Served as `certificate_id` is.
+                 */
+                template_id?: string;
+                /** @description How they stand. */
+                status?: "ONLINE" | "OFFLINE" | "INACTIVE" | "FROZEN";
+                /** @description Registered at this time or later. */
+                registered_since?: string;
+                /** @description Registered at this time or earlier. */
+                registered_until?: string;
+                /** @description With a certificate that ends at this time or later. */
+                certificate_ends_since?: string;
+                /** @description With a certificate that ends at this time or earlier. */
+                certificate_ends_until?: string;
+                /** @description Refused at this time or later, by their certificate or under their id, as far as attempts are kept. */
+                refused_since?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5115,88 +5287,6 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordWanted"];
             };
         };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    get_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionShown"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    post_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Credentials"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    /** @description The session's secret */
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionShown"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    delete_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             204: {
                 headers: {
