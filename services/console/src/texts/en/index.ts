@@ -1,6 +1,8 @@
+import { account } from "./account";
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
+import { checks } from "./checks";
 import { code } from "./code";
 import { debug } from "./debug";
 import { device } from "./device";
@@ -29,9 +31,11 @@ export const en = {
   name: "Rollcall",
   shell,
   signIn,
+  account,
   instances,
   kit,
   wouldBe,
+  checks,
   failure,
   notFound,
   setUp,
