@@ -11,6 +11,8 @@ export const theme = createTheme({
     // What would put a style element into the page, which the content security policy forbids.
     Modal: { defaultProps: { lockScroll: false } },
     Drawer: { defaultProps: { lockScroll: false } },
+    // A label needs a role to be read.
+    Loader: { defaultProps: { role: "status" } },
     // An empty part of a menu that takes the focus is no item of it.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
   },
