@@ -67,7 +67,7 @@ pub struct Limits {
     pub device_answer_ms_max: u64,
     /// Requests a second of one operator, in bursts of ten seconds' worth.
     pub requests_per_s_max: u32,
-    /// SQL searches a second of one operator, in bursts of ten seconds' worth.
+    /// SQL searches and lists of devices as CSV a second of one operator, in bursts of ten seconds' worth.
     pub searches_per_s_max: u32,
     /// Streams of events at a time.
     pub streams_max: u32,

@@ -1,13 +1,19 @@
-//! Dry runs: the context that the registrar would decide in, for answers to "what would happen".
+//! Dry runs: the context that the registrar would decide in, for answers to "what would happen", and what it would decide.
 //!
-//! Does not decide: the domain does. Invariant: nothing that is decided with it is recorded.
+//! Does not decide: the domain does. Invariants: nothing that is decided with it is recorded; of those that walk many rows only
+//! a few run at a time.
+
+use std::sync::Arc;
 
 use rollcall_domain::{
     certificate::path::TrustStore,
     fleet::{AvailabilityRules, Instance},
-    registry::Context,
+    ids::RequestId,
+    registry::{Actor, Command, Configuration, Context, Decision, Request, RequestBody, decide},
+    rejection::Rejection,
     time::Timestamp,
 };
+use tokio::sync::SemaphorePermit;
 
 use crate::{
     context::InstanceContext,
@@ -48,4 +54,37 @@ impl DryRunContext {
             devices_max_default: self.devices_max_default,
         }
     }
+}
+
+/// What the registrar would rule on the caller's command; on `supposed`, if that is given, instead of what the view has.
+///
+/// # Errors
+/// As for [`DryRunContext::of`]; [`Code::NotReady`].
+pub(crate) async fn ruling(
+    context: &InstanceContext,
+    supposed: Option<Arc<Configuration>>,
+    command: Command,
+) -> Result<Result<Decision, Rejection>, ApiError> {
+    let dry_run = DryRunContext::of(context)?;
+    let actor = Actor::Operator(context.caller.operator.as_str().into());
+    let id = RequestId::parse("dry-run").map_err(|error| ApiError::invalid("request id", error))?;
+    let request = Request { id, actor, body: RequestBody::Command(command) };
+    let look = context.instance.lookup(move |instance| {
+        let configuration = supposed.unwrap_or_else(|| instance.configuration());
+        let trust = configuration.trust_store();
+        let context = dry_run.decision_context(&trust);
+        Some(decide(&configuration, instance.view.admission(), &request, &context).outcome)
+    });
+    look.await
+}
+
+/// A place among the dry runs that walk many rows.
+///
+/// # Errors
+/// [`Code::Overloaded`] while there is none.
+pub(crate) fn permit(context: &InstanceContext) -> Result<SemaphorePermit<'_>, ApiError> {
+    context.api.dry_runs.try_acquire().map_err(|_| {
+        let text = "other questions of this kind are being worked on: try again";
+        ApiError::new(Code::Overloaded, text).retry_after(5)
+    })
 }

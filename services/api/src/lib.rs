@@ -15,6 +15,7 @@
 
 mod bootstrap;
 mod change_client;
+mod code_pages;
 mod config;
 mod console;
 mod context;
@@ -30,6 +31,7 @@ mod v5;
 mod writable;
 
 pub use bootstrap::{AccessCredentials, FirstAdministrator};
+pub use code_pages::{CodePage, code_page};
 pub use config::{Config, Limits};
 pub use console::CONSOLE_IS_EMBEDDED;
 pub use http::{codes::Code, router::openapi_json};

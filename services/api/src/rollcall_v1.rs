@@ -5,6 +5,7 @@
 mod access_keys;
 mod activity;
 mod attempts;
+mod codes;
 mod connectors;
 mod debug;
 mod declared;
@@ -15,8 +16,10 @@ mod distrusted_cas;
 mod events;
 mod health;
 mod history;
+mod impact;
 mod inspection;
 mod instances;
+mod live;
 mod log_status;
 mod login;
 mod me;
@@ -25,6 +28,7 @@ mod overview;
 mod preview;
 pub(crate) mod retired_certificates;
 mod session;
+mod stream;
 mod uplinks;
 mod what_if;
 
@@ -36,6 +40,7 @@ pub(crate) fn routes() -> Routes {
         .merge(access_keys::routes())
         .merge(activity::routes())
         .merge(attempts::routes())
+        .merge(codes::routes())
         .merge(connectors::routes())
         .merge(debug::routes())
         .merge(declared::certificates::routes())
@@ -49,6 +54,7 @@ pub(crate) fn routes() -> Routes {
         .merge(distrusted_cas::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(impact::routes())
         .merge(inspection::routes())
         .merge(instances::routes())
         .merge(login::routes())
@@ -58,6 +64,7 @@ pub(crate) fn routes() -> Routes {
         .merge(preview::routes())
         .merge(retired_certificates::routes())
         .merge(session::routes())
+        .merge(stream::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

@@ -37,7 +37,7 @@ pub(crate) struct Api {
     pub(crate) sessions: Sessions,
     /// Bytes of bodies of which nobody knows yet who sends them.
     pub(crate) unproven_bodies: Arc<SharedBound>,
-    /// SQL searches, by operator.
+    /// SQL searches and lists as CSV, by operator.
     pub(crate) search_rate: RateLimit<OperatorName>,
     /// Streams of events that are being served.
     pub(crate) streams: Streams,

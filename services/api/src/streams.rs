@@ -1,5 +1,5 @@
-//! Streams of events that are being served: how many there may be, of one operator and in all, and that they end before the
-//! process does.
+//! Streams of events, and lists as CSV, that are being served: how many there may be, of one operator and in all, and that they
+//! end before the process does.
 //!
 //! Invariant: a stream is served, and events wait for its client, while it holds its [`StreamSlot`], and not after `stop`. A
 //! client that reads nothing, and for which a body therefore stays, keeps no place: it would keep it for as long as it likes.

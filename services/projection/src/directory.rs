@@ -61,12 +61,22 @@ pub struct DevicePage {
     pub devices: Vec<Listed>,
     /// How many devices were looked at for it: what it cost.
     pub rows_read: u64,
+    /// The last that was looked at, where as many were as there may be: the page is short, and there may be more.
+    pub stopped_at: Option<Position>,
+}
+
+/// How many devices a query means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceCount {
+    pub count: u64,
+    /// `false`: not all were looked at, and there may be more.
+    pub is_whole: bool,
 }
 
 impl DevicePage {
-    /// Where the last of them stands: the next page comes after it.
+    /// Where the next page begins: after the last of them, or after the last that was looked at.
     pub fn last(&self) -> Option<Position> {
-        self.devices.last().map(|listed| listed.created)
+        self.stopped_at.or_else(|| self.devices.last().map(|listed| listed.created))
     }
 }
 
@@ -117,12 +127,22 @@ impl DirectoryView {
 
     /// The devices that a query means, in its order.
     pub fn list(&self, query: &DeviceQuery<'_>) -> Option<DevicePage> {
-        self.state().look_and_count(|rows, counts| list::page(rows, counts, query))
+        self.list_within(query, None)
+    }
+
+    /// The same, but looking at no more than `rows_max` devices, if that is given: the page may then be short, even empty.
+    pub fn list_within(&self, query: &DeviceQuery<'_>, rows_max: Option<u64>) -> Option<DevicePage> {
+        self.state().look_and_count(|rows, counts| list::page(rows, counts, query, rows_max))
     }
 
     /// How many devices a query means, whatever its `after`, `offset` and `limit`.
     pub fn count(&self, query: &DeviceQuery<'_>) -> Option<u64> {
-        self.state().look_and_count(|rows, counts| list::count(rows, counts, query))
+        self.count_within(query, None).map(|found| found.count)
+    }
+
+    /// The same, but looking at no more than `rows_max` devices, if that is given, where no index tells their number.
+    pub fn count_within(&self, query: &DeviceQuery<'_>, rows_max: Option<u64>) -> Option<DeviceCount> {
+        self.state().look_and_count(|rows, counts| list::count(rows, counts, query, rows_max))
     }
 
     /// Devices whose field begins with `prefix`, by that field, from after `after`: those of `spaces`, if given. Where few
@@ -146,6 +166,11 @@ impl DirectoryView {
     /// The certificates that a query means, newest first.
     pub fn certificates(&self, query: &CertificateQuery) -> Option<CertificatePage> {
         self.state().look_and_count(|rows, counts| certificates::page(rows, counts, query))
+    }
+
+    /// The certificates that are pinned and whose common name begins with `prefix`, by that name, at most `max`.
+    pub fn certificates_named(&self, prefix: &str, max: usize) -> Option<Vec<ListedCertificate>> {
+        self.state().look_in_directory(|rows| certificates::named(rows, prefix, max))
     }
 
     /// The certificates that are pinned and were proven by a path through a CA, by name and key, newest first, from before

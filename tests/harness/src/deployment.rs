@@ -36,6 +36,7 @@ pub struct Deployment {
     /// What the API gives commands with.
     command_key: SigningKey,
     api: Option<Process>,
+    second_api: Option<Process>,
     /// What `up.json` would say of the API, and an access key of its first administrator.
     announced: Value,
     /// The broker, which outlives the others.
@@ -142,6 +143,7 @@ impl Deployment {
             registrar_key,
             command_key,
             api: None,
+            second_api: None,
             announced: Value::Null,
             nats,
         }
@@ -256,7 +258,7 @@ impl Deployment {
     /// # Panics
     /// When it does not come up, or is not the first.
     pub fn start_api(&mut self) -> Value {
-        let mut process = self.spawn_api();
+        let mut process = self.spawn_api("api");
         let announced = wait::until("the API to make its first administrator", || {
             process.assert_running();
             let output = process.output();
@@ -274,7 +276,7 @@ impl Deployment {
                     Ok(json!({
                         "url": format!("https://localhost:{port}"), "address": address, "ca_file": self.server_ca,
                         "project_id": first["project_id"], "access_key": first["access_key"],
-                        "secret_key": first["secret_key"],
+                        "secret_key": first["secret_key"], "operator": first["operator"], "password": first["password"],
                     }))
                 }
                 _ => Err(format!("{output}{}", process.errors())),
@@ -285,11 +287,11 @@ impl Deployment {
         announced
     }
 
-    fn spawn_api(&self) -> Process {
-        let (config, tls) = (self.folder().join("api.toml"), self.folder().join("tls"));
+    fn spawn_api(&self, name: &str) -> Process {
+        let (config, tls) = (self.folder().join(format!("{name}.toml")), self.folder().join("tls"));
         let text = format!(
             "data = {:?}\n{}[log]\nregistrar_keys = [{:?}]\n[api]\nlisten = \"127.0.0.1:0\"\ncertificate = {:?}\nkey = {:?}\ntls_folder = {tls:?}\nmaster_key_file = {:?}\ncommand_key_file = {:?}\n",
-            self.folder().join("api"),
+            self.folder().join(name),
             self.nats.login("api").table(),
             self.registrar_key.public,
             tls.join("api.crt"),
@@ -300,7 +302,18 @@ impl Deployment {
         std::fs::write(&config, text).expect("written");
         let mut command = Command::new(rollcall());
         command.arg("api").arg("--config").arg(&config);
-        Process::start("api", &mut command, self.folder())
+        Process::start(name, &mut command, self.folder())
+    }
+
+    /// Starts another API of the fleet, with the first one's keys; returns what `up.json` would say of it, without an access key.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_second_api(&mut self) -> Value {
+        let mut process = self.spawn_api("api-2");
+        let (url, address) = listening(&mut process);
+        self.second_api = Some(process);
+        json!({ "url": url, "address": address, "ca_file": self.server_ca })
     }
 
     /// Starts the API that has ended again, on the same data; its first administrator is whom the first start made.
@@ -310,15 +323,9 @@ impl Deployment {
     pub fn restart_api(&mut self) {
         // What it prints now is told from what it printed before.
         drop(std::fs::remove_file(self.folder().join("api.out")));
-        let mut process = self.spawn_api();
-        let address = wait::until("the API to listen again", || {
-            process.assert_running();
-            let output = process.output();
-            let line = output.lines().find_map(|line| line.strip_prefix("listening on ")).map(str::to_owned);
-            line.ok_or_else(|| format!("{output}{}", process.errors()))
-        });
-        let port = address.rsplit(':').next().unwrap_or_default();
-        self.announced["url"] = format!("https://localhost:{port}").into();
+        let mut process = self.spawn_api("api");
+        let (url, address) = listening(&mut process);
+        self.announced["url"] = url.into();
         self.announced["address"] = address.into();
         self.api = Some(process);
     }
@@ -393,4 +400,16 @@ impl Deployment {
         });
         Connector { process, address, name, limits }
     }
+}
+
+/// Where an API says that it listens: its URL and address.
+fn listening(process: &mut Process) -> (String, String) {
+    let address = wait::until("the API to listen", || {
+        process.assert_running();
+        let output = process.output();
+        let line = output.lines().find_map(|line| line.strip_prefix("listening on ")).map(str::to_owned);
+        line.ok_or_else(|| format!("{output}{}", process.errors()))
+    });
+    let port = address.rsplit(':').next().unwrap_or_default();
+    (format!("https://localhost:{port}"), address)
 }

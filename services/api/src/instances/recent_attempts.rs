@@ -4,11 +4,14 @@
 //! reading goes on from there. Invariant: at most as many as the stream holds; an attempt that the stream has dropped meanwhile
 //! is found here, not found there, and left out.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    net::IpAddr,
+};
 
 use rollcall_domain::{
     certificate::CertificateFacts,
-    ids::{DeviceId, LogId, Position},
+    ids::{CaId, DeviceId, LogId, Position, TemplateId},
     registry::{Command, RequestBody, event::PolicyTarget},
     time::Timestamp,
 };
@@ -38,6 +41,41 @@ pub(crate) struct AttemptSummary {
     pub(crate) device: Option<DeviceId>,
     /// The device that had the certificate then, or that the template made of it: whatever the client called itself.
     pub(crate) attributed: Option<DeviceId>,
+    /// The CA certificate that it was from, as the attempt says.
+    pub(crate) ca: Option<CaId>,
+    /// The template that was consulted.
+    pub(crate) template: Option<TemplateId>,
+    /// Where the client was, if the writer saw it.
+    pub(crate) source: Option<IpAddr>,
+}
+
+/// What attempts of one group have alike: code, CA certificate, template, source.
+type GroupKey = (Box<str>, Option<CaId>, Option<TemplateId>, Option<IpAddr>);
+
+/// Attempts that were refused for one reason, with certificates of one CA certificate, by one template, from one source.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptGroup {
+    pub(crate) code: Box<str>,
+    pub(crate) ca: Option<CaId>,
+    pub(crate) template: Option<TemplateId>,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) count: u64,
+    /// Different certificates among them.
+    pub(crate) certificates: u64,
+    /// Different devices among them.
+    pub(crate) devices: u64,
+    pub(crate) first_at: Timestamp,
+    pub(crate) last: Position,
+    pub(crate) last_at: Timestamp,
+}
+
+/// Which attempts there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptAttempts {
+    /// The position of the last one, if there was ever any.
+    pub(crate) last: Position,
+    /// How many are known.
+    pub(crate) count: u64,
 }
 
 /// Which attempts to find; a field that is `None` matches any.
@@ -48,6 +86,11 @@ pub(crate) struct AttemptFilter {
     /// The beginning of the certificate's SHA-256 in hex, or part of its CN; any case.
     pub(crate) certificate: Option<String>,
     pub(crate) device: Option<String>,
+    /// The id that its CA certificate had then.
+    pub(crate) ca: Option<String>,
+    /// The id of the template that was consulted.
+    pub(crate) template: Option<String>,
+    pub(crate) source: Option<IpAddr>,
     pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
     /// Before this position.
@@ -84,6 +127,35 @@ impl RecentAttempts {
             .take(max)
             .map(|summary| summary.position)
             .collect())
+    }
+
+    /// Those that match, in groups: at most `max`, those with the most attempts first; then how many groups there are.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn groups(
+        &self,
+        attempts: &dyn Attempts,
+        log: &LogId,
+        filter: &AttemptFilter,
+        max: usize,
+    ) -> Result<(Vec<AttemptGroup>, usize), ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        let mut groups = grouped(cache.summaries.iter().filter(|summary| filter.matches(summary)));
+        drop(cache);
+        let found = groups.len();
+        groups.sort_by_key(|group| std::cmp::Reverse((group.count, group.last)));
+        groups.truncate(max);
+        Ok((groups, found))
+    }
+
+    /// Which there are.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn kept(&self, attempts: &dyn Attempts, log: &LogId) -> Result<KeptAttempts, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        Ok(KeptAttempts { last: cache.read_to, count: cache.summaries.len() as u64 })
     }
 
     /// Those of certificates that tried to connect from `since` on, oldest first.
@@ -130,6 +202,9 @@ impl AttemptFilter {
             && self.until.is_none_or(|until| summary.time <= until)
             && self.code.as_deref().is_none_or(|code| *summary.code == *code)
             && self.device.as_deref().is_none_or(|device| summary.is_of(device))
+            && self.ca.as_deref().is_none_or(|ca| summary.ca.as_ref().is_some_and(|of| of.as_str() == ca))
+            && self.template.as_deref().is_none_or(|id| summary.template.as_ref().is_some_and(|of| of.as_str() == id))
+            && self.source.is_none_or(|source| summary.source == Some(source))
             && self.certificate.as_deref().is_none_or(|text| summary.has_certificate(&text.to_lowercase()))
     }
 }
@@ -145,6 +220,41 @@ impl AttemptSummary {
     }
 }
 
+/// In any order.
+fn grouped<'a>(summaries: impl Iterator<Item = &'a AttemptSummary>) -> Vec<AttemptGroup> {
+    type Different<'a> = (HashSet<&'a [u8; 32]>, HashSet<&'a DeviceId>);
+    let mut groups: HashMap<GroupKey, (AttemptGroup, Different<'a>)> = HashMap::new();
+    for summary in summaries {
+        let AttemptSummary { code, ca, template, source, time, position, .. } = summary;
+        let key = (code.clone(), ca.clone(), template.clone(), *source);
+        let (group, (certificates, devices)) = groups.entry(key).or_insert_with(|| {
+            let group = AttemptGroup {
+                code: code.clone(),
+                ca: ca.clone(),
+                template: template.clone(),
+                source: *source,
+                count: 0,
+                certificates: 0,
+                devices: 0,
+                first_at: *time,
+                last: *position,
+                last_at: *time,
+            };
+            (group, Different::default())
+        });
+        group.count += 1;
+        (group.last, group.last_at) = (*position, *time);
+        certificates.extend(&summary.certificate);
+        devices.extend(summary.attributed.as_ref().or(summary.device.as_ref()));
+    }
+    let finished = |(group, (certificates, devices)): (AttemptGroup, Different<'_>)| AttemptGroup {
+        certificates: certificates.len() as u64,
+        devices: devices.len() as u64,
+        ..group
+    };
+    groups.into_values().map(finished).collect()
+}
+
 fn summary(entry: &Entry) -> Option<AttemptSummary> {
     let attempt = decode_attempt(&entry.record)
         .inspect_err(|error| tracing::warn!(position = %entry.position, %error, "an attempt is left out"))
@@ -157,6 +267,9 @@ fn summary(entry: &Entry) -> Option<AttemptSummary> {
         certificate: presented.as_ref().map(|facts| facts.sha256),
         name: presented.map(|facts| facts.display_name()).unwrap_or_default().into(),
         device: device(&attempt).cloned(),
+        ca: attempt.attribution.as_ref().and_then(|attribution| attribution.ca.clone()),
+        source: attempt.attribution.as_ref().and_then(|attribution| attribution.source),
+        template: attempt.template.as_ref().map(|(id, _)| id.clone()),
         attributed: attempt.attribution.and_then(|attribution| attribution.device),
     })
 }
@@ -234,6 +347,9 @@ mod tests {
             name: "Pump 12".into(),
             device: DeviceId::parse("pump_12").ok(),
             attributed: DeviceId::parse("pump_13").ok(),
+            ca: CaId::parse("ca").ok(),
+            template: TemplateId::parse("template").ok(),
+            source: "192.0.2.1".parse().ok(),
         }
     }
 
@@ -246,6 +362,9 @@ mod tests {
             code: text("chain_refused"),
             certificate: text("ABab"),
             device: text("pump_12"),
+            ca: text("ca"),
+            template: text("template"),
+            source: "192.0.2.1".parse().ok(),
             since,
             until,
             before,
@@ -261,10 +380,33 @@ mod tests {
             AttemptFilter { code: text("chain"), ..AttemptFilter::default() },
             AttemptFilter { certificate: text("ba"), ..AttemptFilter::default() },
             AttemptFilter { device: text("pump"), ..AttemptFilter::default() },
+            AttemptFilter { ca: text("c"), ..AttemptFilter::default() },
+            AttemptFilter { template: text("ca"), ..AttemptFilter::default() },
+            AttemptFilter { source: "192.0.2.2".parse().ok(), ..AttemptFilter::default() },
             AttemptFilter { since: Some(Timestamp::from_unix_s(101)), ..AttemptFilter::default() },
             AttemptFilter { until: Some(Timestamp::from_unix_s(99)), ..AttemptFilter::default() },
             AttemptFilter { before: Some(Position(7)), ..AttemptFilter::default() },
         ];
         assert!(missed.iter().all(|filter| !filter.matches(&summary())), "{missed:?}");
+    }
+    #[test]
+    fn a_group_is_of_one_code_ca_template_and_source_and_counts_what_differs() {
+        let at = |n: u64| AttemptSummary { position: Position(n), time: Timestamp::from_unix_s(n as i64), ..summary() };
+        let all = [
+            at(1),
+            AttemptSummary { certificate: Some([1; 32]), ..at(2) },
+            AttemptSummary { attributed: None, ..at(3) },
+            AttemptSummary { source: None, ..at(4) },
+            AttemptSummary { ca: None, ..at(5) },
+            AttemptSummary { template: None, ..at(6) },
+            AttemptSummary { code: "frozen".into(), certificate: None, attributed: None, device: None, ..at(7) },
+        ];
+        let mut groups = grouped(all.iter());
+        groups.sort_by_key(|group| group.last);
+        let shown: Vec<_> = groups.iter().map(|group| (group.count, group.certificates, group.devices)).collect();
+        assert_eq!(shown, [(3, 2, 2), (1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 0, 0)], "{groups:?}");
+        let first = &groups[0];
+        let times = (first.first_at.unix_s(), first.last_at.unix_s(), first.last);
+        assert_eq!(times, (1, 3, Position(3)));
     }
 }

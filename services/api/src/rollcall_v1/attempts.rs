@@ -4,6 +4,8 @@
 //! resource space, so that only callers with the whole instance see them. Invariant: text out of a certificate is escaped before
 //! people see it; the certificate itself is in the request, as DER.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
@@ -20,11 +22,16 @@ use utoipa_axum::routes;
 use crate::{
     context::InstanceContext,
     http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, route::Routes, times},
-    instances::recent_attempts::{AttemptFilter, device, presented},
+    instances::{
+        recent_attempts::{AttemptFilter, AttemptGroup, device, presented},
+        served::ServedInstance,
+    },
 };
 
 /// Characters of one Subject attribute that are shown.
 const ATTRIBUTE_CHARS_MAX: usize = 64;
+/// Groups of one answer.
+const GROUPS_MAX: usize = 200;
 
 /// Which attempts to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,6 +47,15 @@ pub(crate) struct Which {
     /// or claimed by the client, or named by the command.
     #[param(max_length = 128)]
     device: Option<String>,
+    /// From this CA certificate, by the id that it had then; attempts of version 0.1 do not say.
+    #[param(max_length = 36)]
+    certificate_id: Option<String>,
+    /// By this template.
+    #[param(max_length = 36)]
+    template_id: Option<String>,
+    /// From this IP address, where it was seen.
+    #[param(max_length = 45)]
+    source: Option<String>,
     /// Not before this time, as `20151212T121212Z`.
     #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
     since: Option<String>,
@@ -58,7 +74,7 @@ pub(crate) struct Which {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AttemptShown {
     /// Where it is kept.
-    position: u64,
+    pub(super) position: u64,
     /// When it was ruled on; RFC 3339, UTC.
     time: String,
     /// Stable code; each has a page in docs/operate/codes.
@@ -120,6 +136,76 @@ pub(crate) struct AttemptsShown {
     next: Option<u64>,
 }
 
+/// Which attempts to count.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhichGroups {
+    /// Refused with this code, such as `chain_refused`.
+    #[param(max_length = 64)]
+    code: Option<String>,
+    /// Of this certificate: the beginning of its SHA-256 in hex, or part of its CN, in any case.
+    #[param(max_length = 256)]
+    certificate: Option<String>,
+    /// Of this device, as in the list.
+    #[param(max_length = 128)]
+    device: Option<String>,
+    /// From this CA certificate, by the id that it had then.
+    #[param(max_length = 36)]
+    certificate_id: Option<String>,
+    /// By this template.
+    #[param(max_length = 36)]
+    template_id: Option<String>,
+    /// From this IP address, where it was seen.
+    #[param(max_length = 45)]
+    source: Option<String>,
+    /// Not before this time, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
+    since: Option<String>,
+    /// Not after this time, as `20151212T121212Z`.
+    #[param(pattern = "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$")]
+    until: Option<String>,
+}
+
+/// Attempts that were refused for one reason, from one CA certificate, by one template, from one source.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptGroupShown {
+    /// The code of the refusal.
+    code: String,
+    /// The CA certificate, by the id that it had then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_id: Option<String>,
+    /// The CN of that, while it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_name: Option<String>,
+    /// The template that was consulted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template_id: Option<String>,
+    /// IP address of the client, where it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// How many attempts.
+    count: u64,
+    /// How many different certificates among them; 0 where they are changes by operators.
+    certificates: u64,
+    /// How many different devices among them, as far as it is known whose they were.
+    devices: u64,
+    /// When the first was ruled on; RFC 3339, UTC.
+    first_at: String,
+    /// When the last was.
+    last_at: String,
+    /// Where the last is kept.
+    last_position: u64,
+}
+
+/// The attempts that are kept, in groups.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptGroups {
+    /// Those with the most attempts first, at most 200.
+    groups: Vec<AttemptGroupShown>,
+    /// How many groups there are beside: narrow what is asked.
+    left_out: u64,
+}
+
 /// All that is known of an attempt.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AttemptWhole {
@@ -156,6 +242,7 @@ pub(crate) struct Replayed {
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .operation(Role::Viewer, routes!(list))
+        .operation(Role::Viewer, routes!(groups))
         .operation(Role::Viewer, routes!(show))
         .operation(Role::Operator, routes!(replay))
 }
@@ -176,7 +263,33 @@ async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Js
     for position in positions {
         found.extend(read(&context, position).await?.map(|attempt| (position, attempt)));
     }
-    Ok(Json(AttemptsShown { attempts: shown(&context, found).await?, next }))
+    Ok(Json(AttemptsShown { attempts: shown(&context.instance, found).await?, next }))
+}
+
+/// Count why connections and changes were refused, in groups of one code, CA certificate, template and source
+#[utoipa::path(get, path = "/rollcall/v1/instances/{instance_id}/attempts/groups", tag = "Attempts",
+    params(("instance_id" = String, Path), WhichGroups), responses((status = 200, body = AttemptGroups), Errors))]
+async fn groups(context: InstanceContext, Query(which): Query<WhichGroups>) -> Result<Json<AttemptGroups>, ApiError> {
+    context.require_whole_instance()?;
+    let filter = Which::from(which).filter()?;
+    let attempts = &*context.instance.backbone.attempts;
+    let (groups, all) = context.instance.attempts.groups(attempts, &context.instance.log(), &filter, GROUPS_MAX).await?;
+    let left_out = all.saturating_sub(groups.len()) as u64;
+    let configuration = context.configuration();
+    let shown = |group: AttemptGroup| AttemptGroupShown {
+        code: group.code.into(),
+        ca_name: group.ca.as_ref().and_then(|ca| configuration.cas.get(ca)).map(|ca| ca.cn_name.to_string()),
+        certificate_id: group.ca.map(|ca| ca.to_string()),
+        template_id: group.template.map(|template| template.to_string()),
+        source: group.source.map(|source| source.to_string()),
+        count: group.count,
+        certificates: group.certificates,
+        devices: group.devices,
+        first_at: times::with_milliseconds(group.first_at),
+        last_at: times::with_milliseconds(group.last_at),
+        last_position: group.last.0,
+    };
+    Ok(Json(AttemptGroups { groups: groups.into_iter().map(shown).collect(), left_out }))
 }
 
 /// Show all that is known of an attempt
@@ -193,7 +306,8 @@ async fn show(
     let checks =
         checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
     let checks = checks.collect();
-    let attempt = shown(&context, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
+    let attempt =
+        shown(&context.instance, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
     Ok(Json(AttemptWhole { attempt, checks, request }))
 }
 
@@ -234,7 +348,17 @@ impl Which {
         };
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (code, certificate, device) = (said(self.code), said(self.certificate), said(self.device));
-        Ok(AttemptFilter { code, certificate, device, since, until, before })
+        let (ca, template) = (said(self.certificate_id), said(self.template_id));
+        let read = |text: String| text.parse().map_err(|_| ApiError::invalid("source", "give an IP address"));
+        let source = said(self.source).map(read).transpose()?;
+        Ok(AttemptFilter { code, certificate, device, ca, template, source, since, until, before })
+    }
+}
+
+impl From<WhichGroups> for Which {
+    fn from(which: WhichGroups) -> Self {
+        let WhichGroups { code, certificate, device, certificate_id, template_id, source, since, until } = which;
+        Self { code, certificate, device, certificate_id, template_id, source, since, until, before: None, limit: None }
     }
 }
 
@@ -260,10 +384,12 @@ async fn read(context: &InstanceContext, position: Position) -> Result<Option<At
 }
 
 /// Where blocking is allowed: verifying the chains keeps a processor busy.
-async fn shown(context: &InstanceContext, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
-    let trust = context.configuration().trust_store();
-    context
-        .instance
+pub(super) async fn shown(
+    instance: &Arc<ServedInstance>,
+    attempts: Vec<(Position, Attempt)>,
+) -> Result<Vec<AttemptShown>, ApiError> {
+    let trust = instance.configuration().trust_store();
+    instance
         .lookup(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
         .await
 }

@@ -1,4 +1,5 @@
-//! What a changed template would do to the devices that it has registered, asked before it is changed.
+//! What a changed template would do to the devices that it has registered, and another one to those of a CA certificate, asked
+//! before it is changed or bound.
 //!
 //! Holds no rule: the domain says what another body would make of a certificate, [`outcomes`] counts the outcomes. Invariants:
 //! nothing is changed; the work for one request is bounded, and an incomplete answer says so.
@@ -11,8 +12,8 @@ use axum::{Json, extract::Path};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_domain::{
     fleet::Role,
-    ids::RequestId,
-    registry::{Actor, Ca, Command, Request, RequestBody, Template, decide},
+    ids::TemplateId,
+    registry::{Ca, Command, Configuration, Template, command::TemplateChange, supposed},
     template::{TemplateBody, TemplateDraft},
 };
 use rollcall_projection::directory::{CertificateId, ListedCertificate};
@@ -22,15 +23,16 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use self::outcomes::{Counts, Examples, OutcomeCounts};
+use super::preview::unsaved;
 use crate::{
     context::InstanceContext,
-    dry_run::DryRunContext,
-    http::{codes::Code, error::ApiError, errors::Errors, extract::Body, route::Routes},
+    dry_run,
+    http::{error::ApiError, errors::Errors, extract::Body, route::Routes},
     instances::{
         records::{self, StoredRecord},
         served::ServedInstance,
     },
-    v5::templates,
+    v5::{certificates, templates},
 };
 
 /// Device certificates examined for one request.
@@ -103,7 +105,7 @@ enum LimitedBy {
 
 /// The operations, each with the least role that may do it.
 pub(crate) fn routes() -> Routes {
-    Routes::new().operation(Role::Viewer, routes!(ask))
+    Routes::new().operation(Role::Viewer, routes!(ask)).operation(Role::Viewer, routes!(ask_of_certificate))
 }
 
 /// Ask what a changed template would do to existing devices
@@ -119,30 +121,76 @@ async fn ask(
     Body(proposal): Body<Proposal>,
 ) -> Result<Json<WhatIfAnswer>, ApiError> {
     let template = templates::found(&context, &template_id)?;
-    let draft = match templates::draft(&proposal.template_body) {
-        Ok(draft) => draft,
-        Err(error) => return Ok(Json(invalid(vec![FaultShown { field: "template_body".into(), rule: error.message }]))),
+    let (draft, body) = match read(&proposal) {
+        Ok(read) => read,
+        Err(faults) => return Ok(Json(invalid(faults))),
     };
-    let body = match draft.validate() {
-        Ok(body) => body,
-        Err(faults) => {
-            let faults = faults.into_iter().map(|fault| FaultShown { field: fault.field, rule: fault.rule });
-            return Ok(Json(invalid(faults.collect())));
-        }
+    let _permit = dry_run::permit(&context)?;
+    let change = Command::UpdateTemplate { template: template.id.clone(), description: None, body: Some(draft) };
+    let examination = Examination::of_template(&context, &template, body.clone());
+    answered(&context, &body, None, change, examination).await.map(Json)
+}
+
+/// Ask what a template, saved or not, would do to the devices of a CA certificate if it were bound there
+///
+/// In place of the one that is bound now, if one is. As for a changed template, only connections that a template is asked about
+/// can change.
+#[utoipa::path(post, path = "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/what-if", tag = "CA certificates",
+    params(("instance_id" = String, Path), ("certificate_id" = String, Path)), request_body = Proposal,
+    responses((status = 200, body = WhatIfAnswer), Errors))]
+async fn ask_of_certificate(
+    context: InstanceContext,
+    Path((_instance, certificate_id)): Path<(String, String)>,
+    Body(proposal): Body<Proposal>,
+) -> Result<Json<WhatIfAnswer>, ApiError> {
+    let ca = certificates::found(&context, &certificate_id)?;
+    let (_, body) = match read(&proposal) {
+        Ok(read) => read,
+        Err(faults) => return Ok(Json(invalid(faults))),
     };
-    let _permit = context.api.dry_runs.try_acquire().map_err(|_| {
-        let text = "other questions of this kind are being worked on: try again";
-        ApiError::new(Code::Overloaded, text).retry_after(5)
+    let _permit = dry_run::permit(&context)?;
+    let template = TemplateId::parse(&context.api.new_id()).map_err(|error| ApiError::invalid("template_id", error))?;
+    let bind = TemplateChange::Bind(template.clone());
+    let change = Command::ConfigureCa { ca: ca.id.clone(), template: bind, self_registration: None };
+    let template = unsaved(template, body.clone(), context.now());
+    let supposed = supposed(&context.configuration(), template, &|_| true);
+    let examination = Examination::of_ca(&context, ca, body.clone());
+    answered(&context, &body, Some(Arc::new(supposed)), change, examination).await.map(Json)
+}
+
+/// The template that is proposed.
+///
+/// # Errors
+/// Everything that is wrong with it.
+fn read(proposal: &Proposal) -> Result<(TemplateDraft, TemplateBody), Vec<FaultShown>> {
+    let draft = templates::draft(&proposal.template_body)
+        .map_err(|error| vec![FaultShown { field: "template_body".into(), rule: error.message }])?;
+    let body = draft.validate().map_err(|faults| {
+        let faults = faults.into_iter().map(|fault| FaultShown { field: fault.field, rule: fault.rule });
+        faults.collect::<Vec<_>>()
     })?;
-    let rejection = match not_in_scope(&context, &body) {
+    Ok((draft, body))
+}
+
+/// What the registrar would say to `change`, on `supposed` if that is given, and what is found by the examination.
+async fn answered(
+    context: &InstanceContext,
+    body: &TemplateBody,
+    supposed: Option<Arc<Configuration>>,
+    change: Command,
+    mut examination: Examination,
+) -> Result<WhatIfAnswer, ApiError> {
+    let rejection = match not_in_scope(context, body) {
         Some(rejection) => Some(rejection),
-        None => rejection(&context, &template, draft).await?,
+        None => dry_run::ruling(context, supposed, change)
+            .await?
+            .err()
+            .map(|rejection| RejectionShown { code: rejection.code().to_owned(), message: rejection.to_string() }),
     };
-    let mut examination = Examination::new(&context, &template, body);
     let limited_by = examination.run().await?;
     let (counts, examples) = examination.outcomes.shown();
     let (faults, complete) = (Vec::new(), limited_by.is_none());
-    Ok(Json(WhatIfAnswer { valid: true, faults, rejection, complete, limited_by, counts, examples }))
+    Ok(WhatIfAnswer { valid: true, faults, rejection, complete, limited_by, counts, examples })
 }
 
 fn invalid(faults: Vec<FaultShown>) -> WhatIfAnswer {
@@ -161,41 +209,21 @@ fn not_in_scope(context: &InstanceContext, body: &TemplateBody) -> Option<Reject
     Some(RejectionShown { code: "not_found".to_owned(), message: message.to_owned() })
 }
 
-/// The registrar's rejection of the change, if it would reject it.
-async fn rejection(
-    context: &InstanceContext,
-    template: &Template,
-    draft: TemplateDraft,
-) -> Result<Option<RejectionShown>, ApiError> {
-    let dry_run = DryRunContext::of(context)?;
-    let actor = Actor::Operator(context.caller.operator.as_str().into());
-    let body = Command::UpdateTemplate { template: template.id.clone(), description: None, body: Some(draft) };
-    let id = RequestId::parse("what-if").map_err(|error| ApiError::invalid("request id", error))?;
-    let request = Request { id, actor, body: RequestBody::Command(body) };
-    let look = context.instance.lookup(move |instance| {
-        let configuration = instance.configuration();
-        let trust = configuration.trust_store();
-        let context = dry_run.decision_context(&trust);
-        Some(decide(&configuration, instance.view.admission(), &request, &context).outcome.err())
-    });
-    let shown =
-        look.await?.map(|rejection| RejectionShown { code: rejection.code().to_owned(), message: rejection.to_string() });
-    Ok(shown)
-}
-
 /// The examination of one request.
 struct Examination {
     instance: Arc<ServedInstance>,
     /// The CA certificates in scope that the template is bound to.
     cas: Vec<Ca>,
     all_in_scope: bool,
-    now: Arc<TemplateBody>,
+    /// The template today; `None`: none is bound.
+    now: Option<Arc<TemplateBody>>,
     proposed: Arc<TemplateBody>,
     outcomes: OutcomeCounts,
 }
 
 impl Examination {
-    fn new(context: &InstanceContext, template: &Template, proposed: TemplateBody) -> Self {
+    /// Of a template that is to be changed.
+    fn of_template(context: &InstanceContext, template: &Template, proposed: TemplateBody) -> Self {
         let configuration = context.configuration();
         let bound = |ca: &&Ca| ca.template.as_ref() == Some(&template.id);
         let in_scope = |ca: &&Ca| context.caller.scope.holds_space(&ca.space);
@@ -207,7 +235,21 @@ impl Examination {
             instance: Arc::clone(&context.instance),
             cas,
             all_in_scope: configuration.cas.values().filter(bound).all(|ca| in_scope(&ca)),
-            now: Arc::new(template.body.clone()),
+            now: Some(Arc::new(template.body.clone())),
+            proposed: Arc::new(proposed),
+            outcomes: OutcomeCounts::default(),
+        }
+    }
+
+    /// Of a CA certificate that is to have another template.
+    fn of_ca(context: &InstanceContext, ca: Ca, proposed: TemplateBody) -> Self {
+        let configuration = context.configuration();
+        let bound = ca.template.as_ref().and_then(|template| configuration.templates.get(template));
+        Self {
+            instance: Arc::clone(&context.instance),
+            now: bound.map(|template| Arc::new(template.body.clone())),
+            cas: vec![ca],
+            all_in_scope: true,
             proposed: Arc::new(proposed),
             outcomes: OutcomeCounts::default(),
         }
@@ -252,7 +294,7 @@ impl Examination {
             Ok::<_, ApiError>((certificate, der))
         });
         let read: Vec<_> = read.buffered(READS_AT_A_TIME).try_collect().await?;
-        let (ca, now, proposed) = (Arc::clone(ca), Arc::clone(&self.now), Arc::clone(&self.proposed));
+        let (ca, now, proposed) = (Arc::clone(ca), self.now.clone(), Arc::clone(&self.proposed));
         let mut outcomes = std::mem::take(&mut self.outcomes);
         self.outcomes = self
             .instance
@@ -260,7 +302,7 @@ impl Examination {
                 let devices = instance.view.admission();
                 let damaged_before = devices.lookups_damaged();
                 for (certificate, der) in &read {
-                    outcomes.add(certificate, der.as_deref(), &ca, &now, &proposed, devices);
+                    outcomes.add(certificate, der.as_deref(), &ca, now.as_deref(), &proposed, devices);
                 }
                 (devices.lookups_damaged() == damaged_before).then_some(outcomes)
             })

@@ -237,7 +237,7 @@ async fn delete(
 }
 
 /// A policy that the caller may touch.
-fn found(context: &InstanceContext, policy_id: &str) -> Result<Policy, ApiError> {
+pub(crate) fn found(context: &InstanceContext, policy_id: &str) -> Result<Policy, ApiError> {
     let policy = PolicyId::parse(policy_id).ok().and_then(|id| context.configuration().policies.get(&id).cloned());
     let policy = policy.filter(|policy| context.caller.scope.holds_space(&policy.space));
     policy.ok_or_else(|| ApiError::new(Code::PolicyNotFound, format!("The policy does not exist: {policy_id:?}")))

@@ -370,6 +370,6 @@ fn key(product: &Product, twins: &BTreeSet<ProductId>) -> String {
     paging::list_key(product.id.as_str(), product.created_at)
 }
 
-fn not_found(product_id: &str) -> ApiError {
+pub(crate) fn not_found(product_id: &str) -> ApiError {
     ApiError::new(Code::ProductNotFound, format!("The product does not exist: {product_id:?}"))
 }

@@ -162,6 +162,48 @@ async fn what_a_connector_refused_is_found_by_code_and_device_and_ruled_on_afres
 }
 
 #[tokio::test]
+async fn attempts_are_counted_by_reason_ca_template_and_source_and_found_by_each() {
+    let (world, authority) = World::with_ca().await;
+    let viewer = world.viewer().await;
+    self_registration(&world, false).await;
+    for (n, name) in ["SN1", "SN2", "SN2"].into_iter().enumerate() {
+        world.clock.set(NOW_MS + n as i64 * 60_000);
+        refused(&world, &authority.device(name)).await;
+    }
+    refused_by_a_connector(&world, &authority.device("SN2"), "truck_SN2", "device_mismatch").await;
+    let groups = async |query: &str| viewer.get(&format!("{ATTEMPTS}/groups?{query}")).await.ok(200);
+    let all = groups("").await;
+    let expected = json!({"code": "self_registration_disabled", "certificate_id": "ca", "ca_name": "Device CA",
+        "template_id": "template", "count": 3, "certificates": 3, "devices": 2, "first_at": "2026-06-01T00:00:00.000Z",
+        "last_at": "2026-06-01T00:02:00.000Z", "last_position": all["groups"][0]["last_position"]});
+    assert_eq!(all["groups"][0], expected, "the most first, {all}");
+    let other = &all["groups"][1];
+    assert_eq!((&other["source"], &other["certificate_id"]), (&json!("203.0.113.7"), &json!("ca-of-then")));
+    assert_eq!((other.get("ca_name"), &all["left_out"]), (None, &json!(0)), "{all}");
+    for (query, counts) in [
+        ("code=self_registration_disabled", vec![3]),
+        ("certificate_id=ca-of-then", vec![1]),
+        ("certificate_id=ca", vec![3]),
+        ("template_id=template", vec![3, 1]),
+        ("template_id=other", vec![]),
+        ("source=203.0.113.7", vec![1]),
+        ("since=20260601T000100Z&certificate_id=ca", vec![2]),
+        ("certificate=sn1", vec![1]),
+        ("device=truck_SN2&certificate_id=ca", vec![2]),
+    ] {
+        let found = groups(query).await;
+        let found: Vec<_> =
+            found["groups"].as_array().unwrap().iter().map(|group| group["count"].as_i64().unwrap()).collect();
+        assert_eq!(found, counts, "{query}");
+        let listed = viewer.get(&format!("{ATTEMPTS}?limit=50&{query}")).await.ok(200);
+        assert_eq!(listed["attempts"].as_array().unwrap().len() as i64, counts.iter().sum::<i64>(), "{query}");
+    }
+    viewer.get(&format!("{ATTEMPTS}/groups?source=here")).await.refused(400, "IOTDA.000006");
+    viewer.get(&format!("{ATTEMPTS}?source=here")).await.refused(400, "IOTDA.000006");
+    world.operator_of(&["space"]).await.get(&format!("{ATTEMPTS}/groups")).await.refused(403, "IOTDA.000021");
+}
+
+#[tokio::test]
 async fn changes_that_were_refused_are_attempts_too_but_are_not_replayed() {
     let world = World::with_alpha().await;
     let operator = world.operator().await;

@@ -71,7 +71,7 @@ impl Operation {
 async fn login_and_health_are_all_that_is_open() {
     let open: BTreeSet<String> =
         operations().into_iter().filter(|operation| operation.role.is_none()).map(|operation| operation.template).collect();
-    let expected = ["/rollcall/v1/health", "/rollcall/v1/login", "/v3/auth/tokens"];
+    let expected = ["/rollcall/v1/health", "/rollcall/v1/login", "/rollcall/v1/session", "/v3/auth/tokens"];
     assert_eq!(open, expected.map(str::to_owned).into());
 }
 

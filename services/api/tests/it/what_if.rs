@@ -2,6 +2,7 @@
 
 use rollcall_domain::registry::{
     Command,
+    command::TemplateChange,
     event::{DeclaredCredential, DeviceProfile},
 };
 use serde_json::{Value, json};
@@ -137,4 +138,39 @@ async fn more_devices_than_one_lookup_holds_are_all_examined_and_a_hundred_shown
     let answer = ask(&world, by(SERIAL_NUMBER, "truck")).await;
     assert_eq!((&answer["complete"], counts(&answer)), (&json!(true), vec![("examined", 520), ("other_device", 520)]));
     assert_eq!(answer["examples"]["other_device"].as_array().unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn a_template_that_is_not_saved_is_foreseen_for_a_ca_certificate() {
+    let (world, authority) = furnished().await;
+    let path = "/rollcall/v1/instances/alpha/certificates/ca/what-if";
+    let viewer = world.viewer().await;
+    let asked = async |body: Value| viewer.post(path, json!({"template_body": body})).await.ok(200);
+    let changed = by(SERIAL_NUMBER, "truck");
+    let told = asked(changed.clone()).await;
+    assert_eq!(
+        (counts(&told), &told["examples"]),
+        (counts(&ask(&world, changed.clone()).await), &ask(&world, changed).await["examples"])
+    );
+    assert_eq!((&told["complete"], told.get("rejection")), (&json!(true), None));
+    let same = asked(by(CN, "truck")).await;
+    assert_eq!(counts(&same), [("examined", 6), ("not_by_template", 1), ("unchanged", 5)]);
+    assert_eq!(asked(by(CN, "boat")).await["rejection"]["code"], "not_found", "it could not be bound");
+    assert_eq!(asked(json!({})).await["valid"], false);
+
+    // A CA certificate that has no template yet, and a device that its CONNECT named.
+    world.create_device("waiting").await;
+    let second = Authority::root("Second CA");
+    world.trust("alpha", &second, "second", "space", "template").await;
+    let unbind = Command::ConfigureCa { ca: id("second"), template: TemplateChange::Unbind, self_registration: Some(false) };
+    world.command("alpha", unbind).await;
+    world.connect("alpha", &second.device("x"), Some("waiting")).await;
+    let path = "/rollcall/v1/instances/alpha/certificates/second/what-if";
+    let told = viewer.post(path, json!({"template_body": by(CN, "truck")})).await.ok(200);
+    assert_eq!((counts(&told), told.get("rejection")), (vec![("examined", 1), ("not_by_template", 1)], None));
+    drop(authority);
+
+    world.create_space("alpha", "other").await;
+    let of_other = world.operator_of(&["other"]).await;
+    of_other.post(path, json!({"template_body": by(CN, "truck")})).await.refused(404, "IOTDA.014904");
 }

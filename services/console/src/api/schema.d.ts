@@ -74,23 +74,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/rollcall/v1/certificates/inspect": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Show what certificates say, and whether they could be uploaded as CA certificates */
-        post: operations["post_rollcall_v1_certificates_inspect"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/rollcall/v1/health": {
         parameters: {
             query?: never;
@@ -247,6 +230,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/attempts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count why connections and changes were refused, in groups of one code, CA certificate, template and source */
+        get: operations["get_rollcall_v1_instances_instance_id_attempts_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/attempts/{position}": {
         parameters: {
             query?: never;
@@ -318,26 +318,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/rollcall/v1/instances/{instance_id}/debug": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Debug a device certificate whose CA certificate is found by its chain
-         * @description Also says whether a connection with it would be let in now, under the client id and user name that are given.
-         */
-        post: operations["post_rollcall_v1_instances_instance_id_debug"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/rollcall/v1/instances/{instance_id}/device-list": {
         parameters: {
             query?: never;
@@ -347,6 +327,28 @@ export interface paths {
         };
         /** List devices by how they stand */
         get: operations["get_rollcall_v1_instances_instance_id_device_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/device-list/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List devices as CSV, to the end of the list
+         * @description The columns are device_id, node_id, device_name, app_id, app_name, product_id, product_name, status, create_time, certificate_end,
+         *     refused_at and tags (`key=value`, with `;` between them). A cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return has an
+         *     apostrophe before it. Each counts as a search and, while it is read, as a stream of its operator.
+         */
+        get: operations["get_rollcall_v1_instances_instance_id_device_list_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -563,26 +565,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/rollcall/v1/instances/{instance_id}/templates/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try a template that is not saved on a certificate
-         * @description As if the template were saved, bound to the CA certificate that the chain is from, and self-registration switched on there.
-         */
-        post: operations["post_rollcall_v1_instances_instance_id_templates_preview"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/rollcall/v1/instances/{instance_id}/templates/{template_id}": {
         parameters: {
             query?: never;
@@ -706,8 +688,7 @@ export interface paths {
         get?: never;
         /**
          * Change one's own password, which ends one's sessions
-         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in. A browser's
-         *     session goes on as another one, with the cookie that the answer sets.
+         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
          */
         put: operations["put_rollcall_v1_me_password"];
         post?: never;
@@ -766,33 +747,6 @@ export interface paths {
         put: operations["put_rollcall_v1_operators_operator_password"];
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollcall/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a browser's session */
-        get: operations["get_rollcall_v1_session"];
-        put?: never;
-        /**
-         * Sign a browser in
-         * @description For pages of this server: the answer sets the cookie `__Host-rollcall`, with which every operation works as with a token. As each
-         *     change by a session it needs `X-Rollcall-Console: 1`, and an `Origin` that is this server's. Failures count as those of
-         *     `POST /rollcall/v1/login`.
-         */
-        post: operations["post_rollcall_v1_session"];
-        /**
-         * Sign a browser out
-         * @description At every API process at once. It need not be signed in.
-         */
-        delete: operations["delete_rollcall_v1_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1436,6 +1390,53 @@ export interface components {
             /** @description Newest first. */
             applications: components["schemas"]["Application"][];
         };
+        /** @description Attempts that were refused for one reason, from one CA certificate, by one template, from one source. */
+        AttemptGroupShown: {
+            /** @description The CN of that, while it is there. */
+            ca_name?: string | null;
+            /** @description The CA certificate, by the id that it had then. */
+            certificate_id?: string | null;
+            /**
+             * Format: int64
+             * @description How many different certificates among them; 0 where they are changes by operators.
+             */
+            certificates: number;
+            /** @description The code of the refusal. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many attempts.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description How many different devices among them, as far as it is known whose they were.
+             */
+            devices: number;
+            /** @description When the first was ruled on; RFC 3339, UTC. */
+            first_at: string;
+            /** @description When the last was. */
+            last_at: string;
+            /**
+             * Format: int64
+             * @description Where the last is kept.
+             */
+            last_position: number;
+            /** @description IP address of the client, where it was seen. */
+            source?: string | null;
+            /** @description The template that was consulted. */
+            template_id?: string | null;
+        };
+        /** @description The attempts that are kept, in groups. */
+        AttemptGroups: {
+            /** @description Those with the most attempts first, at most 200. */
+            groups: components["schemas"]["AttemptGroupShown"][];
+            /**
+             * Format: int64
+             * @description How many groups there are beside: narrow what is asked.
+             */
+            left_out: number;
+        };
         /** @description Why something was refused. */
         AttemptShown: {
             /** @description Who asked: `certificate <sha256>` or `operator <name>`. */
@@ -1618,13 +1619,6 @@ export interface components {
             /** @description Its last instant; RFC 3339, UTC. */
             not_after: string;
         };
-        /** @description What stands in the way of a use. */
-        CertificateProblem: {
-            /** @description Its code, which has a page in docs/operate/codes. */
-            code: string;
-            /** @description What is wrong, and what to do. */
-            text: string;
-        };
         /** @description What a certificate says. */
         CertificateSays: {
             /** @description The CN of its Subject, for people. */
@@ -1657,12 +1651,6 @@ export interface components {
             /** @description Which page it is. */
             page: components["schemas"]["Page"];
         };
-        /** @description What a device certificate would become, and how its CA certificate was found. */
-        ChainDebugAnswer: components["schemas"]["DebugAnswer"] & {
-            /** @description Whether it would be let in now. */
-            connection: components["schemas"]["Connection"];
-            found_by?: components["schemas"]["FoundBy"] | null;
-        };
         /** @description One check. */
         CheckMade: {
             /** @description What was found. */
@@ -1680,13 +1668,6 @@ export interface components {
             name: string;
             /** @description Whether it held. */
             passed: boolean;
-        };
-        /** @description A device that is in the way. */
-        Collision: {
-            /** @description The device; absent if it is of another resource space. */
-            device_id?: string | null;
-            /** @description How it is in the way. */
-            text: string;
         };
         /** @description What a command came to. */
         CommandAnswer: {
@@ -1713,20 +1694,6 @@ export interface components {
              */
             timeout: number | null;
         };
-        /** @description What a connection would be answered with now. */
-        Connection: {
-            /** @description Why it would be refused: a code that has a page in docs/operate/codes. */
-            code?: string | null;
-            /** @description Whether it would be let in, perhaps after a registration. */
-            outcome: components["schemas"]["ConnectionOutcome"];
-            /** @description The same, for people. */
-            text: string;
-        };
-        /**
-         * @description What would become of a connection.
-         * @enum {string}
-         */
-        ConnectionOutcome: "accept" | "register" | "refuse";
         /** @description How a connector's view of the fleet's log stands. */
         ConnectorFleet: {
             /**
@@ -1838,8 +1805,8 @@ export interface components {
         DataType: "int" | "long" | "decimal" | "string" | "DateTime" | "jsonObject" | "enum" | "boolean" | "string list";
         /** @description What a device certificate would become. */
         DebugAnswer: {
-            /** @description The CA certificate that it was held against; absent where none was named and its chain is from none. */
-            certificate_id?: string | null;
+            /** @description The CA certificate that it was held against. */
+            certificate_id: string;
             /** @description Every check, in order. */
             checks: components["schemas"]["CheckMade"][];
             device?: components["schemas"]["WouldBe"] | null;
@@ -2143,7 +2110,12 @@ export interface components {
         };
         /** @description A page of devices. */
         DevicesStanding: {
-            /** @description Newest first. */
+            /** @description Whether `page.count` is the least that it may be: not all that could match were looked at. */
+            count_is_lower_bound: boolean;
+            /**
+             * @description Newest first. With `q`, `certificate_id` or `template_id` a page may be short, even empty, before the end: the list goes on
+             *     as long as there is a `marker`.
+             */
             devices: components["schemas"]["DeviceStanding"][];
             /** @description Which page it is. */
             page: components["schemas"]["Page"];
@@ -2306,11 +2278,6 @@ export interface components {
             /** @description In the order that was asked for. */
             devices?: components["schemas"]["FoundDevice"][] | null;
         };
-        /**
-         * @description How a CA certificate was found.
-         * @enum {string}
-         */
-        FoundBy: "signature" | "not_in_force" | "text";
         /** @description A device that was found. Fields that were not selected are absent. */
         FoundDevice: {
             /** @description The resource space that it belongs to. */
@@ -2366,47 +2333,6 @@ export interface components {
             desired: Record<string, never>;
             /** @description Of which service. */
             service_id: string;
-        };
-        /** @description What the certificates say. */
-        Inspected: {
-            /** @description In the order of the text. */
-            certificates: components["schemas"]["InspectedCertificate"][];
-        };
-        /** @description What one certificate says. All texts are the certificate's own. */
-        InspectedCertificate: {
-            /** @description The Subject attributes that a template may use, by the names of the v5 API without `iotda::certificate::`. */
-            fields: {
-                [key: string]: string;
-            };
-            /** @description SHA-1 over it, hex. */
-            fingerprint_sha1: string;
-            /** @description SHA-256 over it, hex. */
-            fingerprint_sha256: string;
-            /** @description Whether it says of itself that it is a CA's. */
-            is_ca: boolean;
-            /** @description The Subject of the certificate that it names as its issuer. */
-            issuer: string;
-            /** @description Until when it is good, UTC. */
-            not_after: string;
-            /** @description From when it is good, UTC. */
-            not_before: string;
-            /** @description Why it would be refused if it were uploaded as a CA certificate now: the first fault, or none. */
-            problems: components["schemas"]["CertificateProblem"][];
-            /** @description Kind and size of its key, such as `RSA, 2048 bits`. */
-            public_key: string;
-            /** @description Hexadecimal. */
-            serial_number: string;
-            /** @description Such as `ECDSA with SHA-256`. */
-            signature_algorithm: string;
-            /** @description Its whole Subject, such as `CN=Device CA, O=ACME`. */
-            subject: string;
-            /** @description Those that are there and that no template can use. */
-            unusable_fields: components["schemas"]["CertificateProblem"][];
-            /**
-             * Format: int32
-             * @description X.509 version: 1 or 3.
-             */
-            version: number;
         };
         /** @description What can be changed of an instance. */
         InstanceDetails: {
@@ -2808,15 +2734,6 @@ export interface components {
              */
             offset?: number | null;
         };
-        /** @description A parameter, and what the certificate says for it. */
-        ParameterTaken: {
-            /** @description Such as `iotda::certificate::common_name`. */
-            name: string;
-            /** @description Why there is none that can be used. */
-            problem?: string | null;
-            /** @description The certificate's own text. */
-            value?: string | null;
-        };
         /** @description By password. */
         PasswordIdentity: {
             user: components["schemas"]["TokenUser"];
@@ -2887,13 +2804,6 @@ export interface components {
             /** @description Through what it applies to the device. */
             through: components["schemas"]["PolicyThrough"];
         };
-        /** @description A policy that would be bound. */
-        PolicyNamed: {
-            /** @description Its id. */
-            policy_id: string;
-            /** @description Its name, if there is one of that id in the device's resource space. */
-            policy_name?: string | null;
-        };
         /** @description A topic pattern. */
         PolicyResource: string;
         /** @description One statement of a policy. */
@@ -2937,36 +2847,6 @@ export interface components {
          * @enum {string}
          */
         PolicyThrough: "device" | "product" | "app" | "default";
-        /** @description What a template would make of a certificate. */
-        PreviewAnswer: {
-            /** @description The CA certificate that the chain is from. */
-            certificate_id?: string | null;
-            /** @description Every check that a registrar would make, in order. */
-            checks: components["schemas"]["CheckMade"][];
-            collision?: components["schemas"]["Collision"] | null;
-            device?: components["schemas"]["PreviewedDevice"] | null;
-            outcome?: components["schemas"]["Outcome"] | null;
-            /** @description Every parameter that the template declares. */
-            parameters: components["schemas"]["ParameterTaken"][];
-            /** @description Everything that stands in the way, each once. */
-            problems: components["schemas"]["PreviewProblem"][];
-        };
-        /** @description Something that stands in the way. */
-        PreviewProblem: {
-            /** @description Its code, which has a page in docs/operate/codes. */
-            code: string;
-            /** @description The path in the template of what is wrong, if the template is not valid. */
-            field?: string | null;
-            /** @description What is wrong, and what to do. */
-            text: string;
-        };
-        /** @description A device as it would be, with names for its ids. */
-        PreviewedDevice: components["schemas"]["WouldBe"] & {
-            /** @description Its policies; those of `policy_ids`, in that order. */
-            policies: components["schemas"]["PolicyNamed"][];
-            /** @description The name of its product, if there is one of that id in its resource space. */
-            product_name?: string | null;
-        };
         /** @description What is to change of a product; what is absent stays. */
         ProductChange: {
             /** @description The resource space that the product is in; when absent, the default one if it has such a product, else the oldest. */
@@ -3290,26 +3170,6 @@ export interface components {
             /** @description To be sent in `X-Auth-Token`. */
             token: string;
         };
-        /** @description A browser's session. */
-        SessionShown: {
-            /** @description When it began; RFC 3339, UTC. */
-            created_at: string;
-            /** @description When it ends however much it is used; RFC 3339, UTC. */
-            expires_at: string;
-            /**
-             * Format: int64
-             * @description It ends when it goes unused for so long.
-             */
-            idle_seconds: number;
-            /** @description Whose it is. */
-            operator: string;
-            /** @description What to put into the path of v5 calls. */
-            project_id: string;
-            /** @description What they may do. */
-            role: components["schemas"]["RoleName"];
-            /** @description Where; `{}` is everywhere. */
-            scope: components["schemas"]["ScopeIds"];
-        };
         /** @description What is there; a step of which nothing is there is absent. */
         SetUp: {
             ca_certificate?: components["schemas"]["SetUpCa"] | null;
@@ -3574,32 +3434,6 @@ export interface components {
             page: components["schemas"]["Page"];
             /** @description Newest first. */
             templates: components["schemas"]["TemplateShown"][];
-        };
-        /** @description A device certificate, and how it would connect. */
-        ToDebug: {
-            /** @description The device's certificate, PEM, with those that issued it behind it, if any. */
-            certificate: string;
-            /** @description The client identifier of its CONNECT; as one that is not of the platform's standard form when absent. */
-            client_id?: string | null;
-            /** @description The user name of its CONNECT. */
-            user_name?: string | null;
-        };
-        /** @description Certificates to be looked at. */
-        ToInspect: {
-            /** @description One to six certificates as PEM, and no key. */
-            content: string;
-        };
-        /** @description A template and a certificate to try it on. */
-        ToPreview: {
-            /**
-             * @description The resource space that the device would be in. Absent: that of the CA certificate which the chain is from, else the
-             *     default one.
-             */
-            app_id?: string | null;
-            /** @description The device's certificate, PEM, with those that issued it behind it, if any. */
-            certificate: string;
-            /** @description What the template would make of a certificate; need not be saved, nor valid. */
-            template: components["schemas"]["TemplateBody"];
         };
         /** @description What IAM answers beside the header. */
         TokenAnswer: {
@@ -4005,36 +3839,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    post_rollcall_v1_certificates_inspect: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ToInspect"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Inspected"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     get_rollcall_v1_health: {
         parameters: {
             query?: never;
@@ -4388,6 +4192,12 @@ export interface operations {
                  *     or claimed by the client, or named by the command.
                  */
                 device?: string;
+                /** @description From this CA certificate, by the id that it had then; attempts of version 0.1 do not say. */
+                certificate_id?: string;
+                /** @description By this template. */
+                template_id?: string;
+                /** @description From this IP address, where it was seen. */
+                source?: string;
                 /** @description Not before this time, as `20151212T121212Z`. */
                 since?: string;
                 /** @description Not after this time, as `20151212T121212Z`. */
@@ -4411,6 +4221,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttemptsShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_attempts_groups: {
+        parameters: {
+            query?: {
+                /** @description Refused with this code, such as `chain_refused`. */
+                code?: string;
+                /** @description Of this certificate: the beginning of its SHA-256 in hex, or part of its CN, in any case. */
+                certificate?: string;
+                /** @description Of this device, as in the list. */
+                device?: string;
+                /** @description From this CA certificate, by the id that it had then. */
+                certificate_id?: string;
+                /** @description By this template. */
+                template_id?: string;
+                /** @description From this IP address, where it was seen. */
+                source?: string;
+                /** @description Not before this time, as `20151212T121212Z`. */
+                since?: string;
+                /** @description Not after this time, as `20151212T121212Z`. */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptGroups"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4541,38 +4396,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    post_rollcall_v1_instances_instance_id_debug: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                instance_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ToDebug"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChainDebugAnswer"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     get_rollcall_v1_instances_instance_id_device_list: {
         parameters: {
             query?: {
@@ -4582,10 +4405,26 @@ export interface operations {
                 marker?: string;
                 /** @description Entries to skip after the marker, 0 to 500; 0 when absent. */
                 offset?: number;
+                /**
+                 * @description What the device's id, node id or name begins with, or the CN of a certificate of it (1000 certificates are looked at); or
+                 *     the whole fingerprint of a certificate of it; or `key=value`, a tag of it. Case counts. From indexes; where one leads to
+                 *     more than 4000 devices, by looking at the devices in the order of the list, 20000 for a page.
+                 */
+                q?: string;
                 /** @description Of this resource space. */
                 app_id?: string;
                 /** @description Of this product. */
                 product_id?: string;
+                /**
+                 * @description With a certificate that this CA certificate's CA has proven. From an index; of more than 4000 certificates, by looking at the
+                 *     devices in the order of the list, 20000 for a page.
+                 */
+                certificate_id?: string;
+                /**
+                 * @description With a certificate that the CA of a CA certificate has proven to which this template is bound now: which template a device was
+                 *     made by is not kept beside it. Served as `certificate_id` is.
+                 */
+                template_id?: string;
                 /** @description How they stand. */
                 status?: "ONLINE" | "OFFLINE" | "INACTIVE" | "FROZEN";
                 /** @description Registered at this time or later. */
@@ -4613,6 +4452,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DevicesStanding"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_device_list_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What the device's id, node id or name begins with, or the CN of a certificate of it (1000 certificates are looked at); or
+                 *     the whole fingerprint of a certificate of it; or `key=value`, a tag of it. Case counts. From indexes; where one leads to
+                 *     more than 4000 devices, by looking at the devices in the order of the list, 20000 for a page.
+                 */
+                q?: string;
+                /** @description Of this resource space. */
+                app_id?: string;
+                /** @description Of this product. */
+                product_id?: string;
+                /**
+                 * @description With a certificate that this CA certificate's CA has proven. From an index; of more than 4000 certificates, by looking at the
+                 *     devices in the order of the list, 20000 for a page.
+                 */
+                certificate_id?: string;
+                /**
+                 * @description With a certificate that the CA of a CA certificate has proven to which this template is bound now: which template a device was
+                 *     made by is not kept beside it. Served as `certificate_id` is.
+                 */
+                template_id?: string;
+                /** @description How they stand. */
+                status?: "ONLINE" | "OFFLINE" | "INACTIVE" | "FROZEN";
+                /** @description Registered at this time or later. */
+                registered_since?: string;
+                /** @description Registered at this time or earlier. */
+                registered_until?: string;
+                /** @description With a certificate that ends at this time or later. */
+                certificate_ends_since?: string;
+                /** @description With a certificate that ends at this time or earlier. */
+                certificate_ends_until?: string;
+                /** @description Refused at this time or later, by their certificate or under their id, as far as attempts are kept. */
+                refused_since?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5011,38 +4912,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    post_rollcall_v1_instances_instance_id_templates_preview: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                instance_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ToPreview"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PreviewAnswer"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     put_rollcall_v1_instances_instance_id_templates_template_id: {
         parameters: {
             query?: never;
@@ -5418,88 +5287,6 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordWanted"];
             };
         };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    get_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionShown"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    post_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Credentials"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    /** @description The session's secret */
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionShown"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            405: components["responses"]["MethodNotAllowed"];
-            409: components["responses"]["Conflict"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    delete_rollcall_v1_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             204: {
                 headers: {

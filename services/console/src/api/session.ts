@@ -23,10 +23,10 @@ export function mayChange(operator: Operator): boolean {
 
 /** Begins a session of this browser. */
 export async function signIn(operator: string, password: string): Promise<void> {
-  await client.POST("/rollcall/v1/session" as never, { body: { operator, password } } as never);
+  await client.POST("/rollcall/v1/session", { body: { operator, password } });
 }
 
 /** Ends it, at every API process at once. */
 export async function signOut(): Promise<void> {
-  await client.DELETE("/rollcall/v1/session" as never, {} as never);
+  await client.DELETE("/rollcall/v1/session");
 }

@@ -16,8 +16,8 @@ export function AccountMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   const leave = async () => {
     await signOut();
-    queries.clear();
     await navigate({ to: "/sign-in", search: {} });
+    queries.clear();
   };
   return (
     <Menu position="bottom-end" withinPortal>
@@ -28,6 +28,7 @@ export function AccountMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{texts.shell.role[operator.role]}</Menu.Label>
+        <Menu.Item onClick={() => void navigate({ to: "/account" })}>{texts.account.title}</Menu.Item>
         <Menu.Divider />
         <Menu.Label>{texts.shell.scheme.title}</Menu.Label>
         <Menu.RadioGroup value={colorScheme} onChange={(value) => setColorScheme(value as MantineColorScheme)}>

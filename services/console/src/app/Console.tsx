@@ -1,6 +1,6 @@
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useState } from "react";
 
@@ -14,11 +14,26 @@ function retry(failures: number, error: Error): boolean {
   return passing && failures < 2;
 }
 
+/** What is held and where one is. A session that ends while a screen is open leads to signing in, and back to that screen. */
+function begin() {
+  const cache = new QueryCache({
+    onError: (error) => {
+      const { pathname, href } = router.state.location;
+      if (error instanceof ApiError && error.status === 401 && pathname !== "/sign-in") {
+        void router.navigate({ to: "/sign-in", search: { to: href } });
+      }
+    },
+  });
+  const queries = new QueryClient({
+    queryCache: cache,
+    defaultOptions: { queries: { retry, staleTime: 2_000, refetchOnWindowFocus: true } },
+  });
+  const router = makeRouter(queries);
+  return { queries, router };
+}
+
 export function Console() {
-  const [queries] = useState(
-    () => new QueryClient({ defaultOptions: { queries: { retry, staleTime: 2_000, refetchOnWindowFocus: true } } }),
-  );
-  const [router] = useState(() => makeRouter(queries));
+  const [{ queries, router }] = useState(begin);
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <QueryClientProvider client={queries}>

@@ -18,7 +18,7 @@ import { productsSearch } from "../screens/products/search";
 import { productSearch } from "../screens/product/search";
 import { spacesSearch } from "../screens/spaces/search";
 import { spaceSearch } from "../screens/space/search";
-import { root, signedIn, signIn } from "./signedIn";
+import { account, root, signedIn, signIn } from "./signedIn";
 
 const instances = createRoute({
   getParentRoute: () => signedIn,
@@ -136,6 +136,7 @@ const tree = root.addChildren([
   signIn,
   signedIn.addChildren([
     instances,
+    account,
     code,
     instance.addChildren([
       setUp,

@@ -28,3 +28,9 @@ export const signedIn = createRoute({
   errorComponent: ({ error }) => <Failure error={error instanceof Error ? error : new Error(String(error))} />,
   beforeLoad: requireSession,
 });
+
+export const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/account",
+  component: lazyRouteComponent(() => import("../screens/account/AccountScreen"), "AccountScreen"),
+});

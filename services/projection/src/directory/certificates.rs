@@ -85,6 +85,16 @@ pub(crate) fn below(
     Ok(found)
 }
 
+/// See [`DirectoryView::certificates_named`](super::DirectoryView::certificates_named).
+pub(crate) fn named(rows: &Rows, prefix: &str, max: usize) -> Result<Vec<ListedCertificate>, Fault> {
+    let mut found = Vec::new();
+    let ids = walk(rows, &rows.key(COMMON_NAME, &[prefix.as_bytes()]), None)?;
+    for id in ids.take(max) {
+        found.extend(rows.certificate(&id?)?);
+    }
+    Ok(found)
+}
+
 impl CertificateQuery {
     /// Whether a certificate is meant, wherever it stands.
     pub(crate) fn means(&self, found: &ListedCertificate) -> bool {

@@ -9,7 +9,7 @@ use rollcall_domain::{
 };
 
 use super::{
-    DevicePage, Listed,
+    DeviceCount, DevicePage, Listed,
     plan::{Plan, Source},
     query::{Condition, DeviceQuery, TextTest, statuses},
     stream::{Candidate, Merged},
@@ -44,8 +44,13 @@ pub(crate) fn listed(row: Row) -> Option<Listed> {
     }
 }
 
-/// The part of the answer that is wanted.
-pub(crate) fn page(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>) -> Result<DevicePage, Fault> {
+/// The part of the answer that is wanted; with `rows_max`, as much of it as so many rows lead to.
+pub(crate) fn page(
+    rows: &Rows,
+    counts: Option<&Counts>,
+    query: &DeviceQuery<'_>,
+    rows_max: Option<u64>,
+) -> Result<DevicePage, Fault> {
     let mut page = DevicePage::default();
     if query.limit == 0 {
         return Ok(page);
@@ -58,44 +63,61 @@ pub(crate) fn page(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>
             continue;
         }
         page.rows_read += 1;
-        let Some(listed) = rows.candidate(&candidate)?.filter(|listed| query.means(listed)) else { continue };
-        if left_out < query.offset {
-            left_out += 1;
-            continue;
+        if let Some(listed) = rows.candidate(&candidate)?.filter(|listed| query.means(listed)) {
+            if left_out < query.offset {
+                left_out += 1;
+            } else {
+                page.devices.push(listed);
+            }
         }
-        page.devices.push(listed);
         if page.devices.len() == query.limit {
+            break;
+        }
+        if rows_max.is_some_and(|max| page.rows_read >= max) {
+            page.stopped_at = Some(candidate.0);
             break;
         }
     }
     Ok(page)
 }
 
-/// How many devices are meant.
-pub(crate) fn count(rows: &Rows, counts: Option<&Counts>, query: &DeviceQuery<'_>) -> Result<u64, Fault> {
+/// How many devices are meant; with `rows_max`, as many as are found among so many rows.
+pub(crate) fn count(
+    rows: &Rows,
+    counts: Option<&Counts>,
+    query: &DeviceQuery<'_>,
+    rows_max: Option<u64>,
+) -> Result<DeviceCount, Fault> {
+    let whole = |count| DeviceCount { count, is_whole: true };
     if let Some(known) = counts.and_then(|counts| counted(counts, query)) {
-        return Ok(known);
+        return Ok(whole(known));
     }
-    let plan = Plan { rows, counts, gathered_max: COUNT_GATHERED_MAX, online: query.online };
+    // What is gathered is not bounded by `rows_max`, so that less of it is then.
+    let gathered_max = if rows_max.is_some() { PAGE_GATHERED_MAX } else { COUNT_GATHERED_MAX };
+    let plan = Plan { rows, counts, gathered_max, online: query.online };
     if let [all_of] = &*query.any_of
         && let Some(count) = plan.count_in_period(all_of)?
     {
-        return Ok(count);
+        return Ok(whole(count));
     }
     let mut sources = Vec::new();
     for all_of in plan.alternatives(query) {
         match plan.source(all_of)? {
-            Source::All => return count_rows(rows, query),
+            Source::All if rows_max.is_none() => return count_rows(rows, query).map(whole),
             source => sources.push(source),
         }
     }
-    let mut count = 0;
+    let (mut count, mut rows_read) = (0, 0);
     let mut candidates = Merged::of(plan.open(sources, query)?, query.order)?;
     let exact = matches!(&*query.any_of, [all_of] if is_one_index(all_of));
     while let Some(candidate) = candidates.step()? {
+        if !exact && rows_max.is_some_and(|max| rows_read >= max) {
+            return Ok(DeviceCount { count, is_whole: false });
+        }
+        rows_read += 1;
         count += u64::from(exact || rows.candidate(&candidate)?.is_some_and(|listed| query.means(&listed)));
     }
-    Ok(count)
+    Ok(whole(count))
 }
 
 /// By reading every row: faster than going through an index that leads to them all.

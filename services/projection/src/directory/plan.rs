@@ -19,7 +19,7 @@ use super::{
 use crate::{
     files::Fault,
     rows::{
-        self, Counts, Rows, decode_row,
+        self, CertificateId, Counts, Rows, decode_row,
         index::{ALL, NAME, NODE, end_of},
     },
 };
@@ -57,6 +57,8 @@ enum Unordered<'a> {
     Walks(Vec<KeyRange>),
     /// Everything with a prefix.
     Rows(Vec<u8>),
+    /// What leads to certificates: everything with any of these prefixes.
+    Certificates(Vec<Vec<u8>>),
     /// Who is online, beside entries that lead to devices.
     Online(&'a dyn Online, Vec<KeyRange>),
 }
@@ -105,6 +107,8 @@ impl<'a> Plan<'a> {
                 self.by_text(NAME, test, &mut ordered, &mut unordered);
             } else if let Condition::Policy(space, bound) = condition {
                 ordered.push(vec![self.rows.policy_prefix(bound, space.as_str())]);
+            } else if let Condition::ProvenBy(cas) = condition {
+                unordered.push(Unordered::Certificates(cas.iter().map(|ca| self.rows.issuer_prefix(ca)).collect()));
             } else if let Condition::DeviceId(TextTest::Prefix(prefix)) = condition {
                 unordered.push(Unordered::Rows([&*self.rows.devices_prefix(), prefix.as_bytes()].concat()));
             }
@@ -174,6 +178,7 @@ impl<'a> Plan<'a> {
             Unordered::Index(prefix) => self.gather_entries(&[(prefix.clone(), end_of(prefix))]),
             Unordered::Walks(ranges) => self.gather_entries(ranges),
             Unordered::Rows(prefix) => self.gather_rows(prefix),
+            Unordered::Certificates(prefixes) => self.gather_holders(prefixes),
             Unordered::Online(online, ranges) => {
                 let (Some(ids), Some(mut found)) = (online.at_most(self.gathered_max), self.gather_entries(ranges)?) else {
                     return Ok(None);
@@ -196,6 +201,23 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(Some(found))
+    }
+
+    fn gather_holders(&self, prefixes: &[Vec<u8>]) -> Result<Option<Vec<Candidate>>, Fault> {
+        let mut ids = Vec::new();
+        for prefix in prefixes {
+            for entry in self.rows.database.walk((prefix.clone(), end_of(prefix)), false)? {
+                if ids.len() == self.gathered_max {
+                    return Ok(None);
+                }
+                ids.push(CertificateId::at_end(&entry?.0)?);
+            }
+        }
+        let mut holders = Vec::new();
+        for id in ids {
+            holders.extend(self.rows.certificate(&id)?.map(|certificate| certificate.device));
+        }
+        self.these(holders.into_iter()).map(Some)
     }
 
     fn gather_rows(&self, prefix: &[u8]) -> Result<Option<Vec<Candidate>>, Fault> {

@@ -87,6 +87,8 @@ pub enum Condition {
     TagValue(TextTest),
     /// Its resource space, and a policy that is bound to it itself: not only to its product or that space.
     Policy(SpaceId, BoundPolicy),
+    /// A CA, by name and key, that has proven a certificate of it: one of these.
+    ProvenBy(Vec<[u8; 32]>),
     /// When it was registered.
     CreateTime(ValueTest<Timestamp>),
     /// The position of the record that created it: where it stands in a list.
@@ -188,6 +190,10 @@ impl<'a> DeviceQuery<'a> {
             Condition::Status(test) => test.holds(&(self.status)(device)),
             Condition::TagKey(_) | Condition::TagValue(_) | Condition::CertificateEnd(_) => true,
             Condition::Policy(space, bound) => device.space == *space && device.policies.contains(bound),
+            Condition::ProvenBy(cas) => {
+                let mut by = device.credential.pins().filter_map(|pin| pin.ca_name_and_key_sha256);
+                by.any(|ca| cas.contains(&ca))
+            }
             Condition::CreateTime(test) => test.holds(&device.registered_at),
             Condition::Created(test) => test.holds(&listed.created),
             Condition::Constant(holds) => *holds,

@@ -452,6 +452,38 @@ async fn a_page_reads_as_many_rows_as_it_returns() {
 }
 
 #[tokio::test]
+async fn a_page_and_a_count_look_at_no_more_devices_than_they_may_and_say_so() {
+    let log = Arc::new(TestLog::of(History::devices(300).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    // No index leads to what is unlike something.
+    let sparse = vec![Condition::Name(TextTest::NotIn((0..95).map(|n| format!("name {n}").into()).collect()))];
+    let mut query = DeviceQuery { any_of: vec![sparse], ..DeviceQuery::all(50, &status) };
+    let meant = open.view.list(&DeviceQuery { limit: 1000, ..query.clone() }).unwrap().devices;
+    let (mut found, mut short) = (Vec::new(), 0);
+    loop {
+        let page = open.view.list_within(&query, Some(20)).unwrap();
+        assert!(page.rows_read <= 20, "{}", page.rows_read);
+        short += usize::from(page.stopped_at.is_some());
+        query.after = page.last();
+        let ended = page.devices.is_empty() && page.stopped_at.is_none();
+        found.extend(page.devices);
+        if ended {
+            break;
+        }
+    }
+    assert_eq!(found, meant);
+    assert!(short >= 10, "{short} pages were left off");
+    let at_least = open.view.count_within(&query, Some(20)).unwrap();
+    assert!(!at_least.is_whole && at_least.count < meant.len() as u64, "{at_least:?}");
+    let whole = open.view.count_within(&query, Some(300)).unwrap();
+    assert_eq!((whole.count, whole.is_whole), (meant.len() as u64, true));
+    let all = open.view.count_within(&DeviceQuery::all(0, &status), Some(1)).unwrap();
+    assert_eq!((all.count, all.is_whole), (300, true), "what has been counted costs nothing");
+}
+
+#[tokio::test]
 async fn what_is_asked_by_state_time_or_certificates_end_reads_the_rows_that_it_returns() {
     let mut history = History::devices(3000);
     let frozen = Event::DeviceFrozen { device: history::device(7) };

@@ -83,13 +83,14 @@ impl OutcomeCounts {
         (self.counts, self.examples)
     }
 
-    /// Counts one device certificate. `der`: as the log has it; `now` and `proposed`: the template today and as it would be.
+    /// Counts one device certificate. `der`: as the log has it; `now` and `proposed`: the template today, if
+    /// there is one, and as it would be.
     pub(super) fn add(
         &mut self,
         certificate: &ListedCertificate,
         der: Option<&[u8]>,
         ca: &Ca,
-        now: &TemplateBody,
+        now: Option<&TemplateBody>,
         proposed: &TemplateBody,
         devices: &dyn Devices,
     ) {
@@ -100,7 +101,7 @@ impl OutcomeCounts {
             self.counts.unreadable += 1;
             return;
         };
-        if what_if(now, ca, &device, &facts, devices) != WhatIf::Unchanged {
+        if now.is_none_or(|now| what_if(now, ca, &device, &facts, devices) != WhatIf::Unchanged) {
             self.counts.not_by_template += 1;
             return;
         }

@@ -9,7 +9,7 @@ use rollcall_domain::{
     registry::{Configuration, Device},
     time::Timestamp,
 };
-use rollcall_projection::directory::{Condition, DevicePage, DeviceQuery, Order, TextTest, ValueTest};
+use rollcall_projection::directory::{Condition, DeviceQuery, Order, TextTest, ValueTest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -150,6 +150,22 @@ pub(crate) async fn page_of<T: Send + 'static>(
     wanted: PageRequest,
     shown: impl Fn(&ServedInstance, &Configuration, &Device) -> T + Send + 'static,
 ) -> Result<(Vec<T>, Page), ApiError> {
+    let (devices, page, _) = page_within(context, any_of, wanted, None, shown).await?;
+    Ok((devices, page))
+}
+
+/// The same, looking at no more than `rows_max` devices for the page and for the number, if that is given; then whether the
+/// number is whole. A page that was left off so goes on at its marker, also if it is empty.
+///
+/// # Errors
+/// As [`page_of`].
+pub(crate) async fn page_within<T: Send + 'static>(
+    context: &InstanceContext,
+    any_of: Vec<Vec<Condition>>,
+    wanted: PageRequest,
+    rows_max: Option<u64>,
+    shown: impl Fn(&ServedInstance, &Configuration, &Device) -> T + Send + 'static,
+) -> Result<(Vec<T>, Page, bool), ApiError> {
     let scope = scope_condition(&context.caller);
     context
         .instance
@@ -167,11 +183,12 @@ pub(crate) async fn page_of<T: Send + 'static>(
             if let Some(scope) = &scope {
                 query.narrow(scope);
             }
-            let (found, count): (DevicePage, u64) = (instance.view.list(&query)?, instance.view.count(&query)?);
+            let found = instance.view.list_within(&query, rows_max)?;
+            let number = instance.view.count_within(&query, rows_max)?;
             let marker = found.last().map(marker_of);
             let configuration = instance.configuration();
             let devices = found.devices.iter().map(|listed| shown(instance, &configuration, &listed.device)).collect();
-            Some((devices, Page { count, marker }))
+            Some((devices, Page { count: number.count, marker }, number.is_whole))
         })
         .await
 }

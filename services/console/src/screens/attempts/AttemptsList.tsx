@@ -6,7 +6,7 @@ import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 import { AttemptDetails } from "./AttemptDetails";
 import classes from "./attempts.module.css";
-import { CodeLink } from "./CodeLink";
+import { CodeLink } from "../../kit/CodeLink";
 import type { Attempt } from "./groups";
 
 const words = texts.attempts;

@@ -9,7 +9,7 @@ import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 import classes from "./attempts.module.css";
 import { AttemptsList } from "./AttemptsList";
-import { CodeLink } from "./CodeLink";
+import { CodeLink } from "../../kit/CodeLink";
 import { certificates } from "./groups";
 import { ofGroup } from "./queries";
 import { Replay } from "./Replay";

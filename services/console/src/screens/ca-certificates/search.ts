@@ -1,10 +1,15 @@
 /** What the URL of this screen carries. */
 export interface CaCertificatesSearch {
-  /** What is searched for. */
-  q?: string;
+  /** What is searched for in names, ids and resource spaces. */
+  q?: string | undefined;
+  /** Whether the form of an upload is open. */
+  upload?: true | undefined;
 }
 
 export function caCertificatesSearch(search: Record<string, unknown>): CaCertificatesSearch {
-  const { q } = search;
-  return typeof q === "string" ? { q } : {};
+  const { q, upload } = search;
+  return {
+    ...(typeof q === "string" && q !== "" ? { q } : {}),
+    ...(upload === true || upload === "true" ? { upload: true } : {}),
+  };
 }

@@ -1,7 +1,7 @@
 import { useDebouncedValue } from "@mantine/hooks";
 import { useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 
 import { Failure } from "../../kit/Failure";
 import { nextRow, useRowKeys } from "../../kit/table/rowKeys";
@@ -41,6 +41,8 @@ interface Props {
 /** The filtered devices, of which the rows in sight are here and no others. Another filter is another table. */
 export function DevicesTable({ instance, filters, row: start, name, onCount }: Props) {
   const box = useRef<HTMLDivElement>(null);
+  // The row that the keyboard is on its way to: a key that is held is faster than rows are drawn.
+  const wanted = useRef<number>(undefined);
   const [count, setCount] = useState<number>();
   const rows = Math.min(count ?? start + 1, ROWS_MAX);
   // eslint-disable-next-line react-hooks/incompatible-library -- its functions are called while rendering, and never memoized
@@ -49,6 +51,8 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
     getScrollElement: () => box.current,
     estimateSize: () => ROW_PX,
     overscan: OVERSCAN,
+    // The rows begin below the header, which stays in sight.
+    scrollPaddingEnd: ROW_PX,
     initialOffset: Math.max(0, start - SHORT) * ROW_PX,
   });
   const items = virtual.getVirtualItems();
@@ -66,12 +70,19 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   }, [name, count, isLowerBound, onCount]);
   const data = items.map(({ index }) => ({ index, device: pages.row(index) }));
   const shown = columnsOf(filters);
-  const table = useTable({ features, columns: shown, data });
+  const table = useTable({
+    features,
+    columns: shown,
+    data,
+    // By its place in the list and not among those in sight: a link keeps the focus while the list scrolls.
+    getRowId: ({ index }) => index.toString(),
+  });
   useRowKeys(box, (key) => {
-    const next = nextRow(key, focusedRow() ?? first - 1, rows);
+    const next = nextRow(key, wanted.current ?? focusedRow() ?? first - 1, rows);
     if (next !== undefined) {
+      wanted.current = next;
       virtual.scrollToIndex(next);
-      focusRow(box.current, next, FRAMES_MAX);
+      focusRow(box, wanted, FRAMES_MAX);
     }
   });
   return (
@@ -121,13 +132,20 @@ function focusedRow(): number | undefined {
   return row === null || row === undefined ? undefined : Number(row);
 }
 
-/** Focuses a row's link as soon as it is drawn: its page may still be on the way. */
-function focusRow(box: HTMLElement | null, index: number, frames: number) {
-  const link = box?.querySelector<HTMLElement>(`[data-row="${index}"]`);
+/** Focuses the wanted row's link as soon as it is drawn: its page may still be on the way. */
+function focusRow(box: RefObject<HTMLElement | null>, wanted: RefObject<number | undefined>, frames: number) {
+  if (wanted.current === undefined) {
+    return;
+  }
+  const link = box.current?.querySelector<HTMLElement>(`[data-row="${wanted.current}"]`);
   if (link !== null && link !== undefined) {
-    link.focus();
+    wanted.current = undefined;
+    // The virtualizer has scrolled to it.
+    link.focus({ preventScroll: true });
   } else if (frames > 0) {
-    requestAnimationFrame(() => focusRow(box, index, frames - 1));
+    requestAnimationFrame(() => focusRow(box, wanted, frames - 1));
+  } else {
+    wanted.current = undefined;
   }
 }
 

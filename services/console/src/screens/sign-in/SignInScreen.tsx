@@ -1,7 +1,7 @@
 import { Button, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useRouter, useSearch } from "@tanstack/react-router";
-import { type SubmitEvent, useState } from "react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type SubmitEvent, useEffect, useState } from "react";
 
 import { signIn } from "../../api/session";
 import { Failure } from "../../kit/Failure";
@@ -9,17 +9,23 @@ import { texts } from "../../texts";
 import classes from "./SignInScreen.module.css";
 
 export function SignInScreen() {
-  const { to = "/" } = useSearch({ from: "/sign-in" });
+  const { to } = useSearch({ from: "/sign-in" });
   const queries = useQueryClient();
-  const router = useRouter();
+  const navigate = useNavigate();
   const [operator, setOperator] = useState("");
   const [password, setPassword] = useState("");
+  useEffect(() => {
+    document.title = `${texts.signIn.submit} · ${texts.name}`;
+  }, []);
   const signingIn = useMutation({
     mutationFn: () => signIn(operator, password),
-    onSuccess: () => {
+    onSuccess: async () => {
+      // What is held may be of whoever was signed in before.
       queries.clear();
-      router.history.push(to);
+      // Not one to come back to, with the password in its form.
+      await navigate({ href: to ?? "/", replace: true });
     },
+    onError: () => setPassword(""),
   });
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -35,6 +41,8 @@ export function SignInScreen() {
           <TextInput
             label={texts.signIn.operator}
             autoComplete="username"
+            autoCapitalize="none"
+            spellCheck={false}
             required
             value={operator}
             onChange={(event) => setOperator(event.currentTarget.value)}

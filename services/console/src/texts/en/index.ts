@@ -1,3 +1,4 @@
+import { account } from "./account";
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
@@ -30,6 +31,7 @@ export const en = {
   name: "Rollcall",
   shell,
   signIn,
+  account,
   instances,
   kit,
   wouldBe,

@@ -163,7 +163,8 @@ fn condition(dice: &mut Dice) -> Condition {
     let position = Position(dice.roll(300));
     let time = Timestamp::from_unix_ms(1_700_000_000_000 + dice.roll(300) as i64);
     let end = history::not_after(dice.roll(21));
-    match dice.roll(17) {
+    let cas = (0..1 + dice.roll(2)).map(|_| history::name_and_key(dice.roll(4))).collect();
+    match dice.roll(18) {
         0 => Condition::Space(spaces),
         1 | 2 => Condition::DeviceId(devices),
         3 => Condition::Product(products),
@@ -171,6 +172,7 @@ fn condition(dice: &mut Dice) -> Condition {
         5 => Condition::NodeId(nodes),
         6 => Condition::Status(value(dice, DeviceStatus::Online, DeviceStatus::Frozen)),
         14 => Condition::Status(value(dice, DeviceStatus::Offline, DeviceStatus::Inactive)),
+        17 => Condition::ProvenBy(cas),
         15 | 16 => Condition::CertificateEnd(value(dice, end, end.plus_s(1))),
         7 => Condition::Constant(true),
         8 | 9 => Condition::TagKey(keys),

@@ -31,7 +31,7 @@ export function ActionDialog({ action, target, device, onClose }: Props) {
     <Modal
       opened
       onClose={onClose}
-      title={words.title(target.device)}
+      title={isDone ? words.done : words.title(target.device)}
       closeButtonProps={{ "aria-label": texts.device.actions.close }}
       size="lg"
     >

@@ -19,7 +19,6 @@ export function Actions({ target, device }: { target: Target; device: Device | n
       {available(device).map((action) => (
         <Button
           key={action}
-          size="compact-md"
           variant="default"
           {...(action === "delete" && { c: "var(--rc-bad)" })}
           onClick={() => setAction(action)}

@@ -1,4 +1,4 @@
-import { List, Text } from "@mantine/core";
+import { Group, List } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { Status } from "../../../kit/Status";
@@ -25,9 +25,6 @@ export function Proof({ action, target, before, done }: Props) {
   const session = sessionOf(before, isFetchedAfterMount ? now : undefined, action === "freeze" || action === "delete");
   return (
     <div role="status">
-      <Text fw={600} mb={6}>
-        {words[action].done}
-      </Text>
       <List size="sm" spacing={4}>
         {done.position !== undefined && <List.Item>{words.position(done.position)}</List.Item>}
         {done.fingerprint === null && <List.Item>{words.nextCertificate}</List.Item>}
@@ -38,7 +35,9 @@ export function Proof({ action, target, before, done }: Props) {
         )}
         {now !== undefined && isFetchedAfterMount && (
           <List.Item>
-            {words.now} {now === null ? words.gone : <Status status={now.status} />}
+            <Group gap={6}>
+              {words.now} {now === null ? words.gone : <Status status={now.status} />}
+            </Group>
           </List.Item>
         )}
         {session !== "none" && <List.Item>{words.session[session]}</List.Item>}

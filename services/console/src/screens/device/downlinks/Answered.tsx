@@ -1,6 +1,6 @@
 import { Alert, Text } from "@mantine/core";
 
-import { CodeLink } from "../../attempts/CodeLink";
+import { CodeLink } from "../../../kit/CodeLink";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
 import { Payload } from "../payload/Payload";

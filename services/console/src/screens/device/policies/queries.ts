@@ -1,34 +1,12 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { body, client } from "../../../api/client";
+import { body, client, type Schemas } from "../../../api/client";
 import { keyOf, type Target } from "../queries";
 import type { Asked } from "../search";
 
-export type Through = "device" | "product" | "app" | "default";
-
-/** A policy that applies to the device, and through what. */
-export interface PolicyInEffect {
-  policy_id: string;
-  policy_name: string;
-  statement: { effect: string; actions: string[]; resources: string[] }[];
-  through: Through;
-  target_id: string;
-}
-
-export interface PolicyTestAnswer {
-  allowed: boolean;
-  topic_scope: "custom" | "own_system" | "reserved";
-  decided_by?: {
-    policy_id: string;
-    policy_name: string;
-    statement_index: number;
-    effect: string;
-    resource: string;
-    through: Through;
-    target_id: string;
-  } | null;
-  text: string;
-}
+export type PolicyInEffect = Schemas["PolicyInEffect"];
+/** What is tested: the generated type of an enumeration with described members is no text. */
+export type PolicyTestAnswer = Omit<Schemas["PolicyTestAnswer"], "topic_scope">;
 
 const REFETCH_MS = 5_000;
 const path = ({ instance, device }: Target) => ({ instance_id: instance, device_id: device });
@@ -37,13 +15,9 @@ export const policiesInEffect = (target: Target) =>
   queryOptions({
     queryKey: [...keyOf(target), "policies"],
     queryFn: async () => {
-      const answer = await body<{ policies: PolicyInEffect[] }>(
-        client.GET(
-          "/rollcall/v1/instances/{instance_id}/devices/{device_id}/policies" as never,
-          {
-            params: { path: path(target) },
-          } as never,
-        ),
+      const params = { path: path(target) };
+      const answer = await body(
+        client.GET("/rollcall/v1/instances/{instance_id}/devices/{device_id}/policies", { params }),
       );
       return answer.policies;
     },
@@ -55,14 +29,11 @@ export const policyTest = (target: Target, action: Asked, topic: string) =>
   queryOptions({
     queryKey: [...keyOf(target), "policy-test", action, topic],
     queryFn: () =>
-      body<PolicyTestAnswer>(
-        client.POST(
-          "/rollcall/v1/instances/{instance_id}/devices/{device_id}/policy-test" as never,
-          {
-            params: { path: path(target) },
-            body: { action, topic },
-          } as never,
-        ),
+      body(
+        client.POST("/rollcall/v1/instances/{instance_id}/devices/{device_id}/policy-test", {
+          params: { path: path(target) },
+          body: { action: action as never, topic },
+        }),
       ),
     enabled: topic !== "",
     refetchInterval: REFETCH_MS,

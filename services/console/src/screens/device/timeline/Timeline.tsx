@@ -8,7 +8,7 @@ import { Time } from "../../../kit/Time";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
 import { AttemptDetails } from "../../attempts/AttemptDetails";
-import { CodeLink } from "../../attempts/CodeLink";
+import { CodeLink } from "../../../kit/CodeLink";
 import classes from "../device.module.css";
 import { Payload } from "../payload/Payload";
 import { attempts, events, type Target } from "../queries";

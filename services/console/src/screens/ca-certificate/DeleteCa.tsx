@@ -1,0 +1,57 @@
+import { Button, Checkbox, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { CaCertificate } from "../../api/lists";
+import type { Place } from "../../api/place";
+import { ConfirmDialog } from "../../kit/ConfirmDialog";
+import { Loaded } from "../../kit/Loaded";
+import { texts } from "../../texts";
+import { type Deleted, impact, remove } from "../ca-certificates/queries";
+
+/** Deletes a CA certificate, after saying what stops working. */
+export function DeleteCa({ place, certificate }: { place: Place; certificate: CaCertificate }) {
+  const words = texts.caCertificate.remove;
+  const [isOpen, setOpen] = useState(false);
+  const [distrust, setDistrust] = useState(true);
+  const query = useQuery({ ...impact(place, certificate.certificate_id), enabled: isOpen });
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const deleted = async ({ distrusted, stillVouching }: Deleted) => {
+    const said = distrusted ? words.doneDistrusted : words.done;
+    const vouching = stillVouching.length === 0 ? "" : ` ${words.stillVouching(stillVouching.join(", "))}`;
+    notifications.show({ message: said + vouching, autoClose: 15_000 });
+    await navigate({ to: "/instances/$instance/ca-certificates", params: { instance: place.instance } });
+    await queries.invalidateQueries({ queryKey: ["ca-certificates", place.instance] });
+  };
+  return (
+    <>
+      <Button color="red" variant="light" onClick={() => setOpen(true)}>
+        {words.open}
+      </Button>
+      <ConfirmDialog
+        opened={isOpen}
+        onClose={() => setOpen(false)}
+        title={words.title}
+        consequence={
+          <Loaded query={query}>
+            {({ devices, online }) => <Text size="sm">{words.stops(devices, online)}</Text>}
+          </Loaded>
+        }
+        action={words.submit}
+        typed={certificate.cn_name}
+        isDestructive
+        onConfirm={async () => deleted(await remove(place, certificate.certificate_id, distrust))}
+      >
+        <Checkbox
+          label={words.distrust}
+          description={words.distrustHint}
+          checked={distrust}
+          onChange={(event) => setDistrust(event.currentTarget.checked)}
+        />
+      </ConfirmDialog>
+    </>
+  );
+}

@@ -1,0 +1,44 @@
+import { List, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+import type { Place } from "../../api/place";
+import { TextLink } from "../../kit/links";
+import { Loaded } from "../../kit/Loaded";
+import { Untrusted } from "../../kit/Untrusted";
+import { texts } from "../../texts";
+import { impact } from "../ca-certificates/queries";
+
+/** How many devices the CA has brought, and where else it is trusted. */
+export function Trusted({ place, certificate }: { place: Place; certificate: string }) {
+  const words = texts.caCertificate.trusted;
+  return (
+    <Loaded query={useQuery(impact(place, certificate))}>
+      {({ devices, online, complete, instances }) => (
+        <Stack gap="xs">
+          <Text size="sm">
+            {words.here(devices, online)} {!complete && words.atLeast}
+          </Text>
+          {instances.length === 0 ? (
+            <Text size="sm">{words.alone}</Text>
+          ) : (
+            <>
+              <Text size="sm">{words.others}</Text>
+              <List size="sm">
+                {instances.map(({ instance_id, app_id, certificate_id }) => (
+                  <List.Item key={instance_id + certificate_id}>
+                    <TextLink
+                      to="/instances/$instance/ca-certificates/$certificate"
+                      params={{ instance: instance_id, certificate: certificate_id }}
+                    >
+                      {instance_id} · <Untrusted text={app_id} />
+                    </TextLink>
+                  </List.Item>
+                ))}
+              </List>
+            </>
+          )}
+        </Stack>
+      )}
+    </Loaded>
+  );
+}
