@@ -19,6 +19,7 @@ mod history;
 mod impact;
 mod inspection;
 mod instances;
+mod live;
 mod log_status;
 mod login;
 mod me;
@@ -27,6 +28,7 @@ mod overview;
 mod preview;
 pub(crate) mod retired_certificates;
 mod session;
+mod stream;
 mod uplinks;
 mod what_if;
 
@@ -62,6 +64,7 @@ pub(crate) fn routes() -> Routes {
         .merge(preview::routes())
         .merge(retired_certificates::routes())
         .merge(session::routes())
+        .merge(stream::routes())
         .merge(uplinks::routes())
         .merge(what_if::routes())
 }

@@ -2,7 +2,10 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rollcall_domain::ids::DeviceId;
+use rollcall_domain::{
+    ids::{ConnectorId, DeviceId},
+    time::Timestamp,
+};
 use rollcall_log::online::OnlineDevices;
 pub use rollcall_log::online::OnlineSession;
 use rollcall_projection::directory::Online;
@@ -13,10 +16,24 @@ use crate::reach::Silent;
 /// Devices that came online and that a slow receiver may be behind before it is told that it lags.
 const CONNECTS_WAITING_MAX: usize = 4096;
 
+/// Changes that a slow receiver may be behind before it is told that it lags.
+const CHANGES_WAITING_MAX: usize = 4096;
+
+/// A device has come online or gone offline, as far as this process has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionChange {
+    pub device: DeviceId,
+    pub online: bool,
+    pub at: Timestamp,
+    /// Where it is connected; `None` when it went offline.
+    pub connector: Option<ConnectorId>,
+}
+
 /// See the file.
 pub struct Presence {
     devices: RwLock<OnlineDevices>,
     connects: broadcast::Sender<DeviceId>,
+    changes: broadcast::Sender<ConnectionChange>,
     silent: Silent,
 }
 
@@ -25,6 +42,7 @@ impl Default for Presence {
         Self {
             devices: RwLock::default(),
             connects: broadcast::Sender::new(CONNECTS_WAITING_MAX),
+            changes: broadcast::Sender::new(CHANGES_WAITING_MAX),
             silent: Silent::default(),
         }
     }
@@ -67,6 +85,11 @@ impl Presence {
         self.connects.subscribe()
     }
 
+    /// Every device that comes online, also with another session, or goes offline from now on. A receiver that lags is told so.
+    pub fn changes(&self) -> broadcast::Receiver<ConnectionChange> {
+        self.changes.subscribe()
+    }
+
     /// Connectors that have fallen silent.
     pub const fn silent(&self) -> &Silent {
         &self.silent
@@ -81,8 +104,12 @@ impl Presence {
         self.devices.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn announce(&self, device: &DeviceId) {
-        // An error says that nothing subscribes.
-        let _ = self.connects.send(device.clone());
+    pub(crate) fn announce(&self, device: DeviceId, online: bool, at: Timestamp) {
+        let connector = self.of(&device).filter(|_| online).map(|online| online.session.connector);
+        // Errors say that nothing subscribes.
+        if online {
+            let _ = self.connects.send(device.clone());
+        }
+        let _ = self.changes.send(ConnectionChange { device, online, at, connector });
     }
 }

@@ -51,7 +51,7 @@ async fn watch(devices: &Devices, resume: &mut Resume) -> Result<(), BackboneErr
     Ok(())
 }
 
-/// Notes what is different now, and announces who came online. Connections up to `counted` are counted already.
+/// Notes what is different now, and announces it. Connections up to `counted` are counted already.
 fn note(devices: &Devices, differences: Vec<Difference>, counted: Option<Timestamp>) {
     for difference in differences {
         match difference {
@@ -60,10 +60,12 @@ fn note(devices: &Devices, differences: Vec<Difference>, counted: Option<Timesta
                 if counted.is_none_or(|counted| since > counted) {
                     devices.view.note_connect(since);
                 }
-                devices.presence().announce(&device);
+                devices.presence().announce(device, true, since);
             }
             Difference::WentOffline { device, at } => {
-                devices.view.note_seen(&device, false, at.unwrap_or_else(|| now(devices)));
+                let at = at.unwrap_or_else(|| now(devices));
+                devices.view.note_seen(&device, false, at);
+                devices.presence().announce(device, false, at);
             }
         }
     }

@@ -80,14 +80,13 @@ export class Visitor {
   }
 
   /** Signs in as a person does. */
-  async signIn({ operator, password } = this.server.administrator, to = "/") {
-    if (!(await this.server.hasSessions())) {
-      const { token } = await this.server.credentials({ operator, password });
-      await this.context.setExtraHTTPHeaders({ "X-Auth-Token": token });
-      await this.goTo(to);
-      return;
-    }
-    await this.goTo(`/sign-in${to === "/" ? "" : `?to=${encodeURIComponent(to)}`}`);
+  async signIn(credentials) {
+    await this.goTo("/sign-in");
+    await this.enter(credentials);
+  }
+
+  /** Fills in the form that is shown. */
+  async enter({ operator, password } = this.server.administrator) {
     await this.page.getByLabel("Operator").fill(operator);
     await this.page.getByLabel("Password").first().fill(password);
     await this.page.getByRole("button", { name: "Sign in" }).click();

@@ -122,16 +122,6 @@ export class Server {
     return text === "" ? undefined : JSON.parse(text);
   }
 
-  /** Whether this build has sessions of browsers. */
-  async hasSessions() {
-    this.document ??= (await this.request("GET", "/openapi.json")).bytes.toString("utf8");
-    return this.document.includes("/rollcall/v1/session");
-  }
-
-  async credentials(of) {
-    return { token: await this.#login(of) };
-  }
-
   async #login(credentials) {
     const headers = { "Content-Type": "application/json" };
     const answer = await this.request("POST", "/rollcall/v1/login", { headers, body: JSON.stringify(credentials) });

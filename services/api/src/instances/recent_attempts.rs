@@ -69,6 +69,15 @@ pub(crate) struct AttemptGroup {
     pub(crate) last_at: Timestamp,
 }
 
+/// Which attempts there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptAttempts {
+    /// The position of the last one, if there was ever any.
+    pub(crate) last: Position,
+    /// How many are known.
+    pub(crate) count: u64,
+}
+
 /// Which attempts to find; a field that is `None` matches any.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptFilter {
@@ -138,6 +147,15 @@ impl RecentAttempts {
         groups.sort_by_key(|group| std::cmp::Reverse((group.count, group.last)));
         groups.truncate(max);
         Ok((groups, found))
+    }
+
+    /// Which there are.
+    ///
+    /// # Errors
+    /// The backbone's.
+    pub(crate) async fn kept(&self, attempts: &dyn Attempts, log: &LogId) -> Result<KeptAttempts, ApiError> {
+        let cache = self.caught_up(attempts, log).await?;
+        Ok(KeptAttempts { last: cache.read_to, count: cache.summaries.len() as u64 })
     }
 
     /// Those of certificates that tried to connect from `since` on, oldest first.

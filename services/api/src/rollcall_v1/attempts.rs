@@ -4,6 +4,8 @@
 //! resource space, so that only callers with the whole instance see them. Invariant: text out of a certificate is escaped before
 //! people see it; the certificate itself is in the request, as DER.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::Path};
 use rollcall_domain::{
     certificate::{CertificateFacts, SubjectAttribute, path::TrustStore},
@@ -20,7 +22,10 @@ use utoipa_axum::routes;
 use crate::{
     context::InstanceContext,
     http::{codes::Code, error::ApiError, errors::Errors, extract::Query, paging, route::Routes, times},
-    instances::recent_attempts::{AttemptFilter, AttemptGroup, device, presented},
+    instances::{
+        recent_attempts::{AttemptFilter, AttemptGroup, device, presented},
+        served::ServedInstance,
+    },
 };
 
 /// Characters of one Subject attribute that are shown.
@@ -69,7 +74,7 @@ pub(crate) struct Which {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AttemptShown {
     /// Where it is kept.
-    position: u64,
+    pub(super) position: u64,
     /// When it was ruled on; RFC 3339, UTC.
     time: String,
     /// Stable code; each has a page in docs/operate/codes.
@@ -258,7 +263,7 @@ async fn list(context: InstanceContext, Query(which): Query<Which>) -> Result<Js
     for position in positions {
         found.extend(read(&context, position).await?.map(|attempt| (position, attempt)));
     }
-    Ok(Json(AttemptsShown { attempts: shown(&context, found).await?, next }))
+    Ok(Json(AttemptsShown { attempts: shown(&context.instance, found).await?, next }))
 }
 
 /// Count why connections and changes were refused, in groups of one code, CA certificate, template and source
@@ -301,7 +306,8 @@ async fn show(
     let checks =
         checks.map(|(name, passed, detail)| CheckShown { name: name.clone(), passed: *passed, detail: detail.clone() });
     let checks = checks.collect();
-    let attempt = shown(&context, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
+    let attempt =
+        shown(&context.instance, vec![(position, attempt)]).await?.pop().ok_or_else(|| not_found(&position.to_string()))?;
     Ok(Json(AttemptWhole { attempt, checks, request }))
 }
 
@@ -378,10 +384,12 @@ async fn read(context: &InstanceContext, position: Position) -> Result<Option<At
 }
 
 /// Where blocking is allowed: verifying the chains keeps a processor busy.
-async fn shown(context: &InstanceContext, attempts: Vec<(Position, Attempt)>) -> Result<Vec<AttemptShown>, ApiError> {
-    let trust = context.configuration().trust_store();
-    context
-        .instance
+pub(super) async fn shown(
+    instance: &Arc<ServedInstance>,
+    attempts: Vec<(Position, Attempt)>,
+) -> Result<Vec<AttemptShown>, ApiError> {
+    let trust = instance.configuration().trust_store();
+    instance
         .lookup(move |_| Some(attempts.iter().map(|(position, attempt)| one_shown(*position, attempt, &trust)).collect()))
         .await
 }

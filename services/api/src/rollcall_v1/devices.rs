@@ -100,7 +100,7 @@ async fn find(context: InstanceContext, Query(search): Query<Search>) -> Result<
 async fn readmit(context: InstanceContext, Path((_, device_id)): Path<(String, String)>) -> Result<NoContent, ApiError> {
     let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
     // A caller with a limited scope readmits only devices that were in a resource space of it.
-    visible_since(&context, &device).await?;
+    visible_since(&context.instance, &context.caller.scope, &device).await?;
     context.command(Command::ReadmitDevice { device }).await.map_err(|error| match error.code {
         Code::NotFound => device_not_found(&device_id),
         _ => error,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use self::shown::EventShown;
+pub(super) use self::shown::EventShown;
 use super::history::visible_since;
 use crate::{
     context::{InstanceContext, device_not_found},
@@ -78,7 +78,7 @@ async fn of_device(
 ) -> Result<Json<Events>, ApiError> {
     let limit = paging::limit(part.limit)?;
     let device = DeviceId::parse(&device_id).map_err(|_| device_not_found(&device_id))?;
-    let from = visible_since(&context, &device).await?;
+    let from = visible_since(&context.instance, &context.caller.scope, &device).await?;
     let before = part.before.map(Position);
     // One more than wanted tells whether there is more.
     let positions = context.instance.lookup(move |instance| instance.view.history(&device, before, limit + 1)).await?;

@@ -3,13 +3,16 @@
 //! Invariant: a caller who is limited to some resource spaces sees what happened since the device was registered in one of
 //! them, and nothing before.
 
+use std::sync::Arc;
+
 use rollcall_domain::{
+    fleet::Scope,
     ids::{DeviceId, Position, SpaceId},
     registry::Event,
 };
 
 use crate::{
-    context::{InstanceContext, device_not_found},
+    context::device_not_found,
     http::error::ApiError,
     instances::{
         records::{self, StoredRecord},
@@ -24,32 +27,36 @@ const HISTORY_MAX: usize = 1000;
 ///
 /// # Errors
 /// [`Code::DeviceNotFound`](crate::http::codes::Code::DeviceNotFound) for a device that never was, or that is out of scope.
-pub(super) async fn visible_since(context: &InstanceContext, device: &DeviceId) -> Result<Position, ApiError> {
+pub(super) async fn visible_since(
+    instance: &Arc<ServedInstance>,
+    scope: &Scope,
+    device: &DeviceId,
+) -> Result<Position, ApiError> {
     let id = device.clone();
     let lookup =
         move |instance: &ServedInstance| Some((instance.view.show(&id)?, instance.view.history(&id, None, HISTORY_MAX)?));
-    let (live, history) = context.instance.lookup(lookup).await?;
+    let (live, history) = instance.lookup(lookup).await?;
     if live.is_none() && history.is_empty() {
         return Err(device_not_found(device.as_str()));
     }
-    if context.caller.scope.spaces.is_none() {
+    if scope.spaces.is_none() {
         return Ok(Position::START);
     }
     let registration = match live {
         Some(listed) => Some((listed.created, listed.device.space)),
-        None => last_registration(context, &history).await?,
+        None => last_registration(instance, &history).await?,
     };
-    let seen = registration.filter(|(_, space)| context.caller.scope.holds_space(space));
+    let seen = registration.filter(|(_, space)| scope.holds_space(space));
     seen.map(|(from, _)| from).ok_or_else(|| device_not_found(device.as_str()))
 }
 
 /// The last record of a history, latest first, that registered the device, and its resource space.
 async fn last_registration(
-    context: &InstanceContext,
+    instance: &ServedInstance,
     history: &[Position],
 ) -> Result<Option<(Position, SpaceId)>, ApiError> {
     for position in history {
-        let stored = records::at(&context.instance, *position).await?;
+        let stored = records::at(instance, *position).await?;
         let event = stored.as_ref().and_then(StoredRecord::event);
         if let Some(Event::DeviceRegistered { profile, .. } | Event::DevicePreRegistered { profile, .. }) = event {
             return Ok(Some((*position, profile.space.clone())));

@@ -101,9 +101,11 @@ async fn what_depends_on_a_template_product_policy_and_space_is_told_and_the_reg
     let space = impact(&viewer, "apps/space").await;
     assert_eq!(&space["devices"], &json!(2));
     assert!(users(&space).contains(&("product", "truck")) && users(&space).contains(&("certificate", "ca")), "{space}");
-    for (told, path) in
-        [(&template, "/provisioning-templates/template"), (&product, "/products/truck?app_id=space"), (&space, "/apps/space")]
-    {
+    for (told, path) in [
+        (&template, "/provisioning-templates/template"),
+        (&product, "/products/truck?app_id=space"),
+        (&space, "/apps/space"),
+    ] {
         let refused = operator.delete(path).await;
         assert_eq!(told["rejection"]["code"], "in_use");
         assert!(

@@ -34,6 +34,7 @@ mod refusals;
 mod retired_certificates;
 mod sessions;
 mod simulated;
+mod stream;
 mod templates;
 mod uplinks;
 mod what_if;

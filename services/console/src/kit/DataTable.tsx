@@ -64,7 +64,9 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const below = height === undefined ? 0 : virtual.getTotalSize() - (last?.end ?? virtual.getTotalSize());
 
   useRowKeys(box, (key) => {
-    const next = nextRow(key, current, shown.length);
+    // Rows may have come above the one that has the focus since it has it.
+    const focused = box.current?.querySelector<HTMLElement>("tr:focus")?.dataset["index"];
+    const next = nextRow(key, focused === undefined ? current : Number(focused), shown.length);
     if (next !== undefined) {
       if (height !== undefined) {
         virtual.scrollToIndex(next);

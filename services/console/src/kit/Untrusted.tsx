@@ -29,7 +29,7 @@ export function Untrusted({ text, mono = false }: { text: string; mono?: boolean
     <bdi className={mono ? "untrusted mono" : "untrusted"}>
       {shown}
       {isLong && !whole && (
-        <UnstyledButton c="cyan" onClick={() => setWhole(true)}>
+        <UnstyledButton c="var(--mantine-color-anchor)" fz="inherit" onClick={() => setWhole(true)}>
           {" "}
           {texts.kit.showAll(text.length)}
         </UnstyledButton>

@@ -26,6 +26,11 @@ describe("parseJson", () => {
     expect(() => JSON.parse(text) as unknown).toThrow();
   });
 
+  it("does not drop the first of two keys in silence", () => {
+    expect(parseJson('{"a": 1, "\\u0061": 2}').problem).toEqual({ line: 1, column: 10, text: texts.kit.json.twice });
+    expect(parseJson('{"a": {"b": 1}, "c": {"b": 1}}').problem).toBeUndefined();
+  });
+
   it("does not exhaust the stack", () => {
     expect(parseJson("[".repeat(100_000)).problem?.text).toBe(texts.kit.json.deep);
   });

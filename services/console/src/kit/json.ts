@@ -51,11 +51,24 @@ class Scanner {
     throw new Unparsable(this.at, message);
   }
 
-  private string(otherwise: string) {
+  private string(otherwise: string): string {
     this.skip(SPACE);
+    const begin = this.at;
     if (!this.skip(STRING)) {
       this.fail(this.text[this.at] === '"' ? texts.kit.json.string : otherwise);
     }
+    return this.text.slice(begin, this.at);
+  }
+
+  /** A key, once in its object: a parser keeps the last of two and drops the other in silence. */
+  private key(taken: Set<string>) {
+    const written = this.string(texts.kit.json.key);
+    const key = JSON.parse(written) as string;
+    if (taken.has(key)) {
+      this.at -= written.length;
+      this.fail(texts.kit.json.twice);
+    }
+    taken.add(key);
   }
 
   private value(depth: number) {
@@ -83,8 +96,9 @@ class Scanner {
     if (this.takes("}")) {
       return;
     }
+    const taken = new Set<string>();
     do {
-      this.string(texts.kit.json.key);
+      this.key(taken);
       if (!this.takes(":")) {
         this.fail(texts.kit.json.colon);
       }

@@ -13,7 +13,8 @@ interface HeaderProps<Row> {
 /** A column's head; a button where the column can be sorted by. */
 export function Header<Row>({ column, sort, onSort }: HeaderProps<Row>) {
   const by = column.sort;
-  const style = column.width === undefined ? undefined : { width: column.width };
+  // The box scrolls rather than that a column becomes too narrow to be read.
+  const style = { width: column.width, minWidth: column.width ?? "6rem" };
   if (by === undefined || onSort === undefined) {
     return (
       <th scope="col" data-number={column.isNumber} style={style}>

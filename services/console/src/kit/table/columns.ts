@@ -7,7 +7,7 @@ export interface Column<Row> {
   cell: (row: Row) => ReactNode;
   /** Figures stand at the right, so that they compare. */
   isNumber?: boolean;
-  /** A CSS width; what the content needs, when absent. */
+  /** A CSS width, which it does not go below; what the content needs, when absent. */
   width?: string;
   /** The name under which `onSort` is asked for it; absent where it cannot be sorted by. */
   sort?: string;

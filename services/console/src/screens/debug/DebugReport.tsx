@@ -1,6 +1,7 @@
 import { Button, Group, Text, Title } from "@mantine/core";
 
 import { usePlace } from "../../api/place";
+import { Checks } from "../../kit/Checks";
 import { CodeLink } from "../../kit/CodeLink";
 import { CodePage } from "../../kit/CodePage";
 import { TextLink } from "../../kit/links";
@@ -9,7 +10,6 @@ import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { WouldBe } from "../../kit/WouldBe";
 import { texts } from "../../texts";
-import { Checks } from "./Checks";
 import classes from "./DebugScreen.module.css";
 import { MatchingAttempts } from "./MatchingAttempts";
 import type { DebugAnswer } from "./queries";
@@ -67,9 +67,11 @@ function Verdict({ answer, isAsking, onAgain }: DebugReportProps) {
     <Card>
       <div className={classes["verdict"]} data-tone={isRefused ? "bad" : "good"}>
         <Group justify="space-between" align="flex-start">
-          <Title order={2} size="h4" role="status">
-            {isRefused ? t.refused : t.letIn[connection.outcome === "accept" ? "already_registered" : outcome]}
-          </Title>
+          <div role="status">
+            <Title order={2} size="h4">
+              {isRefused ? t.refused : t.letIn[connection.outcome === "accept" ? "already_registered" : outcome]}
+            </Title>
+          </div>
           <Button variant="default" size="compact-sm" loading={isAsking} onClick={onAgain}>
             {t.again}
           </Button>
@@ -92,8 +94,9 @@ function Verdict({ answer, isAsking, onAgain }: DebugReportProps) {
           <Text size="sm" mt="xs" component="div">
             <Untrusted text={device_certificate.common_name} />
             {", "}
-            {t.valid} <Time at={device_certificate.effective_date} /> {t.until}{" "}
-            <Time at={device_certificate.expiry_date} />
+            {t.valid} <Time at={device_certificate.effective_date} />
+            {", "}
+            {t.until} <Time at={device_certificate.expiry_date} />
             {", SHA-256 "}
             <Untrusted text={device_certificate.fingerprint} mono />
           </Text>

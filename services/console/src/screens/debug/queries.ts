@@ -2,21 +2,8 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { body, client, type Schemas } from "../../api/client";
 
-/** What a connection would be answered with now. */
-export interface Connection {
-  outcome: "accept" | "register" | "refuse";
-  code?: string | null;
-  text: string;
-}
-
 /** What the certificate becomes, and whether it would be let in under the names that the client gives. */
-export interface DebugAnswer extends Omit<Schemas["DebugAnswer"], "certificate_id"> {
-  connection: Connection;
-  /** How the CA certificate was found; absent where the chain is from none that the operator may use. */
-  found_by?: "signature" | "not_in_force" | "text" | null;
-  certificate_id?: string | null;
-}
-
+export type DebugAnswer = Schemas["ChainDebugAnswer"];
 export type Attempt = Schemas["AttemptShown"];
 
 /** A certificate, with those that issued it behind it, and what the client calls itself. */

@@ -54,6 +54,7 @@ export function FormEditor({ body, onChange, readOnly }: FormEditorProps) {
         <Part title={texts.template.tags}>
           <TagsField
             tags={form.tags}
+            readOnly={readOnly}
             onChange={(index, part, source) => onChange(setTag(body, index, part, source))}
             onAdd={() => onChange(addTag(body))}
             onRemove={(index) => onChange(removeTag(body, index))}

@@ -6,6 +6,7 @@ import { usePlace } from "../../api/place";
 import { TextLink } from "../../kit/links";
 import { visible } from "../../kit/Untrusted";
 import { texts } from "../../texts";
+import { bySpace, spaceName } from "./choices";
 import type { Form } from "./form";
 
 /** Policies that one device may have. */
@@ -25,11 +26,10 @@ export function PoliciesField({ form, onChange }: PoliciesFieldProps) {
   const { product } = form;
   const space =
     product.from === "text" ? made?.find(({ product_id }) => product_id === product.text)?.app_id : undefined;
-  const nameOf = (id: string) => visible(named?.find(({ app_id }) => app_id === id)?.app_name ?? id);
   const offered = (all ?? []).filter(({ app_id }) => space === undefined || app_id === space);
-  const groups = [...Map.groupBy(offered, ({ app_id }) => app_id)].map(([app, list]) => ({
-    group: nameOf(app),
-    items: list.map(({ policy_id, policy_name }) => ({ value: policy_id, label: visible(policy_name) })),
+  const groups = bySpace(offered, named, ({ policy_id, policy_name }) => ({
+    value: policy_id,
+    label: visible(policy_name),
   }));
   const stray = form.policies
     .filter((id) => !offered.some(({ policy_id }) => policy_id === id))
@@ -44,7 +44,7 @@ export function PoliciesField({ form, onChange }: PoliciesFieldProps) {
       </Text>
     );
   }
-  const hint = space === undefined ? "" : ` ${texts.template.policiesOfSpace(nameOf(space))}`;
+  const hint = space === undefined ? "" : ` ${texts.template.policiesOfSpace(spaceName(space, named))}`;
   return (
     <MultiSelect
       label={texts.template.choosePolicies}

@@ -1,6 +1,7 @@
 import { Alert, Stack, Text, Title } from "@mantine/core";
 
 import { usePlace } from "../../api/place";
+import { Checks } from "../../kit/Checks";
 import { CodeLink } from "../../kit/CodeLink";
 import { TextLink } from "../../kit/links";
 import { Untrusted } from "../../kit/Untrusted";
@@ -12,7 +13,7 @@ import classes from "./TemplateScreen.module.css";
 /** What a template makes of a certificate: what it reads, what becomes of it, and what is in the way. */
 export function PreviewReport({ answer }: { answer: Preview }) {
   const { instance } = usePlace();
-  const { parameters, device, problems, collision } = answer;
+  const { parameters, device, problems, collision, checks } = answer;
   return (
     <Stack gap="md">
       {problems.length > 0 && (
@@ -70,6 +71,12 @@ export function PreviewReport({ answer }: { answer: Preview }) {
             ))}
           </Facts>
         </div>
+      )}
+      {checks.length > 0 && (
+        <details>
+          <summary>{texts.template.try.checks(checks.filter(({ passed }) => !passed).length, checks.length)}</summary>
+          <Checks checks={checks} />
+        </details>
       )}
     </Stack>
   );

@@ -6,6 +6,7 @@ import { usePlace } from "../../api/place";
 import { TextLink } from "../../kit/links";
 import { visible } from "../../kit/Untrusted";
 import { texts } from "../../texts";
+import { bySpace } from "./choices";
 import { PARAMETERS, type Source } from "./form";
 import classes from "./TemplateScreen.module.css";
 
@@ -16,10 +17,9 @@ export function ProductField({ source, onChange }: { source: Source; onChange: (
   const { data: named } = useQuery(spaces(place));
   const id = source.from === "text" ? source.text : "";
   const isKnown = id === "" || all === undefined || all.some((product) => product.product_id === id);
-  const bySpace = [...Map.groupBy(all ?? [], (product) => product.app_id)];
-  const groups = bySpace.map(([space, list]) => ({
-    group: visible(named?.find(({ app_id }) => app_id === space)?.app_name ?? space),
-    items: list.map(({ product_id, name }) => ({ value: product_id, label: `${visible(name)} (${product_id})` })),
+  const groups = bySpace(all ?? [], named, ({ product_id, name }) => ({
+    value: product_id,
+    label: `${visible(name)} (${product_id})`,
   }));
   const stray = isKnown ? [] : [{ value: id, label: texts.template.productUnknown(visible(id)) }];
   const choose = (value: string) =>

@@ -10,12 +10,13 @@ const TAGS_MAX = 10;
 
 interface TagsFieldProps {
   tags: Tag[];
+  readOnly: boolean;
   onChange: (index: number, part: "tag_key" | "tag_value", source: Source) => void;
   onAdd: () => void;
   onRemove: (index: number) => void;
 }
 
-export function TagsField({ tags, onChange, onAdd, onRemove }: TagsFieldProps) {
+export function TagsField({ tags, readOnly, onChange, onAdd, onRemove }: TagsFieldProps) {
   return (
     <div>
       {tags.map(({ index, key, value }, place) => (
@@ -34,27 +35,31 @@ export function TagsField({ tags, onChange, onAdd, onRemove }: TagsFieldProps) {
             mayBeText
             isRequired
           />
-          <Button
-            variant="subtle"
-            size="compact-sm"
-            mt="1.9rem"
-            aria-label={texts.template.removeTag(place + 1)}
-            onClick={() => onRemove(index)}
-          >
-            {texts.template.remove}
-          </Button>
+          {!readOnly && (
+            <Button
+              variant="subtle"
+              size="compact-sm"
+              mt="1.9rem"
+              aria-label={texts.template.removeTag(place + 1)}
+              onClick={() => onRemove(index)}
+            >
+              {texts.template.remove}
+            </Button>
+          )}
         </div>
       ))}
-      <Group mt="xs" gap="sm">
-        <Button variant="default" size="compact-sm" disabled={tags.length >= TAGS_MAX} onClick={onAdd}>
-          {texts.template.addTag}
-        </Button>
-        {tags.length >= TAGS_MAX && (
-          <Text size="sm" c="var(--rc-muted)">
-            {texts.template.tagsFull}
-          </Text>
-        )}
-      </Group>
+      {!readOnly && (
+        <Group mt="xs" gap="sm">
+          <Button variant="default" size="compact-sm" disabled={tags.length >= TAGS_MAX} onClick={onAdd}>
+            {texts.template.addTag}
+          </Button>
+          {tags.length >= TAGS_MAX && (
+            <Text size="sm" c="var(--rc-muted)">
+              {texts.template.tagsFull}
+            </Text>
+          )}
+        </Group>
+      )}
     </div>
   );
 }

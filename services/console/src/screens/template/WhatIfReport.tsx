@@ -1,4 +1,4 @@
-import { Alert, Badge, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Stack, Table, Text, Title } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import { CodeLink } from "../../kit/CodeLink";
@@ -91,8 +91,6 @@ function sentence(counts: Schemas["Counts"]): string {
   return parts.join(", ");
 }
 
-const COLORS = { good: "green", warn: "yellow", bad: "red", muted: "gray" };
-
 function Outcome({ group: { outcome, count, tone, examples } }: { group: Group }) {
   const { instance } = usePlace();
   return (
@@ -123,9 +121,9 @@ function Outcome({ group: { outcome, count, tone, examples } }: { group: Group }
         )}
       </Table.Th>
       <Table.Td ta="right" valign="top">
-        <Badge variant="light" color={COLORS[tone]} size="lg">
+        <Text span fw={700} c={`var(--rc-${tone})`}>
           {number.format(count)}
-        </Badge>
+        </Text>
       </Table.Td>
     </Table.Tr>
   );

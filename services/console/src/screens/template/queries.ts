@@ -37,18 +37,7 @@ export const whatIf = (place: Place, id: string, json: JsonObject) =>
     refetchOnWindowFocus: false,
   });
 
-/** A device as a template makes it of a certificate. */
-export interface Preview {
-  /** The parameters that are declared, each with its value or why it has none. */
-  parameters: { name: string; value?: string | null; problem?: string | null }[];
-  device?: Schemas["WouldBe"] | null;
-  /** What stands in the way; `field` is the path in a template that is not valid. */
-  problems: { code: string; text: string; field?: string | null }[];
-  /** The device that is in the way; without its id where it is of another resource space. */
-  collision?: { device_id?: string | null; text: string } | null;
-  /** Absent where the chain is from no CA certificate here, so that it was tried on the template alone. */
-  certificate_id?: string | null;
-}
+export type Preview = Schemas["PreviewAnswer"];
 
 /** What a template, kept or not, makes of a certificate. */
 export const preview = (place: Place, json: JsonObject, certificate: string) =>

@@ -26,6 +26,8 @@ export function TemplatesScreen() {
   const query = useQuery(templates(place));
   const isLimited = (operator.scope.spaces ?? null) !== null;
   const isFull = !isLimited && (query.data?.length ?? 0) >= TEMPLATES_MAX;
+  // The step is in the middle of an empty list, once.
+  const isEmpty = (query.data?.length ?? 0) === 0;
   const mayMake = mayChange(operator) && !isLimited;
   const path = `/v5/iot/${place.project}/provisioning-templates?limit=50`;
   return (
@@ -34,7 +36,7 @@ export function TemplatesScreen() {
       actions={
         <>
           <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
-          {mayMake && !isFull && <NewTemplate />}
+          {mayMake && !isFull && !isEmpty && <NewTemplate />}
         </>
       }
     >
@@ -77,7 +79,7 @@ function Used({ count }: { count: number }) {
         value={(100 * count) / TEMPLATES_MAX}
         w="10rem"
         aria-label={t.used(count, TEMPLATES_MAX)}
-        color={isFull ? "red" : "cyan"}
+        {...(isFull && { color: "red" })}
       />
       <Text size="sm">
         {t.used(count, TEMPLATES_MAX)}
@@ -130,7 +132,11 @@ function TemplateRow({ row: { template, bound } }: { row: Row }) {
   return (
     <Table.Tr>
       <Table.Th scope="row">
-        <TextLink to="/instances/$instance/templates/$template" params={{ instance, template: template.template_id }}>
+        <TextLink
+          size="sm"
+          to="/instances/$instance/templates/$template"
+          params={{ instance, template: template.template_id }}
+        >
           <Untrusted text={template.template_name} />
         </TextLink>
       </Table.Th>
@@ -146,6 +152,7 @@ function TemplateRow({ row: { template, bound } }: { row: Row }) {
         {bound.map(({ certificate_id, cn_name, provision_enable }) => (
           <div key={certificate_id}>
             <TextLink
+              size="sm"
               to="/instances/$instance/ca-certificates/$certificate"
               params={{ instance, certificate: certificate_id }}
             >

@@ -2,6 +2,7 @@ import { account } from "./account";
 import { attempts } from "./attempts";
 import { caCertificate } from "./caCertificate";
 import { caCertificates } from "./caCertificates";
+import { checks } from "./checks";
 import { code } from "./code";
 import { debug } from "./debug";
 import { device } from "./device";
@@ -34,6 +35,7 @@ export const en = {
   instances,
   kit,
   wouldBe,
+  checks,
   failure,
   notFound,
   setUp,

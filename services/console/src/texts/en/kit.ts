@@ -25,6 +25,7 @@ export const kit = {
       `Line ${line.toString()}, column ${column.toString()}: ${problem}`,
     value: "a value is expected",
     key: "a key in double quotes is expected",
+    twice: "this key is there already",
     colon: "“:” is expected",
     commaOrBrace: "“,” or “}” is expected",
     commaOrBracket: "“,” or “]” is expected",

@@ -103,7 +103,8 @@ export const template = {
     free: "No device has this id: it would register.",
     collides: "It collides",
     problems: "What is in the way",
-    debug: "Every check, with a CA certificate: debug it",
+    checks: (failed: number, all: number) =>
+      failed === 0 ? `All ${all.toString()} checks pass` : `${failed.toString()} of ${all.toString()} checks fail`,
   },
 
   create: "Create",

@@ -1,13 +1,13 @@
 import { Text } from "@mantine/core";
 
-import type { Schemas } from "../../api/client";
-import { Untrusted } from "../../kit/Untrusted";
-import { texts } from "../../texts";
-import classes from "./DebugScreen.module.css";
+import type { Schemas } from "../api/client";
+import { Untrusted } from "./Untrusted";
+import { texts } from "../texts";
+import classes from "./Checks.module.css";
 
 /** A check's name for people; one that the catalogue does not know, as the API names it. */
 export function checkName(name: string): string {
-  const known: Record<string, string> = texts.debug.checkNames;
+  const known: Record<string, string> = texts.checks.names;
   const words = name.replaceAll("_", " ");
   return Object.hasOwn(known, name) ? (known[name] ?? name) : words.charAt(0).toUpperCase() + words.slice(1);
 }
@@ -19,7 +19,7 @@ export function Checks({ checks }: { checks: Schemas["CheckMade"][] }) {
       {checks.map(({ name, passed, detail }, place) => (
         <li key={`${place} ${name}`}>
           <Text span size="sm" fw={600} c={passed ? "var(--rc-good)" : "var(--rc-bad)"}>
-            {passed ? texts.debug.passed : texts.debug.failed}
+            {passed ? texts.checks.passed : texts.checks.failed}
           </Text>
           <div>
             <Text size="sm" fw={600}>
