@@ -91,6 +91,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/codes/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what a code means and what to do */
+        get: operations["get_rollcall_v1_codes_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/health": {
         parameters: {
             query?: never;
@@ -196,6 +213,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/apps/{app_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a resource space: its devices, products, policies and CA certificates */
+        get: operations["get_rollcall_v1_instances_instance_id_apps_app_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/apps/{app_id}/policies/{policy_id}": {
         parameters: {
             query?: never;
@@ -223,6 +257,23 @@ export interface paths {
         get?: never;
         /** Declare a product */
         put: operations["put_rollcall_v1_instances_instance_id_apps_app_id_products_product_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/apps/{app_id}/products/{product_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a product: its devices, and the templates that name it */
+        get: operations["get_rollcall_v1_instances_instance_id_apps_app_id_products_product_id_impact"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -312,6 +363,44 @@ export interface paths {
         put?: never;
         /** Debug a device certificate: what it would become, and every check made */
         post: operations["post_rollcall_v1_instances_instance_id_certificates_certificate_id_debug"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a CA certificate: its devices, and who else trusts the same CA */
+        get: operations["get_rollcall_v1_instances_instance_id_certificates_certificate_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask what a template, saved or not, would do to the devices of a CA certificate if it were bound there
+         * @description In place of the one that is bound now, if one is. As for a changed template, only connections that a template is asked about
+         *     can change.
+         */
+        post: operations["post_rollcall_v1_instances_instance_id_certificates_certificate_id_what_if"];
         delete?: never;
         options?: never;
         head?: never;
@@ -568,6 +657,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/policies/{policy_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a policy: the devices that it applies to, and what it is bound to or named by */
+        get: operations["get_rollcall_v1_instances_instance_id_policies_policy_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/retired-certificates": {
         parameters: {
             query?: never;
@@ -596,6 +702,28 @@ export interface paths {
         put?: never;
         /** Let a certificate be used again that was taken away from its device */
         post: operations["post_rollcall_v1_instances_instance_id_retired_certificates_fingerprint_readmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what happens in an instance
+         * @description Server-sent events. `opened` comes first; then an `event`, `refusal` or `presence` for each as it happens, with a marker as
+         *     id; a `gap` where something may have been missed; `ended` is the last and says why, and that one may come back with
+         *     `Last-Event-ID`.
+         */
+        get: operations["get_rollcall_v1_instances_instance_id_stream"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -632,6 +760,23 @@ export interface paths {
         get?: never;
         /** Declare a template */
         put: operations["put_rollcall_v1_instances_instance_id_templates_template_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/templates/{template_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a template: the CA certificates that it is bound to, and their devices */
+        get: operations["get_rollcall_v1_instances_instance_id_templates_template_id_impact"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1704,6 +1849,43 @@ export interface components {
             /** @description Its last instant; RFC 3339, UTC. */
             not_after: string;
         };
+        /** @description What depends on a CA certificate. All of it is of the caller's scope. */
+        CertificateImpact: {
+            /**
+             * Format: int64
+             * @description Certificates of these devices that end within 30 days.
+             */
+            certificates_ending_30_days: number;
+            /** @description Whether every device certificate was counted: at most 100,000, for at most 10 seconds. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Devices whose certificates were proven by its CA, whichever of the CA's certificates proved them.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Devices that another CA certificate vouches for, and whose chain has the CA in between: they lose access if it is
+             *     distrusted.
+             */
+            devices_through_it: number;
+            /**
+             * @description Where else the same CA, by name and key, is trusted: another resource space, another instance, or another certificate of
+             *     it.
+             */
+            instances: components["schemas"]["SameCa"][];
+            /** @description Instances that could not be asked at the moment. */
+            instances_not_ready: string[];
+            /**
+             * Format: int64
+             * @description How many of them are online.
+             */
+            online: number;
+            /** @description CA certificates of the same instance that would still let some of these devices in, as far as is recorded. */
+            still_vouching: string[];
+            /** @description Whether deleting it without saying so distrusts the CA: then no chain with it holds any more. */
+            would_be_distrusted: boolean;
+        };
         /** @description What stands in the way of a use. */
         CertificateProblem: {
             /** @description Its code, which has a page in docs/operate/codes. */
@@ -1766,6 +1948,15 @@ export interface components {
             name: string;
             /** @description Whether it held. */
             passed: boolean;
+        };
+        /** @description What a code means. */
+        CodeExplained: {
+            /** @description As refusals, rejections and errors have it. */
+            code: string;
+            /** @description Whose fault it is, why it happens, what to do: CommonMark with tables. */
+            markdown: string;
+            /** @description What it means, in a sentence. */
+            title: string;
         };
         /** @description A device that is in the way. */
         Collision: {
@@ -1977,6 +2168,24 @@ export interface components {
          * @enum {string}
          */
         DefaultPolicy: "allow" | "none";
+        /** @description What depends on something. All of it is of the caller's scope. */
+        DeletionImpact: {
+            /** @description Whether every device was counted. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Devices that are concerned.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description How many of them are online.
+             */
+            online: number;
+            rejection?: components["schemas"]["CertificateProblem"] | null;
+            /** @description What names it or belongs to it. */
+            users: components["schemas"]["ImpactUser"][];
+        };
         /** @description A device that was added. */
         DeviceAdded: components["schemas"]["DeviceShown"] & {
             /**
@@ -2450,6 +2659,15 @@ export interface components {
             /** @description `password` is what there is. */
             methods?: components["schemas"]["Method"][] | null;
             password: components["schemas"]["PasswordIdentity"];
+        };
+        /** @description Something that depends on what would be deleted. */
+        ImpactUser: {
+            /** @description Its resource space, if it has one. */
+            app_id?: string | null;
+            id: string;
+            kind: components["schemas"]["UserKind"];
+            /** @description Its name for people. */
+            name: string;
         };
         /** @description Property values that a device is to take on. */
         InitialDesired: {
@@ -3240,6 +3458,17 @@ export interface components {
          * @enum {string}
          */
         RoleName: "viewer" | "operator" | "admin";
+        /** @description A CA certificate of the same CA. */
+        SameCa: {
+            /** @description Its resource space. */
+            app_id: string;
+            certificate_id: string;
+            instance_id: string;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Whether its owner has proven to hold the key. */
+            verified: boolean;
+        };
         /** @description The id of an instance or a resource space. */
         ScopeId: string;
         /** @description Where an operator may do it. */
@@ -3798,6 +4027,11 @@ export interface components {
             /** @description Newest first, by the order in which they were stored. */
             uplinks: components["schemas"]["UplinkShown"][];
         };
+        /**
+         * @description What kind of thing depends.
+         * @enum {string}
+         */
+        UserKind: "certificate" | "template" | "product" | "policy" | "space";
         /** @description One user property. */
         UserProperty: {
             /** @description Its key. */
@@ -4126,6 +4360,35 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_codes_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of a refusal, a rejection or an error, such as `certificate_mismatch` */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeExplained"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_rollcall_v1_health: {
         parameters: {
             query?: never;
@@ -4397,6 +4660,35 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_apps_app_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     put_rollcall_v1_instances_instance_id_apps_app_id_policies_policy_id: {
         parameters: {
             query?: never;
@@ -4456,6 +4748,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Declared"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_apps_app_id_products_product_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                app_id: string;
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4644,6 +4966,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DebugAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_certificates_certificate_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_instances_instance_id_certificates_certificate_id_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proposal"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5164,6 +5548,35 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_policies_policy_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_rollcall_v1_instances_instance_id_retired_certificates: {
         parameters: {
             query?: {
@@ -5231,6 +5644,39 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_stream: {
+        parameters: {
+            query?: {
+                /** @description Of `event`, `refusal` and `presence` those to hear, with commas; all that the caller may hear, when absent. */
+                kinds?: string;
+                /** @description What came after this, the id of an event of this stream. What comes from now on, when absent. `Last-Event-ID` goes before it. */
+                marker?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     post_rollcall_v1_instances_instance_id_templates_preview: {
         parameters: {
             query?: never;
@@ -5286,6 +5732,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Declared"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_templates_template_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
                 };
             };
             400: components["responses"]["BadRequest"];
