@@ -6,6 +6,8 @@ export function screens({ certificate }) {
   return [
     { name: "sign-in", path: "/sign-in", isOpen: true },
     { name: "instances", path: "/" },
+    { name: "account", path: "/account" },
+    { name: "code", path: "/codes/certificate_attribute" },
     { name: "set-up", path: `${north}/set-up` },
     { name: "devices", path: `${north}/devices` },
     { name: "device", path: `${north}/devices/truck_truck-0001` },
