@@ -259,3 +259,56 @@ fn contended(error: PutError) -> ApiError {
         PutError::Backbone(error) => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rollcall_chassis::entropy::CountingEntropy;
+    use rollcall_domain::fleet::{ProjectId, Role, Scope};
+    use rollcall_log_memory::MemoryConfig;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn operator(name: &str) -> Operator {
+        Operator {
+            name: OperatorName::parse(name).unwrap(),
+            role: Role::Viewer,
+            scope: Scope::default(),
+            project: ProjectId::parse(&"0".repeat(32)).unwrap(),
+            password_hash: None,
+            enabled: true,
+            created_at: Timestamp::from_unix_ms(0),
+            sessions_since: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_that_have_ended_are_deleted_and_their_number_is_bounded() {
+        let documents = rollcall_log_memory::new(MemoryConfig::seeded(1)).documents;
+        let limits = Limits { sessions_max: 3, ..Limits::default() };
+        let sessions = Sessions::new(Arc::clone(&documents), SessionKey::new(Zeroizing::new([1; 32])), &limits);
+        let (entropy, at) = (CountingEntropy::seeded(1), Timestamp::from_unix_ms);
+        let mut fleet = Fleet::default();
+        for name in ["anna", "ben", "carl"] {
+            fleet.operators.insert(OperatorName::parse(name).unwrap(), operator(name));
+        }
+        let begin =
+            async |name: &str, fleet: &Fleet, now_ms| sessions.begin(&operator(name), fleet, &entropy, at(now_ms)).await;
+        let (_, idle) = begin("anna", &fleet, 0).await.unwrap();
+        let (_, disabled) = begin("ben", &fleet, HOUR_MS).await.unwrap();
+        let (_, live) = begin("carl", &fleet, HOUR_MS).await.unwrap();
+        begin("carl", &fleet, HOUR_MS).await.expect("what has ended does not count");
+        let full = begin("carl", &fleet, HOUR_MS).await.unwrap_err();
+        assert_eq!(full.code, Code::LimitReached);
+        fleet.operators.remove(&OperatorName::parse("ben").unwrap());
+        sessions.reap(&fleet, at(HOUR_MS)).await.unwrap();
+        let kept = async |session: &Session| documents.get(&LogId::Fleet, &session.key).await.unwrap().is_some();
+        assert!(!kept(&idle).await && !kept(&disabled).await && kept(&live).await);
+        // One that ends while it is used by a request that has read it stays ended.
+        sessions.end(&live.key).await.unwrap();
+        sessions.used(&live, at(HOUR_MS + 120_000)).await;
+        assert!(!kept(&live).await);
+    }
+}
