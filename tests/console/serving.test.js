@@ -46,8 +46,8 @@ scenario(
     const { pathname, searchParams } = new URL(visitor.page.url());
     assert.equal(pathname, "/console/sign-in");
     assert.match(searchParams.get("to"), /\/instances\/north\/devices/);
-  await visitor.enter();
-  assert.equal(new URL(visitor.page.url()).pathname, "/console/instances/north/devices");
+    await visitor.enter();
+    assert.equal(new URL(visitor.page.url()).pathname, "/console/instances/north/devices");
   },
 );
 

@@ -74,6 +74,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/certificates/inspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what certificates say, and whether they could be uploaded as CA certificates */
+        post: operations["post_rollcall_v1_certificates_inspect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/codes/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what a code means and what to do */
+        get: operations["get_rollcall_v1_codes_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/health": {
         parameters: {
             query?: never;
@@ -179,6 +213,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/apps/{app_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a resource space: its devices, products, policies and CA certificates */
+        get: operations["get_rollcall_v1_instances_instance_id_apps_app_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/apps/{app_id}/policies/{policy_id}": {
         parameters: {
             query?: never;
@@ -206,6 +257,23 @@ export interface paths {
         get?: never;
         /** Declare a product */
         put: operations["put_rollcall_v1_instances_instance_id_apps_app_id_products_product_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/apps/{app_id}/products/{product_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a product: its devices, and the templates that name it */
+        get: operations["get_rollcall_v1_instances_instance_id_apps_app_id_products_product_id_impact"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -301,6 +369,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a CA certificate: its devices, and who else trusts the same CA */
+        get: operations["get_rollcall_v1_instances_instance_id_certificates_certificate_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask what a template, saved or not, would do to the devices of a CA certificate if it were bound there
+         * @description In place of the one that is bound now, if one is. As for a changed template, only connections that a template is asked about
+         *     can change.
+         */
+        post: operations["post_rollcall_v1_instances_instance_id_certificates_certificate_id_what_if"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/connectors": {
         parameters: {
             query?: never;
@@ -312,6 +418,26 @@ export interface paths {
         get: operations["get_rollcall_v1_instances_instance_id_connectors"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/debug": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Debug a device certificate whose CA certificate is found by its chain
+         * @description Also says whether a connection with it would be let in now, under the client id and user name that are given.
+         */
+        post: operations["post_rollcall_v1_instances_instance_id_debug"];
         delete?: never;
         options?: never;
         head?: never;
@@ -531,6 +657,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/policies/{policy_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a policy: the devices that it applies to, and what it is bound to or named by */
+        get: operations["get_rollcall_v1_instances_instance_id_policies_policy_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/retired-certificates": {
         parameters: {
             query?: never;
@@ -565,6 +708,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollcall/v1/instances/{instance_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what happens in an instance
+         * @description Server-sent events. `opened` comes first; then an `event`, `refusal` or `presence` for each as it happens, with a marker as
+         *     id; a `gap` where something may have been missed; `ended` is the last and says why, and that one may come back with
+         *     `Last-Event-ID`.
+         */
+        get: operations["get_rollcall_v1_instances_instance_id_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/templates/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a template that is not saved on a certificate
+         * @description As if the template were saved, bound to the CA certificate that the chain is from, and self-registration switched on there.
+         */
+        post: operations["post_rollcall_v1_instances_instance_id_templates_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollcall/v1/instances/{instance_id}/templates/{template_id}": {
         parameters: {
             query?: never;
@@ -575,6 +760,23 @@ export interface paths {
         get?: never;
         /** Declare a template */
         put: operations["put_rollcall_v1_instances_instance_id_templates_template_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/instances/{instance_id}/templates/{template_id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what depends on a template: the CA certificates that it is bound to, and their devices */
+        get: operations["get_rollcall_v1_instances_instance_id_templates_template_id_impact"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -688,7 +890,8 @@ export interface paths {
         get?: never;
         /**
          * Change one's own password, which ends one's sessions
-         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in.
+         * @description The old one is asked for, so that a session left open does not cost the account; it counts as an attempt to log in. A browser's
+         *     session goes on as another one, with the cookie that the answer sets.
          */
         put: operations["put_rollcall_v1_me_password"];
         post?: never;
@@ -747,6 +950,33 @@ export interface paths {
         put: operations["put_rollcall_v1_operators_operator_password"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollcall/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a browser's session */
+        get: operations["get_rollcall_v1_session"];
+        put?: never;
+        /**
+         * Sign a browser in
+         * @description For pages of this server: the answer sets the cookie `__Host-rollcall`, with which every operation works as with a token. As each
+         *     change by a session it needs `X-Rollcall-Console: 1`, and an `Origin` that is this server's. Failures count as those of
+         *     `POST /rollcall/v1/login`.
+         */
+        post: operations["post_rollcall_v1_session"];
+        /**
+         * Sign a browser out
+         * @description At every API process at once. It need not be signed in.
+         */
+        delete: operations["delete_rollcall_v1_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1619,6 +1849,50 @@ export interface components {
             /** @description Its last instant; RFC 3339, UTC. */
             not_after: string;
         };
+        /** @description What depends on a CA certificate. All of it is of the caller's scope. */
+        CertificateImpact: {
+            /**
+             * Format: int64
+             * @description Certificates of these devices that end within 30 days.
+             */
+            certificates_ending_30_days: number;
+            /** @description Whether every device certificate was counted: at most 100,000, for at most 10 seconds. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Devices whose certificates were proven by its CA, whichever of the CA's certificates proved them.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Devices that another CA certificate vouches for, and whose chain has the CA in between: they lose access if it is
+             *     distrusted.
+             */
+            devices_through_it: number;
+            /**
+             * @description Where else the same CA, by name and key, is trusted: another resource space, another instance, or another certificate of
+             *     it.
+             */
+            instances: components["schemas"]["SameCa"][];
+            /** @description Instances that could not be asked at the moment. */
+            instances_not_ready: string[];
+            /**
+             * Format: int64
+             * @description How many of them are online.
+             */
+            online: number;
+            /** @description CA certificates of the same instance that would still let some of these devices in, as far as is recorded. */
+            still_vouching: string[];
+            /** @description Whether deleting it without saying so distrusts the CA: then no chain with it holds any more. */
+            would_be_distrusted: boolean;
+        };
+        /** @description What stands in the way of a use. */
+        CertificateProblem: {
+            /** @description Its code, which has a page in docs/operate/codes. */
+            code: string;
+            /** @description What is wrong, and what to do. */
+            text: string;
+        };
         /** @description What a certificate says. */
         CertificateSays: {
             /** @description The CN of its Subject, for people. */
@@ -1651,6 +1925,12 @@ export interface components {
             /** @description Which page it is. */
             page: components["schemas"]["Page"];
         };
+        /** @description What a device certificate would become, and how its CA certificate was found. */
+        ChainDebugAnswer: components["schemas"]["DebugAnswer"] & {
+            /** @description Whether it would be let in now. */
+            connection: components["schemas"]["Connection"];
+            found_by?: components["schemas"]["FoundBy"] | null;
+        };
         /** @description One check. */
         CheckMade: {
             /** @description What was found. */
@@ -1668,6 +1948,22 @@ export interface components {
             name: string;
             /** @description Whether it held. */
             passed: boolean;
+        };
+        /** @description What a code means. */
+        CodeExplained: {
+            /** @description As refusals, rejections and errors have it. */
+            code: string;
+            /** @description Whose fault it is, why it happens, what to do: CommonMark with tables. */
+            markdown: string;
+            /** @description What it means, in a sentence. */
+            title: string;
+        };
+        /** @description A device that is in the way. */
+        Collision: {
+            /** @description The device; absent if it is of another resource space. */
+            device_id?: string | null;
+            /** @description How it is in the way. */
+            text: string;
         };
         /** @description What a command came to. */
         CommandAnswer: {
@@ -1694,6 +1990,20 @@ export interface components {
              */
             timeout: number | null;
         };
+        /** @description What a connection would be answered with now. */
+        Connection: {
+            /** @description Why it would be refused: a code that has a page in docs/operate/codes. */
+            code?: string | null;
+            /** @description Whether it would be let in, perhaps after a registration. */
+            outcome: components["schemas"]["ConnectionOutcome"];
+            /** @description The same, for people. */
+            text: string;
+        };
+        /**
+         * @description What would become of a connection.
+         * @enum {string}
+         */
+        ConnectionOutcome: "accept" | "register" | "refuse";
         /** @description How a connector's view of the fleet's log stands. */
         ConnectorFleet: {
             /**
@@ -1805,8 +2115,8 @@ export interface components {
         DataType: "int" | "long" | "decimal" | "string" | "DateTime" | "jsonObject" | "enum" | "boolean" | "string list";
         /** @description What a device certificate would become. */
         DebugAnswer: {
-            /** @description The CA certificate that it was held against. */
-            certificate_id: string;
+            /** @description The CA certificate that it was held against; absent where none was named and its chain is from none. */
+            certificate_id?: string | null;
             /** @description Every check, in order. */
             checks: components["schemas"]["CheckMade"][];
             device?: components["schemas"]["WouldBe"] | null;
@@ -1858,6 +2168,24 @@ export interface components {
          * @enum {string}
          */
         DefaultPolicy: "allow" | "none";
+        /** @description What depends on something. All of it is of the caller's scope. */
+        DeletionImpact: {
+            /** @description Whether every device was counted. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Devices that are concerned.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description How many of them are online.
+             */
+            online: number;
+            rejection?: components["schemas"]["CertificateProblem"] | null;
+            /** @description What names it or belongs to it. */
+            users: components["schemas"]["ImpactUser"][];
+        };
         /** @description A device that was added. */
         DeviceAdded: components["schemas"]["DeviceShown"] & {
             /**
@@ -2278,6 +2606,11 @@ export interface components {
             /** @description In the order that was asked for. */
             devices?: components["schemas"]["FoundDevice"][] | null;
         };
+        /**
+         * @description How a CA certificate was found.
+         * @enum {string}
+         */
+        FoundBy: "signature" | "not_in_force" | "text";
         /** @description A device that was found. Fields that were not selected are absent. */
         FoundDevice: {
             /** @description The resource space that it belongs to. */
@@ -2327,12 +2660,62 @@ export interface components {
             methods?: components["schemas"]["Method"][] | null;
             password: components["schemas"]["PasswordIdentity"];
         };
+        /** @description Something that depends on what would be deleted. */
+        ImpactUser: {
+            /** @description Its resource space, if it has one. */
+            app_id?: string | null;
+            id: string;
+            kind: components["schemas"]["UserKind"];
+            /** @description Its name for people. */
+            name: string;
+        };
         /** @description Property values that a device is to take on. */
         InitialDesired: {
             /** @description Values by property. */
             desired: Record<string, never>;
             /** @description Of which service. */
             service_id: string;
+        };
+        /** @description What the certificates say. */
+        Inspected: {
+            /** @description In the order of the text. */
+            certificates: components["schemas"]["InspectedCertificate"][];
+        };
+        /** @description What one certificate says. All texts are the certificate's own. */
+        InspectedCertificate: {
+            /** @description The Subject attributes that a template may use, by the names of the v5 API without `iotda::certificate::`. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description SHA-1 over it, hex. */
+            fingerprint_sha1: string;
+            /** @description SHA-256 over it, hex. */
+            fingerprint_sha256: string;
+            /** @description Whether it says of itself that it is a CA's. */
+            is_ca: boolean;
+            /** @description The Subject of the certificate that it names as its issuer. */
+            issuer: string;
+            /** @description Until when it is good, UTC. */
+            not_after: string;
+            /** @description From when it is good, UTC. */
+            not_before: string;
+            /** @description Why it would be refused if it were uploaded as a CA certificate now: the first fault, or none. */
+            problems: components["schemas"]["CertificateProblem"][];
+            /** @description Kind and size of its key, such as `RSA, 2048 bits`. */
+            public_key: string;
+            /** @description Hexadecimal. */
+            serial_number: string;
+            /** @description Such as `ECDSA with SHA-256`. */
+            signature_algorithm: string;
+            /** @description Its whole Subject, such as `CN=Device CA, O=ACME`. */
+            subject: string;
+            /** @description Those that are there and that no template can use. */
+            unusable_fields: components["schemas"]["CertificateProblem"][];
+            /**
+             * Format: int32
+             * @description X.509 version: 1 or 3.
+             */
+            version: number;
         };
         /** @description What can be changed of an instance. */
         InstanceDetails: {
@@ -2734,6 +3117,15 @@ export interface components {
              */
             offset?: number | null;
         };
+        /** @description A parameter, and what the certificate says for it. */
+        ParameterTaken: {
+            /** @description Such as `iotda::certificate::common_name`. */
+            name: string;
+            /** @description Why there is none that can be used. */
+            problem?: string | null;
+            /** @description The certificate's own text. */
+            value?: string | null;
+        };
         /** @description By password. */
         PasswordIdentity: {
             user: components["schemas"]["TokenUser"];
@@ -2804,6 +3196,13 @@ export interface components {
             /** @description Through what it applies to the device. */
             through: components["schemas"]["PolicyThrough"];
         };
+        /** @description A policy that would be bound. */
+        PolicyNamed: {
+            /** @description Its id. */
+            policy_id: string;
+            /** @description Its name, if there is one of that id in the device's resource space. */
+            policy_name?: string | null;
+        };
         /** @description A topic pattern. */
         PolicyResource: string;
         /** @description One statement of a policy. */
@@ -2847,6 +3246,36 @@ export interface components {
          * @enum {string}
          */
         PolicyThrough: "device" | "product" | "app" | "default";
+        /** @description What a template would make of a certificate. */
+        PreviewAnswer: {
+            /** @description The CA certificate that the chain is from. */
+            certificate_id?: string | null;
+            /** @description Every check that a registrar would make, in order. */
+            checks: components["schemas"]["CheckMade"][];
+            collision?: components["schemas"]["Collision"] | null;
+            device?: components["schemas"]["PreviewedDevice"] | null;
+            outcome?: components["schemas"]["Outcome"] | null;
+            /** @description Every parameter that the template declares. */
+            parameters: components["schemas"]["ParameterTaken"][];
+            /** @description Everything that stands in the way, each once. */
+            problems: components["schemas"]["PreviewProblem"][];
+        };
+        /** @description Something that stands in the way. */
+        PreviewProblem: {
+            /** @description Its code, which has a page in docs/operate/codes. */
+            code: string;
+            /** @description The path in the template of what is wrong, if the template is not valid. */
+            field?: string | null;
+            /** @description What is wrong, and what to do. */
+            text: string;
+        };
+        /** @description A device as it would be, with names for its ids. */
+        PreviewedDevice: components["schemas"]["WouldBe"] & {
+            /** @description Its policies; those of `policy_ids`, in that order. */
+            policies: components["schemas"]["PolicyNamed"][];
+            /** @description The name of its product, if there is one of that id in its resource space. */
+            product_name?: string | null;
+        };
         /** @description What is to change of a product; what is absent stays. */
         ProductChange: {
             /** @description The resource space that the product is in; when absent, the default one if it has such a product, else the oldest. */
@@ -3029,6 +3458,17 @@ export interface components {
          * @enum {string}
          */
         RoleName: "viewer" | "operator" | "admin";
+        /** @description A CA certificate of the same CA. */
+        SameCa: {
+            /** @description Its resource space. */
+            app_id: string;
+            certificate_id: string;
+            instance_id: string;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Whether its owner has proven to hold the key. */
+            verified: boolean;
+        };
         /** @description The id of an instance or a resource space. */
         ScopeId: string;
         /** @description Where an operator may do it. */
@@ -3169,6 +3609,26 @@ export interface components {
             role: string;
             /** @description To be sent in `X-Auth-Token`. */
             token: string;
+        };
+        /** @description A browser's session. */
+        SessionShown: {
+            /** @description When it began; RFC 3339, UTC. */
+            created_at: string;
+            /** @description When it ends however much it is used; RFC 3339, UTC. */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description It ends when it goes unused for so long.
+             */
+            idle_seconds: number;
+            /** @description Whose it is. */
+            operator: string;
+            /** @description What to put into the path of v5 calls. */
+            project_id: string;
+            /** @description What they may do. */
+            role: components["schemas"]["RoleName"];
+            /** @description Where; `{}` is everywhere. */
+            scope: components["schemas"]["ScopeIds"];
         };
         /** @description What is there; a step of which nothing is there is absent. */
         SetUp: {
@@ -3435,6 +3895,32 @@ export interface components {
             /** @description Newest first. */
             templates: components["schemas"]["TemplateShown"][];
         };
+        /** @description A device certificate, and how it would connect. */
+        ToDebug: {
+            /** @description The device's certificate, PEM, with those that issued it behind it, if any. */
+            certificate: string;
+            /** @description The client identifier of its CONNECT; as one that is not of the platform's standard form when absent. */
+            client_id?: string | null;
+            /** @description The user name of its CONNECT. */
+            user_name?: string | null;
+        };
+        /** @description Certificates to be looked at. */
+        ToInspect: {
+            /** @description One to six certificates as PEM, and no key. */
+            content: string;
+        };
+        /** @description A template and a certificate to try it on. */
+        ToPreview: {
+            /**
+             * @description The resource space that the device would be in. Absent: that of the CA certificate which the chain is from, else the
+             *     default one.
+             */
+            app_id?: string | null;
+            /** @description The device's certificate, PEM, with those that issued it behind it, if any. */
+            certificate: string;
+            /** @description What the template would make of a certificate; need not be saved, nor valid. */
+            template: components["schemas"]["TemplateBody"];
+        };
         /** @description What IAM answers beside the header. */
         TokenAnswer: {
             token: components["schemas"]["TokenShown"];
@@ -3541,6 +4027,11 @@ export interface components {
             /** @description Newest first, by the order in which they were stored. */
             uplinks: components["schemas"]["UplinkShown"][];
         };
+        /**
+         * @description What kind of thing depends.
+         * @enum {string}
+         */
+        UserKind: "certificate" | "template" | "product" | "policy" | "space";
         /** @description One user property. */
         UserProperty: {
             /** @description Its key. */
@@ -3839,6 +4330,65 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    post_rollcall_v1_certificates_inspect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToInspect"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inspected"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_codes_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of a refusal, a rejection or an error, such as `certificate_mismatch` */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeExplained"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_rollcall_v1_health: {
         parameters: {
             query?: never;
@@ -4110,6 +4660,35 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_apps_app_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     put_rollcall_v1_instances_instance_id_apps_app_id_policies_policy_id: {
         parameters: {
             query?: never;
@@ -4169,6 +4748,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Declared"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_apps_app_id_products_product_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                app_id: string;
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4368,6 +4977,68 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_certificates_certificate_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_instances_instance_id_certificates_certificate_id_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proposal"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_rollcall_v1_instances_instance_id_connectors: {
         parameters: {
             query?: never;
@@ -4385,6 +5056,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Connectors"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_instances_instance_id_debug: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToDebug"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainDebugAnswer"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4845,6 +5548,35 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_policies_policy_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_rollcall_v1_instances_instance_id_retired_certificates: {
         parameters: {
             query?: {
@@ -4912,6 +5644,71 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    get_rollcall_v1_instances_instance_id_stream: {
+        parameters: {
+            query?: {
+                /** @description Of `event`, `refusal` and `presence` those to hear, with commas; all that the caller may hear, when absent. */
+                kinds?: string;
+                /** @description What came after this, the id of an event of this stream. What comes from now on, when absent. `Last-Event-ID` goes before it. */
+                marker?: string;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_instances_instance_id_templates_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToPreview"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     put_rollcall_v1_instances_instance_id_templates_template_id: {
         parameters: {
             query?: never;
@@ -4935,6 +5732,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Declared"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_instances_instance_id_templates_template_id_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionImpact"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5287,6 +6113,88 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordWanted"];
             };
         };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The session's secret */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    delete_rollcall_v1_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             204: {
                 headers: {

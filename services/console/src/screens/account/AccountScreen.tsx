@@ -19,19 +19,17 @@ export function AccountScreen() {
   const query = useQuery(session);
   return (
     <Page title={words.title}>
-      <Stack>
-        <Card title={words.who}>
-          <Who operator={operator} />
+      <Card title={words.who}>
+        <Who operator={operator} />
+      </Card>
+      <Card title={words.session}>
+        <Loaded query={query}>{(shown) => <Ends session={shown} />}</Loaded>
+      </Card>
+      {operator.has_password && (
+        <Card title={words.password}>
+          <ChangePassword operator={operator.name} />
         </Card>
-        <Card title={words.session}>
-          <Loaded query={query}>{(shown) => <Ends session={shown} />}</Loaded>
-        </Card>
-        {operator.has_password && (
-          <Card title={words.password}>
-            <ChangePassword operator={operator.name} />
-          </Card>
-        )}
-      </Stack>
+      )}
     </Page>
   );
 }

@@ -78,7 +78,7 @@ function Mend({ instance, group: { ca, template, source } }: { instance: string;
       <Row gap="xs" mt="sm">
         {template !== undefined && (
           <ButtonLink
-            size="compact-md"
+            size="xs"
             variant="default"
             to="/instances/$instance/templates/$template"
             params={{ instance, template }}
@@ -88,7 +88,7 @@ function Mend({ instance, group: { ca, template, source } }: { instance: string;
         )}
         {ca !== undefined && (
           <ButtonLink
-            size="compact-md"
+            size="xs"
             variant="default"
             to="/instances/$instance/ca-certificates/$certificate"
             params={{ instance, certificate: ca }}
@@ -97,12 +97,7 @@ function Mend({ instance, group: { ca, template, source } }: { instance: string;
           </ButtonLink>
         )}
         {ca === undefined && (
-          <ButtonLink
-            size="compact-md"
-            variant="default"
-            to="/instances/$instance/ca-certificates"
-            params={{ instance }}
-          >
+          <ButtonLink size="xs" variant="default" to="/instances/$instance/ca-certificates" params={{ instance }}>
             {words.toCas}
           </ButtonLink>
         )}

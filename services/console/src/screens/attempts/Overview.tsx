@@ -1,5 +1,5 @@
 import { Button, Text } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 
 import { DataTable } from "../../kit/DataTable";
@@ -10,8 +10,9 @@ import { Card } from "../../kit/Page";
 import { texts } from "../../texts";
 import { AttemptsList } from "./AttemptsList";
 import { columns } from "./columns";
-import { groups, nameOf } from "./groups";
-import { attempts } from "./queries";
+import { nameOf } from "./groups";
+import { attemptGroups, attempts } from "./queries";
+import { searchOf } from "./search";
 
 const words = texts.attempts;
 
@@ -23,7 +24,6 @@ interface Props {
 
 /** What was refused of late, in groups and one by one. */
 export function Overview({ instance, hours, certificate }: Props) {
-  const navigate = useNavigate({ from: "/instances/$instance/attempts" });
   const query = useInfiniteQuery(attempts(instance, { hours, certificate }));
   const list = query.data?.pages.flatMap(({ attempts }) => attempts) ?? [];
   return (
@@ -40,28 +40,7 @@ export function Overview({ instance, hours, certificate }: Props) {
         ) : (
           <>
             <Card title={words.groups}>
-              <DataTable
-                label={words.groups}
-                columns={columns}
-                rows={groups(list)}
-                rowId={nameOf}
-                onOpen={({ code, ca, template, source }) =>
-                  void navigate({
-                    search: ({ hours }) => ({
-                      code,
-                      ...(hours !== undefined && { hours }),
-                      ...(ca !== undefined && { ca }),
-                      ...(template !== undefined && { template }),
-                      ...(source !== undefined && { source }),
-                    }),
-                  })
-                }
-              />
-              {query.hasNextPage && (
-                <Text size="sm" c="var(--rc-muted)" mt="xs">
-                  {words.ofLoaded(list.length)}
-                </Text>
-              )}
+              <Groups instance={instance} hours={hours} certificate={certificate} />
             </Card>
             <Card title={words.list}>
               <AttemptsList instance={instance} attempts={list} />
@@ -80,6 +59,31 @@ export function Overview({ instance, hours, certificate }: Props) {
           </>
         )
       }
+    </Loaded>
+  );
+}
+
+function Groups({ instance, hours, certificate }: Props) {
+  const navigate = useNavigate({ from: "/instances/$instance/attempts" });
+  const query = useQuery(attemptGroups(instance, { hours, certificate }));
+  return (
+    <Loaded query={query}>
+      {({ groups, leftOut }) => (
+        <>
+          <DataTable
+            label={words.groups}
+            columns={columns}
+            rows={groups}
+            rowId={nameOf}
+            onOpen={(group) => void navigate({ search: ({ hours }) => searchOf(group, hours) })}
+          />
+          {leftOut > 0 && (
+            <Text size="sm" c="var(--rc-muted)" mt="xs">
+              {words.leftOut(leftOut)}
+            </Text>
+          )}
+        </>
+      )}
     </Loaded>
   );
 }

@@ -60,11 +60,11 @@ export function Replay({ instance, certificates }: { instance: string; certifica
       actions={
         may &&
         (isRunning ? (
-          <Button size="compact-md" variant="default" onClick={replaying.stop} disabled={state === "stopping"}>
+          <Button size="xs" variant="default" onClick={replaying.stop} disabled={state === "stopping"}>
             {words.stop}
           </Button>
         ) : (
-          <Button size="compact-md" onClick={() => setAsked(true)} disabled={positions.length === 0}>
+          <Button size="xs" onClick={() => setAsked(true)} disabled={positions.length === 0}>
             {words.all}
           </Button>
         ))

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { type Attempt, certificates, groups, isOf } from "./groups";
+import { type Attempt, certificates, groupOfShown, isOf } from "./groups";
 import { type Outcome, replayAll } from "./replay";
 import { attemptsSearch, groupOf } from "./search";
 
@@ -13,24 +13,26 @@ const of = (fingerprint: string, ca?: string) => ({
   certificate: { fingerprint, subject: `CN=${fingerprint}`, ...(ca !== undefined && { ca_certificate_id: ca }) },
 });
 
-test("attempts are of one group if reason, CA certificate, template and source are the same", () => {
-  const found = groups([
-    attempt(9, { ...of("a", "ca"), source: "10.0.0.1" }),
-    attempt(8, { ...of("b", "ca"), source: "10.0.0.2" }),
-    attempt(7, { ...of("c", "ca"), source: "10.0.0.1" }),
-    attempt(6, { ...of("a", "ca"), source: "10.0.0.1", template: { template_id: "t", version: 1 } }),
-    attempt(5, { ...of("a", "ca"), source: "10.0.0.1" }),
-    attempt(4),
-  ]);
-  expect(
-    found.map(({ count, certificates, source, template, ca }) => [count, certificates, source, template, ca]),
-  ).toEqual([
-    [3, 2, "10.0.0.1", undefined, "ca"],
-    [1, 1, "10.0.0.2", undefined, "ca"],
-    [1, 1, "10.0.0.1", "t", "ca"],
-    [1, 0, undefined, undefined, undefined],
-  ]);
-  expect([found[0]?.firstAt, found[0]?.lastAt]).toEqual(["2026-11-28T19:01:05Z", "2026-11-28T19:01:09Z"]);
+test("a group of the API names what it has, and is one with the attempts in it", () => {
+  const group = groupOfShown({
+    code: "certificate_attribute",
+    certificate_id: "ca",
+    ca_name: "Demo CA",
+    template_id: null,
+    source: "10.0.0.1",
+    count: 3,
+    certificates: 2,
+    devices: 0,
+    first_at: "2026-11-28T19:01:05Z",
+    last_at: "2026-11-28T19:01:09Z",
+    last_position: 9,
+  });
+  expect(group).toMatchObject({ ca: "ca", caName: "Demo CA", source: "10.0.0.1", count: 3 });
+  expect("template" in group).toBe(false);
+  expect(isOf(attempt(9, { ...of("a", "ca"), source: "10.0.0.1" }), group)).toBe(true);
+  expect(isOf(attempt(8, { ...of("b", "ca"), source: "10.0.0.2" }), group)).toBe(false);
+  const byTemplate = attempt(6, { ...of("a", "ca"), source: "10.0.0.1", template: { template_id: "t", version: 1 } });
+  expect(isOf(byTemplate, group)).toBe(false);
 });
 
 test("a group that names no source has only attempts without one", () => {

@@ -4,6 +4,7 @@ import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 import type { Group } from "./groups";
+import { searchOf } from "./search";
 
 const words = texts.attempts.columns;
 const number = new Intl.NumberFormat(texts.locale);
@@ -12,7 +13,7 @@ const text = (value: string | undefined) => (value === undefined ? "–" : <Untr
 /** What the table of groups says of one. */
 export const columns: Column<Group>[] = [
   { id: "code", header: words.code, cell: (group) => <GroupLink group={group} /> },
-  { id: "ca", header: words.ca, cell: ({ ca }) => text(ca) },
+  { id: "ca", header: words.ca, cell: ({ caName }) => text(caName) },
   { id: "template", header: words.template, cell: ({ template }) => text(template) },
   { id: "source", header: words.source, cell: ({ source }) => text(source) },
   { id: "count", header: words.count, cell: ({ count }) => number.format(count), isNumber: true },
@@ -26,21 +27,15 @@ export const columns: Column<Group>[] = [
   { id: "last", header: words.last, cell: ({ lastAt }) => <Time at={lastAt} /> },
 ];
 
-function GroupLink({ group: { code, ca, template, source } }: { group: Group }) {
+function GroupLink({ group }: { group: Group }) {
   return (
     <TextLink
       from="/instances/$instance/attempts"
       to="/instances/$instance/attempts"
-      search={({ hours }) => ({
-        code,
-        ...(hours !== undefined && { hours }),
-        ...(ca !== undefined && { ca }),
-        ...(template !== undefined && { template }),
-        ...(source !== undefined && { source }),
-      })}
+      search={({ hours }) => searchOf(group, hours)}
       size="sm"
     >
-      <Untrusted text={code} mono />
+      <Untrusted text={group.code} mono />
     </TextLink>
   );
 }

@@ -5,6 +5,8 @@ export type Attempt = Schemas["AttemptShown"];
 
 /** Attempts that were refused alike. */
 export interface Group extends GroupKey {
+  /** The CN of the CA certificate while it is there, else its id. */
+  caName: string | undefined;
   count: number;
   /** Certificates among them. */
   certificates: number;
@@ -33,29 +35,20 @@ export function isOf(attempt: Attempt, group: GroupKey): boolean {
   return nameOf(keyOf(attempt)) === nameOf(group);
 }
 
-/** By reason, CA certificate, template and source; the largest first, then the latest. Of attempts that are newest first. */
-export function groups(attempts: Attempt[]): Group[] {
-  const byName = new Map<string, Attempt[]>();
-  for (const attempt of attempts) {
-    const name = nameOf(keyOf(attempt));
-    const list = byName.get(name);
-    if (list === undefined) {
-      byName.set(name, [attempt]);
-    } else {
-      list.push(attempt);
-    }
-  }
-  const found = [...byName.values()].flatMap((list): Group[] => {
-    const [last, first] = [list[0], list.at(-1)];
-    if (last === undefined || first === undefined) {
-      return [];
-    }
-    const fingerprints = new Set(list.flatMap(({ certificate }) => certificate?.fingerprint ?? []));
-    return [
-      { ...keyOf(last), count: list.length, certificates: fingerprints.size, firstAt: first.time, lastAt: last.time },
-    ];
-  });
-  return found.sort((a, b) => b.count - a.count || b.lastAt.localeCompare(a.lastAt));
+/** A group as the API tells it; what it names none of is left out. */
+export function groupOfShown(shown: Schemas["AttemptGroupShown"]): Group {
+  const { code, certificate_id, ca_name, template_id, source, count, certificates, first_at, last_at } = shown;
+  return {
+    code,
+    ...(typeof certificate_id === "string" && { ca: certificate_id }),
+    ...(typeof template_id === "string" && { template: template_id }),
+    ...(typeof source === "string" && { source }),
+    caName: ca_name ?? certificate_id ?? undefined,
+    count,
+    certificates,
+    firstAt: first_at,
+    lastAt: last_at,
+  };
 }
 
 /** One certificate among attempts, with the last of its attempts. */

@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { body, client } from "../../api/client";
 import { basicTime } from "../devices/filters";
-import { type Attempt, isOf } from "./groups";
+import { type Attempt, groupOfShown, isOf } from "./groups";
 import type { GroupKey } from "./search";
 
 const REFETCH_MS = 3_000;
@@ -16,18 +16,24 @@ export const keyOfAttempts = (instance: string) => ["attempts", instance] as con
 
 interface Wanted {
   hours: number;
-  code?: string | undefined;
+  group?: GroupKey;
   certificate?: string | undefined;
 }
 
-function page(instance: string, { hours, code, certificate }: Wanted, before: number | null) {
-  const query = {
-    limit: PAGE,
+/** What the API is asked for; a group's absent members are no filter to it. */
+function wantedQuery({ hours, group, certificate }: Wanted) {
+  return {
     since: basicTime(new Date(Date.now() - hours * HOUR_MS)),
-    ...(code !== undefined && { code }),
+    ...(group !== undefined && { code: group.code }),
+    ...(group?.ca !== undefined && { certificate_id: group.ca }),
+    ...(group?.template !== undefined && { template_id: group.template }),
+    ...(group?.source !== undefined && { source: group.source }),
     ...(certificate !== undefined && { certificate }),
-    ...(before !== null && { before }),
   };
+}
+
+function page(instance: string, wanted: Wanted, before: number | null) {
+  const query = { ...wantedQuery(wanted), limit: PAGE, ...(before !== null && { before }) };
   const params = { path: { instance_id: instance }, query };
   return body(client.GET("/rollcall/v1/instances/{instance_id}/attempts", { params }));
 }
@@ -39,6 +45,18 @@ export const attempts = (instance: string, wanted: Wanted) =>
     queryFn: ({ pageParam }) => page(instance, wanted, pageParam),
     initialPageParam: null as number | null,
     getNextPageParam: ({ next }) => next,
+    refetchInterval: REFETCH_MS,
+  });
+
+/** What was refused of late by reason, CA certificate, template and source, the largest group first. */
+export const attemptGroups = (instance: string, wanted: Wanted) =>
+  queryOptions({
+    queryKey: [...keyOfAttempts(instance), "groups", wanted],
+    queryFn: async () => {
+      const params = { path: { instance_id: instance }, query: wantedQuery(wanted) };
+      const answer = await body(client.GET("/rollcall/v1/instances/{instance_id}/attempts/groups", { params }));
+      return { groups: answer.groups.map(groupOfShown), leftOut: answer.left_out };
+    },
     refetchInterval: REFETCH_MS,
   });
 
@@ -61,7 +79,7 @@ export const ofGroup = (instance: string, group: GroupKey, hours: number) =>
       const found: Attempt[] = [];
       let before: number | null = null;
       for (let pages = 0; pages < PAGES_MAX; pages++) {
-        const answer: Awaited<ReturnType<typeof page>> = await page(instance, { hours, code: group.code }, before);
+        const answer: Awaited<ReturnType<typeof page>> = await page(instance, { hours, group }, before);
         found.push(...answer.attempts.filter((attempt) => isOf(attempt, group)));
         if (answer.next === null || answer.next === undefined) {
           return { attempts: found, isWhole: true };

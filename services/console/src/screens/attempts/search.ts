@@ -52,3 +52,14 @@ export function groupOf({ code, ca, template, source }: AttemptsSearch): GroupKe
         ...(source !== undefined && { source }),
       };
 }
+
+/** The URL of a group, as far back as before. */
+export function searchOf({ code, ca, template, source }: GroupKey, hours: Span | undefined): AttemptsSearch {
+  return {
+    code,
+    ...(ca !== undefined && { ca }),
+    ...(template !== undefined && { template }),
+    ...(source !== undefined && { source }),
+    ...(hours !== undefined && { hours }),
+  };
+}

@@ -49,7 +49,7 @@ export function DebugReport({ answer, isAsking, onAgain }: DebugReportProps) {
         <Checks checks={checks} />
       </Card>
       {says !== undefined && says !== null && (
-        <MatchingAttempts fingerprint={says.fingerprint} isRefusedNow={connection.outcome === "refuse"} />
+        <MatchingAttempts fingerprint={says.fingerprint} now={connection.outcome} />
       )}
     </>
   );

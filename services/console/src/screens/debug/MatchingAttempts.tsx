@@ -14,18 +14,18 @@ import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 import classes from "./DebugScreen.module.css";
-import { type Attempt, attemptsOf, replay } from "./queries";
+import { type Attempt, attemptsOf, type DebugAnswer, replay } from "./queries";
 
 const t = texts.debug;
 
 interface MatchingAttemptsProps {
   fingerprint: string;
-  /** Whether it would be refused again. */
-  isRefusedNow: boolean;
+  /** What a connection would be answered with now. */
+  now: DebugAnswer["connection"]["outcome"];
 }
 
 /** The refusals of a certificate that are kept, and the way back in once what stood in it is mended. */
-export function MatchingAttempts({ fingerprint, isRefusedNow }: MatchingAttemptsProps) {
+export function MatchingAttempts({ fingerprint, now }: MatchingAttemptsProps) {
   const { scope } = useOperator();
   // Attempts have no resource space, so that only operators of the whole instance see them.
   if ((scope.spaces ?? null) !== null) {
@@ -33,12 +33,12 @@ export function MatchingAttempts({ fingerprint, isRefusedNow }: MatchingAttempts
   }
   return (
     <Card title={t.attempts}>
-      <Attempts fingerprint={fingerprint} isRefusedNow={isRefusedNow} />
+      <Attempts fingerprint={fingerprint} now={now} />
     </Card>
   );
 }
 
-function Attempts({ fingerprint, isRefusedNow }: MatchingAttemptsProps) {
+function Attempts({ fingerprint, now }: MatchingAttemptsProps) {
   const { instance } = usePlace();
   const operator = useOperator();
   const queries = useQueryClient();
@@ -59,9 +59,9 @@ function Attempts({ fingerprint, isRefusedNow }: MatchingAttemptsProps) {
           <Text size="sm">{t.noAttempts}</Text>
         ) : (
           <>
-            {isRefusedNow && (
+            {now !== "register" && (
               <Text size="sm" mb="xs">
-                {t.mendFirst}
+                {now === "refuse" ? t.mendFirst : t.letInAlready}
               </Text>
             )}
             <div className={classes["scroll"]} tabIndex={0} role="region" aria-label={t.attempts}>
@@ -101,7 +101,7 @@ function Attempts({ fingerprint, isRefusedNow }: MatchingAttemptsProps) {
                           <Button
                             variant="default"
                             size="compact-sm"
-                            disabled={isRefusedNow}
+                            disabled={now !== "register"}
                             aria-label={t.replayAt(attempt.position)}
                             onClick={() => setAsked(attempt)}
                           >

@@ -1,7 +1,6 @@
 import { Tabs } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
 
 import { usePlace } from "../../api/place";
 import { Connection } from "../../kit/Connection";
@@ -30,11 +29,9 @@ export function DeviceScreen() {
   const target = { ...place, device };
   const query = useQuery(deviceQuery(target));
   const queries = useQueryClient();
-  const [source, setSource] = useState<string>();
   // Its coming and going is on the page at once, and not only when it is asked for next.
   const live = useLiveEffect(place.instance, ["presence"], (heard) => {
     if (heard.kind === "presence" && heard.item.device_id === device) {
-      setSource(heard.item.online ? (heard.item.source ?? undefined) : undefined);
       void queries.invalidateQueries({ queryKey: keyOf(target) });
     }
   });
@@ -53,11 +50,7 @@ export function DeviceScreen() {
     >
       <Loaded query={query}>
         {(found) =>
-          found === null ? (
-            <Gone target={target} />
-          ) : (
-            <TabsOf key={device} target={target} device={found} source={source} />
-          )
+          found === null ? <Gone target={target} /> : <TabsOf key={device} target={target} device={found} />
         }
       </Loaded>
     </Page>
@@ -67,7 +60,6 @@ export function DeviceScreen() {
 interface Shown {
   target: Target;
   device: Device;
-  source: string | undefined;
 }
 
 function TabsOf(shown: Shown) {
@@ -93,10 +85,10 @@ function TabsOf(shown: Shown) {
   );
 }
 
-function Content({ tab, target, device, source }: Shown & { tab: Tab }) {
+function Content({ tab, target, device }: Shown & { tab: Tab }) {
   switch (tab) {
     case "overview":
-      return <Overview target={target} device={device} source={source} />;
+      return <Overview target={target} device={device} />;
     case "timeline":
       return <Timeline target={target} />;
     case "policies":

@@ -24,20 +24,24 @@ export function onDevice({ instance, project, device }: Target) {
   return { headers: at(instance), params: { path: { project_id: project, device_id: device } } };
 }
 
+/** `null` for what the API does not know. */
+async function unlessUnknown<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) {
+      return null;
+    }
+    throw error;
+  }
+}
+
 /** The device as it is now; absent if there is none by this id, or none any more. */
 export const device = (target: Target) =>
   queryOptions({
     queryKey: [...keyOf(target), "shown"],
-    queryFn: async (): Promise<Device | null> => {
-      try {
-        return await body(client.GET("/v5/iot/{project_id}/devices/{device_id}", onDevice(target)));
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) {
-          return null;
-        }
-        throw error;
-      }
-    },
+    queryFn: (): Promise<Device | null> =>
+      unlessUnknown(body(client.GET("/v5/iot/{project_id}/devices/{device_id}", onDevice(target)))),
     refetchInterval: REFETCH_MS,
   });
 
@@ -45,12 +49,12 @@ export const device = (target: Target) =>
 export const events = (target: Target) =>
   infiniteQueryOptions({
     queryKey: [...keyOf(target), "events"],
-    queryFn: ({ pageParam }) => {
+    queryFn: async ({ pageParam }): Promise<Schemas["Events"]> => {
       const path = { instance_id: target.instance, device_id: target.device };
       const query = { limit: PAGE, ...(pageParam !== null && { before: pageParam }) };
-      return body(
-        client.GET("/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", { params: { path, query } }),
-      );
+      const params = { path, query };
+      const answer = body(client.GET("/rollcall/v1/instances/{instance_id}/devices/{device_id}/events", { params }));
+      return (await unlessUnknown(answer)) ?? { events: [] };
     },
     initialPageParam: null as number | null,
     getNextPageParam: ({ next }) => next,

@@ -3,13 +3,14 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { usePlace } from "../../api/place";
+import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink } from "../../kit/links";
 import { Page } from "../../kit/Page";
 import { texts } from "../../texts";
 import { type Counted, DevicesTable } from "./DevicesTable";
 import { Filters } from "./Filters";
-import { csvLink } from "./filters";
+import { listPath } from "./filters";
 import { PAGE } from "./ladder";
 import { filtersOf, isFiltered } from "./search";
 import { ROWS_MAX } from "./usePages";
@@ -31,9 +32,10 @@ export function DevicesScreen() {
             {count !== undefined && (isLowerBound ? texts.devices.more(count - PAGE) : texts.devices.count(count))}
             {count !== undefined && count > ROWS_MAX && ` ${texts.devices.onlyFirst(ROWS_MAX)}`}
           </Text>
-          <Anchor href={csvLink(instance, filters, new Date())} download size="sm">
+          <Anchor href={listPath(instance, filters, new Date(), "/csv")} download size="sm">
             {texts.devices.csv}
           </Anchor>
+          <CopyAs of={{ request: { method: "GET", path: listPath(instance, filters, new Date()) } }} />
         </>
       }
     >

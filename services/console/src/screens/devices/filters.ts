@@ -58,8 +58,8 @@ export function deviceListQuery(filters: Filters, now: Date): DeviceListQuery {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
 }
 
-/** Where the whole filtered list is to be had as CSV. */
-export function csvLink(instance: string, filters: Filters, now: Date): string {
+/** Where the filtered list is to be had: by pages, or whole as CSV. */
+export function listPath(instance: string, filters: Filters, now: Date, form: "" | "/csv" = ""): string {
   const query = new URLSearchParams({ ...deviceListQuery(filters, now) }).toString();
-  return `/rollcall/v1/instances/${encodeURIComponent(instance)}/device-list/csv${query === "" ? "" : `?${query}`}`;
+  return `/rollcall/v1/instances/${encodeURIComponent(instance)}/device-list${form}${query === "" ? "" : `?${query}`}`;
 }

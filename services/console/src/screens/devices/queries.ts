@@ -25,13 +25,12 @@ export const devicePage = (instance: string, filters: Filters, ladder: Ladder, p
         };
         const params = { path: { instance_id: instance }, query };
         const answer = await body(client.GET("/rollcall/v1/instances/{instance_id}/device-list", { params, signal }));
-        // The API tells it of lists that are searched.
-        const isLowerBound = (answer as { count_is_lower_bound?: boolean }).count_is_lower_bound === true;
+        const { page: at, count_is_lower_bound: isLowerBound } = answer;
         return {
           rows: answer.devices,
-          count: answer.page.count,
+          count: at.count,
           isLowerBound,
-          marker: answer.page.marker ?? undefined,
+          marker: at.marker ?? undefined,
         };
       }),
     refetchInterval: REFETCH_MS,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { csvLink, deviceListQuery } from "./filters";
+import { deviceListQuery, listPath } from "./filters";
 import { devicesSearch, filtersOf, isFiltered } from "./search";
 
 const now = new Date("2026-11-28T19:00:00.123Z");
@@ -42,8 +42,8 @@ test("each filter becomes the API's, and times are its own form", () => {
 });
 
 test("the CSV is of the same filters", () => {
-  expect(csvLink("north", { q: "a&b=c", state: "online" }, now)).toBe(
+  expect(listPath("north", { q: "a&b=c", state: "online" }, now, "/csv")).toBe(
     "/rollcall/v1/instances/north/device-list/csv?q=a%26b%3Dc&status=ONLINE",
   );
-  expect(csvLink("north", {}, now)).toBe("/rollcall/v1/instances/north/device-list/csv");
+  expect(listPath("north", {}, now)).toBe("/rollcall/v1/instances/north/device-list");
 });

@@ -13,13 +13,17 @@ import classes from "./TemplateScreen.module.css";
 /** What a template makes of a certificate: what it reads, what becomes of it, and what is in the way. */
 export function PreviewReport({ answer }: { answer: Preview }) {
   const { instance } = usePlace();
-  const { parameters, device, problems, collision, checks } = answer;
+  const { parameters, device, problems, checks } = answer;
+  const collision = answer.collision ?? undefined;
+  // A collision is a problem too, and is said where its device is named.
+  const others = problems.filter(({ text }) => text !== collision?.text);
+  const code = problems.find(({ text }) => text === collision?.text)?.code;
   return (
     <Stack gap="md">
-      {problems.length > 0 && (
+      {others.length > 0 && (
         <Alert color="red" variant="light" title={texts.template.try.problems}>
           <ul className={classes["list"]}>
-            {problems.map(({ code, text }) => (
+            {others.map(({ code, text }) => (
               <li key={`${code} ${text}`}>
                 <Untrusted text={text} /> <CodeLink code={code} />
               </li>
@@ -27,9 +31,9 @@ export function PreviewReport({ answer }: { answer: Preview }) {
           </ul>
         </Alert>
       )}
-      {collision !== undefined && collision !== null && (
+      {collision !== undefined && (
         <Alert color="red" variant="light" title={texts.template.try.collides}>
-          <Untrusted text={collision.text} />{" "}
+          <Untrusted text={collision.text} /> {code !== undefined && <CodeLink code={code} />}{" "}
           {collision.device_id !== undefined && collision.device_id !== null && (
             <TextLink to="/instances/$instance/devices/$device" params={{ instance, device: collision.device_id }}>
               <Untrusted text={collision.device_id} mono />
@@ -45,7 +49,7 @@ export function PreviewReport({ answer }: { answer: Preview }) {
             {texts.template.try.becomes}
           </Title>
           <WouldBe device={device} caption={texts.template.try.becomes} />
-          {(collision ?? null) === null && problems.length === 0 && (
+          {collision === undefined && problems.length === 0 && (
             <Text size="sm" mt="xs" c="var(--rc-good)">
               {texts.template.try.free}
             </Text>

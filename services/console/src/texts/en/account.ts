@@ -4,9 +4,9 @@ export const account = {
   operator: "Operator",
   role: "Role",
   may: {
-    viewer: "You may read, search, follow and debug.",
-    operator: "You may also change what is in an instance.",
-    admin: "You may also change instances, operators and access keys.",
+    viewer: "You may read, search, follow and debug, and change nothing.",
+    operator: "You may read, and change what is in an instance.",
+    admin: "You may read and change what is in an instance, and instances, operators and access keys.",
   },
   project: "Project",
   instances: "Instances",

@@ -12,7 +12,8 @@ export const attempts = {
   toDevices: "To the devices",
   groups: "In groups",
   list: "One by one, newest first",
-  ofLoaded: (count: number) => `Of the latest ${number.format(count)} attempts; there are more below.`,
+  leftOut: (count: number) =>
+    `${many(count, "smaller group is", "smaller groups are")} not shown: search, or look less far back.`,
   earlier: "Show what was earlier",
   attempt: (position: number) => `attempt ${position}`,
   from: "from",

@@ -14,7 +14,7 @@ export const checks = {
     template_in_force: "A template is bound, with self-registration on",
     template_makes_a_device: "The template makes a device of it",
     claim_agrees_with_template: "The client names the device that the template makes",
-    no_collision: "No other device is in the way",
+    no_collision: "No collision with another device",
     certificate_may_replace_the_old_one: "It may take the place of the old certificate",
     device_awaits_its_first_certificate: "The device waits for its first certificate",
     room_for_retired_certificates: "There is room for retired certificates",

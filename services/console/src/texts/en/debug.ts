@@ -39,6 +39,7 @@ export const debug = {
   attempts: "Refused attempts of this certificate",
   noAttempts: "None is kept.",
   mendFirst: "It would be refused again. Mend what is in the way, ask again, and then replay.",
+  letInAlready: "It is let in already: there is nothing to replay.",
   position: "Position",
   when: "When",
   code: "Code",

@@ -20,16 +20,14 @@ type Named = [label: string, value: ReactNode];
 interface Props {
   target: Target;
   device: Device;
-  /** The client's address, once it has connected while the page is open. */
-  source: string | undefined;
 }
 
 /** How the device stands, what it is, and how it came here. */
-export function Overview({ target, device, source }: Props) {
+export function Overview({ target, device }: Props) {
   const history = useInfiniteQuery(events(target)).data?.pages.flatMap(({ events }) => events) ?? [];
   return (
     <div className={classes["columns"]}>
-      <Standing device={device} source={source} />
+      <Standing device={device} />
       <Identity target={target} device={device} />
       <Certificates device={device} history={history} />
       <Card title={words.tags}>
@@ -40,14 +38,13 @@ export function Overview({ target, device, source }: Props) {
   );
 }
 
-function Standing({ device, source }: Omit<Props, "target">) {
+function Standing({ device }: { device: Device }) {
   const { status, connection_status_update_time: changed, active_time } = device;
   const facts: (Named | undefined)[] = [
     [words.status, <Status key="status" status={status} />],
     typeof changed === "string"
       ? [status === "ONLINE" ? words.onlineSince : words.lastSeen, <Time key="changed" at={changed} />]
       : undefined,
-    source === undefined ? undefined : [words.from, <Untrusted key="from" text={source} mono />],
     [words.firstOnline, typeof active_time === "string" ? <Time key="first" at={active_time} /> : words.neverYet],
     said(words.sdk, device.device_sdk_version),
     said(words.firmware, device.fw_version),
@@ -65,7 +62,7 @@ function said(label: string, text: string | null | undefined): Named | undefined
   return typeof text === "string" && text !== "" ? [label, <Untrusted key={label} text={text} />] : undefined;
 }
 
-function Identity({ target: { instance }, device }: Omit<Props, "source">) {
+function Identity({ target: { instance }, device }: Props) {
   const { origin, product_id: product, app_id: space } = device;
   const [template, certificate] = [origin?.template_id ?? undefined, origin?.certificate_id ?? undefined];
   const facts: (Named | undefined)[] = [

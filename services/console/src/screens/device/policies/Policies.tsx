@@ -1,4 +1,4 @@
-import { Badge, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { Empty } from "../../../kit/Empty";
@@ -60,9 +60,9 @@ function One({ target, policy }: { target: Target; policy: PolicyInEffect }) {
       </div>
       {statement.map(({ effect, actions, resources }, index) => (
         <div key={index} className={classes["head"]}>
-          <Badge size="sm" variant="light" color={effect === "DENY" ? "red.9" : "green.9"}>
+          <Text size="sm" fw={600} c={effect === "DENY" ? "var(--rc-bad)" : "var(--rc-good)"}>
             {effect}
-          </Badge>
+          </Text>
           <Text size="sm" component="div">
             <Untrusted text={actions.join(", ")} />
           </Text>

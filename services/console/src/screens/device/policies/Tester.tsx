@@ -70,7 +70,7 @@ function Answer({ target, answer }: { target: Target; answer: PolicyTestAnswer }
       </Text>
       {decided_by !== null && decided_by !== undefined && (
         <Text size="sm" component="div">
-          {words.decidedBy(decided_by.statement_index + 1, decided_by.effect)}{" "}
+          {words.decidedBy(decided_by.effect)}{" "}
           <TextLink
             to="/instances/$instance/policies/$policy"
             params={{ instance: target.instance, policy: decided_by.policy_id }}

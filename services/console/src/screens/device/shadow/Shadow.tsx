@@ -35,11 +35,11 @@ export function Shadow({ target }: { target: Target }) {
           ))}
           {may && (
             <Group>
-              <Button variant="default" size="compact-md" onClick={() => setService("")}>
+              <Button variant="default" size="xs" onClick={() => setService("")}>
                 {words.desireNew}
               </Button>
               {services.some(({ desired }) => Object.keys(desired.properties).length > 0) && (
-                <Button variant="default" size="compact-md" onClick={() => setClearing(true)}>
+                <Button variant="default" size="xs" onClick={() => setClearing(true)}>
                   {words.clear}
                 </Button>
               )}
