@@ -15,7 +15,7 @@ export const PROGRAM = process.env.ROLLCALL_BIN ?? join(ROOT, "target/debug/roll
 const STARTED_MS = 60_000;
 
 export class Server {
-  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or undefined for an empty one. */
+  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or null for an empty one. */
   static async start({ fleet = join(ROOT, "deploy/demo/fleet.yaml") } = {}) {
     if (!existsSync(PROGRAM)) {
       throw new Error(`there is no ${PROGRAM}: cargo build -p rollcall, or name another in ROLLCALL_BIN`);
@@ -33,7 +33,7 @@ export class Server {
   async #run(listen, api) {
     const output = (name) => openSync(join(this.folder, name), "a");
     const what = ["up", "--data", this.data, "--listen", listen, "--api", api];
-    what.push(...(this.fleet === undefined ? [] : ["--fleet", this.fleet, "--demo"]));
+    what.push(...(this.fleet === null ? [] : ["--fleet", this.fleet, "--demo"]));
     this.child = spawn(PROGRAM, what, { stdio: ["ignore", output("out"), output("err")] });
     const ended = new Promise((resolve) => this.child.once("exit", (code, signal) => resolve({ code, signal })));
     this.ended = ended;
@@ -104,8 +104,7 @@ export class Server {
 
   /** A JSON request as the first administrator; what is answered, or an error that says what it was. */
   async api(method, path, { body, instance } = {}) {
-    this.token ??= await this.#login(this.administrator);
-    const headers = { "X-Auth-Token": this.token };
+    const headers = { "X-Auth-Token": await this.token() };
     if (instance !== undefined) {
       headers["Instance-Id"] = instance;
     }
@@ -120,6 +119,12 @@ export class Server {
       throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     }
     return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** A token of the first administrator. */
+  async token() {
+    this.kept ??= await this.#login(this.administrator);
+    return this.kept;
   }
 
   async #login(credentials) {
