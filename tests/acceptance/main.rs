@@ -34,6 +34,7 @@ mod sdk;
 mod separate_processes;
 mod sessions;
 mod stopped_connector;
+mod stream;
 mod thousand_instances;
 mod tool;
 mod two_instances;
