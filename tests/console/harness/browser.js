@@ -26,6 +26,7 @@ export class Visitor {
     visitor.server = server;
     visitor.tolerated = [...tolerated];
     visitor.faults = [];
+    visitor.elsewhere = new Set();
     visitor.context = await browser.newContext({
       baseURL: server.origin,
       colorScheme,
@@ -42,7 +43,8 @@ export class Visitor {
     });
     visitor.context.on("request", (request) => {
       const url = new URL(request.url());
-      if (!["data:", "blob:"].includes(url.protocol) && url.origin !== server.origin) {
+      const isOther = !["data:", "blob:"].includes(url.protocol) && url.origin !== server.origin;
+      if (isOther && !visitor.elsewhere.has(request.frame().page())) {
         visitor.faults.push(`a request to another host: ${request.url()}`);
       }
     });
@@ -64,6 +66,16 @@ export class Visitor {
         this.faults.push(text);
       }
     });
+  }
+
+  /** Another tab of the same browser, watched like the first; `isElsewhere`: it is to show another site. */
+  async openTab({ isElsewhere = false } = {}) {
+    const page = await this.context.newPage();
+    if (isElsewhere) {
+      this.elsewhere.add(page);
+    }
+    this.#listen(page);
+    return page;
   }
 
   /** Opens a screen by its address below /console. */

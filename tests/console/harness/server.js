@@ -24,6 +24,7 @@ export class Server {
     server.folder = mkdtempSync(join(tmpdir(), "rollcall-console-"));
     server.data = join(server.folder, "data");
     server.fleet = fleet;
+    server.tokens = new Map();
     await server.#run("127.0.0.1:0", "127.0.0.1:0");
     const first = JSON.parse(readFileSync(join(server.data, "first-administrator.json"), "utf8"));
     server.administrator = { operator: first.operator, password: first.password };
@@ -102,9 +103,10 @@ export class Server {
     });
   }
 
-  /** A JSON request as the first administrator; what is answered, or an error that says what it was. */
-  async api(method, path, { body, instance } = {}) {
-    const headers = { "X-Auth-Token": await this.token() };
+  /** A JSON request as the first administrator, or as another operator; what is answered, or an error that says what it was. */
+  async api(method, path, { body, instance, as } = {}) {
+    const { token, project } = await this.#signedIn(as ?? this.administrator);
+    const headers = { "X-Auth-Token": token };
     if (instance !== undefined) {
       headers["Instance-Id"] = instance;
     }
@@ -112,7 +114,7 @@ export class Server {
       headers["Content-Type"] = "application/json";
     }
     const whole = path.startsWith("/v5/iot/") || path.startsWith("/rollcall/");
-    const target = whole ? path : `/v5/iot/${this.up.api.project_id}${path}`;
+    const target = whole ? path : `/v5/iot/${project}${path}`;
     const answer = await this.request(method, target, { headers, body: body && JSON.stringify(body) });
     const text = answer.bytes.toString("utf8");
     if (answer.status >= 300) {
@@ -121,19 +123,32 @@ export class Server {
     return text === "" ? undefined : JSON.parse(text);
   }
 
+  /** Makes an operator, of the whole fleet or of a scope, and returns what they sign in with. */
+  async operator(name, role, scope) {
+    const password = `correct horse ${name} battery`;
+    await this.api("POST", "/rollcall/v1/operators", { body: { name, role, password, ...(scope && { scope }) } });
+    return { operator: name, password };
+  }
+
   /** A token of the first administrator. */
   async token() {
-    this.kept ??= await this.#login(this.administrator);
-    return this.kept;
+    return (await this.#signedIn(this.administrator)).token;
+  }
+
+  /** The token of an operator; each is asked for once. */
+  #signedIn(credentials) {
+    const known = this.tokens.get(credentials.operator) ?? this.#login(credentials);
+    this.tokens.set(credentials.operator, known);
+    return known;
   }
 
   async #login(credentials) {
     const headers = { "Content-Type": "application/json" };
     const answer = await this.request("POST", "/rollcall/v1/login", { headers, body: JSON.stringify(credentials) });
-    const { token } = JSON.parse(answer.bytes.toString("utf8"));
+    const { token, project_id: project } = JSON.parse(answer.bytes.toString("utf8"));
     if (typeof token !== "string") {
       throw new Error(`no token for ${credentials.operator}: ${answer.status}`);
     }
-    return token;
+    return { token, project };
   }
 }
