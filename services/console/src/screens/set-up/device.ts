@@ -10,11 +10,17 @@ export interface Connection {
   files: string;
 }
 
-/** Publishes one report as an unknown device: the platform knows it afterwards. Any client id will do. */
-export function mosquittoLine({ host, port, ca, files }: Connection): string[] {
+const REPORT = '{"services":[{"service_id":"demo","properties":{"hello":1},"event_time":null}]}';
+
+/**
+ * Publishes once as an unknown device, which the platform knows afterwards. Any client id will do. A report needs the device's id,
+ * and no policy; where the id is not known, the topic is one that a policy may refuse.
+ */
+export function mosquittoLine({ host, port, ca, files }: Connection, device: string | undefined): string[] {
+  const topic = device === undefined ? "hello" : `$oc/devices/${device}/sys/properties/report`;
   return [
     `mosquitto_pub -h ${quoted(host)} -p ${port} --cafile ${quoted(ca)} --cert ${quoted(`${files}.crt`)} --key ${quoted(`${files}.key`)} \\`,
-    `  -i ${quoted(files.split("/").at(-1) ?? files)} -q 1 -t 'hello' -m 'hello'`,
+    `  -i ${quoted(files.split("/").at(-1) ?? files)} -q 1 -t ${quoted(topic)} -m ${quoted(device === undefined ? "hello" : REPORT)}`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import { Alert, Group, Loader, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { CommandLines } from "../../../kit/CommandLines";
@@ -18,6 +19,7 @@ export function DeviceStep({ place, progress: { firstDevice, done } }: StepProps
   const [port, setPort] = useState(MQTTS_PORT);
   const [ca, setCa] = useState("rollcall-data/ca/platform-ca.crt");
   const [files, setFiles] = useState("device-0001");
+  const { device = firstDevice } = useSearch({ from: "/signed-in/instances/$instance/set-up" });
   const { data } = useQuery(instances);
   const host = data?.instances.find(({ id }) => id === place.instance)?.access_domain ?? place.instance;
   if (!done.binding && firstDevice === undefined) {
@@ -39,7 +41,7 @@ export function DeviceStep({ place, progress: { firstDevice, done } }: StepProps
         <TextInput label={words.ca} value={ca} onChange={(event) => setCa(event.currentTarget.value)} />
         <TextInput label={words.certificate} value={files} onChange={(event) => setFiles(event.currentTarget.value)} />
       </Group>
-      <CommandLines label={words.mosquitto} lines={mosquittoLine(connection)} />
+      <CommandLines label={words.mosquitto} lines={mosquittoLine(connection, device)} />
       <CommandLines label={words.rollcall} lines={rollcallLine(connection)} />
       <div role="status">
         {firstDevice === undefined ? (
