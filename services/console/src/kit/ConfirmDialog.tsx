@@ -4,6 +4,7 @@ import { type ReactNode, type SubmitEvent, useState } from "react";
 
 import { texts } from "../texts";
 import { Failure } from "./Failure";
+import { visible } from "./Untrusted";
 
 interface ConfirmDialogProps {
   opened: boolean;
@@ -30,7 +31,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
     <Modal
       opened={props.opened}
       onClose={props.onClose}
-      title={props.title}
+      title={visible(props.title)}
       closeButtonProps={{ "aria-label": texts.kit.close }}
     >
       {/* Made anew at each opening, so that neither an old failure nor an old text is there. */}
@@ -42,7 +43,8 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
 function Question({ onClose, consequence, action, typed, isDestructive, onConfirm, children }: ConfirmDialogProps) {
   const [text, setText] = useState("");
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
-  const isReady = typed === undefined || text.trim() === typed;
+  // What is not seen can be copied and not typed, so that what is shown of it does as well.
+  const isReady = typed === undefined || [typed, visible(typed)].includes(text.trim());
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (isReady && !doing.isPending) {
@@ -57,7 +59,7 @@ function Question({ onClose, consequence, action, typed, isDestructive, onConfir
         {children}
         {typed !== undefined && (
           <TextInput
-            label={texts.kit.confirm.type(typed)}
+            label={texts.kit.confirm.type(visible(typed))}
             value={text}
             onChange={(event) => setText(event.currentTarget.value)}
             autoComplete="off"
