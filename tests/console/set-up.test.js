@@ -115,3 +115,19 @@ scenario("from an empty instance to a first device online in at most 12 clicks",
   const uplinks = page.getByRole("region", { name: "What it sends" }).getByRole("listitem");
   await uplinks.nth(1).waitFor();
 });
+
+scenario("a policy that is bound to nothing is not done, and is bound in its step", {}, async (visitor, server) => {
+  const { page } = visitor;
+  const at = { instance: "west" };
+  const { policies } = await server.api("GET", "/device-policies", at);
+  const { policy_id: policy } = policies.find(({ policy_name: name }) => name === "Flow-meter_topics");
+  const { targets } = await server.api("POST", `/device-policies/${policy}/list-targets`, { ...at, body: {} });
+  const body = { target_type: "product", target_ids: targets.map(({ target_id: id }) => id) };
+  await server.api("POST", `/device-policies/${policy}/unbind`, { ...at, body });
+
+  await visitor.signIn();
+  await visitor.goTo("/instances/west/set-up");
+  await page.getByRole("button", { name: /^Topic policy\s*Next$/ }).waitFor();
+  await page.getByRole("button", { name: "Bind it to the product" }).click();
+  await page.getByRole("button", { name: /^Topic policy\s*Done$/ }).waitFor();
+});

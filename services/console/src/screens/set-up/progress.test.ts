@@ -9,6 +9,7 @@ const nothing: Facts = {
   templates: [],
   policies: [],
   certificates: [],
+  warnings: [],
   firstDevice: undefined,
 };
 const space = { app_id: "meters", app_name: "Meters", default_app: true } as Space;
@@ -63,6 +64,19 @@ test("what another resource space has counts for nothing", () => {
     certificate: false,
   });
   expect(progressOf(facts, "meters").done).toMatchObject({ product: true, policy: true, certificate: true });
+});
+
+test("a policy that is bound to nothing is there and not done", () => {
+  const of = (code: string, target?: string) => ({ code, text: "", app_id: "meters", ...(target && { target }) });
+  const other = { ...policy, policy_id: "p2" };
+  const facts = { ...nothing, spaces: [space], products: [product], policies: [open, policy] };
+  for (const warning of [of("policy_unbound", "p1"), of("no_policy_bound")]) {
+    const { policy: found, done } = progressOf({ ...facts, warnings: [warning] }, undefined);
+    expect([found?.policy_id, done.policy]).toEqual(["p1", false]);
+  }
+  const several = { ...facts, policies: [policy, other], warnings: [of("policy_unbound", "p1")] };
+  const { policy: bound, done } = progressOf(several, undefined);
+  expect([bound?.policy_id, done.policy]).toEqual(["p2", true]);
 });
 
 test("of several CA certificates the one that registers devices is shown", () => {

@@ -1,5 +1,6 @@
 import { DEFAULT_POLICY } from "../policy/statements";
 import type { CaCertificate, Policy, Product, Space, Template } from "../../api/lists";
+import type { Warning } from "../instances/queries";
 
 /** The steps of the procedure, in their order. */
 export const STEPS = [
@@ -23,6 +24,8 @@ export interface Facts {
   templates: Template[];
   policies: Policy[];
   certificates: CaCertificate[];
+  /** What the overview of the instance warns of. */
+  warnings: Warning[];
   /** Whether a device has registered itself in the resource space. */
   firstDevice: string | undefined;
 }
@@ -62,7 +65,13 @@ export function progressOf(facts: Facts, wanted: string | undefined): Progress {
     facts.templates.find((one) => products.some(({ product_id }) => product_id === productOf(one)));
   const product =
     products.find(({ product_id }) => template !== undefined && product_id === productOf(template)) ?? products[0];
-  const policy = here(facts.policies).find(({ policy_name }) => policy_name !== DEFAULT_POLICY);
+  const own = here(facts.policies).filter(({ policy_name }) => policy_name !== DEFAULT_POLICY);
+  const warnings = facts.warnings.filter(({ app_id }) => app_id === space?.app_id);
+  const isInEffect = ({ policy_id }: Policy) =>
+    !warnings.some(
+      ({ code, target }) => code === "no_policy_bound" || (code === "policy_unbound" && target === policy_id),
+    );
+  const policy = own.find(isInEffect) ?? own[0];
   const isBound = certificate?.template_id !== null && certificate?.template_id !== undefined;
   return {
     space,
@@ -75,7 +84,7 @@ export function progressOf(facts: Facts, wanted: string | undefined): Progress {
       space: space !== undefined,
       product: product !== undefined,
       template: template !== undefined,
-      policy: policy !== undefined,
+      policy: policy !== undefined && isInEffect(policy),
       certificate: certificate !== undefined,
       proof: certificate?.status === true,
       binding: isBound && certificate.provision_enable,

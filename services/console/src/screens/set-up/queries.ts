@@ -3,6 +3,8 @@ import { queryOptions, useQueries, useQuery } from "@tanstack/react-query";
 import { at, body, client, type Schemas } from "../../api/client";
 import { caCertificates, policies, products, spaces, type Template, templates } from "../../api/lists";
 import type { Place } from "../../api/place";
+import { overview } from "../instances/queries";
+import { bind, unbind } from "../policy/queries";
 import { DEFAULT_POLICY } from "../policy/statements";
 import type { Facts } from "./progress";
 
@@ -54,7 +56,8 @@ export function useFacts(place: Place, space: string | undefined): { facts: Fact
     queries: (templatesRead.data ?? []).map(({ template_id }) => template(place, template_id)),
   });
   const device = useQuery(firstDevice(place, space));
-  const error = [...lists, device].find((query) => query.error !== null)?.error ?? null;
+  const standing = useQuery(overview(place.instance));
+  const error = [...lists, device, standing].find((query) => query.error !== null)?.error ?? null;
   if (
     spacesRead.data === undefined ||
     productsRead.data === undefined ||
@@ -62,6 +65,7 @@ export function useFacts(place: Place, space: string | undefined): { facts: Fact
     policiesRead.data === undefined ||
     certificatesRead.data === undefined ||
     device.data === undefined ||
+    standing.isPending ||
     bodies.some(({ isPending }) => isPending)
   ) {
     return { facts: undefined, error };
@@ -72,6 +76,7 @@ export function useFacts(place: Place, space: string | undefined): { facts: Fact
     templates: bodies.map(({ data }) => data).filter((one): one is Template => one !== undefined),
     policies: policiesRead.data,
     certificates: certificatesRead.data,
+    warnings: standing.data?.warnings ?? [],
     firstDevice: device.data?.device_id,
   };
   return { facts, error };
@@ -107,12 +112,7 @@ export async function createPolicy(
   const { policy_id } = await body(
     client.POST("/v5/iot/{project_id}/device-policies", { ...operation(place), body: wanted }),
   );
-  const of = (policy: string) => ({
-    headers: at(place.instance),
-    params: { path: { project_id: place.project, policy_id: policy } },
-  });
-  const toProduct = { target_type: "product" as const, target_ids: [product] };
-  await client.POST("/v5/iot/{project_id}/device-policies/{policy_id}/bind", { ...of(policy_id), body: toProduct });
+  await bindPolicy(place, policy_id, product);
   if (closes) {
     const { params, headers } = operation(place);
     const query = { app_id: wanted.app_id, policy_name: DEFAULT_POLICY, limit: 1 };
@@ -121,12 +121,16 @@ export async function createPolicy(
     );
     const [open] = found.policies;
     if (open !== undefined) {
-      const fromSpace = { target_type: "app" as const, target_ids: [wanted.app_id] };
-      await client.POST("/v5/iot/{project_id}/device-policies/{policy_id}/unbind", {
-        ...of(open.policy_id),
-        body: fromSpace,
-      });
+      await unbind(place, open.policy_id, "app", wanted.app_id);
     }
+  }
+}
+
+/** Binds a policy to a product. The API answers with success where a target was not bound, and says which. */
+export async function bindPolicy(place: Place, policy: string, product: string): Promise<void> {
+  const [failure] = await bind(place, policy, "product", product);
+  if (failure !== undefined) {
+    throw new Error(failure);
   }
 }
 

@@ -62,6 +62,8 @@ export const setUp = {
     closes: "Take away the default policy, which allows devices of the space every topic",
     submit: "Create the policy and bind it",
     is: (name: string) => `Policy ${name}`,
+    unbound: "It is bound to nothing, and no template names it: it allows no device anything.",
+    bind: "Bind it to the product",
     show: "Show the policy",
   },
   certificateStep: {

@@ -5,7 +5,7 @@ import { TextLink } from "../../../kit/links";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
 import type { StepProps } from "../Checklist";
-import { createPolicy } from "../queries";
+import { bindPolicy, createPolicy } from "../queries";
 import { nameOf, policyOf } from "../wanted";
 import { StepForm } from "./StepForm";
 import { Waits } from "./Waits";
@@ -13,7 +13,7 @@ import { Waits } from "./Waits";
 /** Characters of a policy's name, at most 64, that are left for the product's. */
 const PRODUCT_CHARS = 50;
 
-export function PolicyStep({ place, progress: { space, product, policy }, mayChange, onDone }: StepProps) {
+export function PolicyStep({ place, progress: { space, product, policy, done }, mayChange, onDone }: StepProps) {
   const words = texts.setUp.policyStep;
   const [name, setName] = useState<string>();
   const [topics, setTopics] = useState<string>();
@@ -30,6 +30,17 @@ export function PolicyStep({ place, progress: { space, product, policy }, mayCha
       {policy !== undefined ? (
         <>
           <Untrusted text={words.is(policy.policy_name)} />
+          {!done.policy && (
+            <StepForm
+              submit={words.bind}
+              mayChange={mayChange}
+              onSubmit={() => bindPolicy(place, policy.policy_id, product.product_id)}
+              changes={["policies", place.instance]}
+              onDone={onDone}
+            >
+              <Text size="sm">{words.unbound}</Text>
+            </StepForm>
+          )}
           <TextLink
             size="sm"
             to="/instances/$instance/policies/$policy"

@@ -18,12 +18,15 @@ interface Props {
 /** The form of a step: it is carried out once, and what there is then is read again. */
 export function StepForm({ submit, mayChange, onSubmit, changes, onDone, children }: Props) {
   const queries = useQueryClient();
+  const refresh = () => Promise.all([changes, ["overview"]].map((queryKey) => queries.invalidateQueries({ queryKey })));
   const doing = useMutation({
     mutationFn: onSubmit,
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: changes });
+      await refresh();
       onDone();
     },
+    // It may have been done in part.
+    onError: refresh,
   });
   const send = (event: SubmitEvent) => {
     event.preventDefault();
