@@ -72,7 +72,7 @@ function Known({ place, id }: { place: Place; id: string }) {
                 <Facts
                   facts={[
                     [words.id, <Untrusted key="id" text={shown.app_id} mono />],
-                    [words.made, <Time key="made" at={shown.create_time} />],
+                    [words.made, <Time key="made" at={shown.create_time} dated />],
                   ]}
                 />
                 {shown.default_app && <Text size="sm">{words.isDefault}</Text>}
