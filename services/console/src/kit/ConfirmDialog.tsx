@@ -18,6 +18,8 @@ interface ConfirmDialogProps {
   typed?: string;
   /** Whether something ends by it. */
   isDestructive?: boolean;
+  /** Whether it is known already that it would be refused; the consequence says why. */
+  isRefused?: boolean;
   /** The dialog closes when it is done, and shows why where it fails. */
   onConfirm: () => Promise<unknown>;
   /** What else has to be said to do it. */
@@ -39,10 +41,11 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
   );
 }
 
-function Question({ onClose, consequence, action, typed, isDestructive, onConfirm, children }: ConfirmDialogProps) {
+function Question(props: ConfirmDialogProps) {
+  const { onClose, consequence, action, typed, isDestructive, isRefused = false, onConfirm, children } = props;
   const [text, setText] = useState("");
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
-  const isReady = typed === undefined || text.trim() === typed;
+  const isReady = !isRefused && (typed === undefined || text.trim() === typed.trim());
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (isReady && !doing.isPending) {
@@ -54,8 +57,8 @@ function Question({ onClose, consequence, action, typed, isDestructive, onConfir
     <form onSubmit={submit}>
       <Stack gap="sm">
         <div>{consequence}</div>
-        {children}
-        {typed !== undefined && (
+        {!isRefused && children}
+        {typed !== undefined && !isRefused && (
           <TextInput
             label={texts.kit.confirm.type(typed)}
             value={text}

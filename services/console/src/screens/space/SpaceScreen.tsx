@@ -56,7 +56,8 @@ function Known({ place, id }: { place: Place; id: string }) {
           {may && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}
-              consequence={words.deletion.consequence}
+              instance={place.instance}
+              doomed={{ kind: "space", space: id }}
               typed={query.data.app_name}
               onConfirm={confirm}
             />
