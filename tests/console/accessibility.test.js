@@ -17,6 +17,9 @@ for (const { name, isOpen } of screens({})) {
       await visitor.signIn();
     }
     await visitor.goTo(screens(fleet.ids).find((screen) => screen.name === name).path);
+    // Of a failure: the other alerts tell of the fleet.
+    const failures = visitor.page.getByRole("alert").filter({ has: visitor.page.getByText("Request id") });
+    assert.deepEqual(await failures.allInnerTexts(), [], "the screen is seen as it is meant");
     const found = [];
     for (const colorScheme of ["light", "dark"]) {
       await visitor.page.emulateMedia({ colorScheme });

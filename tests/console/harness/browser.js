@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { chromium } from "playwright-core";
 
@@ -26,6 +26,7 @@ export class Visitor {
     visitor.server = server;
     visitor.tolerated = [...tolerated];
     visitor.faults = [];
+    visitor.elsewhere = new Set();
     visitor.context = await browser.newContext({
       baseURL: server.origin,
       colorScheme,
@@ -42,7 +43,8 @@ export class Visitor {
     });
     visitor.context.on("request", (request) => {
       const url = new URL(request.url());
-      if (!["data:", "blob:"].includes(url.protocol) && url.origin !== server.origin) {
+      const isOther = !["data:", "blob:"].includes(url.protocol) && url.origin !== server.origin;
+      if (isOther && !visitor.elsewhere.has(request.frame().page())) {
         visitor.faults.push(`a request to another host: ${request.url()}`);
       }
     });
@@ -64,6 +66,16 @@ export class Visitor {
         this.faults.push(text);
       }
     });
+  }
+
+  /** Another tab of the same browser, watched like the first; `isElsewhere`: it is to show another site. */
+  async openTab({ isElsewhere = false } = {}) {
+    const page = await this.context.newPage();
+    if (isElsewhere) {
+      this.elsewhere.add(page);
+    }
+    this.#listen(page);
+    return page;
   }
 
   /** Opens a screen by its address below /console. */
@@ -92,6 +104,20 @@ export class Visitor {
     await this.page.getByRole("button", { name: "Sign in" }).click();
     await this.page.waitForURL((url) => !url.pathname.endsWith("/sign-in"));
     await this.settled();
+  }
+
+  /** Drops a file on the field that has this label. */
+  async drop(label, file) {
+    const made = ({ name, bytes }) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(bytes)], name));
+      return transfer;
+    };
+    const what = { name: basename(file), bytes: [...readFileSync(file)] };
+    const dataTransfer = await this.page.evaluateHandle(made, what);
+    const field = this.page.getByRole("textbox", { name: label, exact: true });
+    await field.dispatchEvent("dragover", { dataTransfer });
+    await field.dispatchEvent("drop", { dataTransfer });
   }
 
   /** Serious and critical findings of axe on what is shown, each with its places. */

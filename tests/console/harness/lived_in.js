@@ -22,5 +22,6 @@ export async function liveIn(server) {
   }
   const online = await stayOnline(server, first, "$oc/devices/truck_truck-0001/sys/messages/down");
   const { certificates } = await server.api("GET", "/certificates", { instance: "north" });
-  return { ids: { certificate: certificates[0].certificate_id }, online };
+  const { attempts } = await server.api("GET", "/rollcall/v1/instances/north/attempts");
+  return { ids: { certificate: certificates[0].certificate_id, attempt: attempts[0].position }, online };
 }

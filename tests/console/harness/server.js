@@ -15,7 +15,7 @@ export const PROGRAM = process.env.ROLLCALL_BIN ?? join(ROOT, "target/debug/roll
 const STARTED_MS = 60_000;
 
 export class Server {
-  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or undefined for an empty one. */
+  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or null for an empty one. */
   static async start({ fleet = join(ROOT, "deploy/demo/fleet.yaml") } = {}) {
     if (!existsSync(PROGRAM)) {
       throw new Error(`there is no ${PROGRAM}: cargo build -p rollcall, or name another in ROLLCALL_BIN`);
@@ -24,6 +24,7 @@ export class Server {
     server.folder = mkdtempSync(join(tmpdir(), "rollcall-console-"));
     server.data = join(server.folder, "data");
     server.fleet = fleet;
+    server.tokens = new Map();
     await server.#run("127.0.0.1:0", "127.0.0.1:0");
     const first = JSON.parse(readFileSync(join(server.data, "first-administrator.json"), "utf8"));
     server.administrator = { operator: first.operator, password: first.password };
@@ -33,7 +34,7 @@ export class Server {
   async #run(listen, api) {
     const output = (name) => openSync(join(this.folder, name), "a");
     const what = ["up", "--data", this.data, "--listen", listen, "--api", api];
-    what.push(...(this.fleet === undefined ? [] : ["--fleet", this.fleet, "--demo"]));
+    what.push(...(this.fleet === null ? [] : ["--fleet", this.fleet, "--demo"]));
     this.child = spawn(PROGRAM, what, { stdio: ["ignore", output("out"), output("err")] });
     const ended = new Promise((resolve) => this.child.once("exit", (code, signal) => resolve({ code, signal })));
     this.ended = ended;
@@ -102,10 +103,10 @@ export class Server {
     });
   }
 
-  /** A JSON request as the first administrator; what is answered, or an error that says what it was. */
-  async api(method, path, { body, instance } = {}) {
-    this.token ??= await this.#login(this.administrator);
-    const headers = { "X-Auth-Token": this.token };
+  /** A JSON request as the first administrator, or as another operator; what is answered, or an error that says what it was. */
+  async api(method, path, { body, instance, as } = {}) {
+    const { token, project } = await this.#signedIn(as ?? this.administrator);
+    const headers = { "X-Auth-Token": token };
     if (instance !== undefined) {
       headers["Instance-Id"] = instance;
     }
@@ -113,7 +114,7 @@ export class Server {
       headers["Content-Type"] = "application/json";
     }
     const whole = path.startsWith("/v5/iot/") || path.startsWith("/rollcall/");
-    const target = whole ? path : `/v5/iot/${this.up.api.project_id}${path}`;
+    const target = whole ? path : `/v5/iot/${project}${path}`;
     const answer = await this.request(method, target, { headers, body: body && JSON.stringify(body) });
     const text = answer.bytes.toString("utf8");
     if (answer.status >= 300) {
@@ -122,13 +123,32 @@ export class Server {
     return text === "" ? undefined : JSON.parse(text);
   }
 
+  /** Makes an operator, of the whole fleet or of a scope, and returns what they sign in with. */
+  async operator(name, role, scope) {
+    const password = `correct horse ${name} battery`;
+    await this.api("POST", "/rollcall/v1/operators", { body: { name, role, password, ...(scope && { scope }) } });
+    return { operator: name, password };
+  }
+
+  /** A token of the first administrator. */
+  async token() {
+    return (await this.#signedIn(this.administrator)).token;
+  }
+
+  /** The token of an operator; each is asked for once. */
+  #signedIn(credentials) {
+    const known = this.tokens.get(credentials.operator) ?? this.#login(credentials);
+    this.tokens.set(credentials.operator, known);
+    return known;
+  }
+
   async #login(credentials) {
     const headers = { "Content-Type": "application/json" };
     const answer = await this.request("POST", "/rollcall/v1/login", { headers, body: JSON.stringify(credentials) });
-    const { token } = JSON.parse(answer.bytes.toString("utf8"));
+    const { token, project_id: project } = JSON.parse(answer.bytes.toString("utf8"));
     if (typeof token !== "string") {
       throw new Error(`no token for ${credentials.operator}: ${answer.status}`);
     }
-    return token;
+    return { token, project };
   }
 }

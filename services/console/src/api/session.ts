@@ -21,6 +21,11 @@ export function mayChange(operator: Operator): boolean {
   return operator.role !== "viewer";
 }
 
+/** Whether an operator is to see a whole instance: what belongs to no resource space is for nobody else. */
+export function seesWholeInstance(operator: Operator): boolean {
+  return (operator.scope.spaces ?? null) === null;
+}
+
 /** Begins a session of this browser. */
 export async function signIn(operator: string, password: string): Promise<void> {
   await client.POST("/rollcall/v1/session", { body: { operator, password } });

@@ -4,6 +4,7 @@ import { type ReactNode, type SubmitEvent, useState } from "react";
 
 import { texts } from "../texts";
 import { Failure } from "./Failure";
+import { visible } from "./Untrusted";
 
 interface ConfirmDialogProps {
   opened: boolean;
@@ -32,7 +33,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
     <Modal
       opened={props.opened}
       onClose={props.onClose}
-      title={props.title}
+      title={visible(props.title)}
       closeButtonProps={{ "aria-label": texts.kit.close }}
     >
       {/* Made anew at each opening, so that neither an old failure nor an old text is there. */}
@@ -45,7 +46,9 @@ function Question(props: ConfirmDialogProps) {
   const { onClose, consequence, action, typed, isDestructive, isRefused = false, onConfirm, children } = props;
   const [text, setText] = useState("");
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
-  const isReady = !isRefused && (typed === undefined || text.trim() === typed.trim());
+  // What is not seen can be copied and not typed, so that what is shown of it does as well.
+  const isTyped = typed === undefined || [typed, visible(typed)].some((name) => name.trim() === text.trim());
+  const isReady = isTyped && !isRefused;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (isReady && !doing.isPending) {
@@ -60,7 +63,7 @@ function Question(props: ConfirmDialogProps) {
         {!isRefused && children}
         {typed !== undefined && !isRefused && (
           <TextInput
-            label={texts.kit.confirm.type(typed)}
+            label={texts.kit.confirm.type(visible(typed))}
             value={text}
             onChange={(event) => setText(event.currentTarget.value)}
             autoComplete="off"

@@ -2,18 +2,20 @@ import { Group, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
 
 import { texts } from "../texts";
+import { visible } from "./Untrusted";
 import classes from "./Page.module.css";
 
-/** A screen: its title, what can be done on it, and its content. */
+/** A screen: its title, what can be done on it, and its content. A title names what others wrote, as a text that hides nothing. */
 export function Page({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+  const shown = visible(title);
   useEffect(() => {
-    document.title = `${title} · ${texts.name}`;
-  }, [title]);
+    document.title = `${shown} · ${texts.name}`;
+  }, [shown]);
   return (
     <div className={classes["page"]}>
       <Group justify="space-between" mb="md">
-        <Title order={1} size="h3">
-          {title}
+        <Title order={1} size="h3" className={classes["title"] ?? ""}>
+          {shown}
         </Title>
         <Group gap="xs">{actions}</Group>
       </Group>

@@ -3,7 +3,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useQueryClient } from "@tanstack/react-query";
 
 import { usePlace } from "../../api/place";
+import { seesWholeInstance, useOperator } from "../../api/session";
 import { Connection } from "../../kit/Connection";
+import { Empty } from "../../kit/Empty";
+import { ButtonLink } from "../../kit/links";
 import { useLiveEffect } from "../../kit/live/useLive";
 import { Page } from "../../kit/Page";
 import { SearchField } from "../../kit/SearchField";
@@ -14,8 +17,29 @@ import { Overview } from "./Overview";
 import { keyOfAttempts } from "./queries";
 import { type AttemptsSearch, groupOf, SPAN, SPANS } from "./search";
 
-/** Why connections and changes were refused: in groups, then one by one; or one group with what can be done about it. */
+/**
+ * Why connections and changes were refused: in groups, then one by one; or one group with what can be done about it. Attempts have no
+ * resource space, so that they are for operators of the whole instance.
+ */
 export function AttemptsScreen() {
+  const operator = useOperator();
+  return seesWholeInstance(operator) ? <Attempts /> : <MayNotSee />;
+}
+
+function MayNotSee() {
+  const { instance } = usePlace();
+  return (
+    <Page title={texts.attempts.title}>
+      <Empty text={texts.attempts.wholeInstanceOnly}>
+        <ButtonLink to="/instances/$instance/devices" params={{ instance }} variant="default">
+          {texts.attempts.toDevices}
+        </ButtonLink>
+      </Empty>
+    </Page>
+  );
+}
+
+function Attempts() {
   const { instance } = usePlace();
   const search = useSearch({ from: "/signed-in/instances/$instance/attempts" });
   const navigate = useNavigate({ from: "/instances/$instance/attempts" });

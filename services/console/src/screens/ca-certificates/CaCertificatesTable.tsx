@@ -1,4 +1,4 @@
-import { Badge, Group } from "@mantine/core";
+import { Group } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 
 import type { CaCertificate, Space, Template } from "../../api/lists";
@@ -79,9 +79,9 @@ export function CaCertificatesTable({ certificates, ...known }: Props) {
 export function Proof({ certificate }: { certificate: CaCertificate }) {
   const words = texts.caCertificates;
   return (
-    <Badge variant="light" color={certificate.status ? "green" : "orange"} autoContrast>
+    <span className={classes[certificate.status ? "good" : "warn"]}>
       {certificate.status ? words.verified : words.unverified}
-    </Badge>
+    </span>
   );
 }
 

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { usePlace } from "../../api/place";
-import { mayChange, useOperator } from "../../api/session";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { CodeLink } from "../../kit/CodeLink";
 import { ConfirmDialog } from "../../kit/ConfirmDialog";
 import { TextLink } from "../../kit/links";
@@ -26,9 +26,9 @@ interface MatchingAttemptsProps {
 
 /** The refusals of a certificate that are kept, and the way back in once what stood in it is mended. */
 export function MatchingAttempts({ fingerprint, now }: MatchingAttemptsProps) {
-  const { scope } = useOperator();
+  const operator = useOperator();
   // Attempts have no resource space, so that only operators of the whole instance see them.
-  if ((scope.spaces ?? null) !== null) {
+  if (!seesWholeInstance(operator)) {
     return null;
   }
   return (

@@ -1,7 +1,8 @@
-import { Loader } from "@mantine/core";
+import { Loader, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
+import { seesWholeInstance, useOperator } from "../../api/session";
 import { Chart, type Series } from "../../kit/Chart";
 import { Failure } from "../../kit/Failure";
 import { texts } from "../../texts";
@@ -9,8 +10,24 @@ import { lastHour } from "./activity";
 import classes from "./InstancesScreen.module.css";
 import { activity } from "./queries";
 
-/** Registrations and refusals a minute, for the last hour. */
-export function InstanceActivity({ instance, isInSight }: { instance: string; isInSight: boolean }) {
+interface Props {
+  instance: string;
+  isInSight: boolean;
+}
+
+/** Registrations and refusals a minute, for the last hour; of the whole instance, and so for those who may see it. */
+export function InstanceActivity(props: Props) {
+  if (!seesWholeInstance(useOperator())) {
+    return (
+      <Text size="sm" c="var(--rc-muted)">
+        {texts.instances.activityWithheld}
+      </Text>
+    );
+  }
+  return <Activity {...props} />;
+}
+
+function Activity({ instance, isInSight }: Props) {
   const { data, error, dataUpdatedAt } = useQuery({ ...activity(instance), enabled: isInSight });
   const hour = useMemo(
     () => (data === undefined ? undefined : lastHour(data, new Date(dataUpdatedAt))),

@@ -8,6 +8,7 @@ import { mayChange, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
 import { DeleteButton } from "../../kit/DeleteButton";
 import { Loaded } from "../../kit/Loaded";
+import { MayNot } from "../../kit/MayNot";
 import { Card, Page } from "../../kit/Page";
 import { texts } from "../../texts";
 import { PolicyEditor } from "./PolicyEditor";
@@ -18,12 +19,15 @@ export function PolicyScreen() {
   const words = texts.policy;
   const place = usePlace();
   const { policy: id } = useParams({ from: "/signed-in/instances/$instance/policies/$policy" });
-  const may = mayChange(useOperator());
+  const operator = useOperator();
+  const may = mayChange(operator);
   if (id === "new") {
-    return (
+    return !may ? (
+      <MayNot title={words.create} operator={operator} />
+    ) : (
       <Page title={words.create}>
         <Card>
-          <PolicyEditor place={place} readOnly={!may} />
+          <PolicyEditor place={place} readOnly={false} />
         </Card>
       </Page>
     );

@@ -6,6 +6,7 @@ import { mayChange, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
 import { DeleteButton } from "../../kit/DeleteButton";
 import { Loaded } from "../../kit/Loaded";
+import { MayNot } from "../../kit/MayNot";
 import { Card, Page } from "../../kit/Page";
 import { texts } from "../../texts";
 import { ProductForm } from "./ProductForm";
@@ -16,12 +17,15 @@ export function ProductScreen() {
   const place = usePlace();
   const { product: id } = useParams({ from: "/signed-in/instances/$instance/products/$product" });
   const { space } = useSearch({ from: "/signed-in/instances/$instance/products/$product" });
-  const may = mayChange(useOperator());
+  const operator = useOperator();
+  const may = mayChange(operator);
   if (id === "new") {
-    return (
+    return !may ? (
+      <MayNot title={words.create} operator={operator} />
+    ) : (
       <Page title={words.create}>
         <Card>
-          <ProductForm place={place} readOnly={!may} />
+          <ProductForm place={place} readOnly={false} />
         </Card>
       </Page>
     );

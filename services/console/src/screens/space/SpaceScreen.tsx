@@ -5,13 +5,14 @@ import { useState } from "react";
 
 import type { Space } from "../../api/lists";
 import { type Place, usePlace } from "../../api/place";
-import { mayChange, useOperator } from "../../api/session";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
 import { DeleteButton } from "../../kit/DeleteButton";
 import { Facts } from "../../kit/Facts";
 import { Failure } from "../../kit/Failure";
 import { ButtonLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
+import { MayNot } from "../../kit/MayNot";
 import { Card, Page } from "../../kit/Page";
 import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
@@ -23,8 +24,11 @@ export function SpaceScreen() {
   const words = texts.space;
   const place = usePlace();
   const { space: id } = useParams({ from: "/signed-in/instances/$instance/spaces/$space" });
+  const operator = useOperator();
   if (id === "new") {
-    return (
+    return !(mayChange(operator) && seesWholeInstance(operator)) ? (
+      <MayNot title={words.create} operator={operator} />
+    ) : (
       <Page title={words.create}>
         <Card>
           <NewSpace place={place} />
@@ -38,7 +42,8 @@ export function SpaceScreen() {
 function Known({ place, id }: { place: Place; id: string }) {
   const words = texts.space;
   const query = useQuery(space(place, id));
-  const may = mayChange(useOperator());
+  const operator = useOperator();
+  const may = mayChange(operator);
   const queries = useQueryClient();
   const navigate = useNavigate();
   const path = `/v5/iot/${place.project}/apps/${id}`;
@@ -53,7 +58,7 @@ function Known({ place, id }: { place: Place; id: string }) {
       actions={
         <>
           <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
-          {may && query.data !== undefined && (
+          {may && seesWholeInstance(operator) && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}
               instance={place.instance}

@@ -4,7 +4,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { type Space, spaces } from "../../api/lists";
 import { usePlace } from "../../api/place";
-import { mayChange, useOperator } from "../../api/session";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { contains } from "../../kit/contains";
 import { type Column, DataTable } from "../../kit/DataTable";
 import { Empty } from "../../kit/Empty";
@@ -41,7 +41,8 @@ export function SpacesScreen() {
   const { q = "" } = useSearch({ from: "/signed-in/instances/$instance/spaces" });
   const navigate = useNavigate({ from: "/instances/$instance/spaces" });
   const query = useQuery(spaces(place));
-  const create = mayChange(useOperator()) && (
+  const operator = useOperator();
+  const create = mayChange(operator) && seesWholeInstance(operator) && (
     <ButtonLink to="/instances/$instance/spaces/$space" params={{ instance, space: "new" }}>
       {words.create}
     </ButtonLink>

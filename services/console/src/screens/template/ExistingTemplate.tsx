@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import type { Template } from "../../api/lists";
 import { usePlace } from "../../api/place";
-import { mayChange, useOperator } from "../../api/session";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
 import { Card, Page } from "../../kit/Page";
 import { visible } from "../../kit/Untrusted";
@@ -34,7 +34,7 @@ export function ExistingTemplate({ template }: { template: Template }) {
   const place = usePlace();
   const queries = useQueryClient();
   const operator = useOperator();
-  const readOnly = !mayChange(operator) || (operator.scope.spaces ?? null) !== null;
+  const readOnly = !mayChange(operator) || !seesWholeInstance(operator);
   const [changing, setChanging] = useState<Changing>();
   const [isReviewing, setReviewing] = useState(false);
   const kept = { text: written(template.template_body as unknown as JsonObject), description: template.description };

@@ -2,7 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 
 import { usePlace } from "../../api/place";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { Loaded } from "../../kit/Loaded";
+import { MayNot } from "../../kit/MayNot";
 import { Page } from "../../kit/Page";
 import { texts } from "../../texts";
 import { ExistingTemplate } from "./ExistingTemplate";
@@ -11,6 +13,10 @@ import { template } from "./queries";
 
 export function TemplateScreen() {
   const { template: id } = useParams({ from: "/signed-in/instances/$instance/templates/$template" });
+  const operator = useOperator();
+  if (id === "new" && !(mayChange(operator) && seesWholeInstance(operator))) {
+    return <MayNot title={texts.template.newTitle} operator={operator} />;
+  }
   // Whoever comes from one template to another begins anew.
   return id === "new" ? <NewTemplate /> : <Existing key={id} id={id} />;
 }

@@ -4,7 +4,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { caCertificates, type Template, templates } from "../../api/lists";
 import { usePlace } from "../../api/place";
-import { mayChange, useOperator } from "../../api/session";
+import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
@@ -24,7 +24,7 @@ export function TemplatesScreen() {
   const place = usePlace();
   const operator = useOperator();
   const query = useQuery(templates(place));
-  const isLimited = (operator.scope.spaces ?? null) !== null;
+  const isLimited = !seesWholeInstance(operator);
   const isFull = !isLimited && (query.data?.length ?? 0) >= TEMPLATES_MAX;
   // The step is in the middle of an empty list, once.
   const isEmpty = (query.data?.length ?? 0) === 0;
@@ -48,7 +48,7 @@ export function TemplatesScreen() {
             <Stack gap="md">
               {isLimited ? (
                 <Text size="sm" c="var(--rc-muted)">
-                  {t.seen(list.length)} {mayChange(operator) && t.wholeInstanceOnly}
+                  {t.seen(list.length)} {mayChange(operator) && texts.kit.mayNot.limited}
                 </Text>
               ) : (
                 <Used count={list.length} />

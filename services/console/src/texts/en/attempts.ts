@@ -8,6 +8,8 @@ export const attempts = {
   spans: { 1: "Last hour", 24: "Last day", 168: "Last week" },
   search: "Search by subject or fingerprint",
   none: "Nothing was refused in this time. A device that is refused is explained here.",
+  wholeInstanceOnly:
+    "Attempts are seen by operators who may see the whole instance: what was refused belongs to no resource space yet. Debug a certificate to learn why it is not let in.",
   noneFit: "No attempt of such a certificate in this time.",
   toDevices: "To the devices",
   groups: "In groups",

@@ -13,6 +13,7 @@ export const instances = {
   registrations: "Registrations a minute",
   refusals: "Refusals a minute",
   activity: (instance: string) => `Registrations and refusals of ${instance} a minute, the last hour`,
+  activityWithheld: "Registrations and refusals a minute are shown to those who may see the whole instance.",
   view: {
     age: (ms: number) => `View is ${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s old`,
     agrees: "agrees with the registrars",

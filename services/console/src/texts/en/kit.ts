@@ -4,6 +4,10 @@ const plural = (count: number, one: string, many: string) =>
 export const kit = {
   loading: "Loading",
   close: "Close",
+  mayNot: {
+    viewer: "Your role is that of a viewer: you see everything here, and make nothing.",
+    limited: "This belongs to the whole instance; you may use some of its resource spaces only.",
+  },
   showAll: (characters: number) => `Show all ${characters.toString()} characters`,
   copy: {
     as: "Copy as…",

@@ -2,7 +2,6 @@ export const templates = {
   title: "Templates",
   new: "New template",
   full: "All ten are used. Delete one that no CA certificate needs.",
-  wholeInstanceOnly: "Templates belong to the whole instance; you may use some of its resource spaces only.",
   used: (used: number, of: number) => `${used.toString()} of ${of.toString()} used, ${(of - used).toString()} free`,
   seen: (count: number) => `${count.toString()} that concern your resource spaces`,
   none: "There is no template yet. A template says which device a certificate becomes: its node id, its product, its tags and its policies. Make one, then bind it to a CA certificate.",
