@@ -2,6 +2,7 @@ import { Alert, Spoiler, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 
+import { nameOfCa } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
 import { CommandLines } from "../../kit/CommandLines";
@@ -29,7 +30,7 @@ export function CaCertificateScreen() {
   const { instance } = place;
   return (
     <Page
-      title={query.data === undefined ? words.title : words.titleOf(query.data.cn_name)}
+      title={query.data === undefined ? words.title : words.titleOf(nameOfCa(query.data))}
       actions={
         query.data !== undefined && (
           <>

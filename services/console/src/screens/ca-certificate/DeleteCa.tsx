@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
-import type { CaCertificate } from "../../api/lists";
+import { type CaCertificate, nameOfCa } from "../../api/lists";
 import type { Place } from "../../api/place";
 import { ConfirmDialog } from "../../kit/ConfirmDialog";
 import { Loaded } from "../../kit/Loaded";
@@ -50,7 +50,7 @@ export function DeleteCa({ place, certificate }: { place: Place; certificate: Ca
           </Loaded>
         }
         action={words.submit}
-        typed={certificate.cn_name}
+        typed={nameOfCa(certificate)}
         isDestructive
         onConfirm={async () => deleted(await remove(place, certificate.certificate_id, distrust))}
       >

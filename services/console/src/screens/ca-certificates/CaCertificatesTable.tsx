@@ -1,7 +1,7 @@
 import { Group } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 
-import type { CaCertificate, Space, Template } from "../../api/lists";
+import { type CaCertificate, nameOfCa, type Space, type Template } from "../../api/lists";
 import { type Column, DataTable } from "../../kit/DataTable";
 import { TextLink } from "../../kit/links";
 import { Time } from "../../kit/Time";
@@ -30,7 +30,7 @@ function columns({ instance, spaces, templates }: Omit<Props, "certificates">): 
           to="/instances/$instance/ca-certificates/$certificate"
           params={{ instance, certificate: certificate_id }}
         >
-          <Untrusted text={cn_name} />
+          <Untrusted text={nameOfCa({ certificate_id, cn_name })} />
         </TextLink>
       ),
     },
