@@ -109,6 +109,9 @@ scenario("from an empty instance to a first device online in at most 12 clicks",
   assert.ok(clicks() > 0 && clicks() <= CLICKS_MAX, `${clicks()} clicks`);
   await page.getByText("Offline", { exact: true }).waitFor();
 
-  // The other line connects it, too.
+  // The other line connects it, too, and what either has sent is there.
   await terminal.run(withMosquitto);
+  await page.getByRole("tab", { name: "Uplinks" }).click();
+  const uplinks = page.getByRole("region", { name: "What it sends" }).getByRole("listitem");
+  await uplinks.nth(1).waitFor();
 });

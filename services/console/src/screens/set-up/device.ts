@@ -1,21 +1,4 @@
 import { quoted } from "../ca-certificates/lines";
-import { linesOf, PUBLISH, type Statement } from "../policy/statements";
-
-const name = (files: string) => files.split("/").at(-1) ?? files;
-
-/** A topic that a policy allows a device of the product, whose CN is the name of its files; any where the policy is not known. */
-export function topicOf(statements: Statement[], product: string | undefined, files: string): string {
-  const allowing = statements.find(({ effect, actions }) => effect === "ALLOW" && actions.includes(PUBLISH));
-  const pattern = allowing === undefined ? "" : (linesOf(allowing).split("\n")[0] ?? "");
-  const values: [variable: string, value: string][] = [
-    // The id that a device has whose template chooses none.
-    ["${devices.deviceId}", `${product ?? ""}_${name(files)}`],
-    ["${devices.clientId}", name(files)],
-    ["${devices.productId}", product ?? ""],
-  ];
-  const topic = values.reduce((text, [variable, value]) => text.replaceAll(variable, value), pattern);
-  return topic.replaceAll("*", "hello").replaceAll("?", "x") || "hello";
-}
 
 /** Where a device connects, and with what. */
 export interface Connection {
@@ -25,16 +8,19 @@ export interface Connection {
   ca: string;
   /** The device's certificate and key, without `.crt` and `.key`. */
   files: string;
-  /** What is published to, such as a topic that the policy allows. */
-  topic: string;
 }
 
-/** Publishes one report as an unknown device: the platform knows it afterwards. Any client id will do. */
-export function mosquittoLine({ host, port, ca, files, topic }: Connection): string[] {
+const REPORT = '{"services":[{"service_id":"demo","properties":{"hello":1},"event_time":null}]}';
+
+/**
+ * Publishes once as an unknown device, which the platform knows afterwards. Any client id will do. A report needs the device's id,
+ * and no policy; where the id is not known, the topic is one that a policy may refuse.
+ */
+export function mosquittoLine({ host, port, ca, files }: Connection, device: string | undefined): string[] {
+  const topic = device === undefined ? "hello" : `$oc/devices/${device}/sys/properties/report`;
   return [
-    `mosquitto_pub -h ${quoted(host)} -p ${port} --cafile ${quoted(ca)} \\`,
-    `  --cert ${quoted(`${files}.crt`)} --key ${quoted(`${files}.key`)} \\`,
-    `  -i ${quoted(name(files))} -q 1 -t ${quoted(topic)} -m hello`,
+    `mosquitto_pub -h ${quoted(host)} -p ${port} --cafile ${quoted(ca)} --cert ${quoted(`${files}.crt`)} --key ${quoted(`${files}.key`)} \\`,
+    `  -i ${quoted(files.split("/").at(-1) ?? files)} -q 1 -t ${quoted(topic)} -m ${quoted(device === undefined ? "hello" : REPORT)}`,
   ];
 }
 

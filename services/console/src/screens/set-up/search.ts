@@ -6,10 +6,16 @@ export interface SetUpSearch {
   space?: string | undefined;
   /** The step that is open; the next one when absent. */
   step?: Step | undefined;
+  /** The device that the debugged certificate becomes. */
+  device?: string | undefined;
 }
 
 const isStep = (text: unknown): text is Step => (STEPS as readonly unknown[]).includes(text);
 
-export function setUpSearch({ space, step }: Record<string, unknown>): SetUpSearch {
-  return { ...(typeof space === "string" ? { space } : {}), ...(isStep(step) ? { step } : {}) };
+export function setUpSearch({ space, step, device }: Record<string, unknown>): SetUpSearch {
+  return {
+    ...(typeof space === "string" ? { space } : {}),
+    ...(isStep(step) ? { step } : {}),
+    ...(typeof device === "string" ? { device } : {}),
+  };
 }

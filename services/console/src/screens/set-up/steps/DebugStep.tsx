@@ -54,7 +54,7 @@ function Outcome({ debugged: { outcome, device, text }, instance }: { debugged: 
           <ButtonLink
             to="/instances/$instance/set-up"
             params={{ instance }}
-            search={(now: SetUpSearch) => ({ ...now, step: "device" as const })}
+            search={(now: SetUpSearch) => ({ ...now, step: "device" as const, device: device?.device_id })}
           >
             {words.goOn}
           </ButtonLink>
