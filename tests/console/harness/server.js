@@ -87,10 +87,10 @@ export class Server {
   }
 
   /** One request as it is; the answer with its head and its bytes. */
-  request(method, path, { headers = {}, body } = {}) {
+  request(method, path, { headers = {}, body, agent } = {}) {
     const ca = readFileSync(this.up.api.ca_file);
     return new Promise((resolve, reject) => {
-      const sent = https.request(new URL(path, this.origin), { method, headers, ca }, (answer) => {
+      const sent = https.request(new URL(path, this.origin), { method, headers, ca, agent }, (answer) => {
         const chunks = [];
         answer.on("data", (chunk) => chunks.push(chunk));
         answer.on("error", reject);
@@ -104,7 +104,7 @@ export class Server {
   }
 
   /** A JSON request as the first administrator, or as another operator; what is answered, or an error that says what it was. */
-  async api(method, path, { body, instance, as } = {}) {
+  async api(method, path, { body, instance, as, agent } = {}) {
     const { token, project } = await this.#signedIn(as ?? this.administrator);
     const headers = { "X-Auth-Token": token };
     if (instance !== undefined) {
@@ -115,7 +115,7 @@ export class Server {
     }
     const whole = path.startsWith("/v5/iot/") || path.startsWith("/rollcall/");
     const target = whole ? path : `/v5/iot/${project}${path}`;
-    const answer = await this.request(method, target, { headers, body: body && JSON.stringify(body) });
+    const answer = await this.request(method, target, { headers, body: body && JSON.stringify(body), agent });
     const text = answer.bytes.toString("utf8");
     if (answer.status >= 300) {
       throw new Error(`${method} ${path}: ${answer.status} ${text}`);

@@ -2,8 +2,9 @@
 //! each request.
 //!
 //! Read each time and held nowhere, so that what one process has ended no other goes on with. The document's key is the SHA-256
-//! of the secret: who reads the store cannot sign in. Reads no clock. Invariants: a session that has ended, by its document, by
-//! its operator or by time, is not found; no operator has more than `sessions_of_operator_max`, and the fleet no more than
+//! of the secret: who reads the store cannot sign in; and a code over the document is made with the master key: who writes the store
+//! cannot make a session another's. Reads no clock. Invariants: a session that has ended, by its document, by its operator or by
+//! time, is not found; no operator has more than `sessions_of_operator_max`, and the fleet no more than
 //! `sessions_max` but for one that each process begins in the same moment.
 
 mod cookie;
@@ -59,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) key: DocumentKey,
     revision: Revision,
     document: SessionDocument,
+    /// Whether the document is as an API process with this master key has written it; otherwise it is nobody's session.
+    is_ours: bool,
 }
 
 impl Session {
@@ -74,7 +77,8 @@ impl Session {
     /// The operator, enabled, whose it is and who has not ended it since.
     pub(crate) fn operator<'a>(&self, fleet: &'a Fleet) -> Option<&'a Operator> {
         let operator = fleet.operators.get(&OperatorName::parse(&self.document.operator).ok()?)?;
-        (operator.enabled && self.document.created_ms >= operator.sessions_since.unix_ms()).then_some(operator)
+        (self.is_ours && operator.enabled && self.document.created_ms >= operator.sessions_since.unix_ms())
+            .then_some(operator)
     }
 }
 
@@ -134,9 +138,10 @@ impl Sessions {
             ends_ms: created_ms.saturating_add(self.absolute_ms),
         };
         let key = secret.document();
-        let put = self.documents.put(&LogId::Fleet, &key, Revision::NONE, document.write()).await;
+        let body = document.write(&secret.sha256(), &self.key);
+        let put = self.documents.put(&LogId::Fleet, &key, Revision::NONE, body).await;
         let revision = put.map_err(contended)?;
-        Ok((secret.cookie(&self.key), Session { key, revision, document }))
+        Ok((secret.cookie(&self.key), Session { key, revision, document, is_ours: true }))
     }
 
     /// The session of a secret, unless it has ended.
@@ -159,8 +164,9 @@ impl Sessions {
         if now.unix_ms().saturating_sub(session.document.seen_ms) < every_ms {
             return;
         }
-        let document = SessionDocument { seen_ms: now.unix_ms(), ..session.document.clone() };
-        let put = self.documents.put(&LogId::Fleet, &session.key, session.revision, document.write()).await;
+        let DocumentKey::OperatorSession(of) = &session.key else { return };
+        let body = SessionDocument { seen_ms: now.unix_ms(), ..session.document.clone() }.write(of, &self.key);
+        let put = self.documents.put(&LogId::Fleet, &session.key, session.revision, body).await;
         match put {
             // Another process has written the same, or the session has ended.
             Ok(_) | Err(PutError::Conflict) => {}
@@ -228,7 +234,7 @@ impl Sessions {
     async fn read(&self, key: DocumentKey) -> Result<Option<Session>, BackboneError> {
         self.open().await?;
         let found = self.documents.get(&LogId::Fleet, &key).await?;
-        Ok(found.and_then(|found| Session::read(key, found.revision, &found.body)))
+        Ok(found.and_then(|found| Session::read(key, found.revision, &found.body, &self.key)))
     }
 
     async fn list(&self) -> Result<Vec<Session>, BackboneError> {
@@ -236,7 +242,7 @@ impl Sessions {
         let (mut listed, mut found) = (self.documents.sessions(&LogId::Fleet).await?, Vec::new());
         while let Some(next) = listed.recv().await {
             let (key, document) = next?;
-            found.extend(Session::read(key, document.revision, &document.body));
+            found.extend(Session::read(key, document.revision, &document.body, &self.key));
         }
         Ok(found)
     }
@@ -248,8 +254,10 @@ impl Sessions {
 
 impl Session {
     /// `None`: it is of another version, and so of nobody.
-    fn read(key: DocumentKey, revision: Revision, body: &Bytes) -> Option<Self> {
-        SessionDocument::read(body).map(|document| Self { key, revision, document })
+    fn read(key: DocumentKey, revision: Revision, body: &Bytes, with: &SessionKey) -> Option<Self> {
+        let DocumentKey::OperatorSession(of) = &key else { return None };
+        let (document, is_ours) = SessionDocument::read(body, of, with)?;
+        Some(Self { key, revision, document, is_ours })
     }
 }
 

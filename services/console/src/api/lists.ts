@@ -11,6 +11,11 @@ export type Policy = Schemas["DevicePolicy"];
 export type Template = Schemas["TemplateShown"];
 export type CaCertificate = Schemas["CaCertificate"];
 
+/** What a CA certificate is called: its id where its Subject has no CN that can be shown. */
+export function nameOfCa({ certificate_id, cn_name }: Pick<CaCertificate, "certificate_id" | "cn_name">): string {
+  return cn_name === "" ? certificate_id : cn_name;
+}
+
 /** Entries of one page, the most that the API gives. */
 const PAGE = 50;
 /** Pages that are read at most: a form with more to choose from than this needs a search. */

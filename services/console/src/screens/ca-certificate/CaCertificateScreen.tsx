@@ -2,6 +2,7 @@ import { Alert, Spoiler, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 
+import { nameOfCa } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
 import { CommandLines } from "../../kit/CommandLines";
@@ -29,7 +30,7 @@ export function CaCertificateScreen() {
   const { instance } = place;
   return (
     <Page
-      title={query.data === undefined ? words.title : words.titleOf(query.data.cn_name)}
+      title={query.data === undefined ? words.title : words.titleOf(nameOfCa(query.data))}
       actions={
         query.data !== undefined && (
           <>
@@ -80,7 +81,7 @@ function Standing({ certificate }: { certificate: WholeCaCertificate }) {
             [texts.caCertificates.columns.space, <Untrusted key="space" text={certificate.app_id} />],
             [texts.caCertificates.columns.proof, <Proof key="proof" certificate={certificate} />],
             [texts.caCertificates.columns.expiry, <Expiry key="expiry" date={certificate.expiry_date} />],
-            [words.uploaded, <Time key="uploaded" at={certificate.create_date} />],
+            [words.uploaded, <Time key="uploaded" at={certificate.create_date} dated />],
           ]}
         />
         {inspected.data?.certificates.map((one) => (

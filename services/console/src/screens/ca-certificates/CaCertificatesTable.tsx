@@ -1,7 +1,7 @@
 import { Group } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 
-import type { CaCertificate, Space, Template } from "../../api/lists";
+import { type CaCertificate, nameOfCa, type Space, type Template } from "../../api/lists";
 import { type Column, DataTable } from "../../kit/DataTable";
 import { TextLink } from "../../kit/links";
 import { Time } from "../../kit/Time";
@@ -30,7 +30,7 @@ function columns({ instance, spaces, templates }: Omit<Props, "certificates">): 
           to="/instances/$instance/ca-certificates/$certificate"
           params={{ instance, certificate: certificate_id }}
         >
-          <Untrusted text={cn_name} />
+          <Untrusted text={nameOfCa({ certificate_id, cn_name })} />
         </TextLink>
       ),
     },
@@ -91,7 +91,7 @@ export function Expiry({ date }: { date: string }) {
   const expiry = expiryOf(date, new Date());
   return (
     <Group gap={6} wrap="nowrap">
-      <Time at={date} />
+      <Time at={date} dated />
       {expiry === "ended" && <span className={classes["bad"]}>{words.ended}</span>}
       {expiry === "soon" && <span className={classes["warn"]}>{words.endsSoon}</span>}
     </Group>

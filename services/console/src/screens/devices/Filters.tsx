@@ -5,6 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { caCertificates, products, spaces, templates } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { SearchField } from "../../kit/SearchField";
+import { visible } from "../../kit/Untrusted";
 import { texts } from "../../texts";
 import classes from "./DevicesTable.module.css";
 import { type DevicesSearch, type Filters as Chosen, STATES, type State } from "./search";
@@ -73,7 +74,7 @@ export function Filters({ search }: { search: DevicesSearch }) {
 const words = texts.devices.filters;
 
 function choice(value: string, label: string): Choice {
-  return { value, label: label === "" ? value : label };
+  return { value, label: label === "" ? value : visible(label) };
 }
 
 /** A choice that is not in the list, such as a CA that was deleted, is shown by its id. */
