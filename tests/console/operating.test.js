@@ -207,7 +207,8 @@ scenario("the keyboard alone leads to a screen, to a device, and back", {}, asyn
   /** The palette, by what is typed into it. */
   const goByPalette = async (text, option, heading) => {
     await keyboard.press("Control+k");
-    await page.getByRole("dialog", { name: "Go to…" }).waitFor();
+    // The dialog is there a moment before its field has the focus.
+    await page.getByRole("dialog", { name: "Go to…" }).locator("input:focus").waitFor();
     await keyboard.type(text);
     await page.locator("[role=option][data-combobox-selected]", { hasText: option }).waitFor();
     await keyboard.press("Enter");
