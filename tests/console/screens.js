@@ -9,6 +9,8 @@ export function screens({ certificate, attempt }) {
   return [
     { name: "sign-in", path: "/sign-in", isOpen: true },
     { name: "instances", path: "/" },
+    { name: "account", path: "/account" },
+    { name: "code", path: "/codes/certificate_attribute" },
     { name: "set-up", path: `${north}/set-up` },
     { name: "devices", path: `${north}/devices` },
     { name: "device", path: truck },
@@ -24,7 +26,6 @@ export function screens({ certificate, attempt }) {
     { name: "ca-certificate", path: `${north}/ca-certificates/${certificate}` },
     { name: "debug", path: `${north}/debug` },
     { name: "debug-attempt", path: `${north}/debug?attempt=${attempt}` },
-    { name: "code", path: "/codes/IOTDA.014308" },
     { name: "policies", path: `${north}/policies` },
     { name: "policy", path: `${north}/policies/truck-topics` },
     { name: "new-policy", path: `${north}/policies/new` },
@@ -34,7 +35,6 @@ export function screens({ certificate, attempt }) {
     { name: "spaces", path: `${north}/spaces` },
     { name: "space", path: `${north}/spaces/vehicles` },
     { name: "new-space", path: `${north}/spaces/new` },
-    { name: "account", path: "/account" },
     { name: "not-found", path: "/no-such-screen" },
   ];
 }

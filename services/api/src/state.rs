@@ -33,7 +33,7 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) access: Access,
-    /// Of browsers.
+    /// The sessions of signed-in browsers.
     pub(crate) sessions: Sessions,
     /// Bytes of bodies of which nobody knows yet who sends them.
     pub(crate) unproven_bodies: Arc<SharedBound>,

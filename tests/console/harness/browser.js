@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { chromium } from "playwright-core";
 
@@ -104,6 +104,20 @@ export class Visitor {
     await this.page.getByRole("button", { name: "Sign in" }).click();
     await this.page.waitForURL((url) => !url.pathname.endsWith("/sign-in"));
     await this.settled();
+  }
+
+  /** Drops a file on the field that has this label. */
+  async drop(label, file) {
+    const made = ({ name, bytes }) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(bytes)], name));
+      return transfer;
+    };
+    const what = { name: basename(file), bytes: [...readFileSync(file)] };
+    const dataTransfer = await this.page.evaluateHandle(made, what);
+    const field = this.page.getByRole("textbox", { name: label, exact: true });
+    await field.dispatchEvent("dragover", { dataTransfer });
+    await field.dispatchEvent("drop", { dataTransfer });
   }
 
   /** Serious and critical findings of axe on what is shown, each with its places. */

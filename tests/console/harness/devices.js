@@ -1,9 +1,11 @@
 // Devices as they are: a key and a certificate by openssl, a connection by mosquitto's clients.
 
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { PROGRAM } from "./server.js";
 import { until } from "./wait.js";
 
 const run = promisify(execFile);
@@ -70,4 +72,22 @@ export async function stayOnline(server, device, topic, instance = "north") {
     return devices.some(({ node_id: node }) => node === device.name);
   });
   return { stop: () => child.kill(), ended: () => ended };
+}
+
+/**
+ * Connects by `rollcall device`, reports once, and stays for so many seconds; whatever resolves the access domain. `ended` is its
+ * exit code: 0 where it went by itself.
+ */
+export function connect(server, device, instance, listenS) {
+  const where = server.up.instances.find(({ id }) => id === instance);
+  const files = ["--server-ca", where.server_ca_file, "--certificate", device.crt, "--key", device.key];
+  const to = ["--host", where.access_domain, "--address", where.mqtts_address];
+  const child = spawn(PROGRAM, ["device", ...to, ...files, "--listen-s", listenS.toString()], { stdio: "pipe" });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => (output += chunk));
+  }
+  const ended = once(child, "exit").then(([code]) => code);
+  const isOpen = () => child.exitCode === null && child.signalCode === null;
+  return { ended, isOpen, output: () => output, stop: () => child.kill() };
 }

@@ -15,7 +15,7 @@ export const PROGRAM = process.env.ROLLCALL_BIN ?? join(ROOT, "target/debug/roll
 const STARTED_MS = 60_000;
 
 export class Server {
-  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or undefined for an empty one. */
+  /** Starts one with the demo's fleet, or that of `fleet`: the path of a file, or null for an empty one. */
   static async start({ fleet = join(ROOT, "deploy/demo/fleet.yaml") } = {}) {
     if (!existsSync(PROGRAM)) {
       throw new Error(`there is no ${PROGRAM}: cargo build -p rollcall, or name another in ROLLCALL_BIN`);
@@ -34,7 +34,7 @@ export class Server {
   async #run(listen, api) {
     const output = (name) => openSync(join(this.folder, name), "a");
     const what = ["up", "--data", this.data, "--listen", listen, "--api", api];
-    what.push(...(this.fleet === undefined ? [] : ["--fleet", this.fleet, "--demo"]));
+    what.push(...(this.fleet === null ? [] : ["--fleet", this.fleet, "--demo"]));
     this.child = spawn(PROGRAM, what, { stdio: ["ignore", output("out"), output("err")] });
     const ended = new Promise((resolve) => this.child.once("exit", (code, signal) => resolve({ code, signal })));
     this.ended = ended;
@@ -128,6 +128,11 @@ export class Server {
     const password = `correct horse ${name} battery`;
     await this.api("POST", "/rollcall/v1/operators", { body: { name, role, password, ...(scope && { scope }) } });
     return { operator: name, password };
+  }
+
+  /** A token of the first administrator. */
+  async token() {
+    return (await this.#signedIn(this.administrator)).token;
   }
 
   /** The token of an operator; each is asked for once. */

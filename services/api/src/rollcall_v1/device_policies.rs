@@ -73,7 +73,6 @@ enum TestedAction {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PolicyTest {
     /// Publish to the topic, or subscribe the filter.
-    #[schema(inline)]
     action: TestedAction,
     /// A topic name; to subscribe, a filter, which policies match as the text that it is.
     #[schema(min_length = 1, max_length = 1024)]
@@ -118,7 +117,6 @@ pub(crate) struct PolicyDecidedBy {
 pub(crate) struct PolicyTestAnswer {
     allowed: bool,
     /// Whose the topic is.
-    #[schema(inline)]
     topic_scope: TestedTopicScope,
     /// The statement that decided; absent where no policy was asked, or no statement covers the topic.
     #[serde(skip_serializing_if = "Option::is_none")]

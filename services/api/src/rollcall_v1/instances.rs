@@ -78,6 +78,7 @@ pub(crate) struct NewInstance {
     region: String,
     /// The most live devices that it may hold; what the registrar is configured with when absent.
     #[schema(maximum = 1_000_000_000)]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     devices_max: Option<u64>,
 }
 
@@ -99,6 +100,7 @@ pub(crate) struct InstanceDetails {
     region: String,
     /// The most live devices that it may hold; as before when absent.
     #[schema(maximum = 1_000_000_000)]
+    #[serde(default, deserialize_with = "crate::http::json_integer::optional")]
     devices_max: Option<u64>,
 }
 

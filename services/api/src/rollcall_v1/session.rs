@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     response::IntoResponse,
 };
 use rollcall_domain::fleet::Operator;
@@ -110,7 +110,7 @@ async fn sign_out(
     if let Some(secret) = sent(&headers).and_then(|cookie| api.sessions.secret(cookie)) {
         api.sessions.end(&secret.document()).await?;
     }
-    Ok(([(header::SET_COOKIE, HeaderValue::from(NO_COOKIE))], NoContent))
+    Ok(([(header::SET_COOKIE, NO_COOKIE)], NoContent))
 }
 
 fn shown(api: &Api, operator: &Operator, session: &Session) -> SessionShown {

@@ -2,8 +2,9 @@
 //! each request.
 //!
 //! Read each time and held nowhere, so that what one process has ended no other goes on with. The document's key is the SHA-256
-//! of the secret: who reads the store cannot sign in. Reads no clock. Invariants: a session that has ended, by its document, by
-//! its operator or by time, is not found; no operator has more than `sessions_of_operator_max`, and the fleet no more than
+//! of the secret: who reads the store cannot sign in; and a code over the document is made with the master key: who writes the store
+//! cannot make a session another's. Reads no clock. Invariants: a session that has ended, by its document, by its operator or by
+//! time, is not found; no operator has more than `sessions_of_operator_max`, and the fleet no more than
 //! `sessions_max` but for one that each process begins in the same moment.
 
 mod cookie;
@@ -59,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) key: DocumentKey,
     revision: Revision,
     document: SessionDocument,
+    /// Whether the document is as an API process with this master key has written it; otherwise it is nobody's session.
+    is_ours: bool,
 }
 
 impl Session {
@@ -74,7 +77,8 @@ impl Session {
     /// The operator, enabled, whose it is and who has not ended it since.
     pub(crate) fn operator<'a>(&self, fleet: &'a Fleet) -> Option<&'a Operator> {
         let operator = fleet.operators.get(&OperatorName::parse(&self.document.operator).ok()?)?;
-        (operator.enabled && self.document.created_ms >= operator.sessions_since.unix_ms()).then_some(operator)
+        (self.is_ours && operator.enabled && self.document.created_ms >= operator.sessions_since.unix_ms())
+            .then_some(operator)
     }
 }
 
@@ -134,9 +138,10 @@ impl Sessions {
             ends_ms: created_ms.saturating_add(self.absolute_ms),
         };
         let key = secret.document();
-        let put = self.documents.put(&LogId::Fleet, &key, Revision::NONE, document.write()).await;
+        let body = document.write(&secret.sha256(), &self.key);
+        let put = self.documents.put(&LogId::Fleet, &key, Revision::NONE, body).await;
         let revision = put.map_err(contended)?;
-        Ok((secret.cookie(&self.key), Session { key, revision, document }))
+        Ok((secret.cookie(&self.key), Session { key, revision, document, is_ours: true }))
     }
 
     /// The session of a secret, unless it has ended.
@@ -159,8 +164,9 @@ impl Sessions {
         if now.unix_ms().saturating_sub(session.document.seen_ms) < every_ms {
             return;
         }
-        let document = SessionDocument { seen_ms: now.unix_ms(), ..session.document.clone() };
-        let put = self.documents.put(&LogId::Fleet, &session.key, session.revision, document.write()).await;
+        let DocumentKey::OperatorSession(of) = &session.key else { return };
+        let body = SessionDocument { seen_ms: now.unix_ms(), ..session.document.clone() }.write(of, &self.key);
+        let put = self.documents.put(&LogId::Fleet, &session.key, session.revision, body).await;
         match put {
             // Another process has written the same, or the session has ended.
             Ok(_) | Err(PutError::Conflict) => {}
@@ -228,7 +234,7 @@ impl Sessions {
     async fn read(&self, key: DocumentKey) -> Result<Option<Session>, BackboneError> {
         self.open().await?;
         let found = self.documents.get(&LogId::Fleet, &key).await?;
-        Ok(found.and_then(|found| Session::read(key, found.revision, &found.body)))
+        Ok(found.and_then(|found| Session::read(key, found.revision, &found.body, &self.key)))
     }
 
     async fn list(&self) -> Result<Vec<Session>, BackboneError> {
@@ -236,7 +242,7 @@ impl Sessions {
         let (mut listed, mut found) = (self.documents.sessions(&LogId::Fleet).await?, Vec::new());
         while let Some(next) = listed.recv().await {
             let (key, document) = next?;
-            found.extend(Session::read(key, document.revision, &document.body));
+            found.extend(Session::read(key, document.revision, &document.body, &self.key));
         }
         Ok(found)
     }
@@ -248,8 +254,10 @@ impl Sessions {
 
 impl Session {
     /// `None`: it is of another version, and so of nobody.
-    fn read(key: DocumentKey, revision: Revision, body: &Bytes) -> Option<Self> {
-        SessionDocument::read(body).map(|document| Self { key, revision, document })
+    fn read(key: DocumentKey, revision: Revision, body: &Bytes, with: &SessionKey) -> Option<Self> {
+        let DocumentKey::OperatorSession(of) = &key else { return None };
+        let (document, is_ours) = SessionDocument::read(body, of, with)?;
+        Some(Self { key, revision, document, is_ours })
     }
 }
 
@@ -257,5 +265,58 @@ fn contended(error: PutError) -> ApiError {
     match error {
         PutError::Conflict => ApiError::new(Code::Overloaded, "the session keeps changing: try again").retry_after(1),
         PutError::Backbone(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_chassis::entropy::CountingEntropy;
+    use rollcall_domain::fleet::{ProjectId, Role, Scope};
+    use rollcall_log_memory::MemoryConfig;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn operator(name: &str) -> Operator {
+        Operator {
+            name: OperatorName::parse(name).unwrap(),
+            role: Role::Viewer,
+            scope: Scope::default(),
+            project: ProjectId::parse(&"0".repeat(32)).unwrap(),
+            password_hash: None,
+            enabled: true,
+            created_at: Timestamp::from_unix_ms(0),
+            sessions_since: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_that_have_ended_are_deleted_and_their_number_is_bounded() {
+        let documents = rollcall_log_memory::new(MemoryConfig::seeded(1)).documents;
+        let limits = Limits { sessions_max: 3, ..Limits::default() };
+        let sessions = Sessions::new(Arc::clone(&documents), SessionKey::new(Zeroizing::new([1; 32])), &limits);
+        let (entropy, at) = (CountingEntropy::seeded(1), Timestamp::from_unix_ms);
+        let mut fleet = Fleet::default();
+        for name in ["anna", "ben", "carl"] {
+            fleet.operators.insert(OperatorName::parse(name).unwrap(), operator(name));
+        }
+        let begin =
+            async |name: &str, fleet: &Fleet, now_ms| sessions.begin(&operator(name), fleet, &entropy, at(now_ms)).await;
+        let (_, idle) = begin("anna", &fleet, 0).await.unwrap();
+        let (_, disabled) = begin("ben", &fleet, HOUR_MS).await.unwrap();
+        let (_, live) = begin("carl", &fleet, HOUR_MS).await.unwrap();
+        begin("carl", &fleet, HOUR_MS).await.expect("what has ended does not count");
+        let full = begin("carl", &fleet, HOUR_MS).await.unwrap_err();
+        assert_eq!(full.code, Code::LimitReached);
+        fleet.operators.remove(&OperatorName::parse("ben").unwrap());
+        sessions.reap(&fleet, at(HOUR_MS)).await.unwrap();
+        let kept = async |session: &Session| documents.get(&LogId::Fleet, &session.key).await.unwrap().is_some();
+        assert!(!kept(&idle).await && !kept(&disabled).await && kept(&live).await);
+        // One that ends while it is used by a request that has read it stays ended.
+        sessions.end(&live.key).await.unwrap();
+        sessions.used(&live, at(HOUR_MS + 120_000)).await;
+        assert!(!kept(&live).await);
     }
 }

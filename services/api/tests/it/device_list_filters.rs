@@ -14,6 +14,8 @@ use crate::{
 };
 
 const LIST: &str = "/rollcall/v1/instances/alpha/device-list";
+/// More than two pages of a CSV.
+const DEVICES: usize = 1203;
 
 async fn listed(client: &Client, query: &str) -> Vec<String> {
     let devices = client.all_pages(&format!("{LIST}?{query}"), "devices", 2).await;
@@ -154,7 +156,6 @@ async fn a_csv_goes_over_many_pages_and_counts_as_a_search() {
     world.create_instance("alpha").await;
     world.create_space("alpha", "space").await;
     world.create_product("alpha", "space", "truck").await;
-    const DEVICES: usize = 1203;
     for n in 0..DEVICES {
         world.create_device(&format!("n{n:04}")).await;
     }

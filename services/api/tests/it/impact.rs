@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    pki::Authority,
     world::{World, eventually, id},
 };
 

@@ -197,6 +197,41 @@ async fn a_session_ends_when_it_is_not_used_and_in_the_end() {
     assert_eq!(kept(&world).await, 1, "what has ended goes when its operator comes back");
 }
 
+/// Whoever has an API's account at the broker may write documents; only the master key makes one that counts.
+#[tokio::test]
+async fn a_document_that_was_written_by_another_hand_signs_nobody_in() {
+    let world = World::empty().await;
+    let (viewer, admin) = (person(&world, "viewer").await, person(&world, "admin").await);
+    let documents = &*world.backbone.documents;
+    let listed = async || {
+        let (mut listed, mut found) = (documents.sessions(&LogId::Fleet).await.unwrap(), Vec::new());
+        while let Some(next) = listed.recv().await {
+            found.push(next.unwrap());
+        }
+        found
+    };
+    let browser = signed_in(&world, &viewer).await;
+    let (key, own) = listed().await.pop().unwrap();
+    let mut revision = own.revision;
+    let admins = signed_in(&world, &admin).await;
+    let (_, of_admin) = listed().await.into_iter().find(|(other, _)| *other != key).unwrap();
+    let text = String::from_utf8(own.body.to_vec()).unwrap();
+    let ends = (NOW_MS + 12 * HOUR_MS).to_string();
+    for forged in [
+        text.replace(&viewer.0, &admin.0),
+        text.replace(&ends, &(NOW_MS + 24 * HOUR_MS).to_string()),
+        String::from_utf8(of_admin.body.to_vec()).unwrap(),
+    ] {
+        assert_ne!(forged, text);
+        revision = documents.put(&LogId::Fleet, &key, revision, forged.clone().into()).await.unwrap();
+        browser.get(ME).await.refused(401, "IOTDA.000002");
+        browser.get("/rollcall/v1/operators").await.refused(401, "IOTDA.000002");
+    }
+    documents.put(&LogId::Fleet, &key, revision, own.body).await.unwrap();
+    assert_eq!(browser.get(ME).await.ok(200)["name"], viewer.0);
+    assert_eq!(admins.get(ME).await.ok(200)["name"], admin.0);
+}
+
 #[tokio::test]
 async fn the_last_use_is_written_once_a_minute_at_most() {
     let world = World::empty().await;

@@ -9,7 +9,7 @@ import { Status } from "../kit/Status";
 import { Untrusted } from "../kit/Untrusted";
 import { instances } from "../screens/instances/queries";
 import { texts } from "../texts";
-import { devicesBeginning, matches } from "./paletteSearch";
+import { devicesBeginning, matching } from "./paletteSearch";
 import { sameScreen, sections } from "./sections";
 import classes from "./Shell.module.css";
 
@@ -17,6 +17,9 @@ import classes from "./Shell.module.css";
 const PAUSE = 200;
 /** Instances that are offered at once; typing finds the others. */
 const INSTANCES_MAX = 8;
+
+/** The screen that is of no instance. */
+const ALL = { to: "/", label: texts.instances.title } as const;
 
 interface Entry {
   id: string;
@@ -115,20 +118,14 @@ function useEntries(query: string, instance: string | undefined): Entry[] {
   const { screens, instances: others, devices } = texts.shell.palette;
 
   const entries: Entry[] = [];
-  if (instance !== undefined) {
-    for (const { to, label } of sections.flatMap(({ screens }) => [...screens])) {
-      if (matches(query, label)) {
-        entries.push({ id: to, group: screens, label, go: () => void navigate({ to, params: { instance } }) });
-      }
-    }
+  const here = instance === undefined ? [] : sections.flatMap(({ screens }) => [...screens]);
+  for (const { to, label } of matching(query, [...here, ALL], ({ label }) => label)) {
+    const go = () => void (instance === undefined ? navigate({ to: "/" }) : navigate({ to, params: { instance } }));
+    entries.push({ id: to, group: screens, label, go });
   }
-  if (matches(query, texts.instances.title)) {
-    entries.push({ id: "/", group: screens, label: texts.instances.title, go: () => void navigate({ to: "/" }) });
-  }
-  const matching = known.data?.instances.filter(
-    ({ id, region }) => id !== instance && matches(query, `${id} ${region}`),
-  );
-  for (const { id, region } of matching?.slice(0, INSTANCES_MAX) ?? []) {
+  const elsewhere = known.data?.instances.filter(({ id }) => id !== instance) ?? [];
+  const named = matching(query, elsewhere, ({ id, region }) => `${id} ${region}`);
+  for (const { id, region } of named.slice(0, INSTANCES_MAX)) {
     const go = () => void navigate({ to: sameScreen(pathname), params: { instance: id } });
     entries.push({ id: `instance-${id}`, group: others, label: id, side: region, go });
   }

@@ -1,12 +1,26 @@
+// @vitest-environment jsdom
+
 import { expect, it } from "vitest";
 
 import type { Schemas } from "../api/client";
-import { matches, merged } from "./paletteSearch";
+import { matches, matching, merged } from "./paletteSearch";
 
 it("matches by every word, in any case and order", () => {
   expect(matches("", "CA certificates")).toBe(true);
   expect(matches("cert ca", "CA certificates")).toBe(true);
   expect(matches("ca x", "CA certificates")).toBe(false);
+});
+
+it("puts what begins so before what only has it in its midst", () => {
+  const screens = ["Attempts", "Templates", "CA certificates", "Debug a certificate"];
+  expect(matching("temp", screens, (name) => name)).toEqual(["Templates", "Attempts"]);
+  expect(matching("a", screens, (name) => name)).toEqual([
+    "Attempts",
+    "Debug a certificate",
+    "Templates",
+    "CA certificates",
+  ]);
+  expect(matching("", screens, (name) => name)).toEqual(screens);
 });
 
 it("offers each device once", () => {

@@ -16,6 +16,13 @@ export function matches(query: string, text: string): boolean {
     .every((word) => lower.includes(word));
 }
 
+/** Those whose text matches. Where a word of it begins as the query does, before where the query is in the midst of one. */
+export function matching<Thing>(query: string, things: readonly Thing[], textOf: (thing: Thing) => string): Thing[] {
+  const begins = (thing: Thing) => ` ${textOf(thing).toLowerCase()}`.includes(` ${query.toLowerCase()}`);
+  const found = things.filter((thing) => matches(query, textOf(thing)));
+  return [...found.filter(begins), ...found.filter((thing) => !begins(thing))];
+}
+
 /** Those of both lists, each once. */
 export function merged(byId: Device[], byNode: Device[]): Device[] {
   return [...new Map([...byId, ...byNode].map((device) => [device.device_id, device])).values()];

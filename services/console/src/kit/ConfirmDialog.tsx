@@ -19,6 +19,8 @@ interface ConfirmDialogProps {
   typed?: string;
   /** Whether something ends by it. */
   isDestructive?: boolean;
+  /** Whether it is known already that it would be refused; the consequence says why. */
+  isRefused?: boolean;
   /** The dialog closes when it is done, and shows why where it fails. */
   onConfirm: () => Promise<unknown>;
   /** What else has to be said to do it. */
@@ -40,11 +42,13 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
   );
 }
 
-function Question({ onClose, consequence, action, typed, isDestructive, onConfirm, children }: ConfirmDialogProps) {
+function Question(props: ConfirmDialogProps) {
+  const { onClose, consequence, action, typed, isDestructive, isRefused = false, onConfirm, children } = props;
   const [text, setText] = useState("");
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
   // What is not seen can be copied and not typed, so that what is shown of it does as well.
-  const isReady = typed === undefined || [typed, visible(typed)].includes(text.trim());
+  const isTyped = typed === undefined || [typed, visible(typed)].some((name) => name.trim() === text.trim());
+  const isReady = isTyped && !isRefused;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (isReady && !doing.isPending) {
@@ -56,8 +60,8 @@ function Question({ onClose, consequence, action, typed, isDestructive, onConfir
     <form onSubmit={submit}>
       <Stack gap="sm">
         <div>{consequence}</div>
-        {children}
-        {typed !== undefined && (
+        {!isRefused && children}
+        {typed !== undefined && !isRefused && (
           <TextInput
             label={texts.kit.confirm.type(visible(typed))}
             value={text}

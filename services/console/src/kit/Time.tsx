@@ -23,15 +23,20 @@ export function relative(date: Date, now: Date): string {
   return new Intl.RelativeTimeFormat(texts.locale, { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
 }
 
-/** A time as it is here, with the whole of it in UTC for who points at it. */
-export function Time({ at }: { at: string }) {
+const DAY = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium" });
+
+/**
+ * How long ago or ahead a time is, with the whole of it in UTC for who points at it. `dated`: the day comes first, for what
+ * is weeks away and is planned by, such as the end of a certificate.
+ */
+export function Time({ at, dated = false }: { at: string; dated?: boolean }) {
   const date = parseTime(at);
   if (date === undefined) {
     return <>{at}</>;
   }
   return (
     <time dateTime={date.toISOString()} title={date.toISOString()}>
-      {relative(date, new Date())}
+      {dated ? `${DAY.format(date)} (${relative(date, new Date())})` : relative(date, new Date())}
     </time>
   );
 }

@@ -1,7 +1,7 @@
 import { File } from "node:buffer";
 
 import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { ApiError } from "../api/error";
@@ -12,6 +12,9 @@ import { CopyAs } from "./CopyAs";
 import { FileDrop } from "./FileDrop";
 import { JsonEditor } from "./JsonEditor";
 import { SearchField } from "./SearchField";
+
+// A failure's code is a link, and no router is here.
+vi.mock("./links", () => ({ TextLink: ({ children }: { children: ReactNode }) => children }));
 
 afterEach(cleanup);
 

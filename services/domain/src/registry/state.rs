@@ -274,11 +274,8 @@ pub struct BoundPolicy {
 /// What of a device a policy that applies to it is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundTo {
-    /// The device itself.
     Device,
-    /// Its product.
     Product,
-    /// Its resource space.
     Space,
 }
 

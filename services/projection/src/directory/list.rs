@@ -52,7 +52,9 @@ pub(crate) fn page(
     rows_max: Option<u64>,
 ) -> Result<DevicePage, Fault> {
     let mut page = DevicePage::default();
-    if query.limit == 0 {
+    // Once all that are counted are found, there is nothing more to look for; how many are before `after` is not counted.
+    let meant = counts.and_then(|counts| counted(counts, query)).filter(|meant| query.after.is_none() || *meant == 0);
+    if query.limit == 0 || meant == Some(0) {
         return Ok(page);
     }
     let plan = Plan { rows, counts, gathered_max: PAGE_GATHERED_MAX, online: query.online };
@@ -70,7 +72,7 @@ pub(crate) fn page(
                 page.devices.push(listed);
             }
         }
-        if page.devices.len() == query.limit {
+        if page.devices.len() == query.limit || meant == Some((left_out + page.devices.len()) as u64) {
             break;
         }
         if rows_max.is_some_and(|max| page.rows_read >= max) {

@@ -277,6 +277,30 @@ async fn a_count_by_status_reads_no_row() {
 }
 
 #[tokio::test]
+async fn a_page_by_status_looks_for_no_more_devices_than_are_counted() {
+    let log = Arc::new(TestLog::of(History::devices(300).encoded()));
+    let folder = tempfile::tempdir().unwrap();
+    let open = Open::at(&folder, &log);
+    open.running.reached(log.len()).await;
+    let heard = HeardOf::default();
+    let status = |device: &Device| heard.status(device);
+    let any_of = vec![vec![Condition::Status(ValueTest::Eq(DeviceStatus::Offline))]];
+    let query = DeviceQuery { any_of, online: Some(&heard), ..DeviceQuery::all(50, &status) };
+    let read = |query: &DeviceQuery<'_>| {
+        let page = open.view.list(query).unwrap();
+        (page.devices.iter().map(|listed| listed.device.id.clone()).collect::<Vec<_>>(), page.rows_read)
+    };
+    assert_eq!(read(&query), (vec![], 0));
+    for device in [299, 297].map(history::device) {
+        heard.0.lock().unwrap().insert(device.clone(), false);
+        open.view.note_seen(&device, true, Timestamp::from_unix_s(1));
+        open.view.note_seen(&device, false, Timestamp::from_unix_s(2));
+    }
+    assert_eq!(read(&query), ([299, 297].map(history::device).to_vec(), 3));
+    assert_eq!(read(&DeviceQuery { offset: 1, ..query.clone() }), (vec![history::device(297)], 3));
+}
+
+#[tokio::test]
 async fn f15_f16_stopping_between_any_two_writes_leaves_no_gap_in_the_directory() {
     let history = History::random(14, 45);
     let log = Arc::new(TestLog::of(history.encoded()));

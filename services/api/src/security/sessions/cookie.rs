@@ -3,6 +3,8 @@
 //! The code is made with the master key, so that a cookie that was made up is told from one of ours without a reading: the store is
 //! not asked on behalf of just anybody. It is no second proof; the secret is. Invariant: a secret is in no `Debug`, and only the
 //! browser has it.
+//!
+//! The same key makes the codes of documents ([`SessionDocument`](super::document::SessionDocument)).
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -29,7 +31,7 @@ pub(crate) type SetCookie = HeaderValue;
 pub(crate) const NO_COOKIE: HeaderValue =
     HeaderValue::from_static("__Host-rollcall=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
 
-/// What the codes of cookies are made with.
+/// What the codes of cookies and of documents are made with. A cookie's is over the 32 bytes of its secret, a document's over more.
 #[derive(Clone)]
 pub(crate) struct SessionKey(Zeroizing<[u8; 32]>);
 
@@ -38,6 +40,14 @@ pub(crate) struct SessionSecret(Zeroizing<[u8; SECRET_BYTES]>);
 impl SessionKey {
     pub(in crate::security) const fn new(key: Zeroizing<[u8; 32]>) -> Self {
         Self(key)
+    }
+
+    pub(super) fn code(&self, parts: &[&[u8]]) -> [u8; CODE_BYTES] {
+        code(&self.0[..], parts)
+    }
+
+    pub(super) fn is_code(&self, parts: &[&[u8]], claimed: &[u8]) -> bool {
+        is_code(&self.0[..], parts, claimed)
     }
 }
 
@@ -61,17 +71,21 @@ impl SessionSecret {
         }
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(value).ok()?);
         let (secret, claimed) = bytes.split_first_chunk()?;
-        is_code(&key.0[..], &[secret], claimed).then(|| Self(Zeroizing::new(*secret)))
+        key.is_code(&[secret], claimed).then(|| Self(Zeroizing::new(*secret)))
     }
 
     /// Which document is this session's.
     pub(crate) fn document(&self) -> DocumentKey {
-        DocumentKey::OperatorSession(Sha256::digest(&self.0[..]).into())
+        DocumentKey::OperatorSession(self.sha256())
+    }
+
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.0[..]).into()
     }
 
     pub(super) fn cookie(&self, key: &SessionKey) -> SetCookie {
         let mut value = Zeroizing::new(self.0.to_vec());
-        value.extend(code(&key.0[..], &[&self.0[..]]));
+        value.extend(key.code(&[&self.0[..]]));
         let text = Zeroizing::new(format!("{NAME}={}; {ATTRIBUTES}", URL_SAFE_NO_PAD.encode(&value[..])));
         let mut header = HeaderValue::from_str(&text).expect("base64 and these attributes are a header's characters");
         header.set_sensitive(true);

@@ -81,7 +81,7 @@ function Standing({ certificate }: { certificate: WholeCaCertificate }) {
             [texts.caCertificates.columns.space, <Untrusted key="space" text={certificate.app_id} />],
             [texts.caCertificates.columns.proof, <Proof key="proof" certificate={certificate} />],
             [texts.caCertificates.columns.expiry, <Expiry key="expiry" date={certificate.expiry_date} />],
-            [words.uploaded, <Time key="uploaded" at={certificate.create_date} />],
+            [words.uploaded, <Time key="uploaded" at={certificate.create_date} dated />],
           ]}
         />
         {inspected.data?.certificates.map((one) => (

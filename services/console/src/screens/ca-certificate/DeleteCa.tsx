@@ -1,4 +1,4 @@
-import { Button, Checkbox, Text } from "@mantine/core";
+import { Button, Checkbox, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -15,8 +15,9 @@ import { type Deleted, impact, remove } from "../ca-certificates/queries";
 export function DeleteCa({ place, certificate }: { place: Place; certificate: CaCertificate }) {
   const words = texts.caCertificate.remove;
   const [isOpen, setOpen] = useState(false);
-  const [distrust, setDistrust] = useState(true);
+  const [chosen, setChosen] = useState<boolean>();
   const query = useQuery({ ...impact(place, certificate.certificate_id), enabled: isOpen });
+  const distrust = chosen ?? query.data?.would_be_distrusted ?? true;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const deleted = async ({ distrusted, stillVouching }: Deleted) => {
@@ -37,7 +38,15 @@ export function DeleteCa({ place, certificate }: { place: Place; certificate: Ca
         title={words.title}
         consequence={
           <Loaded query={query}>
-            {({ devices, online }) => <Text size="sm">{words.stops(devices, online)}</Text>}
+            {({ devices, online, complete, devices_through_it: through, still_vouching: vouching }) => (
+              <Stack gap="xs">
+                <Text size="sm">
+                  {words.stops(devices, online)} {!complete && texts.caCertificate.trusted.atLeast}
+                </Text>
+                {through > 0 && <Text size="sm">{words.through(through)}</Text>}
+                {vouching.length > 0 && !distrust && <Text size="sm">{words.vouching(vouching.join(", "))}</Text>}
+              </Stack>
+            )}
           </Loaded>
         }
         action={words.submit}
@@ -49,7 +58,7 @@ export function DeleteCa({ place, certificate }: { place: Place; certificate: Ca
           label={words.distrust}
           description={words.distrustHint}
           checked={distrust}
-          onChange={(event) => setDistrust(event.currentTarget.checked)}
+          onChange={(event) => setChosen(event.currentTarget.checked)}
         />
       </ConfirmDialog>
     </>

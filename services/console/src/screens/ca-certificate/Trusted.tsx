@@ -13,18 +13,27 @@ export function Trusted({ place, certificate }: { place: Place; certificate: str
   const words = texts.caCertificate.trusted;
   return (
     <Loaded query={useQuery(impact(place, certificate))}>
-      {({ devices, online, complete, instances }) => (
+      {({
+        devices,
+        online,
+        complete,
+        instances,
+        certificates_ending_30_days: ending,
+        instances_not_ready: unasked,
+      }) => (
         <Stack gap="xs">
           <Text size="sm">
             {words.here(devices, online)} {!complete && words.atLeast}
           </Text>
+          {ending > 0 && <Text size="sm">{words.ending(ending)}</Text>}
+          {unasked.length > 0 && <Text size="sm">{words.notReady(unasked.join(", "))}</Text>}
           {instances.length === 0 ? (
             <Text size="sm">{words.alone}</Text>
           ) : (
             <>
               <Text size="sm">{words.others}</Text>
               <List size="sm">
-                {instances.map(({ instance_id, app_id, certificate_id }) => (
+                {instances.map(({ instance_id, app_id, certificate_id, verified }) => (
                   <List.Item key={instance_id + certificate_id}>
                     <TextLink
                       to="/instances/$instance/ca-certificates/$certificate"
@@ -32,6 +41,7 @@ export function Trusted({ place, certificate }: { place: Place; certificate: str
                     >
                       {instance_id} · <Untrusted text={app_id} />
                     </TextLink>
+                    {!verified && ` (${words.unproven})`}
                   </List.Item>
                 ))}
               </List>

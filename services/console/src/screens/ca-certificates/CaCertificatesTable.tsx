@@ -91,7 +91,7 @@ export function Expiry({ date }: { date: string }) {
   const expiry = expiryOf(date, new Date());
   return (
     <Group gap={6} wrap="nowrap">
-      <Time at={date} />
+      <Time at={date} dated />
       {expiry === "ended" && <span className={classes["bad"]}>{words.ended}</span>}
       {expiry === "soon" && <span className={classes["warn"]}>{words.endsSoon}</span>}
     </Group>

@@ -27,7 +27,7 @@ export function DistrustedCas({ place }: { place: Place }) {
           facts={[
             [texts.caCertificates.columns.name, <Untrusted key="name" text={cn_name} />],
             [texts.caCertificates.columns.space, <Untrusted key="space" text={app_id} />],
-            [words.since, <Time key="since" at={since} />],
+            [words.since, <Time key="since" at={since} dated />],
             [words.nameAndKey, <Untrusted key="key" text={name_and_key_sha256} mono />],
           ]}
         />

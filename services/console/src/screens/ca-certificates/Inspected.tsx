@@ -21,7 +21,7 @@ export function Inspected({ certificate }: { certificate: InspectedCertificate }
           [
             words.validity,
             <span key="validity">
-              <Time at={certificate.not_before} /> – <Time at={certificate.not_after} />
+              <Time at={certificate.not_before} dated /> – <Time at={certificate.not_after} dated />
             </span>,
           ],
           [words.key, certificate.public_key],

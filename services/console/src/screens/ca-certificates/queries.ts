@@ -35,28 +35,15 @@ export const inspection = (pem: string) =>
     staleTime: Infinity,
   });
 
-/** What depends on a CA certificate. */
-export interface CaImpact {
-  /** Devices whose certificates are directly from it. */
-  devices: number;
-  online: number;
-  /** Others whose chain leads through it. */
-  devices_through_it: number;
-  /** Whether all devices were looked at. */
-  complete: boolean;
-  instances: { instance_id: string; app_id: string; certificate_id: string; name: string; verified: boolean }[];
-}
-
 /** Which other instances trust the CA, and how many devices it has brought. */
 export const impact = (place: Place, certificate: string) =>
   queryOptions({
     queryKey: [...listKey(place), certificate, "impact"],
     queryFn: () =>
-      body<CaImpact>(
-        client.GET(
-          "/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/impact" as never,
-          { params: { path: { instance_id: place.instance, certificate_id: certificate } } } as never,
-        ),
+      body(
+        client.GET("/rollcall/v1/instances/{instance_id}/certificates/{certificate_id}/impact", {
+          params: { path: { instance_id: place.instance, certificate_id: certificate } },
+        }),
       ),
   });
 

@@ -94,9 +94,9 @@ function Verdict({ answer, isAsking, onAgain }: DebugReportProps) {
           <Text size="sm" mt="xs" component="div">
             <Untrusted text={device_certificate.common_name} />
             {", "}
-            {t.valid} <Time at={device_certificate.effective_date} />
+            {t.valid} <Time at={device_certificate.effective_date} dated />
             {", "}
-            {t.until} <Time at={device_certificate.expiry_date} />
+            {t.until} <Time at={device_certificate.expiry_date} dated />
             {", SHA-256 "}
             <Untrusted text={device_certificate.fingerprint} mono />
           </Text>

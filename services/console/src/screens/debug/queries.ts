@@ -19,13 +19,10 @@ export const debugged = (instance: string, presented: Presented) =>
     queryKey: ["debug", instance, presented],
     queryFn: () =>
       body(
-        client.POST(
-          "/rollcall/v1/instances/{instance_id}/debug" as never,
-          {
-            params: { path: { instance_id: instance } },
-            body: presented,
-          } as never,
-        ) as Promise<{ data?: DebugAnswer }>,
+        client.POST("/rollcall/v1/instances/{instance_id}/debug", {
+          params: { path: { instance_id: instance } },
+          body: presented,
+        }),
       ),
     retry: false,
   });

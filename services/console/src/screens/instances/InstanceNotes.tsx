@@ -33,7 +33,7 @@ export function InstanceNotes({ instance, overview, now }: NotesProps) {
           >
             <Untrusted text={cn_name} />
           </TextLink>{" "}
-          {Date.parse(not_after) < now ? texts.instances.hasEnded : texts.instances.ends} <Time at={not_after} />
+          {Date.parse(not_after) < now ? texts.instances.hasEnded : texts.instances.ends} <Time at={not_after} dated />
         </li>
       ))}
       {warnings.slice(0, SHOWN_MAX).map((warning) => (

@@ -81,14 +81,13 @@ function Controls({ search }: { search: InstancesSearch }) {
 function None() {
   const operator = useOperator();
   const instance = { id: "north", access_domain: "north.example.com", edition: "standard", region: "local" };
-  const { id, ...body } = instance;
   return (
     <Empty text={mayChange(operator) ? texts.instances.none : texts.instances.noneForYou}>
       {operator.role === "admin" && (
         <CopyAs
           label={texts.instances.copyFirst}
           of={{
-            request: { method: "PUT", path: `/rollcall/v1/instances/${id}`, body },
+            request: { method: "POST", path: "/rollcall/v1/instances", body: instance },
             fleet: { instances: [instance] },
           }}
         />

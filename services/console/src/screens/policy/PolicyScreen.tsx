@@ -75,5 +75,13 @@ function Delete({ place, policy: { policy_id, policy_name } }: { place: Place; p
     await navigate({ to: "/instances/$instance/policies", params: { instance: place.instance } });
     await queries.invalidateQueries({ queryKey: ["policies", place.instance] });
   };
-  return <DeleteButton words={words} consequence={words.consequence} typed={policy_name} onConfirm={confirm} />;
+  return (
+    <DeleteButton
+      words={words}
+      instance={place.instance}
+      doomed={{ kind: "policy", policy: policy_id }}
+      typed={policy_name}
+      onConfirm={confirm}
+    />
+  );
 }

@@ -53,7 +53,8 @@ function Known({ place, which, may }: { place: Place; which: Which; may: boolean
           {may && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}
-              consequence={words.deletion.consequence}
+              instance={place.instance}
+              doomed={{ kind: "product", space: query.data.app_id, product: which.product }}
               typed={query.data.name}
               onConfirm={confirm}
             />

@@ -1,31 +1,25 @@
 import type { Schemas } from "../../api/client";
+import { type Parameter, PARAMETERS } from "../template/form";
 
-/** The parts of a Subject that a template can read, as its parameters name them. */
-export const FIELDS = [
-  "common_name",
-  "organization",
-  "organizational_unit",
-  "country",
-  "state_name",
-  "serial_number",
-  "distinguished_name_qualifier",
-] as const;
-export type Field = (typeof FIELDS)[number];
+export const isParameter = (text: string | null): text is Parameter =>
+  (PARAMETERS as readonly (string | null)[]).includes(text);
 
-export const isField = (text: string | null): text is Field => (FIELDS as readonly (string | null)[]).includes(text);
-
-/** A template that names devices of a product by one field and shows them by another. */
-export function templateOf(name: string, product: string, nodeId: Field, deviceName: Field): Schemas["NewTemplate"] {
-  const parameter = (field: Field) => `iotda::certificate::${field}` as const;
-  const declared = Object.fromEntries([nodeId, deviceName].map((field) => [parameter(field), { type: "String" }]));
+/** A template that names devices of a product by one attribute of the Subject and shows them by another. */
+export function templateOf(
+  name: string,
+  product: string,
+  nodeId: Parameter,
+  deviceName: Parameter,
+): Schemas["NewTemplate"] {
+  const declared = Object.fromEntries([nodeId, deviceName].map((parameter) => [parameter, { type: "String" }]));
   return {
     template_name: name,
     template_body: {
       parameters: declared,
       resources: {
         device: {
-          node_id: { ref: parameter(nodeId) },
-          device_name: { ref: parameter(deviceName) },
+          node_id: { ref: nodeId },
+          device_name: { ref: deviceName },
           product_id: product,
         },
         policy: { policy_ids: [] },

@@ -61,7 +61,8 @@ function Known({ place, id }: { place: Place; id: string }) {
           {may && seesWholeInstance(operator) && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}
-              consequence={words.deletion.consequence}
+              instance={place.instance}
+              doomed={{ kind: "space", space: id }}
               typed={query.data.app_name}
               onConfirm={confirm}
             />
@@ -77,7 +78,7 @@ function Known({ place, id }: { place: Place; id: string }) {
                 <Facts
                   facts={[
                     [words.id, <Untrusted key="id" text={shown.app_id} mono />],
-                    [words.made, <Time key="made" at={shown.create_time} />],
+                    [words.made, <Time key="made" at={shown.create_time} dated />],
                   ]}
                 />
                 {shown.default_app && <Text size="sm">{words.isDefault}</Text>}

@@ -45,13 +45,10 @@ export const preview = (place: Place, json: JsonObject, certificate: string) =>
     queryKey: ["template-preview", place.instance, json, certificate],
     queryFn: () =>
       body(
-        client.POST(
-          "/rollcall/v1/instances/{instance_id}/templates/preview" as never,
-          {
-            params: { path: { instance_id: place.instance } },
-            body: { template: json, certificate },
-          } as never,
-        ) as Promise<{ data?: Preview }>,
+        client.POST("/rollcall/v1/instances/{instance_id}/templates/preview", {
+          params: { path: { instance_id: place.instance } },
+          body: { template: asBody(json), certificate },
+        }),
       ),
     retry: false,
   });

@@ -69,7 +69,7 @@ export const deviceTraffic = {
   },
   uplinks: {
     title: "What it sends",
-    live: "Live",
+    live: "Follow",
     paused: "Paused",
     states: { connecting: "Connecting", connected: "Live", cut: "Cut, connecting again" },
     incomplete: "Something between the past and the live part may be missing: reload for all of it.",

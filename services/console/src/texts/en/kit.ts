@@ -1,3 +1,6 @@
+const plural = (count: number, one: string, many: string) =>
+  `${new Intl.NumberFormat("en-GB").format(count)} ${count === 1 ? one : many}`;
+
 export const kit = {
   loading: "Loading",
   close: "Close",
@@ -18,6 +21,24 @@ export const kit = {
   confirm: {
     cancel: "Cancel",
     type: (text: string) => `Type ${text} to confirm`,
+  },
+  impact: {
+    refused: "It cannot be deleted now",
+    first: "What still uses it has to be changed or deleted first.",
+    devices: (devices: number, online: number) =>
+      devices === 0
+        ? "No device is concerned."
+        : `${plural(devices, "device is", "devices are")} concerned, ${online === 0 ? "none" : online.toString()} of them online now.`,
+    atLeast: "There are more than were counted.",
+    users: "What names it, or belongs to it:",
+    kinds: {
+      certificate: "CA certificate",
+      template: "Template",
+      product: "Product",
+      policy: "Policy",
+      space: "Resource space",
+    },
+    more: (count: number) => `${count.toString()} more`,
   },
   table: {
     sort: (column: string, isDescending: boolean) => `Sort by ${column}, ${isDescending ? "descending" : "ascending"}`,

@@ -22,7 +22,7 @@ export const product = {
   deletion: {
     open: "Delete",
     title: "Delete this product?",
-    consequence: "It can be deleted only while no device and no bound template uses it; the API says which does.",
+    consequence: "It can be deleted only while no device is of it and no bound template makes devices of it.",
     submit: "Delete the product",
   },
 };

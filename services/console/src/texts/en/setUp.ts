@@ -44,15 +44,6 @@ export const setUp = {
     edit: "Edit the template",
     full: "Use the full editor",
   },
-  fields: {
-    common_name: "Common name (CN)",
-    organization: "Organization (O)",
-    organizational_unit: "Organizational unit (OU)",
-    country: "Country (C)",
-    state_name: "State or province (ST)",
-    serial_number: "Serial number of the subject",
-    distinguished_name_qualifier: "DN qualifier",
-  },
   policyStep: {
     explain: "Which topics devices of the product may publish and subscribe to, beside their own system topics.",
     name: "Policy name",

@@ -22,7 +22,7 @@ export const space = {
   deletion: {
     open: "Delete",
     title: "Delete this resource space?",
-    consequence: "It can be deleted only while it owns nothing; the API says what it still owns.",
+    consequence: "It can be deleted only while it owns nothing.",
     submit: "Delete the resource space",
   },
 };

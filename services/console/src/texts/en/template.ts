@@ -162,9 +162,7 @@ export const template = {
   delete: "Delete",
   deleteTitle: (name: string) => `Delete the template ${name}?`,
   deleteConsequence:
-    "It is bound to no CA certificate, so that no device goes by it: every device fares as now. It cannot be undone.",
-  deleteBound:
-    "It cannot be deleted while CA certificates use it: their devices would not be let in any more. Unbind it there first.",
+    "It can be deleted only while no CA certificate is bound to it; devices that came by it stay as they are.",
   deleted: (name: string) => `Template ${name} is deleted.`,
   close: "Close",
 

@@ -33,10 +33,10 @@ function One({ name, fingerprint, history }: { name: string; fingerprint: string
     [words.subject, known?.subject === undefined ? words.unproven : <Untrusted key="s" text={known.subject} />],
   ];
   if (known?.notBefore !== undefined) {
-    facts.push([words.from, <Time key="b" at={known.notBefore} />]);
+    facts.push([words.from, <Time key="b" at={known.notBefore} dated />]);
   }
   if (known?.notAfter !== undefined) {
-    facts.push([words.until, <Time key="a" at={known.notAfter} />]);
+    facts.push([words.until, <Time key="a" at={known.notAfter} dated />]);
   }
   return (
     <>

@@ -45,7 +45,7 @@ function Standing({ device }: { device: Device }) {
     typeof changed === "string"
       ? [status === "ONLINE" ? words.onlineSince : words.lastSeen, <Time key="changed" at={changed} />]
       : undefined,
-    [words.firstOnline, typeof active_time === "string" ? <Time key="first" at={active_time} /> : words.neverYet],
+    [words.firstOnline, typeof active_time === "string" ? <Time key="first" at={active_time} dated /> : words.neverYet],
     said(words.sdk, device.device_sdk_version),
     said(words.firmware, device.fw_version),
     said(words.software, device.sw_version),
@@ -84,7 +84,7 @@ function Identity({ target: { instance }, device }: Props) {
     [
       words.registered,
       <span key="r">
-        <Time at={device.create_time} /> {words.by[origin?.registered_by === "operator" ? "operator" : "itself"]}
+        <Time at={device.create_time} dated /> {words.by[origin?.registered_by === "operator" ? "operator" : "itself"]}
       </span>,
     ],
     template === undefined

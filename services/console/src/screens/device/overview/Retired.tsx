@@ -40,12 +40,12 @@ export function Retired({ target }: { target: Target }) {
                 [
                   words.retired,
                   <span key="r">
-                    <Time at={retired_time} />: {reasons[reason] ?? reason}
+                    <Time at={retired_time} dated />: {reasons[reason] ?? reason}
                   </span>,
                 ],
                 [
                   texts.device.certificates.until,
-                  typeof expiry_date === "string" ? <Time key="u" at={expiry_date} /> : words.unknownEnd,
+                  typeof expiry_date === "string" ? <Time key="u" at={expiry_date} dated /> : words.unknownEnd,
                 ],
               ]}
             />

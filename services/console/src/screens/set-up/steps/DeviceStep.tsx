@@ -7,23 +7,32 @@ import { TextLink } from "../../../kit/links";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
 import { instances } from "../../instances/queries";
+import { policy as policyQuery } from "../../policy/queries";
 import type { StepProps } from "../Checklist";
-import { mosquittoLine, rollcallLine } from "../device";
+import { mosquittoLine, rollcallLine, topicOf } from "../device";
 import { Waits } from "./Waits";
 
 const MQTTS_PORT = 8883;
 
-export function DeviceStep({ place, progress: { firstDevice, done } }: StepProps) {
+export function DeviceStep({ place, progress: { firstDevice, policy, product, done } }: StepProps) {
   const words = texts.setUp.deviceStep;
   const [port, setPort] = useState(MQTTS_PORT);
   const [ca, setCa] = useState("rollcall-data/ca/platform-ca.crt");
   const [files, setFiles] = useState("device-0001");
   const { data } = useQuery(instances);
+  const { policy_id: id = "" } = policy ?? {};
+  const { data: whole } = useQuery({ ...policyQuery(place, id), enabled: id !== "" });
   const host = data?.instances.find(({ id }) => id === place.instance)?.access_domain ?? place.instance;
   if (!done.binding && firstDevice === undefined) {
     return <Waits step="binding" />;
   }
-  const connection = { host, port, ca, files };
+  const connection = {
+    host,
+    port,
+    ca,
+    files,
+    topic: topicOf(whole?.statement ?? [], product?.product_id, files),
+  };
   return (
     <Stack gap="sm">
       <Text size="sm">{words.explain}</Text>

@@ -4,26 +4,28 @@ import { useState } from "react";
 import { TextLink } from "../../../kit/links";
 import { Untrusted } from "../../../kit/Untrusted";
 import { texts } from "../../../texts";
+import { type Parameter, PARAMETERS } from "../../template/form";
 import type { StepProps } from "../Checklist";
 import { createTemplate } from "../queries";
-import { type Field, FIELDS, isField, nameOf, templateOf } from "../wanted";
+import { isParameter, nameOf, templateOf } from "../wanted";
 import { StepForm } from "./StepForm";
 import { Waits } from "./Waits";
 
+const COMMON_NAME = "iotda::certificate::common_name";
 /** Characters of a template's name, at most 64, that are left for the product's. */
 const PRODUCT_CHARS = 40;
 
 export function TemplateStep({ place, progress: { product, template }, mayChange, onDone }: StepProps) {
   const words = texts.setUp.templateStep;
   const [name, setName] = useState<string>();
-  const [nodeId, setNodeId] = useState<Field>("common_name");
-  const [deviceName, setDeviceName] = useState<Field>("common_name");
+  const [nodeId, setNodeId] = useState<Parameter>(COMMON_NAME);
+  const [deviceName, setDeviceName] = useState<Parameter>(COMMON_NAME);
   if (product === undefined) {
     return <Waits step="product" />;
   }
   const { instance } = place;
   const chosen = name ?? words.nameOf(nameOf(product.name, PRODUCT_CHARS));
-  const fields = FIELDS.map((field) => ({ value: field, label: texts.setUp.fields[field] }));
+  const fields = PARAMETERS.map((value) => ({ value, label: texts.template.parameterNames[value] ?? value }));
   return (
     <Stack gap="sm">
       <Text size="sm">{words.explain}</Text>
@@ -57,14 +59,14 @@ export function TemplateStep({ place, progress: { product, template }, mayChange
               label={words.nodeId}
               data={fields}
               value={nodeId}
-              onChange={(field) => isField(field) && setNodeId(field)}
+              onChange={(field) => isParameter(field) && setNodeId(field)}
               allowDeselect={false}
             />
             <Select
               label={words.deviceName}
               data={fields}
               value={deviceName}
-              onChange={(field) => isField(field) && setDeviceName(field)}
+              onChange={(field) => isParameter(field) && setDeviceName(field)}
               allowDeselect={false}
             />
           </StepForm>
