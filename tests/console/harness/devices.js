@@ -42,10 +42,11 @@ function connection(server, device, instance) {
   return ["-h", where.access_domain, "-p", port, ...tls, "-i", device.name, "-q", "1"];
 }
 
-/** Connects once and publishes; whether it was let in. A refused device is an attempt. */
+/** Connects once and publishes a text, or a `{ file }`; whether it was let in. A refused device is an attempt. */
 export async function publish(server, device, topic, message, instance = "north") {
+  const what = typeof message === "string" ? ["-m", message] : ["-f", message.file];
   try {
-    await run("mosquitto_pub", [...connection(server, device, instance), "-t", topic, "-m", message], {
+    await run("mosquitto_pub", [...connection(server, device, instance), "-t", topic, ...what], {
       timeout: 30_000,
     });
     return true;
