@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 
 import { usePlace } from "../../api/place";
 import { seesWholeInstance, useOperator } from "../../api/session";
+import { CopyAs } from "../../kit/CopyAs";
 import { Connection } from "../../kit/Connection";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink } from "../../kit/links";
@@ -63,6 +64,7 @@ function Attempts() {
       actions={
         <>
           <Connection {...live} />
+          <CopyAs of={{ request: { method: "GET", path: `/rollcall/v1/instances/${instance}/attempts?limit=50` } }} />
           <SegmentedControl
             size="xs"
             aria-label={texts.attempts.span}

@@ -5,6 +5,7 @@ import { useParams } from "@tanstack/react-router";
 import { nameOfCa } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
+import { CopyAs } from "../../kit/CopyAs";
 import { CommandLines } from "../../kit/CommandLines";
 import { Facts } from "../../kit/Facts";
 import { ButtonLink } from "../../kit/links";
@@ -17,7 +18,7 @@ import { BindTemplate } from "../ca-certificates/BindTemplate";
 import { Expiry, Proof } from "../ca-certificates/CaCertificatesTable";
 import { Inspected } from "../ca-certificates/Inspected";
 import { ProofOfPossession } from "../ca-certificates/ProofOfPossession";
-import { caCertificate, inspection, type WholeCaCertificate } from "../ca-certificates/queries";
+import { caCertificate, described, inspection, type WholeCaCertificate } from "../ca-certificates/queries";
 import { DeleteCa } from "./DeleteCa";
 import { Trusted } from "./Trusted";
 
@@ -34,6 +35,7 @@ export function CaCertificateScreen() {
       actions={
         query.data !== undefined && (
           <>
+            <CopyAs of={described(place, query.data)} />
             <ButtonLink variant="default" to="/instances/$instance/debug" params={{ instance }} search={{}}>
               {words.debug}
             </ButtonLink>

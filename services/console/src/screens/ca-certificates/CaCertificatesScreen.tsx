@@ -6,6 +6,7 @@ import { caCertificates, spaces, templates } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
 import { contains } from "../../kit/contains";
+import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { Loaded } from "../../kit/Loaded";
 import { Card, Page } from "../../kit/Page";
@@ -25,6 +26,7 @@ export function CaCertificatesScreen() {
   const may = mayChange(useOperator());
   const query = useQuery(caCertificates(place));
   const known = { spaces: useQuery(spaces(place)).data ?? [], templates: useQuery(templates(place)).data ?? [] };
+  const path = `/v5/iot/${place.project}/certificates?limit=50`;
   const open = (isOpen: boolean) => navigate({ search: (now) => ({ ...now, upload: isOpen ? true : undefined }) });
   const opener = may && (
     <Button onClick={() => void open(upload !== true)} variant={upload === true ? "default" : "filled"}>
@@ -32,7 +34,15 @@ export function CaCertificatesScreen() {
     </Button>
   );
   return (
-    <Page title={words.title} actions={query.data?.length === 0 && upload !== true ? null : opener}>
+    <Page
+      title={words.title}
+      actions={
+        <>
+          <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
+          {(query.data?.length !== 0 || upload === true) && opener}
+        </>
+      }
+    >
       <Stack>
         {upload === true && (
           <Card title={words.upload.title}>

@@ -1,16 +1,17 @@
-import { Alert, Button, Loader, Select, Stack } from "@mantine/core";
+import { Alert, Button, Group, Loader, Select, Stack } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { type CaCertificate, spaces } from "../../api/lists";
 import type { Place } from "../../api/place";
 import { CommandLines } from "../../kit/CommandLines";
+import { CopyAs } from "../../kit/CopyAs";
 import { Failure } from "../../kit/Failure";
 import { FileDrop } from "../../kit/FileDrop";
 import { texts } from "../../texts";
 import { Inspected } from "./Inspected";
 import { OPENSSL_CA, PKI_CA } from "./lines";
-import { inspection, upload } from "./queries";
+import { describedUpload, inspection, upload } from "./queries";
 
 interface Props {
   place: Place;
@@ -71,11 +72,12 @@ export function UploadCa({ place, space, onUploaded }: Props) {
             />
           )}
           {uploading.error !== null && <Failure error={uploading.error} />}
-          <div>
+          <Group gap="sm">
             <Button onClick={() => uploading.mutate()} loading={uploading.isPending}>
               {words.submit}
             </Button>
-          </div>
+            <CopyAs of={describedUpload(place, pem, target)} />
+          </Group>
         </>
       )}
     </Stack>

@@ -3,6 +3,8 @@ import { queryOptions } from "@tanstack/react-query";
 import { at, body, client, type Schemas } from "../../api/client";
 import type { CaCertificate } from "../../api/lists";
 import type { Place } from "../../api/place";
+import type { Described } from "../../kit/CopyAs";
+import { inSpace } from "../../kit/copy/fleet";
 
 export type WholeCaCertificate = Schemas["WholeCertificate"];
 
@@ -26,6 +28,16 @@ export const caCertificate = (place: Place, certificate: string) =>
     refetchInterval: 5_000,
   });
 
+/** How it is had without the console, and what a fleet file declares for it beside the file of its PEM. */
+export function described({ instance, project }: Place, certificate: CaCertificate): Described {
+  const { certificate_id: id, app_id, template_id, provision_enable } = certificate;
+  const bound = typeof template_id === "string" ? { template: template_id, self_registration: provision_enable } : {};
+  return {
+    request: { method: "GET", path: `/v5/iot/${project}/certificates/${id}`, instance },
+    fleet: inSpace(instance, app_id, { ca_certificates: [{ id, certificate: "ca.crt", ...bound }] }),
+  };
+}
+
 /** What a PEM text holds, and what an upload of it would be refused or warned for. */
 export const inspection = (pem: string) =>
   queryOptions({
@@ -47,8 +59,20 @@ export const impact = (place: Place, certificate: string) =>
       ),
   });
 
+const uploaded = (content: string, space: string | undefined) =>
+  space === undefined ? { content } : { content, app_id: space };
+
+/** The upload without the console. */
+export const describedUpload = (
+  { instance, project }: Place,
+  content: string,
+  space: string | undefined,
+): Described => ({
+  request: { method: "POST", path: `/v5/iot/${project}/certificates`, body: uploaded(content, space), instance },
+});
+
 export function upload(place: Place, content: string, space: string | undefined): Promise<CaCertificate> {
-  const wanted = space === undefined ? { content } : { content, app_id: space };
+  const wanted = uploaded(content, space);
   return body(client.POST("/v5/iot/{project_id}/certificates", { ...operation(place), body: wanted }));
 }
 

@@ -87,7 +87,11 @@ export function DevicesTable({ instance, filters, row: start, name, onCount }: P
   });
   return (
     <>
-      {pages.error !== null && <Failure error={pages.error} />}
+      {pages.error !== null && (
+        <div className={classes["failure"]}>
+          <Failure error={pages.error} />
+        </div>
+      )}
       <div ref={box} className={classes["box"]} data-short={rows <= SHORT} data-rows>
         <table className={classes["table"]} aria-rowcount={rows + 1} aria-label={texts.devices.title}>
           <thead>

@@ -55,11 +55,19 @@ export function InstanceCard({ instance }: { instance: Instance }) {
       <InstanceActivity instance={id} isInSight={inViewport} />
       {more.error !== null && <Failure error={more.error} />}
       {more.data !== undefined && <InstanceNotes instance={id} overview={more.data} now={more.dataUpdatedAt} />}
-      {isEmpty && (
-        <ButtonLink to="/instances/$instance/set-up" params={{ instance: id }} variant="light" size="compact-sm">
-          {texts.instances.setUp}
+      <Group gap="xs" mt="auto">
+        <ButtonLink to="/instances/$instance/devices" params={{ instance: id }} variant="default" size="compact-sm">
+          {texts.instances.toDevices}
         </ButtonLink>
-      )}
+        <ButtonLink
+          to="/instances/$instance/set-up"
+          params={{ instance: id }}
+          variant={isEmpty ? "light" : "default"}
+          size="compact-sm"
+        >
+          {isEmpty ? texts.instances.setUp : texts.instances.toSetUp}
+        </ButtonLink>
+      </Group>
     </article>
   );
 }

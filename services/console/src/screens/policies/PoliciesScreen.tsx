@@ -6,6 +6,7 @@ import { policies, type Policy, spaces } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
 import { type Column, DataTable } from "../../kit/DataTable";
+import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
@@ -60,7 +61,17 @@ export function PoliciesScreen() {
     </ButtonLink>
   );
   return (
-    <Page title={words.title} actions={create}>
+    <Page
+      title={words.title}
+      actions={
+        <>
+          <CopyAs
+            of={{ request: { method: "GET", path: `/v5/iot/${place.project}/device-policies?limit=50`, instance } }}
+          />
+          {create}
+        </>
+      }
+    >
       <Loaded query={query}>
         {(all) => {
           const found = all.filter(({ policy_name, policy_id, app_id }) =>

@@ -5,11 +5,12 @@ import { useState } from "react";
 
 import { type Policy, spaces } from "../../api/lists";
 import type { Place } from "../../api/place";
+import { CopyAs } from "../../kit/CopyAs";
 import { Failure } from "../../kit/Failure";
 import { parseJson } from "../../kit/json";
 import { JsonEditor } from "../../kit/JsonEditor";
 import { texts } from "../../texts";
-import { create, update } from "./queries";
+import { create, described, update } from "./queries";
 import { StatementsForm } from "./StatementsForm";
 import { emptyStatement, isStatements, type Statement } from "./statements";
 
@@ -94,6 +95,15 @@ export function PolicyEditor({ place, policy, readOnly }: Props) {
           <Button onClick={save} loading={saving.isPending} disabled={name === "" || value === undefined}>
             {policy === undefined ? words.submit : words.save}
           </Button>
+          {policy === undefined && statements !== undefined && (
+            <CopyAs
+              of={described(place, {
+                policy_name: name,
+                statement: statements,
+                ...(space === undefined ? {} : { app_id: space }),
+              })}
+            />
+          )}
           {policy !== undefined && (
             <Text size="sm" c="var(--rc-muted)">
               {words.changesAtOnce}

@@ -12,7 +12,7 @@ import { MayNot } from "../../kit/MayNot";
 import { Card, Page } from "../../kit/Page";
 import { texts } from "../../texts";
 import { PolicyEditor } from "./PolicyEditor";
-import { policy, remove } from "./queries";
+import { declared, policy, remove } from "./queries";
 import { Targets } from "./Targets";
 
 export function PolicyScreen() {
@@ -44,7 +44,12 @@ function Known({ place, id, may }: { place: Place; id: string; may: boolean }) {
       title={query.data === undefined ? words.title : words.titleOf(query.data.policy_name)}
       actions={
         <>
-          <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
+          <CopyAs
+            of={{
+              request: { method: "GET", path, instance: place.instance },
+              ...(query.data !== undefined && { fleet: declared(place.instance, query.data) }),
+            }}
+          />
           {may && query.data !== undefined && <Delete place={place} policy={query.data} />}
         </>
       }

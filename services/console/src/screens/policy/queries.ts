@@ -2,6 +2,8 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { at, body, client, type Schemas } from "../../api/client";
 import type { Place } from "../../api/place";
+import type { Described } from "../../kit/CopyAs";
+import { inSpace } from "../../kit/copy/fleet";
 import type { Statement } from "./statements";
 
 export type TargetType = Schemas["TargetType"];
@@ -35,6 +37,15 @@ export const targets = (place: Place, id: string) =>
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => (last.targets.length < PAGE ? undefined : (last.page.marker ?? undefined)),
   });
+
+/** What a fleet file declares for it. */
+export const declared = (instance: string, { app_id, policy_id, policy_name, statement }: Schemas["DevicePolicy"]) =>
+  inSpace(instance, app_id, { policies: [{ id: policy_id, name: policy_name, statement }] });
+
+/** How one is made without the console. A fleet file would give it an id, which the v5 operation does not let one choose. */
+export const described = ({ instance, project }: Place, wanted: Schemas["NewPolicy"]): Described => ({
+  request: { method: "POST", path: `/v5/iot/${project}/device-policies`, body: wanted, instance },
+});
 
 export function create(place: Place, space: string | undefined, name: string, statement: Statement[]) {
   const wanted = { policy_name: name, statement, ...(space === undefined ? {} : { app_id: space }) };

@@ -1,4 +1,4 @@
-import { Button, Select, Stack, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, Select, Stack, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type SubmitEvent, useState } from "react";
@@ -6,10 +6,12 @@ import { type SubmitEvent, useState } from "react";
 import type { Schemas } from "../../api/client";
 import { type Product, spaces } from "../../api/lists";
 import type { Place } from "../../api/place";
+import { CopyAs } from "../../kit/CopyAs";
 import { Failure } from "../../kit/Failure";
 import { parseJson } from "../../kit/json";
 import { JsonEditor } from "../../kit/JsonEditor";
 import { texts } from "../../texts";
+import { described } from "./described";
 import { create, update } from "./queries";
 
 interface Props {
@@ -48,15 +50,12 @@ export function ProductForm({ place, product, readOnly }: Props) {
   const set = (field: keyof typeof fields, text: string) => setFields((now) => ({ ...now, [field]: text }));
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const wanted = { ...fields, service_capabilities: value as Schemas["ServiceCapability"][] };
+  const named = { ...(id === "" ? {} : { product_id: id }), ...(space === undefined ? {} : { app_id: space }) };
+  const made = { ...wanted, ...named, protocol_type: "MQTT" };
   const saving = useMutation({
-    mutationFn: () => {
-      const wanted = { ...fields, service_capabilities: value as Schemas["ServiceCapability"][] };
-      if (product !== undefined) {
-        return update(place, { product: product.product_id, space }, wanted);
-      }
-      const named = { ...(id === "" ? {} : { product_id: id }), ...(space === undefined ? {} : { app_id: space }) };
-      return create(place, { ...wanted, ...named, protocol_type: "MQTT" });
-    },
+    mutationFn: () =>
+      product === undefined ? create(place, made) : update(place, { product: product.product_id, space }, wanted),
     onSuccess: async ({ product_id, app_id }) => {
       await queries.invalidateQueries({ queryKey: ["products", place.instance] });
       if (product === undefined) {
@@ -126,11 +125,12 @@ export function ProductForm({ place, product, readOnly }: Props) {
         />
         {saving.error !== null && <Failure error={saving.error} />}
         {!readOnly && (
-          <div>
+          <Group gap="sm">
             <Button type="submit" loading={saving.isPending} disabled={!isList}>
               {product === undefined ? words.submit : words.save}
             </Button>
-          </div>
+            {product === undefined && isList && <CopyAs of={described(place, made)} />}
+          </Group>
         )}
       </Stack>
     </form>

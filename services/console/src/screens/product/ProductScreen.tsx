@@ -9,6 +9,7 @@ import { Loaded } from "../../kit/Loaded";
 import { MayNot } from "../../kit/MayNot";
 import { Card, Page } from "../../kit/Page";
 import { texts } from "../../texts";
+import { declared } from "./described";
 import { ProductForm } from "./ProductForm";
 import { product, remove, type Which } from "./queries";
 
@@ -49,7 +50,14 @@ function Known({ place, which, may }: { place: Place; which: Which; may: boolean
       title={query.data === undefined ? words.title : words.titleOf(query.data.name)}
       actions={
         <>
-          <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
+          <CopyAs
+            of={{
+              request: { method: "GET", path, instance: place.instance },
+              ...(query.data !== undefined && {
+                fleet: declared(place.instance, query.data.app_id, which.product, query.data),
+              }),
+            }}
+          />
           {may && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}

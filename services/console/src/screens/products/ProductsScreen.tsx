@@ -7,6 +7,7 @@ import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
 import { contains } from "../../kit/contains";
 import { type Column, DataTable } from "../../kit/DataTable";
+import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
@@ -52,7 +53,15 @@ export function ProductsScreen() {
     </ButtonLink>
   );
   return (
-    <Page title={words.title} actions={create}>
+    <Page
+      title={words.title}
+      actions={
+        <>
+          <CopyAs of={{ request: { method: "GET", path: `/v5/iot/${place.project}/products?limit=50`, instance } }} />
+          {create}
+        </>
+      }
+    >
       <Loaded query={query}>
         {(all) => {
           const found = all.filter((one) => contains([one.name, one.product_id, one.app_name], q));

@@ -1,12 +1,13 @@
-import { Button, Radio, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Radio, Stack, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type SubmitEvent, useState } from "react";
 
 import type { Place } from "../../api/place";
+import { CopyAs } from "../../kit/CopyAs";
 import { Failure } from "../../kit/Failure";
 import { texts } from "../../texts";
-import { declare } from "./queries";
+import { declare, described } from "./queries";
 
 export function NewSpace({ place }: { place: Place }) {
   const words = texts.space;
@@ -59,11 +60,12 @@ export function NewSpace({ place }: { place: Place }) {
           </Stack>
         </Radio.Group>
         {creating.error !== null && <Failure error={creating.error} />}
-        <div>
+        <Group gap="sm">
           <Button type="submit" loading={creating.isPending}>
             {words.submit}
           </Button>
-        </div>
+          {id !== "" && <CopyAs of={described(place.instance, id, name, defaultPolicy)} />}
+        </Group>
       </Stack>
     </form>
   );

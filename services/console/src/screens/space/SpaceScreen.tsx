@@ -7,6 +7,7 @@ import type { Space } from "../../api/lists";
 import { type Place, usePlace } from "../../api/place";
 import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { CopyAs } from "../../kit/CopyAs";
+import { inSpace } from "../../kit/copy/fleet";
 import { DeleteButton } from "../../kit/DeleteButton";
 import { Facts } from "../../kit/Facts";
 import { Failure } from "../../kit/Failure";
@@ -57,7 +58,12 @@ function Known({ place, id }: { place: Place; id: string }) {
       title={query.data === undefined ? words.title : words.titleOf(query.data.app_name)}
       actions={
         <>
-          <CopyAs of={{ request: { method: "GET", path, instance: place.instance } }} />
+          <CopyAs
+            of={{
+              request: { method: "GET", path, instance: place.instance },
+              ...(query.data !== undefined && { fleet: inSpace(place.instance, id, { name: query.data.app_name }) }),
+            }}
+          />
           {may && seesWholeInstance(operator) && query.data !== undefined && (
             <DeleteButton
               words={words.deletion}

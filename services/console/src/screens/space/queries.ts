@@ -2,6 +2,8 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { at, body, client, type Schemas } from "../../api/client";
 import type { Place } from "../../api/place";
+import type { Described } from "../../kit/CopyAs";
+import { inSpace } from "../../kit/copy/fleet";
 
 const of = ({ instance, project }: Place, space: string) => ({
   headers: at(instance),
@@ -23,6 +25,21 @@ export function declare({ instance }: Place, id: string, name: string, defaultPo
     }),
   );
 }
+
+/** The same without the console. */
+export const described = (
+  instance: string,
+  id: string,
+  name: string,
+  default_policy: Schemas["DefaultPolicy"],
+): Described => ({
+  request: {
+    method: "PUT",
+    path: `/rollcall/v1/instances/${instance}/apps/${encodeURIComponent(id)}`,
+    body: { app_name: name, default_policy },
+  },
+  fleet: inSpace(instance, id, { name, default_policy }),
+});
 
 export function rename(place: Place, id: string, name: string) {
   return body(client.PUT("/v5/iot/{project_id}/apps/{app_id}", { ...of(place, id), body: { app_name: name } }));

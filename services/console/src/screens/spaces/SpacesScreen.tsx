@@ -7,6 +7,7 @@ import { usePlace } from "../../api/place";
 import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
 import { contains } from "../../kit/contains";
 import { type Column, DataTable } from "../../kit/DataTable";
+import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
@@ -48,7 +49,15 @@ export function SpacesScreen() {
     </ButtonLink>
   );
   return (
-    <Page title={words.title} actions={create}>
+    <Page
+      title={words.title}
+      actions={
+        <>
+          <CopyAs of={{ request: { method: "GET", path: `/v5/iot/${place.project}/apps`, instance } }} />
+          {create}
+        </>
+      }
+    >
       <Loaded query={query}>
         {(all) => {
           const found = all.filter(({ app_id, app_name }) => contains([app_id, app_name], q));

@@ -26,6 +26,8 @@ export const instances = {
   ends: "ends",
   mend: { ca: "To the CA certificate", policies: "To the policies" },
   more: (count: number) => `${count.toString()} more`,
+  toDevices: "Show devices",
+  toSetUp: "Set-up",
   setUp: "Set up self-registration",
   notServed: "This API process does not serve the instance yet",
   unwritable: (why: string) => `Cannot be changed: ${why}`,
