@@ -7,6 +7,7 @@ use rollcall_domain::{
     fleet::{FleetCommand, Role, Scope},
     ids::LogId,
 };
+use rollcall_log_memory::Faults;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -386,6 +387,19 @@ async fn a_stream_ends_with_the_session_that_it_was_opened_with() {
     // A stream that is open does not count as use.
     world.clock.set(NOW_MS + 30 * MINUTE_MS);
     assert_eq!(others.end().await, "rights_ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_does_not_outlive_the_knowledge_of_its_session() {
+    let world = World::with_alpha().await;
+    let operator = person(&world, "viewer").await;
+    let browser = signed_in(&world, &operator).await;
+    let cookie = browser.cookie.clone().unwrap();
+    let mut stream = browser.client.events("/rollcall/v1/instances/alpha/uplinks/stream", &[("cookie", &cookie)]).await;
+    assert_eq!(stream.next().await.unwrap().name, "opened");
+    world.faults.set_faults(Faults { unavailable: 1000, ..Faults::default() });
+    assert_eq!(stream.end().await, "log_away");
+    world.faults.clear();
 }
 
 #[tokio::test]

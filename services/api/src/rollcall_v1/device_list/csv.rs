@@ -104,7 +104,7 @@ impl Export {
     async fn page(&mut self) -> Result<Lines, ApiError> {
         let api = &self.context.api;
         let fleet = api.fleet();
-        if api.streams.stop.is_cancelled() || !self.context.caller.still_holds(api, &fleet.fleet).await {
+        if api.streams.stop.is_cancelled() || !self.context.caller.still_holds(api, &fleet.fleet).await? {
             return Err(ApiError::new(
                 Code::Unauthenticated,
                 "the caller's credentials hold no longer, or the process stops",
