@@ -26,7 +26,7 @@ use rollcall_log::{
 };
 use tokio::sync::{Mutex, OnceCell};
 
-pub(crate) use self::cookie::{NO_COOKIE, SessionKey, SessionSecret, SetCookie, sent};
+pub(crate) use self::cookie::{COOKIE, NO_COOKIE, SessionKey, SessionSecret, SetCookie, sent};
 use self::document::SessionDocument;
 use crate::{
     config::Limits,

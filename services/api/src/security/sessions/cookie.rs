@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::security::randomness::bytes_32;
 
 /// `__Host-`: a browser takes it over HTTPS only, from this host alone, and for every path (RFC 6265bis, section 4.1.3.2).
-const NAME: &str = "__Host-rollcall";
+pub(crate) const COOKIE: &str = "__Host-rollcall";
 /// What goes with it: out of reach of scripts, and sent with no request that another site has caused.
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
 const SECRET_BYTES: usize = 32;
@@ -55,7 +55,7 @@ impl SessionKey {
 pub(crate) fn sent(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
-    let mut values = pairs.filter_map(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix(COOKIE)?.strip_prefix('='));
     let value = values.next().filter(|value| !value.is_empty())?;
     values.next().is_none().then_some(value)
 }
@@ -86,7 +86,7 @@ impl SessionSecret {
     pub(super) fn cookie(&self, key: &SessionKey) -> SetCookie {
         let mut value = Zeroizing::new(self.0.to_vec());
         value.extend(key.code(&[&self.0[..]]));
-        let text = Zeroizing::new(format!("{NAME}={}; {ATTRIBUTES}", URL_SAFE_NO_PAD.encode(&value[..])));
+        let text = Zeroizing::new(format!("{COOKIE}={}; {ATTRIBUTES}", URL_SAFE_NO_PAD.encode(&value[..])));
         let mut header = HeaderValue::from_str(&text).expect("base64 and these attributes are a header's characters");
         header.set_sensitive(true);
         header
