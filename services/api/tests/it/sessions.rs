@@ -234,6 +234,24 @@ async fn a_document_that_was_written_by_another_hand_signs_nobody_in() {
 }
 
 #[tokio::test]
+async fn what_a_page_asks_by_itself_keeps_no_session() {
+    let world = World::empty().await;
+    let operator = person(&world, "viewer").await;
+    let browser = signed_in(&world, &operator).await;
+    let cookie = browser.cookie.clone().unwrap();
+    let asked = [("cookie", cookie.as_str()), ("x-rollcall-unattended", "1")];
+    let ask = async |path: &str| browser.client.send(Method::GET, path, None, &asked).await;
+    for minute in [10, 20, 29] {
+        world.clock.set(NOW_MS + minute * MINUTE_MS);
+        for path in [ME, SESSION, "/rollcall/v1/health"] {
+            ask(path).await.ok(200);
+        }
+    }
+    world.clock.set(NOW_MS + 30 * MINUTE_MS);
+    ask(ME).await.refused(401, "IOTDA.000002");
+}
+
+#[tokio::test]
 async fn the_last_use_is_written_once_a_minute_at_most() {
     let world = World::empty().await;
     let operator = person(&world, "viewer").await;
