@@ -7,7 +7,7 @@ use rollcall_domain::{
     registry::Actor,
     time::Timestamp,
 };
-use rollcall_log::documents::DocumentKey;
+use rollcall_log::{BackboneError, documents::DocumentKey};
 
 use super::idempotency::Idempotency;
 use crate::{
@@ -52,12 +52,15 @@ impl Caller {
     }
 
     /// Whether the same request would be let through now, with the same role and scope.
-    pub(crate) async fn still_holds(&self, api: &Api, fleet: &Fleet) -> bool {
+    ///
+    /// # Errors
+    /// The backbone's: it cannot be told whether the caller's session still is.
+    pub(crate) async fn still_holds(&self, api: &Api, fleet: &Fleet) -> Result<bool, BackboneError> {
         let session_holds = match &self.credential {
-            Credential::Session { document, .. } => api.sessions.still_holds(document, fleet, api.now()).await,
+            Credential::Session { document, .. } => api.sessions.still_holds(document, fleet, api.now()).await?,
             Credential::Key(_) | Credential::Token { .. } => true,
         };
-        session_holds && self.holds_by_the_fleet(fleet, api.now())
+        Ok(session_holds && self.holds_by_the_fleet(fleet, api.now()))
     }
 
     /// As [`still_holds`](Self::still_holds), as far as can be told without reading: a session that was ended is not noticed.

@@ -27,8 +27,9 @@ use utoipa::{
 use super::{
     error::ErrorBody,
     errors::ERRORS,
-    route::{SIGNATURE, TOKEN, operations},
+    route::{SESSION, SIGNATURE, TOKEN, operations},
 };
+use crate::security::sessions::COOKIE;
 
 /// The page that shows the document.
 const PAGE: &str = include_str!("openapi/page.html");
@@ -50,7 +51,8 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     let mut info = Info::new("Rollcall", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "The part of the IoTDA v5 API that self-registration lives in, and under /rollcall/v1 what operators need beside it. \
-         Requests are signed with an access key (SDK-HMAC-SHA256 or V11-HMAC-SHA256), or carry a token in X-Auth-Token. \
+         Requests are signed with an access key (SDK-HMAC-SHA256 or V11-HMAC-SHA256), or carry a token in X-Auth-Token; a page of this \
+         server sends the cookie of a session. \
          Query parameters and fields of a body that an operation does not know are named in a Warning header under /v5 and /v3, and \
          refused under /rollcall/v1."
             .to_owned(),
@@ -68,6 +70,10 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     components
         .add_security_scheme(SIGNATURE, header("Authorization", "SDK-HMAC-SHA256 or V11-HMAC-SHA256 over the request"));
     components.add_security_scheme(TOKEN, header("X-Auth-Token", "A token from POST /rollcall/v1/login"));
+    let text = "A browser's session from POST /rollcall/v1/session. A change also needs X-Rollcall-Console: 1, and an Origin that is \
+                this server's";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description(COOKIE, text));
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(cookie));
     let may_be_empty = bodies_that_may_be_empty(&components.schemas);
     for (path, method, operation) in operations(&mut document.paths) {
         operation.operation_id = Some(operation_id(&method, path));

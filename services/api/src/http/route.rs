@@ -24,6 +24,8 @@ use crate::state::Api;
 pub(super) const SIGNATURE: &str = "signature";
 /// The name in the document of authentication by a token.
 pub(super) const TOKEN: &str = "token";
+/// The name in the document of authentication by a browser's session.
+pub(super) const SESSION: &str = "session";
 
 /// What `routes!` makes of a handler.
 type Handler = UtoipaMethodRouter<Arc<Api>>;
@@ -52,8 +54,7 @@ impl Routes {
     pub(crate) fn operation(mut self, role: Role, (schemas, mut paths, handler): Handler) -> Self {
         for (path, method, operation) in operations(&mut paths) {
             let none: [&str; 0] = [];
-            operation.security =
-                Some(vec![SecurityRequirement::new(TOKEN, none), SecurityRequirement::new(SIGNATURE, none)]);
+            operation.security = Some([TOKEN, SIGNATURE, SESSION].map(|name| SecurityRequirement::new(name, none)).into());
             operation.extensions = Some(ExtensionsBuilder::new().add("x-rollcall-role", role.name()).build());
             self.roles.0.insert((method, path.to_owned()), role);
         }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use self::filter::Wanted;
+use self::filter::{ROWS_MAX, Wanted};
 use crate::{
     context::InstanceContext,
     http::{
@@ -48,8 +48,8 @@ pub(crate) struct DeviceStanding {
 /// A page of devices.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DevicesStanding {
-    /// Newest first. With `q`, `certificate_id` or `template_id` a page may be short, even empty, before the end: the list goes on
-    /// as long as there is a `marker`.
+    /// Newest first. Where what is asked for is rare, a page may be short, even empty, before the end: 20000 devices are looked at
+    /// for one. The list goes on as long as there is a `marker`.
     devices: Vec<DeviceStanding>,
     /// Which page it is.
     page: Page,
@@ -79,7 +79,7 @@ async fn show(
         certificate_end: certificate_end(device),
         refused_at: refused.get(&device.id).copied().map(times::basic),
     };
-    let (devices, page, is_whole) = list::page_within(&context, found.any_of, part, found.rows_max, shown).await?;
+    let (devices, page, is_whole) = list::page_within(&context, found.any_of, part, Some(ROWS_MAX), shown).await?;
     Ok(Json(DevicesStanding { devices, page, count_is_lower_bound: !(is_whole && found.is_whole) }))
 }
 

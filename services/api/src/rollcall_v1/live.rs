@@ -1,7 +1,7 @@
 //! A live stream to one caller: for as long as the caller may see it and reads, and with an end that says why.
 //!
 //! Does not know what is followed: a [`Source`] does. Invariants: nothing is sent after the caller's right to see it has ended,
-//! as far as this process knows; the stream's own end is an event.
+//! as far as this process knows, nor once it cannot know any more; the stream's own end is an event.
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,7 +64,11 @@ impl End {
                 ("rights_ended", "the operator, key, token, session, role or scope that it was opened with has ended")
             }
             Self::InstanceDeleted => ("instance_deleted", "the instance has been deleted"),
-            Self::LogAway => ("log_away", "what is followed cannot be read at the moment: come back with Last-Event-ID"),
+            Self::LogAway => (
+                "log_away",
+                "what is followed, or the session that it was opened with, cannot be read at the moment: come back with \
+                 Last-Event-ID",
+            ),
             Self::ShuttingDown => ("shutting_down", "this process stops: come back with Last-Event-ID"),
         };
         Some(Ended { reason, message })
@@ -143,8 +147,16 @@ impl Live {
                 return end;
             }
             let snapshot = self.api.fleet();
-            if snapshot.caught_up && !self.caller.still_holds(&self.api, &snapshot.fleet).await {
-                return End::RightsEnded;
+            if snapshot.caught_up {
+                match self.caller.still_holds(&self.api, &snapshot.fleet).await {
+                    Ok(true) => {}
+                    Ok(false) => return End::RightsEnded,
+                    // A session that was signed out meanwhile would go on for as long as that lasts.
+                    Err(error) => {
+                        tracing::warn!(instance = %self.instance, %error, "a stream's session cannot be read");
+                        return End::LogAway;
+                    }
+                }
             }
             match tokio::time::timeout(RECHECK_EVERY, fleet.changed()).await {
                 Ok(Ok(())) | Err(_) => {}

@@ -92,7 +92,8 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Json<SessionShown>, ApiError> {
     let fleet = api.fleet();
-    let (operator, session) = of_session(&api, caught_up(&fleet)?, sent(&headers).unwrap_or_default(), &peer).await?;
+    let cookie = sent(&headers).unwrap_or_default();
+    let (operator, session) = of_session(&api, caught_up(&fleet)?, (cookie, &headers), &peer).await?;
     Ok(Json(shown(&api, operator, &session)))
 }
 

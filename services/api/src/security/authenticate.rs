@@ -30,6 +30,8 @@ use crate::{
 };
 
 const TOKEN_HEADER: &str = "x-auth-token";
+/// What a page sends with a request that it makes by itself, while nobody has touched it for a while.
+const UNATTENDED_HEADER: &str = "x-rollcall-unattended";
 /// The schemes of an `Authorization` header that are verified here.
 const ALGORITHMS: [&str; 2] = ["SDK-HMAC-SHA256", "V11-HMAC-SHA256"];
 /// The text for every signature that does not hold, unless the reason is in what the client sent.
@@ -56,7 +58,7 @@ pub(crate) async fn authenticate(
         }
         Claim::Session(cookie) => {
             same_origin::check(&parts.method, &parts.uri, &parts.headers, api.config.plain_http)?;
-            let caller = of_cookie(&api, fleet, cookie, &peer).await?;
+            let caller = of_cookie(&api, fleet, (cookie, &parts.headers), &peer).await?;
             authorize(&mut parts, &caller, &roles).await?;
             (caller, request_body::read(&parts.headers, body, bytes_max, None).await?)
         }
@@ -90,7 +92,7 @@ pub(crate) async fn authenticate_if_claimed(api: &Api, parts: &Parts) -> Result<
     match &claim {
         Claim::Token(token) => of_token(api, fleet, token, &peer),
         // A browser sends the cookie of a session that has ended without being asked.
-        Claim::Session(cookie) => match of_cookie(api, fleet, cookie, &peer).await {
+        Claim::Session(cookie) => match of_cookie(api, fleet, (cookie, &parts.headers), &peer).await {
             Err(error) if error.code == Code::Unauthenticated => return Ok(None),
             found => found,
         },
@@ -147,21 +149,22 @@ fn of_token(api: &Api, fleet: &Fleet, token: &str, peer: &Peer) -> Result<Caller
 }
 
 /// The caller whose session it is, under the caller's rate.
-async fn of_cookie(api: &Api, fleet: &Fleet, cookie: &str, peer: &Peer) -> Result<Caller, ApiError> {
-    let (operator, session) = of_session(api, fleet, cookie, peer).await?;
+async fn of_cookie(api: &Api, fleet: &Fleet, sent: (&str, &HeaderMap), peer: &Peer) -> Result<Caller, ApiError> {
+    let (operator, session) = of_session(api, fleet, sent, peer).await?;
     let (created_ms, ends_ms) = (session.created().unix_ms(), session.ends().unix_ms());
     let credential = Credential::Session { document: session.key, created_ms, ends_ms };
     Ok(Caller::of(operator, &operator.project, credential))
 }
 
-/// The operator whose session it is, and the session, which is in use from now on.
+/// The operator whose session it is by its cookie, and the session, which is in use from now on unless the page says that nobody
+/// is there: a page that asks again and again would otherwise keep the session of whoever has left it.
 ///
 /// # Errors
 /// [`Code::Unauthenticated`]; the backbone's, if whether there is one cannot be told.
 pub(crate) async fn of_session<'a>(
     api: &Api,
     fleet: &'a Fleet,
-    cookie: &str,
+    (cookie, headers): (&str, &HeaderMap),
     peer: &Peer,
 ) -> Result<(&'a Operator, Session), ApiError> {
     let over = || ApiError::new(Code::Unauthenticated, "there is no session, or it has ended: sign in again");
@@ -174,7 +177,9 @@ pub(crate) async fn of_session<'a>(
     let session = api.sessions.find(&secret, fleet, api.now()).await?.ok_or_else(over)?;
     let operator = session.operator(fleet).ok_or_else(over)?;
     within_rate(api, peer, &operator.name)?;
-    api.sessions.used(&session, api.now()).await;
+    if !headers.contains_key(UNATTENDED_HEADER) {
+        api.sessions.used(&session, api.now()).await;
+    }
     Ok((operator, session))
 }
 

@@ -26,7 +26,7 @@ use rollcall_log::{
 };
 use tokio::sync::{Mutex, OnceCell};
 
-pub(crate) use self::cookie::{NO_COOKIE, SessionKey, SessionSecret, SetCookie, sent};
+pub(crate) use self::cookie::{COOKIE, NO_COOKIE, SessionKey, SessionSecret, SetCookie, sent};
 use self::document::SessionDocument;
 use crate::{
     config::Limits,
@@ -174,15 +174,12 @@ impl Sessions {
         }
     }
 
-    /// Whether a session that was found is still there: not ended, and used within its time. While that cannot be read, it is.
-    pub(crate) async fn still_holds(&self, key: &DocumentKey, fleet: &Fleet, now: Timestamp) -> bool {
-        match self.read(key.clone()).await {
-            Ok(session) => session.is_some_and(|session| self.is_live(&session, fleet, now)),
-            Err(error) => {
-                tracing::debug!(%error, "a session cannot be read");
-                true
-            }
-        }
+    /// Whether a session that was found is still there: not ended, and used within its time.
+    ///
+    /// # Errors
+    /// The backbone's: that cannot be told.
+    pub(crate) async fn still_holds(&self, key: &DocumentKey, fleet: &Fleet, now: Timestamp) -> Result<bool, BackboneError> {
+        Ok(self.read(key.clone()).await?.is_some_and(|session| self.is_live(&session, fleet, now)))
     }
 
     /// Ends a session, for every process at once. It need not be there.

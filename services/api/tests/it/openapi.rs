@@ -129,7 +129,7 @@ fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
         match operation["x-rollcall-role"].as_str() {
             Some(role) => {
                 assert!(["viewer", "operator", "admin"].contains(&role), "{name}: {role}");
-                assert_eq!(operation["security"].as_array().map(Vec::len), Some(2), "{name}");
+                assert_eq!(operation["security"].as_array().map(Vec::len), Some(3), "{name}");
             }
             None => open.push(name),
         }

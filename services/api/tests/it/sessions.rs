@@ -7,6 +7,7 @@ use rollcall_domain::{
     fleet::{FleetCommand, Role, Scope},
     ids::LogId,
 };
+use rollcall_log_memory::Faults;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -233,6 +234,24 @@ async fn a_document_that_was_written_by_another_hand_signs_nobody_in() {
 }
 
 #[tokio::test]
+async fn what_a_page_asks_by_itself_keeps_no_session() {
+    let world = World::empty().await;
+    let operator = person(&world, "viewer").await;
+    let browser = signed_in(&world, &operator).await;
+    let cookie = browser.cookie.clone().unwrap();
+    let asked = [("cookie", cookie.as_str()), ("x-rollcall-unattended", "1")];
+    let ask = async |path: &str| browser.client.send(Method::GET, path, None, &asked).await;
+    for minute in [10, 20, 29] {
+        world.clock.set(NOW_MS + minute * MINUTE_MS);
+        for path in [ME, SESSION, "/rollcall/v1/health"] {
+            ask(path).await.ok(200);
+        }
+    }
+    world.clock.set(NOW_MS + 30 * MINUTE_MS);
+    ask(ME).await.refused(401, "IOTDA.000002");
+}
+
+#[tokio::test]
 async fn the_last_use_is_written_once_a_minute_at_most() {
     let world = World::empty().await;
     let operator = person(&world, "viewer").await;
@@ -386,6 +405,19 @@ async fn a_stream_ends_with_the_session_that_it_was_opened_with() {
     // A stream that is open does not count as use.
     world.clock.set(NOW_MS + 30 * MINUTE_MS);
     assert_eq!(others.end().await, "rights_ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_does_not_outlive_the_knowledge_of_its_session() {
+    let world = World::with_alpha().await;
+    let operator = person(&world, "viewer").await;
+    let browser = signed_in(&world, &operator).await;
+    let cookie = browser.cookie.clone().unwrap();
+    let mut stream = browser.client.events("/rollcall/v1/instances/alpha/uplinks/stream", &[("cookie", &cookie)]).await;
+    assert_eq!(stream.next().await.unwrap().name, "opened");
+    world.faults.set_faults(Faults { unavailable: 1000, ..Faults::default() });
+    assert_eq!(stream.end().await, "log_away");
+    world.faults.clear();
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ use rollcall_log::{
     seal::SealKeys,
     signing::{PublicKey, SigningKey},
 };
-use rollcall_log_memory::MemoryConfig;
+use rollcall_log_memory::{Control, MemoryConfig};
 use rollcall_projection::{
     admission::{Store, StoreConfig},
     directory::DirectoryView,
@@ -62,6 +62,8 @@ pub(crate) const PROJECT: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 pub(crate) struct World {
     pub(crate) backbone: Backbone,
+    /// Switches faults of the backbone.
+    pub(crate) faults: Control,
     pub(crate) clock: SetClock,
     pub(crate) address: SocketAddr,
     /// What the API told of the administrator that it made.
@@ -116,8 +118,8 @@ impl World {
     pub(crate) async fn with_config(change: impl FnOnce(&mut Config)) -> Self {
         let (clock, folder, shutdown) = (SetClock::at(NOW_MS), TempDir::new().unwrap(), CancellationToken::new());
         let now = clock.clone();
-        let backbone =
-            rollcall_log_memory::new(MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) });
+        let memory = MemoryConfig { now_ms: Arc::new(move || now.unix_ms()), ..MemoryConfig::seeded(1) };
+        let (backbone, faults) = rollcall_log_memory::with_control(memory);
         let store = StoreConfig {
             folder: folder.path().join("views"),
             cache_bytes_max: 16 * 1024 * 1024,
@@ -162,6 +164,7 @@ impl World {
         let master_key = MasterKey::open_or_make(&master_key_file, &CountingEntropy::seeded(3_000_000)).unwrap();
         Self {
             backbone,
+            faults,
             clock,
             address,
             first_administrator,

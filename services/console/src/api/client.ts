@@ -1,5 +1,6 @@
 import createClient from "openapi-fetch";
 
+import { isAttended } from "./attendance";
 import { refused } from "./error";
 import type { components, paths } from "./schema";
 
@@ -12,6 +13,9 @@ client.use({
   onRequest({ request }) {
     // No other site's page can send it without being asked first: a change is taken only with it.
     request.headers.set("X-Rollcall-Console", "1");
+    if (request.method === "GET" && !isAttended()) {
+      request.headers.set("X-Rollcall-Unattended", "1");
+    }
     return request;
   },
   async onResponse({ response }) {

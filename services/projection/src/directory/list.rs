@@ -94,8 +94,9 @@ pub(crate) fn count(
     if let Some(known) = counts.and_then(|counts| counted(counts, query)) {
         return Ok(whole(known));
     }
-    // What is gathered is not bounded by `rows_max`, so that less of it is then.
-    let gathered_max = if rows_max.is_some() { PAGE_GATHERED_MAX } else { COUNT_GATHERED_MAX };
+    // As many as may be looked at: what an index leads to is the better choice of them.
+    let rows_max_gathered = rows_max.map_or(COUNT_GATHERED_MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let gathered_max = rows_max_gathered.clamp(PAGE_GATHERED_MAX, COUNT_GATHERED_MAX);
     let plan = Plan { rows, counts, gathered_max, online: query.online };
     if let [all_of] = &*query.any_of
         && let Some(count) = plan.count_in_period(all_of)?

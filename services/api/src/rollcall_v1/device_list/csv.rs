@@ -20,7 +20,7 @@ use rollcall_domain::{
 use rollcall_projection::directory::{Condition, DeviceQuery};
 use utoipa_axum::routes;
 
-use super::filter::{Found, Wanted};
+use super::filter::{Found, ROWS_MAX, Wanted};
 use crate::{
     context::InstanceContext,
     http::{codes::Code, error::ApiError, errors::Errors, extract::Query, route::Routes, times},
@@ -56,12 +56,12 @@ async fn export(context: InstanceContext, Query(wanted): Query<Wanted>) -> Resul
         ApiError::new(Code::RateLimited, format!("of searches by this operator: {wait}")).retry_after(wait.seconds)
     })?;
     let slot = context.api.streams.admit(&context.caller.operator)?;
-    let Found { any_of, refused, rows_max, is_whole } = wanted.found(&context).await?;
+    let Found { any_of, refused, is_whole } = wanted.found(&context).await?;
     if !is_whole {
         return Err(ApiError::invalid("q", "too many certificates have a name that begins so: give more of it"));
     }
     let scope = scope_condition(&context.caller);
-    let mut export = Export { context, any_of, scope, refused, rows_max, after: None, _slot: slot };
+    let mut export = Export { context, any_of, scope, refused, after: None, _slot: slot };
     // The first page before the head of the answer: what fails at once is an error and not a cut.
     let first = export.page().await?;
     let begun = Bytes::from([HEADER.as_bytes(), &first.lines].concat());
@@ -88,7 +88,6 @@ struct Export {
     any_of: Vec<Vec<Condition>>,
     scope: Option<Condition>,
     refused: BTreeMap<DeviceId, Timestamp>,
-    rows_max: Option<u64>,
     /// The last device that was looked at.
     after: Option<Position>,
     _slot: StreamSlot,
@@ -104,13 +103,13 @@ impl Export {
     async fn page(&mut self) -> Result<Lines, ApiError> {
         let api = &self.context.api;
         let fleet = api.fleet();
-        if api.streams.stop.is_cancelled() || !self.context.caller.still_holds(api, &fleet.fleet).await {
+        if api.streams.stop.is_cancelled() || !self.context.caller.still_holds(api, &fleet.fleet).await? {
             return Err(ApiError::new(
                 Code::Unauthenticated,
                 "the caller's credentials hold no longer, or the process stops",
             ));
         }
-        let (any_of, scope, after, rows_max) = (self.any_of.clone(), self.scope.clone(), self.after, self.rows_max);
+        let (any_of, scope, after) = (self.any_of.clone(), self.scope.clone(), self.after);
         let refused = std::mem::take(&mut self.refused);
         let look = move |instance: &ServedInstance| {
             let status = |device: &Device| instance.status_of(device);
@@ -119,7 +118,7 @@ impl Export {
             if let Some(scope) = &scope {
                 query.narrow(scope);
             }
-            let page = instance.view.list_within(&query, rows_max)?;
+            let page = instance.view.list_within(&query, Some(ROWS_MAX))?;
             let configuration = instance.configuration();
             let mut lines = Vec::new();
             for listed in &page.devices {

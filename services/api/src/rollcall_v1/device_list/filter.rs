@@ -26,8 +26,8 @@ use crate::{
 const NAMED_MAX: usize = 1000;
 /// Characters of `q`: no field is longer.
 const SOUGHT_CHARS_MAX: usize = 256;
-/// Devices that are looked at for a page, and for the number of all, where what is asked may lead to many.
-const ROWS_MAX: u64 = 20_000;
+/// Devices that are looked at for a page, and for the number of all: what is asked may lead to every device for a few.
+pub(super) const ROWS_MAX: u64 = 20_000;
 
 /// How a device stands.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -89,8 +89,6 @@ pub(super) struct Found {
     pub(super) any_of: Vec<Vec<Condition>>,
     /// When each was last refused, if that is asked about.
     pub(super) refused: BTreeMap<DeviceId, Timestamp>,
-    /// How many devices may be looked at, if not as many as it takes.
-    pub(super) rows_max: Option<u64>,
     /// Whether `any_of` means all that is asked for: not, where too many certificates have the name that is sought.
     pub(super) is_whole: bool,
 }
@@ -100,7 +98,6 @@ impl Wanted {
     /// [`ApiError::invalid`] for what cannot be read; that something named does not exist, or is out of scope.
     pub(super) async fn found(mut self, context: &InstanceContext) -> Result<Found, ApiError> {
         let sought = self.q.take().filter(|q| !q.is_empty());
-        let is_bounded = sought.is_some() || self.certificate_id.is_some() || self.template_id.is_some();
         let refused_since = self.refused_since.take();
         let mut all_of = self.conditions(context)?;
         let refused = match refused_since {
@@ -112,15 +109,14 @@ impl Wanted {
             }
             None => BTreeMap::new(),
         };
-        let rows_max = is_bounded.then_some(ROWS_MAX);
-        let Some(sought) = sought else { return Ok(Found { any_of: vec![all_of], refused, rows_max, is_whole: true }) };
+        let Some(sought) = sought else { return Ok(Found { any_of: vec![all_of], refused, is_whole: true }) };
         if sought.chars().count() > SOUGHT_CHARS_MAX {
             return Err(ApiError::invalid("q", format!("give at most {SOUGHT_CHARS_MAX} characters")));
         }
         let spaces: Vec<SpaceId> = context.configuration().spaces.keys().cloned().collect();
         let meant = context.instance.lookup(move |instance| meant(&instance.view, &sought, &spaces)).await?;
         let any_of = meant.0.into_iter().map(|one| one.into_iter().chain(all_of.iter().cloned()).collect()).collect();
-        Ok(Found { any_of, refused, rows_max, is_whole: meant.1 })
+        Ok(Found { any_of, refused, is_whole: meant.1 })
     }
 
     fn conditions(self, context: &InstanceContext) -> Result<Vec<Condition>, ApiError> {

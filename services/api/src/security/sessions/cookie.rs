@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::security::randomness::bytes_32;
 
 /// `__Host-`: a browser takes it over HTTPS only, from this host alone, and for every path (RFC 6265bis, section 4.1.3.2).
-const NAME: &str = "__Host-rollcall";
+pub(crate) const COOKIE: &str = "__Host-rollcall";
 /// What goes with it: out of reach of scripts, and sent with no request that another site has caused.
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
 const SECRET_BYTES: usize = 32;
@@ -53,11 +53,12 @@ impl SessionKey {
 
 /// The value of the cookie in a request; none if several are sent, which no browser does.
 pub(crate) fn sent(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
-    let mut values = pairs.filter_map(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
+    // As bytes: another cookie of this host, which a server at another port may have set, need not be ASCII.
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="));
     let value = values.next().filter(|value| !value.is_empty())?;
-    values.next().is_none().then_some(value)
+    values.next().is_none().then(|| str::from_utf8(value).ok()).flatten()
 }
 
 impl SessionSecret {
@@ -86,7 +87,7 @@ impl SessionSecret {
     pub(super) fn cookie(&self, key: &SessionKey) -> SetCookie {
         let mut value = Zeroizing::new(self.0.to_vec());
         value.extend(key.code(&[&self.0[..]]));
-        let text = Zeroizing::new(format!("{NAME}={}; {ATTRIBUTES}", URL_SAFE_NO_PAD.encode(&value[..])));
+        let text = Zeroizing::new(format!("{COOKIE}={}; {ATTRIBUTES}", URL_SAFE_NO_PAD.encode(&value[..])));
         let mut header = HeaderValue::from_str(&text).expect("base64 and these attributes are a header's characters");
         header.set_sensitive(true);
         header
@@ -106,7 +107,7 @@ mod tests {
     fn headers(cookies: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for cookie in cookies {
-            headers.append(header::COOKIE, cookie.parse().unwrap());
+            headers.append(header::COOKIE, HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
         }
         headers
     }
@@ -137,6 +138,7 @@ mod tests {
     fn the_cookie_is_found_among_others_and_not_if_there_are_two() {
         assert_eq!(sent(&headers(&["a=b; __Host-rollcall=value; c=d"])), Some("value"));
         assert_eq!(sent(&headers(&["a=b", "__Host-rollcall=value"])), Some("value"));
+        assert_eq!(sent(&headers(&["a=ü; __Host-rollcall=value"])), Some("value"));
         for none in [&[][..], &["rollcall=value"], &["__Host-rollcallx=value"], &["__Host-rollcall="]] {
             assert_eq!(sent(&headers(none)), None, "{none:?}");
         }
