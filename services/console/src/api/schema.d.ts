@@ -2441,8 +2441,8 @@ export interface components {
             /** @description Whether `page.count` is the least that it may be: not all that could match were looked at. */
             count_is_lower_bound: boolean;
             /**
-             * @description Newest first. With `q`, `certificate_id` or `template_id` a page may be short, even empty, before the end: the list goes on
-             *     as long as there is a `marker`.
+             * @description Newest first. Where what is asked for is rare, a page may be short, even empty, before the end: 20000 devices are looked at
+             *     for one. The list goes on as long as there is a `marker`.
              */
             devices: components["schemas"]["DeviceStanding"][];
             /** @description Which page it is. */
@@ -3220,7 +3220,8 @@ export interface components {
         };
         /** @description A topic, and what a device would do with it. */
         PolicyTest: {
-            action: ("publish" | "subscribe") & Record<string, never>;
+            /** @description Publish to the topic, or subscribe the filter. */
+            action: components["schemas"]["TestedAction"];
             /** @description The client id that it would connect with, for `${devices.clientId}`; its device id when absent. */
             client_id?: string | null;
             /** @description A topic name; to subscribe, a filter, which policies match as the text that it is. */
@@ -3239,7 +3240,8 @@ export interface components {
             decided_by?: components["schemas"]["PolicyDecidedBy"] | null;
             /** @description All of it, for people. */
             text: string;
-            topic_scope: ("custom" | "own_system" | "reserved") & Record<string, never>;
+            /** @description Whose the topic is. */
+            topic_scope: components["schemas"]["TestedTopicScope"];
         };
         /**
          * @description What a policy that applies to a device is bound to.
@@ -3895,6 +3897,16 @@ export interface components {
             /** @description Newest first. */
             templates: components["schemas"]["TemplateShown"][];
         };
+        /**
+         * @description What a device would do.
+         * @enum {string}
+         */
+        TestedAction: "publish" | "subscribe";
+        /**
+         * @description Whose a topic is, before any policy is asked.
+         * @enum {string}
+         */
+        TestedTopicScope: "custom" | "own_system" | "reserved";
         /** @description A device certificate, and how it would connect. */
         ToDebug: {
             /** @description The device's certificate, PEM, with those that issued it behind it, if any. */
