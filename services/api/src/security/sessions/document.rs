@@ -24,7 +24,7 @@ pub(super) struct SessionDocument {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     session: SessionDocument,
-    /// In hex.
+    /// Keyed hash over the session and its key, in hexadecimal.
     code: String,
 }
 
