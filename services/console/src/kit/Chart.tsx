@@ -48,7 +48,7 @@ export function Chart({ label, times, series, height = 120 }: ChartProps) {
           </span>
         ))}
       </figcaption>
-      <Suspense fallback={<div style={{ height }} aria-hidden />}>
+      <Suspense fallback={<div style={{ height }} aria-hidden aria-busy="true" />}>
         <Lines times={times} series={series} height={height} scheme={scheme} />
       </Suspense>
       <details className={classes["figures"]}>
