@@ -36,6 +36,7 @@ export function Filters({ search }: { search: DevicesSearch }) {
             value={search.q ?? ""}
             onChange={(q) => choose({ q: q.trim() === "" ? undefined : q })}
             label={words.search}
+            placeholder={words.searchShort}
           />
         </div>
         {options.map(([key, label, data]) => (

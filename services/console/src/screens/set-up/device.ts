@@ -19,8 +19,10 @@ const REPORT = '{"services":[{"service_id":"demo","properties":{"hello":1},"even
 export function mosquittoLine({ host, port, ca, files }: Connection, device: string | undefined): string[] {
   const topic = device === undefined ? "hello" : `$oc/devices/${device}/sys/properties/report`;
   return [
-    `mosquitto_pub -h ${quoted(host)} -p ${port} --cafile ${quoted(ca)} --cert ${quoted(`${files}.crt`)} --key ${quoted(`${files}.key`)} \\`,
-    `  -i ${quoted(files.split("/").at(-1) ?? files)} -q 1 -t ${quoted(topic)} -m ${quoted(device === undefined ? "hello" : REPORT)}`,
+    `mosquitto_pub -h ${quoted(host)} -p ${port} --cafile ${quoted(ca)} \\`,
+    `  --cert ${quoted(`${files}.crt`)} --key ${quoted(`${files}.key`)} \\`,
+    `  -i ${quoted(files.split("/").at(-1) ?? files)} -q 1 -t ${quoted(topic)} \\`,
+    `  -m ${quoted(device === undefined ? "hello" : REPORT)}`,
   ];
 }
 

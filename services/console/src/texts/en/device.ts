@@ -47,7 +47,7 @@ export const device = {
     none: "No tags.",
     key: "Key",
     value: "Value",
-    add: "Put on",
+    add: "Add",
     remove: (key: string) => `Take off the tag ${key}`,
   },
   certificates: {

@@ -25,6 +25,7 @@ export const devices = {
   },
   filters: {
     search: "Search id, node id, name, CN, fingerprint or key=value",
+    searchShort: "Search devices",
     product: "Product",
     space: "Resource space",
     ca: "CA certificate",
