@@ -5,12 +5,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { caCertificates, spaces, templates } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
-import { contains } from "../../kit/contains";
 import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { Loaded } from "../../kit/Loaded";
 import { Card, Page } from "../../kit/Page";
-import { SearchField } from "../../kit/SearchField";
 import { texts } from "../../texts";
 import { CaCertificatesTable } from "./CaCertificatesTable";
 import { DistrustedCas } from "./DistrustedCas";
@@ -58,38 +56,19 @@ export function CaCertificatesScreen() {
           </Card>
         )}
         <Loaded query={query}>
-          {(all) =>
-            all.length === 0 ? (
-              <Empty text={may ? words.none : words.noneToSee}>{upload !== true && opener}</Empty>
-            ) : (
-              <>
-                <SearchField
-                  label={words.search}
-                  value={q}
-                  onChange={(text) =>
-                    void navigate({ search: (now) => ({ ...now, q: text || undefined }), replace: true })
-                  }
-                />
-                <Found
-                  instance={place.instance}
-                  certificates={all.filter((one) => contains([one.cn_name, one.certificate_id, one.app_id], q))}
-                  q={q}
-                  {...known}
-                />
-              </>
-            )
-          }
+          {(all) => (
+            <CaCertificatesTable
+              {...known}
+              instance={place.instance}
+              certificates={all}
+              none={<Empty text={may ? words.none : words.noneToSee}>{upload !== true && opener}</Empty>}
+              q={q}
+              onSearch={(sought) => void navigate({ search: (now) => ({ ...now, q: sought }), replace: true })}
+            />
+          )}
         </Loaded>
         <DistrustedCas place={place} />
       </Stack>
     </Page>
-  );
-}
-
-function Found({ q, ...props }: { q: string } & Parameters<typeof CaCertificatesTable>[0]) {
-  return props.certificates.length === 0 ? (
-    <Empty text={texts.caCertificates.notFound(q)} />
-  ) : (
-    <CaCertificatesTable {...props} />
   );
 }

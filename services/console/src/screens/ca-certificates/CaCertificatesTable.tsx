@@ -1,9 +1,11 @@
 import { Group } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 
 import { type CaCertificate, nameOfCa, type Space, type Template } from "../../api/lists";
-import { type Column, DataTable } from "../../kit/DataTable";
+import type { Column } from "../../kit/DataTable";
 import { TextLink } from "../../kit/links";
+import { SearchedTable } from "../../kit/SearchedTable";
 import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
@@ -15,9 +17,17 @@ interface Props {
   certificates: CaCertificate[];
   spaces: Space[];
   templates: Template[];
+  /** What stands where there is none. */
+  none: ReactNode;
+  q: string;
+  onSearch: (q: string | undefined) => void;
 }
 
-function columns({ instance, spaces, templates }: Omit<Props, "certificates">): Column<CaCertificate>[] {
+function columns({
+  instance,
+  spaces,
+  templates,
+}: Pick<Props, "instance" | "spaces" | "templates">): Column<CaCertificate>[] {
   const words = texts.caCertificates;
   const spaceNames = new Map(spaces.map(({ app_id, app_name }) => [app_id, app_name]));
   const templateNames = new Map(templates.map(({ template_id, template_name }) => [template_id, template_name]));
@@ -56,14 +66,18 @@ function columns({ instance, spaces, templates }: Omit<Props, "certificates">): 
   ];
 }
 
-export function CaCertificatesTable({ certificates, ...known }: Props) {
+export function CaCertificatesTable({ certificates, none, q, onSearch, ...known }: Props) {
   const navigate = useNavigate();
   const { instance } = known;
   return (
-    <DataTable
-      label={texts.caCertificates.title}
-      columns={columns(known)}
+    <SearchedTable
+      words={texts.caCertificates}
       rows={certificates}
+      none={none}
+      textsOf={({ cn_name, certificate_id, app_id }) => [cn_name, certificate_id, app_id]}
+      q={q}
+      onSearch={onSearch}
+      columns={columns(known)}
       rowId={({ certificate_id }) => certificate_id}
       onOpen={({ certificate_id }) =>
         void navigate({

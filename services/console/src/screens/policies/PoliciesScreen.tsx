@@ -1,18 +1,17 @@
-import { Stack, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { policies, type Policy, spaces } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, useOperator } from "../../api/session";
-import { type Column, DataTable } from "../../kit/DataTable";
+import type { Column } from "../../kit/DataTable";
 import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
 import { Page } from "../../kit/Page";
-import { contains } from "../../kit/contains";
-import { SearchField } from "../../kit/SearchField";
+import { SearchedTable } from "../../kit/SearchedTable";
 import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
@@ -73,38 +72,21 @@ export function PoliciesScreen() {
       }
     >
       <Loaded query={query}>
-        {(all) => {
-          const found = all.filter(({ policy_name, policy_id, app_id }) =>
-            contains([policy_name, policy_id, app_id], q),
-          );
-          return all.length === 0 ? (
-            <Empty text={words.none} />
-          ) : (
-            <Stack>
-              <SearchField
-                label={words.search}
-                value={q}
-                onChange={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
-              />
-              {found.length === 0 ? (
-                <Empty text={words.notFound(q)} />
-              ) : (
-                <DataTable
-                  label={words.title}
-                  columns={columns(instance, spaceNames)}
-                  rows={found}
-                  rowId={({ policy_id }) => policy_id}
-                  onOpen={({ policy_id }) =>
-                    void navigate({
-                      to: "/instances/$instance/policies/$policy",
-                      params: { instance, policy: policy_id },
-                    })
-                  }
-                />
-              )}
-            </Stack>
-          );
-        }}
+        {(all) => (
+          <SearchedTable
+            words={words}
+            rows={all}
+            none={<Empty text={words.none} />}
+            textsOf={({ policy_name, policy_id, app_id }) => [policy_name, policy_id, app_id]}
+            q={q}
+            onSearch={(sought) => void navigate({ search: { q: sought }, replace: true })}
+            columns={columns(instance, spaceNames)}
+            rowId={({ policy_id }) => policy_id}
+            onOpen={({ policy_id }) =>
+              void navigate({ to: "/instances/$instance/policies/$policy", params: { instance, policy: policy_id } })
+            }
+          />
+        )}
       </Loaded>
     </Page>
   );

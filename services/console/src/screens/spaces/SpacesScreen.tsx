@@ -1,18 +1,16 @@
-import { Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { type Space, spaces } from "../../api/lists";
 import { usePlace } from "../../api/place";
 import { mayChange, seesWholeInstance, useOperator } from "../../api/session";
-import { contains } from "../../kit/contains";
-import { type Column, DataTable } from "../../kit/DataTable";
+import type { Column } from "../../kit/DataTable";
 import { CopyAs } from "../../kit/CopyAs";
 import { Empty } from "../../kit/Empty";
 import { ButtonLink, TextLink } from "../../kit/links";
 import { Loaded } from "../../kit/Loaded";
 import { Page } from "../../kit/Page";
-import { SearchField } from "../../kit/SearchField";
+import { SearchedTable } from "../../kit/SearchedTable";
 import { Time } from "../../kit/Time";
 import { Untrusted } from "../../kit/Untrusted";
 import { texts } from "../../texts";
@@ -59,33 +57,21 @@ export function SpacesScreen() {
       }
     >
       <Loaded query={query}>
-        {(all) => {
-          const found = all.filter(({ app_id, app_name }) => contains([app_id, app_name], q));
-          return all.length === 0 ? (
-            <Empty text={words.none} />
-          ) : (
-            <Stack>
-              <SearchField
-                label={words.search}
-                value={q}
-                onChange={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
-              />
-              {found.length === 0 ? (
-                <Empty text={words.notFound(q)} />
-              ) : (
-                <DataTable
-                  label={words.title}
-                  columns={columns(instance)}
-                  rows={found}
-                  rowId={({ app_id }) => app_id}
-                  onOpen={({ app_id }) =>
-                    void navigate({ to: "/instances/$instance/spaces/$space", params: { instance, space: app_id } })
-                  }
-                />
-              )}
-            </Stack>
-          );
-        }}
+        {(all) => (
+          <SearchedTable
+            words={words}
+            rows={all}
+            none={<Empty text={words.none} />}
+            textsOf={({ app_id, app_name }) => [app_id, app_name]}
+            q={q}
+            onSearch={(sought) => void navigate({ search: { q: sought }, replace: true })}
+            columns={columns(instance)}
+            rowId={({ app_id }) => app_id}
+            onOpen={({ app_id }) =>
+              void navigate({ to: "/instances/$instance/spaces/$space", params: { instance, space: app_id } })
+            }
+          />
+        )}
       </Loaded>
     </Page>
   );
